@@ -1,0 +1,247 @@
+"""Images, the clusters they belong to, and the sites they form where there was no survey."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.tables import CRS, N_CLASSES, lonlat, points
+
+SITE_RADIUS_KM = 5.0
+MOST_IMAGES = 200
+EARTH_RADIUS_KM = 6371.0088
+
+
+def unit_sphere(degrees: np.ndarray) -> np.ndarray:
+    """Points on the unit sphere; the chord between two grows with their great-circle distance.
+
+    Parameters
+    ----------
+    degrees : array, shape (n, 2)
+        Longitude, latitude.
+
+    Returns
+    -------
+    array, shape (n, 3)
+
+    Examples
+    --------
+    >>> unit_sphere(np.array([[0.0, 0.0]]))
+    array([[1., 0., 0.]])
+    """
+    lon, lat = np.radians(np.asarray(degrees, float)).reshape(-1, 2).T
+    return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def chord_to_km(chord: np.ndarray) -> np.ndarray:
+    """Great-circle distance in kilometres of a chord of the unit sphere.
+
+    Examples
+    --------
+    >>> float(chord_to_km(2.0).round())
+    20015.0
+    """
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(np.asarray(chord) / 2, 0, 1))
+
+
+def km_to_chord(km: np.ndarray) -> np.ndarray:
+    """Chord of the unit sphere of a great-circle distance in kilometres.
+
+    Examples
+    --------
+    >>> float(km_to_chord(20015.114).round(3))
+    2.0
+    """
+    return 2 * np.sin(np.minimum(np.asarray(km, float) / (2 * EARTH_RADIUS_KM), np.pi / 2))
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a model sees of n places, clusters or sites: where they are, and the objects in their images.
+
+    The images of a place are contiguous: place i has the images `offsets[i]` to `offsets[i + 1]`.
+
+    Parameters
+    ----------
+    ids : array of str, shape (n,)
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    offsets : array of int, shape (n + 1,)
+    image_positions : array of float, shape (images, 2)
+        Longitude, latitude in degrees.
+    objects : array of uint16, shape (images, 66)
+        Object counts.
+
+    Examples
+    --------
+    >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
+    >>> len(places.take(np.array([1]))), places.n_images.tolist()
+    (1, [0, 0])
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+    offsets: np.ndarray
+    image_positions: np.ndarray
+    objects: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def without_images(cls, ids: np.ndarray, positions: np.ndarray) -> "Places":
+        """Places of which only the position is known."""
+        nothing = np.zeros((0, N_CLASSES), np.uint16)
+        return cls(np.asarray(ids), positions, np.zeros(len(ids) + 1, np.int64), np.zeros((0, 2)), nothing)
+
+    @property
+    def n_images(self) -> np.ndarray:
+        """Number of images of each place, shape (n,)."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray) -> "Places":
+        """The places at these row numbers, in that order."""
+        rows = np.asarray(rows)
+        sizes = self.n_images[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        images = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
+        return Places(self.ids[rows], self.positions[rows], offsets, self.image_positions[images], self.objects[images])
+
+    def counts(self) -> np.ndarray:
+        """The cluster representation: objects of each class summed over a place's images, then the number of images.
+
+        Returns
+        -------
+        array of float, shape (n, 67)
+            Source: Lee et al. 2021, "Cluster-wise learning"; the paper has 65 bins, here void has its own.
+        """
+        total = np.concatenate([np.zeros((1, N_CLASSES)), np.cumsum(self.objects, axis=0, dtype=np.float64)])
+        return np.column_stack([np.diff(total[self.offsets], axis=0), self.n_images])
+
+
+def group_images(
+    ids: np.ndarray, positions: np.ndarray, images: gpd.GeoDataFrame, objects: np.ndarray, place_of_image: pd.Series
+) -> Places:
+    """Places with their images, at most 200 each, chosen by a hash of the image's key.
+
+    Parameters
+    ----------
+    ids : array of str, shape (n,)
+        The places, in the order wanted.
+    positions : array of float, shape (n, 2)
+        Their longitude and latitude, degrees.
+    images : GeoDataFrame
+        An images table.
+    objects : array, shape (images, 66)
+        Its object counts.
+    place_of_image : Series of str, shape (images,)
+        The place of each image, or null; images of places that are not in `ids` are left out.
+
+    Returns
+    -------
+    Places
+        The choice and the order of images depend on their keys alone, not on the order of rows.
+
+    Examples
+    --------
+    >>> images = gpd.GeoDataFrame({"key": ["k1", "k2"]}, geometry=points([85.1, 85.2], [25.6, 25.6]))
+    >>> counts = np.ones((2, 66), np.uint16)
+    >>> places = group_images(np.array(["a"]), np.array([[85.1, 25.6]]), images, counts, pd.Series(["a", None]))
+    >>> places.n_images.tolist()
+    [1]
+    """
+    row = pd.Series(np.arange(len(ids)), index=ids).reindex(place_of_image.to_numpy()).to_numpy(float)
+    known = np.flatnonzero(np.isfinite(row))
+    place = row[known].astype(np.int64)
+    order = np.lexsort((images["key"].to_numpy()[known].astype(str), _key_hash(images["key"].iloc[known]), place))
+    place, image = place[order], known[order]
+    first = np.searchsorted(place, place)
+    chosen = np.arange(len(place)) - first < MOST_IMAGES
+    place, image = place[chosen], image[chosen]
+    offsets = np.searchsorted(place, np.arange(len(ids) + 1))
+    where = lonlat(images.geometry)[image]
+    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, np.asarray(objects[image], np.uint16))
+
+
+def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> tuple[gpd.GeoDataFrame, pd.Series]:
+    """Prediction sites from images that belong to no cluster, as wide as the clusters that models learn from.
+
+    Images are counted in cells of about 1 km. The cell with the most images within `radius_km` becomes the middle of a
+    site that takes them all; then the next among the images left, until none is left.
+
+    Parameters
+    ----------
+    images : GeoDataFrame
+        Points, EPSG:4326, with `key`.
+    radius_km : float
+        How far an image may be from its site's middle cell.
+
+    Returns
+    -------
+    sites : GeoDataFrame
+        `site_id`, `geometry` (mean of its images' positions, EPSG:4326), `n_images`.
+    site_of_image : Series of str, shape (images,)
+
+    Examples
+    --------
+    >>> images = gpd.GeoDataFrame({"key": list("abc")}, geometry=points([85.10, 85.11, 86.0], [25.6, 25.6, 25.6]))
+    >>> sites, of_image = form_sites(images)
+    >>> sites.n_images.tolist()
+    [2, 1]
+    """
+    where = lonlat(images.geometry)
+    cells, cell_of_image = np.unique(_cell(where), axis=0, return_inverse=True)
+    cell_of_image = cell_of_image.reshape(-1)
+    site_of_cell = _greedy_cover(cells, np.bincount(cell_of_image, minlength=len(cells)), radius_km)
+    site = site_of_cell[cell_of_image]
+    size = np.bincount(site, minlength=site.max() + 1 if len(site) else 0)
+    # averaged on the sphere: a site may lie across the antimeridian
+    middle = [np.bincount(site, weights=axis, minlength=len(size)) for axis in unit_sphere(where).T]
+    lon, lat = np.degrees(np.arctan2(middle[1], middle[0])), np.degrees(np.arctan2(middle[2], np.hypot(*middle[:2])))
+    ids = np.array([f"site-{i + 1:05d}" for i in range(len(size))], dtype=object)
+    sites = gpd.GeoDataFrame({"site_id": ids, "n_images": size}, geometry=points(lon, lat), crs=CRS)
+    return sites, pd.Series(ids[site] if len(site) else [], index=images.index, dtype=object)
+
+
+def _cell(degrees: np.ndarray) -> np.ndarray:
+    """Row and column of cells of about 1 km, on parallels that are 0.009 degrees apart."""
+    row = np.floor(degrees[:, 1] / 0.009)
+    column = np.floor(degrees[:, 0] * np.cos(np.radians((row + 0.5) * 0.009)) / 0.009)
+    return np.column_stack([row, column]).astype(np.int64)
+
+
+def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np.ndarray:
+    """Number of the site of each cell; a heap whose entries are brought up to date when they come first."""
+    import heapq
+
+    from scipy.spatial import cKDTree
+
+    if len(cells) == 0:
+        return np.zeros(0, np.int64)
+    lat = (cells[:, 0] + 0.5) * 0.009
+    lon = (cells[:, 1] + 0.5) * 0.009 / np.cos(np.radians(lat))
+    tree = cKDTree(unit_sphere(np.column_stack([lon, lat])))
+    near = tree.query_ball_point(tree.data, km_to_chord(radius_km), return_sorted=True)
+    left = weight.astype(np.int64).copy()
+    heap = [(-int(left[n].sum()), i) for i, n in enumerate(near)]
+    heapq.heapify(heap)
+    site, count = np.full(len(cells), -1, np.int64), 0
+    while heap:
+        promised, i = heapq.heappop(heap)
+        now = -int(left[near[i]].sum())
+        if now == 0:
+            continue
+        if now != promised:
+            heapq.heappush(heap, (now, i))
+            continue
+        mine = [j for j in near[i] if site[j] < 0]
+        site[mine] = count
+        left[mine] = 0
+        count += 1
+    return site
+
+
+def _key_hash(keys: pd.Series) -> np.ndarray:
+    """A fixed 64-bit hash of each key, the same on every machine."""
+    return pd.util.hash_array(keys.to_numpy(object), hash_key="geolive--images.", categorize=False)

@@ -1,0 +1,257 @@
+"""The dataset folder: images, clusters, feature sets and the facts about them, in and out."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.clusters import Places, group_images
+from geolive.errors import InputError
+from geolive.files import checksum, new_folder
+from geolive.tables import check_clusters, check_images, lonlat
+
+SCHEMA_VERSION = 1
+FACTS = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and surveyed clusters, with the facts that make results reproducible.
+
+    Parameters
+    ----------
+    images, clusters : GeoDataFrame
+        As `geolive.tables` defines them.
+    features : dict of str to array
+        Feature sets; row i belongs to row i of `images`. "objects" holds object counts, uint16, shape (images, 66).
+    indicators : list of str
+        The indicators that `clusters` holds.
+    source, command : str
+        What it was made from, and by which command.
+    simulated : bool
+        Whether survey or imagery are simulated.
+    thresholds : dict of str to float
+        For each indicator the value from which on its label is 1.
+    rejects : DataFrame or None
+        Rows of the source that were left out: row number and reason.
+    extra : dict
+        Further facts to keep in dataset.json.
+
+    Examples
+    --------
+    >>> from geolive.sources.sample import make_sample
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
+    >>> dataset.simulated, dataset.indicators
+    (True, ['pov', 'pop', 'bmi'])
+    """
+
+    images: gpd.GeoDataFrame
+    clusters: gpd.GeoDataFrame
+    features: dict[str, np.ndarray]
+    indicators: list[str]
+    source: str
+    command: str
+    simulated: bool
+    thresholds: dict[str, float] = field(default_factory=dict)
+    rejects: pd.DataFrame | None = None
+    extra: dict = field(default_factory=dict)
+    path: Path | None = None
+    checksum: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        return str(self.path) if self.path else self.source
+
+    def labelled(self, indicator: str) -> gpd.GeoDataFrame:
+        """The clusters with a value of that indicator.
+
+        Raises
+        ------
+        InputError
+            The dataset has no such indicator, or no cluster with a value.
+        """
+        if indicator not in self.indicators:
+            known = ", ".join(self.indicators) or "none"
+            raise InputError(f"{self.name}: no indicator {indicator!r}; it has: {known} (choose with --indicator)")
+        rows = self.clusters[self.clusters[indicator].notna()]
+        if rows.empty:
+            raise InputError(f"{self.name}: no cluster has a value of {indicator!r}")
+        return rows
+
+    def cluster_places(self, clusters: gpd.GeoDataFrame) -> Places:
+        """What a model sees of these clusters: their images and object counts, where the dataset has any."""
+        ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
+        if "objects" not in self.features:
+            return Places.without_images(ids, where)
+        return group_images(ids, where, self.images, self.features["objects"], self.images["unique_cluster"])
+
+
+def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
+    """Clusters with a label for each indicator: 1 where the value is at least the median of all clusters with a value.
+
+    Returns
+    -------
+    clusters : GeoDataFrame
+        A copy with `NAME_label`.
+    thresholds : dict of str to float
+
+    Examples
+    --------
+    >>> table, thresholds = add_labels(pd.DataFrame({"pov": [1.0, 2.0, 3.0]}), ["pov"])
+    >>> table.pov_label.tolist(), thresholds
+    ([0.0, 1.0, 1.0], {'pov': 2.0})
+    """
+    clusters, thresholds = clusters.copy(), {}
+    for name in indicators:
+        thresholds[name] = float(clusters[name].median())
+        clusters[f"{name}_label"] = (clusters[name] >= thresholds[name]).astype(float).where(clusters[name].notna())
+    return clusters, thresholds
+
+
+def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, gpd.GeoDataFrame] | None = None) -> Path:
+    """Write a dataset to a new folder, whole or not at all.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    folder : str or Path
+        Must not exist, or be empty.
+    extra_files : dict of str to GeoDataFrame, optional
+        Further tables to keep beside, by file name (the sample's truth).
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    InputError
+        A table breaks its contract, or the folder is not free.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from geolive.sources.sample import make_sample
+    >>> folder = Path(tempfile.mkdtemp()) / "bihar"
+    >>> made = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
+    >>> len(read_dataset(write_dataset(made, folder)).clusters)
+    40
+    """
+    check_images(dataset.images)
+    check_clusters(dataset.clusters, dataset.indicators)
+    for name, array in dataset.features.items():
+        if len(array) != len(dataset.images):
+            raise InputError(f"feature set {name!r} has {len(array)} rows, images has {len(dataset.images)}")
+    with new_folder(folder) as temporary:
+        _write_table(dataset.images, temporary / "images.parquet")
+        _write_table(dataset.clusters, temporary / "clusters.parquet")
+        rejects = dataset.rejects if dataset.rejects is not None else pd.DataFrame({"row": [], "reason": []})
+        rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
+        for name, array in dataset.features.items():
+            (temporary / "features").mkdir(exist_ok=True)
+            np.save(temporary / "features" / f"{name}.npy", array, allow_pickle=False)
+            about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
+            (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+        for name, table in (extra_files or {}).items():
+            _write_table(table, temporary / name)
+        (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
+    return Path(folder)
+
+
+def read_dataset(folder: str | Path) -> Dataset:
+    """Read a dataset folder; feature sets are mapped from disk, not loaded.
+
+    Raises
+    ------
+    InputError
+        The folder is no dataset, one of its files is missing, altered or cut short, or a table breaks its contract.
+
+    Examples
+    --------
+    >>> read_dataset("no/such/folder")
+    Traceback (most recent call last):
+    geolive.errors.InputError: no/such/folder: no such dataset folder; make one with sample or ingest
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
+    facts = _read_facts(folder)
+    for name, expected in facts["checksums"].items():
+        path = folder / name
+        if not path.is_file() or checksum(path) != expected:
+            raise InputError(f"{path}: missing, altered or cut short since the dataset was made; make the dataset again")
+    images = check_images(_read_table(folder / "images.parquet"), f"{folder}/images.parquet")
+    clusters = check_clusters(_read_table(folder / "clusters.parquet"), facts["indicators"], f"{folder}/clusters.parquet")
+    features = {}
+    for name in facts["features"]:
+        features[name] = np.load(folder / "features" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        if len(features[name]) != len(images):
+            rows = f"{len(features[name])} rows, images.parquet has {len(images)}"
+            raise InputError(f"{folder}/features/{name}.npy: {rows}; make the feature set again")
+    return Dataset(
+        images,
+        clusters,
+        features,
+        facts["indicators"],
+        facts["source"],
+        facts["command"],
+        bool(facts["simulated"]),
+        facts["thresholds"],
+        pd.read_parquet(folder / "rejects.parquet"),
+        facts["extra"],
+        folder,
+        checksum(folder / FACTS),
+    )
+
+
+def _facts(dataset: Dataset, folder: Path) -> dict:
+    files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "source": dataset.source,
+        "command": dataset.command,
+        "simulated": dataset.simulated,
+        "counts": {"images": len(dataset.images), "clusters": len(dataset.clusters)},
+        "indicators": dataset.indicators,
+        "thresholds": dataset.thresholds,
+        "features": sorted(dataset.features),
+        "extra": dataset.extra,
+        "checksums": {name: checksum(folder / name) for name in files},
+    }
+
+
+def _read_facts(folder: Path) -> dict:
+    path = folder / FACTS
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        version = facts["schema_version"]
+    except FileNotFoundError:
+        raise InputError(f"{folder}: not a dataset (no {FACTS}); make one with sample or ingest") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: cannot be read ({type(error).__name__}); make the dataset again") from None
+    if version != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again")
+    needed = {"source", "command", "simulated", "indicators", "thresholds", "features", "extra", "checksums"}
+    missing = needed - facts.keys()
+    names = [*facts.get("features", []), *facts.get("indicators", [])]
+    paths = facts.get("checksums", {})
+    if missing or not all(re.fullmatch(r"\w[\w.-]*", str(n)) for n in names) or any(".." in p or p[:1] == "/" for p in paths):
+        raise InputError(f"{path}: not as geolive writes it; make the dataset again")
+    return facts
+
+
+def _write_table(table: gpd.GeoDataFrame, path: Path) -> None:
+    table.to_parquet(path, index=False, schema_version="1.1.0", compression="zstd")
+
+
+def _read_table(path: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None

@@ -1,0 +1,1 @@
+"""Graphs: edges between images or places, and batches of them."""

@@ -1,0 +1,148 @@
+"""What is mapped: an indicator's words, unit, direction and colours, and the classes of its legend."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+MEANS_OF_AREAS = "Values are means of areas, not of households."
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """An indicator's column name and how people read it.
+
+    Parameters
+    ----------
+    name : str
+        The column in the clusters and districts tables.
+    title, unit, direction : str
+        In words, for legends: what it is, in what unit, which end is which (may be empty).
+    colours : tuple of str
+        Five colours from the lowest class to the highest, safe for colour-blind readers.
+
+    Examples
+    --------
+    >>> indicator("pov").legend_title
+    'Asset wealth (higher is wealthier)'
+    """
+
+    name: str
+    title: str
+    unit: str
+    direction: str = ""
+    colours: tuple[str, ...] = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+
+    @property
+    def legend_title(self) -> str:
+        """Title and direction, as a legend shows them."""
+        return f"{self.title} ({self.direction})" if self.direction else self.title
+
+    @property
+    def as_probability(self) -> "Indicator":
+        """The same indicator as a classifier maps it: the probability of label 1."""
+        return replace(
+            self,
+            title=f"Probability of {self.title[:1].lower()}{self.title[1:]} at or above the threshold",
+            unit="probability, 0 to 1",
+            direction="",
+        )
+
+
+WIDTH_COLOURS = ("#f2f0f7", "#cbc9e2", "#9e9ac8", "#756bb1", "#54278f")
+NOT_SUPPORTED_COLOUR = "#d9d9d9"
+
+_KNOWN = {
+    known.name: known
+    for known in (
+        Indicator("pov", "Asset wealth", "DHS asset-wealth index", "higher is wealthier"),
+        Indicator(
+            "pop",
+            "Population density",
+            "people per km²",
+            "higher is denser",
+            ("#ffffd4", "#fed98e", "#fe9929", "#d95f0e", "#993404"),
+        ),
+        Indicator(
+            "bmi",
+            "Women's mean body-mass index",
+            "kg/m²",
+            "higher is heavier",
+            ("#f0f9e8", "#bae4bc", "#7bccc4", "#43a2ca", "#0868ac"),
+        ),
+    )
+}
+
+
+def indicator(name: str) -> Indicator:
+    """The indicator of that name; one that geolive does not know is shown under its own name.
+
+    Examples
+    --------
+    >>> indicator("pop").unit
+    'people per km²'
+    >>> indicator("asset_index").title
+    'asset_index'
+    """
+    return _KNOWN.get(name, Indicator(name, name, "as in the survey"))
+
+
+def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
+    """Edges of the legend's classes: about as many values in each, at round numbers.
+
+    Parameters
+    ----------
+    values : array of float
+        Values to show; NaN are left out.
+    n_classes : int
+        The most classes wanted.
+
+    Returns
+    -------
+    array of float, shape (classes + 1,)
+        Strictly increasing edges that enclose every value; classes are closed below and open above, the last one closed.
+        Two edges where all values are equal; none where there is no value.
+
+    Examples
+    --------
+    >>> class_breaks(np.array([0.0, 1.02, 2.04, 2.96, 4.0, 5.01]))
+    array([0. , 1. , 2. , 3. , 4. , 5.1])
+    """
+    values = np.asarray(values, float)
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        return np.empty(0)
+    low, high = values.min(), values.max()
+    if low == high:
+        return np.array([low, low])
+    digits = int(np.ceil(np.log10(n_classes * 8 / (high - low))))
+    scale = 10.0**digits
+    inner = np.round(np.quantile(values, np.linspace(0, 1, n_classes + 1)[1:-1]) * scale) / scale
+    edges = np.concatenate([[np.floor(low * scale) / scale], inner, [np.ceil(high * scale) / scale]])
+    return np.unique(np.round(edges, max(digits, 0)))
+
+
+def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
+    """Index of the legend class of each value; -1 where there is none.
+
+    Examples
+    --------
+    >>> class_of(np.array([0.0, 1.5, 2.0, np.nan]), np.array([0.0, 1.0, 2.0]))
+    array([ 0,  1,  1, -1])
+    """
+    values = np.asarray(values, float)
+    if len(breaks) < 2:
+        return np.full(values.shape, -1)
+    found = np.searchsorted(breaks, values, side="right") - 1
+    return np.where(np.isfinite(values), np.clip(found, 0, len(breaks) - 2), -1)
+
+
+def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
+    """That many colours from a scale, evenly spaced from its first to its last.
+
+    Examples
+    --------
+    >>> class_colours(("#000000", "#777777", "#ffffff"), 2)
+    ['#000000', '#ffffff']
+    """
+    at = np.linspace(0, len(colours) - 1, n_classes) if n_classes > 1 else [(len(colours) - 1) // 2]
+    return [colours[round(float(i))] for i in at]

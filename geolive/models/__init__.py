@@ -1,0 +1,1 @@
+"""Models from places to values, and the bundles that keep them."""

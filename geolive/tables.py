@@ -1,0 +1,201 @@
+"""The three tables, images, clusters and districts: their columns, and what makes a row valid.
+
+Positions are WGS 84 (EPSG:4326), longitude before latitude, in degrees.
+"""
+
+from importlib import resources
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.errors import InputError
+
+CRS = "EPSG:4326"
+N_CLASSES = 66
+VOID = 65
+
+IMAGE_COLUMNS = ["key", "country", "unique_cluster", "geometry"]
+CLUSTER_COLUMNS = ["unique_cluster", "country", "state", "district_id", "urban", "geometry", "n_images", "split"]
+
+
+def vistas_classes() -> pd.DataFrame:
+    """The 65 object classes of Mapillary Vistas 1.2 in the paper's order; bin 65 of a count is "void".
+
+    Returns
+    -------
+    DataFrame
+        Columns paper_index, vistas_index, name, kind ("stuff" or "thing"), api_value (Mapillary API v4).
+
+    Examples
+    --------
+    >>> vistas_classes().name[22]
+    'Vegetation'
+    """
+    with resources.files("geolive").joinpath("vistas_classes.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)
+
+
+def points(lon: np.ndarray, lat: np.ndarray) -> gpd.GeoSeries:
+    """Points from longitudes and latitudes in degrees.
+
+    Examples
+    --------
+    >>> points([85.1], [25.6]).iloc[0].wkt
+    'POINT (85.1 25.6)'
+    """
+    return gpd.GeoSeries(gpd.points_from_xy(lon, lat, crs=CRS))
+
+
+def lonlat(geometry: gpd.GeoSeries) -> np.ndarray:
+    """Longitudes and latitudes of points, shape (n, 2), degrees.
+
+    Examples
+    --------
+    >>> lonlat(points([85.1], [25.6]))
+    array([[85.1, 25.6]])
+    """
+    return np.column_stack([geometry.x.to_numpy(float), geometry.y.to_numpy(float)]).reshape(-1, 2)
+
+
+def bad_positions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
+    """Which positions cannot be used: not finite, or out of range.
+
+    Parameters
+    ----------
+    lon, lat : array of float, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+
+    Examples
+    --------
+    >>> bad_positions(np.array([85.1, 185.0, np.nan]), np.array([25.6, 25.6, 25.6]))
+    array([False,  True,  True])
+    """
+    return ~(np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+
+
+def swapped_hint(lon: np.ndarray, lat: np.ndarray) -> str:
+    """A sentence where longitudes and latitudes look exchanged, else an empty string.
+
+    They do where some latitude is out of range, or nearer to a pole than any town is, and exchanging the two mends that.
+
+    Examples
+    --------
+    >>> swapped_hint(np.array([25.6]), np.array([98.5]))
+    ' (longitude and latitude look swapped)'
+    >>> swapped_hint(np.array([85.1]), np.array([25.6]))
+    ''
+    """
+    finite = np.isfinite(lon) & np.isfinite(lat)
+    lon, lat = lon[finite], lat[finite]
+
+    def inhabited(latitude: np.ndarray) -> np.ndarray:
+        return (latitude < 79) & (latitude > -60)
+
+    if len(lat) and not inhabited(lat).all() and inhabited(lon).all():
+        return " (longitude and latitude look swapped)"
+    return ""
+
+
+def check_images(images: gpd.GeoDataFrame, where: str = "images") -> gpd.GeoDataFrame:
+    """Raise where an images table breaks its contract; return it as it was given.
+
+    Parameters
+    ----------
+    images : GeoDataFrame
+        `key` (unique), `country`, `unique_cluster` (or null), `geometry` (points, EPSG:4326); others are kept.
+    where : str
+        What to call the table in an error.
+
+    Raises
+    ------
+    InputError
+        Naming the column, the row and what is wrong with it.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> row = dict(key=["a"], country=["ia"], unique_cluster=[None])
+    >>> len(check_images(gpd.GeoDataFrame(row, geometry=points([85.1], [25.6]))))
+    1
+    """
+    import pandera.pandas as pa
+
+    schema = pa.DataFrameSchema(
+        {
+            "key": pa.Column(str, unique=True),
+            "country": pa.Column(str),
+            "unique_cluster": pa.Column(str, nullable=True, coerce=True),
+        }
+    )
+    _check(images, schema, IMAGE_COLUMNS, where)
+    return images
+
+
+def check_clusters(clusters: gpd.GeoDataFrame, indicators: list[str], where: str = "clusters") -> gpd.GeoDataFrame:
+    """Raise where a clusters table breaks its contract; return it as it was given.
+
+    Parameters
+    ----------
+    clusters : GeoDataFrame
+        `unique_cluster` (unique), `country`, `state`, `district_id`, `urban`, `geometry`, `n_images`, `split`, and for each
+        indicator its value and `NAME_label` (0 or 1), both of which may be missing in a row.
+    indicators : list of str
+        The indicators' names.
+    where : str
+        What to call the table in an error.
+
+    Raises
+    ------
+    InputError
+        Naming the column, the row and what is wrong with it.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> row = dict(unique_cluster=["a"], country=["ia"], state=["Bihar"], district_id=["230"], urban=[None],
+    ...            n_images=[3], split=[None], pov=[0.5], pov_label=[1.0])
+    >>> len(check_clusters(gpd.GeoDataFrame(row, geometry=points([85.1], [25.6])), ["pov"]))
+    1
+    """
+    import pandera.pandas as pa
+
+    columns = {
+        "unique_cluster": pa.Column(str, unique=True),
+        "n_images": pa.Column(int, pa.Check.ge(0)),
+        "split": pa.Column(None, pa.Check.isin(["train", "val", "test"]), nullable=True),
+    }
+    for name in indicators:
+        finite = pa.Check(np.isfinite, error="not a finite number")
+        columns[name] = pa.Column(float, finite, nullable=True)
+        columns[f"{name}_label"] = pa.Column(float, pa.Check.isin([0, 1]), nullable=True)
+    _check(clusters, pa.DataFrameSchema(columns), [*CLUSTER_COLUMNS, *columns], where)
+    return clusters
+
+
+def _check(table: gpd.GeoDataFrame, schema, required: list[str], where: str) -> None:
+    import pandera.errors
+
+    missing = [name for name in required if name not in table.columns]
+    if missing:
+        raise InputError(f"{where}: no column {missing[0]!r}; its columns are: {', '.join(map(str, table.columns))}")
+    if not isinstance(table, gpd.GeoDataFrame) or table.crs is None or table.crs.to_epsg() != 4326:
+        raise InputError(f"{where}: positions must be in EPSG:4326; convert them first")
+    usable = ~(table.geometry.isna() | table.geometry.is_empty).to_numpy()
+    if not (usable.all() and (table.geometry.geom_type == "Point").all()):
+        row = int(np.argmin(usable & (table.geometry.geom_type == "Point").to_numpy()))
+        raise InputError(f"{where}: column 'geometry', row {row}: not a point; remove that row")
+    wrong = bad_positions(*lonlat(table.geometry).T)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"{where}: column 'geometry', row {row}: out of range: {table.geometry.iloc[row].wkt}")
+    try:
+        schema.validate(pd.DataFrame(table.drop(columns="geometry")), lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        first = error.failure_cases.iloc[0]
+        row = "" if pd.isna(first["index"]) else f", row {first['index']}"
+        raise InputError(f"{where}: column {first['column']!r}{row}: {first['check']}: {first['failure_case']}") from None
