@@ -1,0 +1,115 @@
+"""Shapes and sites for the page: as exact as fits into one file of limited size."""
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geolive.tables import lonlat
+
+SHAPES_BYTES = 650_000
+SITES_BYTES = 250_000
+
+
+def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tuple[list, list, list]:
+    """Districts' outlines as coordinates, with a place for their names.
+
+    Shared borders stay shared: all outlines are simplified together, and only as far as the size asks for it.
+
+    Parameters
+    ----------
+    geometry : GeoSeries
+        Polygons or MultiPolygons, EPSG:4326.
+    most_bytes : int
+        The most that the outlines may take as JSON.
+
+    Returns
+    -------
+    outlines : list
+        Of each district its polygons' rings' [longitude, latitude], degrees, as in a GeoJSON MultiPolygon.
+    middles : list of [float, float]
+        Longitude and latitude of the middle of the largest circle in each district.
+    rooms : list of float
+        That circle's radius, degrees.
+
+    Examples
+    --------
+    >>> outlines, middles, rooms = page_shapes(gpd.GeoSeries([shapely.box(84, 25, 86, 26)], crs="EPSG:4326"))
+    >>> outlines[0][0][0]
+    [[84.0, 25.0], [84.0, 26.0], [86.0, 26.0], [86.0, 25.0], [84.0, 25.0]]
+    >>> rooms
+    [0.5]
+    """
+    original = shapely.force_2d(geometry.to_numpy())
+    shapes, digits, tolerance = original, 5, 0.0
+    outlines = [_outline(shape, digits) for shape in shapes]
+    while len(_json(outlines)) > most_bytes and tolerance < 1:
+        tolerance = tolerance * 1.5 or 0.0003
+        # hundred times finer than the simplification is exact enough
+        digits = int(np.ceil(-np.log10(tolerance / 100))) if tolerance > 0.001 else 5
+        shapes = shapely.coverage_simplify(original, tolerance)
+        outlines = [_outline(shape, digits) for shape in shapes]
+    largest = [max(shapely.get_parts(shape), key=lambda part: part.area, default=shape) for shape in shapes]
+    circles = [shapely.maximum_inscribed_circle(part, tolerance=max(part.length / 500, 1e-6)) for part in largest]
+    middles = [[round(float(x), 4) for x in shapely.get_coordinates(circle)[0]] for circle in circles]
+    return outlines, middles, [round(float(circle.length), 4) for circle in circles]
+
+
+def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
+    """Positions of sites on a grid fine enough for the eye, small enough for a page.
+
+    Parameters
+    ----------
+    sites : GeoDataFrame
+        Points, EPSG:4326, with `surveyed`.
+    most_bytes : int
+        The most that the positions may take as JSON.
+
+    Returns
+    -------
+    dict
+        `west`, `south` (degrees), `step` (degrees) and `kinds`: of surveyed and other sites `name`, `label`, `count`
+        and `places`, the steps east and north of each, one after the other. Sites that share a place are drawn once.
+
+    Examples
+    --------
+    >>> from geolive.tables import points
+    >>> made = page_sites(gpd.GeoDataFrame({"surveyed": [True, False]}, geometry=points([85.0, 85.1], [25.0, 25.2])))
+    >>> made["step"], made["kinds"][1]["places"]
+    (0.001, [100, 200])
+    """
+    where, surveyed = lonlat(sites.geometry), sites["surveyed"].to_numpy(bool)
+    corner = np.floor(where.min(axis=0)) if len(where) else np.zeros(2)
+    words = [("surveyed", "Survey place", surveyed), ("site", "Place with images, no survey", ~surveyed)]
+    for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1):
+        grid = np.round((where - corner) / step).astype(int)
+        kinds = [
+            {
+                "name": name,
+                "label": label,
+                "count": f"{rows.sum():,}",
+                "places": np.unique(grid[rows], axis=0).ravel().tolist(),
+            }
+            for name, label, rows in words
+            if rows.any()
+        ]
+        if len(_json(kinds)) <= most_bytes:
+            break
+    return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds}
+
+
+def _outline(shape: shapely.Geometry, digits: int) -> list:
+    parts = [part for part in shapely.get_parts(shape) if not part.is_empty]
+    return [[_ring(ring, digits) for ring in (part.exterior, *part.interiors)] for part in parts]
+
+
+def _ring(ring: shapely.LinearRing, digits: int) -> list:
+    at = np.round(shapely.get_coordinates(ring), digits)
+    moves = np.ones(len(at), bool)
+    moves[1:] = (np.diff(at, axis=0) != 0).any(axis=1)
+    return at[moves].tolist()
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"))

@@ -1,0 +1,325 @@
+// Draws a district map into a Leaflet map and the page around it.
+// Names come from data files: they are only ever set as text, never as HTML.
+function geolive(map, page) {
+  "use strict";
+  const SVG = "http://www.w3.org/2000/svg";
+  const HATCH = "url(#geolive-hatch)";
+  const at = (id) => document.getElementById(id);
+  const canHover = window.matchMedia("(hover: hover)").matches;
+
+  function make(tag, className, text) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    if (text !== undefined && text !== null) element.textContent = text;
+    return element;
+  }
+
+  function drawn(tag, attributes) {
+    const element = document.createElementNS(SVG, tag);
+    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
+    return element;
+  }
+
+  // ---- districts -------------------------------------------------------------------------------------------------
+
+  map.getContainer().setAttribute("aria-label", page.title);
+  const pane = (name, order) => Object.assign(map.createPane(name).style, { zIndex: order, pointerEvents: "none" });
+  pane("geolive-edge", 390);
+  pane("geolive-outline", 420);
+  pane("geolive-sites", 430);
+  pane("geolive-mark", 435);
+  pane("geolive-names", 440);
+
+  const base = { renderer: L.svg({ padding: 1 }), smoothFactor: 0, noClip: true, className: "geolive-district" };
+  const shapes = page.districts.map((district) =>
+    L.polygon(L.GeoJSON.coordsToLatLngs(district.shape, 2), { ...base, color: "#fff", weight: 0.9, fillOpacity: 1 }).addTo(map));
+  // drawn below the districts, whose white borders leave of it only the region's edge
+  const line = { interactive: false, fill: false, smoothFactor: 0, noClip: true };
+  L.polygon(shapes.map((shape) => shape.getLatLngs()).flat(), { ...line, pane: "geolive-edge", color: "#5d6673", weight: 3 }).addTo(map);
+  const outline = [["#fff", 5.5], ["#111", 2.5]].map(([color, weight]) =>
+    L.polygon([], { ...line, pane: "geolive-outline", color, weight, lineJoin: "round" }).addTo(map));
+
+  const tip = L.tooltip({ className: "geolive-tip", direction: "top", offset: [0, -6] });
+  let pinned = -1;
+
+  function point(row) {
+    outline.forEach((part) => part.setLatLngs(row < 0 ? [] : shapes[row].getLatLngs()));
+    drawInfo(row);
+  }
+
+  function pin(row) {
+    pinned = row;
+    point(row);
+  }
+
+  shapes.forEach((shape, row) => {
+    const district = page.districts[row];
+    const path = shape.getElement();
+    const facts = page.facts.map((label, i) => [label, district.facts[i]]).filter(([, text]) => text !== null);
+    path.dataset.districtId = district.id;
+    path.setAttribute("tabindex", "0");
+    path.setAttribute("role", "img");
+    path.setAttribute("aria-label", [district.name, ...facts.map(([label, text]) => label + ": " + text)].join(". "));
+    path.addEventListener("focus", () => {
+      if (!map.getBounds().intersects(shape.getBounds())) map.panTo(shape.getBounds().getCenter(), { animate: false });
+      pin(row);
+    });
+    shape.on("mouseover", () => point(row));
+    shape.on("mouseout", () => {
+      map.closeTooltip(tip);
+      point(pinned);
+    });
+    shape.on("click", (event) => {
+      L.DomEvent.stop(event);
+      pin(row);
+    });
+    if (canHover) {
+      shape.on("mousemove", (event) => {
+        const content = make("div");
+        content.append(make("strong", "", district.name), make("span", "", district.facts[0]));
+        tip.setLatLng(event.latlng).setContent(content);
+        if (!map.hasLayer(tip)) map.openTooltip(tip);
+      });
+    }
+  });
+  map.on("click", () => pin(-1));
+
+  // ---- the panel on one district ---------------------------------------------------------------------------------
+
+  function drawInfo(row) {
+    const panel = at("geolive-info");
+    panel.replaceChildren();
+    delete panel.dataset.districtId;
+    if (row < 0) {
+      const how = canHover ? "Point at a district, or press Tab," : "Tap a district";
+      panel.append(make("p", "geolive-quiet", how + " to see its value and how sure it is."));
+      return;
+    }
+    const district = page.districts[row];
+    panel.dataset.districtId = district.id;
+    const name = make("h2", "", district.name);
+    if (district.state) name.append(make("span", "geolive-quiet", district.state));
+    const list = make("dl");
+    page.facts.forEach((label, i) => {
+      if (district.facts[i] === null) return;
+      const value = make("dd", i === 0 ? "geolive-value" : "", district.facts[i]);
+      if (i === 0 && district.value !== null) value.dataset.value = district.value;
+      list.append(make("dt", "", label), value);
+    });
+    panel.append(name);
+    if (district.value !== null) panel.append(strip(district));
+    panel.append(list);
+  }
+
+  // the interval across the classes of the legend: what a district's colour could as well have been
+  function strip(district) {
+    const edges = page.layers[0].items.map((item) => item.low).concat(page.layers[0].items.at(-1).high);
+    const ends = page.districts.filter((d) => d.value !== null).flatMap((d) => [d.lower, d.upper]);
+    const low = Math.min(edges[0], ...ends);
+    const high = Math.max(edges.at(-1), ...ends);
+    const x = (value) => (high > low ? 3 + (294 * (value - low)) / (high - low) : 150);
+    const picture = drawn("svg", { viewBox: "0 0 300 26", class: "geolive-strip", "aria-hidden": "true" });
+    picture.append(drawn("rect", { x: 3, y: 16, width: 294, height: 6, fill: "#dfe3e8" }));
+    page.layers[0].items.forEach((item) =>
+      picture.append(drawn("rect", { x: x(item.low), y: 16, width: x(item.high) - x(item.low), height: 6, fill: item.colour })));
+    const line = { stroke: "#1c2430", "stroke-width": 2 };
+    const [left, right] = [x(district.lower), x(district.upper)];
+    picture.append(
+      drawn("line", { x1: left, x2: right, y1: 7, y2: 7, ...line }),
+      drawn("line", { x1: left, x2: left, y1: 3, y2: 11, ...line }),
+      drawn("line", { x1: right, x2: right, y1: 3, y2: 11, ...line }),
+      drawn("circle", { cx: x(district.value), cy: 7, r: 4.5, fill: "#1c2430" }));
+    return picture;
+  }
+
+  // ---- legend and layers -----------------------------------------------------------------------------------------
+
+  let shown = page.layers[0];
+
+  function legendItem(kind, symbol, text, count) {
+    const item = make("li", "geolive-legend-item");
+    item.dataset.kind = kind;
+    const swatch = drawn("svg", { width: 26, height: 18, "aria-hidden": "true" });
+    swatch.append(symbol);
+    item.append(swatch, make("span", "", text));
+    if (count) item.append(make("span", "geolive-count", count));
+    at("geolive-legend").append(item);
+    return item;
+  }
+
+  function drawLegend() {
+    at("geolive-legend").replaceChildren();
+    at("geolive-legend-title").textContent = shown.title;
+    at("geolive-legend-unit").replaceChildren(make("span", "", shown.unit), make("span", "", "districts"));
+    const box = (fill) => drawn("rect", { x: 0.5, y: 0.5, width: 25, height: 17, fill, stroke: "#1c243055" });
+    shown.items.forEach((item) => {
+      const entry = legendItem("class", box(item.colour), item.label, item.count);
+      entry.dataset.low = item.low;
+      entry.dataset.high = item.high;
+    });
+    if (page.unsupported) legendItem("unsupported", box(HATCH), page.unsupported.label, page.unsupported.count);
+    if (!map.hasLayer(sites)) return;
+    page.sites.kinds.forEach((kind) => {
+      const style = siteStyle(kind);
+      const dot = { cx: 13, cy: 9, r: style.radius + 1, fill: style.fillColor, stroke: style.color, "stroke-width": style.weight };
+      legendItem(kind.name, drawn("circle", dot), kind.label, kind.count);
+    });
+  }
+
+  function show(layer) {
+    shown = layer;
+    const colour = (i) => (i < 0 ? HATCH : layer.items[i].colour);
+    shapes.forEach((shape, row) => {
+      shape.setStyle({ fillColor: colour(layer.classes[row]) });
+      shape.getElement().dataset.class = layer.classes[row];
+    });
+    drawLegend();
+  }
+
+  function choice(parent, type, id, text, checked, changed) {
+    const label = make("label");
+    const input = make("input");
+    Object.assign(input, { type, id, name: parent, checked });
+    input.addEventListener("change", () => changed(input.checked));
+    label.append(input, make("span", "", text));
+    at(parent).append(label);
+  }
+
+  const toggle = (layer) => (on) => {
+    if (on) layer.addTo(map);
+    else layer.remove();
+    drawLegend();
+  };
+
+  // ---- sites: on a canvas, since there may be thousands; a dot is a survey cluster, a ring is not -----------------
+
+  function siteStyle(kind) {
+    const dot = { fillColor: "#111", color: "#fff", weight: 1.2, radius: 3.6 };
+    return kind.name === "surveyed" ? dot : { fillColor: "#fff", color: "#111", weight: 1.4, radius: 3 };
+  }
+
+  const sites = L.layerGroup();
+  const canvas = L.canvas({ pane: "geolive-sites", padding: 0.3 });
+  page.sites.kinds.slice().reverse().forEach((kind) => {
+    const style = { ...siteStyle(kind), renderer: canvas, interactive: false, fillOpacity: 1 };
+    for (let i = 0; i < kind.places.length; i += 2) {
+      const [east, north] = [kind.places[i], kind.places[i + 1]].map((steps) => steps * page.sites.step);
+      L.circleMarker([page.sites.south + north, page.sites.west + east], style).addTo(sites);
+    }
+  });
+
+  // ---- names: the largest districts first, each where it fits and meets no other -----------------------------------
+
+  let named = true;
+  const order = shapes.map((_, row) => row).sort((a, b) => page.districts[b].room - page.districts[a].room);
+
+  function placeNames() {
+    const parent = map.getPane("geolive-names");
+    parent.replaceChildren();
+    if (!named) return;
+    const taken = [];
+    order.forEach((row) => {
+      const [lng, lat, room] = [...page.districts[row].middle, page.districts[row].room];
+      const centre = map.latLngToLayerPoint([lat, lng]);
+      const radius = Math.abs(map.latLngToLayerPoint([lat + room, lng]).y - centre.y);
+      const wide = page.districts[row].name.length * 6.6 + 6;
+      if (radius < 9 || wide > radius * 4) return;
+      const box = L.bounds([centre.x - wide / 2, centre.y - 8], [centre.x + wide / 2, centre.y + 8]);
+      if (taken.some((other) => other.overlaps(box))) return;
+      taken.push(box);
+      const label = make("div", "geolive-name leaflet-zoom-hide", page.districts[row].name);
+      label.setAttribute("aria-hidden", "true");
+      parent.append(label);
+      L.DomUtil.setPosition(label, centre);
+    });
+  }
+
+  map.on("zoomend viewreset", placeNames);
+
+  // ---- controls --------------------------------------------------------------------------------------------------
+
+  const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", {
+    maxZoom: 19,
+    attribution: '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors',
+  });
+
+  page.layers.forEach((layer, i) =>
+    choice("geolive-layers", "radio", "geolive-layer-" + layer.name, layer.choice, i === 0, () => show(layer)));
+  choice("geolive-overlays", "checkbox", "geolive-overlay-names", "District names", true, (on) => {
+    named = on;
+    placeNames();
+  });
+  choice("geolive-overlays", "checkbox", "geolive-overlay-sites", page.sites.choice, false, toggle(sites));
+  choice("geolive-overlays", "checkbox", "geolive-overlay-basemap", "OpenStreetMap (needs network)", false, (on) => {
+    toggle(tiles)(on);
+    shapes.forEach((shape) => shape.setStyle({ fillOpacity: on ? 0.72 : 1 }));
+  });
+
+  const whole = () => map.fitBounds(page.bounds, { padding: [14, 14], animate: false });
+  const home = L.control({ position: "topleft" });
+  home.onAdd = () => {
+    const bar = make("div", "leaflet-bar");
+    const button = make("button", "geolive-home", "⤢");
+    button.type = "button";
+    button.title = "Show the whole region";
+    button.setAttribute("aria-label", button.title);
+    button.addEventListener("click", whole);
+    L.DomEvent.disableClickPropagation(bar);
+    bar.append(button);
+    return bar;
+  };
+  home.addTo(map);
+  L.control.scale({ imperial: false, maxWidth: 130 }).addTo(map);
+
+  if (page.simulated) {
+    const mark = drawn("svg", { id: "geolive-watermark", viewBox: "0 0 1000 640", "aria-hidden": "true" });
+    const middle = { x: 500, y: 320, "text-anchor": "middle", "dominant-baseline": "central", transform: "rotate(-27 500 320)" };
+    const word = drawn("text", middle);
+    word.textContent = "SIMULATED";
+    mark.append(word);
+    map.getPane("geolive-mark").append(mark);
+    // it stays where it is while the map moves below it
+    map.on("move zoomend viewreset resize", () => {
+      const size = map.getSize();
+      mark.style.width = size.x + "px";
+      mark.style.height = size.y + "px";
+      L.DomUtil.setPosition(mark, map.containerPointToLayerPoint([0, 0]));
+    });
+  }
+
+  // ---- size, paper -----------------------------------------------------------------------------------------------
+
+  let fitted = null;
+  function fit() {
+    whole();
+    fitted = map.getZoom() + " " + map.getCenter();
+  }
+  map.on("resize", () => {
+    if (fitted === map.getZoom() + " " + map.getCenter()) fit();
+  });
+
+  const how = at("geolive-how");
+  let before = null;
+  window.addEventListener("beforeprint", () => {
+    before = { open: how.open, centre: map.getCenter(), zoom: map.getZoom(), fitted };
+    how.open = true;
+    document.body.classList.add("geolive-paper");
+    map.invalidateSize({ animate: false });
+    whole();
+  });
+  window.addEventListener("afterprint", () => {
+    document.body.classList.remove("geolive-paper");
+    how.open = before.open;
+    map.invalidateSize({ animate: false });
+    map.setView(before.centre, before.zoom, { animate: false });
+  });
+
+  // on a phone the map is as high as the region asks for
+  const [southWest, northEast] = page.bounds.map((corner) => map.project(corner, 8));
+  const aspect = (southWest.y - northEast.y) / (northEast.x - southWest.x);
+  document.documentElement.style.setProperty("--aspect", Number.isFinite(aspect) ? aspect : 1);
+  map.invalidateSize({ animate: false });
+  fit();
+  show(page.layers[0]);
+  drawInfo(-1);
+}
