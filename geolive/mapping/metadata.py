@@ -1,0 +1,135 @@
+"""What a GIS is told about a layer: title, abstract and the metadata file (QMD) that QGIS reads from beside it."""
+
+import re
+import xml.etree.ElementTree as ET
+
+from geolive.indicators import MEANS_OF_AREAS
+from geolive.mapping.districts import DistrictMap
+
+QGIS_VERSION = "3.22"
+WRITTEN_BY = "Written by geolive"
+
+_SCORES = {"r2": "R²", "rmse": "RMSE", "accuracy": "accuracy", "auc": "AUC"}
+
+
+def layer_title(district_map: DistrictMap) -> str:
+    """The layer's title, which says whether the map is simulated.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> layer_title(SimpleNamespace(title="Asset wealth in Bihar", provenance=SimpleNamespace(simulated=True)))
+    'Asset wealth in Bihar (SIMULATED)'
+    """
+    return plain_text(district_map.title + (" (SIMULATED)" if district_map.provenance.simulated else ""))
+
+
+def abstract(district_map: DistrictMap) -> str:
+    """All that a reader of the exported files must know, in sentences, a paragraph a line.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> print(abstract(fake_district_map()).splitlines()[1])
+    Asset wealth (higher is wealthier). Unit: DHS asset-wealth index. Values are means of areas, not of households.
+    """
+    about, shown = district_map.provenance, district_map.indicator
+    level = f"{district_map.level:.0%}".replace("%", " %")
+    scores = ", ".join(f"{_SCORES.get(key, key)} {value:.3g}" for key, value in about.metrics.items())
+    lines = [
+        "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
+        f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
+        f"The {level} interval is that of a district's mean; in the surface, that of single sites, interpolated.",
+        f"A district without enough imagery is not supported and has no value (rule: {district_map.support}).",
+        f"Model: {about.model}. {about.model_about}",
+        f"Scores at surveyed clusters, out of fold: {scores}." * bool(scores),
+        f"Data: {about.dataset}.",
+        f"Boundaries: {about.boundaries}.",
+        f"Made on {about.made.isoformat()} by geolive {about.version}: {about.command}",
+    ]
+    return plain_text("\n".join(re.sub(r"\.\.(?=\s|$)", ".", line) for line in lines if line))
+
+
+def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, float, float]) -> bytes:
+    """The QMD of a layer: title, abstract, keywords, rights, how it was made, reference system and extent.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+    layer : str
+        What the file holds, in a few words.
+    bounds : tuple of float
+        West, south, east, north, degrees.
+
+    Returns
+    -------
+    bytes
+        An XML document.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> written = metadata(fake_district_map(), "districts", (0, 0, 1, 1))
+    >>> b"<title>Asset wealth in Bihar (SIMULATED): districts</title>" in written
+    True
+    """
+    about = district_map.provenance
+    root = ET.Element("qgis", version=QGIS_VERSION)
+    add(root, "language", "en")
+    add(root, "type", "dataset")
+    add(root, "title", f"{layer_title(district_map)}: {layer}")
+    add(root, "abstract", abstract(district_map))
+    add(add(root, "keywords", vocabulary="gmd:topicCategory"), "keyword", "Society")
+    keywords = add(root, "keywords", vocabulary="geolive")
+    for word in [district_map.indicator.title, district_map.region, about.model, *["SIMULATED"] * about.simulated]:
+        add(keywords, "keyword", word)
+    add(root, "rights", f"Boundaries: {about.boundaries}")
+    add(root, "history", f"{about.made.isoformat()}: made by geolive {about.version} with: {about.command}")
+    system = add(add(root, "crs"), "spatialrefsys")
+    for tag, text in {"srid": "4326", "authid": "EPSG:4326", "description": "WGS 84", "geographicflag": "true"}.items():
+        add(system, tag, text)
+    west, south, east, north = (repr(float(b)) for b in bounds)
+    spatial = add(add(root, "extent"), "spatial", crs="EPSG:4326", dimensions="2", minz="0", maxz="0")
+    spatial.attrib.update(minx=west, miny=south, maxx=east, maxy=north)
+    return document(root, about.version)
+
+
+def plain_text(text: str) -> str:
+    """The text without characters that XML and UTF-8 cannot hold; each becomes U+FFFD.
+
+    Examples
+    --------
+    >>> plain_text("a" + chr(0) + chr(0xD800) + "<é>")
+    'a��<é>'
+    """
+    return re.sub(r"[^\t\n\r -\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "\ufffd", text)
+
+
+def add(parent: ET.Element, tag: str, text: str | None = None, **attributes: str) -> ET.Element:
+    """Add a child element with text that XML can hold.
+
+    Examples
+    --------
+    >>> ET.tostring(add(ET.Element("a"), "b", "<i>", name='"'))
+    b'<b name="&quot;">&lt;i&gt;</b>'
+    """
+    child = ET.SubElement(parent, tag, {key: plain_text(value) for key, value in attributes.items()})
+    child.text = None if text is None else plain_text(text)
+    return child
+
+
+def document(root: ET.Element, version: str) -> bytes:
+    """A file for QGIS, with a comment that says which geolive wrote it.
+
+    QGIS drops the comment when it saves such a file, so one that its user has changed is known as theirs.
+
+    Examples
+    --------
+    >>> print(document(ET.Element("qgis"), "0.1.0").decode())
+    <?xml version="1.0" encoding="UTF-8"?>
+    <!-- Written by geolive 0.1.0 -->
+    <qgis />
+    """
+    ET.indent(root)
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {WRITTEN_BY} {version} -->\n'
+    return head.encode() + ET.tostring(root, encoding="utf-8") + b"\n"

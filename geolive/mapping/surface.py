@@ -1,0 +1,143 @@
+"""From sites to a raster: inverse-distance interpolation of their values and intervals."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import rasterio
+from rasterio.features import geometry_mask
+from rasterio.transform import from_origin
+from scipy.spatial import cKDTree
+
+from geolive.clusters import chord_to_km, km_to_chord, unit_sphere
+from geolive.mapping.districts import DistrictMap
+from geolive.tables import lonlat
+
+BANDS = ("value", "lower", "upper")
+REACH_KM = 15.0
+PIXELS_AT_ONCE = 200_000
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A raster of an indicator, EPSG:4326, the northernmost row first.
+
+    Parameters
+    ----------
+    values : array of float32, shape (3, height, width)
+        Value, lower and upper end of the interval, in the indicator's unit; NaN where there is none.
+    transform : rasterio.Affine
+        From column and row to longitude and latitude, degrees.
+    """
+
+    values: np.ndarray
+    transform: rasterio.Affine
+
+
+def interpolate_surface(
+    district_map: DistrictMap,
+    resolution: float = 0.01,
+    power: float = 2.0,
+    neighbours: int = 12,
+    reach_km: float = REACH_KM,
+) -> Surface:
+    """Interpolate the sites' values and intervals by inverse great-circle distance.
+
+    A pixel takes the mean of its nearest sites, weighted by 1 / distance ** power; a pixel that a site lies in takes
+    that site's numbers (their mean, if there are several). The interval is that of single sites, interpolated as the
+    value is: it is wider than that of a district's mean, and it is no kriging variance.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+        Its sites; those without a value are left out.
+    resolution : float
+        Side of a pixel, degrees. Pixels are aligned to its multiples.
+    power : float
+        The larger, the more the nearest site counts.
+    neighbours : int
+        How many of the nearest sites count, however far they are.
+    reach_km : float
+        Pixels farther than this from every site have no value.
+
+    Returns
+    -------
+    Surface
+        NaN in pixels whose middle is outside the region's polygon or out of reach.
+
+    Notes
+    -----
+    Source: Shepard, "A two-dimensional interpolation function for irregularly-spaced data" (1968).
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> from types import SimpleNamespace
+    >>> from geolive.indicators import indicator
+    >>> from geolive.tables import points
+    >>> numbers = {"pov": [1.0, 3.0], "pov_lower": [0.0, 2.0], "pov_upper": [2.0, 4.0]}
+    >>> sites = gpd.GeoDataFrame(numbers, geometry=points([0.01, 0.05], [0.01, 0.01]))
+    >>> line = SimpleNamespace(sites=sites, area=shapely.box(0, 0, 0.06, 0.02), indicator=indicator("pov"))
+    >>> interpolate_surface(line, resolution=0.02).values[0].round(2)
+    array([[1., 2., 3.]], dtype=float32)
+    """
+    name = district_map.indicator.name
+    numbers = district_map.sites[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(float)
+    known = np.isfinite(numbers[:, 0])
+    numbers, where = numbers[known], lonlat(district_map.sites.geometry)[known]
+    transform, height, width = _grid(district_map.area.bounds, resolution)
+    values = np.full((3, height, width), np.nan, np.float32)
+    if len(numbers) == 0:
+        return Surface(values, transform)
+    tree = cKDTree(unit_sphere(where))
+    rows_at_once = max(1, PIXELS_AT_ONCE // width)
+    for top in range(0, height, rows_at_once):
+        shape = (min(rows_at_once, height - top), width)
+        strip = from_origin(transform.c, transform.f - top * resolution, resolution, resolution)
+        row, column = np.nonzero(geometry_mask([district_map.area], shape, strip, invert=True))
+        middles = np.column_stack([strip.c + (column + 0.5) * resolution, strip.f - (row + 0.5) * resolution])
+        values[:, top + row, column] = _interpolate(tree, numbers, middles, power, neighbours, reach_km).T
+    _set_site_pixels(values, transform, where, numbers)
+    return Surface(values, transform)
+
+
+def _grid(bounds: tuple[float, float, float, float], resolution: float) -> tuple[rasterio.Affine, int, int]:
+    """Transform, height and width of the pixels that cover the bounds, aligned to multiples of the resolution."""
+    # a bound that is a multiple but for floating point must not add a row of pixels
+    west, south = (int(np.floor(round(b / resolution, 6))) for b in bounds[:2])
+    east, north = (int(np.ceil(round(b / resolution, 6))) for b in bounds[2:])
+    corner = [round(i * resolution, 12) for i in (west, north)]
+    return from_origin(*corner, resolution, resolution), max(north - south, 1), max(east - west, 1)
+
+
+def _interpolate(
+    tree: cKDTree, numbers: np.ndarray, middles: np.ndarray, power: float, neighbours: int, reach_km: float
+) -> np.ndarray:
+    """Numbers at the pixels' middles, shape (pixels, 3)."""
+    result = np.full((len(middles), numbers.shape[1]), np.nan)
+    on_sphere = unit_sphere(middles)
+    chord, _ = tree.query(on_sphere, distance_upper_bound=km_to_chord(reach_km))
+    reached = np.flatnonzero(np.isfinite(chord))
+    if len(reached) == 0:
+        return result
+    chord, site = tree.query(on_sphere[reached], k=np.arange(1, min(neighbours, len(numbers)) + 1))
+    # a metre is nothing against a pixel, and keeps the weight of a site in the very middle finite
+    weight = np.maximum(chord_to_km(chord), 1e-3) ** -power
+    weight /= weight.sum(axis=1, keepdims=True)
+    result[reached] = np.einsum("pn,pnb->pb", weight, numbers[site])
+    return result
+
+
+def _set_site_pixels(values: np.ndarray, transform: rasterio.Affine, where: np.ndarray, numbers: np.ndarray) -> None:
+    """Give pixels with a value that sites lie in those sites' mean."""
+    column = np.floor((where[:, 0] - transform.c) / transform.a).astype(int)
+    row = np.floor((where[:, 1] - transform.f) / transform.e).astype(int)
+    height, width = values.shape[1:]
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    pixel = row[inside] * width + column[inside]
+    pixel, of_site = np.unique(pixel, return_inverse=True)
+    n = np.bincount(of_site)
+    means = np.stack([np.bincount(of_site, band) / n for band in numbers[inside].T])
+    row, column = np.divmod(pixel, width)
+    shown = np.isfinite(values[0, row, column])
+    values[:, row[shown], column[shown]] = means[:, shown]
