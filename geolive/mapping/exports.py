@@ -23,7 +23,7 @@ SUFFIXES = (".html", ".geojson", ".tif")
 
 # how each kind of file says that geolive wrote it; a style or metadata file saved by QGIS no longer does
 _SIGNS = {
-    ".html": rb"geolive",
+    ".html": rb'<meta name="generator" content="geolive ',
     ".geojson": rb'"generator": "geolive ',
     ".tif": rb'<Item name="SOFTWARE">geolive ',
     ".qml": rb"<!-- " + WRITTEN_BY.encode(),

@@ -3,6 +3,8 @@
 import re
 import xml.etree.ElementTree as ET
 
+import numpy as np
+
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.mapping.districts import DistrictMap
 
@@ -34,13 +36,14 @@ def abstract(district_map: DistrictMap) -> str:
     Asset wealth (higher is wealthier). Unit: DHS asset-wealth index. Values are means of areas, not of households.
     """
     about, shown = district_map.provenance, district_map.indicator
-    level = f"{district_map.level:.0%}".replace("%", " %")
-    scores = ", ".join(f"{_SCORES.get(key, key)} {value:.3g}" for key, value in about.metrics.items())
+    measured = {_SCORES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}
+    scores = ", ".join(f"{words} {value:.3g}" for words, value in measured.items())
+    level = f"{100 * district_map.level:g} %"
     lines = [
         "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
         f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
         f"The {level} interval is that of a district's mean; in the surface, that of single sites, interpolated.",
-        f"A district without enough imagery is not supported and has no value (rule: {district_map.support}).",
+        f"Districts are left without a value where there is too little to go by: {district_map.support}.",
         f"Model: {about.model}. {about.model_about}",
         f"Scores at surveyed clusters, out of fold: {scores}." * bool(scores),
         f"Data: {about.dataset}.",

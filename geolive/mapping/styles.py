@@ -16,10 +16,10 @@ from geolive.mapping.districts import DistrictMap
 from geolive.mapping.metadata import QGIS_VERSION, add, document
 
 NOT_SUPPORTED = "Not supported"
-# a legend entry that no feature and no pixel falls into
 SIMULATED = "SIMULATED survey and imagery"
 
-_NO_VALUE, _NOTHING = "-1e+30", "-2e+30"
+# far below every value; no feature and no pixel falls into the second, which is the legend's heading
+_NO_VALUE, _HEADING = "-1e+30", "-2e+30"
 
 
 def class_labels(breaks: np.ndarray) -> list[str]:
@@ -36,6 +36,19 @@ def class_labels(breaks: np.ndarray) -> list[str]:
     if len(at) == 2 and at[0] == at[1]:
         return at[:1]
     return [f"{low} to {high}" for low, high in itertools.pairwise(at)]
+
+
+def legend_heading(district_map: DistrictMap) -> str:
+    """What the legend is of, in words; QGIS itself heads it with the file's name.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> legend_heading(fake_district_map())
+    'SIMULATED Asset wealth (higher is wealthier), DHS asset-wealth index'
+    """
+    shown = district_map.indicator
+    return "SIMULATED " * district_map.provenance.simulated + f"{shown.legend_title}, {shown.unit}"
 
 
 def district_style(district_map: DistrictMap) -> bytes:
@@ -110,10 +123,14 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     labels = class_labels(breaks)
     colours = class_colours(district_map.indicator.colours, len(labels))
     edges = [repr(float(b)) for b in breaks]
-    classes = list(zip(edges[:-1], edges[1:], labels, map(_fill, colours), strict=True))[::-1]
-    classes.append((_NO_VALUE, _NO_VALUE, NOT_SUPPORTED, _hatching()))
-    if district_map.provenance.simulated:
-        classes.insert(0, (_NOTHING, _NOTHING, SIMULATED, [_layer("SimpleFill", style="no", outline_style="no")]))
+    border = _border(colours)
+    classes = [
+        (*ends, label, _fill(colour, border))
+        for *ends, label, colour in zip(edges, edges[1:], labels, colours, strict=False)
+    ][::-1]
+    classes.append((_NO_VALUE, _NO_VALUE, NOT_SUPPORTED, _hatching(border)))
+    nothing = _layer("SimpleFill", style="no", outline_style="no")
+    classes.insert(0, (_HEADING, _HEADING, legend_heading(district_map), [nothing]))
     for i, (lower, upper, label, layers) in enumerate(classes):
         add(ranges, "range", lower=lower, upper=upper, label=label, symbol=str(i), render="true")
         add(symbols, "symbol", type="fill", name=str(i), alpha="1", clip_to_extent="1", force_rhr="0").extend(layers)
@@ -122,16 +139,22 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     return renderer
 
 
-def _fill(colour: str) -> list[ET.Element]:
-    border = {"outline_color": "255,255,255,255", "outline_width": "0.2", "outline_width_unit": "MM"}
-    return [_layer("SimpleFill", color=_rgba(colour), joinstyle="round", **border)]
+def _fill(colour: str, border: str) -> list[ET.Element]:
+    outline = {"outline_color": border, "outline_width": "0.2", "outline_width_unit": "MM"}
+    return [_layer("SimpleFill", color=_rgba(colour), joinstyle="round", **outline)]
 
 
-def _hatching() -> list[ET.Element]:
+def _border(colours: list[str]) -> str:
+    """White, or grey where white would not stand out from the lightest class."""
+    lightest = max((sum(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in colours), default=0)
+    return _rgba("#7d8693" if lightest > 3 * 200 else "#ffffff")
+
+
+def _hatching(border: str) -> list[ET.Element]:
     hatch = _layer("LinePatternFill", angle="45", distance="1.6", distance_unit="MM")
     line = add(hatch, "symbol", type="line", name="@hatch@1", alpha="1", clip_to_extent="1", force_rhr="0")
     line.append(_layer("SimpleLine", line_color="150,150,150,255", line_width="0.25", line_width_unit="MM"))
-    return [*_fill(NOT_SUPPORTED_COLOUR), hatch]
+    return [*_fill(NOT_SUPPORTED_COLOUR, border), hatch]
 
 
 def _layer(kind: str, **options: str) -> ET.Element:
@@ -160,7 +183,7 @@ def _labelling() -> ET.Element:
 
 def _aliases(district_map: DistrictMap) -> dict[str, str]:
     shown = district_map.indicator
-    interval = f"{district_map.level:.0%} interval".replace("%", " %")
+    interval = f"{100 * district_map.level:g} % interval"
     return {
         "id": "Feature id",
         "district_id": "District code",
@@ -192,7 +215,7 @@ def _map_tip(district_map: DistrictMap) -> str:
     lines = [
         f"<b>[% {district} %]</b>",
         f"{_template_text(shown.legend_title)}: <b>[% coalesce({number('')}, 'not supported') %]</b>",
-        f"{district_map.level * 100:g} % interval: [% coalesce({interval}, 'none') %]",
+        f"{100 * district_map.level:g} % interval: [% coalesce({interval}, 'none') %]",
         f"Unit: {_template_text(shown.unit)}",
         '[% "n_sites" %] sites, [% "n_images" %] images',
         html.escape(MEANS_OF_AREAS),
@@ -215,10 +238,7 @@ def _surface_classes(district_map: DistrictMap) -> list[tuple[str, str, str]]:
     if len(labels) > 1:
         labels[0], labels[-1] = f"below {at[1]}", f"{at[-2]} and above"
     ends = [*(repr(float(b)) for b in breaks[1:-1]), "inf"]
-    classes = list(zip(ends, colours, labels, strict=True))
-    if district_map.provenance.simulated:
-        classes.insert(0, (_NOTHING, "#ffffff", SIMULATED))
-    return classes
+    return [(_HEADING, "#ffffff", legend_heading(district_map)), *zip(ends, colours, labels, strict=True)]
 
 
 def _decimals(breaks: np.ndarray) -> int:

@@ -58,6 +58,10 @@ def colours_in(image_path):
     return len({image.pixel(x, y) for x in range(0, image.width(), 5) for y in range(0, image.height(), 5)})
 
 
+def corners(box):
+    return [box.xMinimum(), box.yMinimum(), box.xMaximum(), box.yMaximum()]
+
+
 def about(layer):
     metadata, extent = layer.metadata(), layer.metadata().extent().spatialExtents()
     return {
@@ -69,7 +73,7 @@ def about(layer):
         "rights": metadata.rights(),
         "history": metadata.history(),
         "metadata_crs": metadata.crs().authid(),
-        "extent": [extent[0].bounds.toRectangle().asWktPolygon()] if extent else [],
+        "extent": [corners(each.bounds.toRectangle()) for each in extent],
         "renderer": layer.renderer().type(),
     }
 
@@ -87,7 +91,7 @@ def check_districts(path, folder):
         for r in renderer.ranges()
     ]
     facts["aliases"] = layer.attributeAliases()
-    facts["labels"] = [layer.labelsEnabled(), layer.labeling().settings().fieldName if layer.labeling() else None]
+    facts["labels"] = layer.labelsEnabled() and layer.labeling().settings().fieldName
     colour = draw(layer, f"{folder}/districts_plain.png", labels=False)
     draw(layer, f"{folder}/districts.png")
     context = QgsExpressionContext(QgsExpressionContextUtils.globalProjectLayerScopes(layer))
