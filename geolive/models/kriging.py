@@ -15,7 +15,7 @@ class Kriging:
     """Local ordinary kriging with an exponential covariance fitted by maximum likelihood.
 
     Rows at one coordinate are averaged to one place first. The covariance of two places is sill · exp(−d / range);
-    d is the straight-line distance through the Earth: so the covariance is valid everywhere, and up to 900 km it
+    d is the straight-line distance through the Earth, which keeps the covariance valid everywhere; up to 900 km it
     differs from the great circle by less than 0.1 %. A place's own value adds a nugget (variation that no distance
     explains) and, where rows repeat, their pooled variance divided by the number of rows. The mean is unknown and may
     differ between regions, since only the nearest training places are used. Predictions smooth: at a training place

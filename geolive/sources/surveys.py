@@ -14,7 +14,7 @@ import pandas as pd
 
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
-from geolive.tables import CLUSTER_COLUMNS, CRS, IMAGE_COLUMNS, bad_positions, points, swapped_hint
+from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, bad_positions, points, swapped_hint
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
@@ -87,12 +87,12 @@ def read_survey(
         _note(reasons, column, texts[column], [not text for text in texts[column]], "missing")
     keep = _usable(path, lines, reasons, drop_invalid)
 
-    table = pd.DataFrame({"unique_cluster": ids, "country": texts.get("country", ""), "state": None}, dtype=object)
-    table["district_id"] = texts[group] if group else None
-    table = table.assign(urban=None, n_images=0, split=None, **measured)[keep].reset_index(drop=True)
+    table = pd.DataFrame({"unique_cluster": ids, "country": texts.get("country", "")}).astype("str")
+    table = table.assign(state=None, district_id=texts[group] if group else None, urban=None, n_images=0, split=None)
+    table = table.assign(**measured)[keep].reset_index(drop=True)
     clusters = gpd.GeoDataFrame(table, geometry=points(x[keep], y[keep]))
     clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *values]], list(values))
-    images = gpd.GeoDataFrame({name: pd.Series(dtype=object) for name in IMAGE_COLUMNS}, geometry="geometry", crs=CRS)
+    images = gpd.GeoDataFrame(dict.fromkeys(IMAGE_COLUMNS[:-1], pd.Series(dtype="str")), geometry=points([], []))
     rejects = pd.DataFrame(
         [(line, why) for line, why in zip(lines, reasons, strict=True) if why], columns=["row", "reason"]
     )
