@@ -2,7 +2,8 @@
 
     python3 qgis_check.py DISTRICTS.geojson SURFACE.tif FOLDER
 
-prints one JSON object and leaves `districts.png`, `districts_plain.png` (no labels) and `surface.png` in FOLDER.
+prints one JSON object and leaves `districts.png`, `districts_plain.png` (no labels) and `surface.png` in FOLDER,
+and the districts' style as QGIS saves it, `saved.qml`.
 """
 
 import json
@@ -109,6 +110,7 @@ def check_districts(path, folder):
             }
         )
     facts["colours_drawn"] = colours_in(f"{folder}/districts.png")
+    layer.saveNamedStyle(f"{folder}/saved.qml")
     return facts
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geolive.errors import InputError
 from geolive.indicators import NOT_SUPPORTED_COLOUR, class_colours, class_of, indicator
-from geolive.mapping.exports import write_exports
+from geolive.mapping.exports import check_outputs_free, write_exports
 from geolive.mapping.styles import NOT_SUPPORTED, SIMULATED, class_labels
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
@@ -49,8 +50,13 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def seen(made, tmp_path_factory):
-    return look(made, tmp_path_factory.mktemp("qgis"))
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("qgis")
+
+
+@pytest.fixture(scope="module")
+def seen(made, folder):
+    return look(made, folder)
 
 
 @pytest.mark.parametrize("layer", ["districts", "surface"])
@@ -141,6 +147,13 @@ def test_pixels_of_the_surface_have_the_colour_of_their_class(made, seen):
         assert colour == colours[int(class_of(np.array([value]), made.breaks)[0])]
     empty = {colour for v, colour in seen["surface"]["samples"] if v is None}
     assert empty == {"#ffffff"}
+
+
+def test_a_style_that_its_user_saved_is_not_overwritten(seen, folder):
+    assert check_outputs_free([folder / "pov.geojson"], [])
+    assert (folder / "saved.qml").stat().st_size > 10_000
+    with pytest.raises(InputError, match=r"saved\.qml: exists and is not as geolive wrote it"):
+        check_outputs_free([folder / "saved.geojson"], [])
 
 
 def test_a_map_without_any_value_opens_too(tmp_path):
