@@ -42,6 +42,7 @@ def opened(running, path: Path, width: int = 1400, height: int = 900, **options)
     """
     context = running.new_context(viewport={"width": width, "height": height}, **options)
     page, errors, requests = context.new_page(), [], []
+    page.set_default_timeout(10_000)
 
     def decide(route) -> None:
         if route.request.url.startswith(("file:", "data:")):

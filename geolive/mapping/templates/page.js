@@ -160,9 +160,9 @@ function geolive(map, page) {
     if (page.unsupported) legendItem("unsupported", box(HATCH), page.unsupported.label, page.unsupported.count);
     if (!map.hasLayer(sites)) return;
     page.sites.kinds.forEach((kind) => {
-      const style = siteStyle(kind);
-      const dot = { cx: 13, cy: 9, r: style.radius + 1, fill: style.fillColor, stroke: style.color, "stroke-width": style.weight };
-      legendItem(kind.name, drawn("circle", dot), kind.label, kind.count);
+      const symbol = drawn("g", {});
+      strokes[kind.name].forEach(([fill, width]) => symbol.append(drawn("circle", { cx: 13, cy: 9, r: width / 2, fill })));
+      legendItem(kind.name, symbol, kind.label, kind.count);
     });
   }
 
@@ -170,7 +170,7 @@ function geolive(map, page) {
     shown = layer;
     const colour = (i) => (i < 0 ? HATCH : layer.items[i].colour);
     shapes.forEach((shape, row) => {
-      shape.setStyle({ fillColor: colour(layer.classes[row]) });
+      shape.setStyle({ fillColor: colour(layer.classes[row]), color: layer.border });
       shape.getElement().dataset.class = layer.classes[row];
     });
     drawLegend();
@@ -191,21 +191,20 @@ function geolive(map, page) {
     drawLegend();
   };
 
-  // ---- sites: on a canvas, since there may be thousands; a dot is a survey cluster, a ring is not -----------------
+  // ---- sites: there may be thousands, so all of one kind are dots along two lines, which also print well; a dark dot is
+  // a survey place, a ring is not ------------------------------------------------------------------------------------
 
-  function siteStyle(kind) {
-    const dot = { fillColor: "#111", color: "#fff", weight: 1.2, radius: 3.6 };
-    return kind.name === "surveyed" ? dot : { fillColor: "#fff", color: "#111", weight: 1.4, radius: 3 };
-  }
-
+  const strokes = { surveyed: [["#fff", 9], ["#111", 6.6]], site: [["#111", 8.4], ["#fff", 5.2]] };
   const sites = L.layerGroup();
-  const canvas = L.canvas({ pane: "geolive-sites", padding: 0.3 });
   page.sites.kinds.slice().reverse().forEach((kind) => {
-    const style = { ...siteStyle(kind), renderer: canvas, interactive: false, fillOpacity: 1 };
+    const dots = [];
     for (let i = 0; i < kind.places.length; i += 2) {
       const [east, north] = [kind.places[i], kind.places[i + 1]].map((steps) => steps * page.sites.step);
-      L.circleMarker([page.sites.south + north, page.sites.west + east], style).addTo(sites);
+      const place = L.latLng(page.sites.south + north, page.sites.west + east);
+      dots.push([place, place]);
     }
+    strokes[kind.name].forEach(([color, weight]) =>
+      L.polyline(dots, { ...line, pane: "geolive-sites", className: "geolive-sites", color, weight, opacity: 1 }).addTo(sites));
   });
 
   // ---- names: the largest districts first, each where it fits and meets no other -----------------------------------

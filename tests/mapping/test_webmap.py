@@ -1,0 +1,470 @@
+"""The page: what a reader sees in a real browser, and what the file holds; not where the values come from."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import folium
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from geopandas.testing import assert_geodataframe_equal
+from hypothesis import given
+from hypothesis import strategies as st
+
+import geolive
+from geolive.errors import InputError
+from geolive.indicators import MEANS_OF_AREAS, class_of
+from geolive.mapping.page import as_json, digits_to_show, number, page_data
+from geolive.mapping.shapes import page_shapes
+from geolive.mapping.webmap import TILES, draw_map, write_page
+from tests.browser import browser, needs_browser, opened
+from tests.mapping.districtmaps import EVIL, SCRIPT, bihar_polygons, fake_district_map, with_provenance
+
+PATNA = "230"
+
+
+def written(shown, folder: Path, name: str = "map.html") -> str:
+    path = folder / name
+    write_page(shown, path)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def plain() -> "geolive.mapping.districts.DistrictMap":
+    return fake_district_map()
+
+
+# ---- the file -------------------------------------------------------------------------------------------------------
+
+
+def test_equal_maps_give_equal_bytes_and_others_do_not(plain, tmp_path):
+    first = written(plain, tmp_path)
+    assert first == written(fake_district_map(), tmp_path)
+    assert first == written(draw_map(plain), tmp_path)
+    assert first != written(fake_district_map(seed=1), tmp_path)
+
+
+def test_page_is_small_and_loads_nothing(plain, tmp_path):
+    text = written(plain, tmp_path)
+    assert len(text) < 1_500_000
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)\s*=", text)
+    assert set(re.findall(r"url\((?!#|data:)([^)]*)\)", text)) <= {"", "#default#VML"}
+    assert "sourceMappingURL" not in text
+    assert not re.search(r"jquery|bootstrap|awesome", text, re.IGNORECASE)
+    assert text.count(TILES) == 2, "the basemap's address, and the policy that allows it"
+
+
+def test_page_says_what_it_is(plain, tmp_path):
+    text = written(plain, tmp_path)
+    assert f'<meta name="generator" content="geolive {geolive.__version__}">' in text
+    assert "<title>SIMULATED: Asset wealth in Bihar</title>" in text
+    real = written(fake_district_map(simulated=False), tmp_path)
+    assert "<title>Asset wealth in Bihar</title>" in real
+    for page in (text, real):
+        assert MEANS_OF_AREAS in page
+        assert "DHS asset-wealth index; higher is wealthier" in page
+
+
+def test_input_is_not_changed(plain, tmp_path):
+    before = fake_district_map()
+    drawn = draw_map(plain)
+    ids = [child.get_name() for child in drawn._children.values()]
+    write_page(drawn, tmp_path / "map.html")
+    assert [child.get_name() for child in drawn._children.values()] == ids
+    assert_geodataframe_equal(plain.districts, before.districts)
+    assert_geodataframe_equal(plain.sites, before.sites)
+
+
+def test_a_page_saved_before_is_not_written_twice(plain, tmp_path):
+    drawn = draw_map(plain)
+    drawn.save(tmp_path / "folium.html")
+    drawn._repr_html_()
+    assert written(drawn, tmp_path) == written(plain, tmp_path)
+
+
+def test_added_layers_survive_in_order_and_equal_bytes(plain, tmp_path):
+    def with_layers() -> folium.Map:
+        drawn = draw_map(plain)
+        group = folium.FeatureGroup("Mine").add_to(drawn)
+        folium.Marker([25.6, 85.1], tooltip="Patna station").add_to(group)
+        folium.LayerControl().add_to(drawn)
+        return drawn
+
+    text = written(with_layers(), tmp_path)
+    assert "Patna station" in text
+    assert text == written(with_layers(), tmp_path)
+    assert "cdn." not in text, "a marker needs nothing but Leaflet"
+
+
+def test_what_added_layers_load_is_kept(plain, tmp_path):
+    from folium.plugins import MarkerCluster
+
+    drawn = draw_map(plain)
+    folium.Marker([25.6, 85.1], popup="a popup").add_to(MarkerCluster().add_to(drawn))
+    text = written(drawn, tmp_path)
+    assert re.search(r'<script src="https://[^"]*markercluster[^"]*\.js"', text)
+    assert re.search(r'<script src="https://[^"]*jquery[^"]*"', text), "folium's popups call it"
+    assert not re.search(r'<script src="https://[^"]*leaflet(\.min)?\.js"', text)
+    assert "Content-Security-Policy" not in text, "it would block them"
+
+
+def test_any_folium_map_can_be_written(tmp_path):
+    drawn = folium.Map([25.6, 85.1], tiles=None)
+    folium.CircleMarker([25.6, 85.1]).add_to(drawn)
+    text = written(drawn, tmp_path)
+    assert "L.circleMarker" in text
+    assert "geolive-district" not in text
+
+
+def test_a_country_fits_in_the_file(tmp_path):
+    """780 districts with as many corners as India's, and 20,000 sites."""
+    random = np.random.default_rng(0)
+    small = fake_district_map()
+    seeds = shapely.MultiPoint(random.uniform([68, 8], [97, 36], (780, 2)))
+    cells = shapely.get_parts(shapely.voronoi_polygons(seeds, extend_to=shapely.box(68, 8, 97, 36)))
+    fine = [shapely.MultiPolygon([shapely.segmentize(cell, 0.03)]) for cell in cells]
+    rows = small.districts.iloc[random.integers(0, 38, len(fine))].drop(columns="geometry").reset_index(drop=True)
+    rows["district_id"] = [str(i) for i in range(len(fine))]
+    sites = small.sites.iloc[random.integers(0, len(small.sites), 20_000)].drop(columns="geometry")
+    places = gpd.points_from_xy(random.uniform(68, 97, 20_000), random.uniform(8, 36, 20_000))
+    large = replace(
+        small,
+        districts=gpd.GeoDataFrame(rows, geometry=fine, crs="EPSG:4326"),
+        sites=gpd.GeoDataFrame(sites, geometry=places, crs="EPSG:4326"),
+    )
+    assert shapely.get_num_coordinates(fine).sum() > 80_000
+    text = written(large, tmp_path)
+    assert len(text) < 1_500_000
+    assert text.count('"shape":') == 780
+
+
+def test_simplified_districts_still_share_their_borders():
+    polygons = bihar_polygons().geometry
+    outlines, _, _ = page_shapes(polygons, most_bytes=40_000)
+    made = shapely.make_valid([shapely.MultiPolygon([(p[0], p[1:]) for p in outline]) for outline in outlines])
+    before = shapely.get_num_coordinates(polygons.to_numpy()).sum()
+    assert shapely.get_num_coordinates(made).sum() < before / 2
+    union = shapely.union_all(made)
+    assert abs(shapely.area(made).sum() - union.area) < 1e-4 * union.area, "no overlaps"
+    holes = sum(len(part.interiors) for part in shapely.get_parts(union))
+    assert holes == 0, "no gaps"
+    assert page_shapes(polygons)[0] != outlines, "small regions are not simplified"
+
+
+def test_a_file_that_cannot_be_written_is_one_line(plain, tmp_path):
+    with pytest.raises(InputError, match="folder"):
+        write_page(plain, tmp_path)
+
+
+# ---- numbers and words ----------------------------------------------------------------------------------------------
+
+
+def test_legend_and_classes_are_those_of_every_other_output(plain):
+    layer = page_data(plain)["layers"][0]
+    assert [item["low"] for item in layer["items"]] == plain.breaks[:-1].tolist()
+    assert [item["high"] for item in layer["items"]] == plain.breaks[1:].tolist()
+    assert layer["classes"] == class_of(plain.districts["pov"].to_numpy(), plain.breaks).tolist()
+
+
+def test_unsupported_district_shows_no_number_even_if_it_has_one(plain):
+    districts = plain.districts.copy()
+    row = districts.index[districts["district"] == "Sheohar"][0]
+    districts.loc[row, ["pov", "pov_lower", "pov_upper"]] = [0.1, 0.0, 0.2]
+    data = page_data(replace(plain, districts=districts))
+    assert data["districts"][row]["facts"][:3] == ["Not supported", None, None]
+    assert [layer["classes"][row] for layer in data["layers"]] == [-1, -1]
+
+
+def test_map_without_any_value_can_be_drawn(plain, tmp_path):
+    districts = plain.districts.copy()
+    districts[["pov", "pov_lower", "pov_upper"]] = np.nan
+    districts["supported"] = False
+    nothing = replace(plain, districts=districts, sites=plain.sites.iloc[:0])
+    data = page_data(nothing)
+    assert [layer["items"] for layer in data["layers"]] == [[], []]
+    assert data["unsupported"]["count"] == "38"
+    written(nothing, tmp_path)
+
+
+def test_official_statistic_is_for_real_data_only():
+    def official(district_map) -> list:
+        return [row["facts"][5] for row in page_data(district_map)["districts"]]
+
+    shown = official(fake_district_map(simulated=False, official=True))
+    assert shown[0] == "Official figure: 0.5 % (NFHS-5)"
+    assert shown[1] is None
+    assert set(official(fake_district_map(simulated=True, official=True))) == {None}
+
+
+def test_state_is_named_where_there_are_several(plain):
+    districts = plain.districts.copy()
+    assert not any("state" in row for row in page_data(plain)["districts"])
+    districts.loc[0, "state"] = "Jharkhand"
+    rows = page_data(replace(plain, districts=districts))["districts"]
+    assert [rows[0]["state"], rows[1]["state"]] == ["Jharkhand", "Bihar"]
+
+
+def test_missing_ranks_are_left_out(plain):
+    districts = plain.districts.assign(rank_best=pd.NA, rank_worst=pd.NA)
+    assert {row["facts"][2] for row in page_data(replace(plain, districts=districts))["districts"]} == {None}
+
+
+@given(st.text())
+def test_json_never_leaves_its_script(text):
+    import json
+
+    made = as_json({text: [text]})
+    assert json.loads(made) == {text: [text]}
+    assert made.isascii()
+    assert not set("<>&") & set(made)
+
+
+@given(st.floats(-1e9, 1e9), st.integers(0, 6))
+def test_number_reads_back(value, digits):
+    text = number(value, digits)
+    assert float(text.replace(",", "").replace("−", "-")) == pytest.approx(value, abs=0.51 * 10.0**-digits)
+    assert not re.fullmatch(r"−0\.?0*", text)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(lambda v: np.ptp(v) > 1e-3))
+def test_shown_digits_tell_values_apart(values):
+    digits = digits_to_show(np.array(values))
+    assert 0 <= digits <= 6
+    assert 10.0**-digits <= max(np.ptp(values) / 10, 1)
+
+
+# ---- in a browser ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page_file(plain, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "map.html"
+    write_page(plain, path)
+    return path
+
+
+class TestInBrowser:
+    pytestmark = needs_browser
+
+    @pytest.fixture
+    def shown(self, chromium, page_file):
+        with opened(chromium, page_file) as tab:
+            yield tab
+            assert tab.errors == []
+            assert tab.requests == []
+
+    def test_districts_and_legend(self, shown, plain):
+        page = shown.page
+        assert page.locator("path.geolive-district").count() == 38
+        assert (
+            page.evaluate(
+                "new Set([...document.querySelectorAll('.geolive-district')].map(p => p.getAttribute('d'))).size"
+            )
+            == 38
+        )
+        items = page.locator(".geolive-legend-item[data-kind=class]")
+        lows = [float(items.nth(i).get_attribute("data-low")) for i in range(items.count())]
+        assert lows == plain.breaks[:-1].tolist()
+        assert float(items.last.get_attribute("data-high")) == plain.breaks[-1]
+        texts = items.locator("span:first-of-type").all_inner_texts()
+        shown_lows = [float(text.split(" to ")[0].replace("−", "-")) for text in texts]
+        assert shown_lows == lows
+
+    def test_colour_of_each_district_is_that_of_its_class(self, shown, plain):
+        page = shown.page
+        colours = page.locator(".geolive-legend-item[data-kind=class] rect").evaluate_all(
+            "r => r.map(e => e.getAttribute('fill'))"
+        )
+        classes = class_of(plain.districts["pov"].to_numpy(), plain.breaks)
+        for row, found in zip(plain.districts.itertuples(), classes, strict=True):
+            fill = page.get_attribute(f"[data-district-id='{row.district_id}']", "fill")
+            assert fill == (colours[found] if row.supported else "url(#geolive-hatch)"), row.district
+
+    def test_unsupported_districts_are_hatched_with_an_entry_of_their_own(self, shown, plain):
+        page = shown.page
+        hatched = page.locator("path.geolive-district[fill='url(#geolive-hatch)']").count()
+        assert hatched == (~plain.districts["supported"]).sum() == 2
+        assert page.locator("pattern#geolive-hatch").count() == 1
+        entry = page.locator(".geolive-legend-item[data-kind=unsupported]")
+        assert f"Not supported: {plain.support}" in entry.inner_text()
+
+    def test_pointing_and_keyboard_focus_show_the_same_numbers(self, shown, plain):
+        page, row = shown.page, plain.districts.set_index("district_id").loc[PATNA]
+        page.hover(f"[data-district-id='{PATNA}']")
+        pointed = page.inner_text("#geolive-info")
+        assert float(page.get_attribute("#geolive-info .geolive-value", "data-value")) == row["pov"]
+        assert f"{row['pov']:.2f}".replace("-", "−") == page.inner_text("#geolive-info .geolive-value")
+        lower, upper = (f"{row[column]:.2f}".replace("-", "−") for column in ("pov_lower", "pov_upper"))
+        for expected in ("Patna", "90 % interval", f"{lower} to {upper}", f"{row.n_sites:,}", f"{row.n_images:,}"):
+            assert expected in pointed
+        assert f"{row.rank_best} to {row.rank_worst} of 36" in pointed
+        page.mouse.move(5, 5)
+        assert "Patna" not in page.inner_text("#geolive-info")
+        page.focus(f"[data-district-id='{PATNA}']")
+        assert page.inner_text("#geolive-info") == pointed
+        assert "Patna" in page.get_attribute(f"[data-district-id='{PATNA}']", "aria-label")
+
+    def test_every_district_is_reached_by_tab(self, shown, plain):
+        page = shown.page
+        page.focus(f"[data-district-id='{plain.districts.district_id.iloc[0]}']")
+        for row in plain.districts.itertuples():
+            assert page.get_attribute("#geolive-info", "data-district-id") == row.district_id
+            page.keyboard.press("Tab")
+
+    def test_legend_follows_the_layer(self, shown, plain):
+        page = shown.page
+        before = page.get_attribute(f"[data-district-id='{PATNA}']", "fill")
+        page.check("#geolive-layer-uncertainty")
+        assert page.inner_text("#geolive-legend-title") == "Width of the 90 % interval"
+        width = (plain.districts["pov_upper"] - plain.districts["pov_lower"]).to_numpy()
+        items = page.locator(".geolive-legend-item[data-kind=class]")
+        assert float(items.first.get_attribute("data-low")) <= np.nanmin(width)
+        assert float(items.last.get_attribute("data-high")) >= np.nanmax(width)
+        assert page.get_attribute(f"[data-district-id='{PATNA}']", "fill") != before
+        page.check("#geolive-layer-value")
+        assert page.inner_text("#geolive-legend-title") == plain.indicator.legend_title
+        assert page.get_attribute(f"[data-district-id='{PATNA}']", "fill") == before
+
+    def test_sites_have_entries_while_they_show(self, shown, plain):
+        page, kinds = shown.page, "[data-kind=surveyed], [data-kind=site]"
+        assert page.locator(kinds).count() == 0
+        page.check("#geolive-overlay-sites")
+        counts = page.locator(kinds).locator(".geolive-count").all_inner_texts()
+        assert [int(text) for text in counts] == [plain.sites.surveyed.sum(), (~plain.sites.surveyed).sum()]
+        drawn = page.locator("path.geolive-sites").evaluate_all(
+            "p => p.map(e => e.getAttribute('d').split('M').length - 1)"
+        )
+        assert sorted(drawn) == sorted([plain.sites.surveyed.sum(), (~plain.sites.surveyed).sum()] * 2)
+        page.uncheck("#geolive-overlay-sites")
+        assert page.locator(kinds).count() == page.locator("path.geolive-sites").count() == 0
+
+    def test_names_can_be_taken_away(self, shown):
+        assert shown.page.locator(".geolive-name").count() > 20
+        shown.page.uncheck("#geolive-overlay-names")
+        assert shown.page.locator(".geolive-name").count() == 0
+
+    def test_panel_on_how_it_was_made(self, shown, plain):
+        shown.page.click("summary")
+        text = shown.page.inner_text("#geolive-how")
+        made = plain.provenance
+        for expected in (made.model_about, made.dataset, made.boundaries, made.command, "2026-01-02", "geolive 0.1.0"):
+            assert expected in text
+        assert "R² 0.52" in text
+        assert "at surveyed clusters, out of fold" in text
+
+    def test_there_is_a_metric_scale_bar(self, shown):
+        assert re.fullmatch(r"\d+ k?m", shown.page.inner_text(".leaflet-control-scale-line"))
+
+    def test_printing_and_back(self, shown, tmp_path):
+        page = shown.page
+        before = page.get_attribute(f"[data-district-id='{PATNA}']", "d")
+        page.pdf(path=tmp_path / "map.pdf", prefer_css_page_size=True)
+        assert (tmp_path / "map.pdf").stat().st_size > 20_000
+        page.wait_for_function(
+            f"document.querySelector('[data-district-id=\"{PATNA}\"]').getAttribute('d') === {before!r}"
+        )
+
+    def test_basemap_is_asked_for_only_when_chosen(self, chromium, page_file):
+        with opened(chromium, page_file) as tab:
+            assert tab.requests == []
+            with tab.page.expect_request(f"{TILES}/**"):
+                tab.page.check("#geolive-overlay-basemap")
+            assert {url.split("/")[2] for url in tab.requests} == {"tile.openstreetmap.org"}
+            assert "OpenStreetMap" in tab.page.inner_text(".leaflet-control-attribution")
+
+    def test_watermark_stands_there_only_while_simulated(self, shown, chromium, tmp_path):
+        mark = shown.page.locator("#geolive-watermark")
+        box, frame = mark.bounding_box(), shown.page.locator(".folium-map").bounding_box()
+        assert mark.text_content() == "SIMULATED"
+        assert box["width"] > 0.95 * frame["width"]
+        assert mark.evaluate("e => getComputedStyle(e).pointerEvents") == "none"
+        shown.page.mouse.move(900, 450)
+        shown.page.mouse.down()
+        shown.page.mouse.move(700, 350, steps=4)
+        shown.page.mouse.up()
+        shown.page.wait_for_timeout(400)
+        after = mark.bounding_box()
+        assert [after["x"], after["y"]] == pytest.approx([box["x"], box["y"]], abs=2), "it does not move with the map"
+        write_page(fake_district_map(simulated=False), tmp_path / "real.html")
+        with opened(chromium, tmp_path / "real.html") as real:
+            assert real.page.locator("path.geolive-district").count() == 38
+            assert real.page.locator("#geolive-watermark").count() == 0
+            assert "SIMULATED" not in real.page.content().split("function geolive(")[0]
+
+    def test_phone_needs_no_sideways_scrolling(self, chromium, page_file):
+        with opened(chromium, page_file, 390, 844, has_touch=True, is_mobile=True) as tab:
+            page = tab.page
+            assert page.evaluate("document.documentElement.scrollWidth") == 390
+            page.tap(f"[data-district-id='{PATNA}']")
+            panel = page.locator("#geolive-info").bounding_box()
+            assert "Patna" in page.inner_text("#geolive-info")
+            assert panel["y"] + panel["height"] < 844, "what a tap shows is in sight"
+            assert tab.errors == tab.requests == []
+
+    @pytest.mark.parametrize("evil", [EVIL, SCRIPT, "{{ 7 * 7 }}", "<!--<script>", "\u2028'\"`${1}\\"])
+    def test_texts_are_never_run(self, chromium, tmp_path, evil):
+        bad = fake_district_map(rename={"Patna": evil, "Gaya": evil}, simulated=False, official=True)
+        bad = with_provenance(
+            bad, model=evil, model_about=evil, dataset=evil, command=evil, boundaries=evil, version=evil
+        )
+        districts = bad.districts.assign(official=evil)
+        districts.loc[3, "state"] = evil
+        indicator = replace(bad.indicator, title=evil, unit=evil, direction=evil)
+        bad = replace(bad, districts=districts, region=evil, support=evil, indicator=indicator)
+        write_page(bad, tmp_path / "bad.html")
+        with opened(chromium, tmp_path / "bad.html") as tab:
+            page = tab.page
+            page.hover(f"[data-district-id='{PATNA}']")
+            for at in ("#geolive-info h2", "#geolive-info dl", ".geolive-tip"):
+                assert evil in page.text_content(at), at
+            page.click("summary")
+            for box in ("#geolive-overlay-sites", "#geolive-layer-uncertainty"):
+                page.check(box)
+            page.wait_for_timeout(100)
+            for at in ("h1", "#geolive-how", "#geolive-legend"):
+                assert evil in page.text_content(at), at
+            assert evil in page.get_attribute(f"[data-district-id='{PATNA}']", "aria-label")
+            assert evil.split("\u2028")[-1] in page.title()
+            assert page.evaluate("window.evil") is None
+            assert page.locator("img").count() == 0
+            assert tab.errors == tab.requests == []
+
+    def test_browser_is_forbidden_to_run_or_load_anything_else(self, chromium, page_file):
+        with opened(chromium, page_file) as tab:
+            tab.page.evaluate(
+                """() => {
+                    document.body.insertAdjacentHTML("beforeend", '<img src="data:," onerror="window.evil = 1">');
+                    const script = document.createElement("script");
+                    script.textContent = "window.evil = 2";
+                    document.body.append(script);
+                    document.body.append(Object.assign(new Image(), {src: "https://example.org/a.png"}));
+                }"""
+            )
+            tab.page.wait_for_timeout(200)
+            assert tab.page.evaluate("window.evil") is None
+            assert tab.requests == []
+            assert sum("Content Security Policy" in error for error in tab.errors) >= 3
+
+    def test_added_layers_work_offline(self, chromium, plain, tmp_path):
+        drawn = draw_map(plain)
+        group = folium.FeatureGroup("My places").add_to(drawn)
+        folium.Marker([25.6, 85.1], tooltip="Patna station").add_to(group)
+        folium.GeoJson(plain.districts[["district", "geometry"]].iloc[:1], name="One").add_to(drawn)
+        folium.LayerControl(collapsed=False).add_to(drawn)
+        write_page(drawn, tmp_path / "mine.html")
+        with opened(chromium, tmp_path / "mine.html") as tab:
+            page = tab.page
+            assert page.locator(".leaflet-marker-icon").count() == 1
+            assert page.evaluate("document.querySelector('.leaflet-marker-icon').naturalWidth") > 0
+            assert "My places" in page.inner_text(".leaflet-control-layers")
+            assert page.locator("path.geolive-district").count() == 38
+            assert tab.errors == tab.requests == []
