@@ -213,7 +213,9 @@ def _names(texts: list[str], column: str, lines: list[int], reasons: list[str | 
     first: dict[str, int] = {}
     for i, text in enumerate(texts):
         if text and first.setdefault(text, i) != i and reasons[i] is None:
-            reasons[i] = f"column {column!r}: name {_shown(text)} occurs already in line {lines[first[text]]}"
+            reasons[i] = (
+                f"column {column!r}: name {_shown(text)} occurs already in line {lines[first[text]]} (without --id rows are numbered)"
+            )
     return texts
 
 
@@ -226,14 +228,16 @@ def _note(reasons: list[str | None], column: str, texts: list[str], wrong: Seque
 
 def _usable(path: Path, lines: list[int], reasons: list[str | None], drop_invalid: bool) -> np.ndarray:
     keep = np.array([reason is None for reason in reasons])
-    if not keep.all() and not (drop_invalid and keep.any()):
-        first = int(np.argmin(keep))
-        where = f"{path}: line {lines[first]}, {reasons[first]}"
-        if drop_invalid:
-            raise InputError(f"{where}; nor can any other row be used: check the columns that are named")
-        raise InputError(
-            f"{where}; correct it, or leave such rows out with --drop-invalid ({(~keep).sum()} of {len(keep)})"
+    first = int(np.argmin(keep))
+    where = f"{path}: line {lines[first]}, {reasons[first]}"
+    if not keep.any():
+        others = (
+            ", nor can any other row be used; check the columns that are named" if len(keep) > 1 else "; correct it"
         )
+        raise InputError(where + others)
+    if not keep.all() and not drop_invalid:
+        count = f"{(~keep).sum()} of {len(keep)}"
+        raise InputError(f"{where}; correct it, or leave such rows out with --drop-invalid ({count})")
     return keep
 
 

@@ -113,6 +113,7 @@ def test_ids_are_there_and_unique(tmp_path):
     assert "line 3, column 'id': name 'a' occurs already in line 2" in error(
         tmp_path, text.replace("2,\n", "2,a\n"), id="id"
     )
+    assert "without --id rows are numbered" in error(tmp_path, text.replace("2,\n", "2,b\n"), id="id")
     read = survey(tmp_path, text, id="id", drop_invalid=True)
     assert read.rejects["row"].tolist() == [3, 4]
     assert "line 3, column 'id': missing" in error(tmp_path, text, group="id")
@@ -161,7 +162,8 @@ def test_names_that_cannot_be_indicators(tmp_path):
         (b'lon,lat,wealth\n1,2,3\n1,"2,3\n', "line 3 is no CSV"),
         (b'lon,lat,wealth\n1,2,"3"x\n', "line 2 is no CSV"),
         (b"lon,lat,wealth\n1,2," + b"3" * 200_000, "line 2 is no CSV"),
-        (b"lon,lat,wealth\n,,1\nx,y,2\n", "line 2"),
+        (b"lon,lat,wealth\n,,1\nx,y,2\n", "line 2, column 'lon': missing coordinate, nor can any other row be used"),
+        (b"lon,lat,wealth\n1,2,x\n", "line 2, column 'wealth': not a number 'x'; correct it"),
     ],
 )
 def test_files_that_are_no_survey(tmp_path, content, cause):
