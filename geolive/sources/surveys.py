@@ -213,9 +213,8 @@ def _names(texts: list[str], column: str, lines: list[int], reasons: list[str | 
     first: dict[str, int] = {}
     for i, text in enumerate(texts):
         if text and first.setdefault(text, i) != i and reasons[i] is None:
-            reasons[i] = (
-                f"column {column!r}: name {_shown(text)} occurs already in line {lines[first[text]]} (without --id rows are numbered)"
-            )
+            where = f"occurs already in line {lines[first[text]]} (without --id rows are numbered)"
+            reasons[i] = f"column {column!r}: name {_shown(text)} {where}"
     return texts
 
 
