@@ -108,6 +108,16 @@ class Places:
         images = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
         return Places(self.ids[rows], self.positions[rows], offsets, self.image_positions[images], self.objects[images])
 
+    def joined(self, others: "Places") -> "Places":
+        """These places, then the others."""
+        return Places(
+            np.concatenate([self.ids, others.ids]),
+            np.concatenate([self.positions, others.positions]),
+            np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]]),
+            np.concatenate([self.image_positions, others.image_positions]),
+            np.concatenate([self.objects, others.objects]),
+        )
+
     def counts(self) -> np.ndarray:
         """The cluster representation: objects of each class summed over a place's images, then the number of images.
 

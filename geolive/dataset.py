@@ -113,7 +113,7 @@ def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.G
     return clusters, thresholds
 
 
-def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, gpd.GeoDataFrame] | None = None) -> Path:
+def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, pd.DataFrame] | None = None) -> Path:
     """Write a dataset to a new folder, whole or not at all.
 
     Parameters
@@ -121,7 +121,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, g
     dataset : Dataset
     folder : str or Path
         Must not exist, or be empty.
-    extra_files : dict of str to GeoDataFrame, optional
+    extra_files : dict of str to DataFrame, optional
         Further tables to keep beside, by file name (the sample's truth).
 
     Returns
@@ -159,6 +159,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, g
             about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
             (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         for name, table in (extra_files or {}).items():
+            (temporary / name).parent.mkdir(exist_ok=True)
             _write_table(table, temporary / name)
         (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
     return Path(folder)
@@ -185,9 +186,13 @@ def read_dataset(folder: str | Path) -> Dataset:
     for name, expected in facts["checksums"].items():
         path = folder / name
         if not path.is_file() or checksum(path) != expected:
-            raise InputError(f"{path}: missing, altered or cut short since the dataset was made; make the dataset again")
+            raise InputError(
+                f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
+            )
     images = check_images(_read_table(folder / "images.parquet"), f"{folder}/images.parquet")
-    clusters = check_clusters(_read_table(folder / "clusters.parquet"), facts["indicators"], f"{folder}/clusters.parquet")
+    clusters = check_clusters(
+        _read_table(folder / "clusters.parquet"), facts["indicators"], f"{folder}/clusters.parquet"
+    )
     features = {}
     for name in facts["features"]:
         features[name] = np.load(folder / "features" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -236,18 +241,25 @@ def _read_facts(folder: Path) -> dict:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: cannot be read ({type(error).__name__}); make the dataset again") from None
     if version != SCHEMA_VERSION:
-        raise InputError(f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again")
+        raise InputError(
+            f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again"
+        )
     needed = {"source", "command", "simulated", "indicators", "thresholds", "features", "extra", "checksums"}
     missing = needed - facts.keys()
     names = [*facts.get("features", []), *facts.get("indicators", [])]
     paths = facts.get("checksums", {})
-    if missing or not all(re.fullmatch(r"\w[\w.-]*", str(n)) for n in names) or any(".." in p or p[:1] == "/" for p in paths):
+    if (
+        missing
+        or not all(re.fullmatch(r"\w[\w.-]*", str(n)) for n in names)
+        or any(".." in p or p[:1] == "/" for p in paths)
+    ):
         raise InputError(f"{path}: not as geolive writes it; make the dataset again")
     return facts
 
 
-def _write_table(table: gpd.GeoDataFrame, path: Path) -> None:
-    table.to_parquet(path, index=False, schema_version="1.1.0", compression="zstd")
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    version = {"schema_version": "1.1.0"} if isinstance(table, gpd.GeoDataFrame) else {}
+    table.to_parquet(path, index=False, compression="zstd", **version)
 
 
 def _read_table(path: Path) -> gpd.GeoDataFrame:

@@ -12,23 +12,13 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.files import new_folder
 from geolive.metrics import no_scores, scores, training_means
-from geolive.models.baselines import InverseDistance, Mean, Neighbours, Random
 from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import Model
-from geolive.models.kriging import Kriging
 from geolive.splits import fold_numbers
 from geolive.tables import lonlat
 
 RESULT_COLUMNS = ["model", "params", "indicator", "task", "split", "protocol", "metric", "value", "lower", "upper", "n"]
 PREDICTION_COLUMNS = ["model", "unique_cluster", "lon", "lat", "fold", "value", "prediction"]
-
-BASELINES: dict[str, Callable[..., Model]] = {
-    "random": Random,
-    "mean": Mean,
-    "neighbours": Neighbours,
-    "idw": InverseDistance,
-    "kriging": Kriging,
-}
 
 
 def compare(
@@ -49,7 +39,7 @@ def compare(
     dataset : Dataset
         Its clusters with a value of the indicator are used.
     models : dict of str to callable
-        Makers of unfitted models, called with `task` and `seed`; `BASELINES` are some. A model's name in the results is
+        Makers of unfitted models, called with `task` and `seed`, as `model_maker` gives them. A model's name in the results is
         its own (the mean of labels is "majority"); the key stands in where it cannot be made.
     indicator : str
     task : {"regression", "classification"}
@@ -77,6 +67,7 @@ def compare(
     Examples
     --------
     >>> import tempfile
+    >>> from geolive.models.baselines import Mean
     >>> from geolive.sources.surveys import read_survey
     >>> from geolive.splits import RandomSplit
     >>> survey = Path(tempfile.mkdtemp()) / "survey.csv"

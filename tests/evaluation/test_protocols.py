@@ -8,13 +8,16 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
-from geolive.evaluation.protocols import BASELINES, PREDICTION_COLUMNS, RESULT_COLUMNS, compare, write_results
+from geolive.evaluation.protocols import PREDICTION_COLUMNS, RESULT_COLUMNS, compare, write_results
 from geolive.models.baselines import Mean, Neighbours
+from geolive.models.registry import BASELINES as NAMES
+from geolive.models.registry import model_maker
 from geolive.sources.surveys import read_survey
 from geolive.splits import fold_numbers, parse_split
 from tests.panels import panel
 
 LSMS = Path(__file__).parents[2].parent / "shared/data/lsms_clusters.csv"
+BASELINES = {name: model_maker(name) for name in NAMES}
 SPLITS = ["rows", "random", "blocks:100km", "district"]
 
 

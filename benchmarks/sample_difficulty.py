@@ -1,0 +1,79 @@
+"""How hard the simulated sample is, beside the published table (Lee et al. 2021, India, R²).
+
+    python benchmarks/sample_difficulty.py --seeds 10
+
+Random 5-fold cross-validation at the 172 surveyed clusters: the average of 5 neighbours, and a forest of 100 trees on object
+counts. The ceiling is a forest that sees 100 times as many clusters of the same countryside.
+"""
+
+import argparse
+
+import numpy as np
+from sklearn.ensemble import RandomForestRegressor
+
+from geolive.evaluation.protocols import compare
+from geolive.models.registry import model_maker
+from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
+from geolive.sources.sample import SURVEYED_MEDIAN, make_sample
+from geolive.sources.streets import draw_loadings, draw_photos, draw_sizes
+from geolive.splits import RandomSplit
+
+PUBLISHED = {"pov": (0.16, 0.52), "pop": (0.66, 0.81), "bmi": (0.25, 0.54)}
+
+
+def scores_of(seed: int) -> dict[str, tuple[float, float]]:
+    """R² of neighbours and forest for each indicator, random 5-fold."""
+    dataset = make_sample("bihar", seed).dataset
+    models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest")}
+    found = {}
+    for name in INDICATORS:
+        results, _ = compare(dataset, models, name, "regression", RandomSplit(seed=seed), "random", seed)
+        found[name] = tuple(results.loc[results["metric"] == "r2", "value"])
+    return found
+
+
+def ceiling_of(seed: int, times: int, chunks: int = 20) -> dict[str, float]:
+    """R² at the surveyed clusters of a forest that learnt from `times` as many others."""
+    dataset, land = make_sample("bihar", seed).dataset, Countryside("bihar", seed)
+    noise = np.sqrt([RECIPES[name].noise for name in INDICATORS])
+    inputs, values = [], []
+    for chunk in range(chunks):
+        rng = generator(seed, f"ceiling {chunk}")
+        n = land.spread_by_population(len(dataset.clusters) * times // chunks, 1, np.array([], int))
+        latents = land.latents(*land.draw_places(n, rng), rng)
+        sizes = draw_sizes(len(latents), SURVEYED_MEDIAN, rng)
+        photos = draw_photos(latents, sizes, draw_loadings(seed), rng)
+        sums = np.add.reduceat(photos.objects, np.cumsum(sizes) - sizes, axis=0, dtype=float)
+        inputs.append(np.column_stack([sums, sizes]))
+        values.append(land.in_units(latents + rng.standard_normal(latents.shape) * noise))
+    learn, target = np.concatenate(inputs), np.concatenate(values)
+    test = dataset.cluster_places(dataset.clusters).counts()
+    found = {}
+    for i, name in enumerate(INDICATORS):
+        forest = RandomForestRegressor(100, random_state=seed, n_jobs=-1, max_features=0.5).fit(learn, target[:, i])
+        measured = dataset.clusters[name].to_numpy()
+        found[name] = 1 - np.mean((measured - forest.predict(test)) ** 2) / np.mean((measured - target[:, i].mean()) ** 2)
+    return found
+
+
+def main() -> None:
+    """Print a line for each seed, then means beside the published figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--ceiling-seeds", type=int, default=1)
+    parser.add_argument("--times", type=int, default=100)
+    given = parser.parse_args()
+    found = []
+    for seed in range(given.seeds):
+        found.append(scores_of(seed))
+        print(seed, {name: [round(figure, 3) for figure in pair] for name, pair in found[-1].items()}, flush=True)
+    ceilings = [ceiling_of(seed, given.times) for seed in range(given.ceiling_seeds)]
+    print("indicator: neighbours (published), forest (published), ceiling; R², SIMULATED")
+    for name in INDICATORS:
+        near, forest = np.mean([row[name] for row in found], axis=0)
+        ceiling = np.mean([row[name] for row in ceilings]) if ceilings else float("nan")
+        print(f"{name}: {near:.2f} ({PUBLISHED[name][0]}), {forest:.2f} ({PUBLISHED[name][1]}), {ceiling:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""From a dataset and a trained model to a district map."""
+
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+import geolive
+from geolive.clusters import Places, form_sites, group_images
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.evaluation.uncertainty import district_error, place_half_width
+from geolive.files import today
+from geolive.indicators import indicator as find_indicator
+from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
+from geolive.models.training import Trained
+from geolive.regions import Region
+from geolive.sources.statistics import official_sentences
+from geolive.tables import CRS, lonlat, points
+
+SAME_PLACE_DEGREES = 1e-6
+
+
+def predict_map(
+    dataset: Dataset,
+    trained: Trained,
+    region: Region,
+    *,
+    level: float = 0.9,
+    support: Support | None = None,
+    about: str = "",
+    command: str = "",
+) -> DistrictMap:
+    """Predict an indicator at the sites of a region and average it over its districts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its surveyed clusters and the sites that its other images form are predicted.
+    trained : Trained
+        At its training clusters the out-of-fold prediction is shown, never the fitted one.
+    region : Region
+    level : float
+        Level of the intervals.
+    support : Support, optional
+        When a district has enough to go on.
+    about, command : str
+        A sentence on the model, and the command, for the page.
+
+    Returns
+    -------
+    DistrictMap
+
+    Raises
+    ------
+    InputError
+        No site lies in the region.
+
+    Examples
+    --------
+    >>> from geolive.models.clusterwise import Forest
+    >>> from geolive.models.training import train
+    >>> from geolive.regions import find_region
+    >>> from geolive.sources.sample import make_sample
+    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
+    >>> drawn = predict_map(dataset, trained, find_region("goa"))
+    >>> drawn.title, len(drawn.districts)
+    ('Asset wealth in Goa', 3)
+    """
+    name, classifies = trained.card["indicator"], trained.card["task"] == "classification"
+    needs_images = trained.card["needs_images"]
+    support = support or Support()
+    if not needs_images:
+        support = replace(support, images=0)
+    sites, places = find_sites(dataset, region, needs_images)
+    half = place_half_width(trained.residuals, level)
+    limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
+    value = _predict(trained, sites, places)
+    sites = sites.assign(
+        **{
+            name: value,
+            f"{name}_lower": np.clip(value - half, *limits),
+            f"{name}_upper": np.clip(value + half, *limits),
+        }
+    )
+    threshold = 0.5 if classifies else trained.card["label_threshold"]
+    error = district_error(trained.residuals)
+    districts = districts_from_sites(region.districts, sites, name, error, support, level, threshold, limits)
+    simulated = bool(dataset.simulated or trained.card["simulated"])
+    districts["simulated"] = simulated
+    if not simulated:
+        districts["official"] = official_sentences(name, districts["district_id"])
+    shown = find_indicator(name)
+    return DistrictMap(
+        shown.as_probability if classifies else shown,
+        region.name,
+        region.area,
+        districts,
+        sites,
+        level,
+        str(support),
+        Provenance(
+            model=trained.card["model"],
+            model_about=about,
+            dataset=dataset.source,
+            boundaries=region.source,
+            command=command,
+            made=today(),
+            version=geolive.__version__,
+            simulated=simulated,
+            metrics={metric: value[0] for metric, value in trained.card["metrics"].items() if value[0] is not None},
+        ),
+    )
+
+
+def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gpd.GeoDataFrame, Places]:
+    """The places of a region to predict: surveyed clusters, and sites formed from images that belong to none.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    region : Region
+    needs_images : bool
+        Whether clusters without images are left out.
+
+    Returns
+    -------
+    sites : GeoDataFrame
+        `site_id`, `geometry`, `n_images`, `surveyed`.
+    places : Places
+        The same, with their images.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    shapely.prepare(region.area)
+    clusters = dataset.clusters[_inside(dataset.clusters, region)]
+    places = dataset.cluster_places(clusters)
+    if needs_images:
+        places = places.take(np.flatnonzero(places.n_images > 0))
+    surveyed = len(places)
+    unsurveyed = _unsurveyed_places(dataset, region)
+    if unsurveyed is not None:
+        places = places.joined(unsurveyed)
+    if len(places) == 0:
+        raise _nothing_in(dataset, region, "image" if needs_images else "cluster or image")
+    sites = gpd.GeoDataFrame(
+        {"site_id": places.ids, "n_images": places.n_images, "surveyed": np.arange(len(places)) < surveyed},
+        geometry=points(*places.positions.T),
+        crs=CRS,
+    )
+    return sites, places
+
+
+def _unsurveyed_places(dataset: Dataset, region: Region) -> Places | None:
+    if "objects" not in dataset.features:
+        return None
+    rows = np.flatnonzero(dataset.images["unique_cluster"].isna().to_numpy() & _inside(dataset.images, region))
+    images = dataset.images.iloc[rows].reset_index(drop=True)
+    if images.empty:
+        return None
+    sites, site_of_image = form_sites(images)
+    # the middle of the images of a crescent-shaped district's rim may lie outside of it
+    sites = sites[_inside(sites, region)]
+    objects = dataset.features["objects"][rows]
+    return group_images(sites["site_id"].to_numpy(), lonlat(sites.geometry), images, objects, site_of_image)
+
+
+def _inside(table: gpd.GeoDataFrame, region: Region) -> np.ndarray:
+    return shapely.contains_xy(region.area, lonlat(table.geometry)) if len(table) else np.zeros(0, bool)
+
+
+def check_covers(dataset: Dataset, region: Region) -> None:
+    """Raise where a dataset has nothing in a region, before a model is fitted in vain.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> from geolive.regions import find_region
+    >>> from geolive.sources.sample import make_sample
+    >>> check_covers(make_sample("goa", seed=0).dataset, find_region("goa"))
+    """
+    if not (_inside(dataset.clusters, region).any() or _inside(dataset.images, region).any()):
+        raise _nothing_in(dataset, region, "cluster or image")
+
+
+def _nothing_in(dataset: Dataset, region: Region, what: str) -> InputError:
+    table = dataset.clusters if len(dataset.clusters) else dataset.images
+    covers = " (the dataset covers {:.2f},{:.2f},{:.2f},{:.2f})".format(*table.total_bounds) if len(table) else ""
+    remedy = "name its own region with --region, or bring a dataset of this one"
+    return InputError(f"{dataset.name}: no {what} lies in {region.name}{covers}; {remedy}")
+
+
+def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> np.ndarray:
+    """Out-of-fold predictions where the model was trained, its own elsewhere."""
+    known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
+    at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)
+    away = np.abs(np.column_stack([at.x, at.y]) - lonlat(sites.geometry)).max(axis=1)
+    # ids alone do not tell: two surveys may both number their rows
+    trained_on = sites["surveyed"].to_numpy() & (away < SAME_PLACE_DEGREES)
+    value = known["prediction"].to_numpy(float).copy()
+    new = np.flatnonzero(~trained_on)
+    if len(new):
+        value[new] = trained.model.predict(places.take(new))
+    return value

@@ -1,0 +1,49 @@
+"""What every model can do, and what it asks of its places."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from geolive.clusters import Places
+from geolive.errors import InputError
+
+
+class Model(Protocol):
+    """A model from places to values.
+
+    `name` and `params` (JSON) tell which it is; `task` is "regression" (values) or "classification" (labels 0 and 1, whose
+    prediction is the probability of 1).
+    """
+
+    name: str
+    params: dict
+    task: str
+
+    def fit(self, places: Places, values: np.ndarray) -> "Model":
+        """Fit to values (or labels) of places, shape (n,)."""
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Values (or probabilities) of places, shape (n,)."""
+
+
+MakeModel = Callable[[], Model]
+
+
+def check_images(places: Places, model: str) -> None:
+    """Raise where a place has no image to look at.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_images(Places.without_images(np.array(["a"]), np.zeros((1, 2))), "the forest")
+    Traceback (most recent call last):
+    geolive.errors.InputError: the forest needs images, and place 'a' has none; use a baseline, or add images
+    """
+    without = places.n_images == 0
+    if without.any():
+        name = places.ids[int(np.argmax(without))]
+        raise InputError(f"{model} needs images, and place {str(name)!r} has none; use a baseline, or add images")

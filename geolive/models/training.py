@@ -1,0 +1,177 @@
+"""Training: a model fitted to all surveyed clusters, with out-of-fold predictions that tell how good it is."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import geopandas as gpd
+import numpy as np
+
+import geolive
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.files import today
+from geolive.metrics import scores, training_means
+from geolive.models.crossfit import out_of_fold
+from geolive.models.interface import MakeModel, Model
+from geolive.splits import BlockSplit, DistrictSplit, fold_numbers
+
+FOLDS = 10
+BLOCK_KM = 100.0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what is known of its errors.
+
+    Parameters
+    ----------
+    model : Model
+        Fitted to all labelled clusters.
+    residuals : GeoDataFrame
+        One training cluster a row: `unique_cluster`, `geometry`, `value`, `prediction` (out of fold), `reference` (mean of the
+        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole).
+    card : dict
+        The model card, as JSON.
+    """
+
+    model: Model
+    residuals: gpd.GeoDataFrame
+    card: dict
+
+
+def train(
+    dataset: Dataset,
+    make_model: MakeModel,
+    indicator: str,
+    *,
+    seed: int = 0,
+    needs_images: bool = True,
+    progress: Callable[[str], None] | None = None,
+) -> Trained:
+    """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    make_model : callable
+        Makes an unfitted model.
+    indicator : str
+    seed : int
+        For the folds and the intervals of the metrics.
+    needs_images : bool
+        Whether clusters without images are left out.
+    progress : callable, optional
+        Told in words what is under way.
+
+    Returns
+    -------
+    Trained
+        Folds keep whole districts together; where clusters have no district, blocks of 100 km.
+
+    Raises
+    ------
+    InputError
+        No such indicator, no labelled cluster with images, or too few clusters or districts for the folds.
+
+    Examples
+    --------
+    >>> from geolive.models.clusterwise import Forest
+    >>> from geolive.sources.sample import make_sample
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
+    >>> len(trained.residuals), trained.card["folds"]["kind"]
+    (60, 'districts')
+    """
+    model = make_model()
+    clusters, n_dropped = _training_clusters(dataset, indicator, needs_images)
+    places = dataset.cluster_places(clusters)
+    column = indicator if model.task == "regression" else f"{indicator}_label"
+    values = clusters[column].to_numpy(float)
+    if model.task == "classification" and len(np.unique(values)) < 2:
+        raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
+    folds, unit, kind = _folds(dataset, clusters, seed)
+    residuals = _residuals(make_model, clusters, places, values, folds, unit, progress)
+    if progress:
+        progress(f"fitting {model.name} to {len(places)} clusters")
+    model.fit(places, values)
+    table = scores(
+        model.task, values, residuals["prediction"].to_numpy(), residuals["reference"].to_numpy(), unit, seed=seed
+    )
+    card = {
+        "model": model.name,
+        "params": model.params,
+        "indicator": indicator,
+        "task": model.task,
+        "needs_images": needs_images,
+        "trained_on": dataset.name if dataset.path is None else dataset.source,
+        "training_checksum": dataset.checksum,
+        "simulated": dataset.simulated,
+        "label_threshold": dataset.thresholds.get(indicator),
+        "clusters": len(clusters),
+        "clusters_without_images": n_dropped,
+        "folds": {"kind": kind, "number": int(folds.max()) + 1, "units": len(np.unique(unit)), "seed": seed},
+        "metrics": {
+            row.metric: [_number(row.value), _number(row.lower), _number(row.upper)] for row in table.itertuples()
+        },
+        "made": today().isoformat(),
+        "geolive": geolive.__version__,
+    }
+    return Trained(model, residuals, card)
+
+
+def _training_clusters(dataset: Dataset, indicator: str, needs_images: bool) -> tuple[gpd.GeoDataFrame, int]:
+    labelled = dataset.labelled(indicator)
+    if not needs_images:
+        return labelled.reset_index(drop=True), 0
+    if "objects" not in dataset.features:
+        remedy = "add object counts, or use --model neighbours, idw or kriging"
+        raise InputError(f"{dataset.name}: has no object counts for this model to look at; {remedy}")
+    seen = dataset.cluster_places(labelled).n_images > 0
+    if not seen.any():
+        raise InputError(
+            f"{dataset.name}: none of the {len(labelled)} clusters with {indicator!r} has an image; add images"
+        )
+    return labelled[seen].reset_index(drop=True), int((~seen).sum())
+
+
+def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+    """Fold and unit of each cluster, and the units' kind: whole districts where they are known, else blocks."""
+    by_district = clusters["district_id"].notna().all()
+    splitter = (
+        DistrictSplit(n_splits=FOLDS, seed=seed) if by_district else BlockSplit(km=BLOCK_KM, n_splits=FOLDS, seed=seed)
+    )
+    kind = "districts" if by_district else f"blocks of {BLOCK_KM:g} km"
+    unit = splitter.units(clusters)
+    n_units = len(np.unique(unit))
+    if n_units < 2:
+        raise InputError(
+            f"{dataset.name}: all {len(clusters)} clusters lie in one of the {kind}, and folds need two; name the column of "
+            "smaller units when the survey is read (ingest survey --group COLUMN)"
+        )
+    folds = fold_numbers(replace(splitter, n_splits=min(FOLDS, n_units)), clusters)
+    return folds, clusters["district_id"].to_numpy(object) if by_district else unit.astype(str).astype(object), kind
+
+
+def _residuals(make_model, clusters, places, values, folds, unit, progress) -> gpd.GeoDataFrame:
+    number = itertools.count(1)
+
+    def make_and_tell() -> Model:
+        if progress:
+            progress(f"leaving out fold {next(number)} of {folds.max() + 1}")
+        return make_model()
+
+    prediction = out_of_fold(make_and_tell, places, values, folds)
+    columns = {
+        "unique_cluster": clusters["unique_cluster"].to_numpy(object),
+        "value": values,
+        "prediction": prediction,
+        "reference": training_means(values, folds),
+        "fold": folds,
+        "district_id": unit,
+    }
+    return gpd.GeoDataFrame(columns, geometry=clusters.geometry.to_numpy(), crs=clusters.crs)
+
+
+def _number(value: float) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)

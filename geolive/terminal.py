@@ -1,0 +1,104 @@
+"""What commands say at the terminal: progress on standard error, results on standard output."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+# long names and paths must not be wrapped where the output is read by a program
+OUT = Console(soft_wrap=True, highlight=False)
+PROGRESS = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@contextmanager
+def step(words: str) -> Iterator[Callable[[str], None]]:
+    """Show that a step is under way and, at its end, how long it took.
+
+    Yields
+    ------
+    callable
+        Takes words on what is under way within the step.
+
+    Examples
+    --------
+    >>> with step("Counting") as tell:
+    ...     tell("one")
+    """
+    start = time.perf_counter()
+    with PROGRESS.status(f"{escape(words)} …") as status:
+        yield lambda detail: status.update(f"{escape(words)}: {escape(detail)} …")
+    PROGRESS.print(f"[green]✓[/green] {escape(words)} [dim]({time.perf_counter() - start:.1f} s)[/dim]")
+
+
+def say(words: str) -> None:
+    """Print a line of results as it is."""
+    OUT.print(escape(words))
+
+
+def note(words: str) -> None:
+    """Print a line that is not a result, to standard error."""
+    PROGRESS.print(f"[yellow]note:[/yellow] {escape(words)}")
+
+
+def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """Print a table; every column but the first two is aligned to the right.
+
+    Examples
+    --------
+    >>> show_table("Highest", ["rank", "district"], [["1", "Patna"]])  # doctest: +ELLIPSIS
+    Highest
+    ...
+    """
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i < 2 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    OUT.print(table)
+
+
+def show_map(drawn, written: list[Path]) -> None:
+    """Print a `DistrictMap`'s five highest and lowest districts, those without support, and the files written."""
+    name = drawn.indicator.name
+    ranked = drawn.districts[drawn.districts["supported"]].sort_values(name, ascending=False, kind="stable")
+    simulated = "SIMULATED: " if drawn.provenance.simulated else ""
+    direction = drawn.indicator.direction or drawn.indicator.unit
+    say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
+    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if len(ranked) > 10 else {"All": ranked}
+    columns = ["rank", "district", drawn.indicator.unit, f"{drawn.level:.0%} interval", "sites", "images"]
+    for title, part in ends.items():
+        rows = [_district_row(district, name) for _, district in part.iterrows()]
+        show_table(f"{title} of {len(ranked)} supported districts", columns, rows)
+    say("Tied: intervals overlap with those of other districts, so any rank in the range is possible.")
+    missing = drawn.districts[~drawn.districts["supported"]]
+    if len(missing):
+        names = ", ".join(f"{d.district} ({d.n_sites} sites, {d.n_images} images)" for d in missing.itertuples())
+        say(f"Not supported ({drawn.support}): {names}")
+    say("Written: " + ", ".join(str(path) for path in written))
+
+
+def show_results(results: pd.DataFrame, simulated: bool) -> None:
+    """Print the figures of one comparison, a model a row."""
+    figures = results[["value", "lower", "upper"]].to_numpy(float)
+    shown = ["–" if np.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in figures]
+    wide = results.assign(shown=shown).pivot_table(
+        index=["model", "n"], columns="metric", values="shown", aggfunc="first", sort=False
+    )
+    first = results.iloc[0]
+    about = f"{first['indicator']}, {first['task']}, split {first['split']}, out of fold (95 % interval)"
+    rows = [[str(cell) for cell in (*index, *row)] for index, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    show_table(f"{'SIMULATED: ' if simulated else ''}{about}", ["model", "n", *wide.columns], rows)
+
+
+def _district_row(district: pd.Series, name: str) -> list[str]:
+    best, worst = int(district["rank_best"]), int(district["rank_worst"])
+    rank = f"{best}" if best == worst else f"{best}–{worst} (tied)"
+    interval = f"{district[f'{name}_lower']:.3g} to {district[f'{name}_upper']:.3g}"
+    counts = [f"{district['n_sites']}", f"{district['n_images']}"]
+    return [rank, district["district"], f"{district[name]:.3g}", interval, *counts]

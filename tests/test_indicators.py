@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geolive.indicators import class_breaks, class_colours, class_of, indicator
+
+finite = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6))
+
+
+@given(st.lists(st.one_of(finite, st.just(float("nan"))), min_size=1, max_size=60))
+def test_breaks_enclose_every_value(values):
+    values = np.array(values)
+    breaks = class_breaks(values)
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        assert len(breaks) == 0
+        return
+    assert breaks[0] <= known.min()
+    assert known.max() <= breaks[-1]
+    if known.min() < known.max():
+        assert np.all(np.diff(breaks) > 0)
+        assert 2 <= len(breaks) <= 6
+    found = class_of(values, breaks)
+    assert np.all((found >= 0) == np.isfinite(values))
+    inside = found[np.isfinite(values)]
+    assert np.all((breaks[inside] <= known) & (known <= breaks[inside + 1]))
+
+
+def test_breaks_hold_about_as_many_values_each():
+    values = np.random.default_rng(0).lognormal(size=1000)
+    counts = np.bincount(class_of(values, class_breaks(values)))
+    assert len(counts) == 5
+    assert counts.min() > 150
+
+
+def test_no_value_gives_no_class():
+    assert class_of(np.array([1.0]), class_breaks(np.array([np.nan]))).tolist() == [-1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_as_many_colours_as_classes(n):
+    assert len(class_colours(indicator("pov").colours, n)) == n
+
+
+def test_words_of_indicators():
+    assert indicator("pov").legend_title == "Asset wealth (higher is wealthier)"
+    assert "probability" in indicator("pov").as_probability.unit
+    assert indicator("electricity").title == "electricity"

@@ -1,0 +1,62 @@
+"""The order of the rooms: a module imports only from rooms above its own, and heavy libraries only where they are used."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = [
+    "errors", "files", "tables", "indicators", "regions", "clusters", "dataset", "sources", "splits", "metrics", "graphs",
+    "models", "evaluation", "mapping", "terminal", "cli",
+]  # fmt: skip
+SLOW = {"torch", "torch_geometric", "torchvision", "lightning", "skops", "matplotlib", "sklearn", "folium", "rasterio"}
+MODULES = sorted((ROOT / "geolive").rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_only_from_rooms_above(path):
+    name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+    if name == "geolive.__init__":
+        assert imports(ast.parse(path.read_text())) == set()
+        return
+    own = ROOMS.index(room_of(name))
+    used = {m for m in imports(ast.parse(path.read_text())) if m.startswith("geolive.") and m != "geolive.__version__"}
+    below = sorted(m for m in used if ROOMS.index(room_of(m)) > own)
+    assert below == [], f"{name} imports from below"
+
+
+def test_documented_order_is_the_tested_one():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)[./]", text, flags=re.MULTILINE)
+    assert rows == ROOMS
+
+
+@pytest.mark.parametrize("module", ["geolive.cli", "geolive.dataset", "geolive.sources.sample", "geolive.models.registry"])
+def test_slow_libraries_are_not_imported_before_they_are_needed(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert SLOW & set(loaded.split()) == set()
+
+
+def test_help_needs_no_table_library():
+    code = "import sys, geolive.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert {"pandas", "geopandas", "numpy", "shapely"} & set(loaded.split()) == set()
