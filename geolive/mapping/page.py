@@ -20,14 +20,26 @@ def page_data(district_map: DistrictMap) -> dict:
     Returns
     -------
     dict
-        Plain numbers, texts, lists and dicts. Positions are longitude, latitude in degrees, except `bounds`, which is
-        Leaflet's [[south, west], [north, east]].
+        Plain numbers, texts, lists and dicts; `how` are terms and texts of the panel "How this was made". Positions are
+        longitude, latitude in degrees, except `bounds`, which is Leaflet's [[south, west], [north, east]].
 
     Examples
     --------
-    The numbers of a page, without drawing it::
-
-        page_data(district_map)["layers"][0]["items"]
+    >>> import datetime
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> from geolive.indicators import indicator
+    >>> from geolive.mapping.districts import DistrictMap, Provenance
+    >>> from geolive.tables import points
+    >>> area = shapely.box(84, 25, 85, 26)
+    >>> row = dict(district_id="1", district="Gaya", state="Bihar", pov=0.5, pov_lower=0.2, pov_upper=0.9, n_sites=4,
+    ...            n_images=300, supported=True, rank_best=1, rank_worst=1)
+    >>> districts = gpd.GeoDataFrame([row], geometry=[area], crs="EPSG:4326")
+    >>> sites = gpd.GeoDataFrame({"surveyed": [True]}, geometry=points([84.5], [25.5]))
+    >>> made = Provenance("mean", "", "invented", "a box", "", datetime.date(2026, 1, 1), "0.1.0", True, {"r2": 0.5})
+    >>> shown = DistrictMap(indicator("pov"), "Bihar", area, districts, sites, 0.9, "fewer than 3 sites", made)
+    >>> page_data(shown)["districts"][0]["facts"]
+    ['0.500', '0.200 to 0.900', '1 of 1', '4', '300', None]
     """
     level = _percent(district_map.level)
     west, south, east, north = (float(x) for x in district_map.districts.total_bounds)
@@ -41,38 +53,23 @@ def page_data(district_map: DistrictMap) -> dict:
         "facts": ["Value", f"{level} interval", "Rank (1 is highest)", "Sites", "Images", "Official statistic"],
         "districts": _districts(district_map, values, lower, upper),
         "layers": [
-            {"name": "value", "choice": "Value", "title": shown.legend_title, "unit": _sentence(shown.unit)}
+            {"name": "value", "choice": "Value", "title": shown.legend_title, "unit": shown.unit}
             | _classes(values, district_map.breaks, shown.colours),
             {
                 "name": "uncertainty",
                 "choice": "Uncertainty (width of the interval)",
                 "title": f"Width of the {level} interval",
-                "unit": f"{_sentence(shown.unit)}; darker is less certain",
+                "unit": f"{shown.unit}; darker is less certain",
             }
             | _classes(upper - lower, class_breaks(upper - lower), WIDTH_COLOURS),
         ],
         "unsupported": {"label": f"Not supported: {district_map.support}", "count": str(missing)} if missing else None,
         "sites": {"choice": "Sites"} | page_sites(district_map.sites),
+        "how": _how_it_was_made(district_map),
     }
 
 
-def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
-    """Terms and texts of the panel "How this was made".
-
-    Parameters
-    ----------
-    district_map : DistrictMap
-
-    Returns
-    -------
-    list of (str, str)
-
-    Examples
-    --------
-    The model's words and scores::
-
-        dict(how_it_was_made(district_map))["Accuracy"]
-    """
+def _how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     made = district_map.provenance
     level = _percent(district_map.level)
     interval = (
@@ -81,7 +78,7 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     )
     unit = district_map.indicator.unit
     scores = "; ".join(_score(name, value, unit) for name, value in made.metrics.items() if np.isfinite(value))
-    rows = [
+    return [
         ("Model", f"{made.model}. {made.model_about}"),
         ("Accuracy", f"{scores} at surveyed clusters, out of fold" if scores else "Not measured"),
         ("Meaning of the interval", interval),
@@ -94,7 +91,6 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
         ("Command", made.command),
         ("Made", f"{made.made.isoformat()} with geolive {made.version}"),
     ]
-    return rows
 
 
 def as_json(data: dict) -> str:
@@ -176,7 +172,7 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
 def _classes(values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]) -> dict:
     """Entries of a legend from its lowest class to its highest, and each district's class."""
     found = class_of(values, breaks)
-    digits = next((d for d in range(7) if np.array_equal(np.round(breaks, d), breaks)), 6)
+    digits = next((d for d in range(7) if np.array_equal(np.round(breaks, d), breaks)), digits_to_show(breaks))
     edges = list(zip(breaks[:-1].tolist(), breaks[1:].tolist(), strict=True))
     items = [
         {
@@ -206,7 +202,7 @@ def _rank(best: float, worst: float, of: int) -> str | None:
 def _score(name: str, value: float, unit: str) -> str:
     words = {
         "r2": f"R² {number(value, 2)}",
-        "rmse": f"root mean square error {number(value, digits_to_show(np.array([value])))} ({unit})",
+        "rmse": f"root mean square error {number(value, max(digits_to_show(np.array([value])) - 1, 0))} ({unit})",
         "accuracy": f"accuracy {_percent(value)}",
         "auc": f"area under the ROC curve {number(value, 2)}",
     }
@@ -215,7 +211,3 @@ def _score(name: str, value: float, unit: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{round(100 * share, 1):g} %"
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

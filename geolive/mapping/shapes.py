@@ -37,23 +37,19 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     --------
     >>> outlines, middles, rooms = page_shapes(gpd.GeoSeries([shapely.box(84, 25, 86, 26)], crs="EPSG:4326"))
     >>> outlines[0][0][0]
-    [[84.0, 25.0], [84.0, 26.0], [86.0, 26.0], [86.0, 25.0], [84.0, 25.0]]
+    [[86.0, 25.0], [86.0, 26.0], [84.0, 26.0], [84.0, 25.0], [86.0, 25.0]]
     >>> rooms
     [0.5]
     """
     original = shapely.force_2d(geometry.to_numpy())
     shapes, digits, tolerance = original, 5, 0.0
-    outlines = [_outline(shape, digits) for shape in shapes]
-    while len(_json(outlines)) > most_bytes and tolerance < 1:
+    while _bytes(shapes, digits) > most_bytes and tolerance < 1:
         tolerance = tolerance * 1.5 or 0.0003
-        # hundred times finer than the simplification is exact enough
-        digits = int(np.ceil(-np.log10(tolerance / 100))) if tolerance > 0.001 else 5
+        # some metres are exact enough where corners are left out that lie hundreds of metres aside
+        digits = 5 if tolerance < 0.001 else 4
         shapes = shapely.coverage_simplify(original, tolerance)
-        outlines = [_outline(shape, digits) for shape in shapes]
-    largest = [max(shapely.get_parts(shape), key=lambda part: part.area, default=shape) for shape in shapes]
-    circles = [shapely.maximum_inscribed_circle(part, tolerance=max(part.length / 500, 1e-6)) for part in largest]
-    middles = [[round(float(x), 4) for x in shapely.get_coordinates(circle)[0]] for circle in circles]
-    return outlines, middles, [round(float(circle.length), 4) for circle in circles]
+    middles, rooms = zip(*[_largest_circle(shape) for shape in shapes], strict=True)
+    return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
 
 def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
@@ -97,6 +93,20 @@ def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
         if len(_json(kinds)) <= most_bytes:
             break
     return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds}
+
+
+def _bytes(shapes: np.ndarray, digits: int) -> int:
+    """About the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
+    return int(shapely.get_num_coordinates(shapes).sum()) * (2 * digits + 10) + 10 * len(shapes)
+
+
+def _largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
+    """Middle and radius of the largest circle inside a district's largest part."""
+    part = max(shapely.get_parts(shape), key=lambda part: part.area, default=None)
+    if part is None or part.is_empty:
+        return [0.0, 0.0], 0.0
+    circle = shapely.maximum_inscribed_circle(part, tolerance=max(part.length / 500, 1e-6))
+    return [round(float(x), 4) for x in shapely.get_coordinates(circle)[0]], round(float(circle.length), 4)
 
 
 def _outline(shape: shapely.Geometry, digits: int) -> list:

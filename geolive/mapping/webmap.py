@@ -18,7 +18,7 @@ from geolive.errors import InputError
 from geolive.files import replacing
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
 from geolive.mapping.districts import DistrictMap
-from geolive.mapping.page import as_json, how_it_was_made, page_data
+from geolive.mapping.page import as_json, page_data
 
 TILES = "https://tile.openstreetmap.org"
 
@@ -41,11 +41,23 @@ def draw_map(district_map: DistrictMap) -> folium.Map:
 
     Examples
     --------
-    Add a layer of your own::
-
-        page = draw_map(district_map)
-        folium.CircleMarker([25.6, 85.1], tooltip="Patna").add_to(page)
-        write_page(page, "maps/pov.html")
+    >>> import datetime
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> from geolive.indicators import indicator
+    >>> from geolive.mapping.districts import DistrictMap, Provenance
+    >>> from geolive.tables import points
+    >>> area = shapely.box(84, 25, 85, 26)
+    >>> row = dict(district_id="1", district="Gaya", state="Bihar", pov=0.5, pov_lower=0.2, pov_upper=0.9, n_sites=4,
+    ...            n_images=300, supported=True, rank_best=1, rank_worst=1)
+    >>> districts = gpd.GeoDataFrame([row], geometry=[area], crs="EPSG:4326")
+    >>> sites = gpd.GeoDataFrame({"surveyed": [True]}, geometry=points([84.5], [25.5]))
+    >>> made = Provenance("mean", "", "invented", "a box", "", datetime.date(2026, 1, 1), "0.1.0", True, {"r2": 0.5})
+    >>> shown = DistrictMap(indicator("pov"), "Bihar", area, districts, sites, 0.9, "fewer than 3 sites", made)
+    >>> page = draw_map(shown)
+    >>> _ = folium.CircleMarker([25.6, 85.1], tooltip="Patna").add_to(page)
+    >>> page.get_root().title
+    'SIMULATED: Asset wealth in Bihar'
     """
     west, south, east, north = district_map.districts.total_bounds
     made = folium.Map(
@@ -107,8 +119,9 @@ class _DistrictPage(Element):
         self._name = "geolive"
         words = {"map": district_map, "means_of_areas": MEANS_OF_AREAS, "not_supported_colour": NOT_SUPPORTED_COLOUR}
         self.head = _TEMPLATES.get_template("head.html").render(words)
-        self.side = _TEMPLATES.get_template("side.html").render(how=how_it_was_made(district_map))
-        self.data = as_json(page_data(district_map))
+        data = page_data(district_map)
+        self.side = _TEMPLATES.get_template("side.html").render(how=data.pop("how"))
+        self.data = as_json(data)
 
     def render(self, **kwargs) -> None:
         name, figure = self.get_name(), self.get_root()

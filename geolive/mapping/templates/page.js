@@ -61,7 +61,8 @@ function geolive(map, page) {
     path.setAttribute("role", "img");
     path.setAttribute("aria-label", [district.name, ...facts.map(([label, text]) => label + ": " + text)].join(". "));
     path.addEventListener("focus", () => {
-      if (!map.getBounds().intersects(shape.getBounds())) map.panTo(shape.getBounds().getCenter(), { animate: false });
+      const bounds = shape.getBounds();
+      if (bounds.isValid() && !map.getBounds().intersects(bounds)) map.panTo(bounds.getCenter(), { animate: false });
       pin(row);
     });
     shape.on("mouseover", () => point(row));
