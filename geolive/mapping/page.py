@@ -86,7 +86,10 @@ def _how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
             "Not supported",
             f"Districts are left without a value where there is too little to go by: {district_map.support}",
         ),
-        ("Data", f"{made.dataset}{' (simulated)' if made.simulated else ''}"),
+        (
+            "Data",
+            f"{made.dataset}{' (simulated)' if made.simulated and 'simulated' not in made.dataset.lower() else ''}",
+        ),
         ("Boundaries", made.boundaries),
         ("Command", made.command),
         ("Made", f"{made.made.isoformat()} with geolive {made.version}"),
@@ -204,6 +207,7 @@ def _score(name: str, value: float, unit: str) -> str:
         "r2": f"R² {number(value, 2)}",
         "rmse": f"root mean square error {number(value, max(digits_to_show(np.array([value])) - 1, 0))} ({unit})",
         "accuracy": f"accuracy {_percent(value)}",
+        "pearson_r": f"correlation {number(value, 2)}",
         "auc": f"area under the ROC curve {number(value, 2)}",
     }
     return words.get(name, f"{name} {number(value, 2)}")

@@ -196,6 +196,7 @@ function geolive(map, page) {
   // a survey place, a ring is not ------------------------------------------------------------------------------------
 
   const strokes = { surveyed: [["#fff", 9], ["#111", 6.6]], site: [["#111", 8.4], ["#fff", 5.2]] };
+  const smaller = map.getSize().x < 600 ? 0.6 : 1;
   const sites = L.layerGroup();
   page.sites.kinds.slice().reverse().forEach((kind) => {
     const dots = [];
@@ -205,7 +206,7 @@ function geolive(map, page) {
       dots.push([place, place]);
     }
     strokes[kind.name].forEach(([color, weight]) =>
-      L.polyline(dots, { ...line, pane: "geolive-sites", className: "geolive-sites", color, weight, opacity: 1 }).addTo(sites));
+      L.polyline(dots, { ...line, pane: "geolive-sites", className: "geolive-sites", color, weight: weight * smaller, opacity: 1 }).addTo(sites));
   });
 
   // ---- names: the largest districts first, each where it fits and meets no other -----------------------------------
