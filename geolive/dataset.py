@@ -244,17 +244,31 @@ def _read_facts(folder: Path) -> dict:
         raise InputError(
             f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again"
         )
-    needed = {"source", "command", "simulated", "indicators", "thresholds", "features", "extra", "checksums"}
-    missing = needed - facts.keys()
-    names = [*facts.get("features", []), *facts.get("indicators", [])]
-    paths = facts.get("checksums", {})
-    if (
-        missing
-        or not all(re.fullmatch(r"\w[\w.-]*", str(n)) for n in names)
-        or any(".." in p or p[:1] == "/" for p in paths)
-    ):
+    typed = all(isinstance(facts.get(name), kind) for name, kind in _FACT_TYPES.items())
+    # names become paths, so a name is a plain word, and a file lies in the folder
+    if not (typed and all(map(_is_word, facts["features"] + facts["indicators"])) and all(map(_is_inner, facts["checksums"]))):
         raise InputError(f"{path}: not as geolive writes it; make the dataset again")
     return facts
+
+
+_FACT_TYPES = {
+    "source": str,
+    "command": str,
+    "simulated": bool,
+    "indicators": list,
+    "thresholds": dict,
+    "features": list,
+    "extra": dict,
+    "checksums": dict,
+}
+
+
+def _is_word(name: object) -> bool:
+    return isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name) is not None
+
+
+def _is_inner(path: str) -> bool:
+    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

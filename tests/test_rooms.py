@@ -49,7 +49,9 @@ def test_documented_order_is_the_tested_one():
     assert rows == ROOMS
 
 
-@pytest.mark.parametrize("module", ["geolive.cli", "geolive.dataset", "geolive.sources.sample", "geolive.models.registry"])
+@pytest.mark.parametrize(
+    "module", ["geolive.cli", "geolive.dataset", "geolive.sources.sample", "geolive.models.registry"]
+)
 def test_slow_libraries_are_not_imported_before_they_are_needed(module):
     code = f"import sys, {module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout

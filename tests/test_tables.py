@@ -64,7 +64,9 @@ def test_a_broken_clusters_table_is_told_where(goa, column, value, said):
 def test_positions_out_of_range():
     lon, lat = np.array([181.0, 85.0, np.inf, 85.0]), np.array([25.0, -91.0, 25.0, 25.0])
     assert bad_positions(lon, lat).tolist() == [True, True, True, False]
-    table = gpd.GeoDataFrame({"key": ["a"], "country": ["ia"], "unique_cluster": [None]}, geometry=points([200.0], [5.0]))
+    table = gpd.GeoDataFrame(
+        {"key": ["a"], "country": ["ia"], "unique_cluster": [None]}, geometry=points([200.0], [5.0])
+    )
     with pytest.raises(InputError, match="row 0: out of range"):
         check_images(table)
 

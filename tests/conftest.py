@@ -1,0 +1,26 @@
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Samples and models that tests make are kept away from the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GEOLIVE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_sample():
+    """A simulated Bihar of 80 clusters and 120 further places."""
+    from geolive.sources.sample import make_sample
+
+    return make_sample("bihar", seed=3, n_clusters=80, n_sites=120)
+
+
+@pytest.fixture(scope="session")
+def small_folder(small_sample, tmp_path_factory):
+    """`small_sample` as a dataset folder."""
+    from geolive.sources.sample import write_sample
+
+    return write_sample(small_sample, tmp_path_factory.mktemp("data") / "bihar")

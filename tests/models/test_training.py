@@ -1,0 +1,110 @@
+from dataclasses import replace
+from functools import partial
+
+import geopandas as gpd
+import numpy as np
+import pytest
+
+from geolive.errors import InputError
+from geolive.models.baselines import Neighbours
+from geolive.models.clusterwise import Forest
+from geolive.models.training import train
+from geolive.sources.sample import make_sample
+
+
+def forest(task="regression", seed=0):
+    return partial(Forest, task=task, seed=seed, trees=30)
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return make_sample("bihar", seed=0, n_sites=38).dataset
+
+
+@pytest.fixture(scope="module")
+def trained(dataset):
+    return train(dataset, forest(), "pov")
+
+
+def test_each_cluster_is_predicted_by_a_model_that_saw_nothing_of_its_district(dataset, trained):
+    residuals = trained.residuals
+    assert residuals.groupby("district_id")["fold"].nunique().max() == 1
+    fold = residuals["fold"] == 3
+    learn = dataset.clusters[~fold.to_numpy()]
+    test = dataset.clusters[fold.to_numpy()]
+    model = forest()().fit(dataset.cluster_places(learn), learn["pov"].to_numpy())
+    assert np.array_equal(model.predict(dataset.cluster_places(test)), residuals.loc[fold, "prediction"])
+    assert residuals.loc[fold, "reference"].to_numpy() == pytest.approx(learn["pov"].mean())
+
+
+def test_scores_on_the_card_are_those_of_the_residuals(trained):
+    value, predicted, reference = (trained.residuals[name] for name in ("value", "prediction", "reference"))
+    r2 = 1 - ((value - predicted) ** 2).sum() / ((value - reference) ** 2).sum()
+    found, lower, upper = trained.card["metrics"]["r2"]
+    assert found == pytest.approx(r2)
+    assert lower < found < upper
+    assert found > 0.3
+    assert trained.card["simulated"] is True
+
+
+def test_permuted_values_teach_nothing(dataset):
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(3):
+        clusters = dataset.clusters.assign(pov=rng.permutation(dataset.clusters["pov"].to_numpy()))
+        found.append(train(replace(dataset, clusters=clusters), forest(), "pov").card["metrics"]["r2"][0])
+    assert np.mean(found) < 0.05
+
+
+def test_other_images_other_predictions(dataset, trained):
+    objects = np.array(dataset.features["objects"])[::-1]
+    other = train(replace(dataset, features={"objects": objects}), forest(), "pov")
+    assert not np.allclose(other.residuals["prediction"], trained.residuals["prediction"])
+    assert other.card["metrics"]["r2"][0] < trained.card["metrics"]["r2"][0]
+
+
+def test_classification_gives_probabilities(dataset):
+    trained = train(dataset, forest("classification"), "pov")
+    assert trained.residuals["prediction"].between(0, 1).all()
+    assert trained.card["metrics"]["accuracy"][0] > 0.6
+    assert trained.card["metrics"]["auc"][0] > 0.65
+
+
+def test_clusters_without_images_are_dropped_with_a_count(dataset):
+    images = dataset.images.copy()
+    mine = images["unique_cluster"].isin(["sim_0001", "sim_0002"])
+    images.loc[mine, "unique_cluster"] = None
+    trained = train(replace(dataset, images=images), forest(), "pov")
+    assert trained.card["clusters_without_images"] == 2
+    assert len(trained.residuals) == 170
+    with pytest.raises(InputError, match="none of the 172 clusters"):
+        train(replace(dataset, images=images.assign(unique_cluster=None)), forest(), "pov")
+    with pytest.raises(InputError, match="no object counts"):
+        train(replace(dataset, features={}), forest(), "pov")
+    assert len(train(replace(dataset, features={}), Neighbours, "pov", needs_images=False).residuals) == 172
+
+
+def test_missing_values_and_single_classes(dataset):
+    clusters = dataset.clusters.copy()
+    clusters.loc[:4, ["pov", "pov_label"]] = np.nan
+    assert len(train(replace(dataset, clusters=clusters), forest(), "pov").residuals) == 167
+    with pytest.raises(InputError, match="one class only"):
+        train(replace(dataset, clusters=dataset.clusters.assign(pov_label=1.0)), forest("classification"), "pov")
+    with pytest.raises(InputError, match="no cluster has a value"):
+        train(replace(dataset, clusters=dataset.clusters.assign(pov=np.nan)), forest(), "pov")
+
+
+def test_without_districts_blocks_are_left_out(dataset):
+    clusters = dataset.clusters.assign(district_id=None)
+    trained = train(replace(dataset, clusters=clusters), forest(), "pov")
+    assert trained.card["folds"]["kind"] == "blocks of 100 km"
+    assert trained.residuals.groupby("district_id")["fold"].nunique().max() == 1
+    here = gpd.GeoSeries([clusters.geometry.iloc[0]] * len(clusters), crs=4326)
+    with pytest.raises(InputError, match="--group"):
+        train(replace(dataset, clusters=clusters.set_geometry(here)), forest(), "pov")
+
+
+def test_the_same_seed_gives_the_same_model(dataset, trained):
+    again = train(dataset, forest(), "pov")
+    assert again.card == trained.card
+    assert np.array_equal(again.residuals["prediction"], trained.residuals["prediction"])
