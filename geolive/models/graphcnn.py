@@ -1,7 +1,8 @@
 """The graph network as a model of places: each image a vertex, its object counts the features."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class GraphCNN:
 
     It is trained for a fixed number of epochs with Adam: surveyed clusters are too few to spare some for stopping early. In
     each epoch a place shows between 2 and 64 of its images. A predicted value is never outside the range of the training
-    values. One seed gives the same bits on one machine's CPU, whatever torch's global generator has been used for.
+    values. On CPU one seed gives the same bits, whatever the number of cores and the state of torch's global generator.
 
     Parameters
     ----------
@@ -119,10 +120,11 @@ class GraphCNN:
         optimizer = self._optimizer()
         targets = self._targets(values)
         self._network.train()
-        for epoch in range(self.params["epochs"]):
-            loss = self._epoch(places, targets, optimizer, generator)
-            if self.progress:
-                self.progress(f"{self.name}: epoch {epoch + 1} of {self.params['epochs']}, loss {loss:.3f}")
+        with _one_thread():
+            for epoch in range(self.params["epochs"]):
+                loss = self._epoch(places, targets, optimizer, generator)
+                if self.progress:
+                    self.progress(f"{self.name}: epoch {epoch + 1} of {self.params['epochs']}, loss {loss:.3f}")
         return self
 
     def predict(self, places: Places) -> np.ndarray:
@@ -136,7 +138,7 @@ class GraphCNN:
         check_images(places, self.name)
         self._network.eval()
         found = np.zeros(len(places))
-        with torch.inference_mode():
+        with _one_thread(), torch.inference_mode():
             for batch in self._batches(places, _features(places.objects, self._scaling), PREDICT_BATCH):
                 found[batch.rows] = self._answers(self._outputs(batch).double().cpu().numpy())
         return found
@@ -165,7 +167,7 @@ class GraphCNN:
         path = Path(folder) / FILE
         try:
             model = cls(**settings)
-        except TypeError:
+        except (TypeError, AttributeError):
             raise InputError(f"{path}: not settings of a gcn: {json.dumps(settings)}; train it again") from None
         try:
             tensors = load_file(path)
@@ -234,6 +236,17 @@ class GraphCNN:
             return 1 / (1 + np.exp(outputs[:, 0] - outputs[:, 1]))
         mean, spread, lowest, highest = self._scaling.target
         return np.clip(outputs[:, 0] * spread + mean, lowest, highest)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """So small a network gains little from more threads, and sums would depend on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _features(objects: np.ndarray, scaling: Scaling) -> np.ndarray:

@@ -1,0 +1,208 @@
+"""The graph network of Such et al. (2017), "Robust Spatial Filtering with Graph Convolutional Neural Networks".
+
+Tensors: vertices (b, n, f), adjacency (b, n, L, n) with L edge types, mask (b, n), 1 at vertices and 0 at padding, where
+adjacency is 0 too. Nothing at padding has an influence on what a network gives, and neither has the order of vertices.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+# what Lee et al. (2021) used, as the numbers of their own code show
+NORM_EPS = 1e-3
+BIAS = 0.1
+
+
+class GraphCNNLayer(nn.Module):
+    """H = reshape(A·V)·W + V·W_I + b, with the edge type outer and the feature inner in the reshape.
+
+    Parameters
+    ----------
+    features, outputs : int
+        Of each vertex.
+    edge_types : int
+    generator : torch.Generator
+        Draws the weights.
+
+    Examples
+    --------
+    >>> layer = GraphCNNLayer(66, 64, edge_types=1, generator=torch.Generator())
+    >>> layer(torch.ones(2, 5, 66), torch.ones(2, 5, 1, 5)).shape
+    torch.Size([2, 5, 64])
+    """
+
+    def __init__(self, features: int, outputs: int, edge_types: int, generator: torch.Generator):
+        super().__init__()
+        std = math.sqrt(1 / (features * (edge_types + 1)))
+        self.weights = _drawn((edge_types * features, outputs), std, generator)
+        self.weights_self = _drawn((features, outputs), std, generator)
+        self.bias = nn.Parameter(torch.full((outputs,), BIAS))
+
+    def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
+        """New features of each vertex, shape (b, n, outputs)."""
+        b, n, edge_types, _ = adjacency.shape
+        # (A·V)·W = A·(V·W), and the second way is several times less work
+        by_type = self.weights.view(edge_types, vertices.shape[-1], -1)
+        sent = torch.einsum("bjf,lfo->bljo", vertices, by_type).reshape(b, edge_types * n, -1)
+        return torch.baddbmm(vertices @ self.weights_self + self.bias, adjacency.flatten(2), sent)
+
+
+class GraphEmbedPool(nn.Module):
+    """Graph-embed pooling to a fixed number of vertices: V' = Fᵀ·V, A' = Fᵀ·A·F, F = softmax over vertices (V·W_f + b_f).
+
+    Parameters
+    ----------
+    features : int
+        Of each vertex.
+    outputs : int
+        Number of vertices after pooling.
+    generator : torch.Generator
+        Draws the weights.
+    compat : "authors", optional
+        Multiply the logits of padding by 0 instead of leaving padding out, as the code of Lee et al. (2021) did: padding
+        then keeps a weight of exp(0) each, so that results depend on how far a graph was padded (they padded to 200).
+        For comparison with their numbers only.
+
+    Examples
+    --------
+    >>> pool = GraphEmbedPool(64, 32, torch.Generator())
+    >>> vertices, adjacency = pool(torch.ones(2, 5, 64), torch.ones(2, 5, 1, 5), torch.ones(2, 5))
+    >>> vertices.shape, adjacency.shape
+    (torch.Size([2, 32, 64]), torch.Size([2, 32, 1, 32]))
+    """
+
+    def __init__(self, features: int, outputs: int, generator: torch.Generator, compat: str | None = None):
+        super().__init__()
+        self.weights = _drawn((features, outputs), 1 / math.sqrt(features), generator)
+        self.bias = nn.Parameter(torch.full((outputs,), BIAS))
+        self.compat = compat
+
+    def forward(
+        self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pooled vertices (b, outputs, f) and adjacency (b, outputs, L, outputs)."""
+        logits, valid = vertices @ self.weights + self.bias, mask[..., None]
+        logits = logits * valid if self.compat == "authors" else logits.masked_fill(valid == 0, -math.inf)
+        factors = torch.softmax(logits, dim=1)
+        b, n, edge_types, _ = adjacency.shape
+        received = (adjacency.reshape(b, n * edge_types, n) @ factors).reshape(b, n, -1)
+        gathered = factors.transpose(1, 2)
+        return gathered @ vertices, (gathered @ received).reshape(b, -1, edge_types, factors.shape[-1])
+
+
+class VertexNorm(nn.Module):
+    """Batch normalisation over the vertices of all graphs of a batch, padding left out, then ReLU.
+
+    Parameters
+    ----------
+    features : int
+    momentum : float
+        How far each batch in training moves the averages that prediction uses.
+    """
+
+    def __init__(self, features: int, momentum: float = 0.1):
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(features)), nn.Parameter(torch.zeros(features))
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("variance", torch.ones(features))
+        self.momentum = momentum
+
+    def forward(self, vertices: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        mean, variance = self._moments(vertices, mask) if self.training else (self.mean, self.variance)
+        factor = self.scale * torch.rsqrt(variance + NORM_EPS)
+        return torch.relu(vertices * factor + (self.shift - mean * factor))
+
+    def _moments(self, vertices: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        valid = torch.ones_like(vertices[..., :1]) if mask is None else mask[..., None]
+        mean = (vertices * valid).sum((0, 1)) / valid.sum()
+        variance = ((vertices - mean).square() * valid).sum((0, 1)) / valid.sum()
+        with torch.no_grad():
+            self.mean.lerp_(mean, self.momentum)
+            self.variance.lerp_(variance, self.momentum)
+        return mean, variance
+
+
+class GraphNetwork(nn.Module):
+    """The network of Lee et al. (2021): 64, 64, pool to 32, 32, 32, pool to 8, dense 256, output.
+
+    A layer takes the weighted mean over a vertex's neighbours, before and after pooling, where the authors take the sum:
+    sums grow with the number of images, which differs between places far more than what is to be learned from them.
+
+    Parameters
+    ----------
+    features : int
+        Of each vertex.
+    outputs : int
+        Of each graph.
+    edge_types : int
+    generator : torch.Generator
+        Draws the weights; torch's global one is left alone.
+    compat : "authors", optional
+        Sums over neighbours, and pooling as `GraphEmbedPool` says.
+
+    Examples
+    --------
+    >>> network = GraphNetwork(66, 1, edge_types=1, generator=torch.Generator())
+    >>> network(torch.ones(2, 5, 66), torch.ones(2, 5, 1, 5), torch.ones(2, 5)).shape
+    torch.Size([2, 1])
+    """
+
+    def __init__(
+        self, features: int, outputs: int, edge_types: int, generator: torch.Generator, compat: str | None = None
+    ):
+        super().__init__()
+        self.compat = compat
+        self.layer1 = GraphCNNLayer(features, 64, edge_types, generator)
+        self.layer2 = GraphCNNLayer(64, 64, edge_types, generator)
+        self.pool1 = GraphEmbedPool(64, 32, generator, compat)
+        self.layer3 = GraphCNNLayer(64, 32, edge_types, generator)
+        self.layer4 = GraphCNNLayer(32, 32, edge_types, generator)
+        self.pool2 = GraphEmbedPool(32, 8, generator)
+        self.norms = nn.ModuleList([VertexNorm(width) for width in (64, 64, 64, 32, 32, 32)])
+        self.dense = _Dense(8 * 32, 256, generator)
+        self.output = _Dense(256, outputs, generator)
+
+    def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The outputs of each graph, shape (b, outputs)."""
+        return self.output(torch.relu(self.dense(self.embed(vertices, adjacency, mask).flatten(1))))
+
+    def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The 8 vertices that each graph is pooled to, shape (b, 8, 32)."""
+        norms, near = self.norms, self._shares(adjacency)
+        vertices = norms[0](self.layer1(vertices, near), mask)
+        vertices = norms[1](self.layer2(vertices, near), mask)
+        vertices, adjacency = self.pool1(vertices, adjacency, mask)
+        vertices, near = norms[2](vertices), self._shares(adjacency)
+        vertices = norms[3](self.layer3(vertices, near))
+        vertices = norms[4](self.layer4(vertices, near))
+        vertices, _ = self.pool2(vertices, adjacency, torch.ones_like(vertices[..., 0]))
+        return norms[5](vertices)
+
+    def _shares(self, adjacency: torch.Tensor) -> torch.Tensor:
+        """Adjacency so scaled that a layer takes the mean over a vertex's neighbours, unless the authors' sum is wanted."""
+        if self.compat == "authors":
+            return adjacency
+        return adjacency / adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny)
+
+    def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The parameters that are decayed (every weight matrix), and those that are not (biases, normalisation)."""
+        weights = [p for p in self.parameters() if p.ndim == 2]
+        return weights, [p for p in self.parameters() if p.ndim != 2]
+
+
+class _Dense(nn.Module):
+    """A dense layer drawn as the authors drew theirs; nn.Linear would draw from torch's global generator."""
+
+    def __init__(self, features: int, outputs: int, generator: torch.Generator):
+        super().__init__()
+        self.weights = _drawn((features, outputs), 1 / math.sqrt(features), generator)
+        self.bias = nn.Parameter(torch.full((outputs,), BIAS))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return values @ self.weights + self.bias
+
+
+def _drawn(shape: tuple[int, ...], std: float, generator: torch.Generator) -> nn.Parameter:
+    """Normal, cut at two standard deviations."""
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=std, a=-2 * std, b=2 * std, generator=generator))
