@@ -60,9 +60,9 @@ def batches(
     seed : int
         For random edges; those of a place depend on this, its id and its number of images alone.
     generator : torch.Generator, optional
-        Shuffles the graphs, for training: places of all sizes meet in a batch, because batch normalisation must see them
-        together (batches of places of one size lost a third of the R² in our simulations). Without it, for prediction,
-        places of similar size are put together, so that there is little padding.
+        Shuffles the graphs, for training: places of all sizes meet in a batch, since batch normalisation in batches of one
+        size would hide what differs between sizes. Without it, for prediction, places of similar size are put together,
+        so that there is little padding.
 
     Raises
     ------
