@@ -59,7 +59,9 @@ def main() -> None:
         table = pd.DataFrame(rows)
         for level in LEVELS:
             error = table[level].std(ddof=1) / np.sqrt(len(table))
-            print(f"{indicator}: {level:.0%} intervals hold the truth in {table[level].mean():.1%} ± {error:.1%} (simulated)")
+            print(
+                f"{indicator}: {level:.0%} intervals hold the truth in {table[level].mean():.1%} ± {error:.1%} (simulated)"
+            )
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ def ceiling_of(seed: int, times: int, chunks: int = 20) -> dict[str, float]:
     for i, name in enumerate(INDICATORS):
         forest = RandomForestRegressor(100, random_state=seed, n_jobs=-1, max_features=0.5).fit(learn, target[:, i])
         measured = dataset.clusters[name].to_numpy()
-        found[name] = 1 - np.mean((measured - forest.predict(test)) ** 2) / np.mean((measured - target[:, i].mean()) ** 2)
+        found[name] = 1 - np.mean((measured - forest.predict(test)) ** 2) / np.mean(
+            (measured - target[:, i].mean()) ** 2
+        )
     return found
 
 

@@ -276,6 +276,7 @@ def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: 
 
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
+    from geolive.metrics import NAMES
     from geolive.models.bundle import save_bundle
     from geolive.models.registry import model_maker
     from geolive.models.training import train
@@ -291,7 +292,7 @@ def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: 
         )
     save_bundle(trained, out)
     _note_dropped(trained)
-    shown = {name: f"{value[0]:.3f}" for name, value in trained.card["metrics"].items() if value[0] is not None}
+    shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card["metrics"].items() if value[0] is not None}
     kind = trained.card["folds"]["kind"]
     simulated = "SIMULATED: " if trained.card["simulated"] else ""
     say(

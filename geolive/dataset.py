@@ -246,7 +246,11 @@ def _read_facts(folder: Path) -> dict:
         )
     typed = all(isinstance(facts.get(name), kind) for name, kind in _FACT_TYPES.items())
     # names become paths, so a name is a plain word, and a file lies in the folder
-    if not (typed and all(map(_is_word, facts["features"] + facts["indicators"])) and all(map(_is_inner, facts["checksums"]))):
+    if not (
+        typed
+        and all(map(_is_word, facts["features"] + facts["indicators"]))
+        and all(map(_is_inner, facts["checksums"]))
+    ):
         raise InputError(f"{path}: not as geolive writes it; make the dataset again")
     return facts
 

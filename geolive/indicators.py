@@ -1,5 +1,6 @@
 """What is mapped: an indicator's words, unit, direction and colours, and the classes of its legend."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,3 +147,15 @@ def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
     """
     at = np.linspace(0, len(colours) - 1, n_classes) if n_classes > 1 else [(len(colours) - 1) // 2]
     return [colours[round(float(i))] for i in at]
+
+
+def border_colour(colours: Sequence[str]) -> str:
+    """White for the borders between areas of these colours, or grey where one of them is nearly white.
+
+    Examples
+    --------
+    >>> border_colour(["#440154", "#fde725"]), border_colour(["#f2f0f7"])
+    ('#ffffff', '#7d8693')
+    """
+    red, green, blue = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours]).T ** 2.2
+    return "#7d8693" if (0.2126 * red + 0.7152 * green + 0.0722 * blue).max() > 0.8 else "#ffffff"

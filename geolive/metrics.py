@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 METRICS = {"regression": ("r2", "rmse", "pearson_r"), "classification": ("accuracy", "auc")}
+NAMES = {"r2": "R²", "rmse": "RMSE", "pearson_r": "Pearson r", "accuracy": "accuracy", "auc": "AUC"}
 N_RESAMPLES = 1000
 LEVEL = 0.95
 _CHUNK = 2_000_000

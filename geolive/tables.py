@@ -198,4 +198,6 @@ def _check(table: gpd.GeoDataFrame, schema, required: list[str], where: str) -> 
     except pandera.errors.SchemaErrors as error:
         first = error.failure_cases.iloc[0]
         row = "" if pd.isna(first["index"]) else f", row {first['index']}"
-        raise InputError(f"{where}: column {first['column']!r}{row}: {first['check']}: {first['failure_case']}") from None
+        raise InputError(
+            f"{where}: column {first['column']!r}{row}: {first['check']}: {first['failure_case']}"
+        ) from None

@@ -1,5 +1,6 @@
 """What commands say at the terminal: progress on standard error, results on standard output."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-# long names and paths must not be wrapped where the output is read by a program
-OUT = Console(soft_wrap=True, highlight=False)
+from geolive.metrics import NAMES
+
+# a table is not squeezed where no terminal sets its width, and a line is never wrapped
+OUT = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
 PROGRESS = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
@@ -57,7 +60,7 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < 2 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if i < 2 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     OUT.print(table)
@@ -86,14 +89,18 @@ def show_map(drawn, written: list[Path]) -> None:
 def show_results(results: pd.DataFrame, simulated: bool) -> None:
     """Print the figures of one comparison, a model a row."""
     figures = results[["value", "lower", "upper"]].to_numpy(float)
-    shown = ["–" if np.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in figures]
+    shown = ["–" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in figures]
     wide = results.assign(shown=shown).pivot_table(
         index=["model", "n"], columns="metric", values="shown", aggfunc="first", sort=False
     )
     first = results.iloc[0]
     about = f"{first['indicator']}, {first['task']}, split {first['split']}, out of fold (95 % interval)"
     rows = [[str(cell) for cell in (*index, *row)] for index, row in zip(wide.index, wide.to_numpy(), strict=True)]
-    show_table(f"{'SIMULATED: ' if simulated else ''}{about}", ["model", "n", *wide.columns], rows)
+    show_table(
+        f"{'SIMULATED: ' if simulated else ''}{about}",
+        ["model", "n", *(NAMES[metric] for metric in wide.columns)],
+        rows,
+    )
 
 
 def _district_row(district: pd.Series, name: str) -> list[str]:

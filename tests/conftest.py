@@ -24,3 +24,12 @@ def small_folder(small_sample, tmp_path_factory):
     from geolive.sources.sample import write_sample
 
     return write_sample(small_sample, tmp_path_factory.mktemp("data") / "bihar")
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory):
+    """Folder of the files that the main job writes, and how the command ended."""
+    from tests.commands import run
+
+    folder = tmp_path_factory.mktemp("maps")
+    return folder, run("predict", "--region", "bihar", "--out", folder / "pov.html")

@@ -7,11 +7,10 @@ import numpy as np
 
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.mapping.districts import DistrictMap
+from geolive.metrics import NAMES
 
 QGIS_VERSION = "3.22"
 WRITTEN_BY = "Written by geolive"
-
-_SCORES = {"r2": "R²", "rmse": "RMSE", "accuracy": "accuracy", "auc": "AUC"}
 
 
 def layer_title(district_map: DistrictMap) -> str:
@@ -36,7 +35,7 @@ def abstract(district_map: DistrictMap) -> str:
     Asset wealth (higher is wealthier). Unit: DHS asset-wealth index. Values are means of areas, not of households.
     """
     about, shown = district_map.provenance, district_map.indicator
-    measured = {_SCORES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}
+    measured = {NAMES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}
     scores = ", ".join(f"{words} {value:.3g}" for words, value in measured.items())
     level = f"{100 * district_map.level:g} %"
     lines = [

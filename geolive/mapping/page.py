@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from geolive.indicators import WIDTH_COLOURS, class_breaks, class_colours, class_of
+from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_of
 from geolive.mapping.districts import DistrictMap
 from geolive.mapping.shapes import page_shapes, page_sites
 
@@ -187,13 +187,7 @@ def _classes(values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]) -
         }
         for i, ((low, high), colour) in enumerate(zip(edges, class_colours(colours, len(edges)), strict=False))
     ]
-    return {"items": items, "classes": found.tolist(), "border": _border(colours)}
-
-
-def _border(colours: tuple[str, ...]) -> str:
-    """White, or grey where white would not stand out from the lightest class."""
-    red, green, blue = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours]).T ** 2.2
-    return "#7d8693" if (0.2126 * red + 0.7152 * green + 0.0722 * blue).max() > 0.8 else "#ffffff"
+    return {"items": items, "classes": found.tolist(), "border": border_colour(colours)}
 
 
 def _rank(best: float, worst: float, of: int) -> str | None:

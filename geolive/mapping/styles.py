@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_colours
+from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, border_colour, class_colours
 from geolive.mapping.districts import DistrictMap
 from geolive.mapping.metadata import QGIS_VERSION, add, document
 
@@ -123,7 +123,7 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     labels = class_labels(breaks)
     colours = class_colours(district_map.indicator.colours, len(labels))
     edges = [repr(float(b)) for b in breaks]
-    border = _border(colours)
+    border = _rgba(border_colour(colours))
     classes = [
         (*ends, label, _fill(colour, border))
         for *ends, label, colour in zip(edges, edges[1:], labels, colours, strict=False)
@@ -142,12 +142,6 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
 def _fill(colour: str, border: str) -> list[ET.Element]:
     outline = {"outline_color": border, "outline_width": "0.2", "outline_width_unit": "MM"}
     return [_layer("SimpleFill", color=_rgba(colour), joinstyle="round", **outline)]
-
-
-def _border(colours: list[str]) -> str:
-    """White, or grey where white would not stand out from the lightest class."""
-    lightest = max((sum(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in colours), default=0)
-    return _rgba("#7d8693" if lightest > 3 * 200 else "#ffffff")
 
 
 def _hatching(border: str) -> list[ET.Element]:

@@ -48,7 +48,7 @@ class Recipe:
 RECIPES = {
     "pov": Recipe(mean=-0.65, spread=0.75, district=0.21, field=0.34, local=0.45, noise=0.09),
     "pop": Recipe(mean=1180.0, spread=330.0, district=0.90, field=0.05, local=0.05, noise=0.03),
-    "bmi": Recipe(mean=20.8, spread=1.0, district=0.32, field=0.41, local=0.27, noise=0.08),
+    "bmi": Recipe(mean=20.8, spread=1.0, district=0.30, field=0.38, local=0.32, noise=0.08),
 }
 
 

@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_counts_everywhere():
     assert not np.allclose(made.dataset.clusters["pov"], other.dataset.clusters["pov"])
 
 
-GOA_1 = "4c56ce5bd33985fe"
+GOA_1 = "35ff5683de0317df"
 
 
 def test_difficulty_is_near_the_published_table():

@@ -270,6 +270,7 @@ function geolive(map, page) {
     return bar;
   };
   home.addTo(map);
+  map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
   L.control.scale({ imperial: false, maxWidth: 130 }).addTo(map);
 
   if (page.simulated) {

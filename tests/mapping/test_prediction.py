@@ -1,0 +1,140 @@
+"""The numbers of a map come from the model, and from nowhere else."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geolive.errors import InputError
+from geolive.mapping.districts import Support
+from geolive.mapping.prediction import check_covers, predict_map
+from geolive.models.clusterwise import Forest
+from geolive.models.registry import model_maker
+from geolive.models.training import train
+from geolive.regions import find_region
+
+
+def forest(task="regression"):
+    return partial(Forest, task=task, seed=0, trees=20)
+
+
+@pytest.fixture(scope="module")
+def dataset(small_sample):
+    return small_sample.dataset
+
+
+@pytest.fixture(scope="module")
+def region():
+    return find_region("bihar")
+
+
+@pytest.fixture(scope="module")
+def trained(dataset):
+    return train(dataset, forest(), "pov")
+
+
+@pytest.fixture(scope="module")
+def drawn(dataset, trained, region):
+    return predict_map(dataset, trained, region, support=Support(1, 1))
+
+
+def test_a_training_cluster_shows_its_out_of_fold_prediction(dataset, trained, drawn):
+    sites = drawn.sites[drawn.sites["surveyed"]].set_index("site_id")
+    out_of_fold = trained.residuals.set_index("unique_cluster")["prediction"]
+    assert len(sites) == len(out_of_fold)
+    pd.testing.assert_series_equal(sites["pov"], out_of_fold.reindex(sites.index), check_names=False)
+    fitted = trained.model.predict(dataset.cluster_places(dataset.clusters))
+    assert not np.allclose(fitted, out_of_fold.reindex(dataset.clusters["unique_cluster"]))
+
+
+def test_a_survey_of_the_same_ids_elsewhere_is_not_taken_for_the_training_data(dataset, trained, region, drawn):
+    moved = dataset.clusters.set_geometry(dataset.clusters.translate(0.001, 0.001))
+    other = predict_map(replace(dataset, clusters=moved), trained, region)
+    fitted = trained.model.predict(dataset.cluster_places(dataset.clusters))
+    value = other.sites[other.sites["surveyed"]].set_index("site_id")["pov"]
+    expected = pd.Series(fitted, index=dataset.clusters["unique_cluster"]).reindex(value.index)
+    assert np.allclose(value, expected)
+
+
+def test_a_district_is_the_mean_of_its_sites(drawn, region):
+    from geolive.regions import assign_districts
+
+    means = drawn.sites["pov"].groupby(assign_districts(drawn.sites.geometry, region.districts)).mean()
+    shown = drawn.districts[drawn.districts["supported"]].set_index("district_id")["pov"]
+    assert np.allclose(shown, means.reindex(shown.index))
+    assert drawn.districts["n_images"].sum() == drawn.sites["n_images"].sum()
+
+
+def test_other_images_other_values(dataset, trained, region, drawn):
+    objects = np.array(dataset.features["objects"])
+    unsurveyed = dataset.images["unique_cluster"].isna().to_numpy()
+    objects[unsurveyed] = np.random.default_rng(0).permutation(objects[unsurveyed])
+    other = predict_map(replace(dataset, features={"objects": objects}), trained, region, support=Support(1, 1))
+    surveyed = drawn.sites["surveyed"]
+    assert np.allclose(other.sites["pov"][surveyed], drawn.sites["pov"][surveyed])
+    assert not np.isclose(other.sites["pov"][~surveyed], drawn.sites["pov"][~surveyed]).any(axis=None)
+
+
+def test_permuted_labels_in_training_tell_nothing_of_the_truth(small_sample, dataset, region, drawn):
+    truth = small_sample.districts.set_index("district_id")["pov"].reindex(drawn.districts["district_id"])
+    known = drawn.districts["pov"].notna().to_numpy()
+    learnt = np.corrcoef(drawn.districts["pov"][known], truth[known])[0, 1]
+    rng, found = np.random.default_rng(0), []
+    for _ in range(4):
+        clusters = dataset.clusters.assign(pov=rng.permutation(dataset.clusters["pov"].to_numpy()))
+        permuted = replace(dataset, clusters=clusters)
+        other = predict_map(permuted, train(permuted, forest(), "pov"), region, support=Support(1, 1)).districts["pov"]
+        found.append(np.corrcoef(other[known], truth[known])[0, 1])
+    assert learnt > 0.4
+    assert np.mean(found) < 0.2
+
+
+def test_simulation_and_the_model_are_told(drawn, trained):
+    assert drawn.provenance.simulated
+    assert drawn.districts["simulated"].all()
+    assert "official" not in drawn.districts
+    assert drawn.provenance.metrics["r2"] == trained.card["metrics"]["r2"][0]
+
+
+def test_official_figures_stand_beside_real_data_only(dataset, trained, region):
+    real = predict_map(
+        replace(dataset, simulated=False),
+        replace(trained, card=trained.card | {"simulated": False}),
+        region,
+    )
+    assert real.districts["official"].notna().all()
+    assert not real.districts["simulated"].any()
+    half = predict_map(replace(dataset, simulated=False), trained, region)  # the model learnt from a simulation
+    assert half.provenance.simulated
+    assert "official" not in half.districts
+
+
+def test_a_classifier_maps_probabilities(dataset, region):
+    drawn = predict_map(dataset, train(dataset, forest("classification"), "pov"), region, support=Support(1, 1))
+    shown = drawn.districts[drawn.districts["supported"]]
+    assert shown[["pov", "pov_lower", "pov_upper"]].min(axis=None) >= 0
+    assert shown[["pov", "pov_lower", "pov_upper"]].max(axis=None) <= 1
+    assert "Probability" in drawn.title
+    assert (shown["pov_label"] == (shown["pov"] >= 0.5)).all()
+
+
+@pytest.mark.parametrize("name", ["neighbours", "idw", "kriging"])
+def test_baselines_draw_maps_too_and_need_no_images(dataset, region, name):
+    made = train(dataset, partial(model_maker(name), task="regression", seed=0), "pov", needs_images=False)
+    drawn = predict_map(dataset, made, region, support=Support(1, 50))
+    assert drawn.support == "fewer than 1 sites"
+    assert drawn.districts["supported"].all()
+    without = replace(dataset, features={}, images=dataset.images.iloc[:0])
+    survey_only = predict_map(without, made, region)
+    assert survey_only.sites["surveyed"].all()
+    assert len(survey_only.sites) == len(dataset.clusters)
+
+
+def test_a_dataset_of_another_region(dataset, trained):
+    goa = find_region("goa")
+    with pytest.raises(InputError, match=r"no cluster or image lies in Goa.*the dataset covers 83"):
+        check_covers(dataset, goa)
+    with pytest.raises(InputError, match="no image lies in Goa"):
+        predict_map(dataset, trained, goa)
