@@ -1,0 +1,38 @@
+"""The command line: one thin module for each group of commands. Imports stand inside commands, so that --help is instant."""
+
+import os
+import sys
+
+import typer
+
+from geolive.cli import evaluate, ingest_survey, predict, sample, train  # noqa: F401  (each registers its commands)
+from geolive.cli.apps import app
+from geolive.errors import InputError
+
+
+def main() -> None:
+    """Run the command line; every error is one line, with exit code 2 for bad input, 1 for our own fault, 130 when stopped."""
+    sys.exit(_exit_code())
+
+
+def _exit_code() -> int:
+    try:
+        return app(prog_name="geolive", standalone_mode=False) or 0
+    except InputError as error:
+        return _fail(str(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("stopped; nothing was left half-written", 130)
+    except typer.TyperException as error:
+        return _fail(f"{error.format_message()} (see --help)", 2)
+    except PermissionError as error:
+        return _fail(f"{error.filename}: permission denied; choose another place, or change its permissions", 2)
+    except Exception as error:
+        if os.environ.get("GEOLIVE_DEBUG"):
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return _fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", 1)
+
+
+def _fail(words: str, code: int) -> int:
+    print(f"error: {' '.join(words.split())}", file=sys.stderr)
+    return code

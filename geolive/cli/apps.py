@@ -1,0 +1,35 @@
+"""The command line's groups, and the options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geolive.errors import InputError
+
+app = typer.Typer(
+    help="District maps of poverty, population and women's BMI from street-level photos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ingest = typer.Typer(help="Read a source into a dataset.", no_args_is_help=True)
+train = typer.Typer(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
+app.add_typer(ingest, name="ingest")
+app.add_typer(train, name="train")
+
+DatasetArgument = Annotated[
+    Path, typer.Argument(help="A dataset folder, as sample and ingest make them.", metavar="DATASET")
+]
+NewFolder = Annotated[
+    Path, typer.Option("--out", help="Folder to make; it must not exist, or be empty.", metavar="DIR")
+]
+Seed = Annotated[int, typer.Option(help="Seed of all randomness; equal seeds give equal results.", min=0)]
+Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or any that the dataset has.")]
+Task = Annotated[str, typer.Option(help="regression (the value) or classification (at or above the median).")]
+
+
+def check_task(task: str) -> None:
+    """Raise InputError where a task is neither regression nor classification."""
+    if task not in ("regression", "classification"):
+        raise InputError(f"--task {task!r}: must be regression or classification")
