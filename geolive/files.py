@@ -98,6 +98,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        check_new_folder(path)  # another process may have made it in the meantime
         if path.is_dir():
             path.rmdir()
         temporary.replace(path)

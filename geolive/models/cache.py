@@ -1,5 +1,6 @@
 """The model that `predict` uses where none is named: fitted once to a dataset, and kept by checksum."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -47,13 +48,12 @@ def cached_forest(
     depends_on = [dataset.checksum, indicator, seed, geolive.__version__, metadata.version("scikit-learn")]
     folder = cache_folder() / "models" / hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:24]
     if folder.exists():
-        try:
+        with contextlib.suppress(InputError):
             return load_bundle(folder)
-        except InputError:
-            # the cache's own file, damaged: it is made again
-            shutil.rmtree(folder)
-    trained = train(
-        dataset, partial(model_maker("forest"), task="regression", seed=seed), indicator, seed=seed, progress=progress
-    )
-    save_bundle(trained, folder)
+        shutil.rmtree(folder)  # the cache's own file, damaged: it is made again
+    make = partial(model_maker("forest"), task="regression", seed=seed)
+    trained = train(dataset, make, indicator, seed=seed, progress=progress)
+    # another process may have been faster: its forest is the same
+    with contextlib.suppress(InputError):
+        save_bundle(trained, folder)
     return trained

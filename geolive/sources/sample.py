@@ -1,5 +1,7 @@
 """The embedded sample: real districts, simulated survey and simulated imagery, with the truth kept apart."""
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,17 +127,18 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
 def cached_sample(region: str = "bihar", seed: int = 0) -> Dataset:
     """The sample of a region from the cache folder, made first where it is not there or damaged."""
     folder = cache_folder() / f"sample-{region}-{seed}-v{SAMPLE_VERSION}"
+    if folder.exists():
+        with contextlib.suppress(InputError):
+            return read_dataset(folder)
+        shutil.rmtree(folder)  # the cache's own file, damaged: it is made again
+    sample = make_sample(region, seed)
     try:
-        return read_dataset(folder)
+        write_sample(sample, folder)
     except InputError:
-        if folder.exists():
-            damaged = folder.with_name(f"{folder.name}-damaged")
-            number = 1
-            while damaged.exists():
-                number += 1
-                damaged = folder.with_name(f"{folder.name}-damaged-{number}")
-            folder.rename(damaged)
-    return read_dataset(write_sample(make_sample(region, seed), folder))
+        # another process may have been faster: then its sample, which is the same, is read
+        if not folder.exists():
+            raise
+    return read_dataset(folder)
 
 
 def _dark_districts(land: Countryside) -> np.ndarray:
