@@ -86,10 +86,10 @@ def _dataset_of(area, folder: Path | None, region: str | None):
     if folder is not None:
         with step(f"Reading {folder}"):
             return read_dataset(folder)
-    if area.states == ["Bihar"] or area.name == "Bihar":
+    if "Bihar" in area.states or area.name == "Bihar":
         with step("Opening the sample of Bihar (SIMULATED survey and imagery; made once, then kept)"):
             dataset = cached_sample("bihar", 0)
-        note("no --dataset was named: the survey and the imagery are SIMULATED")
+        note("no --dataset was named: the survey and the imagery are SIMULATED, and of Bihar only")
         return dataset
     name = area.states[0] if len(area.states) == 1 and area.states[0] else region
     short = "".join(c if c.isalnum() else "-" for c in name.lower())
