@@ -168,10 +168,10 @@ def cache_folder() -> Path:
 
     Examples
     --------
-    >>> cache_folder().name
-    'geolive'
+    >>> cache_folder().is_absolute()
+    True
     """
-    return Path(os.environ.get("GEOLIVE_CACHE") or platformdirs.user_cache_path("geolive", appauthor=False))
+    return Path(os.environ.get("GEOLIVE_CACHE") or platformdirs.user_cache_path("geolive", appauthor=False)).absolute()
 
 
 def _umask() -> int:

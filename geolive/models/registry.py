@@ -48,9 +48,9 @@ def model_maker(name: str, **options) -> Callable[..., Model]:
     --------
     >>> model_maker("neighbours", k=5)(task="regression", seed=0).params
     {'k': 5}
-    >>> model_maker("neighbors")
+    >>> model_maker("neighbors")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: no model 'neighbors'; did you mean 'neighbours'? There are: random, mean, neighbours, idw, ...
+    geolive.errors.InputError: no model 'neighbors'; did you mean 'neighbours'? There are: ...
     """
     if name not in _MODELS:
         near = difflib.get_close_matches(name, _MODELS, n=1)
