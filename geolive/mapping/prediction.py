@@ -76,6 +76,8 @@ def predict_map(
         support = replace(support, images=0)
     sites, places = find_sites(dataset, region, needs_images)
     half = place_half_width(trained.residuals, level)
+    if not np.isfinite(half):
+        half = np.nan  # too few training clusters to promise anything of a single place
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     value = _predict(trained, sites, places)
     sites = sites.assign(

@@ -10,6 +10,7 @@ import pytest
 from geolive.errors import InputError
 from geolive.mapping.districts import Support
 from geolive.mapping.prediction import check_covers, predict_map
+from geolive.mapping.surface import interpolate_surface
 from geolive.models.clusterwise import Forest
 from geolive.models.registry import model_maker
 from geolive.models.training import train
@@ -138,3 +139,13 @@ def test_a_dataset_of_another_region(dataset, trained):
         check_covers(dataset, goa)
     with pytest.raises(InputError, match="no image lies in Goa"):
         predict_map(dataset, trained, goa)
+
+
+def test_too_few_training_clusters_promise_nothing_of_a_place(dataset, trained, region):
+    few = replace(trained, residuals=trained.residuals.iloc[:6])
+    drawn = predict_map(dataset, few, region, support=Support(1, 1))
+    assert drawn.sites["pov"].notna().all()
+    assert drawn.sites[["pov_lower", "pov_upper"]].isna().all(axis=None)
+    surface = interpolate_surface(drawn).values
+    assert np.isfinite(surface[0]).any()
+    assert np.isnan(surface[1:]).all()
