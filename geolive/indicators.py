@@ -115,6 +115,7 @@ def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
     low, high = values.min(), values.max()
     if low == high:
         return np.array([low, low])
+    n_classes = min(n_classes, len(np.unique(values)))
     digits = int(np.ceil(np.log10(n_classes * 8 / (high - low))))
     scale = 10.0**digits
     inner = np.round(np.quantile(values, np.linspace(0, 1, n_classes + 1)[1:-1]) * scale) / scale
