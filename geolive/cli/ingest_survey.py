@@ -10,20 +10,33 @@ from geolive.cli.apps import NewFolder, ingest
 
 @ingest.command("survey")
 def ingest_survey(
-    file: Annotated[Path, typer.Argument(help="A table of points with measured values (.csv).", metavar="FILE")],
-    lon: Annotated[str, typer.Option(help="Column with longitudes, degrees.")],
-    lat: Annotated[str, typer.Option(help="Column with latitudes, degrees.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Points with measured values: .csv, .gpkg, .geojson, .shp, .fgb, .parquet.", metavar="FILE"
+        ),
+    ],
     value: Annotated[
         list[str], typer.Option(help="Indicator, or NAME=COLUMN; may be repeated.", metavar="NAME[=COLUMN]")
     ],
     out: NewFolder,
+    lon: Annotated[
+        str | None, typer.Option(help="Column with longitudes, degrees; without it, the file's geometry.")
+    ] = None,
+    lat: Annotated[str | None, typer.Option(help="Column with latitudes, degrees.")] = None,
     id: Annotated[str | None, typer.Option(help="Column with a unique id; rows are numbered without it.")] = None,
     group: Annotated[
         str | None, typer.Option(help="Column with districts or other units that folds keep whole.")
     ] = None,
+    year: Annotated[str | None, typer.Option(help="Column with years.")] = None,
+    urban: Annotated[str | None, typer.Option(help="Column with U or R, urban or rural, 1 or 0.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column with survey weights.")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="Column with countries, or a code of 2 or 3 letters for all rows.")
+    ] = None,
     drop_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used, and list them.")] = False,
 ) -> None:
-    """Read a survey: points with a measured value."""
+    """Read a survey: points with measured values."""
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.surveys import read_survey
@@ -31,7 +44,19 @@ def ingest_survey(
 
     check_new_folder(out)
     with step(f"Reading {file}"):
-        dataset = read_survey(file, lon, lat, _named_columns(value), id=id, group=group, drop_invalid=drop_invalid)
+        dataset = read_survey(
+            file,
+            lon,
+            lat,
+            named_columns(value),
+            id,
+            group,
+            drop_invalid,
+            year=year,
+            urban=urban,
+            weight=weight,
+            country=country,
+        )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
     n_rejects = 0 if dataset.rejects is None else len(dataset.rejects)
@@ -39,6 +64,13 @@ def ingest_survey(
     say(f"{out}: {len(dataset.clusters)} survey rows with {', '.join(dataset.indicators)}{left_out}")
 
 
-def _named_columns(values: list[str]) -> dict[str, str]:
+def named_columns(values: list[str]) -> dict[str, str]:
+    """The columns that `--value NAME=COLUMN` names, by indicator; `--value NAME` names the column NAME.
+
+    Examples
+    --------
+    >>> named_columns(["pov=wealth", "bmi"])
+    {'pov': 'wealth', 'bmi': 'bmi'}
+    """
     pairs = [value.partition("=") for value in values]
     return {name.strip(): (column or name).strip() for name, _, column in pairs}

@@ -1,11 +1,7 @@
-"""A survey in a CSV file: one row a surveyed place, its position and what was measured there."""
+"""A survey in a file: one row a surveyed place, its position and what was measured there."""
 
-import csv
-import difflib
-import math
 import re
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,33 +10,36 @@ import pandas as pd
 
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
-from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, bad_positions, points, swapped_hint
+from geolive.sources import survey_columns as columns
+from geolive.sources.survey_tables import SurveyTable, is_geospatial, read_table, require
+from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
 
-_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
-_INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
-_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-_LARGEST = float(np.finfo(np.float32).max)
-# where more rows than this look swapped, it is the columns that are, and leaving rows out would keep wrong ones
-_MOST_SWAPPED_ROWS = 0.1
-_MOST_SHOWN = 40
+_OPTIONAL = ("year", "weight")
 
 
 def read_survey(
     path: str | Path,
-    lon: str,
-    lat: str,
-    values: dict[str, str],
+    lon: str | None = None,
+    lat: str | None = None,
+    values: dict[str, str] | None = None,
     id: str | None = None,
     group: str | None = None,
     drop_invalid: bool = False,
+    *,
+    year: str | None = None,
+    urban: str | None = None,
+    weight: str | None = None,
+    country: str | None = None,
 ) -> Dataset:
-    """Read a survey from a CSV file (UTF-8, comma-separated, with a header) into a dataset without images.
+    """Read a survey into a dataset without images.
 
     Parameters
     ----------
     path : str or Path
-    lon, lat : str
-        Columns of longitude and latitude, WGS 84, degrees.
+        CSV (UTF-8, comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
+    lon, lat : str, optional
+        Columns of longitude and latitude, WGS 84, degrees. Without them positions are the points of a geospatial file,
+        converted from its coordinate reference system; a CSV file needs them.
     values : dict of str to str
         For each indicator the column of its measured values, a number in every row.
     id : str, optional
@@ -49,12 +48,17 @@ def read_survey(
         Column of administrative or other units that share a fold; kept as `district_id`.
     drop_invalid : bool
         Leave out the rows that cannot be used and list them in `rejects`, instead of raising at the first.
+    year, urban, weight : str, optional
+        Columns of whole years; of urban (U, urban, 1, true) and rural (R, rural, 0, false), which may be missing; of weights.
+        Kept as `year`, `urban` and `weight`.
+    country : str, optional
+        A column, or else a code of two or three letters for every row. Without it, the column `country` where there is one.
 
     Returns
     -------
     Dataset
-        Clusters in the file's order, `country` from the column of that name where the file has one, else ""; labels by
-        the median. `rejects` holds `row` (line number in the file, the header being line 1) and `reason`.
+        Clusters in the file's order, `country` "" where it is not known; labels by the median. `rejects` holds `row` (line
+        number in a CSV file, the header being line 1; else 1 for the first row) and `reason`.
 
     Raises
     ------
@@ -65,42 +69,93 @@ def read_survey(
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "survey.csv"
-    >>> _ = path.write_text("x,y,wealth\\n85.1,25.6,0.5\\n84.0,25.0,-0.5\\n84.0,,0.1\\n")
-    >>> survey = read_survey(path, lon="x", lat="y", values={"pov": "wealth"}, drop_invalid=True)
-    >>> survey.clusters[["unique_cluster", "pov", "pov_label"]]
-      unique_cluster  pov  pov_label
-    0          row-1  0.5        1.0
-    1          row-2 -0.5        0.0
+    >>> _ = path.write_text("x,y,wealth,zone\\n85.1,25.6,0.5,U\\n84.0,25.0,-0.5,R\\n84.0,,0.1,R\\n")
+    >>> survey = read_survey(path, "x", "y", {"pov": "wealth"}, drop_invalid=True, urban="zone")
+    >>> survey.clusters[["unique_cluster", "urban", "pov", "pov_label"]]
+      unique_cluster  urban  pov  pov_label
+    0          row-1   True  0.5        1.0
+    1          row-2  False -0.5        0.0
     >>> survey.rejects
        row                           reason
     0    4  column 'y': missing coordinate
     """
-    path = Path(path)
-    _check_names(path, lon, lat, values)
-    lines, texts, reasons = _read_columns(path, [lon, lat, *values.values(), *filter(None, (id, group))])
-    x, y = (_numbers(texts[column], column, "coordinate", reasons) for column in (lon, lat))
-    _check_positions(path, lon, lat, x, y, reasons)
-    measured = {name: _numbers(texts[column], column, "value", reasons) for name, column in values.items()}
-    width = len(str(len(lines)))
-    ids = _names(texts[id], id, lines, reasons) if id else [f"row-{i + 1:0{width}d}" for i in range(len(lines))]
-    for column in filter(None, (id, group)):
-        _note(reasons, column, texts[column], [not text for text in texts[column]], "missing")
-    keep = _usable(path, lines, reasons, drop_invalid)
+    path, values = Path(path), values or {}
+    _check_positions_named(path, lon, lat)
+    _check_names(path, values)
+    asked = [lon, lat, *values.values(), id, group, year, urban, weight]
+    table = read_table(path, lambda header: _chosen(path, header, asked, country), with_positions=lon is None)
+    x, y = _positions(table, lon, lat)
+    measured = {name: columns.numbers(table, column) for name, column in values.items()}
+    width = len(str(len(table)))
+    ids = columns.unique_names(table, id) if id else [f"row-{i + 1:0{width}d}" for i in range(len(table))]
+    optional = {
+        "district_id": columns.names(table, group) if group else None,
+        "urban": columns.urban(table, urban) if urban else None,
+        "year": columns.years(table, year) if year else None,
+        "weight": columns.weights(table, weight) if weight else None,
+    }
+    keep = columns.usable(table, drop_invalid)
 
-    table = pd.DataFrame({"unique_cluster": ids, "country": texts.get("country", "")}).astype("str")
-    table = table.assign(state=None, district_id=texts[group] if group else None, urban=None, n_images=0, split=None)
-    table = table.assign(**measured)[keep].reset_index(drop=True)
-    clusters = gpd.GeoDataFrame(table, geometry=points(x[keep], y[keep]))
-    clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *values]], list(values))
-    images = gpd.GeoDataFrame(dict.fromkeys(IMAGE_COLUMNS[:-1], pd.Series(dtype="str")), geometry=points([], []))
-    rejects = pd.DataFrame(
-        [(line, why) for line, why in zip(lines, reasons, strict=True) if why], columns=["row", "reason"]
+    rows = pd.DataFrame({"unique_cluster": ids, "country": _countries(table, country)}).astype("str")
+    rows = rows.assign(state=None, n_images=0, split=None, district_id=None, urban=None)
+    rows = rows.assign(**{name: _column(name, found) for name, found in optional.items() if found is not None})
+    rows = rows.assign(**measured)[keep].reset_index(drop=True)
+    clusters = gpd.GeoDataFrame(rows, geometry=points(x[keep], y[keep]))
+    kept = [name for name in _OPTIONAL if optional[name] is not None]
+    clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *kept, *values]], list(values))
+    rejects = [(row, why) for row, why in zip(table.row_numbers, table.reasons, strict=True) if why]
+    command = _command(
+        path, lon, lat, values, drop_invalid, id=id, group=group, year=year, urban=urban, weight=weight, country=country
     )
-    command = _command(path, lon, lat, values, id, group, drop_invalid)
-    return Dataset(images, clusters, {}, list(values), path.name, command, False, thresholds, rejects)
+    return Dataset(
+        no_images(),
+        clusters,
+        {},
+        list(values),
+        path.name,
+        command,
+        False,
+        thresholds,
+        pd.DataFrame(rejects, columns=["row", "reason"]),
+    )
 
 
-def _check_names(path: Path, lon: str, lat: str, values: dict[str, str]) -> None:
+def no_images() -> gpd.GeoDataFrame:
+    """The images table of a dataset that has none.
+
+    Examples
+    --------
+    >>> len(no_images())
+    0
+    """
+    return gpd.GeoDataFrame(dict.fromkeys(IMAGE_COLUMNS[:-1], pd.Series(dtype="str")), geometry=points([], []))
+
+
+def check_indicator_name(name: str) -> None:
+    """Raise InputError where an indicator cannot have this name, for it would be no word or another column's.
+
+    Examples
+    --------
+    >>> check_indicator_name("year")
+    Traceback (most recent call last):
+    geolive.errors.InputError: indicator 'year': the clusters table has a column of that name; use --value NAME=COLUMN
+    """
+    if not re.fullmatch(r"[^\W\d]\w*", name):
+        raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use --value NAME=COLUMN")
+    if name in (*CLUSTER_COLUMNS, *_OPTIONAL):
+        raise InputError(f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN")
+
+
+def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
+    if (lon is None) != (lat is None):
+        raise InputError(f"{path}: --lon and --lat belong together; give both, or neither for a geospatial file")
+    if lon is None or lat is None:
+        if not is_geospatial(path):
+            raise InputError(
+                f"{path}: name the columns of positions with --lon and --lat (only .gpkg, .geojson, .shp, .fgb and .parquet "
+                "files have their own)"
+            )
+        return
     if lon == lat:
         raise InputError(
             f"{path}: column {lon!r} is given as longitude and as latitude; give --lon and --lat a column each"
@@ -110,149 +165,53 @@ def _check_names(path: Path, lon: str, lat: str, values: dict[str, str]) -> None
             f"{path}: column {lon!r} as longitude and {lat!r} as latitude look swapped; exchange --lon and --lat, or "
             "rename the columns if they are right"
         )
+
+
+def _check_names(path: Path, values: dict[str, str]) -> None:
     if not values:
         raise InputError(f"{path}: no column of measured values is given; add --value NAME=COLUMN")
     for name in values:
-        if not re.fullmatch(r"[^\W\d]\w*", name):
-            raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use --value NAME=COLUMN")
-        if name in CLUSTER_COLUMNS or (name.endswith("_label") and name.removesuffix("_label") in values):
+        check_indicator_name(name)
+        if name.endswith("_label") and name.removesuffix("_label") in values:
             raise InputError(
                 f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN"
             )
 
 
-def _read_columns(path: Path, wanted: list[str]) -> tuple[list[int], dict[str, list[str]], list[str | None]]:
-    """Line number of each row, the texts of the wanted columns (and of `country`), and what is wrong with a row."""
-    lines, rows, header, at = [], [], None, 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
-            reader = csv.reader(file, strict=True)
-            for row in reader:
-                line, at = at + 1, reader.line_num
-                row = [text.strip() for text in row]
-                if not any(row):
-                    continue
-                if header is None:
-                    header, column_numbers = row, _column_numbers(path, row, wanted)
-                    continue
-                texts = [row[i] if i < len(row) else "" for i in column_numbers.values()]
-                lines.append(line)
-                rows.append((*texts, None if len(row) == len(header) else _n_fields(len(row), len(header))))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the CSV file in it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path}: is not a text file in UTF-8; save the table as 'CSV UTF-8 (comma-delimited)'"
-        ) from None
-    except csv.Error as error:
-        raise InputError(
-            f"{path}: the row that begins in line {at + 1} is no CSV ({error}); correct its quotes"
-        ) from None
-    if header is None:
-        raise InputError(f"{path}: is empty; it needs a line of column names and a row for each surveyed place")
-    if not rows:
-        raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
-    *columns, reasons = (list(column) for column in zip(*rows, strict=True))
-    return lines, dict(zip(column_numbers, columns, strict=True)), reasons
+def _chosen(path: Path, header: list[str], asked: list[str | None], country: str | None) -> list[str]:
+    chosen = require(path, header, [name for name in asked if name is not None])
+    if country is None:
+        return chosen + (["country"] if header.count("country") == 1 else [])
+    if country in header or not re.fullmatch(r"[A-Za-z]{2,3}", country):
+        return chosen + require(path, header, [country])
+    return chosen
 
 
-def _column_numbers(path: Path, header: list[str], wanted: list[str]) -> dict[str, int]:
-    if any("\0" in name for name in header):
-        raise InputError(f"{path}: is not a text file; save the table as 'CSV UTF-8 (comma-delimited)'")
-    for name in wanted:
-        if name not in header:
-            alike = sorted(
-                filter(None, dict.fromkeys(header)),
-                key=lambda column: -difflib.SequenceMatcher(None, name.lower(), column.lower()[:100]).ratio(),
-            )
-            listed = ", ".join(map(_shown, alike[:20])) + (", …" if len(alike) > 20 else "")
-            one = "; separate columns with commas" if len(alike) == 1 else ""
-            raise InputError(f"{path}: no column {name!r}; its columns are: {listed}{one}")
-        if header.count(name) > 1:
-            raise InputError(f"{path}: column {name!r} occurs {header.count(name)} times; rename all but one")
-    chosen = [*dict.fromkeys(wanted)]
-    if header.count("country") == 1 and "country" not in chosen:
-        chosen.append("country")
-    return {name: header.index(name) for name in chosen}
+def _countries(table: SurveyTable, country: str | None) -> list[str] | str:
+    return table.texts.get(country or "country", country or "")
 
 
-def _numbers(texts: list[str], column: str, meaning: str, reasons: list[str | None]) -> np.ndarray:
-    """Texts as numbers; NaN, with the reason noted, where a text is none that can be used."""
-    missing = [text.lower() in _MISSING for text in texts]
-    _note(reasons, column, texts, missing, f"missing {meaning}")
-    numbers = np.array([float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts])
-    infinite = [text.lower() in _INFINITE or abs(n) > _LARGEST for text, n in zip(texts, numbers, strict=True)]
-    _note(reasons, column, texts, infinite, "infinite or too large")
-    _note(reasons, column, texts, np.isnan(numbers), "not a number")
-    return np.where(infinite, math.nan, numbers)
+def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np.ndarray, np.ndarray]:
+    if lon is None or lat is None:
+        x, y = table.positions.T
+        columns.check_positions(table, "geometry (x)", "geometry (y)", x, y)
+        return x, y
+    x, y = (columns.numbers(table, column, "coordinate") for column in (lon, lat))
+    columns.check_positions(table, lon, lat, x, y)
+    return x, y
 
 
-def _check_positions(path: Path, lon: str, lat: str, x: np.ndarray, y: np.ndarray, reasons: list[str | None]) -> None:
-    given = np.isfinite(x) & np.isfinite(y)
-    hint = swapped_hint(x[given], y[given])
-    # no survey reaches so near to a pole: a latitude that only the exchange explains
-    swapped = given & bool(hint) & ((y >= 79) | (y <= -60))
-    if swapped.sum() > _MOST_SWAPPED_ROWS * len(x):
-        raise InputError(
-            f"{path}: columns {lon!r} and {lat!r}: {swapped.sum()} of {len(x)} latitudes are out of range or next to a "
-            f"pole{hint}; exchange --lon and --lat"
-        )
-    for column, numbers, others, limit in ((lon, x, np.zeros_like(x), 180), (lat, np.zeros_like(y), y, 90)):
-        wrong = given & bad_positions(numbers, others)
-        own = x if column == lon else y
-        _note(reasons, column, [f"{n:g}" for n in own], wrong, f"out of range, −{limit} to {limit} degrees{hint},")
-    _note(reasons, lat, [f"{n:g}" for n in y], swapped, f"next to a pole{hint},")
+def _column(name: str, found) -> pd.Series:
+    """Flags stay objects, so that True, False and None survive a file."""
+    return pd.Series(found, dtype=object if name == "urban" else None)
 
 
-def _names(texts: list[str], column: str, lines: list[int], reasons: list[str | None]) -> list[str]:
-    first: dict[str, int] = {}
-    for i, text in enumerate(texts):
-        if text and first.setdefault(text, i) != i and reasons[i] is None:
-            where = f"occurs already in line {lines[first[text]]} (without --id rows are numbered)"
-            reasons[i] = f"column {column!r}: name {_shown(text)} {where}"
-    return texts
-
-
-def _note(reasons: list[str | None], column: str, texts: list[str], wrong: Sequence[bool], what: str) -> None:
-    """Note what is wrong with rows in which nothing was wrong so far."""
-    for i in np.flatnonzero(wrong):
-        if reasons[i] is None:
-            reasons[i] = f"column {column!r}: {what}" + (f" {_shown(texts[i])}" if texts[i] else "")
-
-
-def _usable(path: Path, lines: list[int], reasons: list[str | None], drop_invalid: bool) -> np.ndarray:
-    keep = np.array([reason is None for reason in reasons])
-    first = int(np.argmin(keep))
-    where = f"{path}: line {lines[first]}, {reasons[first]}"
-    if not keep.any():
-        others = (
-            ", nor can any other row be used; check the columns that are named" if len(keep) > 1 else "; correct it"
-        )
-        raise InputError(where + others)
-    if not keep.all() and not drop_invalid:
-        count = f"{(~keep).sum()} of {len(keep)}"
-        raise InputError(f"{where}; correct it, or leave such rows out with --drop-invalid ({count})")
-    return keep
-
-
-def _n_fields(found: int, expected: int) -> str:
-    return f"{found} fields where the header has {expected}"
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
-
-
-def _command(path, lon, lat, values, id, group, drop_invalid) -> str:
-    words = ["geolive", "ingest", "survey", str(path), "--lon", lon, "--lat", lat]
+def _command(path, lon, lat, values, drop_invalid, **options) -> str:
+    words = ["geolive", "ingest", "survey", str(path)]
+    words += ["--lon", lon, "--lat", lat] if lon else []
     for name, column in values.items():
         words += ["--value", name if name == column else f"{name}={column}"]
-    words += ["--id", id] if id else []
-    words += ["--group", group] if group else []
+    for name, column in options.items():
+        words += [f"--{name}", column] if column else []
     words += ["--drop-invalid"] if drop_invalid else []
     return shlex.join(words)

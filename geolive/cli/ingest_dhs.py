@@ -1,0 +1,56 @@
+"""`ingest dhs`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geolive.cli.apps import NewFolder, ingest
+
+
+@ingest.command("dhs")
+def ingest_dhs(
+    gps: Annotated[
+        Path, typer.Argument(help="The survey's geographic file (GE): .shp, .csv, .gpkg, .geojson.", metavar="GPS_FILE")
+    ],
+    recode: Annotated[
+        list[Path],
+        typer.Option(
+            help="Household (HR) or women's (IR) recode in Stata format; may be repeated.", metavar="FILE.dta"
+        ),
+    ],
+    out: NewFolder,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Further indicator: a recode's column; raw values from LIMIT on are special codes. May be repeated.",
+            metavar="NAME=COLUMN[:LIMIT]",
+        ),
+    ] = None,
+) -> None:
+    """Read a DHS survey: clusters with wealth (pov) and women's body-mass index (bmi), weighted means of its recode files."""
+    from geolive.dataset import write_dataset
+    from geolive.files import check_new_folder
+    from geolive.sources.dhs import parse_values, read_dhs
+    from geolive.terminal import note, say, step
+
+    check_new_folder(out)
+    values = parse_values(value or [])
+    with step(f"Reading {gps} and {len(recode)} recode file{'s' if len(recode) > 1 else ''}") as tell:
+        dataset = read_dhs(gps, recode, values, tell)
+    with step(f"Writing {out}"):
+        write_dataset(dataset, out)
+    counts = dataset.extra["dhs"]
+    for count, words in (
+        (counts["clusters_not_located"], "dropped clusters that are not located (they stand at 0, 0)"),
+        (counts["clusters_without_values"], "dropped clusters of which the recode files have no value"),
+        (counts["recode_clusters_not_in_gps_file"], f"clusters of the recode files that {gps.name} lacks"),
+    ):
+        if count:
+            note(f"{words}: {count}")
+    for file, measures in counts["rows_left_out"].items():
+        for name, reasons in measures.items():
+            shown = ", ".join(f"{count} {reason}" for reason, count in reasons.items() if count)
+            say(f"{file}: {name} from {counts['rows'][file]} rows" + (f"; left out: {shown}" if shown else ""))
+    left_out = f"; {len(dataset.rejects)} left out, listed in {out}/rejects.parquet" if len(dataset.rejects) else ""
+    say(f"{out}: {len(dataset.clusters)} clusters with {', '.join(dataset.indicators)}{left_out}")

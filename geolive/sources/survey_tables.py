@@ -1,0 +1,300 @@
+"""A survey's file, of whatever format, becomes columns of text with the number of each row, for messages that name it."""
+
+import csv
+import difflib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from geolive.errors import InputError
+from geolive.tables import CRS
+
+# how each format begins: GDAL chooses a reader by what is in a file, and some of its readers open other files and addresses
+_BEGINNINGS = {
+    ".gpkg": (b"SQLite format 3\0",),
+    ".geojson": (b"{",),
+    ".json": (b"{",),
+    ".shp": (b"\0\0\x27\x0a",),
+    ".fgb": (b"fgb",),
+    ".parquet": (b"PAR1",),
+    ".geoparquet": (b"PAR1",),
+}
+_MOST_SHOWN = 40
+
+Chooser = Callable[[list[str]], list[str]]
+
+
+@dataclass(frozen=True)
+class SurveyTable:
+    """The columns that were asked for, as text, and what is wrong with each row so far.
+
+    Parameters
+    ----------
+    path : Path
+    row_word : str
+        What a row's number counts: "line" of a text file, "row" of any other.
+    row_numbers : list of int
+        Of a text file the line in which the row begins, the header being line 1; else 1 for the first row.
+    texts : dict of str to list of str
+        The columns; empty where a cell is.
+    reasons : list of str or None
+        For each row what is wrong with it; whoever checks further writes into this list.
+    positions : array of float, shape (rows, 2), or None
+        Longitude and latitude of the geometry, degrees, where it was asked for; NaN where a row has none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "survey.csv"
+    >>> _ = path.write_text("x,y\\n85.1,25.6\\n")
+    >>> table = read_table(path, lambda header: require(path, header, ["x"]), with_positions=False)
+    >>> table.texts, table.place_of(0)
+    ({'x': ['85.1']}, 'line 2')
+    """
+
+    path: Path
+    row_word: str
+    row_numbers: list[int]
+    texts: dict[str, list[str]]
+    reasons: list[str | None]
+    positions: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.row_numbers)
+
+    def place_of(self, i: int) -> str:
+        """The i-th row as a message names it."""
+        return f"{self.row_word} {self.row_numbers[i]}"
+
+
+def is_geospatial(path: str | Path) -> bool:
+    """Whether a file of this name holds a geometry a row (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet).
+
+    Examples
+    --------
+    >>> is_geospatial("clusters.gpkg"), is_geospatial("clusters.csv")
+    (True, False)
+    """
+    return Path(path).suffix.lower() in _BEGINNINGS
+
+
+def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> SurveyTable:
+    """Read the chosen columns of a CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The suffix says which format it is; what is not geospatial is read as CSV (UTF-8, comma-separated, with a header).
+    choose : callable
+        Takes the file's column names and returns those wanted, or raises InputError (see `require`).
+    with_positions : bool
+        Whether to take positions from the geometry: points in any coordinate reference system. Geospatial files only.
+
+    Returns
+    -------
+    SurveyTable
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is empty, or holds geometries other than points.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from geolive.tables import points
+    >>> path = Path(tempfile.mkdtemp()) / "survey.gpkg"
+    >>> gpd.GeoDataFrame({"wealth": [1.5]}, geometry=points([85.1], [25.6])).to_crs(32645).to_file(path)
+    >>> table = read_table(path, lambda header: require(path, header, ["wealth"]), with_positions=True)
+    >>> table.texts, table.positions.round(6).tolist()
+    ({'wealth': ['1.5']}, [[85.1, 25.6]])
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(64)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the file in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
+    if not is_geospatial(path):
+        return _read_csv(path, choose)
+    suffix = path.suffix.lower()
+    if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINNINGS[suffix]):
+        raise InputError(f"{path}: does not begin as a {suffix} file does; check what it is and name it accordingly")
+    return _read_geospatial(path, choose, with_positions)
+
+
+def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
+    """`names`, each of which is in the header once.
+
+    Raises
+    ------
+    InputError
+        One is not there, or more than once; the message lists the columns, the most alike first.
+
+    Examples
+    --------
+    >>> require("survey.csv", ["lon", "lat"], ["long"])
+    Traceback (most recent call last):
+    geolive.errors.InputError: survey.csv: no column 'long'; its columns are: 'lon', 'lat'
+    """
+    for name in names:
+        if name not in header:
+            alike = sorted(
+                filter(None, dict.fromkeys(header)),
+                key=lambda column: -difflib.SequenceMatcher(None, name.lower(), column.lower()[:100]).ratio(),
+            )
+            listed = ", ".join(map(shown, alike[:20])) + (", …" if len(alike) > 20 else "")
+            one = "; separate columns with commas" if len(alike) == 1 and not is_geospatial(path) else ""
+            raise InputError(f"{path}: no column {name!r}; its columns are: {listed or 'none'}{one}")
+        if header.count(name) > 1:
+            raise InputError(f"{path}: column {name!r} occurs {header.count(name)} times; rename all but one")
+    return names
+
+
+def shown(text: str) -> str:
+    """A user's text as a message shows it: quoted, and not too long.
+
+    Examples
+    --------
+    >>> shown("a\\n")
+    "'a\\\\n'"
+    """
+    return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
+
+
+def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
+    lines, rows, header, chosen, at = [], [], None, [], 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                line, at = at + 1, reader.line_num
+                row = [text.strip() for text in row]
+                if not any(row):
+                    continue
+                if header is None:
+                    header = row
+                    if any("\0" in name for name in header):
+                        raise InputError(f"{path}: is not a text file; save the table as 'CSV UTF-8 (comma-delimited)'")
+                    chosen = [*dict.fromkeys(choose(header))]
+                    columns = [header.index(name) for name in chosen]
+                    continue
+                texts = [row[i] if i < len(row) else "" for i in columns]
+                lines.append(line)
+                rows.append((*texts, None if len(row) == len(header) else _n_fields(len(row), len(header))))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path}: is not a text file in UTF-8; save the table as 'CSV UTF-8 (comma-delimited)'"
+        ) from None
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: the row that begins in line {at + 1} is no CSV ({error}); correct its quotes"
+        ) from None
+    if header is None:
+        raise InputError(f"{path}: is empty; it needs a line of column names and a row for each surveyed place")
+    if not rows:
+        raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
+    *texts, reasons = (list(column) for column in zip(*rows, strict=True))
+    return SurveyTable(path, "line", lines, dict(zip(chosen, texts, strict=True)), reasons)
+
+
+def _n_fields(found: int, expected: int) -> str:
+    return f"{found} fields where the header has {expected}"
+
+
+def _read_geospatial(path: Path, choose: Chooser, with_positions: bool) -> SurveyTable:
+    read = _read_parquet if path.suffix.lower().endswith("parquet") else _read_ogr
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what is wrong with a row, its own message says
+            table, geometry = read(path, choose, with_positions)
+        texts = {name: [_as_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
+    except InputError:
+        raise
+    except Exception as error:  # whatever GDAL or Arrow say of a user's file
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{path}: cannot be read: {reason}; check that the file is whole") from error
+    if len(table) == 0:
+        raise InputError(f"{path}: has no rows; it needs a row for each surveyed place")
+    reasons: list[str | None] = [None] * len(table)
+    positions = None if geometry is None else _positions(path, geometry, reasons)
+    return SurveyTable(path, "row", list(range(1, len(table) + 1)), texts, reasons, positions)
+
+
+def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
+    """Table of the chosen columns, and the geometry; read as Arrow, in which whole numbers with gaps stay whole."""
+    import pyogrio
+
+    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
+    if not layers:
+        raise ValueError("it holds no layer")
+    if len(layers) > 1:
+        raise InputError(
+            f"{path}: has {len(layers)} layers ({', '.join(map(shown, layers[:10]))}) where one is needed; save the "
+            "survey's layer to a file of its own"
+        )
+    about = pyogrio.read_info(path)
+    chosen = [*dict.fromkeys(choose([str(name) for name in about["fields"]]))]
+    meta, table = pyogrio.read_arrow(path, columns=chosen, read_geometry=with_positions)
+    geometry = None
+    if with_positions:
+        name = meta["geometry_name"] or "wkb_geometry"
+        if about["geometry_type"] is None or name not in table.column_names:
+            raise InputError(f"{path}: has no geometry; name the columns of positions with --lon and --lat")
+        geometry = gpd.GeoSeries.from_wkb(table.column(name).to_pylist(), crs=meta["crs"])
+    return table.select(chosen), geometry
+
+
+def _read_parquet(path: Path, choose: Chooser, with_positions: bool):
+    import pyarrow.parquet
+
+    geometry, header = None, pyarrow.parquet.read_schema(path).names
+    if with_positions:
+        if b"geo" not in (pyarrow.parquet.read_schema(path).metadata or {}):
+            raise InputError(f"{path}: has no geometry; name the columns of positions with --lon and --lat")
+        geometry = gpd.read_parquet(path).geometry
+        header = [name for name in header if name != geometry.name]
+    chosen = [*dict.fromkeys(choose(header))]
+    return pyarrow.parquet.read_table(path, columns=chosen).select(chosen), geometry
+
+
+def _as_text(cell: object) -> str:
+    if cell is None or cell != cell:  # null or NaN
+        return ""
+    return (cell if isinstance(cell, str) else repr(cell) if isinstance(cell, float) else str(cell)).strip()
+
+
+def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None]) -> np.ndarray:
+    if geometry.crs is None:
+        raise InputError(
+            f"{path}: has no coordinate reference system; assign one, or name columns of degrees with --lon and --lat"
+        )
+    shapes = geometry.to_numpy()
+    # some programs write every point as a collection of one
+    alone = (shapely.get_type_id(shapes) == shapely.GeometryType.MULTIPOINT) & (shapely.get_num_geometries(shapes) == 1)
+    shapes = np.where(alone, shapely.get_geometry(shapes, 0), shapes)
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    other = ~empty & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
+    if other.any():
+        row = int(np.argmax(other))
+        raise InputError(
+            f"{path}: row {row + 1}, geometry: not a point but a {shapes[row].geom_type}; a survey is of points: save their "
+            "centroids, or name columns of positions with --lon and --lat"
+        )
+    found = gpd.GeoSeries(np.where(empty, shapely.Point(), shapes), crs=geometry.crs).to_crs(CRS)
+    positions = np.column_stack([found.x.to_numpy(float), found.y.to_numpy(float)])
+    for i in np.flatnonzero(~np.isfinite(positions).all(axis=1)):
+        reasons[i] = "geometry: missing position" if empty[i] else "geometry: has no longitude and latitude"
+    positions[~np.isfinite(positions).all(axis=1)] = np.nan
+    return positions
