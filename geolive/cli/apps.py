@@ -14,8 +14,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 ingest = typer.Typer(help="Read a source into a dataset.", no_args_is_help=True)
+fetch = typer.Typer(help="Download imagery or boundaries.", no_args_is_help=True)
 train = typer.Typer(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
 app.add_typer(ingest, name="ingest")
+app.add_typer(fetch, name="fetch")
 app.add_typer(train, name="train")
 
 DatasetArgument = Annotated[

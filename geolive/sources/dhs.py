@@ -86,13 +86,15 @@ def read_dhs(
     means = {measure.name: _means(read, measure.name) for measure in measures}
     missing = [name for name in values if means[name] is None]
     if missing:
+        column = values[missing[0]][0]
         raise InputError(
-            f"--value {missing[0]}: no recode file has a column {values[missing[0]][0]!r}; check its name in the recode manual"
+            f"--value {missing[0]}: no recode file has values in a column {column!r}; see the recode manual"
         )
     means = {name: found for name, found in means.items() if found is not None}
     if not means:
         raise InputError(
-            f"{recodes[0]}: has neither wealth (hv271) nor body-mass index (v445); name another column with --value NAME=COLUMN"
+            f"{recodes[0]}: has values of neither wealth (hv271) nor body-mass index (v445); name another column "
+            "with --value NAME=COLUMN"
         )
     clusters, reasons, located = _clusters(table, number, country, means, _weights(read))
     keep = np.array([reason is None for reason in reasons])
@@ -199,7 +201,7 @@ def _country(table: SurveyTable, read: list[Recode]) -> str:
 
 
 def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
-    """Means by cluster from the files that have the measure; None where none has it."""
+    """Means by cluster from the files that have the measure; None where there is no value."""
     having = [recode for recode in read if name in recode.values]
     kinds = {recode.kind.name for recode in having}
     if len(kinds) > 1:
@@ -213,6 +215,8 @@ def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
         for parts in zip(*((recode.cluster, recode.weight, recode.values[name]) for recode in having), strict=True)
     )
     there = np.isfinite(value)
+    if not there.any():
+        return None
     return cluster_means(cluster[there], weight[there], value[there])
 
 

@@ -1,0 +1,76 @@
+"""`ingest survey` and `ingest dhs` as a user meets them."""
+
+import pandas as pd
+import pytest
+
+from geolive.dataset import read_dataset
+from tests.commands import run
+from tests.sources.data.make_dhs import CLUSTERS, WOMEN, make_dhs, write_gps, write_recode
+from tests.sources.test_survey_formats import ROWS, save
+
+
+def test_a_geopackage_needs_no_columns_of_positions(tmp_path):
+    path = save(tmp_path / "survey.gpkg", ROWS)
+    out = tmp_path / "data"
+    done = run("ingest", "survey", path, "--value", "pov=wealth", "--value", "bmi", "--year", "year", "--urban", "zone",
+               "--weight", "w", "--group", "region", "--country", "ke", "--out", out)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "3 survey rows with pov, bmi" in done.stdout
+    clusters = read_dataset(out).clusters
+    assert clusters["urban"].tolist() == [True, False, None]
+    assert clusters["year"].tolist() == [2011, 2012, 2011]
+
+
+def test_a_csv_needs_them(tmp_path):
+    path = tmp_path / "survey.csv"
+    ROWS.to_csv(path, index=False)
+    done = run("ingest", "survey", path, "--value", "pov=wealth", "--out", tmp_path / "data")
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert "name the columns of positions with --lon and --lat" in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_dhs_files_become_a_dataset(tmp_path):
+    files = make_dhs(tmp_path)
+    out = tmp_path / "data"
+    done = run("ingest", "dhs", files["gps"], "--recode", files["households"], "--recode", files["women"],
+               "--value", "people=hv009:98", "--out", out)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "2 clusters with pov, bmi, people; 3 left out" in done.stdout
+    assert "dropped clusters that are not located (they stand at 0, 0): 1" in done.stderr
+    assert (
+        "bmi from 8 rows; left out: 1 no value, 2 special code, 1 pregnant, 1 birth in the last two months"
+        in done.stdout
+    )
+    assert read_dataset(out).indicators == ["pov", "bmi", "people"]
+    wrong = run("ingest", "dhs", files["gps"], "--recode", files["gps"], "--out", tmp_path / "other")
+    assert wrong.returncode == 2
+    assert "is no Stata file" in wrong.stderr
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def larger(tmp_path):
+    """Forty clusters in Bihar with three women each, heavier to the east."""
+    number = range(1, 41)
+    places = CLUSTERS.iloc[[0] * 40].assign(
+        DHSCLUST=number, LONGNUM=[84 + n * 0.05 for n in number], LATNUM=[25 + n % 5 * 0.2 for n in number]
+    )
+    women = pd.concat(
+        WOMEN.iloc[[0] * 40].assign(v001=number, v445=[1900 + 15 * n + 10 * i for n in number]) for i in range(3)
+    )
+    return write_gps(tmp_path / "GE.shp", places), write_recode(tmp_path / "IR.dta", women)
+
+
+def test_dhs_files_become_a_map(larger, tmp_path):
+    gps, recode = larger
+    assert run("ingest", "dhs", gps, "--recode", recode, "--out", tmp_path / "data").returncode == 0
+    done = run("evaluate", tmp_path / "data", "--indicators", "bmi", "--models", "neighbours", "--split", "random",
+               "--out", tmp_path / "report")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = pd.read_csv(tmp_path / "report" / "results.csv")
+    assert results.query("metric == 'r2'")["value"].item() > 0.5
+    done = run("predict", "--region", "bihar", "--dataset", tmp_path / "data", "--model", "idw", "--indicator", "bmi",
+               "--min-sites", "1", "--min-images", "0", "--out", tmp_path / "bmi.geojson")  # fmt: skip
+    assert done.returncode == 0, done.stderr
