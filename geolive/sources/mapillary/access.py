@@ -1,0 +1,140 @@
+"""Where the API is, the token that opens it, and how it is asked."""
+
+import dataclasses
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from geolive.errors import InputError
+
+GRAPH = "https://graph.mapillary.com"
+TILES = "https://tiles.mapillary.com/maps/vtp/mly1_public/2/{z}/{x}/{y}"
+TOKEN_REMEDY = "make one at mapillary.com/dashboard/developers and put it into MAPILLARY_TOKEN or a --token-file"
+
+
+@dataclasses.dataclass(frozen=True)
+class Access:
+    """Where the API is, and the token that opens it.
+
+    Parameters
+    ----------
+    token : str
+        Never shown.
+    graph : str
+        Base address of the graph.
+    tiles : str
+        Address of the tiles, with {z}, {x} and {y}.
+
+    Raises
+    ------
+    InputError
+        The token cannot be one, or an address would send it in the clear.
+
+    Examples
+    --------
+    >>> Access("MLY|1|abc")
+    Access(graph='https://graph.mapillary.com', tiles='https://tiles.mapillary.com/maps/vtp/mly1_public/2/{z}/{x}/{y}')
+    """
+
+    token: str = dataclasses.field(repr=False)
+    graph: str = GRAPH
+    tiles: str = TILES
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[!-~]{1,1000}", self.token):
+            raise InputError(f"the Mapillary token is empty or has spaces or line breaks in it; {TOKEN_REMEDY}")
+        for address in (self.graph, self.tiles):
+            if not (is_https(address) or is_own_machine(address)):
+                raise InputError("an address of Mapillary's API must start with https://; the token would be readable")
+        if not all(part in self.tiles for part in ("{z}", "{x}", "{y}")):
+            raise InputError("the address of Mapillary's tiles must contain {z}, {x} and {y}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manners:
+    """How hard the server is asked, and how patiently.
+
+    Parameters
+    ----------
+    at_once : int
+        Requests under way at a time.
+    rate : float
+        Most requests a second.
+    tries : int
+        How often a request is tried.
+    first_delay, longest_delay : float
+        Seconds before the second try, doubled for each further one up to the longest, with jitter.
+    longest_wait : float
+        Seconds; where a server asks for a longer pause (Retry-After), the command ends and can be continued later.
+    timeout : float
+        Seconds without a byte after which a request has failed.
+    """
+
+    at_once: int = 16
+    rate: float = 50.0
+    tries: int = 8
+    first_delay: float = 1.0
+    longest_delay: float = 60.0
+    longest_wait: float = 900.0
+    timeout: float = 30.0
+
+
+def find_token(file: str | Path | None, environment: str | None) -> str:
+    """The token from a file, or else from the environment.
+
+    Parameters
+    ----------
+    file : str or Path or None
+        Its first line is the token.
+    environment : str or None
+        The value of MAPILLARY_TOKEN.
+
+    Raises
+    ------
+    InputError
+        There is none.
+
+    Examples
+    --------
+    >>> find_token(None, " MLY|1|abc ")
+    'MLY|1|abc'
+    """
+    if file is not None:
+        try:
+            with Path(file).open(encoding="utf-8") as lines:
+                return lines.readline(10_000).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"--token-file {file}: cannot be read ({type(error).__name__}); {TOKEN_REMEDY}") from None
+    if not (environment or "").strip():
+        raise InputError(f"no Mapillary token: {TOKEN_REMEDY}")
+    return environment.strip()
+
+
+def is_https(address: str) -> bool:
+    """Whether an address is encrypted.
+
+    Examples
+    --------
+    >>> is_https("https://a.org/1.jpg"), is_https("http://a.org/1.jpg"), is_https("https://")
+    (True, False, False)
+    """
+    try:
+        parts = urlsplit(address)
+        return parts.scheme == "https" and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def is_own_machine(address: str) -> bool:
+    """Whether an address is a server on this machine, as tests and local mirrors are.
+
+    Examples
+    --------
+    >>> is_own_machine("http://127.0.0.1:8000/x"), is_own_machine("http://127.0.0.1.a.org/x")
+    (True, False)
+    """
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and parts.hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        return False

@@ -1,0 +1,185 @@
+"""Where images are wanted: the districts of a region, a box, or around the places of a survey."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from shapely import Geometry
+
+from geolive.clusters import SITE_RADIUS_KM, chord_to_km, km_to_chord, unit_sphere
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.regions import INDIA_SOURCE, find_region
+from geolive.sources.mapillary.tiles import N, check_number, tile_bounds, tile_of, tiles_covering
+from geolive.tables import lonlat
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area, and the tiles that cover it.
+
+    Parameters
+    ----------
+    name : str
+        For people.
+    key : str
+        Equal for equal areas.
+    tiles : array of int, shape (n, 2)
+        Column and row at zoom 14.
+    polygon : Geometry or None
+        EPSG:4326; None around a survey.
+    districts : GeoDataFrame or None
+        As `geolive.regions` has them, where they are known.
+    country : str
+        Code of the country that the districts are in, where it is known.
+    survey : Dataset or None
+        Whose clusters the images are to be near to.
+    """
+
+    name: str
+    key: str
+    tiles: np.ndarray
+    polygon: Geometry | None = None
+    districts: gpd.GeoDataFrame | None = None
+    country: str = ""
+    survey: Dataset | None = None
+
+    def holds(self, degrees: np.ndarray) -> np.ndarray:
+        """Whether points (longitude, latitude; shape (n, 2)) lie in the area; bool, shape (n,)."""
+        degrees = np.asarray(degrees, float).reshape(-1, 2)
+        if self.polygon is not None:
+            shapely.prepare(self.polygon)
+            return shapely.intersects_xy(self.polygon, degrees[:, 0], degrees[:, 1])
+        chord, _ = self._survey_places.query(unit_sphere(degrees))
+        return chord <= km_to_chord(SITE_RADIUS_KM)
+
+    @cached_property
+    def _survey_places(self):
+        from scipy.spatial import cKDTree
+
+        return cKDTree(unit_sphere(lonlat(self.survey.clusters.geometry)))
+
+
+def area_of_region(region: str | None, boundaries: str | Path | None = None) -> Area:
+    """The districts of a region, whole, as `geolive.regions.find_region` finds them.
+
+    Raises
+    ------
+    InputError
+        No such region, or one too large.
+
+    Examples
+    --------
+    >>> area = area_of_region("goa")
+    >>> area.name, area.holds([[73.9, 15.5], [85.1, 25.6]]).tolist()
+    ('Goa', [True, False])
+    """
+    found = find_region(region, boundaries)
+    country = "ia" if found.source == INDIA_SOURCE else ""
+    return Area(found.name, _key(found.area), tiles_covering(found.area), found.area, found.districts, country)
+
+
+def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
+    """A bounding box, "west,south,east,north" in degrees, cut at its edges.
+
+    Raises
+    ------
+    InputError
+        Not a box, or one too large.
+
+    Examples
+    --------
+    >>> area = area_of_box("85.1,25.5,85.2,25.6")
+    >>> area.holds([[85.15, 25.55], [85.3, 25.55]]).tolist()
+    [True, False]
+    """
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"--bbox {text}: not a bounding box; give west,south,east,north in degrees, west < east, south < north"
+        ) from None
+    box = shapely.box(west, south, east, north)
+    tiles = tiles_covering(box)
+    districts, country = _districts_near(box.bounds, boundaries)
+    return Area(f"the box {text}", _key(box), tiles, box, districts, country)
+
+
+def area_around(survey: Dataset) -> Area:
+    """Within 5 km of the clusters of a dataset.
+
+    Raises
+    ------
+    InputError
+        It has none, or they need too many tiles.
+
+    Examples
+    --------
+    >>> from geolive.sources.sample import make_sample
+    >>> survey = make_sample("goa", seed=0).dataset
+    >>> area = area_around(survey)
+    >>> bool(area.holds(lonlat(survey.clusters.geometry)).all())
+    True
+    """
+    if survey.clusters.empty:
+        raise InputError(f"{survey.name}: has no cluster to look around; give --region or --bbox")
+    where = lonlat(survey.clusters.geometry)
+    tiles = _tiles_around(where)
+    digest = hashlib.sha256("\n".join(survey.clusters["unique_cluster"]).encode() + where.tobytes()).hexdigest()
+    return Area(f"{len(where)} clusters of {survey.name}", digest, tiles, survey=survey)
+
+
+def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDataFrame | None:
+    """The districts of an area, or None where none are known; those around a survey take a moment to find.
+
+    Examples
+    --------
+    >>> len(districts_of(area_of_region("goa")))
+    3
+    """
+    if area.districts is None and area.survey is not None:
+        return _districts_near(area.survey.clusters.total_bounds, boundaries)[0]
+    return area.districts
+
+
+def _tiles_around(where: np.ndarray) -> np.ndarray:
+    """Tiles that come within 5 km of points, row by row."""
+    reach = np.degrees(km_to_chord(SITE_RADIUS_KM)) * 1.001
+    tiles = set()
+    for lon, lat in where:
+        wide = reach / max(np.cos(np.radians(min(abs(lat) + reach, 89.9))), 1e-3)
+        first_y, last_y = tile_of([[0, lat + reach], [0, lat - reach]])[:, 1]
+        # beyond 180° on purpose: the other side of the antimeridian is near too
+        first_x, last_x = (int(np.floor(((lon + side) / 360 + 0.5) * N)) for side in (-wide, wide))
+        columns, rows = np.meshgrid(np.arange(first_x, last_x + 1), np.arange(first_y, last_y + 1))
+        candidates = np.column_stack([columns.ravel(), rows.ravel()])
+        bounds = tile_bounds(candidates)
+        nearest = np.column_stack([np.clip(lon, bounds[:, 0], bounds[:, 2]), np.clip(lat, bounds[:, 1], bounds[:, 3])])
+        gap = chord_to_km(np.linalg.norm(unit_sphere(nearest) - unit_sphere([[lon, lat]]), axis=1))
+        # a margin, for the nearest point of a tile is not exactly the one at the same longitude or latitude
+        near = candidates[gap <= SITE_RADIUS_KM * 1.02]
+        tiles.update(zip((near[:, 0] % N).tolist(), near[:, 1].tolist(), strict=True))
+    return check_number(np.array(sorted(tiles, key=lambda tile: (tile[1], tile[0]))))
+
+
+def _districts_near(bounds: np.ndarray, boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
+    """The districts of a box and their country, where they are known."""
+    # a box of no width around a single place touches a district only if it is widened
+    west, south, east, north = np.asarray(bounds, float) + np.array([-1e-3, -1e-3, 1e-3, 1e-3])
+    try:
+        found = find_region(f"{max(west, -180)},{max(south, -90)},{min(east, 180)},{min(north, 90)}", boundaries)
+    except InputError:
+        if boundaries is not None:
+            raise
+        return None, ""
+    return found.districts, "ia" if found.source == INDIA_SOURCE else ""
+
+
+def _key(polygon: Geometry) -> str:
+    return hashlib.sha256(shapely.to_wkb(polygon)).hexdigest()

@@ -1,0 +1,149 @@
+"""From the ledger to the dataset folder."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.clusters import join_images
+from geolive.dataset import Dataset, write_dataset
+from geolive.files import check_new_folder
+from geolive.sources.mapillary.area import Area
+from geolive.sources.mapillary.choose import Wanted
+from geolive.sources.mapillary.classes import count_objects
+from geolive.sources.mapillary.ledger import Ledger
+from geolive.tables import CLUSTER_COLUMNS, CRS, N_CLASSES, points
+
+ATTRIBUTION = "Mapillary, images CC BY-SA 4.0 by their creators"
+LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/"
+PHOTOS = "photos"
+_MOST_LISTED = 100
+
+
+def make_dataset(
+    ledger: Ledger, area: Area, wanted: Wanted, failed: dict[str, str], command: str, request: dict
+) -> Dataset:
+    """The dataset of what a ledger holds.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    area : Area
+    wanted : Wanted
+    failed : dict of str to str
+        Images that could not be fetched, and why.
+    command : str
+    request : dict
+        What was asked for, to keep in dataset.json.
+
+    Returns
+    -------
+    Dataset
+        Images by id, with `img_path` (relative to the dataset folder) and `sha256` of each photo, both positions,
+        `creator` and `creator_id`. Deleted and failed images are in `rejects` (`row`: number among the chosen; `key`).
+        Around a survey each image belongs to the nearest cluster, and clusters, indicators and labels are the survey's.
+    """
+    rows = ledger.images()
+    not_fetched = rows["id"].map({id: f"not fetched: {why}" for id, why in failed.items()})
+    reason = rows["gone"].where(rows["gone"].notna(), not_fetched)
+    kept = rows[reason.isna()].reset_index(drop=True)
+    rejects = pd.DataFrame({"row": np.arange(len(rows)) + 1, "reason": reason, "key": rows["id"].astype(str)})
+    rejects = rejects[rejects["reason"].notna()].reset_index(drop=True)
+    images, clusters = _images_table(kept, area), _no_clusters()
+    if area.survey is not None:
+        images, clusters = join_images(images, area.survey.clusters)
+    features, unmatched = _object_counts(kept) if wanted.objects else ({}, {})
+    extra = {"fetch": request, "attribution": ATTRIBUTION, "licence": LICENCE, "area": area.name}
+    if unmatched:
+        extra["detections_without_class"] = dict(unmatched.most_common(_MOST_LISTED))
+    survey = area.survey
+    return Dataset(
+        images,
+        clusters,
+        features,
+        survey.indicators if survey else [],
+        f"{ATTRIBUTION}; {area.name}" if survey is None else f"{ATTRIBUTION}; survey: {survey.source}",
+        command,
+        survey.simulated if survey else False,
+        survey.thresholds if survey else {},
+        rejects,
+        extra,
+    )
+
+
+def move_into_place(dataset: Dataset, work: Path, out: Path) -> None:
+    """Write the dataset into the work folder, put the photos into it, and rename it to `out`, whole.
+
+    A kill between any two steps leaves what the next run starts from: the photos are in one of two known places.
+    """
+    ready, photos = work / "dataset", work / PHOTOS
+    rescue_photos(work)
+    shutil.rmtree(ready, ignore_errors=True)
+    write_dataset(dataset, ready)
+    if dataset.images["img_path"].notna().any():
+        photos.rename(ready / PHOTOS)
+    check_new_folder(out)
+    if out.is_dir():
+        out.rmdir()
+    ready.rename(out)
+
+
+def rescue_photos(work: Path) -> None:
+    """Take photos back out of a dataset that was not yet in place."""
+    inner = work / "dataset" / PHOTOS
+    if inner.is_dir():
+        shutil.rmtree(work / PHOTOS, ignore_errors=True)
+        inner.rename(work / PHOTOS)
+
+
+def _images_table(kept: pd.DataFrame, area: Area) -> gpd.GeoDataFrame:
+    facts = pd.DataFrame(list(kept["facts"]), columns=_FACTS, dtype=object)
+    where = facts[["lon", "lat"]].to_numpy(float)
+    taken = facts["captured_at"].where(facts["captured_at"].notna(), kept["tile_captured_at"])
+    columns = {
+        "key": kept["id"].astype("str"),
+        "country": pd.Series(area.country, index=kept.index, dtype="str"),
+        "unique_cluster": pd.Series(None, index=kept.index, dtype="str"),
+        "img_path": _texts(
+            f"{PHOTOS}/{id}.jpg" if sha else None for id, sha in zip(kept["id"], kept["sha256"], strict=True)
+        ),
+        "sha256": _texts(kept["sha256"]),
+        "sequence_id": _texts(facts["sequence_id"]),
+        "captured_at": pd.to_datetime(pd.to_numeric(taken).astype("Int64"), unit="ms", utc=True),
+        "compass_angle": facts["compass_angle"].astype(float),
+        "is_pano": facts["is_pano"].astype(bool),
+        "lon_original": facts["lon_original"].astype(float),
+        "lat_original": facts["lat_original"].astype(float),
+        "creator": _texts(facts["creator"]),
+        "creator_id": _texts(facts["creator_id"]),
+    }
+    return gpd.GeoDataFrame(columns, geometry=points(*where.T), crs=CRS)
+
+
+_FACTS = [
+    "lon", "lat", "lon_original", "lat_original", "captured_at", "sequence_id", "compass_angle", "is_pano", "creator",
+    "creator_id",
+]  # fmt: skip
+
+
+def _texts(values: Iterable[str | None]) -> pd.Series:
+    # typed, so that a column without any value is written as text all the same
+    return pd.Series(list(values), dtype="str")
+
+
+def _no_clusters() -> gpd.GeoDataFrame:
+    empty = {name: pd.Series(dtype=object) for name in CLUSTER_COLUMNS if name != "geometry"}
+    empty |= {"unique_cluster": pd.Series(dtype="str"), "n_images": pd.Series(dtype="int64")}
+    return gpd.GeoDataFrame(empty, geometry=points([], []), crs=CRS)
+
+
+def _object_counts(kept: pd.DataFrame) -> tuple[dict[str, np.ndarray], Counter]:
+    counts, unmatched = np.zeros((len(kept), N_CLASSES), np.uint16), Counter()
+    for row, values in enumerate(kept["detections"]):
+        counts[row], without = count_objects(values)
+        unmatched.update(without)
+    return {"objects": counts}, unmatched

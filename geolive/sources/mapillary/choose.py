@@ -1,0 +1,168 @@
+"""Which of the images found are fetched: at most so many a site, by a hash of their ids."""
+
+import datetime
+from dataclasses import asdict, dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.clusters import MOST_IMAGES, form_sites, join_images
+from geolive.errors import InputError
+from geolive.regions import assign_districts
+from geolive.sources.mapillary.area import Area
+from geolive.tables import points
+
+# mean size of a photo; they differ by camera and scene, so that a total is good to about a third
+TYPICAL_BYTES = {"256": 16_000, "1024": 150_000, "2048": 500_000, "original": 3_000_000}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to fetch of an area.
+
+    Parameters
+    ----------
+    since, until : date or None
+        First and last day on which an image may have been taken, UTC.
+    pano : bool
+        Whether panoramas are wanted.
+    max_per_site : int
+        Most images of a cluster, or of a site that images form where there is no survey.
+    thumb : str or None
+        Size of photos: 256, 1024, 2048 (pixels of the longer side) or original; None for no photos.
+    objects : bool
+        Whether object counts are wanted.
+
+    Raises
+    ------
+    InputError
+        A value that is not allowed.
+
+    Examples
+    --------
+    >>> Wanted(thumb="1024").bytes_a_photo
+    150000
+    """
+
+    since: datetime.date | None = None
+    until: datetime.date | None = None
+    pano: bool = True
+    max_per_site: int = MOST_IMAGES
+    thumb: str | None = "1024"
+    objects: bool = False
+
+    def __post_init__(self) -> None:
+        if self.thumb is not None and self.thumb not in TYPICAL_BYTES:
+            raise InputError(f"--thumb {self.thumb}: must be one of {', '.join(TYPICAL_BYTES)}")
+        if self.since and self.until and self.since > self.until:
+            raise InputError(f"--since {self.since} is after --until {self.until}; exchange them")
+        if self.max_per_site < 1:
+            raise InputError(f"--max-per-site {self.max_per_site}: must be 1 or more")
+
+    @property
+    def bytes_a_photo(self) -> int:
+        """About how large a photo is."""
+        return TYPICAL_BYTES[self.thumb] if self.thumb else 0
+
+    def as_text(self) -> dict:
+        """For the ledger and for dataset.json."""
+        return {
+            name: value if not isinstance(value, datetime.date) else str(value) for name, value in asdict(self).items()
+        }
+
+
+def stable_hash(ids: np.ndarray) -> np.ndarray:
+    """A fixed 64-bit hash of each id, the same on every machine; models choose among a place's images by the same one.
+
+    Examples
+    --------
+    >>> stable_hash(np.array(["498763468214164"], dtype=object)).dtype
+    dtype('uint64')
+    """
+    return pd.util.hash_array(np.asarray(ids, object), hash_key="geolive--images.", categorize=False)
+
+
+def choose(found: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
+    """The images to fetch.
+
+    Parameters
+    ----------
+    found : DataFrame
+        id, lon, lat, captured_at, is_pano; an image without a date is left out where dates are asked for.
+    area : Area
+    wanted : Wanted
+
+    Returns
+    -------
+    DataFrame
+        Rows of `found` by id; the choice depends on ids and positions alone.
+
+    Examples
+    --------
+    >>> from geolive.sources.mapillary.area import area_of_box
+    >>> found = pd.DataFrame({"id": ["1", "2", "3"], "lon": 85.15, "lat": 25.55, "captured_at": np.nan, "is_pano": False})
+    >>> len(choose(found, area_of_box("85.1,25.5,85.2,25.6"), Wanted(max_per_site=2)))
+    2
+    """
+    keep = np.ones(len(found), bool)
+    day = pd.to_datetime(found["captured_at"], unit="ms", utc=True).dt.date
+    for limit, outside in ((wanted.since, lambda d: d < wanted.since), (wanted.until, lambda d: d > wanted.until)):
+        if limit is not None:
+            keep &= day.map(lambda d, outside=outside: not pd.isna(d) and not outside(d)).to_numpy(bool)
+    if not wanted.pano:
+        keep &= ~found["is_pano"].to_numpy(bool)
+    rows = found[keep].reset_index(drop=True)
+    site = _sites(rows, area)
+    number = rows["id"].to_numpy(object).astype(np.int64)
+    order = np.lexsort((number, stable_hash(rows["id"].to_numpy(object)), site))
+    rank = np.arange(len(order)) - np.searchsorted(site[order], site[order])
+    chosen = np.sort(order[rank < wanted.max_per_site])
+    return rows.iloc[chosen].reset_index(drop=True)
+
+
+def plan_table(
+    found: pd.DataFrame, chosen: pd.DataFrame, districts: gpd.GeoDataFrame | None, wanted: Wanted
+) -> pd.DataFrame:
+    """What would be fetched, district by district.
+
+    Returns
+    -------
+    DataFrame
+        district, found, chosen, bytes (of the photos, about); by name, "outside known districts" last.
+
+    Examples
+    --------
+    >>> found = pd.DataFrame({"id": ["1", "2"], "lon": 85.14, "lat": 25.6})
+    >>> plan_table(found, found[:1], None, Wanted())
+                      district  found  chosen   bytes
+    0  outside known districts      2       1  150000
+    """
+    outside = "outside known districts"
+    names = []
+    for rows in (found, chosen):
+        name = pd.Series(outside, index=rows.index, dtype=object)
+        if districts is not None and len(rows):
+            by_id = districts.set_index("district_id")["district"]
+            name = assign_districts(points(rows["lon"].to_numpy(), rows["lat"].to_numpy()), districts).map(by_id)
+            name = name.fillna(outside)
+        names.append(name.value_counts())
+    table = pd.DataFrame({"found": names[0], "chosen": names[1]}).fillna(0).astype(int)
+    table = (
+        table.rename_axis("district")
+        .reset_index()
+        .sort_values("district", key=lambda n: (n == outside).astype(str) + n)
+    )
+    return table.assign(bytes=table["chosen"] * wanted.bytes_a_photo).reset_index(drop=True)
+
+
+def _sites(rows: pd.DataFrame, area: Area) -> np.ndarray:
+    """A number for the cluster or site that each image belongs to."""
+    if len(rows) == 0:
+        return np.zeros(0, np.int64)
+    at = points(rows["lon"].to_numpy(float), rows["lat"].to_numpy(float))
+    images = gpd.GeoDataFrame({"key": rows["id"], "country": ""}, geometry=at)
+    of_image = (
+        form_sites(images)[1] if area.survey is None else join_images(images, area.survey.clusters)[0].unique_cluster
+    )
+    return pd.factorize(of_image)[0].astype(np.int64)

@@ -1,0 +1,102 @@
+"""What a reply means that is not the answer: wait, try again, gone, or a token that is refused."""
+
+import datetime
+import email.utils
+import json
+import re
+from collections.abc import Mapping
+
+from geolive.errors import InputError
+from geolive.sources.mapillary.access import TOKEN_REMEDY
+
+# codes of Facebook's Graph API, which this API follows
+_RATE_CODES = {4, 17, 32, 613}
+_PASSING_CODES = {1, 2}
+_TOKEN_CODES = {102, 190}
+_GONE = (100, 33)
+
+
+class Trouble(Exception):
+    """A request failed in a way that may pass; `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, words: str, wait: float | None = None):
+        super().__init__(words)
+        self.wait = wait
+
+
+class Gone(Exception):
+    """The image was deleted, or never existed."""
+
+
+class GivenUp(Exception):
+    """One request failed as often as it may; the message says how."""
+
+
+def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Raise what a reply of the API means, unless it is the answer.
+
+    Raises
+    ------
+    Trouble
+        It may pass.
+    Gone
+        The image was deleted.
+    InputError
+        The token is refused.
+
+    Examples
+    --------
+    >>> check_reply(200, {}, b'{"id": "7"}')
+    >>> check_reply(400, {}, b'{"error": {"type": "OAuthException", "code": 190}}')  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: Mapillary refused the token (code 190); make one at ...
+    """
+    reply = json_object(body)
+    error = reply.get("error") if reply and isinstance(reply.get("error"), dict) else {}
+    if status == 200 and not error:
+        return
+    code, subcode = (error.get(name) if isinstance(error.get(name), int) else None for name in ("code", "error_subcode"))
+    if status == 429 or code in _RATE_CODES:
+        raise Trouble("asked to slow down", retry_after(headers))
+    if (code, subcode) == _GONE:
+        raise Gone
+    oauth = error.get("type") == "OAuthException" and code not in (*_PASSING_CODES, 100)
+    if code in _TOKEN_CODES or oauth or status in (401, 403):
+        said = f"code {code}" if code is not None else f"HTTP {status}"
+        raise InputError(f"Mapillary refused the token ({said}); {TOKEN_REMEDY}")
+    raise Trouble(f"error code {code}" if code is not None else f"HTTP {status}", retry_after(headers))
+
+
+def json_object(body: bytes) -> dict | None:
+    """The JSON object that a reply is, else None.
+
+    Examples
+    --------
+    >>> json_object(b'{"id": "7"}'), json_object(b"<html>")
+    ({'id': '7'}, None)
+    """
+    if body.lstrip()[:1] != b"{":
+        return None
+    try:
+        reply = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The pause in seconds that a server asks for, by a number or a date.
+
+    Examples
+    --------
+    >>> retry_after({"Retry-After": "30"}), retry_after({})
+    (30.0, None)
+    """
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value):
+        return float(value)
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+        return max(0.0, (at - datetime.datetime.now(datetime.UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

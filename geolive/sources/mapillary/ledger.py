@@ -1,0 +1,213 @@
+"""What a fetch has done so far, in SQLite: killed at any moment, it goes on from here."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+
+from geolive.errors import InputError
+from geolive.sources.mapillary.tiles import TileImage
+
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS request (part TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tiles (number INTEGER PRIMARY KEY, x INTEGER NOT NULL, y INTEGER NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS found (id TEXT PRIMARY KEY, tile INTEGER NOT NULL, lon REAL NOT NULL, lat REAL NOT NULL,
+    captured_at INTEGER, is_pano INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, facts TEXT, detections TEXT, sha256 TEXT, bytes INTEGER, gone TEXT);
+"""
+_BY_NUMBER = "ORDER BY length(id), id"
+
+
+class Task(NamedTuple):
+    """An image that was chosen, and what is still missing of it."""
+
+    id: str
+    facts: bool
+    detections: bool
+    photo: bool
+
+
+class Ledger:
+    """One fetch's ledger, open for this process alone.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; made if need be.
+    what : str
+        What to call the fetch in an error.
+
+    Raises
+    ------
+    InputError
+        Another process has it open, it cannot be written, or it is not a ledger of this version.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with Ledger(Path(tempfile.mkdtemp()) / "ledger.sqlite", "goa") as ledger:
+    ...     ledger.start_tiles([(12066, 6983)])
+    ...     ledger.put_tile(0, [TileImage("7", 85.13, 25.59, None, False)])
+    ...     ledger.tiles_left(), ledger.found().id.tolist()
+    ([], ['7'])
+    """
+
+    def __init__(self, path: str | Path, what: str):
+        try:
+            self._db = sqlite3.connect(path, timeout=1, isolation_level=None)
+            # alone, and so without shared memory, which folders on a network lack
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("BEGIN IMMEDIATE")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, VERSION):
+                raise InputError(
+                    f"{path}: made by another version of geolive; remove {Path(path).parent} to start afresh"
+                )
+            for statement in _TABLES.split(";"):
+                self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            locked = "locked" in str(error)
+            raise InputError(
+                f"{what}: another command is fetching it just now; wait for it to end"
+                if locked
+                else f"{path}: cannot be opened ({error}); choose another --out"
+            ) from None
+        except sqlite3.DatabaseError as error:
+            raise InputError(f"{path}: damaged ({error}); remove {Path(path).parent} to start afresh") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._db.close()
+
+    def request(self) -> dict:
+        """What was asked for: the parts that `set_request` was given."""
+        return {part: json.loads(value) for part, value in self._db.execute("SELECT part, value FROM request")}
+
+    def set_request(self, parts: dict) -> None:
+        """Remember what is asked for."""
+        rows = [(part, json.dumps(value, sort_keys=True)) for part, value in parts.items()]
+        self._change("INSERT OR REPLACE INTO request VALUES (?, ?)", rows)
+
+    def start_tiles(self, tiles: Iterable[tuple[int, int]]) -> None:
+        """List the tiles to ask for; those already listed stay as they are."""
+        rows = [(number, int(x), int(y)) for number, (x, y) in enumerate(tiles)]
+        self._change("INSERT OR IGNORE INTO tiles (number, x, y) VALUES (?, ?, ?)", rows)
+
+    def tiles_left(self) -> list[tuple[int, int, int]]:
+        """Number, column and row of the tiles that are not done."""
+        return self._db.execute("SELECT number, x, y FROM tiles WHERE NOT done ORDER BY number").fetchall()
+
+    def put_tile(self, number: int, images: Iterable[TileImage]) -> None:
+        """A tile is done, with these images; one that two tiles list is taken from the first, whichever came first."""
+        rows = [(image.id, number, image.lon, image.lat, image.captured_at, image.is_pano) for image in images]
+        with _transaction(self._db):
+            self._db.executemany(
+                "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET tile = excluded.tile, "
+                "lon = excluded.lon, lat = excluded.lat, captured_at = excluded.captured_at, is_pano = excluded.is_pano "
+                "WHERE excluded.tile < tile",
+                rows,
+            )
+            self._db.execute("UPDATE tiles SET done = 1 WHERE number = ?", (number,))
+
+    def found(self) -> pd.DataFrame:
+        """The images of all tiles by id: id, lon, lat, captured_at (float, may be missing), is_pano."""
+        rows = self._db.execute(f"SELECT id, lon, lat, captured_at, is_pano FROM found {_BY_NUMBER}").fetchall()
+        table = pd.DataFrame(rows, columns=["id", "lon", "lat", "captured_at", "is_pano"])
+        types = {"id": object, "lon": float, "lat": float, "captured_at": np.float64, "is_pano": bool}
+        return table.astype(types)
+
+    def choose(self, ids: Iterable[str]) -> None:
+        """The images to fetch, in place of those chosen before."""
+        with _transaction(self._db):
+            self._db.execute("DELETE FROM images")
+            self._db.executemany("INSERT INTO images (id) VALUES (?)", [(id,) for id in ids])
+
+    def n_begun(self) -> int:
+        """Number of chosen images of which something was fetched."""
+        return self._db.execute(
+            "SELECT count(*) FROM images WHERE coalesce(facts, detections, sha256, gone) IS NOT NULL"
+        ).fetchone()[0]
+
+    def n_chosen(self) -> int:
+        """Number of images chosen."""
+        return self._db.execute("SELECT count(*) FROM images").fetchone()[0]
+
+    def tasks(self, objects: bool, photos: bool) -> list[Task]:
+        """The images of which something is missing, by id."""
+        rows = self._db.execute(
+            "SELECT id, facts IS NULL, ? AND detections IS NULL, ? AND sha256 IS NULL FROM images WHERE gone IS NULL AND "
+            f"(facts IS NULL OR (? AND detections IS NULL) OR (? AND sha256 IS NULL)) {_BY_NUMBER}",
+            (objects, photos, objects, photos),
+        )
+        return [Task(id, bool(facts), bool(detections), bool(photo)) for id, facts, detections, photo in rows]
+
+    def put_facts(self, id: str, facts: dict) -> None:
+        """What is known of an image."""
+        self._change("UPDATE images SET facts = ? WHERE id = ?", [(json.dumps(facts), id)])
+
+    def put_detections(self, id: str, values: dict[str, int]) -> None:
+        """What was detected in an image."""
+        self._change("UPDATE images SET detections = ? WHERE id = ?", [(json.dumps(values), id)])
+
+    def put_photo(self, id: str, sha256: str, size: int) -> None:
+        """An image's photo is in place."""
+        self._change("UPDATE images SET sha256 = ?, bytes = ? WHERE id = ?", [(sha256, size, id)])
+
+    def forget_photo(self, id: str) -> None:
+        """An image's photo is not in place after all."""
+        self._change("UPDATE images SET sha256 = NULL, bytes = NULL WHERE id = ?", [(id,)])
+
+    def put_gone(self, id: str, reason: str) -> None:
+        """An image that will not come: a tombstone, so that it is never asked for again."""
+        self._change("UPDATE images SET gone = ? WHERE id = ?", [(reason, id)])
+
+    def photos(self) -> list[tuple[str, int]]:
+        """Id and size in bytes of the photos in place."""
+        return self._db.execute(
+            f"SELECT id, bytes FROM images WHERE sha256 IS NOT NULL AND gone IS NULL {_BY_NUMBER}"
+        ).fetchall()
+
+    def images(self) -> pd.DataFrame:
+        """All chosen images by id: id, facts (dict or None), detections (dict or None), sha256, gone, tile_captured_at."""
+        rows = self._db.execute(
+            "SELECT images.id AS id, facts, detections, sha256, gone, found.captured_at FROM images LEFT JOIN found USING (id) "
+            "ORDER BY length(images.id), images.id"
+        ).fetchall()
+        table = pd.DataFrame(
+            rows, columns=["id", "facts", "detections", "sha256", "gone", "tile_captured_at"], dtype=object
+        )
+        for name in ("facts", "detections"):
+            table[name] = [None if text is None else json.loads(text) for text in table[name]]
+        return table
+
+    def _change(self, statement: str, rows: list[tuple]) -> None:
+        with _transaction(self._db):
+            self._db.executemany(statement, rows)
+
+
+class _transaction:
+    """All of the block's changes, or none."""
+
+    def __init__(self, db: sqlite3.Connection):
+        self.db = db
+
+    def __enter__(self) -> None:
+        self.db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.db.execute("COMMIT" if kind is None else "ROLLBACK")
+        if isinstance(error, sqlite3.OperationalError):
+            raise InputError(f"the ledger cannot be written ({error}); make room on the disk and run the command again")

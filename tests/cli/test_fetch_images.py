@@ -1,0 +1,139 @@
+"""`fetch images` as a user runs it, against a local server."""
+
+import geopandas as gpd
+import pytest
+
+from geolive.dataset import read_dataset
+from geolive.models.bundle import save_bundle
+from geolive.models.clusterwise import Forest
+from geolive.models.training import train
+from geolive.tables import lonlat
+from tests.commands import run
+from tests.sources.mapillary.server import TOKEN, FakeMapillary, fake_images
+
+IMAGES = fake_images(60, spread=0.03)
+BOX = "85.0,25.5,85.3,25.7"
+FAST = ["--tries", "3", "--delay", "0.01", "--timeout", "2", "--rate", "10000"]
+
+
+def fetch(server, *words, **environment):
+    return run("fetch", "images", *words, *FAST, **(server.environment | environment))
+
+
+def assert_silent_about_the_token(folder, *done):
+    for one in done:
+        assert "secret" not in one.stdout + one.stderr
+    for path in folder.rglob("*"):
+        assert not path.is_file() or b"secret" not in path.read_bytes(), path
+        assert "secret" not in path.name
+
+
+def refused(done, match):
+    assert done.returncode == 2, done.stderr
+    assert match in done.stderr.splitlines()[-1]
+    assert sum(line.startswith("error:") for line in done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def bundle(small_sample, tmp_path_factory):
+    trained = train(small_sample.dataset, lambda: Forest(trees=5), "pov")
+    return save_bundle(trained, tmp_path_factory.mktemp("trained") / "bundle")
+
+
+def test_plan_fetch_and_predict(tmp_path, bundle):
+    out = tmp_path / "patna"
+    with FakeMapillary(IMAGES) as server:
+        server.fail("facts", "500")
+        plan = fetch(server, "--bbox", BOX, "--objects", "--out", out, "--dry-run")
+        assert plan.returncode == 0, plan.stderr
+        assert server.count("facts") == 0
+        asked = server.count("tile")
+        done = fetch(server, "--bbox", BOX, "--objects", "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert server.count("tile") == asked
+        assert server.complaints == []
+    assert "Patna" in plan.stdout
+    assert "60 images found, 60 to fetch, about 9.0 MB of photos" in " ".join(plan.stdout.split())
+    assert "60 images, 60 photos" in done.stdout
+    assert "CC BY-SA 4.0" in done.stdout
+    assert "object--spaceship" in done.stderr
+    assert_silent_about_the_token(tmp_path, plan, done)
+    made = read_dataset(out)
+    assert len(list((out / "photos").iterdir())) == 60
+    assert made.command == f"fetch images --bbox {BOX} --objects"
+
+    page, table = tmp_path / "pov.html", tmp_path / "pov.geojson"
+    drawn = run("predict", "--region", BOX, "--dataset", out, "--model", bundle, "--out", page, "--no-exports",
+                "--out", table, "--min-sites", "1", "--min-images", "10")  # fmt: skip
+    assert drawn.returncode == 0, drawn.stderr
+    districts = gpd.read_file(table).set_index("district")
+    assert districts.loc["Patna", "n_images"] > 10
+    assert districts["pov"].notna()["Patna"]
+    assert "CC BY-SA 4.0" in page.read_text(encoding="utf-8")
+
+
+def test_around_the_survey_of_a_dataset(tmp_path, small_folder):
+    survey = read_dataset(small_folder)
+    near = fake_images(40, centre=lonlat(survey.clusters.geometry)[0], spread=0.01)
+    words = ["--clusters", small_folder, "--no-images", "--objects", "--max-per-site", "15"]
+    with FakeMapillary(near) as server:
+        done = fetch(server, *words, "--out", tmp_path / "near")
+        assert done.returncode == 0, done.stderr
+        assert server.count("photo") == 0
+    made = read_dataset(tmp_path / "near")
+    assert made.simulated  # the survey is
+    assert made.clusters["unique_cluster"].tolist() == survey.clusters["unique_cluster"].tolist()
+    assert made.clusters["n_images"].sum() == len(made.images) > 0
+    assert made.clusters["n_images"].max() <= 15
+    assert "clusters" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "match"),
+    [
+        (["--bbox", BOX], {"MAPILLARY_TOKEN": "MLY|wrong"}, "refused the token"),
+        (["--bbox", BOX], {"MAPILLARY_TOKEN": ""}, "no Mapillary token"),
+        (["--bbox", BOX, "--token-file", "no/file"], {}, "--token-file no/file: cannot be read"),
+        (["--bbox", BOX, "--region", "goa"], {}, "name one area"),
+        ([], {}, "name one area"),
+        (["--bbox", "1,2,3"], {}, "not a bounding box"),
+        (["--bbox", BOX, "--since", "yesterday"], {}, "--since"),
+        (["--bbox", BOX, "--since", "2021-01-02", "--until", "2021-01-01"], {}, "exchange them"),
+        (["--bbox", BOX, "--thumb", "999"], {}, "256, 1024, 2048, original"),
+        (["--region", "biharr"], {}, "nearest: Bihar"),
+        (["--clusters", "no/data"], {}, "no such dataset folder"),
+        (["--bbox", "0,0,0.01,0.01"], {}, "has no image there"),
+        (["--bbox", BOX], {"GEOLIVE_MAPILLARY_GRAPH": "http://example.org"}, "https"),
+    ],
+)
+def test_refused_in_one_line(tmp_path, words, environment, match):
+    with FakeMapillary(IMAGES) as server:
+        done = fetch(server, *words, "--out", tmp_path / "new", **environment)
+    refused(done, match)
+    assert not (tmp_path / "new").exists()
+    assert_silent_about_the_token(tmp_path, done)
+
+
+def test_a_token_file_and_a_failing_server(tmp_path):
+    token = tmp_path / "token"
+    token.write_text(f"{TOKEN}\n")
+    words = ["--bbox", BOX, "--token-file", token, "--out", tmp_path / "a" / "new"]
+    with FakeMapillary(IMAGES[:3]) as server:
+        server.fail("photo", "cut", times=99)
+        failed = fetch(server, *words, MAPILLARY_TOKEN="")
+        refused(failed, "3 of 3 images could not be fetched")
+        debug = fetch(server, *words, MAPILLARY_TOKEN="", GEOLIVE_DEBUG="1")
+        refused(debug, "could not be fetched")
+        server.rules.clear()
+        done = fetch(server, *words, MAPILLARY_TOKEN="")
+    assert done.returncode == 0, done.stderr
+    assert len(read_dataset(tmp_path / "a" / "new").images) == 3
+    assert_silent_about_the_token(tmp_path / "a", failed, debug, done)
+
+
+def test_help_is_there():
+    done = run("fetch", "images", "--help")
+    assert done.returncode == 0
+    for word in ("--dry-run", "--clusters", "MAPILLARY_TOKEN"):
+        assert word in done.stdout

@@ -1,0 +1,276 @@
+"""A local server that speaks the shapes of Mapillary's API v4 over real sockets, and fails as told."""
+
+import asyncio
+import base64
+import contextlib
+import dataclasses
+import io
+import threading
+
+import numpy as np
+from aiohttp import web
+from PIL import Image
+
+from tests.sources.mapillary.vectortiles import image_tile
+
+TOKEN = "MLY|4142|secretsecretsecret"
+DAY = 86_400_000
+DETECTIONS = [
+    "nature--vegetation", "nature--sky", "construction--structure--building", "object--vehicle--motorcycle",
+    "object--vehicle--car", "human--person--individual", "object--traffic-sign--regulatory--stop--g1",
+    "construction--flat--road", "object--spaceship",
+]  # fmt: skip
+
+
+@dataclasses.dataclass
+class FakeImage:
+    """An image as the API has it."""
+
+    id: str
+    lon: float
+    lat: float
+    captured_at: int
+    is_pano: bool
+    sequence: str
+    computed: tuple[float, float] | None
+    detections: list[str]
+    jpeg: bytes
+
+
+def fake_images(n, seed=0, centre=(85.14, 25.6), spread=0.01, size=(24, 16)):
+    """Images about a place near Patna; ids are beyond 2^53, every third has no computed position."""
+    rng = np.random.default_rng(seed)
+    images = []
+    for i in range(n):
+        lon, lat = (float(c + d) for c, d in zip(centre, rng.normal(0, spread, 2), strict=True))
+        jpeg = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (*size[::-1], 3), np.uint8)).save(jpeg, "JPEG")
+        images.append(
+            FakeImage(
+                id=str(9_007_199_254_740_993 + 2 * i + 1_000_000 * seed),
+                lon=lon,
+                lat=lat,
+                captured_at=1_577_836_800_000 + i * DAY,
+                is_pano=i % 5 == 0,
+                sequence=f"seq-{i // 4}",
+                computed=None if i % 3 == 0 else (lon + 1e-5, lat - 1e-5),
+                detections=[str(d) for d in rng.choice(DETECTIONS, rng.integers(0, 12))],
+                jpeg=jpeg.getvalue(),
+            )
+        )
+    return images
+
+
+@dataclasses.dataclass
+class _Rule:
+    kind: str
+    fault: str
+    times: int
+    key: str | None
+    left: dict = dataclasses.field(default_factory=dict)
+
+    def applies(self, kind, key):
+        """Each thing asked for meets the fault so many times."""
+        if self.kind not in (kind, "any") or self.key not in (None, key):
+            return False
+        left = self.left.setdefault((kind, key), self.times)
+        self.left[kind, key] = left - 1
+        return left > 0
+
+
+class FakeMapillary:
+    """Kinds of requests: tile, facts, url, detections, photo, search. Use as a context manager; faults by `fail`."""
+
+    def __init__(self, images, empty_tile=200):
+        self.images = {image.id: image for image in images}
+        self.empty_tile = empty_tile
+        self.rules = []
+        self.requests = []
+        self.complaints = []
+        self.before_each = lambda kind, key: None
+        self._fresh = {}
+
+    def fail(self, kind, fault, times=1, key=None):
+        """From now on the first `times` requests of that kind for each thing (or for `key` alone) meet a fault."""
+        self.rules.append(_Rule(kind, fault, times, key))
+        return self
+
+    def __enter__(self):
+        started = threading.Event()
+        self._loop = asyncio.new_event_loop()
+
+        def run():
+            asyncio.set_event_loop(self._loop)
+            self._loop.run_until_complete(self._start())
+            started.set()
+            self._loop.run_forever()
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        started.wait()
+        return self
+
+    def __exit__(self, *error):
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    @property
+    def environment(self):
+        """Variables that send the command line here."""
+        return {
+            "MAPILLARY_TOKEN": TOKEN,
+            "GEOLIVE_MAPILLARY_GRAPH": self.graph,
+            "GEOLIVE_MAPILLARY_TILES": self.tiles,
+        }
+
+    def count(self, kind):
+        return sum(k == kind for k, _ in self.requests)
+
+    async def _start(self):
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/tiles/{z}/{x}/{y}", self._tile),
+                web.get("/graph/images", self._search),
+                web.get("/graph/{id}/detections", self._detections),
+                web.get("/graph/{id}", self._image),
+                web.get("/cdn/{id}/{nonce}", self._photo),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        port = self._runner.addresses[0][1]
+        self.root = f"http://127.0.0.1:{port}"
+        self.graph, self.tiles = f"{self.root}/graph", f"{self.root}/tiles/{{z}}/{{x}}/{{y}}"
+
+    async def _stop(self):
+        await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def _tile(self, request):
+        if request.query.get("access_token") != TOKEN:
+            return web.Response(status=403, text="Forbidden")
+        x, y = int(request.match_info["x"]), int(request.match_info["y"])
+        body = image_tile(
+            x, y, [(i.id, i.lon, i.lat, i.captured_at, i.is_pano, i.sequence) for i in self.images.values()]
+        )
+        status = 200 if body else self.empty_tile
+        return await self._answer(request, "tile", f"{x}/{y}", body, "application/x-protobuf", status)
+
+    async def _search(self, request):
+        return self._refused(request) or await self._json(request, "search", "", {"data": []})
+
+    async def _image(self, request):
+        id, fields = request.match_info["id"], request.query["fields"].split(",")
+        kind = "url" if any(field.startswith("thumb") for field in fields) else "facts"
+        image = self.images.get(id)
+        if refused := self._refused(request):
+            return refused
+        if image is None:
+            return _error(400, "GraphMethodException", 100, 33)
+        nonce = f"{len(self.requests)}"
+        whole = {
+            "id": id,
+            "geometry": {"type": "Point", "coordinates": [image.lon, image.lat]},
+            "captured_at": image.captured_at,
+            "compass_angle": 400.5,
+            "computed_compass_angle": 12.25,
+            "sequence": image.sequence,
+            "is_pano": image.is_pano,
+            "camera_type": "perspective",
+            "creator": {"username": f"user-{image.sequence}", "id": "17841400000000000"},
+            "thumb_1024_url": f"{self.root}/cdn/{id}/{nonce}?oh=signature",
+        }
+        if image.computed:
+            whole["computed_geometry"] = {"type": "Point", "coordinates": list(image.computed)}
+        self._fresh[id] = nonce
+        return await self._json(request, kind, id, {name: whole[name] for name in fields if name in whole})
+
+    async def _detections(self, request):
+        id = request.match_info["id"]
+        if refused := self._refused(request):
+            return refused
+        if id not in self.images:
+            return _error(400, "GraphMethodException", 100, 33)
+        found = [{"id": str(i), "value": value} for i, value in enumerate(self.images[id].detections)]
+        return await self._json(request, "detections", id, {"data": found})
+
+    async def _photo(self, request):
+        id, nonce = request.match_info["id"], request.match_info["nonce"]
+        if "Authorization" in request.headers or "access_token" in request.query:
+            self.complaints.append("the token went to the photos' server")
+        if self._fresh.get(id) != nonce:
+            self.complaints.append("an old address was used")
+            return web.Response(status=403, text="URL signature expired")
+        return await self._answer(request, "photo", id, self.images[id].jpeg, "image/jpeg")
+
+    def _refused(self, request):
+        if "access_token" in request.query:
+            self.complaints.append("the token was in an address of the graph")
+        if request.headers.get("Authorization") != f"OAuth {TOKEN}":
+            return _error(400, "OAuthException", 190)
+        return None
+
+    async def _json(self, request, kind, key, reply):
+        import json
+
+        return await self._answer(request, kind, key, json.dumps(reply).encode(), "application/json")
+
+    async def _answer(self, request, kind, key, body, content_type, status=200):
+        self.requests.append((kind, key))
+        self.before_each(kind, key)
+        fault = next((rule.fault for rule in self.rules if rule.applies(kind, key)), None)
+        if fault is None:
+            return web.Response(status=status, body=body, content_type=content_type)
+        return await self._fault(request, fault, body, content_type)
+
+    async def _fault(self, request, fault, body, content_type):
+        match fault:
+            case "429":
+                return web.Response(status=429, text="Too many requests")
+            case "429 wait":
+                return web.Response(status=429, headers={"Retry-After": "0.05"})
+            case "429 tomorrow":
+                return web.Response(status=429, headers={"Retry-After": "86400"})
+            case "500" | "503":
+                return web.Response(status=int(fault), text="<html><body>Sorry</body></html>", content_type="text/html")
+            case "code 4":
+                return _error(400, "OAuthException", 4)
+            case "code 2":
+                return _error(500, "OAuthException", 2)
+            case "gone":
+                return _error(400, "GraphMethodException", 100, 33)
+            case "token":
+                return _error(400, "OAuthException", 190, words=f"Invalid OAuth access token {TOKEN}")
+            case "401":
+                return web.Response(status=401)
+            case "expired":
+                return web.Response(status=410)
+            case "empty":
+                return web.Response(status=200, body=b"", content_type=content_type)
+            case "html":
+                return web.Response(status=200, text="<html><body>Log in</body></html>", content_type="text/html")
+            case "half":  # whole as far as HTTP can tell
+                return web.Response(status=200, body=body[: len(body) // 2], content_type=content_type)
+            case "redirect":
+                return web.Response(status=302, headers={"Location": f"{self.root}/elsewhere"})
+        reply = web.StreamResponse(headers={"Content-Type": content_type, "Content-Length": str(len(body) + 10)})
+        await reply.prepare(request)
+        await reply.write(body[: len(body) // 2])
+        if fault == "stall":
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+        request.transport.abort() if fault == "reset" else request.transport.close()
+        return reply
+
+
+def _error(status, kind, code, subcode=None, words="(#) something"):
+    error = {"message": words, "type": kind, "code": code, "fbtrace_id": base64.b64encode(b"trace").decode()}
+    return web.json_response({"error": error | ({"error_subcode": subcode} if subcode else {})}, status=status)
