@@ -1,5 +1,6 @@
 """`ingest survey` and `ingest dhs` as a user meets them."""
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 
@@ -74,3 +75,7 @@ def test_dhs_files_become_a_map(larger, tmp_path):
     done = run("predict", "--region", "bihar", "--dataset", tmp_path / "data", "--model", "idw", "--indicator", "bmi",
                "--min-sites", "1", "--min-images", "0", "--out", tmp_path / "bmi.geojson")  # fmt: skip
     assert done.returncode == 0, done.stderr
+    drawn = gpd.read_file(tmp_path / "bmi.geojson").dropna(subset="bmi")
+    assert len(drawn) > 5
+    assert drawn["bmi"].between(19, 25).all()
+    assert not drawn["simulated"].any()
