@@ -6,11 +6,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.errors import InputError
 from geolive.tables import CRS, N_CLASSES, lonlat, points
 
 SITE_RADIUS_KM = 5.0
 MOST_IMAGES = 200
+# how far an image may be from its survey point: one distance, or one each for urban and rural points
+Radius = float | dict[str, float]
 EARTH_RADIUS_KM = 6371.0088
+# points are equally near where their distances differ by less than a millimetre; so many of them are looked at
+_TIES, _TIE_CHORD = 4, 1e-10
 
 
 def unit_sphere(degrees: np.ndarray) -> np.ndarray:
@@ -172,6 +177,89 @@ def group_images(
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
     return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, np.asarray(objects[image], np.uint16))
+
+
+def join_images(
+    images: gpd.GeoDataFrame, clusters: gpd.GeoDataFrame, radius_km: Radius = SITE_RADIUS_KM
+) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """Images with the survey point that each belongs to: the nearest of those whose radius reaches it.
+
+    Surveys displace their points on purpose (DHS: urban ones by up to 2 km, rural ones by up to 5 km), so the join is by
+    distance from the position that the survey published.
+
+    Parameters
+    ----------
+    images : GeoDataFrame
+        An images table.
+    clusters : GeoDataFrame
+        A clusters table.
+    radius_km : float or dict of str to float
+        Great-circle distance; {"urban": 2, "rural": 5} goes by the column `urban`, and 5 km where that is null.
+
+    Returns
+    -------
+    images : GeoDataFrame
+        A copy with `unique_cluster` (null out of reach of all points) and `country` of that cluster. Of points equally
+        near, one place surveyed twice for example, the first by name has the image.
+    clusters : GeoDataFrame
+        A copy with `n_images`: all of its images; `group_images` chooses 200 of them where there are more.
+
+    Raises
+    ------
+    InputError
+        A radius is not above 0, or urban and rural have their own and no cluster says which it is.
+
+    Examples
+    --------
+    >>> images = gpd.GeoDataFrame({"key": list("ab"), "country": ""}, geometry=points([85.1, 86.0], [25.6, 25.6]))
+    >>> survey = gpd.GeoDataFrame({"unique_cluster": ["c"], "country": ["ia"]}, geometry=points([85.12], [25.6]))
+    >>> joined, counted = join_images(images, survey)
+    >>> joined.unique_cluster.tolist(), counted.n_images.tolist()
+    (['c', nan], [1])
+    """
+    from scipy.spatial import cKDTree
+
+    radius = _radius_of(clusters, radius_km)
+    # the last stands for no cluster, -1
+    name, country = (np.append(clusters[column].to_numpy(object), None) for column in ("unique_cluster", "country"))
+    by_name = np.argsort(name[:-1].astype(str), kind="stable")
+    at_images, at_clusters = unit_sphere(lonlat(images.geometry)), unit_sphere(lonlat(clusters.geometry))
+    nearest, chosen = np.full(len(images), np.inf), np.full(len(images), -1, np.int64)
+    for km in np.unique(radius):
+        rows = by_name[radius[by_name] == km]
+        # one point for each place, else several surveys of it would crowd out the others
+        rows = rows[np.sort(np.unique(at_clusters[rows], axis=0, return_index=True)[1])]
+        chord, near = cKDTree(at_clusters[rows]).query(at_images, k=range(1, min(_TIES, len(rows)) + 1))
+        tied = chord <= chord[:, :1] + _TIE_CHORD
+        row = rows[np.where(tied, near, len(rows)).min(axis=1)]
+        distance = chord[:, 0]
+        better = (distance <= km_to_chord(km)) & (
+            (distance < nearest - _TIE_CHORD)
+            | ((distance <= nearest + _TIE_CHORD) & (name[row].astype(str) < name[chosen].astype(str)))
+        )
+        nearest, chosen = np.where(better, distance, nearest), np.where(better, row, chosen)
+    found = chosen >= 0
+    joined = images.assign(
+        unique_cluster=pd.Series(np.where(found, name[chosen], None), index=images.index, dtype="str"),
+        country=pd.Series(np.where(found, country[chosen], images["country"]), index=images.index, dtype="str"),
+    )
+    return joined, clusters.assign(n_images=np.bincount(chosen[found], minlength=len(clusters)))
+
+
+def _radius_of(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.ndarray:
+    """The radius of each cluster, km."""
+    kinds = radius_km if isinstance(radius_km, dict) else {"all": radius_km}
+    if not all(np.isfinite(km) and km > 0 for km in kinds.values()):
+        raise InputError("--radius: a distance in kilometres must be above 0, for example 5 or urban=2,rural=5")
+    if not isinstance(radius_km, dict):
+        return np.full(len(clusters), float(radius_km))
+    urban = clusters["urban"].astype("boolean")
+    if urban.isna().all():
+        raise InputError(
+            "--radius: the survey does not say which points are urban; give one radius, or ingest with --urban"
+        )
+    by_kind = np.where(urban.fillna(False), radius_km["urban"], radius_km["rural"])
+    return np.where(urban.isna(), SITE_RADIUS_KM, by_kind).astype(float)
 
 
 def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> tuple[gpd.GeoDataFrame, pd.Series]:

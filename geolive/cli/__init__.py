@@ -5,7 +5,18 @@ import sys
 
 import typer
 
-from geolive.cli import evaluate, ingest_survey, predict, sample, train  # noqa: F401  (each registers its commands)
+from geolive.cli import (
+    evaluate,
+    fetch_boundaries,
+    fetch_images,
+    info,
+    ingest_dhs,
+    ingest_photos,
+    ingest_survey,
+    predict,
+    sample,
+    train,
+)  # noqa: F401  (each registers its commands)
 from geolive.cli.apps import app
 from geolive.errors import InputError
 

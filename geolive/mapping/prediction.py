@@ -17,7 +17,7 @@ from geolive.mapping.districts import DistrictMap, Provenance, Support, district
 from geolive.models.training import Trained
 from geolive.regions import Region
 from geolive.sources.statistics import official_sentences
-from geolive.tables import CRS, lonlat, points
+from geolive.tables import CRS, N_CLASSES, lonlat, points
 
 SAME_PLACE_DEGREES = 1e-6
 
@@ -141,14 +141,19 @@ def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gp
     """
     shapely.prepare(region.area)
     clusters = dataset.clusters[_inside(dataset.clusters, region)]
-    places = dataset.cluster_places(clusters)
+    places = _surveyed_places(dataset, clusters, needs_images)
     if needs_images:
         places = places.take(np.flatnonzero(places.n_images > 0))
     surveyed = len(places)
-    unsurveyed = _unsurveyed_places(dataset, region)
+    unsurveyed = _unsurveyed_places(dataset, region, needs_images)
     if unsurveyed is not None:
         places = places.joined(unsurveyed)
     if len(places) == 0:
+        if needs_images and len(dataset.images) and "objects" not in dataset.features:
+            raise InputError(
+                f"{dataset.name}: has no object counts for this model to look at; add object counts, or use --model "
+                "neighbours, idw or kriging"
+            )
         raise _nothing_in(dataset, region, "image" if needs_images else "cluster or image")
     sites = gpd.GeoDataFrame(
         {"site_id": places.ids, "n_images": places.n_images, "surveyed": np.arange(len(places)) < surveyed},
@@ -158,8 +163,16 @@ def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gp
     return sites, places
 
 
-def _unsurveyed_places(dataset: Dataset, region: Region) -> Places | None:
-    if "objects" not in dataset.features:
+def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, needs_images: bool) -> Places:
+    if needs_images or "objects" in dataset.features:
+        return dataset.cluster_places(clusters)
+    ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
+    return group_images(ids, where, dataset.images, _uncounted(len(dataset.images)), dataset.images["unique_cluster"])
+
+
+def _unsurveyed_places(dataset: Dataset, region: Region, needs_images: bool) -> Places | None:
+    # without object counts images still tell baselines where people are, but nothing to a model that looks at them
+    if needs_images and "objects" not in dataset.features:
         return None
     rows = np.flatnonzero(dataset.images["unique_cluster"].isna().to_numpy() & _inside(dataset.images, region))
     images = dataset.images.iloc[rows].reset_index(drop=True)
@@ -168,8 +181,13 @@ def _unsurveyed_places(dataset: Dataset, region: Region) -> Places | None:
     sites, site_of_image = form_sites(images)
     # the middle of the images of a crescent-shaped district's rim may lie outside of it
     sites = sites[_inside(sites, region)]
-    objects = dataset.features["objects"][rows]
+    objects = dataset.features["objects"][rows] if "objects" in dataset.features else _uncounted(len(rows))
     return group_images(sites["site_id"].to_numpy(), lonlat(sites.geometry), images, objects, site_of_image)
+
+
+def _uncounted(n_images: int) -> np.ndarray:
+    """Object counts of images in which nothing was counted, for models that do not look at them."""
+    return np.broadcast_to(np.uint16(0), (n_images, N_CLASSES))
 
 
 def _inside(table: gpd.GeoDataFrame, region: Region) -> np.ndarray:

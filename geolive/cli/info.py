@@ -1,0 +1,81 @@
+"""`info`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geolive.cli.apps import DatasetArgument, app
+from geolive.errors import InputError
+
+_MOST_REASONS = 15
+
+
+@app.command()
+def info(
+    dataset: DatasetArgument,
+    map: Annotated[Path | None, typer.Option(help="A picture of it to write (.png).", metavar="FILE")] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="Colours the picture's clusters; the first one without it.")
+    ] = None,
+    boundaries: Annotated[
+        Path | None, typer.Option(help="A file of districts for the picture, in place of India's.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Tell what is in a dataset, and draw where it is."""
+    from geolive.dataset import read_dataset
+    from geolive.mapping.overview import check_picture, draw_overview
+    from geolive.mapping.summary import summarise
+    from geolive.terminal import say, step
+
+    if map is None and (indicator or boundaries):
+        raise InputError("--indicator and --boundaries are about the picture; add --map FILE.png")
+    if map is not None:
+        check_picture(map)
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+    _show(data, summarise(data))
+    if map is not None:
+        with step(f"Drawing {map}"):
+            draw_overview(data, map, indicator, boundaries)
+        say(f"Written: {map}")
+
+
+def _show(data, found) -> None:
+    from geolive.terminal import say, show_table
+
+    simulated = "SIMULATED: " if data.simulated else ""
+
+    def show(title: str, table) -> None:
+        if len(table):
+            say("")
+            show_table(f"{simulated}{title}", list(table.columns), [_cells(row) for row in table.to_numpy(object)])
+
+    say(f"{simulated}{data.name}")
+    for name, words in found.facts.items():
+        say(f"{name + ':':<14} {words}")
+    show("Clusters by state and split", found.clusters)
+    if n := found.images_per_cluster:
+        say("")
+        say(
+            f"{simulated}Images per cluster: min {n['min']:,}, median {n['median']:,g}, mean {n['mean']:,.1f}, "
+            f"max {n['max']:,}; {n['without_images']:,} of {n['clusters']:,} clusters have none"
+        )
+    show("Indicators", found.indicators.rename(columns={"share_1": "share of label 1"}))
+    show("Feature sets", found.features)
+    show("Years of photos and survey", found.dates)
+    if after := found.years_after:
+        say(
+            f"{simulated}Photos of clusters were taken {after['min']:+g} to {after['max']:+g} years after the survey, "
+            f"median {after['median']:+g} ({after['n']:,} photos)"
+        )
+    show("Left out, by reason", found.rejects.head(_MOST_REASONS))
+    if (more := len(found.rejects) - _MOST_REASONS) > 0:
+        say(f"and {more:,} further reasons, in {data.path}/rejects.parquet")
+
+
+def _cells(row) -> list[str]:
+    return [
+        f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else str(cell)
+        for cell in row
+    ]

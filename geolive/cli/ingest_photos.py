@@ -1,0 +1,76 @@
+"""`ingest photos`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geolive.cli.apps import NewFolder, ingest
+from geolive.errors import InputError
+
+
+@ingest.command("photos")
+def ingest_photos(
+    folder: Annotated[Path, typer.Argument(help="A folder of photos with positions in their EXIF.", metavar="FOLDER")],
+    out: NewFolder,
+    survey: Annotated[
+        Path | None,
+        typer.Option(help="A dataset made by ingest survey, whose points the photos join.", metavar="DATASET"),
+    ] = None,
+    radius: Annotated[
+        str | None,
+        typer.Option(help="How far a photo may be from its survey point: km, or urban=2,rural=5; 5 without it."),
+    ] = None,
+    gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
+    gap_metres: Annotated[float, typer.Option(help="A longer way ends a sequence of photos.", min=0)] = 300,
+) -> None:
+    """Read a folder of photos; with --survey, join them to survey points."""
+    from geolive.clusters import SITE_RADIUS_KM
+    from geolive.dataset import read_dataset, write_dataset
+    from geolive.files import check_new_folder
+    from geolive.sources.photos import join_survey, read_photos
+    from geolive.terminal import note, say, step
+
+    if radius and survey is None:
+        raise InputError("--radius: is about the distance to survey points; add --survey DATASET")
+    radius_km = _parse_radius(radius) if radius else SITE_RADIUS_KM
+    check_new_folder(out)
+    if survey is not None:
+        with step(f"Reading {survey}"):
+            surveyed = read_dataset(survey)
+    with step(f"Reading {folder}") as tell:
+        dataset = read_photos(folder, gap_seconds=gap_seconds, gap_metres=gap_metres, progress=tell)
+    n_rejects = len(dataset.rejects)
+    for reason, count in dataset.rejects["reason"].value_counts().items():
+        note(f"{count:,} of {len(dataset.images) + n_rejects:,} photos left out: {reason}")
+    if survey is not None:
+        with step("Joining photos to survey points"):
+            dataset = join_survey(dataset, surveyed, radius_km)
+    with step(f"Writing {out}"):
+        write_dataset(dataset, out)
+    images, n_sequences = dataset.images, dataset.images["sequence_id"].nunique()
+    left_out = f"; {n_rejects:,} left out, listed in {out}/rejects.parquet" if n_rejects else ""
+    simulated = "SIMULATED survey: " if dataset.simulated else ""
+    say(f"{out}: {simulated}{len(images):,} photos in {n_sequences:,} {_plural('sequence', n_sequences)}{left_out}")
+    if survey is not None:
+        joined, reached = int(images["unique_cluster"].notna().sum()), int((dataset.clusters["n_images"] > 0).sum())
+        say(
+            f"{joined:,} photos belong to {reached:,} of {len(dataset.clusters):,} survey points; the others form sites"
+        )
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _parse_radius(text: str) -> float | dict[str, float]:
+    """Kilometres, or kilometres of urban and of rural points."""
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = {kind.strip(): float(km) for kind, _, km in (part.partition("=") for part in text.split(","))}
+    except ValueError:
+        pairs = {}
+    if set(pairs) != {"urban", "rural"}:
+        raise InputError(f"--radius {text!r}: give kilometres, for example 5, or urban=2,rural=5")
+    return pairs

@@ -1,0 +1,191 @@
+"""What is in a dataset: counts, ranges and dates, as tables that a terminal or a notebook shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from geolive.dataset import Dataset
+
+NO_SPLIT = "no split"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is in a dataset.
+
+    Parameters
+    ----------
+    facts : dict of str to str
+        What it was made from and by which command; how much of what it holds.
+    clusters : DataFrame
+        Clusters by `country` and `state`, a column for each split that occurs, and `clusters`, their sum.
+    images_per_cluster : dict of str to float
+        `clusters`, `without_images`, `min`, `median`, `mean`, `max`; empty where there is no cluster.
+    indicators : DataFrame
+        `indicator`, `n`, `mean`, `sd`, `min`, `max`, `threshold`, `share_1`: the share of labels that are 1.
+    features : DataFrame
+        `feature set`, `shape`, `dtype`.
+    dates : DataFrame
+        `year` (str), `images` taken and `clusters` surveyed in it.
+    years_after : dict of str to float
+        By how many years images of clusters were taken after the survey: `min`, `median`, `max`, and `n` images; empty
+        where one of the two is not known.
+    rejects : DataFrame
+        `reason`, `count`, the most frequent first.
+    """
+
+    facts: dict[str, str]
+    clusters: pd.DataFrame
+    images_per_cluster: dict[str, float]
+    indicators: pd.DataFrame
+    features: pd.DataFrame
+    dates: pd.DataFrame
+    years_after: dict[str, float]
+    rejects: pd.DataFrame
+
+
+def summarise(dataset: Dataset) -> Summary:
+    """Count what is in a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With or without images, clusters, indicators and feature sets.
+
+    Returns
+    -------
+    Summary
+
+    Examples
+    --------
+    >>> from geolive.sources.sample import make_sample
+    >>> found = summarise(make_sample("goa", seed=0).dataset)
+    >>> found.indicators.indicator.tolist(), found.facts["simulated"][:3]
+    (['pov', 'pop', 'bmi'], 'yes')
+    """
+    return Summary(
+        _facts(dataset),
+        _clusters(dataset.clusters),
+        _images_per_cluster(dataset),
+        _indicators(dataset),
+        pd.DataFrame(
+            [
+                (name, " × ".join(f"{n:,}" for n in array.shape), str(array.dtype))
+                for name, array in sorted(dataset.features.items())
+            ],
+            columns=["feature set", "shape", "dtype"],
+        ),
+        _dates(dataset),
+        _years_after(dataset),
+        _rejects(dataset.rejects),
+    )
+
+
+def _facts(dataset: Dataset) -> dict[str, str]:
+    images, clusters = dataset.images, dataset.clusters
+    facts = {
+        "source": dataset.source,
+        "command": dataset.command,
+        "simulated": "yes: survey or imagery are SIMULATED" if dataset.simulated else "no",
+        "images": f"{len(images):,}",
+        "clusters": f"{len(clusters):,}",
+    }
+    if len(images):
+        surveyed = int(images["unique_cluster"].notna().sum())
+        facts["images"] += f" ({surveyed:,} of clusters, {len(images) - surveyed:,} elsewhere)"
+    if "sequence_id" in images and len(images):
+        facts["sequences"] = f"{images['sequence_id'].nunique():,}"
+    bounds = [table.total_bounds for table in (images, clusters) if len(table)]
+    if bounds:
+        west, south, _, _ = np.min(bounds, axis=0)
+        _, _, east, north = np.max(bounds, axis=0)
+        facts["bounds"] = f"{west:.4f},{south:.4f},{east:.4f},{north:.4f} (west, south, east, north)"
+    if "captured_at" in images and len(images):
+        facts["photos taken"] = _span(images["captured_at"])
+    if folder := dataset.extra.get("photos_folder"):
+        facts["photos"] = str(folder)
+    return facts
+
+
+def _span(times: pd.Series) -> str:
+    times, missing = times.dropna(), int(times.isna().sum())
+    if times.empty:
+        return "at no known time"
+    first, last = times.min().date(), times.max().date()
+    span = f"{first}" if first == last else f"{first} to {last}"
+    return span + (f"; {missing:,} at no known time" if missing else "")
+
+
+def _clusters(clusters: pd.DataFrame) -> pd.DataFrame:
+    names = ["country", "state"]
+    where = clusters[names].astype(object)
+    where = where.where(where.notna() & (where != ""), "–")
+    split = clusters["split"].astype(object)
+    table = pd.crosstab([where["country"], where["state"]], split.where(split.notna(), NO_SPLIT))
+    known = [name for name in ("train", "val", "test", NO_SPLIT) if name in table.columns]
+    table = table.reindex(columns=known).assign(clusters=table.sum(axis=1)).rename_axis(columns=None)
+    return table.reset_index() if len(table) else pd.DataFrame(columns=[*names, "clusters"])
+
+
+def _images_per_cluster(dataset: Dataset) -> dict[str, float]:
+    if dataset.clusters.empty:
+        return {}
+    counts = dataset.images["unique_cluster"].value_counts()
+    n = counts.reindex(dataset.clusters["unique_cluster"], fill_value=0).to_numpy()
+    return {
+        "clusters": len(n),
+        "without_images": int((n == 0).sum()),
+        "min": int(n.min()),
+        "median": float(np.median(n)),
+        "mean": float(n.mean()),
+        "max": int(n.max()),
+    }
+
+
+def _indicators(dataset: Dataset) -> pd.DataFrame:
+    rows = []
+    for name in dataset.indicators:
+        values = dataset.clusters[name].dropna()
+        label = dataset.clusters[f"{name}_label"].dropna()
+        threshold = dataset.thresholds.get(name, np.nan)
+        rows.append(
+            (name, len(values), values.mean(), values.std(), values.min(), values.max(), threshold, label.mean())
+        )
+    columns = ["indicator", "n", "mean", "sd", "min", "max", "threshold", "share_1"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _dates(dataset: Dataset) -> pd.DataFrame:
+    counts = {"images": _years(dataset.images, "captured_at"), "clusters": _years(dataset.clusters, "year")}
+    table = pd.DataFrame({name: years.dropna().astype(int).value_counts() for name, years in counts.items()})
+    table = table.fillna(0).astype(int).sort_index().rename_axis("year").reset_index()
+    return table.assign(year=table["year"].astype(str))
+
+
+def _years(table: pd.DataFrame, column: str) -> pd.Series:
+    """Years, as far as they are known."""
+    if column not in table:
+        return pd.Series(np.nan, index=table.index, dtype=float)
+    values = table[column]
+    return (values.dt.year if values.dtype.kind == "M" else pd.to_numeric(values, errors="coerce")).astype(float)
+
+
+def _years_after(dataset: Dataset) -> dict[str, float]:
+    surveyed = dataset.clusters.set_index("unique_cluster")
+    year = _years(surveyed, "year").reindex(dataset.images["unique_cluster"]).to_numpy(float)
+    after = _years(dataset.images, "captured_at").to_numpy(float) - year
+    after = after[np.isfinite(after)]
+    if not len(after):
+        return {}
+    return {
+        "n": len(after),
+        "min": float(after.min()),
+        "median": float(np.median(after)),
+        "max": float(after.max()),
+    }
+
+
+def _rejects(rejects: pd.DataFrame | None) -> pd.DataFrame:
+    reasons = pd.Series(dtype="str") if rejects is None else rejects["reason"]
+    return reasons.value_counts().rename_axis("reason").rename("count").reset_index()
