@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from geolive.cli import (
+from geolive.cli import (  # noqa: F401  (each registers its commands)
     evaluate,
     fetch_boundaries,
     fetch_images,
@@ -16,7 +16,7 @@ from geolive.cli import (
     predict,
     sample,
     train,
-)  # noqa: F401  (each registers its commands)
+)
 from geolive.cli.apps import app
 from geolive.errors import InputError
 

@@ -194,7 +194,7 @@ def _draw_images(axes, view, where: np.ndarray) -> list:
     # dots nearer than a third of a pixel are one to the eye
     cell = (view[2] - view[0]) / (3 * SIZE_INCHES[0] * DOTS_PER_INCH)
     seen = np.unique(np.round((where - view[:2]) / cell).astype(np.int64), axis=0) * cell + view[:2]
-    size = 3.0 if len(seen) < 2_000 else 1.6
+    size = 6.0 if len(seen) < 500 else 3.0 if len(seen) < 2_000 else 1.6
     axes.plot(*seen.T, ".", color=_IMAGES, markersize=size, markeredgewidth=0, alpha=0.8, zorder=3)
     mark = Line2D([], [], marker=".", ls="", color=_IMAGES, markersize=6, markeredgewidth=0)
     return [(mark, f"{_count(len(where), 'image')}")]
@@ -240,6 +240,9 @@ def _frame(axes, view) -> None:
         axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(FuncFormatter(lambda x, _, limit=limit, ends=ends: _degrees(x, limit, ends)))
     axes.tick_params(length=3, color=_GREY, labelcolor=_GREY, labelsize=8)
+    axes.tick_params(axis="y", labelrotation=90)
+    for label in axes.get_yticklabels():
+        label.set_va("center")
     axes.grid(color="#e3e6e8", linewidth=0.5, zorder=1.5)
     axes.set_axisbelow(False)
     for spine in axes.spines.values():
@@ -270,7 +273,8 @@ def _scale_bar(axes, view) -> None:
 
 def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list, borders: str) -> None:
     title = dataset.path.resolve().name if dataset.path else dataset.source
-    counts = [_count(len(dataset.clusters), "survey cluster"), _count(len(dataset.images), "image")]
+    kinds = {"survey cluster": len(dataset.clusters), "image": len(dataset.images)}
+    counts = [_count(n, kind) for kind, n in kinds.items() if n]
     figure.text(0.055, 0.945, _short(title, 80), fontsize=15, fontweight="bold")
     said = " and ".join(counts) + (" · SIMULATED survey or imagery" if dataset.simulated else "")
     figure.text(0.055, 0.91, said, fontsize=10, color="#b3261e" if dataset.simulated else _GREY)
@@ -279,7 +283,7 @@ def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list
         shown = find_indicator(indicator)
         head = textwrap.fill(_short(shown.legend_title, 120), 30)
         figure.text(left, top, head, fontsize=10, fontweight="bold", va="top", linespacing=1.25)
-        top -= 0.028 * (head.count("\n") + 1)
+        top -= 0.006 + 0.027 * (head.count("\n") + 1)
         unit = textwrap.fill(_short(shown.unit, 120), 36)
         figure.text(left, top, f"{unit}\n(number of clusters)", fontsize=8.5, color=_GREY, va="top", linespacing=1.3)
         top -= 0.025 * (unit.count("\n") + 2)
@@ -306,7 +310,11 @@ def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list
 def _source_of(lines: list, boundaries: str | Path | None) -> str:
     if not lines:
         return "Borders of this area are not known; name a file of districts with --boundaries."
-    return f"Borders: districts as in {Path(boundaries).name}" if boundaries else f"Borders: {INDIA_SOURCE.removesuffix(', cleaned by geolive')}"
+    return (
+        f"Borders: districts as in {Path(boundaries).name}"
+        if boundaries
+        else f"Borders: {INDIA_SOURCE.removesuffix(', cleaned by geolive')}"
+    )
 
 
 def _mark_simulated(axes) -> None:
