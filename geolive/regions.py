@@ -5,8 +5,10 @@ drawn as that source has them; geolive takes no side on any of them. Rows that t
 states belong to neither and are left out.
 """
 
+import contextlib
 import difflib
 import importlib.util
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +134,7 @@ def find_region(region: str | None, boundaries: str | Path | None = None) -> Reg
             "no region: name a state, a bounding box west,south,east,north or a polygon file with --region"
         )
     box = _parse_box(region) if region else None
-    source = f"districts as in {Path(boundaries).name}, cleaned by geolive" if boundaries else INDIA_SOURCE
+    source = _source_of(Path(boundaries)) if boundaries else INDIA_SOURCE
     if box is not None:
         districts = _overlapping(_all_districts(boundaries), shapely.box(*box), "the bounding box", boundaries)
         return _build(_name_of(districts, region), districts, source)
@@ -271,6 +273,21 @@ def _all_districts(boundaries: str | Path | None) -> gpd.GeoDataFrame:
     state = raw[state_column].fillna("").astype(str) if state_column else pd.Series("", index=raw.index)
     columns = {"district_id": code.astype(object), "district": name.astype(object), "state": state.astype(object)}
     return gpd.GeoDataFrame(columns, geometry=raw.geometry.values, crs=CRS)
+
+
+def _source_of(path: Path) -> str:
+    """Whose borders a file holds: what `fetch boundaries` wrote into it, for their licence asks to be named, or its name."""
+    said = f"districts as in {path.name}"
+    if path.suffix.lower() == ".geojson" and path.is_file():
+        with contextlib.suppress(OSError, ValueError):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if (
+                isinstance(document, dict)
+                and "geoBoundaries" in document
+                and isinstance(document.get("description"), str)
+            ):
+                said = document["description"].rstrip(".")
+    return f"{said}; cleaned by geolive"
 
 
 def _read_polygons(path: Path) -> gpd.GeoDataFrame:

@@ -164,3 +164,12 @@ def test_no_named_district_of_india_is_lost():
     names = find_region("assam").districts["district"]
     assert not names.str.contains("x000D", case=False).any()
     assert np.all(names.str.strip() == names)
+
+
+def test_a_fetched_file_names_its_source_and_licence(tmp_path):
+    path = squares(tmp_path, shapeName=["A", "B", "C"])
+    document = json.loads(path.read_text())
+    assert find_region(None, path).source == "districts as in kenya.geojson; cleaned by geolive"
+    document |= {"geoBoundaries": {}, "description": "Districts of Kenya: somebody's survey. Licence: CC BY 4.0."}
+    path.write_text(json.dumps(document))
+    assert find_region(None, path).source.startswith("Districts of Kenya: somebody's survey. Licence: CC BY 4.0;")
