@@ -52,7 +52,7 @@ def fetch_images(
         bool, typer.Option("--leave-out-failed", help="Make the dataset even if some images could not be fetched.")
     ] = False,
     at_once: Annotated[int, typer.Option(help="Requests under way at a time.", min=1, max=256)] = 16,
-    rate: Annotated[float, typer.Option(help="Most requests a second.", min=0.01)] = 50.0,
+    rate: Annotated[float, typer.Option(help="Most requests a second.", min=0.01)] = 100.0,
     tries: Annotated[int, typer.Option(help="How often a request is tried.", min=1)] = 8,
     delay: Annotated[float, typer.Option(help="Seconds before the second try; doubled each time.", min=0)] = 1.0,
     timeout: Annotated[
@@ -86,6 +86,7 @@ def fetch_images(
     manners = Manners(at_once, rate, tries, delay, max(60.0, delay), timeout=timeout)
     with step("Finding the area's tiles"):
         area = _area(region, bbox, clusters, boundaries)
+    _warn_of_days(len(area.tiles))
     if dry_run:
         _show_plan(area, wanted, out, access, manners, boundaries)
     else:
@@ -102,6 +103,17 @@ def _area(region: str | None, bbox: str | None, clusters: Path | None, boundarie
     if bbox is not None:
         return area_of_box(bbox, boundaries)
     return area_of_region(region, boundaries)
+
+
+def _warn_of_days(n_tiles: int) -> None:
+    from geolive.sources.mapillary.tiles import TILES_A_DAY
+    from geolive.terminal import note
+
+    if n_tiles > TILES_A_DAY:
+        note(
+            f"{n_tiles:,} tiles, and Mapillary gives {TILES_A_DAY:,} a day: when it refuses more, run the same command again "
+            "the next day"
+        )
 
 
 def _show_plan(area, wanted, out: Path, access, manners, boundaries: Path | None) -> None:

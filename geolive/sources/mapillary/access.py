@@ -71,7 +71,7 @@ class Manners:
     """
 
     at_once: int = 16
-    rate: float = 50.0
+    rate: float = 100.0
     tries: int = 8
     first_delay: float = 1.0
     longest_delay: float = 60.0

@@ -11,6 +11,7 @@ import pandas as pd
 
 from geolive.clusters import join_images
 from geolive.dataset import Dataset, write_dataset
+from geolive.errors import InputError
 from geolive.files import check_new_folder
 from geolive.sources.mapillary.area import Area
 from geolive.sources.mapillary.choose import Wanted
@@ -46,18 +47,25 @@ def make_dataset(
         Images by id, with `img_path` (relative to the dataset folder) and `sha256` of each photo, both positions,
         `creator` and `creator_id`. Deleted and failed images are in `rejects` (`row`: number among the chosen; `key`).
         Around a survey each image belongs to the nearest cluster, and clusters, indicators and labels are the survey's.
+
+    Raises
+    ------
+    InputError
+        No image is left.
     """
     rows = ledger.images()
     not_fetched = rows["id"].map({id: f"not fetched: {why}" for id, why in failed.items()})
     reason = rows["gone"].where(rows["gone"].notna(), not_fetched)
     kept = rows[reason.isna()].reset_index(drop=True)
+    if kept.empty:
+        raise InputError(f"{area.name}: of {len(rows):,} images none is left ({reason.mode()[0]}); name another area")
     rejects = pd.DataFrame({"row": np.arange(len(rows)) + 1, "reason": reason, "key": rows["id"].astype(str)})
     rejects = rejects[rejects["reason"].notna()].reset_index(drop=True)
     images, clusters = _images_table(kept, area), _no_clusters()
     if area.survey is not None:
         images, clusters = join_images(images, area.survey.clusters)
     features, unmatched = _object_counts(kept) if wanted.objects else ({}, {})
-    extra = {"fetch": request, "attribution": ATTRIBUTION, "licence": LICENCE, "area": area.name}
+    extra = {"fetch": request, "attribution": ATTRIBUTION, "licence": LICENCE}
     if unmatched:
         extra["detections_without_class"] = dict(unmatched.most_common(_MOST_LISTED))
     survey = area.survey

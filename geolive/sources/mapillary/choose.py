@@ -106,10 +106,11 @@ def choose(found: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
     2
     """
     keep = np.ones(len(found), bool)
-    day = pd.to_datetime(found["captured_at"], unit="ms", utc=True).dt.date
-    for limit, outside in ((wanted.since, lambda d: d < wanted.since), (wanted.until, lambda d: d > wanted.until)):
-        if limit is not None:
-            keep &= day.map(lambda d, outside=outside: not pd.isna(d) and not outside(d)).to_numpy(bool)
+    taken = found["captured_at"].to_numpy(float)  # a comparison with a missing date is false
+    if wanted.since:
+        keep &= taken >= _milliseconds(wanted.since)
+    if wanted.until:
+        keep &= taken < _milliseconds(wanted.until + datetime.timedelta(days=1))
     if not wanted.pano:
         keep &= ~found["is_pano"].to_numpy(bool)
     rows = found[keep].reset_index(drop=True)
@@ -154,6 +155,10 @@ def plan_table(
         .sort_values("district", key=lambda n: (n == outside).astype(str) + n)
     )
     return table.assign(bytes=table["chosen"] * wanted.bytes_a_photo).reset_index(drop=True)
+
+
+def _milliseconds(day: datetime.date) -> float:
+    return datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp() * 1000
 
 
 def _sites(rows: pd.DataFrame, area: Area) -> np.ndarray:

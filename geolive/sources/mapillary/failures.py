@@ -55,7 +55,9 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
     error = reply.get("error") if reply and isinstance(reply.get("error"), dict) else {}
     if status == 200 and not error:
         return
-    code, subcode = (error.get(name) if isinstance(error.get(name), int) else None for name in ("code", "error_subcode"))
+    code, subcode = (
+        error.get(name) if isinstance(error.get(name), int) else None for name in ("code", "error_subcode")
+    )
     if status == 429 or code in _RATE_CODES:
         raise Trouble("asked to slow down", retry_after(headers))
     if (code, subcode) == _GONE:

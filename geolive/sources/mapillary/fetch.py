@@ -42,7 +42,7 @@ def work_folder(out: str | Path) -> Path:
     >>> work_folder("data/goa").as_posix()
     'data/.goa.fetch'
     """
-    out = Path(out)
+    out = Path(out) if Path(out).name else Path(out).resolve()
     return out.parent / f".{out.name}.fetch"
 
 
@@ -189,6 +189,7 @@ async def _discover(
             # a server may answer a bad token with empty tiles
             await _or_stop(client.check_token(west, south))
         raise InputError(f"{area.name}: Mapillary has no image there; name another area")
+    tell(f"choosing among {len(found):,} images")
     chosen = choose(found, area, wanted)
     if chosen.empty:
         raise InputError(

@@ -2,7 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -53,7 +54,7 @@ class Ledger:
     --------
     >>> import tempfile
     >>> with Ledger(Path(tempfile.mkdtemp()) / "ledger.sqlite", "goa") as ledger:
-    ...     ledger.start_tiles([(12066, 6983)])
+    ...     ledger.start_tiles([(12066, 6986)])
     ...     ledger.put_tile(0, [TileImage("7", 85.13, 25.59, None, False)])
     ...     ledger.tiles_left(), ledger.found().id.tolist()
     ([], ['7'])
@@ -198,16 +199,18 @@ class Ledger:
             self._db.executemany(statement, rows)
 
 
-class _transaction:
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All of the block's changes, or none."""
-
-    def __init__(self, db: sqlite3.Connection):
-        self.db = db
-
-    def __enter__(self) -> None:
-        self.db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.db.execute("COMMIT" if kind is None else "ROLLBACK")
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    except BaseException as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
-            raise InputError(f"the ledger cannot be written ({error}); make room on the disk and run the command again")
+            raise InputError(
+                f"the ledger cannot be written ({error}); make room on the disk and run the same command again"
+            ) from None
+        raise

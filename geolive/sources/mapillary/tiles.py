@@ -17,6 +17,7 @@ from geolive.errors import InputError
 ZOOM = 14
 N = 2**ZOOM
 MOST_TILES = 1_000_000
+TILES_A_DAY = 50_000
 MOST_LATITUDE = 85.0511
 _MOST_CANDIDATES = 20_000_000
 
@@ -166,7 +167,7 @@ def _lat(y: np.ndarray | float) -> np.ndarray | float:
 
 def _too_large() -> InputError:
     return InputError(
-        f"the area needs more than {MOST_TILES:,} tiles of about 5 km² (the API gives 50,000 a day); name a smaller one"
+        f"the area needs more than {MOST_TILES:,} tiles of about 5 km² (the API gives {TILES_A_DAY:,} a day); name a smaller one"
     )
 
 

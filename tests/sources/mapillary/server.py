@@ -88,6 +88,8 @@ class FakeMapillary:
         self.requests = []
         self.complaints = []
         self.before_each = lambda kind, key: None
+        self.most_at_once = 0
+        self._now = 0
         self._fresh = {}
 
     def fail(self, kind, fault, times=1, key=None):
@@ -224,6 +226,15 @@ class FakeMapillary:
         return await self._answer(request, kind, key, json.dumps(reply).encode(), "application/json")
 
     async def _answer(self, request, kind, key, body, content_type, status=200):
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            await asyncio.sleep(0)
+            return await self._reply(request, kind, key, body, content_type, status)
+        finally:
+            self._now -= 1
+
+    async def _reply(self, request, kind, key, body, content_type, status):
         self.requests.append((kind, key))
         self.before_each(kind, key)
         fault = next((rule.fault for rule in self.rules if rule.applies(kind, key)), None)
@@ -236,7 +247,7 @@ class FakeMapillary:
             case "429":
                 return web.Response(status=429, text="Too many requests")
             case "429 wait":
-                return web.Response(status=429, headers={"Retry-After": "0.05"})
+                return web.Response(status=429, headers={"Retry-After": "0.2"})
             case "429 tomorrow":
                 return web.Response(status=429, headers={"Retry-After": "86400"})
             case "500" | "503":

@@ -4,13 +4,16 @@ import dataclasses
 import datetime
 import hashlib
 import sqlite3
+import time
 from collections import Counter
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from geolive.clusters import group_images
 from geolive.dataset import Dataset, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.mapillary.access import Access
@@ -20,7 +23,7 @@ from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.fetch import fetch_images, plan_fetch, work_folder
 from geolive.sources.mapillary.ledger import Ledger
 from geolive.sources.surveys import read_survey
-from geolive.tables import lonlat
+from geolive.tables import lonlat, points
 from tests.sources.mapillary.fetching import BOX, FAST, access_to, contents, fetch_box
 from tests.sources.mapillary.server import TOKEN, FakeMapillary, fake_images
 
@@ -75,7 +78,7 @@ FAULTS = [
 def test_faults_that_pass_leave_no_trace(undisturbed, tmp_path, kind, fault):
     with FakeMapillary(IMAGES, empty_tile=404 if fault == "html" else 204) as server:
         server.fail(kind, fault, times=1)
-        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, at_once=16, tries=6))
+        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, at_once=64, tries=6))
         assert server.complaints == []
         asked = Counter(server.requests)
         for met in ("tile", "facts", "url", "detections", "photo") if kind == "any" else (kind,):
@@ -88,8 +91,23 @@ def test_faults_that_pass_leave_no_trace(undisturbed, tmp_path, kind, fault):
 def test_a_storm_of_refusals(undisturbed, tmp_path):
     with FakeMapillary(IMAGES) as server:
         server.fail("any", "429", times=2).fail("any", "429 wait", times=1).fail("any", "500", times=2)
-        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, tries=12, at_once=16))
+        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, tries=12, at_once=64))
     assert contents(tmp_path / "patna") == contents(undisturbed)
+
+
+def test_pauses_rate_and_number_at_once_are_kept(tmp_path):
+    times = []
+    with FakeMapillary(IMAGES[:6]) as server:
+        server.before_each = lambda kind, key: times.append((time.monotonic(), kind))
+        server.fail("facts", "429 wait", key=IMAGES[0].id)
+        fetch_box(server, tmp_path / "one", manners=dataclasses.replace(FAST, at_once=1, rate=200))
+        assert server.most_at_once == 1
+        first = [kind for _, kind in times].index("facts")
+        # the clocks of two threads and a timer's rounding
+        assert times[first + 1][0] - times[first][0] > 0.19
+        assert times[-1][0] - times[0][0] > (len(times) - 1) / 200 * 0.9
+        fetch_box(server, tmp_path / "three", manners=dataclasses.replace(FAST, at_once=3))
+        assert server.most_at_once <= 3
 
 
 def test_deleted_images_leave_a_tombstone(tmp_path):
@@ -109,6 +127,14 @@ def test_deleted_images_leave_a_tombstone(tmp_path):
     assert dataset.rejects["key"].tolist() == [first, second, third]
     assert set(dataset.rejects["reason"]) == {"deleted at Mapillary"}
     assert len(list((tmp_path / "patna" / "photos").iterdir())) == 21
+
+
+def test_nothing_left(tmp_path):
+    with FakeMapillary(IMAGES[:2]) as server:
+        server.fail("facts", "gone")
+        with pytest.raises(InputError, match=r"of 2 images none is left \(deleted at Mapillary\)"):
+            fetch_box(server, tmp_path / "patna")
+    assert not (tmp_path / "patna").exists()
 
 
 def test_what_cannot_be_fetched_can_be_left_out(tmp_path):
@@ -222,6 +248,22 @@ def test_at_most_so_many_a_site_whatever_the_order(tmp_path):
     ids = np.array([image.id for image in images], dtype=object)
     chosen = set(ids[np.argsort(stable_hash(ids))[:7]])
     assert set(read_dataset(tmp_path / "a").images["key"]) == chosen
+
+
+def test_models_choose_the_same_images_of_a_place(tmp_path):
+    from geolive.sources.mapillary.area import area_of_box
+    from geolive.sources.mapillary.choose import choose
+
+    rng = np.random.default_rng(0)
+    id = [str(10**15 + 7 * i) for i in range(250)]
+    found = pd.DataFrame({"id": id, "lon": rng.uniform(85.13, 85.14, 250), "lat": rng.uniform(25.6, 25.61, 250)})
+    found = found.assign(captured_at=np.nan, is_pano=False)
+    chosen = choose(found, area_of_box(BOX), Wanted())
+    images = gpd.GeoDataFrame({"key": id}, geometry=points(found["lon"], found["lat"]))
+    place = np.array(["a"]), np.array([[85.135, 25.605]])
+    places = group_images(*place, images, np.zeros((250, 66), np.uint16), pd.Series(["a"] * 250))
+    assert len(chosen) == 200
+    assert set(map(tuple, chosen[["lon", "lat"]].to_numpy())) == set(map(tuple, places.image_positions))
 
 
 def survey_near(tmp_path):
