@@ -195,7 +195,7 @@ def _draw_images(axes, view, where: np.ndarray) -> list:
     cell = (view[2] - view[0]) / (3 * SIZE_INCHES[0] * DOTS_PER_INCH)
     seen = np.unique(np.round((where - view[:2]) / cell).astype(np.int64), axis=0) * cell + view[:2]
     size = 6.0 if len(seen) < 500 else 3.0 if len(seen) < 2_000 else 1.6
-    axes.plot(*seen.T, ".", color=_IMAGES, markersize=size, markeredgewidth=0, alpha=0.8, zorder=3)
+    axes.plot(*seen.T, ".", color=_IMAGES, markersize=size, markeredgewidth=0, zorder=3)
     mark = Line2D([], [], marker=".", ls="", color=_IMAGES, markersize=6, markeredgewidth=0)
     return [(mark, f"{_count(len(where), 'image')}")]
 
@@ -205,8 +205,8 @@ def _draw_clusters(axes, dataset: Dataset, where: np.ndarray, indicator: str | N
 
     if not len(where):
         return []
-    size = float(np.clip(900 / np.sqrt(len(where)), 14, 60))
-    edge = {"linewidths": 0.6, "edgecolors": _INK, "zorder": 4}
+    size = float(np.clip(900 / np.sqrt(len(where)), 10, 60))
+    edge = {"linewidths": 0.6 if len(where) < 1_000 else 0.3, "edgecolors": _INK, "zorder": 4}
 
     def mark(colour):
         return Line2D([], [], marker="o", ls="", color=colour, markersize=7, markeredgecolor=_INK, markeredgewidth=0.6)
@@ -217,7 +217,7 @@ def _draw_clusters(axes, dataset: Dataset, where: np.ndarray, indicator: str | N
     values = dataset.clusters[indicator].to_numpy(float)
     breaks = class_breaks(values)
     labels = class_labels(breaks)
-    colours = class_colours(find_indicator(indicator).colours, len(labels))
+    colours = class_colours(find_indicator(indicator).colours, len(labels))[: len(labels)]
     number = class_of(values, breaks)
     missing = number < 0
     axes.scatter(*where[missing].T, s=size * 0.6, c=NOT_SUPPORTED_COLOUR, **edge)
@@ -318,19 +318,25 @@ def _source_of(lines: list, boundaries: str | Path | None) -> str:
 
 
 def _mark_simulated(axes) -> None:
-    axes.text(
-        0.5,
-        0.5,
-        "SIMULATED",
-        transform=axes.transAxes,
-        rotation=32,
-        fontsize=68,
-        fontweight="bold",
-        color="#b3261e",
-        alpha=0.16,
-        ha="center",
-        va="center",
-        zorder=7,
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D, ScaledTranslation
+
+    letters = TextPath((0, 0), "SIMULATED", size=70, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    box = letters.get_extents()
+    turned = Affine2D().translate(-box.width / 2, -box.height / 2).rotate_deg(32).scale(1 / 72)
+    place = turned + axes.figure.dpi_scale_trans + ScaledTranslation(0.5, 0.5, axes.transAxes)
+    # the outline shows even where marks lie close together
+    axes.add_patch(
+        PathPatch(
+            letters,
+            facecolor=(0.7, 0.15, 0.12, 0.12),
+            edgecolor=(0.7, 0.15, 0.12, 0.7),
+            lw=1.2,
+            zorder=7,
+            transform=place,
+        )
     )
 
 
