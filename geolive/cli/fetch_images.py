@@ -67,7 +67,7 @@ def fetch_images(
         raise InputError("name one area: --region, --bbox or --clusters")
     from geolive.sources.mapillary.access import GRAPH, TILES, Access, Manners, find_token
     from geolive.sources.mapillary.choose import Wanted
-    from geolive.terminal import step
+    from geolive.terminal import note, step
 
     token = find_token(token_file, os.environ.get("MAPILLARY_TOKEN"))
     access = Access(
@@ -87,11 +87,15 @@ def fetch_images(
     with step("Finding the area's tiles"):
         area = _area(region, bbox, clusters, boundaries)
     _warn_of_days(len(area.tiles))
-    if dry_run:
-        _show_plan(area, wanted, out, access, manners, boundaries)
-    else:
-        command = _command(region=region, bbox=bbox, clusters=clusters, boundaries=boundaries, wanted=wanted)
-        _fetch(area, wanted, out, access, manners, command, leave_out_failed)
+    try:
+        if dry_run:
+            _show_plan(area, wanted, out, access, manners, boundaries)
+        else:
+            command = _command(region=region, bbox=bbox, clusters=clusters, boundaries=boundaries, wanted=wanted)
+            _fetch(area, wanted, out, access, manners, command, leave_out_failed)
+    except KeyboardInterrupt:
+        note("stopped; what was fetched is kept: run the same command again to go on")
+        raise
 
 
 def _area(region: str | None, bbox: str | None, clusters: Path | None, boundaries: Path | None):

@@ -1,5 +1,10 @@
 """`fetch images` as a user runs it, against a local server."""
 
+import os
+import signal
+import subprocess
+import sys
+
 import geopandas as gpd
 import pytest
 
@@ -8,7 +13,7 @@ from geolive.models.bundle import save_bundle
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 from geolive.tables import lonlat
-from tests.commands import run
+from tests.commands import ROOT, run
 from tests.sources.mapillary.server import TOKEN, FakeMapillary, fake_images
 
 IMAGES = fake_images(60, spread=0.03)
@@ -126,6 +131,29 @@ def test_a_token_file_and_a_failing_server(tmp_path):
     assert done.returncode == 0, done.stderr
     assert len(read_dataset(tmp_path / "a" / "new").images) == 3
     assert_silent_about_the_token(tmp_path / "a", failed, debug, done)
+
+
+def test_stopped_by_the_user_and_continued(tmp_path):
+    words = ["--bbox", BOX, "--out", tmp_path / "new"]
+    with FakeMapillary(IMAGES) as server:
+        command = [sys.executable, str(ROOT / "cli.py"), "fetch", "images", *map(str, words), *FAST]
+        running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | server.environment)
+
+        def stop(kind, key):
+            if server.count("photo") == 10:
+                running.send_signal(signal.SIGINT)
+
+        server.before_each = stop
+        errors = running.communicate(timeout=60)[1]
+        assert running.returncode == 130
+        assert "run the same command again to go on" in errors
+        assert "Traceback" not in errors
+        assert not (tmp_path / "new").exists()
+        server.before_each = lambda kind, key: None
+        done = fetch(server, *words)
+        assert done.returncode == 0, done.stderr
+        assert 60 <= server.count("photo") < 60 + 32
+    assert len(read_dataset(tmp_path / "new").images) == 60
 
 
 def test_help_is_there():
