@@ -11,6 +11,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     fetch_images,
     info,
     ingest_dhs,
+    ingest_paper,
     ingest_photos,
     ingest_survey,
     predict,
@@ -28,7 +29,9 @@ def main() -> None:
 
 def _exit_code() -> int:
     try:
-        return app(prog_name="geolive", standalone_mode=False) or 0
+        code = app(prog_name="geolive", standalone_mode=False) or 0
+        # typer catches Ctrl-C itself, and gives back the code alone
+        return _fail("stopped; nothing was left half-written", code) if code == 130 else code
     except InputError as error:
         return _fail(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):

@@ -1,0 +1,60 @@
+"""The states of India as the fourth National Family Health Survey (2015-16) numbers them, and so the paper's cluster ids."""
+
+import re
+
+# alphabetical, as in the survey's recode manual (v024), with today's name of a state that was renamed or merged since
+STATES = {
+    1: "Andaman and Nicobar Islands",
+    2: "Andhra Pradesh",
+    3: "Arunachal Pradesh",
+    4: "Assam",
+    5: "Bihar",
+    6: "Chandigarh",
+    7: "Chhattisgarh",
+    8: "Dadra & Nagar Haveli & Daman & Diu",
+    9: "Dadra & Nagar Haveli & Daman & Diu",
+    10: "Goa",
+    11: "Gujarat",
+    12: "Haryana",
+    13: "Himachal Pradesh",
+    14: "Jammu and Kashmir",
+    15: "Jharkhand",
+    16: "Karnataka",
+    17: "Kerala",
+    18: "Lakshadweep",
+    19: "Madhya Pradesh",
+    20: "Maharashtra",
+    21: "Manipur",
+    22: "Meghalaya",
+    23: "Mizoram",
+    24: "Nagaland",
+    25: "Delhi",
+    26: "Odisha",
+    27: "Puducherry",
+    28: "Punjab",
+    29: "Rajasthan",
+    30: "Sikkim",
+    31: "Tamil Nadu",
+    32: "Tripura",
+    33: "Uttar Pradesh",
+    34: "Uttarakhand",
+    35: "West Bengal",
+    36: "Telangana",
+}
+
+
+def state_of_cluster(unique_cluster: str) -> str | None:
+    """The state of an Indian cluster of the paper: the digits before the last four of its id are the state's number.
+
+    Returns
+    -------
+    str or None
+        None for a cluster of another country, or one whose id is not of that form.
+
+    Examples
+    --------
+    >>> state_of_cluster("ia_50383"), state_of_cluster("ke_12")
+    ('Bihar', None)
+    """
+    found = re.fullmatch(r"ia_(\d{1,2})\d{4}", unique_cluster, re.ASCII)
+    return STATES.get(int(found[1])) if found else None

@@ -1,0 +1,86 @@
+"""The bytes of a table, plain, compressed or piped, as blocks of whole lines."""
+
+import contextlib
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from geolive.errors import InputError
+
+BLOCK = 4 << 20
+# a row of the paper's table has some 1,300 bytes; what is longer than this cannot be one, and is not held in memory
+LONGEST_LINE = 1 << 20
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+def read_line_blocks(path: str | Path) -> Iterator[bytes]:
+    """The file in blocks of a few megabytes, each of which ends with a newline, except perhaps the last.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or "-" for standard input; gzip and zstd are known by how they begin.
+
+    Yields
+    ------
+    bytes
+        Of a line longer than `LONGEST_LINE` only so much is given that it is still longer.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or its compressed data are damaged or cut short.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "data.csv.gz"
+    >>> _ = path.write_bytes(gzip.compress(b"a,b\\n1,2"))
+    >>> list(read_line_blocks(path))
+    [b'a,b\\n', b'1,2']
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            source = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
+            yield from _whole_lines(stack.enter_context(_decompressed(source)))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the file in it") from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{path}: damaged or cut short ({error}); get the file again") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror or error}); check the file, or get it again"
+        ) from None
+
+
+@contextlib.contextmanager
+def _decompressed(source: BinaryIO) -> Iterator[BinaryIO]:
+    beginning = source.peek(4)[:4]
+    if beginning.startswith(_GZIP):
+        with gzip.GzipFile(fileobj=source) as stream:
+            yield stream
+    elif beginning == _ZSTD:
+        import pyarrow
+
+        with pyarrow.CompressedInputStream(source, "zstd") as stream:
+            yield stream
+    else:
+        yield source
+
+
+def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(BLOCK):
+        end = block.rfind(b"\n") + 1
+        if end == 0:
+            rest = (rest + block)[: LONGEST_LINE + 1]
+            continue
+        yield rest + block[:end]
+        rest = block[end:]
+    if rest:
+        yield rest

@@ -1,0 +1,271 @@
+"""One line of the paper's data.csv becomes one row, or the reason why it cannot be used.
+
+A line is a row: no field of this table holds a line break, so a stray quote spoils its own line only.
+"""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import NamedTuple
+
+import orjson
+
+from geolive.errors import InputError
+from geolive.sources.paper_lines import LONGEST_LINE
+
+INDICATORS = ("pov", "pop", "bmi")
+COUNTRIES = ("ia", "ke")
+LAST_CLASS, VOID_INDEX = 64, 255
+LISTS = ("features", "features_name", "confidence")
+REQUIRED = (
+    "key",
+    "unique_cluster",
+    "ilon",
+    "ilat",
+    *LISTS,
+    *(f"{n}{end}" for n in INDICATORS for end in ("", "_label")),
+)
+SIMULATED_PREFIX = "simulated-"
+
+_SURVEYED = tuple(f"{name}{end}" for name in INDICATORS for end in ("", "_label"))
+_CLASSES = {*range(LAST_CLASS + 1), VOID_INDEX}
+
+
+class BadRow(Exception):
+    """A line that cannot be used; its text is the reason."""
+
+
+class Cluster(NamedTuple):
+    """What a row says of its cluster; None where the table says nothing.
+
+    `surveyed` holds value and label of pov, pop and bmi in turn.
+    """
+
+    unique_cluster: str
+    country: str
+    position: tuple[float, float] | None
+    surveyed: tuple[float | None, ...]
+
+
+class Row(NamedTuple):
+    """A row: its image, the number of its `Cluster` in `RowReader.clusters`, and a byte for each object, its class index."""
+
+    key: str
+    lon: float
+    lat: float
+    cluster: int
+    classes: bytes
+    img_path: str
+
+
+@dataclass
+class RowReader:
+    """Reads lines of one table, and keeps what they say of clusters and of the names of classes.
+
+    Most lines are written in the same way, so they are first read in a way that only such lines pass; what does not pass
+    is read by the book. Both give the same rows.
+
+    Parameters
+    ----------
+    header : sequence of str
+        The names of the columns; those of `REQUIRED` must be among them, once.
+    by_the_book_only : bool
+        Never take the short way (to compare the two).
+
+    Examples
+    --------
+    >>> reader = RowReader("key,unique_cluster,ilon,ilat,features,features_name,confidence,"
+    ...                    "pov,pov_label,pop,pop_label,bmi,bmi_label".split(","))
+    >>> row = reader.read('a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
+    >>> row.key, list(row.classes), reader.class_names
+    ('a', [2, 255], {2: 'Wall', 255: 'Void'})
+    >>> reader.clusters[row.cluster].surveyed
+    (-0.5, 0.0, 900.5, 1.0, 20.1, 0.0)
+    >>> reader.read('b,ia_50001,85.1,25.6,"[2]","[""Wall""]","[]",-0.5,0,900.5,1,20.1,0', 3)
+    Traceback (most recent call last):
+    geolive.sources.paper_rows.BadRow: features, features_name, confidence: differ in length
+    """
+
+    header: Sequence[str]
+    by_the_book_only: bool = False
+    clusters: list[Cluster] = field(default_factory=list)
+    class_names: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        column = {name: i for i, name in reversed([*enumerate(self.header)])}
+        about_cluster = [n for n in ("unique_cluster", "country", "lon", "lat", *_SURVEYED) if n in column]
+        self._of_image = itemgetter(*(column[name] for name in ("key", "ilon", "ilat")))
+        self._lists_of = itemgetter(*(column[name] for name in LISTS))
+        self._of_cluster = itemgetter(*(column[name] for name in about_cluster))
+        self._about_cluster = about_cluster
+        self._img_path = column.get("img_path")
+        self._before = column["features"]
+        # the short way takes the three lists for neighbours
+        self._longest_field = csv.field_size_limit()
+        self._as_usual = not self.by_the_book_only and [column[n] - self._before for n in LISTS] == [0, 1, 2]
+        self._number_of_texts: dict[tuple[str, ...], int] = {}
+        self._number_of_cluster: dict[Cluster, int] = {}
+        self._line_of_class: dict[int, int] = {}
+        self._quoted: dict[int, str] = {}
+
+    def read(self, line: str, number: int) -> Row:
+        """The row that a line holds.
+
+        Parameters
+        ----------
+        line : str
+            Without its line break.
+        number : int
+            Its number in the file, for messages.
+
+        Raises
+        ------
+        BadRow
+            It cannot be used.
+        InputError
+            It gives a class another name than a line before it: then nobody knows what any count means.
+        """
+        fields, classes, names = (self._as_usual and self._usual(line)) or self._by_the_book(line)
+        key, lon, lat = self._of_image(fields)
+        if not key:
+            raise BadRow("key: empty")
+        x, y = _position(lon, lat, "ilon, ilat")
+        texts = self._of_cluster(fields)
+        cluster = self._number_of_texts.get(texts)
+        if cluster is None:
+            cluster = self._new_cluster(texts)
+        if names is not None:
+            self._learn(classes, names, number)
+        return Row(key, x, y, cluster, classes, "" if self._img_path is None else fields[self._img_path])
+
+    def _usual(self, line: str) -> tuple[list[str], bytes, None] | None:
+        """Fields and classes of a line of which nothing is quoted but the lists, and whose classes are known by name."""
+        first = line.find('"[')
+        first_end = line.find(']"', first)
+        second_end = line.find(']"', first_end + 4)
+        third_end = line.find(']"', second_end + 4)
+        head, tail = line[:first], line[third_end + 2 :]
+        if (
+            min(first, first_end, second_end, third_end) < 0
+            or line[first_end + 1 : first_end + 5] != '","['
+            or line[second_end + 1 : second_end + 5] != '","['
+            or '"' in head
+            or '"' in tail
+            or "\r" in line
+            or len(line) > self._longest_field
+        ):
+            return None
+        before, after = head.split(","), tail.split(",")
+        if len(before) != self._before + 1 or len(before) + len(after) + 1 != len(self.header):
+            return None
+        if before[-1] or after[0]:
+            return None
+        indexes, confidence = line[first + 1 : first_end + 1], line[second_end + 4 : third_end + 1]
+        if "e" in indexes or "e" in confidence:  # true and false, which would pass as numbers, and a few numbers
+            return None
+        try:
+            found, sure = orjson.loads(indexes), orjson.loads(confidence)
+            sum(sure)
+            names = ", ".join([self._quoted[i] for i in found])
+            classes = bytes(found)
+        except (ValueError, TypeError, KeyError):
+            return None
+        if len(found) != len(sure) or line[first_end + 5 : second_end] != names:
+            return None
+        before[-1:] = indexes, names, confidence
+        return before + after[1:], classes, None
+
+    def _by_the_book(self, line: str) -> tuple[list[str], bytes, list[str]]:
+        if len(line) > LONGEST_LINE:
+            raise BadRow("line: too long")
+        try:
+            fields = next(csv.reader((line,), strict=True), [])
+        except csv.Error:
+            raise BadRow("line: quotes do not match, or a field is too long") from None
+        if len(fields) != len(self.header):
+            raise BadRow("line: wrong number of fields")
+        indexes, names, confidence = map(_json_list, LISTS, self._lists_of(fields))
+        if not all(type(i) is int for i in indexes):
+            raise BadRow("features: not a list of class indexes")
+        if not _CLASSES.issuperset(indexes):
+            raise BadRow("features: class index out of range")
+        if not all(isinstance(name, str) for name in names):
+            raise BadRow("features_name: not a list of names")
+        if not all(type(number) in (int, float) for number in confidence):
+            raise BadRow("confidence: not a list of numbers")
+        if not len(indexes) == len(names) == len(confidence):
+            raise BadRow("features, features_name, confidence: differ in length")
+        return fields, bytes(indexes), names
+
+    def _new_cluster(self, texts: tuple[str, ...]) -> int:
+        text = dict(zip(self._about_cluster, texts, strict=True))
+        unique_cluster = text["unique_cluster"]
+        if not unique_cluster:
+            raise BadRow("unique_cluster: empty")
+        country = text.get("country", unique_cluster.partition("_")[0])
+        if country not in COUNTRIES:
+            raise BadRow("country: neither ia nor ke")
+        lon, lat = text.get("lon", ""), text.get("lat", "")
+        position = _position(lon, lat, "lon, lat") if lon or lat else None
+        surveyed = [part for name in INDICATORS for part in _measured(name, text, country)]
+        cluster = Cluster(unique_cluster, country, position, tuple(surveyed))
+        number = self._number_of_cluster.setdefault(cluster, len(self.clusters))
+        if number == len(self.clusters):
+            self.clusters.append(cluster)
+        self._number_of_texts[texts] = number
+        return number
+
+    def _learn(self, classes: bytes, names: list[str], number: int) -> None:
+        for index, name in zip(classes, names, strict=True):
+            known = self.class_names.get(index)
+            if known is None:
+                self.class_names[index], self._line_of_class[index] = name, number
+                self._quoted[index] = orjson.dumps(name).decode().replace('"', '""')
+            elif known != name:
+                raise InputError(
+                    f"line {number}: class {index} is called {name[:40]!r}, in line {self._line_of_class[index]} "
+                    f"{known[:40]!r}; one of the two lines is wrong: mend or remove it"
+                )
+
+
+def _json_list(column: str, text: str) -> list:
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        raise BadRow(f"{column}: bad JSON") from None
+    if not isinstance(found, list):
+        raise BadRow(f"{column}: not a list")
+    return found
+
+
+def _number(text: str, column: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in text:  # Python reads 8_5 as 85
+        raise BadRow(f"{column}: not a number")
+    return value
+
+
+def _position(lon: str, lat: str, columns: str) -> tuple[float, float]:
+    x, y = _number(lon, columns), _number(lat, columns)
+    if not (-180 <= x <= 180 and -90 <= y <= 90):
+        raise BadRow(f"{columns}: out of range")
+    return x, y
+
+
+def _measured(name: str, text: dict[str, str], country: str) -> tuple[float | None, float | None]:
+    """Value and label of an indicator; Kenya's table has 0 where the body-mass index was not measured."""
+    column = f"{name}_label"
+    value = _number(text[name], name) if text[name] else None
+    label = _number(text[column], column) if text[column] else None
+    if label not in (None, 0, 1):
+        raise BadRow(f"{column}: neither 0 nor 1")
+    if (country == "ke" and name == "bmi" and value == 0) or (value is None and label is None):
+        return None, None
+    if value is None:
+        raise BadRow(f"{column}: without a value")
+    return value, label
