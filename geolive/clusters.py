@@ -135,6 +135,17 @@ class Places:
         return np.column_stack([np.diff(total[self.offsets], axis=0), self.n_images])
 
 
+def key_hash(keys: np.ndarray) -> np.ndarray:
+    """A fixed 64-bit hash of each image's key, the same on every machine: it decides which 200 images of a place are taken.
+
+    Examples
+    --------
+    >>> key_hash(np.array(["498763468214164"], dtype=object)).dtype
+    dtype('uint64')
+    """
+    return pd.util.hash_array(np.asarray(keys, object), hash_key="geolive--images.", categorize=False)
+
+
 def group_images(
     ids: np.ndarray, positions: np.ndarray, images: gpd.GeoDataFrame, objects: np.ndarray, place_of_image: pd.Series
 ) -> Places:
@@ -169,7 +180,9 @@ def group_images(
     row = pd.Series(np.arange(len(ids)), index=ids).reindex(place_of_image.to_numpy()).to_numpy(float)
     known = np.flatnonzero(np.isfinite(row))
     place = row[known].astype(np.int64)
-    order = np.lexsort((images["key"].to_numpy()[known].astype(str), _key_hash(images["key"].iloc[known]), place))
+    order = np.lexsort(
+        (images["key"].to_numpy()[known].astype(str), key_hash(images["key"].to_numpy(object)[known]), place)
+    )
     place, image = place[order], known[order]
     first = np.searchsorted(place, place)
     chosen = np.arange(len(place)) - first < MOST_IMAGES
@@ -338,8 +351,3 @@ def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np
         left[mine] = 0
         count += 1
     return site
-
-
-def _key_hash(keys: pd.Series) -> np.ndarray:
-    """A fixed 64-bit hash of each key, the same on every machine."""
-    return pd.util.hash_array(keys.to_numpy(object), hash_key="geolive--images.", categorize=False)

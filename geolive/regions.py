@@ -136,11 +136,11 @@ def find_region(region: str | None, boundaries: str | Path | None = None) -> Reg
     box = _parse_box(region) if region else None
     source = _source_of(Path(boundaries)) if boundaries else INDIA_SOURCE
     if box is not None:
-        districts = _overlapping(_all_districts(boundaries), shapely.box(*box), "the bounding box", boundaries)
+        districts = _overlapping(read_districts(boundaries), shapely.box(*box), "the bounding box", boundaries)
         return _build(_name_of(districts, region), districts, source)
     if region and _is_file(region):
         area = shapely.union_all(_read_polygons(Path(region)).geometry.values)
-        districts = _overlapping(_all_districts(boundaries), area, region, boundaries)
+        districts = _overlapping(read_districts(boundaries), area, region, boundaries)
         return _build(Path(region).stem, districts, source)
     if boundaries is not None:
         return _region_of_boundaries(region, boundaries, source)
@@ -191,7 +191,7 @@ def metric_crs(bounds: np.ndarray) -> str:
 
 
 def _region_of_boundaries(region: str | None, boundaries: str | Path, source: str) -> Region:
-    districts = _all_districts(boundaries)
+    districts = read_districts(boundaries)
     if region is None:
         return _build(Path(boundaries).stem, districts, source)
     states = sorted(set(districts["state"]) - {""})
@@ -254,7 +254,28 @@ def _india(**selection) -> gpd.GeoDataFrame:
     ).reset_index(drop=True)
 
 
-def _all_districts(boundaries: str | Path | None) -> gpd.GeoDataFrame:
+def read_districts(boundaries: str | Path | None = None) -> gpd.GeoDataFrame:
+    """All districts of a file, or of India, with borders as the source has them.
+
+    Parameters
+    ----------
+    boundaries : str or Path, optional
+
+    Returns
+    -------
+    GeoDataFrame
+        `district_id`, `district`, `state`, `geometry`, EPSG:4326; gaps and overlaps are not mended.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has no column with names.
+
+    Examples
+    --------
+    >>> len(read_districts())
+    780
+    """
     if boundaries is None:
         return _india()
     raw = _read_polygons(Path(boundaries))

@@ -94,9 +94,9 @@ def _dataset_of(area, folder: Path | None, region: str | None):
     name = area.states[0] if len(area.states) == 1 and area.states[0] else region
     short = "".join(c if c.isalnum() else "-" for c in name.lower())
     raise InputError(
-        f"no dataset for {area.name}: simulate one (python cli.py sample --region '{name}' --out data/{short}) or read "
-        f"your own (python cli.py ingest survey FILE.csv --lon LON --lat LAT --value NAME --out data/{short}), then add "
-        f"--dataset data/{short}"
+        f"no dataset for {area.name}: simulate one (python cli.py sample --region '{name}' --out data/{short}), or bring your "
+        f"own survey (python cli.py ingest survey FILE --value NAME --out data/{short}) and imagery (ingest photos, "
+        f"fetch images), then add --dataset data/{short}"
     )
 
 

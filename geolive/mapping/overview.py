@@ -16,7 +16,7 @@ from geolive.files import replacing
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_of
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.styles import class_labels
-from geolive.regions import INDIA_SOURCE, _all_districts
+from geolive.regions import INDIA_SOURCE, read_districts
 from geolive.tables import lonlat
 
 SIZE_INCHES, DOTS_PER_INCH = (10.0, 7.0), 120
@@ -152,7 +152,7 @@ def _draw_borders(axes, view, boundaries) -> list:
     from matplotlib.lines import Line2D
 
     # as the source has them: to clean the borders of a whole country takes longer than all the rest of the picture
-    districts = _all_districts(boundaries)
+    districts = read_districts(boundaries)
     districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
     if districts.empty:
         return []

@@ -7,7 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import MOST_IMAGES, form_sites, join_images
+from geolive.clusters import MOST_IMAGES, form_sites, join_images, key_hash
 from geolive.errors import InputError
 from geolive.regions import assign_districts
 from geolive.sources.mapillary.area import Area
@@ -72,17 +72,6 @@ class Wanted:
         }
 
 
-def stable_hash(ids: np.ndarray) -> np.ndarray:
-    """A fixed 64-bit hash of each id, the same on every machine; models choose among a place's images by the same one.
-
-    Examples
-    --------
-    >>> stable_hash(np.array(["498763468214164"], dtype=object)).dtype
-    dtype('uint64')
-    """
-    return pd.util.hash_array(np.asarray(ids, object), hash_key="geolive--images.", categorize=False)
-
-
 def choose(found: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
     """The images to fetch.
 
@@ -116,7 +105,7 @@ def choose(found: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
     rows = found[keep].reset_index(drop=True)
     site = _sites(rows, area)
     number = rows["id"].to_numpy(object).astype(np.int64)
-    order = np.lexsort((number, stable_hash(rows["id"].to_numpy(object)), site))
+    order = np.lexsort((number, key_hash(rows["id"].to_numpy(object)), site))
     rank = np.arange(len(order)) - np.searchsorted(site[order], site[order])
     chosen = np.sort(order[rank < wanted.max_per_site])
     return rows.iloc[chosen].reset_index(drop=True)

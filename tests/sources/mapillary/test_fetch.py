@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from geolive.clusters import group_images
+from geolive.clusters import group_images, key_hash
 from geolive.dataset import Dataset, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.mapillary.access import Access
 from geolive.sources.mapillary.area import area_around
-from geolive.sources.mapillary.choose import Wanted, stable_hash
+from geolive.sources.mapillary.choose import Wanted
 from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.fetch import fetch_images, plan_fetch, work_folder
 from geolive.sources.mapillary.ledger import Ledger
@@ -246,7 +246,7 @@ def test_at_most_so_many_a_site_whatever_the_order(tmp_path):
             fetch_box(server, tmp_path / name, Wanted(max_per_site=7, objects=True))
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     ids = np.array([image.id for image in images], dtype=object)
-    chosen = set(ids[np.argsort(stable_hash(ids))[:7]])
+    chosen = set(ids[np.argsort(key_hash(ids))[:7]])
     assert set(read_dataset(tmp_path / "a").images["key"]) == chosen
 
 
