@@ -11,6 +11,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     fetch_images,
     info,
     ingest_dhs,
+    ingest_paper,
     ingest_photos,
     ingest_survey,
     predict,
