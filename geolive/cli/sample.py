@@ -1,10 +1,12 @@
 """`sample`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from geolive.cli.apps import NewFolder, Seed, app
+from geolive.errors import InputError
 
 
 @app.command()
@@ -12,16 +14,39 @@ def sample(
     out: NewFolder,
     region: Annotated[str, typer.Option(help="A state of India; Bihar starts from its real statistics.")] = "bihar",
     seed: Seed = 0,
+    paper_format: Annotated[
+        bool,
+        typer.Option("--paper-format", help="Write data.csv and split lists as the paper's, to try ingest paper on."),
+    ] = False,
+    clusters: Annotated[int, typer.Option(help="With --paper-format: how many clusters.", min=1)] = 7117,
+    ids: Annotated[
+        Path | None, typer.Option(help="With --paper-format: folder of split lists to take ids from.", metavar="DIR")
+    ] = None,
 ) -> None:
     """Make a dataset with SIMULATED survey and imagery on real districts."""
     from geolive.files import check_new_folder
-    from geolive.sources.sample import make_sample, write_sample
     from geolive.terminal import say, step
 
     check_new_folder(out)
+    if paper_format:
+        _write_standin(out, ids, clusters, seed)
+        return
+    from geolive.sources.sample import make_sample, write_sample
+
     with step(f"Simulating survey and imagery in {region}"):
         made = make_sample(region, seed)
     with step(f"Writing {out}"):
         write_sample(made, out)
     dataset = made.dataset
     say(f"{out}: SIMULATED: {len(dataset.clusters)} surveyed clusters, {len(dataset.images)} images")
+
+
+def _write_standin(out: Path, ids: Path | None, clusters: int, seed: int) -> None:
+    from geolive.sources.standin import write_standin
+    from geolive.terminal import say, step
+
+    if ids is None:
+        raise InputError("--paper-format: name the folder of the split lists (train_clusters_ia.txt, …) with --ids")
+    with step(f"Writing {out}") as tell:
+        n_images = write_standin(ids, clusters, out, seed, tell)
+    say(f"{out}: SIMULATED: data.csv with {n_images:,} images of {clusters:,} clusters, and their split lists")

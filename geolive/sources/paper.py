@@ -122,7 +122,7 @@ def _settled(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = table.rows.drop(columns="key").assign(image=np.arange(len(table.rows)))
     repeated = table.rows["key"].duplicated().to_numpy()
     # numbers of clusters, in the order in which their ids come
-    of_version, ids = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
+    of_version, _ = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
     n_rows = np.bincount(rows["cluster"][~repeated], minlength=len(of_version))
     order = np.lexsort((np.arange(len(n_rows)), -n_rows, of_version))
     version_of = order[np.unique(of_version[order], return_index=True)[1]] if len(order) else order
@@ -144,7 +144,8 @@ def _check_rejects(path: str | Path, rejects: pd.DataFrame, n_kept: int, strict:
     remedy = "mend them, or leave out --strict" if n_kept else "check that it is the paper's data.csv"
     first = rejects["row"].iloc[0]
     raise InputError(
-        f"{path}: {len(rejects):,} of {n_kept + len(rejects):,} rows cannot be used, the first in line {first}: {counted}; {remedy}"
+        f"{path}: {len(rejects):,} of {n_kept + len(rejects):,} rows cannot be used, the first in line {first}: {counted}; "
+        f"{remedy}"
     )
 
 

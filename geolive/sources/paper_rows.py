@@ -27,6 +27,7 @@ REQUIRED = (
     *LISTS,
     *(f"{n}{end}" for n in INDICATORS for end in ("", "_label")),
 )
+OPTIONAL = ("country", "lon", "lat", "img_path")
 SIMULATED_PREFIX = "simulated-"
 
 _SURVEYED = tuple(f"{name}{end}" for name in INDICATORS for end in ("", "_label"))
@@ -49,15 +50,9 @@ class Cluster(NamedTuple):
     surveyed: tuple[float | None, ...]
 
 
-class Row(NamedTuple):
-    """A row: its image, the number of its `Cluster` in `RowReader.clusters`, and a byte for each object, its class index."""
-
-    key: str
-    lon: float
-    lat: float
-    cluster: int
-    classes: bytes
-    img_path: str
+# key, longitude and latitude of the image, number of its Cluster in RowReader.clusters, a byte for each object (its class
+# index), img_path: a plain tuple, for a million of them are made
+Row = tuple[str, float, float, int, bytes, str]
 
 
 @dataclass
@@ -78,10 +73,11 @@ class RowReader:
     --------
     >>> reader = RowReader("key,unique_cluster,ilon,ilat,features,features_name,confidence,"
     ...                    "pov,pov_label,pop,pop_label,bmi,bmi_label".split(","))
-    >>> row = reader.read('a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
-    >>> row.key, list(row.classes), reader.class_names
+    >>> key, lon, lat, cluster, classes, _ = reader.read(
+    ...     'a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
+    >>> key, list(classes), reader.class_names
     ('a', [2, 255], {2: 'Wall', 255: 'Void'})
-    >>> reader.clusters[row.cluster].surveyed
+    >>> reader.clusters[cluster].surveyed
     (-0.5, 0.0, 900.5, 1.0, 20.1, 0.0)
     >>> reader.read('b,ia_50001,85.1,25.6,"[2]","[""Wall""]","[]",-0.5,0,900.5,1,20.1,0', 3)
     Traceback (most recent call last):
@@ -92,6 +88,7 @@ class RowReader:
     by_the_book_only: bool = False
     clusters: list[Cluster] = field(default_factory=list)
     class_names: dict[int, str] = field(default_factory=dict)
+    line_of_class: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self):
         column = {name: i for i, name in reversed([*enumerate(self.header)])}
@@ -107,7 +104,6 @@ class RowReader:
         self._as_usual = not self.by_the_book_only and [column[n] - self._before for n in LISTS] == [0, 1, 2]
         self._number_of_texts: dict[tuple[str, ...], int] = {}
         self._number_of_cluster: dict[Cluster, int] = {}
-        self._line_of_class: dict[int, int] = {}
         self._quoted: dict[int, str] = {}
 
     def read(self, line: str, number: int) -> Row:
@@ -127,7 +123,8 @@ class RowReader:
         InputError
             It gives a class another name than a line before it: then nobody knows what any count means.
         """
-        fields, classes, names = (self._as_usual and self._usual(line)) or self._by_the_book(line)
+        usual = self._usual(line) if self._as_usual else None
+        fields, classes, names = usual or self._by_the_book(line)
         key, lon, lat = self._of_image(fields)
         if not key:
             raise BadRow("key: empty")
@@ -138,44 +135,36 @@ class RowReader:
             cluster = self._new_cluster(texts)
         if names is not None:
             self._learn(classes, names, number)
-        return Row(key, x, y, cluster, classes, "" if self._img_path is None else fields[self._img_path])
+        return key, x, y, cluster, classes, "" if self._img_path is None else fields[self._img_path]
 
     def _usual(self, line: str) -> tuple[list[str], bytes, None] | None:
         """Fields and classes of a line of which nothing is quoted but the lists, and whose classes are known by name."""
-        first = line.find('"[')
-        first_end = line.find(']"', first)
-        second_end = line.find(']"', first_end + 4)
-        third_end = line.find(']"', second_end + 4)
-        head, tail = line[:first], line[third_end + 2 :]
-        if (
-            min(first, first_end, second_end, third_end) < 0
-            or line[first_end + 1 : first_end + 5] != '","['
-            or line[second_end + 1 : second_end + 5] != '","['
-            or '"' in head
-            or '"' in tail
-            or "\r" in line
-            or len(line) > self._longest_field
-        ):
+        lists = line.split('","[')
+        if len(lists) != 3 or len(line) > self._longest_field:
             return None
-        before, after = head.split(","), tail.split(",")
-        if len(before) != self._before + 1 or len(before) + len(after) + 1 != len(self.header):
+        head, opening, indexes = lists[0].partition('"[')
+        confidence, closing, tail = lists[2].rpartition(']"')
+        around = head + tail
+        # true and false would pass as numbers; so does a number with an exponent, which the book reads too
+        if not (opening and closing) or '"' in around or "\r" in around or "e" in indexes or "e" in confidence:
             return None
-        if before[-1] or after[0]:
+        fields, after = head.split(","), tail.split(",")
+        if len(fields) != self._before + 1 or fields[-1] or after[0]:
             return None
-        indexes, confidence = line[first + 1 : first_end + 1], line[second_end + 4 : third_end + 1]
-        if "e" in indexes or "e" in confidence:  # true and false, which would pass as numbers, and a few numbers
+        fields[-1:] = "", "", ""
+        fields += after[1:]
+        if len(fields) != len(self.header):
             return None
         try:
-            found, sure = orjson.loads(indexes), orjson.loads(confidence)
+            found, sure = orjson.loads("[" + indexes), orjson.loads(f"[{confidence}]")
             sum(sure)
-            names = ", ".join([self._quoted[i] for i in found])
+            names = ", ".join(map(self._quoted.__getitem__, found))
             classes = bytes(found)
         except (ValueError, TypeError, KeyError):
             return None
-        if len(found) != len(sure) or line[first_end + 5 : second_end] != names:
+        if len(found) != len(sure) or lists[1] != names + "]":
             return None
-        before[-1:] = indexes, names, confidence
-        return before + after[1:], classes, None
+        return fields, classes, None
 
     def _by_the_book(self, line: str) -> tuple[list[str], bytes, list[str]]:
         if len(line) > LONGEST_LINE:
@@ -221,13 +210,18 @@ class RowReader:
         for index, name in zip(classes, names, strict=True):
             known = self.class_names.get(index)
             if known is None:
-                self.class_names[index], self._line_of_class[index] = name, number
+                self.class_names[index], self.line_of_class[index] = name, number
                 self._quoted[index] = orjson.dumps(name).decode().replace('"', '""')
             elif known != name:
-                raise InputError(
-                    f"line {number}: class {index} is called {name[:40]!r}, in line {self._line_of_class[index]} "
-                    f"{known[:40]!r}; one of the two lines is wrong: mend or remove it"
-                )
+                raise contradiction(index, (self.line_of_class[index], known), (number, name))
+
+
+def contradiction(index: int, before: tuple[int, str], after: tuple[int, str]) -> InputError:
+    """The error that two lines, given with the names they use, call a class by different names."""
+    return InputError(
+        f"line {after[0]}: class {index} is called {after[1][:40]!r}, in line {before[0]} {before[1][:40]!r}; one of the "
+        "two lines is wrong: mend or remove it"
+    )
 
 
 def _json_list(column: str, text: str) -> list:
@@ -251,10 +245,14 @@ def _number(text: str, column: str) -> float:
 
 
 def _position(lon: str, lat: str, columns: str) -> tuple[float, float]:
-    x, y = _number(lon, columns), _number(lat, columns)
-    if not (-180 <= x <= 180 and -90 <= y <= 90):
-        raise BadRow(f"{columns}: out of range")
-    return x, y
+    try:
+        x, y = float(lon), float(lat)
+    except ValueError:
+        x = y = math.nan
+    if -180 <= x <= 180 and -90 <= y <= 90 and "_" not in lon and "_" not in lat:
+        return x, y
+    _number(lon, columns), _number(lat, columns)
+    raise BadRow(f"{columns}: out of range")
 
 
 def _measured(name: str, text: dict[str, str], country: str) -> tuple[float | None, float | None]:

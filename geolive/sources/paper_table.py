@@ -1,21 +1,23 @@
 """All rows of the paper's data.csv, block by block: what is kept of each, and the lines that were left out."""
 
+import csv
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pandas as pd
+import pyarrow as pa
 
 from geolive.errors import InputError
+from geolive.sources.paper_blocks import SCHEMA
 from geolive.sources.paper_lines import read_line_blocks
-from geolive.sources.paper_rows import REQUIRED, VOID_INDEX, BadRow, Cluster, Row, RowReader
+from geolive.sources.paper_rows import OPTIONAL, REQUIRED, Cluster, contradiction
+from geolive.sources.paper_workers import read_blocks
 from geolive.sources.survey_tables import require
-from geolive.tables import N_CLASSES, VOID
-
-_COLUMN_OF_CLASS = np.arange(256)
-_COLUMN_OF_CLASS[VOID_INDEX] = VOID
+from geolive.tables import N_CLASSES
 
 
 @dataclass(frozen=True)
@@ -78,89 +80,71 @@ def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: Non
     >>> table.rejects
     [(3, 'line: wrong number of fields')]
     """
-    blocks = map(_lines, read_line_blocks(path))
-    first = next(blocks, [])
-    reader = RowReader(_header(path, first))
-    tables, objects, rejects, number = [], [], [], 2
-    for lines in itertools.chain([first[1:]], blocks):
-        try:
-            rows = _read_lines(reader, lines, number, rejects)
-        except InputError as error:
-            raise InputError(f"{path}, {error}") from None
-        tables.append(_table(rows))
-        objects.append(_histograms([row.classes for _, row in rows]))
-        number += len(lines)
-        tell(f"{number - 2:,} lines")
+    blocks = read_line_blocks(path)
+    first, _, rest = next(blocks, b"").partition(b"\n")
+    merged, batches = _Merged(), []
+    try:
+        for batch in read_blocks(_header(path, first), itertools.chain([rest] if rest else [], blocks), 2):
+            batches.append(merged.add(batch))
+            tell(f"{merged.n_rows:,} rows")
+    except InputError as error:
+        raise InputError(str(error) if str(error).startswith(f"{path}:") else f"{path}, {error}") from None
+    table = pa.Table.from_batches(batches, SCHEMA)
+    objects = [np.frombuffer(part.buffers()[1], np.uint16).reshape(-1, N_CLASSES) for part in table["objects"].chunks]
+    rows = table.drop_columns("objects").to_pandas(
+        types_mapper={pa.large_string(): pd.StringDtype(na_value=np.nan)}.get
+    )
     return PaperTable(
-        pd.concat(tables, ignore_index=True), np.concatenate(objects), reader.clusters, reader.class_names, rejects
+        rows,
+        np.concatenate([np.zeros((0, N_CLASSES), np.uint16), *objects]),
+        [*merged.clusters],
+        {index: name for index, (name, _) in merged.class_names.items()},
+        merged.rejects,
     )
 
 
-def _lines(block: bytes) -> list[str | None]:
-    """Lines without their breaks; None where one is not UTF-8."""
-    try:
-        lines = block.decode().split("\n")
-    except UnicodeDecodeError:
-        lines = [_decoded(line) for line in block.split(b"\n")]
-    return lines if lines[-1] != "" else lines[:-1]
+class _Merged:
+    """What the blocks say, put together: workers know nothing of each other."""
+
+    def __init__(self):
+        self.clusters: dict[Cluster, int] = {}
+        self.class_names: dict[int, tuple[str, int]] = {}
+        self.rejects: list[tuple[int, str]] = []
+        self.n_rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with numbers of `clusters` for its own."""
+        said = {name: orjson.loads(value) for name, value in batch.schema.metadata.items()}
+        self.rejects += map(tuple, said[b"rejects"])
+        self.n_rows += batch.num_rows + len(said[b"rejects"])
+        for index, name, line in said[b"class_names"]:
+            known, first = self.class_names.setdefault(index, (name, line))
+            if known != name:
+                raise contradiction(index, *sorted([(first, known), (line, name)]))
+        numbers = []
+        for unique_cluster, country, position, surveyed in said[b"clusters"]:
+            cluster = Cluster(unique_cluster, country, position and tuple(position), tuple(surveyed))
+            numbers.append(self.clusters.setdefault(cluster, len(self.clusters)))
+        renumbered = pa.array(np.array(numbers, np.int32)[batch["cluster"].to_numpy()])
+        at = batch.schema.get_field_index("cluster")
+        return pa.record_batch([*batch.columns[:at], renumbered, *batch.columns[at + 1 :]], schema=SCHEMA)
 
 
-def _decoded(line: bytes) -> str | None:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return None
-
-
-def _header(path: str | Path, lines: list[str | None]) -> list[str]:
-    if not lines:
+def _header(path: str | Path, line: bytes) -> list[str]:
+    if not line:
         raise InputError(f"{path}: is empty; check the file")
-    if lines[0] is None or "\0" in lines[0]:
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r")
+        header = next(csv.reader((text,), strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
+        header = ["\0"]
+    if any("\0" in name for name in header):
         raise InputError(
             f"{path}: is not a text file; give the paper's data.csv, as it is or compressed by gzip or zstd"
         )
-    # a header has no lists in it, so a comma is a separator
-    header = [name.strip().strip('"') for name in lines[0].removeprefix("\ufeff").rstrip("\r").split(",")]
+    header = [name.strip() for name in header]
     require(path, header, list(REQUIRED))
+    for name in OPTIONAL:
+        if header.count(name) > 1:
+            require(path, header, [name])
     return header
-
-
-def _read_lines(
-    reader: RowReader, lines: list[str | None], number: int, rejects: list[tuple[int, str]]
-) -> list[tuple[int, Row]]:
-    """Numbers and rows of the lines that can be used, of which the first has that number; the others go to `rejects`."""
-    rows = []
-    for at, line in enumerate(lines, number):
-        try:
-            if line is None:
-                raise BadRow("line: not UTF-8")
-            if line.endswith("\r"):
-                line = line[:-1]
-            if line:
-                rows.append((at, reader.read(line, at)))
-        except BadRow as reason:
-            rejects.append((at, str(reason)))
-    return rows
-
-
-def _table(rows: list[tuple[int, Row]]) -> pd.DataFrame:
-    numbers, read = [number for number, _ in rows], [row for _, row in rows]
-    columns = dict(zip(Row._fields, zip(*read, strict=True), strict=True)) if read else dict.fromkeys(Row._fields, ())
-    return pd.DataFrame(
-        {
-            "line": np.array(numbers, np.int64),
-            "key": pd.array(columns["key"], dtype="str"),
-            "lon": np.array(columns["lon"], float),
-            "lat": np.array(columns["lat"], float),
-            "cluster": np.array(columns["cluster"], np.int32),
-            "img_path": pd.array(columns["img_path"], dtype="str"),
-        }
-    )
-
-
-def _histograms(classes: list[bytes]) -> np.ndarray:
-    """Object counts, shape (images, 66), of class indexes; a line is too short for more than 65,535 of them."""
-    row = np.repeat(np.arange(len(classes)), [len(found) for found in classes])
-    column = _COLUMN_OF_CLASS[np.frombuffer(b"".join(classes), np.uint8)]
-    counts = np.bincount(row * N_CLASSES + column, minlength=len(classes) * N_CLASSES)
-    return counts.astype(np.uint16).reshape(-1, N_CLASSES)
