@@ -1,7 +1,9 @@
 """The dataset folder: images, clusters, feature sets and the facts about them, in and out."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pandas as pd
 
 from geolive.clusters import Places, group_images
 from geolive.errors import InputError
-from geolive.files import checksum, new_folder
+from geolive.files import checksum, new_folder, replacing
 from geolive.tables import check_clusters, check_images, lonlat
 
 SCHEMA_VERSION = 1
@@ -163,6 +165,91 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             _write_table(table, temporary / name)
         (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
     return Path(folder)
+
+
+def add_features(
+    folder: str | Path, name: str, blocks: Iterable[tuple[np.ndarray, np.ndarray]], about: dict[str, str]
+) -> list[str]:
+    """Add a feature set to a dataset folder; nothing else in it is altered, and a failure leaves it as it was.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A dataset.
+    name : str
+        Of the feature set: letters, digits, `_`, `-`, `.`.
+    blocks : iterable of (array of int, array of float)
+        Rows of the images table, and their features, shape (rows, columns): as many columns in every block.
+    about : dict of str to str
+        Facts to keep in the feature set's JSON file.
+
+    Returns
+    -------
+    list of str
+        Keys of the images without features. Their rows are NaN, and `features/NAME.missing.parquet` lists them.
+
+    Raises
+    ------
+    InputError
+        The folder is no sound dataset, it has a feature set of that name, or the blocks hold nothing for its images.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from geolive.sources.sample import make_sample
+    >>> folder = Path(tempfile.mkdtemp()) / "goa"
+    >>> _ = write_dataset(make_sample("goa", seed=1).dataset, folder)
+    >>> missing = add_features(folder, "two", [(np.array([0, 2]), np.ones((2, 5)))], {"source": "an example"})
+    >>> read_dataset(folder).features["two"][:3, 0].tolist()
+    [1.0, nan, 1.0]
+    """
+    folder = Path(folder)
+    dataset = read_dataset(folder)
+    check_feature_name(dataset, name)
+    stem, found = f"features/{name}", np.zeros(len(dataset.images), bool)
+    with contextlib.ExitStack() as stack:
+        # in this order they are put into place last to first: the facts last, when what they list is there
+        new_facts = stack.enter_context(replacing(folder / FACTS))
+        files = {
+            end: stack.enter_context(replacing(folder / f"{stem}{end}"))
+            for end in (".npy", ".json", ".missing.parquet")
+        }
+        array = None
+        for rows, values in blocks:
+            if array is None:
+                shape = (len(dataset.images), values.shape[1])
+                array = np.lib.format.open_memmap(files[".npy"], mode="w+", dtype=np.float32, shape=shape)
+            array[rows] = values
+            found[rows] = True
+        if array is None or not found.any():
+            raise InputError(f"{folder}: none of its images is in the features; check that the keys are this dataset's")
+        array[~found] = np.nan
+        array.flush()
+        missing = dataset.images["key"][~found]
+        pd.DataFrame({"key": missing}).to_parquet(files[".missing.parquet"], index=False)
+        written = {
+            "name": name,
+            "shape": list(array.shape),
+            "dtype": str(array.dtype),
+            "missing": len(missing),
+            **about,
+        }
+        files[".json"].write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        facts = _read_facts(folder)
+        facts["features"] = sorted([*facts["features"], name])
+        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in files.items()}
+        new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return missing.tolist()
+
+
+def check_feature_name(dataset: Dataset, name: str) -> None:
+    """Raise InputError where a feature set of that name cannot be added."""
+    if not _is_word(name) or name.endswith(".missing"):
+        raise InputError(f"--name {name!r}: use letters, digits, _, - and . only")
+    if name in dataset.features:
+        raise InputError(
+            f"{dataset.name}: has a feature set {name!r} already, and nothing is overwritten; use another --name"
+        )
 
 
 def read_dataset(folder: str | Path) -> Dataset:

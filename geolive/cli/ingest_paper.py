@@ -48,3 +48,34 @@ def ingest_paper(
         f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{rows['read']:,} rows read{left_out}; {rows['kept']:,} images in "
         f"{len(dataset.clusters):,} clusters ({train:,} train, {val:,} val) with {', '.join(dataset.indicators)}"
     )
+
+
+@ingest.command("features")
+def ingest_features(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV with a column key and columns of numbers, or HDF5 (with --table).", metavar="FILE"),
+    ],
+    dataset: Annotated[Path, typer.Option(help="The dataset to add them to.", metavar="DATASET")],
+    name: Annotated[str, typer.Option(help="What to call the feature set, for example resnet34.")],
+    table: Annotated[
+        str | None, typer.Option(help="For HDF5: the data.csv whose rows it follows.", metavar="DATA.csv")
+    ] = None,
+) -> None:
+    """Add features of images to a dataset, joined by key."""
+    from geolive.dataset import add_features, check_feature_name, read_dataset
+    from geolive.sources.features import read_features
+    from geolive.terminal import note, say, step
+
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+        check_feature_name(data, name)
+    with step(f"Adding {file}"):
+        blocks = read_features(file, data.images["key"], table)
+        missing = add_features(dataset, name, blocks, {"source": file.name})
+    if missing:
+        shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        note(
+            f"{len(missing):,} images have no features ({shown}); they are listed in {dataset}/features/{name}.missing.parquet"
+        )
+    say(f"{dataset}: features {name!r} of {len(data.images) - len(missing):,} of {len(data.images):,} images")
