@@ -54,7 +54,9 @@ class Forest:
 
         check_images(places, self.name)
         kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
-        self._forest = kind(self.trees, random_state=self.seed, n_jobs=1).fit(places.counts(), values)
+        # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
+        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(places.counts(), values)
+        self._forest.n_jobs = 1
         return self
 
     def predict(self, places: Places) -> np.ndarray:
