@@ -1,0 +1,83 @@
+"""Reading the paper's table: `ingest paper`, a bare polars.read_csv and the plain loop, on one file in one run.
+
+    python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
+    python benchmarks/ingest_paper.py /tmp/standin
+
+Each is a process of its own, timed from its start to its end; `ingest paper` validates, counts, writes and checks the whole
+dataset, the other two write nothing. Memory is the peak of all processes together (proportional set size). Needs polars (the
+extra `bench`). The plain loop is pandas.read_csv, json.loads and a histogram per row, a groupby per cluster.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+CLI = str(Path(__file__).parent.parent / "cli.py")
+BARE = "import sys, polars; polars.read_csv(sys.argv[1])"
+PLAIN = """
+import json, sys
+import numpy as np, pandas as pd
+table = pd.read_csv(sys.argv[1])
+counts = np.array([np.bincount(json.loads(text), minlength=256) for text in table["features"]])
+pd.DataFrame(counts).groupby(table["unique_cluster"].to_numpy()).sum()
+"""
+
+
+def measure(*command: str) -> tuple[float, float]:
+    """Seconds and peak memory in MB of a command and the processes it starts."""
+    start, peak = time.perf_counter(), 0.0
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while running.poll() is None:
+        peak = max(peak, sum(map(memory, family(running.pid))))
+        time.sleep(0.1)
+    if running.returncode != 0:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return time.perf_counter() - start, peak
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its children."""
+    try:
+        children = [
+            int(p) for task in Path(f"/proc/{pid}/task").iterdir() for p in (task / "children").read_text().split()
+        ]
+    except OSError:
+        children = []
+    return [pid, *(p for child in children for p in family(child))]
+
+
+def memory(pid: int) -> float:
+    """MB of a process, pages that it shares counted in part."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def main() -> None:
+    """Print a row for each, and the two ratios."""
+    standin = Path(sys.argv[1])
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    table = str(standin / "data.csv")
+    found: dict[str, list[tuple[float, float]]] = {"ingest paper": [], "polars.read_csv": [], "plain loop": []}
+    with tempfile.TemporaryDirectory(dir=standin) as folder:
+        for i in range(rounds):
+            out = ("--splits", str(standin), "--out", f"{folder}/{i}")
+            found["polars.read_csv"].append(measure(sys.executable, "-c", BARE, table))
+            found["ingest paper"].append(measure(sys.executable, CLI, "ingest", "paper", table, *out))
+            if i == 0:
+                found["plain loop"].append(measure(sys.executable, "-c", PLAIN, table))
+    seconds = {name: median(s for s, _ in measured) for name, measured in found.items()}
+    print(f"{table}: {Path(table).stat().st_size / 1e9:.2f} GB")
+    for name, measured in found.items():
+        print(f"{name}: {seconds[name]:.1f} s (median of {len(measured)}), peak {max(m for _, m in measured):,.0f} MB")
+    print(f"ingest paper / polars.read_csv: {seconds['ingest paper'] / seconds['polars.read_csv']:.2f}")
+    print(f"plain loop / ingest paper: {seconds['plain loop'] / seconds['ingest paper']:.2f}")
+
+
+if __name__ == "__main__":
+    main()
