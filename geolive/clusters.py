@@ -62,8 +62,52 @@ def km_to_chord(km: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class ImageFeatures:
+    """Features of the images of some places; they stay where they are, on disk for example, until they are read.
+
+    Parameters
+    ----------
+    name : str
+        Of the feature set.
+    array : array of float, shape (images of the dataset, f)
+        Maybe mapped from disk.
+    rows : array of int, shape (images,)
+        Where the images of the places stand in `array`.
+
+    Examples
+    --------
+    >>> features = ImageFeatures("resnet34", np.arange(6.0).reshape(3, 2), np.array([2, 0]))
+    >>> features.read().tolist(), features.read(slice(1, 2)).tolist(), features.size
+    ([[4.0, 5.0], [0.0, 1.0]], [[0.0, 1.0]], 2)
+    """
+
+    name: str
+    array: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Numbers for each image, f."""
+        return self.array.shape[1]
+
+    def read(self, images: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The features of these images of the places, float32, shape (images, f)."""
+        return np.asarray(self.array[self.rows[images]], np.float32)
+
+    def take(self, images: np.ndarray) -> "ImageFeatures":
+        """The features of these images, in that order."""
+        return ImageFeatures(self.name, self.array, self.rows[images])
+
+    def joined(self, others: "ImageFeatures") -> "ImageFeatures":
+        """These images, then the others, of the same dataset."""
+        if others.array is not self.array:
+            raise ValueError(f"features of two datasets, {self.name!r} and {others.name!r}, cannot be joined")
+        return ImageFeatures(self.name, self.array, np.concatenate([self.rows, others.rows]))
+
+
+@dataclass(frozen=True)
 class Places:
-    """What a model sees of n places, clusters or sites: where they are, and the objects in their images.
+    """What a model sees of n places, clusters or sites: where they are, and what is in their images.
 
     The images of a place are contiguous: place i has the images `offsets[i]` to `offsets[i + 1]`.
 
@@ -76,7 +120,9 @@ class Places:
     image_positions : array of float, shape (images, 2)
         Longitude, latitude in degrees.
     objects : array of uint16, shape (images, 66)
-        Object counts.
+        Object counts; all 0 where nothing was counted.
+    features : ImageFeatures, optional
+        A feature set of the same images.
 
     Examples
     --------
@@ -90,6 +136,7 @@ class Places:
     offsets: np.ndarray
     image_positions: np.ndarray
     objects: np.ndarray
+    features: ImageFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -111,16 +158,26 @@ class Places:
         sizes = self.n_images[rows]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         images = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
-        return Places(self.ids[rows], self.positions[rows], offsets, self.image_positions[images], self.objects[images])
+        return self._with_images(self.ids[rows], self.positions[rows], offsets, images)
+
+    def keep_images(self, images: np.ndarray) -> "Places":
+        """The same places with some of their images only, by row number, ascending."""
+        offsets = np.searchsorted(images, self.offsets)
+        return self._with_images(self.ids, self.positions, offsets, images)
+
+    def _with_images(self, ids, positions, offsets, images) -> "Places":
+        features = self.features and self.features.take(images)
+        return Places(ids, positions, offsets, self.image_positions[images], self.objects[images], features)
 
     def joined(self, others: "Places") -> "Places":
-        """These places, then the others."""
+        """These places, then the others; either both have image features, of one dataset, or neither."""
         return Places(
             np.concatenate([self.ids, others.ids]),
             np.concatenate([self.positions, others.positions]),
             np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]]),
             np.concatenate([self.image_positions, others.image_positions]),
             np.concatenate([self.objects, others.objects]),
+            self.features and self.features.joined(others.features),
         )
 
     def counts(self) -> np.ndarray:
@@ -147,7 +204,12 @@ def key_hash(keys: np.ndarray) -> np.ndarray:
 
 
 def group_images(
-    ids: np.ndarray, positions: np.ndarray, images: gpd.GeoDataFrame, objects: np.ndarray, place_of_image: pd.Series
+    ids: np.ndarray,
+    positions: np.ndarray,
+    images: gpd.GeoDataFrame,
+    objects: np.ndarray | None,
+    place_of_image: pd.Series,
+    features: ImageFeatures | None = None,
 ) -> Places:
     """Places with their images, at most 200 each, chosen by a hash of the image's key.
 
@@ -159,10 +221,12 @@ def group_images(
         Their longitude and latitude, degrees.
     images : GeoDataFrame
         An images table.
-    objects : array, shape (images, 66)
-        Its object counts.
+    objects : array, shape (images, 66), or None
+        Its object counts; None where nothing was counted.
     place_of_image : Series of str, shape (images,)
         The place of each image, or null; images of places that are not in `ids` are left out.
+    features : ImageFeatures, optional
+        Of the same images.
 
     Returns
     -------
@@ -189,7 +253,9 @@ def group_images(
     place, image = place[chosen], image[chosen]
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
-    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, np.asarray(objects[image], np.uint16))
+    counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
+    of_images = features and features.take(image)
+    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images)
 
 
 def join_images(

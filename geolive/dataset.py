@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import Places, group_images
+from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder, replacing
 from geolive.tables import check_clusters, check_images, lonlat
@@ -85,12 +85,54 @@ class Dataset:
             raise InputError(f"{self.name}: no cluster has a value of {indicator!r}")
         return rows
 
-    def cluster_places(self, clusters: gpd.GeoDataFrame) -> Places:
-        """What a model sees of these clusters: their images and object counts, where the dataset has any."""
+    def feature_set(self, name: str | None = None) -> str:
+        """The feature set of that name; without a name, the only one there is beside the object counts.
+
+        Raises
+        ------
+        InputError
+            There is no such feature set, or there are none or several to choose from.
+        """
+        there = [known for known in self.features if known != "objects"]
+        if name in there:
+            return name
+        if name is None and len(there) == 1:
+            return there[0]
+        if not there:
+            raise InputError(f"{self.name}: has no image features; add some with embed or ingest features")
+        said = "several feature sets" if name is None else f"no image features {name!r}"
+        raise InputError(f"{self.name}: has {said}; choose with --features: {', '.join(there)}")
+
+    def image_features(self, name: str, rows: np.ndarray | None = None) -> ImageFeatures:
+        """Features of all images, or of those rows of the images table, to be read when they are needed."""
+        rows = np.arange(len(self.images)) if rows is None else rows
+        return ImageFeatures(name, self.features[name], rows)
+
+    def has_features(self, name: str) -> np.ndarray:
+        """Which images have features of that set, shape (images,): not each photo can be read."""
+        listed = self.path and self.path / "features" / f"{name}.missing.parquet"
+        if listed and listed.is_file():
+            return ~self.images["key"].isin(pd.read_parquet(listed)["key"]).to_numpy()
+        return np.isfinite(self.features[name][:, 0])
+
+    def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:
+        """What a model sees of these clusters: their images, with object counts where the dataset has any.
+
+        Parameters
+        ----------
+        clusters : GeoDataFrame
+            Rows of `clusters`.
+        features : str, optional
+            A feature set that images bring too; those without features are left out.
+        """
         ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
-        if "objects" not in self.features:
-            return Places.without_images(ids, where)
-        return group_images(ids, where, self.images, self.features["objects"], self.images["unique_cluster"])
+        objects, of_image = self.features.get("objects"), self.images["unique_cluster"]
+        if features is None:
+            if objects is None:
+                return Places.without_images(ids, where)
+            return group_images(ids, where, self.images, objects, of_image)
+        of_image = of_image.where(self.has_features(features))
+        return group_images(ids, where, self.images, objects, of_image, self.image_features(features))
 
 
 def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:

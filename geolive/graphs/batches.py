@@ -120,9 +120,7 @@ def thin(places: Places, fewest: int, most: int, generator: torch.Generator) -> 
     order = np.lexsort((torch.rand(len(place), generator=generator).numpy(), place))
     rank = np.arange(len(place)) - places.offsets[place]
     images = np.sort(order[rank < kept[place]])
-    offsets = np.concatenate([[0], np.cumsum(kept)])
-    where, objects = places.image_positions[images], places.objects[images]
-    return Places(places.ids, places.positions, offsets, where, objects), images
+    return places.keep_images(images), images
 
 
 def largest_distance_km(places: Places) -> float:
