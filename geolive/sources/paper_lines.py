@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from geolive.errors import InputError
 
-BLOCK = 4 << 20
+BLOCK = 2 << 20
 # a row of the paper's table has some 1,300 bytes; what is longer than this cannot be one, and is not held in memory
 LONGEST_LINE = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"

@@ -4,13 +4,12 @@ A line is a row: no field of this table holds a line break, so a stray quote spo
 """
 
 import csv
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
-
-import orjson
 
 from geolive.errors import InputError
 from geolive.sources.paper_lines import LONGEST_LINE
@@ -57,61 +56,56 @@ Row = tuple[str, float, float, int, bytes, str]
 
 @dataclass
 class RowReader:
-    """Reads lines of one table, and keeps what they say of clusters and of the names of classes.
-
-    Most lines are written in the same way, so they are first read in a way that only such lines pass; what does not pass
-    is read by the book. Both give the same rows.
+    """Reads lines of one table by the book, and keeps what they say of clusters and of the names of classes.
 
     Parameters
     ----------
     header : sequence of str
         The names of the columns; those of `REQUIRED` must be among them, once.
-    by_the_book_only : bool
-        Never take the short way (to compare the two).
+
+    Attributes
+    ----------
+    clusters : list of Cluster
+        Every different thing that lines say of their cluster.
+    class_names : dict of int to str
 
     Examples
     --------
     >>> reader = RowReader("key,unique_cluster,ilon,ilat,features,features_name,confidence,"
     ...                    "pov,pov_label,pop,pop_label,bmi,bmi_label".split(","))
     >>> key, lon, lat, cluster, classes, _ = reader.read(
-    ...     'a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
+    ...     b'a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
     >>> key, list(classes), reader.class_names
     ('a', [2, 255], {2: 'Wall', 255: 'Void'})
     >>> reader.clusters[cluster].surveyed
     (-0.5, 0.0, 900.5, 1.0, 20.1, 0.0)
-    >>> reader.read('b,ia_50001,85.1,25.6,"[2]","[""Wall""]","[]",-0.5,0,900.5,1,20.1,0', 3)
+    >>> reader.read(b'b,ia_50001,85.1,25.6,"[2]","[""Wall""]","[]",-0.5,0,900.5,1,20.1,0', 3)
     Traceback (most recent call last):
     geolive.sources.paper_rows.BadRow: features, features_name, confidence: differ in length
     """
 
     header: Sequence[str]
-    by_the_book_only: bool = False
-    clusters: list[Cluster] = field(default_factory=list)
-    class_names: dict[int, str] = field(default_factory=dict)
-    line_of_class: dict[int, int] = field(default_factory=dict)
+    clusters: list[Cluster] = field(default_factory=list, init=False)
+    class_names: dict[int, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self):
         column = {name: i for i, name in reversed([*enumerate(self.header)])}
-        about_cluster = [n for n in ("unique_cluster", "country", "lon", "lat", *_SURVEYED) if n in column]
+        said = [name for name in ("unique_cluster", "country", "lon", "lat", *_SURVEYED) if name in column]
+        self.about_cluster = {column[name]: name for name in said}
+        self._of_cluster = itemgetter(*self.about_cluster)
         self._of_image = itemgetter(*(column[name] for name in ("key", "ilon", "ilat")))
         self._lists_of = itemgetter(*(column[name] for name in LISTS))
-        self._of_cluster = itemgetter(*(column[name] for name in about_cluster))
-        self._about_cluster = about_cluster
         self._img_path = column.get("img_path")
-        self._before = column["features"]
-        # the short way takes the three lists for neighbours
-        self._longest_field = csv.field_size_limit()
-        self._as_usual = not self.by_the_book_only and [column[n] - self._before for n in LISTS] == [0, 1, 2]
         self._number_of_texts: dict[tuple[str, ...], int] = {}
         self._number_of_cluster: dict[Cluster, int] = {}
-        self._quoted: dict[int, str] = {}
+        self._line_of_class: dict[int, int] = {}
 
-    def read(self, line: str, number: int) -> Row:
+    def read(self, line: bytes, number: int) -> Row:
         """The row that a line holds.
 
         Parameters
         ----------
-        line : str
+        line : bytes
             Without its line break.
         number : int
             Its number in the file, for messages.
@@ -123,54 +117,41 @@ class RowReader:
         InputError
             It gives a class another name than a line before it: then nobody knows what any count means.
         """
-        usual = self._usual(line) if self._as_usual else None
-        fields, classes, names = usual or self._by_the_book(line)
+        fields, classes, names = self._fields(line)
         key, lon, lat = self._of_image(fields)
         if not key:
             raise BadRow("key: empty")
         x, y = _position(lon, lat, "ilon, ilat")
-        texts = self._of_cluster(fields)
-        cluster = self._number_of_texts.get(texts)
-        if cluster is None:
-            cluster = self._new_cluster(texts)
-        if names is not None:
-            self._learn(classes, names, number)
+        cluster = self.cluster_number(fields)
+        self._learn(classes, names, number)
         return key, x, y, cluster, classes, "" if self._img_path is None else fields[self._img_path]
 
-    def _usual(self, line: str) -> tuple[list[str], bytes, None] | None:
-        """Fields and classes of a line of which nothing is quoted but the lists, and whose classes are known by name."""
-        lists = line.split('","[')
-        if len(lists) != 3 or len(line) > self._longest_field:
-            return None
-        head, opening, indexes = lists[0].partition('"[')
-        confidence, closing, tail = lists[2].rpartition(']"')
-        around = head + tail
-        # true and false would pass as numbers; so does a number with an exponent, which the book reads too
-        if not (opening and closing) or '"' in around or "\r" in around or "e" in indexes or "e" in confidence:
-            return None
-        fields, after = head.split(","), tail.split(",")
-        if len(fields) != self._before + 1 or fields[-1] or after[0]:
-            return None
-        fields[-1:] = "", "", ""
-        fields += after[1:]
-        if len(fields) != len(self.header):
-            return None
-        try:
-            found, sure = orjson.loads("[" + indexes), orjson.loads(f"[{confidence}]")
-            sum(sure)
-            names = ", ".join(map(self._quoted.__getitem__, found))
-            classes = bytes(found)
-        except (ValueError, TypeError, KeyError):
-            return None
-        if len(found) != len(sure) or lists[1] != names + "]":
-            return None
-        return fields, classes, None
+    def cluster_number(self, fields: Sequence[str]) -> int:
+        """Where in `clusters` that stands what a row says of its cluster.
 
-    def _by_the_book(self, line: str) -> tuple[list[str], bytes, list[str]]:
+        Raises
+        ------
+        BadRow
+            It cannot be used.
+        """
+        texts = self._of_cluster(fields)
+        number = self._number_of_texts.get(texts)
+        if number is None:
+            cluster = _cluster(dict(zip(self.about_cluster.values(), texts, strict=True)))
+            number = self._number_of_cluster.setdefault(cluster, len(self.clusters))
+            if number == len(self.clusters):
+                self.clusters.append(cluster)
+            self._number_of_texts[texts] = number
+        return number
+
+    def _fields(self, line: bytes) -> tuple[list[str], bytes, list[str]]:
+        """All fields of a line, and the class indexes and names in two of them."""
         if len(line) > LONGEST_LINE:
             raise BadRow("line: too long")
         try:
-            fields = next(csv.reader((line,), strict=True), [])
+            fields = next(csv.reader((line.decode(),), strict=True), [])
+        except UnicodeDecodeError:
+            raise BadRow("line: not UTF-8") from None
         except csv.Error:
             raise BadRow("line: quotes do not match, or a field is too long") from None
         if len(fields) != len(self.header):
@@ -188,50 +169,43 @@ class RowReader:
             raise BadRow("features, features_name, confidence: differ in length")
         return fields, bytes(indexes), names
 
-    def _new_cluster(self, texts: tuple[str, ...]) -> int:
-        text = dict(zip(self._about_cluster, texts, strict=True))
-        unique_cluster = text["unique_cluster"]
-        if not unique_cluster:
-            raise BadRow("unique_cluster: empty")
-        country = text.get("country", unique_cluster.partition("_")[0])
-        if country not in COUNTRIES:
-            raise BadRow("country: neither ia nor ke")
-        lon, lat = text.get("lon", ""), text.get("lat", "")
-        position = _position(lon, lat, "lon, lat") if lon or lat else None
-        surveyed = [part for name in INDICATORS for part in _measured(name, text, country)]
-        cluster = Cluster(unique_cluster, country, position, tuple(surveyed))
-        number = self._number_of_cluster.setdefault(cluster, len(self.clusters))
-        if number == len(self.clusters):
-            self.clusters.append(cluster)
-        self._number_of_texts[texts] = number
-        return number
-
     def _learn(self, classes: bytes, names: list[str], number: int) -> None:
         for index, name in zip(classes, names, strict=True):
-            known = self.class_names.get(index)
-            if known is None:
-                self.class_names[index], self.line_of_class[index] = name, number
-                self._quoted[index] = orjson.dumps(name).decode().replace('"', '""')
-            elif known != name:
-                raise contradiction(index, (self.line_of_class[index], known), (number, name))
+            known = self.class_names.setdefault(index, name)
+            first = self._line_of_class.setdefault(index, number)
+            if known != name:
+                raise InputError(
+                    f"line {number}: class {index} is called {name[:40]!r}, in line {first} {known[:40]!r}; one of the two "
+                    "lines is wrong: mend or remove it"
+                )
 
 
-def contradiction(index: int, before: tuple[int, str], after: tuple[int, str]) -> InputError:
-    """The error that two lines, given with the names they use, call a class by different names."""
-    return InputError(
-        f"line {after[0]}: class {index} is called {after[1][:40]!r}, in line {before[0]} {before[1][:40]!r}; one of the "
-        "two lines is wrong: mend or remove it"
-    )
+def _cluster(text: dict[str, str]) -> Cluster:
+    """What the texts of a row's columns say of its cluster."""
+    unique_cluster = text["unique_cluster"]
+    if not unique_cluster:
+        raise BadRow("unique_cluster: empty")
+    country = text.get("country", unique_cluster.partition("_")[0])
+    if country not in COUNTRIES:
+        raise BadRow("country: neither ia nor ke")
+    lon, lat = text.get("lon", ""), text.get("lat", "")
+    position = _position(lon, lat, "lon, lat") if lon or lat else None
+    surveyed = [part for name in INDICATORS for part in _measured(name, text, country)]
+    return Cluster(unique_cluster, country, position, tuple(surveyed))
 
 
 def _json_list(column: str, text: str) -> list:
     try:
-        found = orjson.loads(text)
-    except ValueError:
+        found = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError):
         raise BadRow(f"{column}: bad JSON") from None
     if not isinstance(found, list):
         raise BadRow(f"{column}: not a list")
     return found
+
+
+def _no_number(constant: str):
+    raise ValueError(constant)  # Python would read NaN and Infinity, which JSON does not have
 
 
 def _number(text: str, column: str) -> float:

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import orjson
 import pandas as pd
 import pyarrow as pa
 
 from geolive.errors import InputError
-from geolive.sources.paper_blocks import SCHEMA
+from geolive.sources.paper_blocks import read_blocks
 from geolive.sources.paper_lines import read_line_blocks
-from geolive.sources.paper_rows import OPTIONAL, REQUIRED, Cluster, contradiction
-from geolive.sources.paper_workers import read_blocks
+from geolive.sources.paper_rows import OPTIONAL, REQUIRED, Cluster, RowReader
 from geolive.sources.survey_tables import require
-from geolive.tables import N_CLASSES
 
 
 @dataclass(frozen=True)
@@ -82,52 +79,22 @@ def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: Non
     """
     blocks = read_line_blocks(path)
     first, _, rest = next(blocks, b"").partition(b"\n")
-    merged, batches = _Merged(), []
+    reader, parts, n_rows = RowReader(_header(path, first)), [], 0
     try:
-        for batch in read_blocks(_header(path, first), itertools.chain([rest] if rest else [], blocks), 2):
-            batches.append(merged.add(batch))
-            tell(f"{merged.n_rows:,} rows")
+        for rows in read_blocks(reader, itertools.chain([rest], blocks), 2):
+            parts.append(rows)
+            n_rows += len(rows.objects) + len(rows.rejects)
+            tell(f"{n_rows:,} rows")
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(f"{path}:") else f"{path}, {error}") from None
-    table = pa.Table.from_batches(batches, SCHEMA)
-    objects = [np.frombuffer(part.buffers()[1], np.uint16).reshape(-1, N_CLASSES) for part in table["objects"].chunks]
-    rows = table.drop_columns("objects").to_pandas(
-        types_mapper={pa.large_string(): pd.StringDtype(na_value=np.nan)}.get
-    )
+    table = pa.concat_tables([rows.table for rows in parts])
     return PaperTable(
-        rows,
-        np.concatenate([np.zeros((0, N_CLASSES), np.uint16), *objects]),
-        [*merged.clusters],
-        {index: name for index, (name, _) in merged.class_names.items()},
-        merged.rejects,
+        table.to_pandas(types_mapper={pa.large_string(): pd.StringDtype(na_value=np.nan)}.get),
+        np.concatenate([rows.objects for rows in parts]),
+        reader.clusters,
+        reader.class_names,
+        [reject for rows in parts for reject in rows.rejects],
     )
-
-
-class _Merged:
-    """What the blocks say, put together: workers know nothing of each other."""
-
-    def __init__(self):
-        self.clusters: dict[Cluster, int] = {}
-        self.class_names: dict[int, tuple[str, int]] = {}
-        self.rejects: list[tuple[int, str]] = []
-        self.n_rows = 0
-
-    def add(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The batch with numbers of `clusters` for its own."""
-        said = {name: orjson.loads(value) for name, value in batch.schema.metadata.items()}
-        self.rejects += map(tuple, said[b"rejects"])
-        self.n_rows += batch.num_rows + len(said[b"rejects"])
-        for index, name, line in said[b"class_names"]:
-            known, first = self.class_names.setdefault(index, (name, line))
-            if known != name:
-                raise contradiction(index, *sorted([(first, known), (line, name)]))
-        numbers = []
-        for unique_cluster, country, position, surveyed in said[b"clusters"]:
-            cluster = Cluster(unique_cluster, country, position and tuple(position), tuple(surveyed))
-            numbers.append(self.clusters.setdefault(cluster, len(self.clusters)))
-        renumbered = pa.array(np.array(numbers, np.int32)[batch["cluster"].to_numpy()])
-        at = batch.schema.get_field_index("cluster")
-        return pa.record_batch([*batch.columns[:at], renumbered, *batch.columns[at + 1 :]], schema=SCHEMA)
 
 
 def _header(path: str | Path, line: bytes) -> list[str]:

@@ -14,6 +14,7 @@ from geolive.errors import InputError
 from geolive.files import cache_folder
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.streets import Photos, draw_loadings, draw_photos, draw_sizes
+from geolive.sources.worlds import DEFAULT_WORLD, WORLDS
 from geolive.tables import CRS, points
 
 # raised whenever the same seed gives other data, so that a cached sample is made again
@@ -44,7 +45,12 @@ class Sample:
 
 
 def make_sample(
-    region: str = "bihar", seed: int = 0, n_clusters: int | None = None, n_sites: int | None = None
+    region: str = "bihar",
+    seed: int = 0,
+    n_clusters: int | None = None,
+    n_sites: int | None = None,
+    *,
+    world: str = DEFAULT_WORLD,
 ) -> Sample:
     """Simulate a survey and street imagery in a state of India.
 
@@ -56,6 +62,8 @@ def make_sample(
         Another seed, another countryside.
     n_clusters, n_sites : int, optional
         Surveyed clusters, and places with imagery but no survey; for Bihar 172 (as in the paper's split) and 600.
+    world : str
+        Where in the photos the signal sits: composition, few, arrangement, alike or none (`geolive.sources.worlds`).
 
     Returns
     -------
@@ -64,7 +72,7 @@ def make_sample(
     Raises
     ------
     InputError
-        No such state, or fewer clusters than districts.
+        No such state or world, or fewer clusters than districts.
 
     Examples
     --------
@@ -74,6 +82,8 @@ def make_sample(
     """
     if seed < 0:
         raise InputError(f"--seed {seed}: must be 0 or more")
+    if world not in WORLDS:
+        raise InputError(f"--world {world!r}: there is no such world; choose {', '.join(WORLDS)}")
     land = Countryside(region, seed)
     n_districts, bihar = len(land.districts), land.region.name == "Bihar"
     n_clusters = n_clusters or (BIHAR_CLUSTERS if bihar else round(CLUSTERS_A_DISTRICT * n_districts))
@@ -87,23 +97,24 @@ def make_sample(
     others = land.draw_places(land.spread_by_population(n_sites, 0, dark), generator(seed, "sites"))
     positions, district = (np.concatenate(pair) for pair in zip(surveyed, others, strict=True))
     latents = land.latents(positions, district, generator(seed, "local"))
-    photos = draw_photos(
-        latents, _sizes(seed, n_clusters, district, dark), draw_loadings(seed), generator(seed, "photos")
-    )
+    sizes = _sizes(seed, n_clusters, district, dark)
+    photos = draw_photos(latents, sizes, draw_loadings(seed), generator(seed, "photos"), world)
     cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
     place_cluster = np.concatenate([cluster_ids, np.full(len(positions) - n_clusters, None)])
     images = _images_table(land, photos, positions, place_cluster)
+    default = world == DEFAULT_WORLD
     clusters, thresholds = _clusters_table(land, positions, district, latents, photos, cluster_ids)
     dataset = Dataset(
         images,
         clusters,
         {"objects": photos.objects},
         list(INDICATORS),
-        source=f"{ABOUT}, {land.region.name}, seed {seed}",
-        command=f"sample --region {land.region.name.lower()!r} --seed {seed}",
+        source=f"{ABOUT}, {land.region.name}, seed {seed}{'' if default else f', world {world}'}",
+        command=f"sample --region {land.region.name.lower()!r} --seed {seed}{'' if default else f' --world {world}'}",
         simulated=True,
         thresholds=thresholds,
-        extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name},
+        extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}
+        | ({} if default else {"world": world}),
     )
     return Sample(
         dataset, _truth_of_places(land, positions, district, latents, place_cluster), _truth_of_districts(land)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolive.sources.countryside import INDICATORS, generator
+from geolive.sources.worlds import DEFAULT_WORLD, WORLDS
 from geolive.tables import N_CLASSES, vistas_classes
 
 MOST_IMAGES = 200
@@ -135,7 +136,9 @@ def draw_sizes(n_places: int, median: float, rng: np.random.Generator) -> np.nda
     return np.clip(np.exp(rng.normal(np.log(median), 1.3, n_places)), 1, MOST_IMAGES).astype(int)
 
 
-def draw_photos(latents: np.ndarray, sizes: np.ndarray, loadings: np.ndarray, rng: np.random.Generator) -> Photos:
+def draw_photos(
+    latents: np.ndarray, sizes: np.ndarray, loadings: np.ndarray, rng: np.random.Generator, world: str = DEFAULT_WORLD
+) -> Photos:
     """Photos of places whose objects follow the places' latents.
 
     Parameters
@@ -146,6 +149,8 @@ def draw_photos(latents: np.ndarray, sizes: np.ndarray, loadings: np.ndarray, rn
         Images a place.
     loadings : array, shape (66, 3)
     rng : numpy Generator
+    world : str
+        Where in the photos the latents show: see `geolive.sources.worlds`.
 
     Examples
     --------
@@ -155,13 +160,16 @@ def draw_photos(latents: np.ndarray, sizes: np.ndarray, loadings: np.ndarray, rn
     """
     place, walk, step = _walks(sizes)
     km = _wander(place, walk, step, rng)
-    place_part = latents @ loadings.T + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
-    walk_part = rng.normal(0, WALK_SPREAD, (walk[-1] + 1 if len(walk) else 0, N_CLASSES))
+    world_of = WORLDS[world]
+    place_part = world_of.of_places(latents, loadings) + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
+    walk_part = rng.normal(0, WALK_SPREAD, (walk[-1] + 1 if len(walk) else 0, N_CLASSES)) * world_of.walks_differ
     # so that the mean rate stays the base rate, whatever the spreads
     level = base_rates() * np.exp(-(PLACE_SPREAD**2 + WALK_SPREAD**2) / 2)
     rates = np.exp(place_part[place] + walk_part[walk]) * level
     rates *= rng.gamma(IMAGE_SHAPE, 1 / IMAGE_SHAPE, (len(place), 1))
     rates[rng.random(len(place)) < EMPTY_SHARE] = 0
+    if world_of.of_photos:
+        rates *= world_of.of_photos(latents, loadings, place, km, rng)
     return Photos(place, walk, step, km, np.minimum(rng.poisson(rates), 65535).astype(np.uint16))
 
 

@@ -2,8 +2,6 @@
 
 import csv
 import gzip
-import os
-import subprocess
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ import pytest
 
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
-from geolive.sources import paper_lines, paper_workers
+from geolive.sources import paper_lines
 from geolive.sources.paper import read_paper
 from tests.sources.papertable import row, text, write
 
@@ -172,7 +170,6 @@ def test_many_blocks_are_as_one(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes().replace(b"k7,", b"k7;"))
     whole = read(path)
     monkeypatch.setattr(paper_lines, "BLOCK", 3000)
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
     parted = read(path)
     assert len(whole.images) == 399
     assert parted.images.equals(whole.images)
@@ -186,20 +183,6 @@ def test_blocks_that_name_a_class_differently_are_an_error(tmp_path, monkeypatch
     path = write(tmp_path, rows)
     monkeypatch.setattr(paper_lines, "BLOCK", 3000)
     with pytest.raises(InputError, match=r"data.csv, line 201: class 10 is called 'Street', in line \d+ 'Road'"):
-        read(path)
-
-
-def test_a_worker_that_is_killed_is_told(tmp_path, monkeypatch):
-    path = write(tmp_path, [row(f"k{i}") for i in range(100)])
-    monkeypatch.setattr(paper_lines, "BLOCK", 3000)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    start = subprocess.Popen
-    monkeypatch.setattr(
-        paper_workers.subprocess,
-        "Popen",
-        lambda command, **pipes: start([command[0], "-c", "import os; os.read(0, 1)"], **pipes),
-    )
-    with pytest.raises(InputError, match="was stopped"):
         read(path)
 
 
