@@ -8,11 +8,27 @@ import warnings
 import numpy as np
 import pandas as pd
 
-METRICS = {"regression": ("r2", "rmse", "pearson_r"), "classification": ("accuracy", "auc")}
-NAMES = {"r2": "R²", "rmse": "RMSE", "pearson_r": "Pearson r", "accuracy": "accuracy", "auc": "AUC"}
+METRICS = {
+    "regression": ("r2", "rmse", "pearson_r", "calibration_slope"),
+    "classification": ("accuracy", "auc", "balanced_accuracy", "brier", "calibration_slope"),
+}
+MAIN_METRIC = {"regression": "r2", "classification": "accuracy"}
+NAMES = {
+    "r2": "R²",
+    "rmse": "RMSE",
+    "pearson_r": "Pearson r",
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "balanced_accuracy": "balanced accuracy",
+    "brier": "Brier score",
+    "calibration_slope": "calibration slope",
+}
 N_RESAMPLES = 1000
 LEVEL = 0.95
 _CHUNK = 2_000_000
+# log odds of a probability of 0 or 1 would be infinite
+_LEAST_PROBABILITY = 1e-3
+_NEWTON_STEPS = 25
 
 
 def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
@@ -38,6 +54,42 @@ def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
     return means
 
 
+def training_means_of(
+    values: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], strata: np.ndarray | None = None
+) -> np.ndarray:
+    """For each tested cluster the mean value of the clusters that its fold learns from, of its own stratum where given.
+
+    Parameters
+    ----------
+    values : array of float, shape (n,)
+    pairs : list of (array of int, array of int)
+        Rows learnt from and tested, for each fold, as splitters give them.
+    strata : array, shape (n,), optional
+        Countries, or urban and rural.
+
+    Returns
+    -------
+    array of float, shape (n,)
+        NaN where a cluster is not tested, or nothing of its stratum is learnt.
+
+    Examples
+    --------
+    >>> pairs = [(np.array([0, 1]), np.array([2])), (np.array([2]), np.array([0]))]
+    >>> training_means_of(np.array([0.0, 1.0, 5.0]), pairs)
+    array([5. , nan, 0.5])
+    >>> training_means_of(np.array([0.0, 1.0, 5.0]), pairs, np.array(["town", "village", "village"]))
+    array([nan, nan,  1.])
+    """
+    means = np.full(len(values), np.nan)
+    for learn, test in pairs:
+        if strata is None:
+            means[test] = values[learn].mean()
+        else:
+            by_stratum = pd.Series(values[learn]).groupby(strata[learn]).mean()
+            means[test] = by_stratum.reindex(strata[test]).to_numpy(float)
+    return means
+
+
 def scores(
     task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
 ) -> pd.DataFrame:
@@ -60,42 +112,96 @@ def scores(
     Returns
     -------
     DataFrame
-        `metric`, `value`, `lower`, `upper`, `n` (clusters). Regression has `r2`, `rmse` (in the values' unit) and
-        `pearson_r`; classification `accuracy` (threshold 0.5) and `auc`.
+        `metric`, `value`, `lower`, `upper`, `n` (clusters). Regression has `r2`, `rmse` (in the values' unit), `pearson_r` and
+        `calibration_slope` (of measured on predicted values: below 1 where predictions are too far apart); classification
+        `accuracy` and `balanced_accuracy` (threshold 0.5), `auc`, `brier` and `calibration_slope` (of the log odds).
 
     Notes
     -----
     `r2` is predictive: 1 − Σ(y − ŷ)² / Σ(y − reference)², so that predicting the training folds' mean scores exactly 0.
     A score that is not defined is null, not 0: `r2` where values equal their reference, `auc` of one class, `pearson_r`
-    of values without variance; all where a prediction is missing. `auc` and `pearson_r` are also null where predictions
-    are constant within each fold: such a model orders no two places, and pooled over folds it would score below chance,
-    because the training mean is low where the fold's values are high. Intervals are null for a single group.
+    of values without variance; all where a prediction is missing. `auc`, `pearson_r` and `calibration_slope` are also null where
+    predictions are constant within each fold: such a model orders no two places, and pooled over folds it would score below
+    chance, because the training mean is low where the fold's values are high. Intervals are null for a single group.
 
     Examples
     --------
     >>> y = np.array([0.0, 1.0, 2.0, 3.0])
-    >>> scores("regression", y, np.array([0.5, 0.5, 2.5, 2.5]), np.full(4, 1.5), np.arange(4))[["metric", "value"]]
-          metric     value
-    0         r2  0.800000
-    1       rmse  0.500000
-    2  pearson_r  0.894427
+    >>> table = scores("regression", y, np.array([0.5, 0.5, 2.5, 2.5]), np.full(4, 1.5), np.arange(4))
+    >>> table[["metric", "value"]]
+                  metric     value
+    0                 r2  0.800000
+    1               rmse  0.500000
+    2          pearson_r  0.894427
+    3  calibration_slope  1.000000
     """
-    values, predictions, reference = (np.asarray(a, float) for a in (values, predictions, reference))
-    names, n = METRICS[task], len(values)
+    n = len(values)
     if n == 0 or not (np.isfinite(values).all() and np.isfinite(predictions).all()):
         return no_scores(task, n)
+    value, resampled = resampled_scores(task, values, predictions, reference, groups, seed)
+    return score_table(task, value, resampled, n)
+
+
+def resampled_scores(
+    task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores, and those of 1,000 resamples of whole groups, to be compared between models: equal groups and seed draw alike.
+
+    Parameters
+    ----------
+    task, values, predictions, reference, groups, seed
+        As for `scores`; all finite, n at least 1.
+
+    Returns
+    -------
+    value : array, shape (metrics,)
+        In the order of `METRICS[task]`; NaN where not defined.
+    resampled : array, shape (1000, metrics)
+        All NaN for a single group.
+
+    Examples
+    --------
+    >>> y = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> value, resampled = resampled_scores("regression", y, y, np.full(4, 1.5), np.arange(4))
+    >>> float(value[0]), resampled.shape
+    (1.0, (1000, 4))
+    """
+    values, predictions, reference = (np.asarray(a, float) for a in (values, predictions, reference))
     measure = _regression if task == "regression" else _classification
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         prepared = measure(values, predictions, reference)
-        value = prepared(np.ones((1, n)))[0]
-        resampled = np.concatenate([prepared(weights) for weights in _resamples(groups, seed)])
-        lower, upper = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    if len(np.unique(groups)) < 2:
-        lower = upper = np.full(len(names), np.nan)
+        value = prepared(np.ones((1, len(values))))[0]
+        if len(np.unique(groups)) < 2:
+            return value, np.full((N_RESAMPLES, len(value)), np.nan)
+        return value, np.concatenate([prepared(weights) for weights in _resamples(groups, seed)])
+
+
+def score_table(task: str, value: np.ndarray, resampled: np.ndarray, n: int) -> pd.DataFrame:
+    """Scores with the 95 % interval of their resamples, as `scores` gives them.
+
+    Examples
+    --------
+    >>> score_table("regression", np.array([0.5, 1, 0.7, 1]), np.full((3, 4), 0.5), 9).upper.tolist()
+    [0.5, 0.5, 0.5, 0.5]
+    """
+    lower, upper = interval(resampled)
     undefined = np.isnan(value)
     lower, upper = np.where(undefined, np.nan, lower), np.where(undefined, np.nan, upper)
-    return pd.DataFrame({"metric": names, "value": value, "lower": lower, "upper": upper, "n": n})
+    return pd.DataFrame({"metric": METRICS[task], "value": value, "lower": lower, "upper": upper, "n": n})
+
+
+def interval(resampled: np.ndarray) -> np.ndarray:
+    """Lower and upper end of the 95 % interval of each column; NaN where nothing is known.
+
+    Examples
+    --------
+    >>> interval(np.arange(101.0)[:, None]).ravel().round(3).tolist()
+    [2.5, 97.5]
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
 
 
 def no_scores(task: str, n: int) -> pd.DataFrame:
@@ -103,8 +209,8 @@ def no_scores(task: str, n: int) -> pd.DataFrame:
 
     Examples
     --------
-    >>> no_scores("classification", 40).value.tolist()
-    [nan, nan]
+    >>> no_scores("classification", 40).value.isna().all()
+    np.True_
     """
     return pd.DataFrame({"metric": METRICS[task], "value": np.nan, "lower": np.nan, "upper": np.nan, "n": n})
 
@@ -127,6 +233,8 @@ def _regression(values: np.ndarray, predictions: np.ndarray, reference: np.ndarr
     y, p = _standardised(values), _standardised(predictions)
     moments = np.column_stack([np.ones(len(y)), y, p, y * y, p * p, y * p])
     ranks = not _constant_in_folds(predictions, reference)
+    # y and p are in units of their own spread
+    scale = (values.std() or 1.0) / (predictions.std() or 1.0)
 
     def measure(weights: np.ndarray) -> np.ndarray:
         n, sum_y, sum_p, sum_yy, sum_pp, sum_yp = (weights @ moments).T
@@ -135,31 +243,61 @@ def _regression(values: np.ndarray, predictions: np.ndarray, reference: np.ndarr
         spread = (sum_yy / n - (sum_y / n) ** 2, sum_pp / n - (sum_p / n) ** 2)
         pearson = (sum_yp / n - sum_y / n * sum_p / n) / np.sqrt(spread[0] * spread[1])
         defined = (spread[0] > 1e-12) & (spread[1] > 1e-12) & ranks
+        slope = np.where(defined, pearson * np.sqrt(spread[0] / spread[1]) * scale, np.nan)
         pearson = np.where(defined, np.clip(pearson, -1, 1), np.nan)
-        return _finite(np.column_stack([r2, np.sqrt(weights @ squares / n), pearson]))
+        return _finite(np.column_stack([r2, np.sqrt(weights @ squares / n), pearson, slope]))
 
     return measure
 
 
 def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np.ndarray):
     right = ((probabilities >= 0.5) == (labels == 1)).astype(float)
+    squares = (probabilities - labels) ** 2
     order = np.argsort(probabilities, kind="stable")
     ordered = probabilities[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     positive = labels[order] == 1
     ranks = not _constant_in_folds(probabilities, reference)
+    clipped = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    odds = np.log(clipped / (1 - clipped))
+    # the resamples' fits start at the sample's own
+    start = _logistic(odds, labels, np.ones((1, len(labels))), np.array([0.0, 1.0])) if ranks else None
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        accuracy = weights @ right / weights.sum(axis=1)
+        n, n_ones = weights.sum(axis=1), weights @ labels
+        accuracy = weights @ right / n
+        balanced = (weights @ (right * labels) / n_ones + weights @ (right * (1 - labels)) / (n - n_ones)) / 2
         sorted_weights = weights[:, order]
         ones = np.add.reduceat(sorted_weights * positive, starts, axis=1)
         zeros = np.add.reduceat(sorted_weights * ~positive, starts, axis=1)
         # of all pairs of a 1 and a 0, the share in which the 1 has the higher probability; a tie is half
         below = np.cumsum(zeros, axis=1) - zeros / 2
         auc = (ones * below).sum(axis=1) / (ones.sum(axis=1) * zeros.sum(axis=1))
-        return _finite(np.column_stack([accuracy, auc if ranks else np.full(len(weights), np.nan)]))
+        nothing = np.full(len(weights), np.nan)
+        slope = _logistic(odds, labels, weights, start[0])[:, 1] if ranks and np.isfinite(start).all() else nothing
+        return _finite(np.column_stack([accuracy, auc if ranks else nothing, balanced, weights @ squares / n, slope]))
 
     return measure
+
+
+def _logistic(x: np.ndarray, labels: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Intercept and slope of a logistic regression for each row of weights, by Newton's method; NaN where there is none."""
+    beta = np.tile(start, (len(weights), 1))
+    xx = x * x
+    for _ in range(_NEWTON_STEPS):
+        p = 1 / (1 + np.exp(-(beta[:, :1] + beta[:, 1:] * x)))
+        error, spread = weights * (labels - p), weights * p * (1 - p)
+        gradient = np.column_stack([error.sum(axis=1), error @ x])
+        a, b, c = spread.sum(axis=1), spread @ x, spread @ xx
+        determinant = a * c - b * b
+        step = np.column_stack([c * gradient[:, 0] - b * gradient[:, 1], a * gradient[:, 1] - b * gradient[:, 0]])
+        step = np.clip(step / determinant[:, None], -2, 2)
+        beta = beta + step
+        if not (np.abs(step) > 1e-6).any():
+            break
+    # classes that the probabilities part completely have no finite slope
+    settled = (np.abs(step) <= 1e-3).all(axis=1) & (np.abs(beta) < 50).all(axis=1)
+    return np.where(settled[:, None], beta, np.nan)
 
 
 def _constant_in_folds(predictions: np.ndarray, reference: np.ndarray) -> bool:

@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
 
-from geolive.metrics import scores, training_means
+from geolive.metrics import interval, resampled_scores, scores, training_means, training_means_of
 
 numbers = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, 1e200])
 
@@ -27,6 +29,7 @@ def test_regression_figures_are_the_textbooks(regression):
     assert table.value["r2"] == pytest.approx(1 - ((y - p) ** 2).sum() / ((y - reference) ** 2).sum(), abs=1e-12)
     assert table.value["rmse"] == pytest.approx(np.sqrt(((y - p) ** 2).mean()), abs=1e-12)
     assert table.value["pearson_r"] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-12)
+    assert table.value["calibration_slope"] == pytest.approx(np.polyfit(p, y, 1)[0], abs=1e-12)
     assert (table.n == 300).all()
     assert ((table.lower < table.value) & (table.value < table.upper)).all()
 
@@ -37,6 +40,12 @@ def test_classification_figures_are_the_textbooks(regression):
     table = by_metric("classification", label, probability, training_means(label, folds), np.arange(300))
     assert table.value["accuracy"] == pytest.approx(((probability >= 0.5) == (label == 1)).mean())
     assert table.value["auc"] == pytest.approx(roc_auc_score(label, probability), abs=1e-12)
+    right = probability >= 0.5
+    assert table.value["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(label, right), abs=1e-12)
+    assert table.value["brier"] == pytest.approx(brier_score_loss(label, probability), abs=1e-12)
+    odds = logit(np.clip(probability, 1e-3, 1 - 1e-3))
+    slope = LogisticRegression(C=1e10, tol=1e-10).fit(odds[:, None], label).coef_[0, 0]
+    assert table.value["calibration_slope"] == pytest.approx(slope, abs=1e-3)
     assert ((table.lower < table.value) & (table.value < table.upper)).all()
 
 
@@ -57,6 +66,48 @@ def test_a_model_constant_in_each_fold_orders_nothing(regression):
     table = by_metric("classification", label, share, share, folds)
     assert np.isnan(table.value["auc"])
     assert 0 <= table.value["accuracy"] <= 1
+
+
+def test_probabilities_that_are_too_sure_have_a_slope_below_1():
+    rng = np.random.default_rng(2)
+    odds = rng.normal(0, 1, 4000)
+    label = (rng.uniform(size=4000) < expit(odds)).astype(float)
+    folds = np.arange(4000) % 2
+    right, sure = (
+        by_metric("classification", label, expit(k * odds), training_means(label, folds), np.arange(4000)).loc[
+            "calibration_slope"
+        ]
+        for k in (1, 2)
+    )
+    assert right.lower < 1 < right.upper
+    assert sure.value == pytest.approx(right.value / 2, rel=0.02)
+    assert sure.upper < 0.6
+
+
+def test_classes_that_are_told_apart_completely_have_no_slope():
+    label = np.array([0.0, 0.0, 1.0, 1.0])
+    table = by_metric("classification", label, np.array([0.1, 0.2, 0.7, 0.8]), np.full(4, 0.5), np.arange(4))
+    assert np.isnan(table.value["calibration_slope"])
+    assert table.value["auc"] == 1
+
+
+def test_models_are_resampled_alike_so_that_differences_are_paired(regression):
+    y, p, reference, _ = regression
+    better = y + 0.9 * (p - y)
+    draws = [resampled_scores("regression", y, q, reference, np.arange(300), seed=4)[1][:, 0] for q in (better, p)]
+    lower, upper = interval((draws[0] - draws[1])[:, None])[:, 0]
+    assert 0 < lower < upper
+    apart = [interval(d[:, None])[:, 0] for d in draws]
+    assert apart[0][0] < apart[1][1]
+
+
+def test_the_reference_is_what_a_fold_learns_from():
+    values, strata = np.array([0.0, 2.0, 10.0, 12.0]), np.array(list("aabb"))
+    pairs = [(np.array([0, 2]), np.array([1, 3])), (np.array([3]), np.array([2]))]
+    assert training_means_of(values, pairs).tolist()[1:] == [5, 12, 5]
+    within = training_means_of(values, pairs, strata)
+    assert within[[1, 3]].tolist() == [0, 10]
+    assert np.isnan(within[0])
 
 
 def test_intervals_are_wider_where_rows_repeat():
@@ -89,7 +140,7 @@ def test_the_seed_decides(regression):
 def test_what_is_not_defined_is_null():
     one = np.ones(4)
     regression = by_metric("regression", one, one * 2, one, np.arange(4))
-    assert regression.value.isna().tolist() == [True, False, True]
+    assert regression.value.isna().tolist() == [True, False, True, True]
     assert regression.value["rmse"] == 1
     one_class = by_metric("classification", one, np.array([0.1, 0.9, 0.8, 0.4]), one, np.arange(4))
     assert one_class.value["accuracy"] == 0.5
@@ -118,6 +169,8 @@ def test_no_numbers_crash_or_give_nonsense(task, rows):
         ("pearson_r", -1, 1),
         ("r2", -np.inf, 1),
         ("rmse", 0, np.inf),
+        ("balanced_accuracy", 0, 1),
+        ("brier", 0, 1),
     ):
         if name in table.index:
             known = table.loc[name, ["value", "lower", "upper"]].dropna()

@@ -203,6 +203,9 @@ def _score(name: str, value: float, unit: str) -> str:
         "accuracy": f"accuracy {_percent(value)}",
         "pearson_r": f"correlation {number(value, 2)}",
         "auc": f"area under the ROC curve {number(value, 2)}",
+        "balanced_accuracy": f"balanced accuracy {_percent(value)}",
+        "brier": f"Brier score {number(value, 2)}",
+        "calibration_slope": f"calibration slope {number(value, 2)}",
     }
     return words.get(name, f"{name} {number(value, 2)}")
 

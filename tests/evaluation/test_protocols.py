@@ -69,7 +69,7 @@ def test_the_leak_shows_and_blocks_are_harder(dataset):
 
 def test_labels_have_their_own_figures(dataset):
     table, results, _ = figures(dataset, BASELINES, "random", task="classification")
-    assert table.columns.tolist() == ["accuracy", "auc"]
+    assert table.columns.tolist() == ["accuracy", "auc", "balanced_accuracy", "brier", "calibration_slope"]
     assert "majority" in table.index
     assert "mean" not in table.index
     assert np.isnan(table.loc["majority", "auc"])
@@ -103,7 +103,7 @@ def test_a_model_that_fails_is_reported_and_the_others_go_on(dataset):
     assert failed["value"].isna().all()
     assert set(failed["protocol"]) == {"failed: RuntimeError: out of luck", "failed: InputError: needs images"}
     assert table.loc[["broken", "forest"]].isna().all(axis=None)
-    assert len(results) == 9
+    assert len(results) == 12
 
 
 def test_a_missing_indicator_is_an_input_error(dataset):
