@@ -8,6 +8,8 @@ import typer
 from geolive.cli.apps import NewFolder, Seed, app
 from geolive.errors import InputError
 
+PICTURES_A_PLACE = 20
+
 
 @app.command()
 def sample(
@@ -19,6 +21,13 @@ def sample(
         typer.Option("--paper-format", help="Write data.csv and split lists as the paper's, to try ingest paper on."),
     ] = False,
     clusters: Annotated[int, typer.Option(help="With --paper-format: how many clusters.", min=1)] = 7117,
+    with_images: Annotated[
+        bool, typer.Option("--with-images", help="Draw each image as a street scene (SIMULATED), photos/KEY.jpg.")
+    ] = False,
+    max_per_place: Annotated[
+        int | None,
+        typer.Option(help="Images of a place at most; 20 with --with-images, else 200.", min=1, max=200),
+    ] = None,
     ids: Annotated[
         Path | None, typer.Option(help="With --paper-format: folder of split lists to take ids from.", metavar="DIR")
     ] = None,
@@ -31,12 +40,17 @@ def sample(
     if paper_format:
         _write_standin(out, ids, clusters, seed)
         return
-    from geolive.sources.sample import make_sample, write_sample
+    from geolive.sources.sample import make_sample, write_sample, write_sample_with_photos
 
+    most = PICTURES_A_PLACE if with_images and max_per_place is None else max_per_place
     with step(f"Simulating survey and imagery in {region}"):
-        made = make_sample(region, seed)
-    with step(f"Writing {out}"):
-        write_sample(made, out)
+        made = make_sample(region, seed, most_images=most)
+    if with_images:
+        with step(f"Drawing {out}") as tell:
+            write_sample_with_photos(made, out, tell)
+    else:
+        with step(f"Writing {out}"):
+            write_sample(made, out)
     dataset = made.dataset
     say(f"{out}: SIMULATED: {len(dataset.clusters)} surveyed clusters, {len(dataset.images)} images")
 

@@ -2,16 +2,18 @@
 
 import contextlib
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.clusters import key_hash
 from geolive.dataset import Dataset, add_labels, read_dataset, write_dataset
 from geolive.errors import InputError
-from geolive.files import cache_folder
+from geolive.files import cache_folder, new_folder
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.streets import Photos, draw_loadings, draw_photos, draw_sizes
 from geolive.sources.worlds import DEFAULT_WORLD, WORLDS
@@ -51,6 +53,7 @@ def make_sample(
     n_sites: int | None = None,
     *,
     world: str = DEFAULT_WORLD,
+    most_images: int | None = None,
 ) -> Sample:
     """Simulate a survey and street imagery in a state of India.
 
@@ -64,6 +67,8 @@ def make_sample(
         Surveyed clusters, and places with imagery but no survey; for Bihar 172 (as in the paper's split) and 600.
     world : str
         Where in the photos the signal sits: composition, few, arrangement, alike or none (`geolive.sources.worlds`).
+    most_images : int, optional
+        Of each place so many images at most, the first by the hash of their keys; the others are as without it.
 
     Returns
     -------
@@ -99,9 +104,12 @@ def make_sample(
     latents = land.latents(positions, district, generator(seed, "local"))
     sizes = _sizes(seed, n_clusters, district, dark)
     photos = draw_photos(latents, sizes, draw_loadings(seed), generator(seed, "photos"), world)
+    keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
+    if most_images is not None:
+        photos, keys = _at_most(photos, keys, most_images)
     cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
     place_cluster = np.concatenate([cluster_ids, np.full(len(positions) - n_clusters, None)])
-    images = _images_table(land, photos, positions, place_cluster)
+    images = _images_table(land, photos, keys, positions, place_cluster)
     default = world == DEFAULT_WORLD
     clusters, thresholds = _clusters_table(land, positions, district, latents, photos, cluster_ids)
     dataset = Dataset(
@@ -110,7 +118,8 @@ def make_sample(
         {"objects": photos.objects},
         list(INDICATORS),
         source=f"{ABOUT}, {land.region.name}, seed {seed}{'' if default else f', world {world}'}",
-        command=f"sample --region {land.region.name.lower()!r} --seed {seed}{'' if default else f' --world {world}'}",
+        command=f"sample --region {land.region.name.lower()!r} --seed {seed}{'' if default else f' --world {world}'}"
+        + (f" --max-per-place {most_images}" if most_images is not None else ""),
         simulated=True,
         thresholds=thresholds,
         extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}
@@ -133,6 +142,33 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
     """
     truth = {"truth/places.parquet": sample.places, "truth/districts.parquet": sample.districts}
     return write_dataset(sample.dataset, folder, truth)
+
+
+def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Callable[[str], None] | None = None) -> Path:
+    """Write a sample whose images are pictures too: a drawing of the objects in each, `photos/KEY.jpg`.
+
+    As with fetched photos, `dataset.json` lists `images.parquet`, which has `img_path` and `sha256` of each.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> sample = make_sample("goa", seed=1, n_sites=3, most_images=1)
+    >>> folder = write_sample_with_photos(sample, Path(tempfile.mkdtemp()) / "goa")
+    >>> len(list((folder / "photos").iterdir())) == len(sample.dataset.images)
+    True
+    """
+    from geolive.sources.scenes import draw_scenes
+
+    dataset = sample.dataset
+    with new_folder(folder) as whole:
+        images = draw_scenes(dataset.images, dataset.features["objects"], whole, dataset.extra["seed"], progress)
+        command = dataset.command.replace("sample ", "sample --with-images ", 1)
+        drawn = replace(sample, dataset=replace(dataset, images=images, command=command))
+        # moved up from a folder of its own, since the list of checksums names each file that it finds in the folder
+        for path in write_sample(drawn, whole / "dataset").iterdir():
+            path.rename(whole / path.name)
+        (whole / "dataset").rmdir()
+    return Path(folder)
 
 
 def cached_sample(region: str = "bihar", seed: int = 0) -> Dataset:
@@ -166,15 +202,24 @@ def _sizes(seed: int, n_clusters: int, district: np.ndarray, dark: np.ndarray) -
     return np.where(np.isin(district, dark), np.minimum(sizes, 8), sizes)
 
 
+def _at_most(photos: Photos, keys: np.ndarray, most: int) -> tuple[Photos, np.ndarray]:
+    """So many photos of each place at most, chosen as models choose theirs."""
+    order = np.lexsort((key_hash(keys), photos.place))
+    rank = np.arange(len(order)) - np.searchsorted(photos.place, photos.place[order])
+    kept = np.sort(order[rank < most])
+    columns = {name: getattr(photos, name)[kept] for name in ("place", "walk", "step", "km", "objects")}
+    return Photos(**columns), keys[kept]
+
+
 def _images_table(
-    land: Countryside, photos: Photos, positions: np.ndarray, place_cluster: np.ndarray
+    land: Countryside, photos: Photos, keys: np.ndarray, positions: np.ndarray, place_cluster: np.ndarray
 ) -> gpd.GeoDataFrame:
     where = np.round(land.degrees(land.km(positions)[photos.place] + photos.km), 7)
     rng = generator(land.seed, "dates")
     start = rng.integers(1_400_000_000, 1_560_000_000, photos.walk[-1] + 1)
     seconds = start[photos.walk] + 4 * photos.step
     columns = {
-        "key": np.array([f"sim{land.seed}-{i:07d}" for i in range(len(where))], dtype=object),
+        "key": keys,
         "country": np.full(len(where), "ia", dtype=object),
         "unique_cluster": place_cluster[photos.place],
         "sequence_id": np.array([f"walk-{i:06d}" for i in photos.walk], dtype=object),
