@@ -11,9 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = [
     "errors", "files", "tables", "indicators", "regions", "clusters", "dataset", "sources", "splits", "metrics", "graphs",
-    "models", "evaluation", "mapping", "terminal", "cli",
+    "vision", "models", "evaluation", "mapping", "terminal", "cli",
 ]  # fmt: skip
-SLOW = {"torch", "torch_geometric", "torchvision", "lightning", "skops", "matplotlib", "sklearn", "folium", "rasterio"}
+SLOW = {
+    "torch", "torch_geometric", "torchvision", "lightning", "timm", "transformers", "skops", "matplotlib", "sklearn", "folium",
+    "rasterio",
+}  # fmt: skip
 MODULES = sorted((ROOT / "geolive").rglob("*.py"))
 
 

@@ -7,11 +7,12 @@ import datetime
 import math
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from geolive.sources.imagefiles import Block, UnusableImageError, check_pixels
 
-_EXIF_POINTER, _GPS_POINTER, _WIDTH, _HEIGHT = 0x8769, 0x8825, 0x0100, 0x0101
+_EXIF_POINTER, _GPS_POINTER, _WIDTH, _HEIGHT, _ORIENTATION = 0x8769, 0x8825, 0x0100, 0x0101, 0x0112
 _TAKEN, _DIGITISED, _TAKEN_PART, _DIGITISED_PART, _TAKEN_ZONE, _DIGITISED_ZONE = (
     0x9003, 0x9004, 0x9291, 0x9292, 0x9011, 0x9012,
 )  # fmt: skip
@@ -81,10 +82,8 @@ def read_facts(block: Block | None) -> PhotoFacts:
     """
     if block is None:
         raise UnusableImageError("no position: no EXIF")
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block.read(0, 4))
-    if order is None:
-        raise UnusableImageError("damaged: EXIF without its header")
-    main = _directory(block, order, struct.unpack(order + "I", block.read(4, 4))[0], _MAIN_TAGS)
+    order = _order(block)
+    main = _main(block, _MAIN_TAGS)
     check_pixels(_first(main.get(_WIDTH)) or 0, _first(main.get(_HEIGHT)) or 0)
     gps = _inner(block, order, main.get(_GPS_POINTER), _GPS_TAGS)
     lon, lat = _position(gps)
@@ -96,6 +95,69 @@ def read_facts(block: Block | None) -> PhotoFacts:
     return PhotoFacts(lon, lat, time, zone, _direction(gps))
 
 
+def read_orientation(block: Block | None) -> int:
+    """How an image's pixels lie, 1 to 8; 1 (upright) where it isn't said, or makes no sense.
+
+    Source: CIPA DC-008 (Exif 2.32), section 4.6.4.
+
+    Parameters
+    ----------
+    block : Block or None
+        As `geolive.sources.imagefiles.open_image` finds it.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> read_orientation(None)
+    1
+    """
+    try:
+        said = None if block is None else _first(_main(block, {_ORIENTATION}).get(_ORIENTATION))
+    except UnusableImageError:
+        return 1
+    return int(said) if said in range(1, 9) else 1
+
+
+def check_sizes(block: Block | None) -> None:
+    """Raise where the entries of an EXIF block's first directory hold more bytes together than the block has.
+
+    Whatever reads all of them, as Pillow does when it opens a file, would copy those bytes.
+
+    Raises
+    ------
+    UnusableImageError
+
+    Examples
+    --------
+    >>> check_sizes(None)
+    """
+    if block is None:
+        return
+    order = _order(block)
+    entries = _entries(block, order, struct.unpack(order + "I", block.read(4, 4))[0])
+    sizes = (
+        number * (1 if kind in _TEXTS else struct.calcsize(order + _NUMBERS.get(kind, "Q")))
+        for _, kind, number, _ in entries
+    )
+    if sum(sizes) > block.size:
+        raise UnusableImageError("damaged: EXIF that holds more than the file")
+
+
+def _order(block: Block) -> str:
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(block.read(0, 4))
+    if order is None:
+        raise UnusableImageError("damaged: EXIF without its header")
+    return order
+
+
+def _main(block: Block, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
+    order = _order(block)
+    return _directory(block, order, struct.unpack(order + "I", block.read(4, 4))[0], wanted)
+
+
 def _inner(block: Block, order: str, pointer: object, wanted: set[int]) -> dict:
     at = _first(pointer)
     return {} if at is None or not math.isfinite(at) else _directory(block, order, int(at), wanted)
@@ -103,12 +165,8 @@ def _inner(block: Block, order: str, pointer: object, wanted: set[int]) -> dict:
 
 def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
     """The wanted entries of the directory at an offset: texts as bytes, numbers as floats (NaN where divided by zero)."""
-    if at < 8:
-        raise UnusableImageError("damaged: EXIF points outside of itself")
-    count = struct.unpack(order + "H", block.read(at, 2))[0]
-    entries = block.read(at + 2, 12 * count)
     found: dict[int, bytes | tuple[float, ...]] = {}
-    for tag, kind, number, place in struct.iter_unpack(order + "HHI4s", entries):
+    for tag, kind, number, place in _entries(block, order, at):
         if tag not in wanted or tag in found or not (kind in _NUMBERS or kind in _TEXTS):
             continue
         code = _NUMBERS.get(kind, "B")
@@ -118,6 +176,14 @@ def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int,
         data = place[:size] if size <= 4 else block.read(struct.unpack(order + "I", place)[0], size)
         found[tag] = data if kind in _TEXTS else _numbers(struct.iter_unpack(order + code, data))
     return found
+
+
+def _entries(block: Block, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Tag, type, number of values and the four bytes that hold or point to them, of each entry of a directory."""
+    if at < 8:
+        raise UnusableImageError("damaged: EXIF points outside of itself")
+    count = struct.unpack(order + "H", block.read(at, 2))[0]
+    return struct.iter_unpack(order + "HHI4s", block.read(at + 2, 12 * count))
 
 
 def _numbers(rows) -> tuple[float, ...]:

@@ -5,9 +5,13 @@ PNG's pixels to look for EXIF, reads a WebP whole, and copies what every entry o
 point to the same bytes.)
 """
 
+import contextlib
 import os
+import stat
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 1_000_000_000
@@ -51,11 +55,38 @@ class Block:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image's size in pixels and its EXIF block, if it has one; a TIFF's size stands in that block."""
+    """An image's size in pixels, its EXIF block, if it has one, and its kind; a TIFF's size stands in that block."""
 
     width: int
     height: int
     exif: Block | None
+    kind: str
+
+
+@contextlib.contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading where it is a plain one.
+
+    Raises
+    ------
+    UnusableImageError
+        It cannot be read, or is no plain file.
+
+    Examples
+    --------
+    >>> with open_plain(Path("no/such/photo.jpg")):
+    ...     pass
+    Traceback (most recent call last):
+    geolive.sources.imagefiles.UnusableImageError: cannot be read (No such file or directory)
+    """
+    try:
+        # before it is opened: opening a pipe would wait for someone to write to it
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnusableImageError("not a plain file")
+        with path.open("rb") as opened:
+            yield opened
+    except OSError as error:
+        raise UnusableImageError(f"cannot be read ({error.strerror})") from None
 
 
 def open_image(file: BinaryIO) -> ImageFile:
@@ -97,7 +128,7 @@ def open_image(file: BinaryIO) -> ImageFile:
     elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
         found = _webp(file, size, int.from_bytes(head[4:8], "little") + 8)
     elif head[:4] in (b"II*\0", b"MM\0*"):
-        found = ImageFile(0, 0, Block(file, 0, size))
+        found = ImageFile(0, 0, Block(file, 0, size), "TIFF")
     else:
         raise UnusableImageError("not an image: neither JPEG, PNG, WebP nor TIFF")
     check_pixels(found.width, found.height)
@@ -128,7 +159,7 @@ def _read(file: BinaryIO, at: int, size: int) -> bytes:
 
 
 def _jpeg(file: BinaryIO, size: int) -> ImageFile:
-    at, pixels, exif = 2, None, None
+    at, pixels, exif, kind = 2, None, None, "JPEG"
     for _ in range(_MOST_CHUNKS):
         start, marker = _read(file, at, 2)
         if start != 0xFF:
@@ -146,7 +177,7 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
             raise UnusableImageError("damaged: a JPEG segment of impossible length")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", _read(file, at + 5, 4))
-            pixels = width, height
+            pixels, kind = (width, height), "JPEG" if marker in (0xC0, 0xC1) else "progressive JPEG"
         if marker == 0xE1 and exif is None and length >= 8 and _read(file, at + 4, 6) == b"Exif\0\0":
             exif = Block(file, at + 10, length - 8)
         at += 2 + length
@@ -154,7 +185,7 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
         raise UnusableImageError("damaged: a JPEG without an image")
     if not _ends(file, at, size):
         raise UnusableImageError("cut short")
-    return ImageFile(*pixels, exif)
+    return ImageFile(*pixels, exif, kind)
 
 
 def _ends(file: BinaryIO, at: int, size: int) -> bool:
@@ -178,7 +209,7 @@ def _png(file: BinaryIO, size: int) -> ImageFile:
         if at + 12 + length > size:
             raise UnusableImageError("cut short")
         if kind == b"IEND":
-            return ImageFile(width, height, exif)
+            return ImageFile(width, height, exif, "PNG")
         if kind == b"eXIf":
             exif = Block(file, at + 8, length)
         at += 12 + length
@@ -204,7 +235,7 @@ def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
         at += 8 + length + length % 2
     if pixels is None:
         raise UnusableImageError("damaged: a WebP without an image")
-    return ImageFile(*pixels, exif)
+    return ImageFile(*pixels, exif, "WebP")
 
 
 def _bits(data: bytes, width_at: int, height_at: int, count: int) -> tuple[int, int]:

@@ -4,7 +4,6 @@ import collections
 import os
 import re
 import shlex
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,7 +16,7 @@ from geolive.clusters import SITE_RADIUS_KM, Radius, chord_to_km, join_images, u
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.sources.exif import PhotoFacts, read_facts
-from geolive.sources.imagefiles import UnusableImageError, open_image
+from geolive.sources.imagefiles import UnusableImageError, open_image, open_plain
 from geolive.tables import points
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
@@ -220,15 +219,8 @@ def _facts_of(root: Path, file: _File) -> PhotoFacts:
         file.path.encode()
     except UnicodeEncodeError:
         raise UnusableImageError("its name is not UTF-8; rename it") from None
-    path = root / file.path
-    try:
-        # before it is opened: opening a pipe would wait for someone to write to it
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UnusableImageError("not a plain file")
-        with path.open("rb") as opened:
-            return read_facts(open_image(opened).exif)
-    except OSError as error:
-        raise UnusableImageError(f"cannot be read ({error.strerror})") from None
+    with open_plain(root / file.path) as opened:
+        return read_facts(open_image(opened).exif)
 
 
 def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_metres: float) -> gpd.GeoDataFrame:

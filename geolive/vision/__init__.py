@@ -1,0 +1,1 @@
+"""From the pixels of photos to numbers: image features and object counts."""

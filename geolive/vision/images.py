@@ -1,0 +1,224 @@
+"""A dataset's photos, decoded by worker processes into batches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.sources.imagefiles import UnusableImageError
+from geolive.vision.decoding import read_views
+
+# from an upright RGB view and the row of its image to an array of uint8, shape (height, width, 3)
+Prepare = Callable[[Image.Image, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class PhotoFiles:
+    """Where the photo of each image of a dataset is.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds them; no photo is read from outside of it.
+    paths : list of (str or None)
+        Path within that folder of each image's photo; None where it has none.
+    panorama : list of (bool or None)
+        Whether it shows the whole sphere; None: as the file says.
+    """
+
+    root: Path
+    paths: list[str | None]
+    panorama: list[bool | None]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def views(self, row: int, shorter: int) -> list[Image.Image]:
+        """The upright RGB views of one image, as `geolive.vision.decoding.read_views` makes them.
+
+        Raises
+        ------
+        UnusableImageError
+            There is none, with the reason.
+        """
+        path = self.paths[row]
+        if path is None:
+            raise UnusableImageError("no photo: img_path is empty")
+        return read_views(self.root, path, shorter, self.panorama[row])
+
+
+def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFiles:
+    """Find a dataset's photos.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With `img_path` in its images.
+    photos : str or Path, optional
+        The folder that `img_path` starts from; by default the one that they were ingested from, or else the dataset's own.
+
+    Returns
+    -------
+    PhotoFiles
+
+    Raises
+    ------
+    InputError
+        The dataset has no photos, or that folder is not there.
+
+    Examples
+    --------
+    >>> from geolive.sources.sample import make_sample
+    >>> photo_files(make_sample("goa", seed=0).dataset)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: ...: its images have no photos (no img_path); ...
+    """
+    column = dataset.images.get("img_path")
+    if column is None or column.isna().all():
+        made = "make the dataset with ingest photos, fetch images or sample --with-images"
+        raise InputError(f"{dataset.name}: its images have no photos (no img_path); {made}")
+    root = photos or dataset.extra.get("photos_folder") or dataset.path
+    if root is None or not Path(root).is_dir():
+        raise InputError(f"{dataset.name}: its photos' folder {root} is not there; name it with --photos DIR")
+    is_pano = dataset.images.get("is_pano")
+    panorama = [None] * len(column) if is_pano is None else [None if pd.isna(v) else bool(v) for v in is_pano]
+    paths = [None if pd.isna(path) or path == "" else str(path) for path in column]
+    return PhotoFiles(Path(root), paths, panorama)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a worker makes of one image: `views`, shape (views, height, width, 3), or None and the reason."""
+
+    row: int
+    views: np.ndarray | None
+    reason: str = ""
+
+
+class PhotoSet(TorchDataset):
+    """Images of a dataset for torch's `DataLoader`; `photo_batches` is the shorter way.
+
+    Parameters
+    ----------
+    files : PhotoFiles
+    rows : sequence of int
+        The images wanted, in that order.
+    prepare : callable
+        From a view (RGB, upright) and the image's row to uint8 pixels, shape (height, width, 3); it travels to the worker
+        processes. `Preprocessing.prepare` is one.
+    shorter : int
+        Pixels that `prepare` needs on a view's shorter side: large photos are decoded at a reduced size.
+
+    Examples
+    --------
+    >>> files = PhotoFiles(Path("no/such/folder"), ["1.jpg"], [None])
+    >>> PhotoSet(files, [0], lambda view, row: np.asarray(view), 224)[0].reason
+    'cannot be read (No such file or directory)'
+    """
+
+    def __init__(self, files: PhotoFiles, rows: Sequence[int], prepare: Prepare, shorter: int):
+        self.files, self.rows, self.prepare, self.shorter = files, np.asarray(rows, np.int64), prepare, shorter
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> Item:
+        row = int(self.rows[i])
+        try:
+            views = self.files.views(row, self.shorter)
+        except UnusableImageError as error:
+            return Item(row, None, str(error))
+        return Item(row, np.stack([self.prepare(view, row) for view in views]))
+
+
+@dataclass
+class Batch:
+    """Photos of a batch, side by side.
+
+    Parameters
+    ----------
+    rows : array of int, shape (n,)
+        The images in the order asked for, those that cannot be used among them.
+    pixels : tensor of uint8, shape (views, 3, height, width)
+        In channels-last memory format.
+    image : tensor of int64, shape (views,)
+        Which of `rows` each view belongs to; most images have one view, panoramas four, unusable ones none.
+    failures : dict of int to str
+        Row → reason, of the images that cannot be used.
+    """
+
+    rows: np.ndarray
+    pixels: torch.Tensor
+    image: torch.Tensor
+    failures: dict[int, str]
+
+    def pin_memory(self) -> "Batch":
+        """Put the pixels where a CUDA device copies them from without waiting; the loader calls this."""
+        return Batch(self.rows, self.pixels.pin_memory(), self.image.pin_memory(), self.failures)
+
+
+def collate(items: list[Item]) -> Batch:
+    """A batch from the items of a `PhotoSet`, views of one size.
+
+    Examples
+    --------
+    >>> batch = collate([Item(7, np.zeros((4, 8, 8, 3), np.uint8)), Item(9, None, "cut short")])
+    >>> tuple(batch.pixels.shape), batch.image.tolist(), batch.failures
+    ((4, 3, 8, 8), [0, 0, 0, 0], {9: 'cut short'})
+    """
+    rows = np.array([item.row for item in items], np.int64)
+    failures = {item.row: item.reason for item in items if item.views is None}
+    views = [item.views for item in items if item.views is not None]
+    counts = [0 if item.views is None else len(item.views) for item in items]
+    stacked = torch.from_numpy(np.concatenate(views)) if views else torch.zeros((0, 1, 1, 3), dtype=torch.uint8)
+    image = torch.repeat_interleave(torch.arange(len(items)), torch.tensor(counts, dtype=torch.int64))
+    return Batch(rows, stacked.permute(0, 3, 1, 2), image, failures)
+
+
+def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: bool = False, **options) -> DataLoader:
+    """A loader of `Batch`es in the order of the rows.
+
+    Parameters
+    ----------
+    photos : PhotoSet
+    batch_size : int
+        Images a batch.
+    workers : int
+        Processes that decode; 0 decodes in this one.
+    pin_memory : bool
+        For a CUDA device.
+    options
+        Of torch's `DataLoader`: `shuffle`, `sampler`, `generator`, `drop_last`, ….
+
+    Returns
+    -------
+    DataLoader
+
+    Examples
+    --------
+    >>> files = PhotoFiles(Path("no/such/folder"), ["1.jpg", None], [None, None])
+    >>> [batch.failures for batch in photo_batches(PhotoSet(files, [0, 1], lambda view, row: None, 224), 2, workers=0)]
+    [{0: 'cannot be read (No such file or directory)', 1: 'no photo: img_path is empty'}]
+    """
+    return DataLoader(
+        photos,
+        batch_size,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=pin_memory,
+        prefetch_factor=3 if workers else None,
+        worker_init_fn=_one_thread,
+        **options,
+    )
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)  # the model has the others

@@ -1,0 +1,113 @@
+"""What happens to a photo's pixels between its file and a network: it belongs to the model, and is kept in its card."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_LARGEST = 4096
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The shorter side is resized to `size` pixels, a square of `crop` is cut from the middle, and channels are standardised.
+
+    Parameters
+    ----------
+    size, crop : int
+        Pixels; `crop` is at most `size`.
+    mean, std : tuple of float
+        Of the red, green and blue channels on a scale of 0 to 1; by default ImageNet's.
+    interpolation : str
+        "bilinear" or "bicubic"; both average over all pixels that shrink into one.
+
+    Examples
+    --------
+    >>> Preprocessing().cut(Image.new("RGB", (640, 480))).shape
+    (224, 224, 3)
+    >>> Preprocessing.from_json(Preprocessing(size=224).as_json()).size
+    224
+    """
+
+    size: int = 256
+    crop: int = 224
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    def cut(self, image: Image.Image) -> np.ndarray:
+        """Resize and cut an RGB image.
+
+        Returns
+        -------
+        array of uint8, shape (crop, crop, 3)
+        """
+        scale = min(image.size) / self.size
+        half = self.crop * scale / 2
+        middle = image.width / 2, image.height / 2
+        box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+        # rounding may lead out of the image by less than a pixel's millionth
+        box = (max(0.0, box[0]), max(0.0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
+        return np.asarray(image.resize((self.crop, self.crop), _RESAMPLING[self.interpolation], box=box))
+
+    def prepare(self, view: Image.Image, row: int) -> np.ndarray:
+        """`cut`, as `geolive.vision.images.PhotoSet` calls it: every image alike, whatever its row."""
+        return self.cut(view)
+
+    def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
+        """Standardise a batch, on the device where it is.
+
+        Parameters
+        ----------
+        pixels : tensor of uint8, shape (n, 3, height, width)
+
+        Returns
+        -------
+        tensor of float32, of the same shape and memory format
+        """
+        import torch
+
+        mean, std = (
+            torch.tensor(values, dtype=torch.float32, device=pixels.device).view(1, 3, 1, 1) * 255
+            for values in (self.mean, self.std)
+        )
+        return pixels.to(torch.float32).sub_(mean).div_(std)
+
+    def as_json(self) -> dict:
+        """What a card keeps."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, card: object, where: str = "card") -> "Preprocessing":
+        """Read what `as_json` made; `where` names its place in an error.
+
+        Raises
+        ------
+        InputError
+            A value is missing or makes no sense.
+        """
+        try:
+            size, crop = (int(card[name]) for name in ("size", "crop"))
+            mean, std = (tuple(float(value) for value in card[name]) for name in ("mean", "std"))
+            sound = (
+                1 <= crop <= size <= _LARGEST
+                and len(mean) == len(std) == 3
+                and all(map(math.isfinite, mean))
+                and all(0 < value < math.inf for value in std)
+                and card["interpolation"] in _RESAMPLING
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            sound = False
+        if not sound:
+            raise InputError(f"{where}: its preprocessing is not as geolive writes it; train again")
+        return cls(size, crop, mean, std, card["interpolation"])
