@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.clusters import Places, chord_to_km, unit_sphere
+from geolive.models.interface import check_images
 from geolive.splits import place_numbers
 
 
@@ -114,6 +115,54 @@ class Neighbours:
     def predict(self, places: Places) -> np.ndarray:
         """Averages of the neighbours, shape (n,)."""
         return self._regressor.predict(_radians(places)) if len(places) else np.empty(0)
+
+
+class NeighbourImages:
+    """The average of the training clusters of the nearest training images, one vote an image: the authors' neighbours.
+
+    Distances are from the place to the images, on the sphere; the authors took 1,000 images and degrees. What the images
+    show is not used.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    seed : int
+        Not used.
+    images : int
+        Number of images; all where there are fewer.
+
+    Examples
+    --------
+    >>> where = np.array([[85.0, 25.0], [85.0, 25.0], [86.0, 25.0]])
+    >>> places = Places(np.array(["a", "b"]), where[1:], np.array([0, 2, 3]), where, np.ones((3, 66), np.uint16))
+    >>> NeighbourImages(images=3).fit(places, np.array([0.0, 3.0])).predict(places)
+    array([1., 1.])
+    """
+
+    def __init__(self, task: str = "regression", seed: int = 0, images: int = 1000) -> None:
+        self.task, self.images = task, images
+        self.name, self.params = f"neighbours-{images}-images", {"images": images}
+
+    def fit(self, places: Places, values: np.ndarray) -> "NeighbourImages":
+        """Keep the training images in a search tree.
+
+        Raises
+        ------
+        InputError
+            A place has no images.
+        """
+        from scipy.spatial import cKDTree
+
+        check_images(places, self.name)
+        self._tree = cKDTree(unit_sphere(places.image_positions))
+        self._values = np.repeat(np.asarray(values, float), places.n_images)
+        return self
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Averages over the nearest images, shape (n,)."""
+        nearest = np.arange(1, min(self.images, len(self._values)) + 1)
+        _, index = self._tree.query(unit_sphere(places.positions), k=nearest)
+        return self._values[index].mean(axis=1)
 
 
 class InverseDistance:

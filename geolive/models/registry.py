@@ -13,6 +13,11 @@ _MODELS = {
     "random": ("baselines", "Random", "values drawn at random from the surveyed ones"),
     "mean": ("baselines", "Mean", "the mean of all surveyed clusters, everywhere"),
     "neighbours": ("baselines", "Neighbours", "the average of the {k} nearest surveyed clusters; images are not used"),
+    "neighbours-images": (
+        "baselines",
+        "NeighbourImages",
+        "the average over the {images} nearest images' clusters, where images are but not what they show",
+    ),
     "idw": (
         "baselines",
         "InverseDistance",
@@ -24,6 +29,9 @@ _MODELS = {
         "Forest",
         "a random forest of {trees} trees on the objects counted in each place's images",
     ),
+    "knn": ("estimators", "NearestCounts", "the mean of the {k} surveyed clusters whose object counts are most alike"),
+    "boosting": ("estimators", "Boosting", "{trees} boosted trees on the objects counted in each place's images"),
+    "mlp": ("estimators", "DenseNetwork", "a dense network on the objects counted in each place's images"),
     "gcn": ("graphcnn", "GraphCNN", "a graph network on the objects in each image of a place, with {edges} edges"),
 }
 BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
