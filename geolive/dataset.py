@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.errors import InputError
-from geolive.files import checksum, new_folder, replacing
+from geolive.files import checksum, new_folder, replacing, umask
 from geolive.tables import check_clusters, check_images, lonlat
 
 SCHEMA_VERSION = 1
@@ -248,19 +249,14 @@ def add_features(
     folder = Path(folder)
     dataset = read_dataset(folder)
     check_feature_name(dataset, name)
-    stem, found = f"features/{name}", np.zeros(len(dataset.images), bool)
-    with contextlib.ExitStack() as stack:
-        # in this order they are put into place last to first: the facts last, when what they list is there
-        new_facts = stack.enter_context(replacing(folder / FACTS))
-        files = {
-            end: stack.enter_context(replacing(folder / f"{stem}{end}"))
-            for end in (".npy", ".json", ".missing.parquet")
-        }
-        array = None
+    found, array = np.zeros(len(dataset.images), bool), None
+    (folder / "features").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder / "features") as temporary:
+        file = Path(temporary) / "array.npy"
         for rows, values in blocks:
             if array is None:
                 shape = (len(dataset.images), values.shape[1])
-                array = np.lib.format.open_memmap(files[".npy"], mode="w+", dtype=np.float32, shape=shape)
+                array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
             array[rows] = values
             found[rows] = True
         if array is None or not found.any():
@@ -268,20 +264,51 @@ def add_features(
         array[~found] = np.nan
         array.flush()
         missing = dataset.images["key"][~found]
-        pd.DataFrame({"key": missing}).to_parquet(files[".missing.parquet"], index=False)
-        written = {
-            "name": name,
-            "shape": list(array.shape),
-            "dtype": str(array.dtype),
-            "missing": len(missing),
-            **about,
-        }
+        place_features(folder, name, file, pd.DataFrame({"key": missing}), about)
+    return missing.tolist()
+
+
+def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:
+    """Move a finished file of features into a dataset folder, with what is to be known of it; `dataset.json` lists it last.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A dataset without a feature set of that name (`check_feature_name`).
+    name : str
+    file : Path
+        An npy file, row i for row i of the images table, on the disk where the dataset is.
+    missing : DataFrame
+        `key` of the images without features, and what else is known of them, `reason` for example.
+    about : dict
+        Facts to keep in the feature set's JSON file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from geolive.sources.sample import make_sample
+    >>> folder = write_dataset(make_sample("goa", seed=1).dataset, Path(tempfile.mkdtemp()) / "goa")
+    >>> file = folder / "features" / ".ones.npy"
+    >>> np.save(file, np.ones((len(read_dataset(folder).images), 2), np.float16))
+    >>> place_features(folder, "ones", file, pd.DataFrame({"key": []}), {"source": "an example"})
+    >>> read_dataset(folder).features["ones"].dtype
+    dtype('float16')
+    """
+    folder, stem = Path(folder), f"features/{name}"
+    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    written = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype), "missing": len(missing), **about}
+    with contextlib.ExitStack() as stack:
+        # in this order they are put into place last to first: the facts last, when what they list is there
+        new_facts = stack.enter_context(replacing(folder / FACTS))
+        files = {end: stack.enter_context(replacing(folder / f"{stem}{end}")) for end in (".json", ".missing.parquet")}
+        missing.to_parquet(files[".missing.parquet"], index=False)
         files[".json"].write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         facts = _read_facts(folder)
         facts["features"] = sorted([*facts["features"], name])
-        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in files.items()}
+        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in (files | {".npy": file}).items()}
         new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return missing.tolist()
+        file.chmod(0o666 & ~umask())
+        file.replace(folder / f"{stem}.npy")
 
 
 def check_feature_name(dataset: Dataset, name: str) -> None:

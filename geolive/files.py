@@ -54,7 +54,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be made there ({error.strerror}); choose another --out") from error
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~umask())
         check_new_folder(path)  # another process may have made it in the meantime
         if path.is_dir():
             path.rmdir()
@@ -174,7 +174,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GEOLIVE_CACHE") or platformdirs.user_cache_path("geolive", appauthor=False)).absolute()
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The permissions that new files do not have.
+
+    Examples
+    --------
+    >>> 0 <= umask() <= 0o777
+    True
+    """
     mask = os.umask(0)
     os.umask(mask)
     return mask
