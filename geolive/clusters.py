@@ -123,6 +123,8 @@ class Places:
         Object counts; all 0 where nothing was counted.
     features : ImageFeatures, optional
         A feature set of the same images.
+    walks : array of int64, shape (images, 2), optional
+        Number of the walk that each image is of, -1 for none, and its place in the order of all images.
 
     Examples
     --------
@@ -137,6 +139,7 @@ class Places:
     image_positions: np.ndarray
     objects: np.ndarray
     features: ImageFeatures | None = None
+    walks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -167,10 +170,14 @@ class Places:
 
     def _with_images(self, ids, positions, offsets, images) -> "Places":
         features = self.features and self.features.take(images)
-        return Places(ids, positions, offsets, self.image_positions[images], self.objects[images], features)
+        walks = None if self.walks is None else self.walks[images]
+        return Places(ids, positions, offsets, self.image_positions[images], self.objects[images], features, walks)
 
     def joined(self, others: "Places") -> "Places":
         """These places, then the others; either both have image features, of one dataset, or neither."""
+        walks = None
+        if self.walks is not None and others.walks is not None:
+            walks = np.concatenate([self.walks, others.walks])
         return Places(
             np.concatenate([self.ids, others.ids]),
             np.concatenate([self.positions, others.positions]),
@@ -178,6 +185,7 @@ class Places:
             np.concatenate([self.image_positions, others.image_positions]),
             np.concatenate([self.objects, others.objects]),
             self.features and self.features.joined(others.features),
+            walks,
         )
 
     def counts(self) -> np.ndarray:
@@ -254,8 +262,41 @@ def group_images(
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
     counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
-    of_images = features and features.take(image)
-    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images)
+    of_images, walks = features and features.take(image), walks_of(images)
+    walks = None if walks is None else walks[image]
+    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images, walks)
+
+
+def walks_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
+    """Which walk each image is of, and where it stands in the order of images: by time, then by key.
+
+    Parameters
+    ----------
+    images : GeoDataFrame
+        An images table.
+
+    Returns
+    -------
+    array of int64, shape (images, 2), or None
+        Number of the walk, -1 where an image has no `sequence_id`, and the rank; None where the table has no such column.
+
+    Examples
+    --------
+    >>> taken = pd.to_datetime(["2020-01-02", "2020-01-01", None])
+    >>> walks_of(pd.DataFrame({"key": list("abc"), "sequence_id": ["s", "s", None], "captured_at": taken})).tolist()
+    [[0, 1], [0, 0], [-1, 2]]
+    """
+    if "sequence_id" not in images.columns:
+        return None
+    walk = pd.factorize(images["sequence_id"])[0]
+    order = np.argsort(images["key"].to_numpy(object).astype(str), kind="stable")
+    if "captured_at" in images.columns:
+        # images without a time come last
+        taken = pd.to_datetime(images["captured_at"], utc=True, errors="coerce").dt.tz_localize(None).to_numpy()
+        order = order[np.argsort(taken[order], kind="stable")]
+    rank = np.empty(len(images), np.int64)
+    rank[order] = np.arange(len(images))
+    return np.column_stack([walk, rank])
 
 
 def join_images(

@@ -7,6 +7,7 @@ import torch
 from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.batches import batches, largest_distance_km, thin
+from geolive.graphs.builders import distance_edges
 from geolive.graphs.edges import parse_edges
 from tests.graphs.places import make_places
 
@@ -30,8 +31,8 @@ def test_each_place_comes_once_with_its_own_images_edges_and_zeros_after(shuffle
             mine = slice(places.offsets[row], places.offsets[row + 1])
             assert mask.tolist() == [1.0] * n + [0.0] * (len(mask) - n)
             assert np.array_equal(vertices[:n], places.objects[mine])
-            edges = parse_edges("distance").build(places.image_positions[mine], 10.0)
-            assert np.array_equal(adjacency[edges.target, 0, edges.source], edges.weight)
+            edges = distance_edges(places.image_positions[mine], 10.0)
+            np.testing.assert_allclose(adjacency[edges.target, 0, edges.source], edges.weight, atol=1e-6)
             assert adjacency.count_nonzero() == len(edges.weight)
             assert vertices[n:].count_nonzero() == 0
 

@@ -1,0 +1,350 @@
+"""Builders of edges: points in, sparse (source, target, weight) out.
+
+The same builders serve the images of a cluster and clusters or sites among each other. Every edge is there in both
+directions, and every point has a loop of weight 1 to itself: in each kind of edge alike, a vertex counts among its own
+neighbours. Distances are great circles, so neither the antimeridian nor a pole parts neighbours. A single point has its
+loop only; no point has no edge. Points less than a millimetre apart are at one position, which is an ordinary distance, 0.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geolive.clusters import chord_to_km, km_to_chord, unit_sphere
+from geolive.errors import InputError
+from geolive.graphs.hashing import chosen_pairs
+from geolive.graphs.triangles import triangle_pairs
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+DEFAULT_K = 8
+# 8 of the 157 images that a surveyed cluster has on average: about as many edges as knn:8
+DEFAULT_SHARE = 0.05
+# chords of the unit sphere are compared in steps of 0.6 mm, so that rounding makes no difference between equal distances
+CHORD_STEP = 1e-10
+# more pairs than this fill the memory of a laptop
+MOST_PAIRS = 100_000_000
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Directed edges between n points, sorted by target, then source; none is there twice.
+
+    Parameters
+    ----------
+    source, target : array of int64, shape (edges,)
+        Row numbers of points.
+    weight : array of float32, shape (edges,)
+        Above 0, at most 1.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+    def matrix(self, n: int) -> "csr_array":
+        """The weights as a sparse matrix, shape (n, n): row target, column source.
+
+        Examples
+        --------
+        >>> neighbours = knn_edges(np.array([[85.0, 25.0], [85.0, 25.1], [85.0, 25.3]]), k=1).matrix(3)
+        >>> (neighbours @ np.array([1.0, 2.0, 4.0])).tolist()
+        [3.0, 7.0, 6.0]
+        """
+        from scipy.sparse import csr_array
+
+        starts = np.searchsorted(self.target, np.arange(n + 1))
+        return csr_array((self.weight, self.source, starts), shape=(n, n))
+
+
+def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
+    """Every pair nearer than `d_max_km`, with the weight 1 - d / d_max.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    d_max_km : float
+        Great-circle distance in kilometres from which on there is no edge: the largest within any cluster of the data
+        set (Lee et al. 2021 fixed 19.890915 km, and larger distances got negative weights). With 0, only points at one
+        position are joined.
+
+    Returns
+    -------
+    Edges
+
+    Raises
+    ------
+    InputError
+        A position is no number, or the edges would fill the memory.
+
+    Examples
+    --------
+    >>> edges = distance_edges(np.array([[85.0, 25.0], [85.0, 25.01], [85.0, 25.1]]), d_max_km=2.0)
+    >>> np.column_stack([edges.source, edges.target]).tolist(), edges.weight.round(2)
+    ([[0, 0], [1, 0], [0, 1], [1, 1], [2, 2]], array([1.  , 0.44, 0.44, 1.  , 1.  ], dtype=float32))
+    """
+    from scipy.spatial import cKDTree
+
+    points = sphere_points(positions)
+    tree, reach = cKDTree(points), max(float(km_to_chord(d_max_km)), CHORD_STEP)
+    _check_size(tree.count_neighbors(tree, reach) if len(points) else 0, f"distance edges up to {d_max_km:g} km")
+    first, second = tree.query_pairs(reach, output_type="ndarray").T
+    km = chord_to_km(np.linalg.norm(points[first] - points[second], axis=1))
+    weight = (1 - km / d_max_km if d_max_km > 0 else np.ones(len(km))).astype(np.float32)
+    return _symmetric(first[weight > 0], second[weight > 0], len(points), weight[weight > 0])
+
+
+def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
+    """Each point and its k nearest others, in both directions, with weight 1.
+
+    A point has more than k neighbours where it is among the k nearest of others. Of others at one distance, those at
+    lower row numbers come first. With k + 1 points or fewer, all are joined.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees; near is by great circle.
+    k : int
+        At least 1.
+
+    Returns
+    -------
+    Edges
+
+    Raises
+    ------
+    InputError
+        A position is no number.
+
+    Examples
+    --------
+    >>> edges = knn_edges(np.array([[85.0, 25.0], [85.0, 25.1], [85.0, 25.3]]), k=1)
+    >>> np.column_stack([edges.source, edges.target]).tolist()
+    [[0, 0], [1, 0], [0, 1], [1, 1], [2, 1], [1, 2], [2, 2]]
+    """
+    points = sphere_points(positions)
+    if len(points) <= k + 1:
+        return _symmetric(*np.triu_indices(len(points), 1), len(points))
+    target, source = _nearest(points, k)
+    return _symmetric(source, target, len(points))
+
+
+def delaunay_edges(positions: np.ndarray) -> Edges:
+    """The sides of the Delaunay triangles of the points on the sphere, with weight 1.
+
+    Points within a hemisphere have triangles within their hull only. Points at one position are joined to each other and have the
+    neighbours of that position; positions on one great circle form a chain.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+
+    Returns
+    -------
+    Edges
+
+    Raises
+    ------
+    InputError
+        A position is no number, or so many points are at one position that the edges would fill the memory.
+
+    Examples
+    --------
+    >>> corners = np.array([[85.0, 25.0], [85.2, 25.0], [85.2, 25.1], [85.0, 25.1], [85.1, 25.05]])
+    >>> np.diff(delaunay_edges(corners).matrix(5).indptr).tolist()
+    [4, 4, 4, 4, 5]
+    """
+    points = sphere_points(positions)
+    _, at, size = np.unique(np.rint(points / CHORD_STEP), axis=0, return_inverse=True, return_counts=True)
+    at = at.reshape(-1)
+    members = np.argsort(at, kind="stable")
+    starts = np.cumsum(size) - size
+    first, second = triangle_pairs(points[members[starts]])
+    alone = np.arange(len(size))
+    first, second = np.concatenate([first, alone]), np.concatenate([second, alone])
+    _check_size(int((size[first] * size[second]).sum()), "delaunay edges")
+    pair = np.repeat(np.arange(len(first)), size[first] * size[second])
+    which = np.arange(len(pair)) - np.searchsorted(pair, pair)
+    one, other = np.divmod(which, size[second][pair])
+    return _symmetric(members[starts[first][pair] + one], members[starts[second][pair] + other], len(points))
+
+
+def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int = 0) -> Edges:
+    """Each pair of points with the probability `share`, wherever they are, with weight 1.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Only their number matters.
+    share : float
+        Expected share of the n (n - 1) / 2 pairs that are joined, above 0, at most 1; loops come on top.
+    seed : int
+        Whether rows i and j are joined depends on the seed, i and j alone.
+
+    Returns
+    -------
+    Edges
+
+    Raises
+    ------
+    InputError
+        The edges would fill the memory.
+
+    Examples
+    --------
+    >>> edges = random_edges(np.zeros((100, 2)), share=0.1, seed=0)
+    >>> bool(abs((len(edges.source) - 100) / (100 * 99) - 0.1) < 0.02)
+    True
+    """
+    n = len(positions)
+    _check_size(int(share * n * n), f"random edges between {share:g} of the pairs")
+    return _symmetric(*chosen_pairs(n, share, seed), n)
+
+
+def sequence_edges(walks: np.ndarray) -> Edges:
+    """Consecutive images of a walk, with weight 1.
+
+    Parameters
+    ----------
+    walks : array of int, shape (n, 2)
+        Number of the walk (negative: of none), and a number by which its images are ordered; of equal ones the lower row
+        comes first. Images that are left out do not part the others.
+
+    Returns
+    -------
+    Edges
+
+    Examples
+    --------
+    >>> edges = sequence_edges(np.array([[0, 30], [0, 10], [-1, 0], [0, 20]]))
+    >>> edges.matrix(4).toarray().astype(int).tolist()
+    [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0], [1, 1, 0, 1]]
+    """
+    walk, order = np.asarray(walks, np.int64).reshape(-1, 2).T
+    rows = np.lexsort((order, walk))
+    joined = (walk[rows[1:]] == walk[rows[:-1]]) & (walk[rows[1:]] >= 0)
+    return _symmetric(rows[:-1][joined], rows[1:][joined], len(walk))
+
+
+def object_edges(objects: np.ndarray) -> list[Edges]:
+    """For each class of objects a type of edges: the smaller of the two counts, as a share of the points' largest.
+
+    Parameters
+    ----------
+    objects : array of int, shape (n, classes)
+        Object counts.
+
+    Returns
+    -------
+    list of Edges
+        One for each class; points without the class have their loop only.
+
+    Raises
+    ------
+    InputError
+        The edges would fill the memory.
+
+    Examples
+    --------
+    >>> cars, dogs = object_edges(np.array([[4, 0], [1, 0], [0, 2]]))
+    >>> cars.matrix(3).toarray()[0].tolist(), len(dogs.weight)
+    ([1.0, 0.25, 0.0], 3)
+    """
+    _check_size(int(((objects > 0).sum(axis=0, dtype=np.int64) ** 2).sum()), "object edges")
+    return [_of_class(np.asarray(counts, np.float64)) for counts in np.asarray(objects).T]
+
+
+def sphere_points(positions: np.ndarray) -> np.ndarray:
+    """Positions on the unit sphere, checked.
+
+    Raises
+    ------
+    InputError
+        A position is no number, or a latitude is beyond a pole.
+
+    Examples
+    --------
+    >>> sphere_points(np.array([[85.0, 25.0], [85.0, np.nan]]))
+    Traceback (most recent call last):
+    geolive.errors.InputError: row 1: (85, nan) is not a longitude and latitude in degrees; leave that point out
+    """
+    positions = np.asarray(positions, float).reshape(-1, 2)
+    wrong = ~np.isfinite(positions).all(axis=1) | (np.abs(positions[:, 1]) > 90)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        lon, lat = positions[row]
+        raise InputError(
+            f"row {row}: ({lon:g}, {lat:g}) is not a longitude and latitude in degrees; leave that point out"
+        )
+    return unit_sphere(positions)
+
+
+def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each point's row number k times, and those of its k nearest others; ties go to lower row numbers."""
+    from scipy.spatial import cKDTree
+
+    tree, rows = cKDTree(points), np.arange(len(points))
+    # the point itself, k others, and one more that tells whether the k-th is tied with it
+    chord, near = tree.query(points, k + 2, workers=-1)
+    tied = _steps(chord[:, k]) == _steps(chord[:, k + 1])
+    clear = (near[:, : k + 1] != rows[:, None]) & ~tied[:, None]
+    target, source = np.repeat(rows[~tied], k), near[:, : k + 1][clear]
+    if not tied.any():
+        return target, source
+    more_target, more_source = _nearest_of_tied(tree, points, rows[tied], chord[tied, k], k)
+    return np.concatenate([target, more_target]), np.concatenate([source, more_source])
+
+
+def _nearest_of_tied(tree, points, rows, reach, k) -> tuple[np.ndarray, np.ndarray]:
+    """As `_nearest`, for rows whose k-th neighbour is one of several at the same distance: all of these are looked at."""
+    _, first, at = np.unique(points[rows], axis=0, return_index=True, return_inverse=True)
+    # points at one position look at the same others, so these are found once
+    middle, far = points[rows[first]], _steps(reach[first])
+    near = tree.query_ball_point(middle, (far + 1) * CHORD_STEP, workers=-1)
+    of = np.repeat(np.arange(len(first)), [len(found) for found in near])
+    near = np.concatenate(near).astype(np.int64)
+    steps = _steps(np.linalg.norm(points[near] - middle[of], axis=1))
+    order = np.lexsort((near, steps, of))
+    of, near = of[order], near[order]
+    # the first k + 1 at each position: one of them is the point itself, or the last is one too many
+    first_k = np.searchsorted(of, np.arange(len(first)))[:, None] + np.arange(k + 1)
+    found = near[first_k][at.reshape(-1)]
+    own = found == rows[:, None]
+    own[~own.any(axis=1), k] = True
+    return np.repeat(rows, k), found[~own]
+
+
+def _steps(chord: np.ndarray) -> np.ndarray:
+    return np.rint(chord / CHORD_STEP)
+
+
+def _of_class(counts: np.ndarray) -> Edges:
+    there = np.flatnonzero(counts)
+    first, second = np.triu_indices(len(there), 1)
+    first, second = there[first], there[second]
+    weight = np.minimum(counts[first], counts[second]) / counts.max(initial=1)
+    return _symmetric(first, second, len(counts), weight.astype(np.float32))
+
+
+def _symmetric(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarray | None = None) -> Edges:
+    """These edges in both directions, once each, and a loop for each point; weight 1 where none is given."""
+    loops = np.arange(n)
+    both = np.concatenate([target * n + source, source * n + target, loops * (n + 1)])
+    if weight is None:
+        both.sort()
+        both = both[np.concatenate([[True], both[1:] != both[:-1]])] if n else both
+        weight = np.ones(len(both), np.float32)
+    else:
+        both, where = np.unique(both, return_index=True)
+        weight = np.concatenate([weight, weight, np.ones(n, np.float32)])[where]
+    target = both // max(n, 1)
+    return Edges(both - target * n, target, weight)
+
+
+def _check_size(pairs: int, what: str) -> None:
+    if pairs > MOST_PAIRS:
+        raise InputError(f"{what}: about {pairs:,} edges would fill the memory; choose fewer points or fewer edges")

@@ -1,0 +1,159 @@
+"""Adjacency of a batch of graphs, all at once, on the device that the network runs on.
+
+The same edges as `geolive.graphs.builders` gives for each graph alone; weights differ by rounding (float32) at most.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from geolive.clusters import EARTH_RADIUS_KM
+from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
+from geolive.graphs.edges import EdgeKind, EdgeSpec
+from geolive.graphs.hashing import is_chosen
+
+
+@dataclass(frozen=True)
+class GraphPoints:
+    """The vertices of b graphs, padded to n, and what edges go by.
+
+    Parameters
+    ----------
+    sphere : tensor of float64, shape (b, n, 3)
+        On the unit sphere.
+    mask : tensor of bool, shape (b, n)
+        Whether it is a vertex, not padding; vertices come first.
+    keys : tensor of int64, shape (b,)
+        Of `geolive.graphs.hashing.seed_keys`, for random edges.
+    positions : list of array, each of shape (vertices, 2)
+        Longitude, latitude in degrees.
+    walks : array of int64, shape (vertices of all graphs, 2), optional
+    objects : tensor, shape (b, n, 66), optional
+    """
+
+    sphere: torch.Tensor
+    mask: torch.Tensor
+    keys: torch.Tensor
+    positions: list[np.ndarray]
+    walks: np.ndarray | None = None
+    objects: torch.Tensor | None = None
+
+
+def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Tensor:
+    """The weights of a batch's edges.
+
+    Parameters
+    ----------
+    edges : EdgeSpec
+    points : GraphPoints
+    d_max_km : float
+        See `geolive.graphs.builders.distance_edges`.
+
+    Returns
+    -------
+    tensor of float32, shape (b, n, L, n)
+        At [g, i, l, j] the weight of the edge of type l from vertex j to vertex i; 0 at padding.
+
+    Examples
+    --------
+    >>> from geolive.clusters import unit_sphere
+    >>> from geolive.graphs.edges import parse_edges
+    >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
+    >>> mask, keys = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
+    >>> points = GraphPoints(torch.from_numpy(unit_sphere(where))[None], mask, keys, [where])
+    >>> adjacency(parse_edges("distance"), points, 2.0)[0, :, 0].tolist()  # doctest: +ELLIPSIS
+    [[1.0, 0.44...], [0.44..., 1.0]]
+    """
+    found = [_BUILDERS[part.kind](points, part, d_max_km) for part in edges.parts]
+    typed = [weights if weights.ndim == 4 else weights[:, :, None] for weights in found]
+    return typed[0] if len(typed) == 1 else torch.cat(typed, dim=2)
+
+
+def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor:
+    # about a vertex of each graph, where float32 tells centimetres apart
+    near = (points.sphere - points.sphere[:, :1]).float()
+    chord = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
+    if d_max_km > 0:
+        weight = chord.div_(2).clamp_(max=1).asin_().mul_(-2 * EARTH_RADIUS_KM / d_max_km).add_(1).clamp_(min=0)
+    else:
+        weight = (chord <= CHORD_STEP).float()
+    return _within(weight, points.mask)
+
+
+def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
+    n = points.mask.shape[1]
+    k = int(kind.setting)
+    joined = points.mask[:, :, None] & points.mask[:, None]
+    if k < n - 1:
+        chord = torch.cdist(points.sphere, points.sphere, compute_mode="donot_use_mm_for_euclid_dist")
+        others = joined & ~torch.eye(n, dtype=torch.bool, device=joined.device)
+        steps = (chord / CHORD_STEP).round_().masked_fill_(~others, torch.inf)
+        reach = steps.topk(k, dim=2, largest=False).values[..., -1:]
+        nearer, tied = steps < reach, (steps == reach) & others
+        left = k - nearer.sum(2, keepdim=True)
+        nearest = nearer | (tied & (tied.cumsum(2) <= left))
+        joined = nearest | nearest.transpose(1, 2)
+    return _with_loops(joined.float(), points.mask)
+
+
+def _random(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
+    b, n = points.mask.shape
+    first, second = torch.triu_indices(n, n, 1, device=points.mask.device)
+    drawn = is_chosen(points.keys[:, None], first, second, kind.setting)
+    weight = torch.zeros(b, n, n, device=points.mask.device)
+    weight[:, first, second] = weight[:, second, first] = drawn.float()
+    return _with_loops(_within(weight, points.mask), points.mask)
+
+
+def _delaunay(points: GraphPoints, *_) -> torch.Tensor:
+    b, n = points.mask.shape
+    weight = torch.zeros(b, n, n)
+    for graph, positions in enumerate(points.positions):
+        edges = delaunay_edges(positions)
+        weight[graph, edges.target, edges.source] = 1
+    return weight.to(points.mask.device)
+
+
+def _sequence(points: GraphPoints, *_) -> torch.Tensor:
+    b, n = points.mask.shape
+    sizes = [len(positions) for positions in points.positions]
+    graph = np.repeat(np.arange(b), sizes)
+    row = np.arange(len(graph)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    walk, order = points.walks.T
+    # a walk through two graphs is two walks
+    own = np.where(walk >= 0, graph * (walk.max(initial=0) + 1) + walk, -1)
+    edges = sequence_edges(np.column_stack([own, order]))
+    weight = torch.zeros(b, n, n)
+    weight[graph[edges.target], row[edges.target], row[edges.source]] = 1
+    return weight.to(points.mask.device)
+
+
+def _objects(points: GraphPoints, *_) -> torch.Tensor:
+    counts = points.objects.float()
+    most = counts.amax(1).clamp_(min=1)[:, None, :, None]
+    weight = torch.minimum(counts[..., None], counts.transpose(1, 2)[:, None]) / most
+    weight.diagonal(dim1=1, dim2=3)[:] = points.mask[:, None].float()
+    return weight
+
+
+def _within(weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    if mask.all():
+        return weight
+    valid = mask.to(weight.dtype)
+    return weight.mul_(valid[:, :, None]).mul_(valid[:, None])
+
+
+def _with_loops(weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    weight.diagonal(dim1=1, dim2=2)[:] = mask.to(weight.dtype)
+    return weight
+
+
+_BUILDERS = {
+    "distance": _distance,
+    "knn": _knn,
+    "random": _random,
+    "delaunay": _delaunay,
+    "sequence": _sequence,
+    "objects": _objects,
+}
