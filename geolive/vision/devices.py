@@ -1,0 +1,126 @@
+"""Where a network runs, and in which precision."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from geolive.errors import InputError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_MOST_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device and the precision of a network's multiplications on it.
+
+    Parameters
+    ----------
+    name : str
+        cpu, cuda or mps.
+    precision : str
+        float32, bfloat16 or float16; weights and features stay float32.
+    """
+
+    name: str
+    precision: str
+
+    def place(self, network: torch.nn.Module) -> torch.nn.Module:
+        """A network moved there, its weights in channels-last memory format, which convolutions are fastest with."""
+        return network.to(self.name, memory_format=torch.channels_last)
+
+    def pixels(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch of pixels moved there, while the processor goes on where that is possible."""
+        return batch.to(self.name, non_blocking=True)
+
+    def run(self, network: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
+        """What a network makes of standardised images, float32, without gradients."""
+        with torch.inference_mode(), self.autocast():
+            return network(inputs).float()
+
+    def autocast(self) -> torch.autocast:
+        """The context in which multiplications have the precision of this device."""
+        return torch.autocast(self.name, PRECISIONS[self.precision], enabled=self.precision != "float32")
+
+
+def choose_device(name: str = "auto", precision: str = "auto") -> Device:
+    """The device to use, and the precision that it is fast in.
+
+    Parameters
+    ----------
+    name : str
+        cpu, cuda, mps; auto: the first of cuda, mps and cpu that is there.
+    precision : str
+        float32, bfloat16, float16; auto: on CUDA bfloat16 from compute capability 8 on, else float16; on a processor
+        bfloat16 where it has instructions for it (AVX512-BF16, AMX, or Arm's), else float32; on MPS float32.
+
+    Raises
+    ------
+    InputError
+        There is no such device here.
+
+    Examples
+    --------
+    >>> choose_device("cpu", "float32")
+    Device(name='cpu', precision='float32')
+    """
+    if name not in DEVICES:
+        raise InputError(f"--device {name!r}: must be one of {', '.join(DEVICES)}")
+    if precision not in ("auto", *PRECISIONS):
+        raise InputError(f"--precision {precision!r}: must be auto or one of {', '.join(PRECISIONS)}")
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        name = next(device for device, found in there.items() if found)
+    if not there[name]:
+        raise InputError(f"--device {name}: there is none here; use --device auto")
+    return Device(name, _fast_precision(name) if precision == "auto" else precision)
+
+
+def _fast_precision(device: str) -> str:
+    if device == "cuda":
+        return "bfloat16" if torch.cuda.get_device_capability()[0] >= 8 else "float16"
+    return "bfloat16" if device == "cpu" and cpu_has_bfloat16() else "float32"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 by instructions of its own; without them it is slower than float32.
+
+    Examples
+    --------
+    >>> cpu_has_bfloat16() in (True, False)
+    True
+    """
+    if hasattr(torch.cpu, "get_capabilities"):
+        has = torch.cpu.get_capabilities()
+        return any(has.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def choose_workers(workers: int | None, device: Device) -> int:
+    """How many processes decode photos: as many as asked for, else one on a processor that also runs the network.
+
+    Parameters
+    ----------
+    workers : int or None
+    device : Device
+
+    Returns
+    -------
+    int
+        Beside a CUDA or MPS device all processors but one, at most 16.
+
+    Examples
+    --------
+    >>> choose_workers(3, Device("cpu", "float32"))
+    3
+    """
+    if workers is not None:
+        return workers
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.name == "cpu":
+        return max(1, processors // 8)
+    return min(_MOST_WORKERS, max(1, processors - 1))
