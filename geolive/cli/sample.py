@@ -28,6 +28,13 @@ def sample(
         int | None,
         typer.Option(help="Images of a place at most; 20 with --with-images, else 200.", min=1, max=200),
     ] = None,
+    world: Annotated[
+        str,
+        typer.Option(help="Where in the photos the signal sits: composition, few, arrangement, alike or none."),
+    ] = "composition",
+    with_features: Annotated[
+        bool, typer.Option("--with-features", help="Add SIMULATED image features, the feature set simfeats.")
+    ] = False,
     ids: Annotated[
         Path | None, typer.Option(help="With --paper-format: folder of split lists to take ids from.", metavar="DIR")
     ] = None,
@@ -44,7 +51,7 @@ def sample(
 
     most = PICTURES_A_PLACE if with_images and max_per_place is None else max_per_place
     with step(f"Simulating survey and imagery in {region}"):
-        made = make_sample(region, seed, most_images=most)
+        made = make_sample(region, seed, world=world, most_images=most, with_features=with_features)
     if with_images:
         with step(f"Drawing {out}") as tell:
             write_sample_with_photos(made, out, tell)

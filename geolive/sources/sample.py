@@ -14,6 +14,7 @@ from geolive.clusters import key_hash
 from geolive.dataset import Dataset, add_labels, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
+from geolive.sources import simfeats
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.streets import Photos, draw_loadings, draw_photos, draw_sizes
 from geolive.sources.worlds import DEFAULT_WORLD, WORLDS
@@ -54,6 +55,7 @@ def make_sample(
     *,
     world: str = DEFAULT_WORLD,
     most_images: int | None = None,
+    with_features: bool = False,
 ) -> Sample:
     """Simulate a survey and street imagery in a state of India.
 
@@ -69,6 +71,8 @@ def make_sample(
         Where in the photos the signal sits: composition, few, arrangement, alike or none (`geolive.sources.worlds`).
     most_images : int, optional
         Of each place so many images at most, the first by the hash of their keys; the others are as without it.
+    with_features : bool
+        Whether images have simulated features, too: the feature set `simfeats` (`geolive.sources.simfeats`).
 
     Returns
     -------
@@ -105,8 +109,14 @@ def make_sample(
     sizes = _sizes(seed, n_clusters, district, dark)
     photos = draw_photos(latents, sizes, draw_loadings(seed), generator(seed, "photos"), world)
     keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
+    features = {}
+    if with_features:
+        told = latents if world != "none" else np.zeros_like(latents)
+        features[simfeats.NAME] = simfeats.draw_features(told, photos.place, generator(seed, simfeats.NAME))
     if most_images is not None:
+        all_keys = keys
         photos, keys = _at_most(photos, keys, most_images)
+        features = {name: array[np.isin(all_keys, keys)] for name, array in features.items()}
     cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
     place_cluster = np.concatenate([cluster_ids, np.full(len(positions) - n_clusters, None)])
     images = _images_table(land, photos, keys, positions, place_cluster)
@@ -115,11 +125,12 @@ def make_sample(
     dataset = Dataset(
         images,
         clusters,
-        {"objects": photos.objects},
+        {"objects": photos.objects, **features},
         list(INDICATORS),
         source=f"{ABOUT}, {land.region.name}, seed {seed}{'' if default else f', world {world}'}",
         command=f"sample --region {land.region.name.lower()!r} --seed {seed}{'' if default else f' --world {world}'}"
-        + (f" --max-per-place {most_images}" if most_images is not None else ""),
+        + (f" --max-per-place {most_images}" if most_images is not None else "")
+        + (" --with-features" if with_features else ""),
         simulated=True,
         thresholds=thresholds,
         extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}

@@ -169,7 +169,9 @@ def draw_photos(
     rates *= rng.gamma(IMAGE_SHAPE, 1 / IMAGE_SHAPE, (len(place), 1))
     rates[rng.random(len(place)) < EMPTY_SHARE] = 0
     if world_of.of_photos:
-        rates *= world_of.of_photos(latents, loadings, place, km, rng)
+        rates *= world_of.of_photos(latents, loadings, place, rng)
+    if world_of.moved:
+        km = world_of.moved(place, km, rng)
     return Photos(place, walk, step, km, np.minimum(rng.poisson(rates), 65535).astype(np.uint16))
 
 

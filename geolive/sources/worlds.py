@@ -13,8 +13,10 @@ DEFAULT_WORLD = "composition"
 # `few`: one photo in so many tells, so much more strongly; its kind is known by two classes that are rare elsewhere
 DECISIVE_SHARE, DECISIVE_STRENGTH = 1 / 12, 2.5
 DECISIVE_MARKS, MARK_RATE = ("Banner", "Bench"), 40.0
-# `arrangement`: how far the logarithm of a rate goes up on one side of a place, and down on the other
-SIDE_STRENGTH = 0.9
+# `arrangement`: so many photos stand in a hamlet so far away; what telling photos show more of, and how steeply the latent
+# decides whether they are the hamlet's
+HAMLET_SHARE, HAMLET_KM, VILLAGE_SIZE = 0.3, 4.0, 0.3
+SHOWN_STRENGTH, SORTING = 1.2, 2.0
 # `alike`: every class tells a little
 ALIKE_STRENGTH = 0.16
 
@@ -32,13 +34,16 @@ class World:
     walks_differ : float
         1 where photos of a walk share surroundings of their own, 0 where all photos of a place are alike.
     of_photos : callable, optional
-        (latents, loadings, place of each photo, km, generator) to factors of the rates, shape (images, 66).
+        (latents, loadings, place of each photo, generator) to factors of the rates, shape (images, 66).
+    moved : callable, optional
+        (place of each photo, km, generator) to other positions of the photos, shape (images, 2), kilometres from the middle.
     """
 
     about: str
     of_places: Callable[[np.ndarray, np.ndarray], np.ndarray]
     walks_differ: float = 1.0
     of_photos: Callable[..., np.ndarray] | None = None
+    moved: Callable[..., np.ndarray] | None = None
 
 
 def _composition(latents: np.ndarray, loadings: np.ndarray) -> np.ndarray:
@@ -55,7 +60,7 @@ def _every_class_a_little(latents: np.ndarray, loadings: np.ndarray) -> np.ndarr
     return latents @ (ALIKE_STRENGTH * rng.choice([-1.0, 1.0], loadings.shape)).T
 
 
-def _decisive_photos(latents, loadings, place, km, rng) -> np.ndarray:
+def _decisive_photos(latents, loadings, place, rng) -> np.ndarray:
     from geolive.tables import vistas_classes
 
     factors = np.ones((len(place), len(loadings)))
@@ -66,31 +71,41 @@ def _decisive_photos(latents, loadings, place, km, rng) -> np.ndarray:
     return factors
 
 
-def _sides(latents, loadings, place, km, rng) -> np.ndarray:
-    """Telling classes stand on one side of a place or mixed over all of it; how many there are is the same."""
-    logs = np.zeros((len(place), len(loadings)))
+def _village_and_hamlet(place: np.ndarray, km: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Positions where most photos of a place stand in a village, and the others in a hamlet away from it."""
+    bearing = rng.uniform(0, 2 * np.pi, place.max(initial=-1) + 1)[place]
+    away = np.where(_in_hamlet(place), HAMLET_KM, 0.0)
+    return np.column_stack([away * np.cos(bearing), away * np.sin(bearing)]) + VILLAGE_SIZE * km
+
+
+def _in_village_or_hamlet(latents, loadings, place, rng) -> np.ndarray:
+    """As many photos as the hamlet has show telling classes: the more of the latent, the more of these stand in the hamlet."""
+    hamlet, logs = _in_hamlet(place), np.zeros((len(place), len(loadings)))
     for i in range(latents.shape[1]):
-        bearing = rng.uniform(0, 2 * np.pi, len(latents))[place]
-        along = km[:, 0] * np.cos(bearing) + km[:, 1] * np.sin(bearing)
-        side = np.where(along > _medians(along, place, len(latents))[place], 1.0, -1.0)
-        mixed = rng.choice([-1.0, 1.0], len(place))
-        # the more of the latent, the more photos show what their side shows
-        sorted_share = 1 / (1 + np.exp(-2 * latents[place, i]))
-        shown = np.where(rng.random(len(place)) < sorted_share, side, mixed)
-        logs += SIDE_STRENGTH * shown[:, None] * np.sign(loadings[:, i])
-    return np.exp(logs - SIDE_STRENGTH**2 / 2 * (logs != 0))
+        in_hamlet = rng.random(len(place)) < (1 / (1 + np.exp(-SORTING * latents[:, i])))[place]
+        elsewhere = rng.random(len(place)) < (1 / (1 + np.exp(SORTING * latents[:, i])))[place] * (
+            HAMLET_SHARE / (1 - HAMLET_SHARE)
+        )
+        shows = np.where(hamlet, in_hamlet, elsewhere)
+        logs += SHOWN_STRENGTH * shows[:, None] * (loadings[:, i] != 0)
+    return np.exp(logs)
 
 
-def _medians(values: np.ndarray, group: np.ndarray, n: int) -> np.ndarray:
-    import pandas as pd
-
-    return pd.Series(values).groupby(group).median().reindex(np.arange(n)).to_numpy()
+def _in_hamlet(place: np.ndarray) -> np.ndarray:
+    size = np.bincount(place)
+    number = np.arange(len(place)) - (np.cumsum(size) - size)[place]
+    return number < HAMLET_SHARE * size[place]
 
 
 WORLDS = {
     "composition": World("in what there is at a place: sums of its objects", _composition),
     "few": World("in one photo of twelve, of a kind of its own", _nothing, of_photos=_decisive_photos),
-    "arrangement": World("in whether like stands beside like; sums tell nothing", _nothing, of_photos=_sides),
+    "arrangement": World(
+        "in where telling things stand, in the village or out in a hamlet; sums tell nothing",
+        _nothing,
+        of_photos=_in_village_or_hamlet,
+        moved=_village_and_hamlet,
+    ),
     "alike": World("in all photos alike: every class tells a little, in every photo", _every_class_a_little, 0.0),
     "none": World("nowhere: photos tell nothing", _nothing),
 }
