@@ -15,7 +15,7 @@ import pandas as pd
 from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder, replacing, umask
-from geolive.tables import check_clusters, check_images, lonlat
+from geolive.tables import check_clusters, check_images, collector_paused, lonlat
 
 SCHEMA_VERSION = 1
 FACTS = "dataset.json"
@@ -433,11 +433,13 @@ def _is_inner(path: str) -> bool:
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     version = {"schema_version": "1.1.0"} if isinstance(table, gpd.GeoDataFrame) else {}
-    table.to_parquet(path, index=False, compression="zstd", **version)
+    with collector_paused():
+        table.to_parquet(path, index=False, compression="zstd", **version)
 
 
 def _read_table(path: Path) -> gpd.GeoDataFrame:
     try:
-        return gpd.read_parquet(path)
+        with collector_paused():
+            return gpd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None

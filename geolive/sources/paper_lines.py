@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import io
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def read_line_blocks(path: str | Path) -> Iterator[bytes]:
-    """The file in blocks of a few megabytes, each of which ends with a newline, except perhaps the last.
+    """The file in blocks of a few megabytes, each of which ends with a newline.
 
     Parameters
     ----------
@@ -27,7 +28,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     Yields
     ------
     bytes
-        Of a line longer than `LONGEST_LINE` only so much is given that it is still longer.
+        Of a line longer than `LONGEST_LINE` perhaps only so much is given that it is still longer.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     >>> path = Path(tempfile.mkdtemp()) / "data.csv.gz"
     >>> _ = path.write_bytes(gzip.compress(b"a,b\\n1,2"))
     >>> list(read_line_blocks(path))
-    [b'a,b\\n', b'1,2']
+    [b'a,b\\n1,2\\n']
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -67,20 +68,23 @@ def _decompressed(source: BinaryIO) -> Iterator[BinaryIO]:
     elif beginning == _ZSTD:
         import pyarrow
 
-        with pyarrow.CompressedInputStream(source, "zstd") as stream:
+        with io.BufferedReader(pyarrow.CompressedInputStream(source, "zstd")) as stream:
             yield stream
     else:
         yield source
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    rest = b""
     while block := stream.read(BLOCK):
-        end = block.rfind(b"\n") + 1
-        if end == 0:
-            rest = (rest + block)[: LONGEST_LINE + 1]
-            continue
-        yield rest + block[:end]
-        rest = block[end:]
-    if rest:
-        yield rest
+        if not block.endswith(b"\n"):
+            block += stream.readline(LONGEST_LINE + 1)
+            if not block.endswith(b"\n"):
+                _skip_line(stream)
+                block += b"\n"
+        yield block
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    """Skip what is left of a line."""
+    while (part := stream.readline(BLOCK)) and not part.endswith(b"\n"):
+        pass
