@@ -6,6 +6,7 @@ import sys
 import typer
 
 from geolive.cli import (  # noqa: F401  (each registers its commands)
+    detect,
     embed,
     evaluate,
     fetch_boundaries,

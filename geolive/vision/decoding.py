@@ -32,6 +32,8 @@ _TRANSPOSED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# while a photo becomes RGB, or so small that the rest does not matter; any other mode has 4, and 4 as RGB
+_PIXEL_BYTES = {"L": 1, "1": 2, "RGB": 4, "CMYK": 4, "P": 5, "I;16": 5, "I;16B": 5}
 _WIDE_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 _READ_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", *_WIDE_GREY)
 _PLUGINS = {"JPEG": "JPEG", "progressive JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "TIFF": "TIFF"}
@@ -139,8 +141,7 @@ def _checked_bytes(file: BinaryIO, found: ImageFile) -> BinaryIO:
 def _check_memory(image: Image.Image, full: tuple[int, int], kind: str) -> None:
     """Raise where decoding would take too much memory, told from the sizes before it begins."""
     kept, pixels = image.width * image.height, full[0] * full[1]
-    # bytes a pixel: Pillow holds 4, and 4 more where the mode is converted
-    needed = kept * (4 if image.mode == "RGB" else 8)
+    needed = kept * _PIXEL_BYTES.get(image.mode, 8)
     if kind == "progressive JPEG":
         needed += pixels * 2 * max(1, getattr(image, "layers", 3))  # all coefficients of all components
     elif kind == "WebP":
@@ -159,9 +160,13 @@ def _rgb(image: Image.Image, needed: int) -> Image.Image:
         raise UnusableImageError(f"pixels of a kind that is not read ({image.mode}); convert it to JPEG, with its EXIF")
     if image.mode in _WIDE_GREY:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    image = image if image.mode == "RGB" else image.convert("RGB")
+    if image.mode == "1":
+        image = image.convert("L")
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
     factor = min(image.size) // needed
-    return image.reduce(factor) if factor > 1 else image
+    image = image.reduce(factor) if factor > 1 else image
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _round(image: Image.Image) -> list[Image.Image]:

@@ -17,7 +17,7 @@ from geolive.errors import InputError
 from geolive.files import checksum, today
 from geolive.vision.backbones import Backbone
 from geolive.vision.devices import Device, choose_workers
-from geolive.vision.images import Batch, PhotoFiles, PhotoSet, photo_batches
+from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches
 from geolive.vision.progress import GrowingArray
 
 DTYPES = ("float16", "float32")
@@ -149,22 +149,25 @@ class Work:
     photos : PhotoSet
         All images of the dataset, in its order.
     rows_of : callable
-        From a batch to its rows, shape (images, columns), and why some are empty.
+        From a batch, as `collate` makes it, to its rows, shape (images, columns), and why some are empty.
     shape : tuple of int
         Images, columns.
     dtype : str
     about : dict
         All that the numbers depend on; it is kept beside them.
     batch_size, workers : int
+    collate : callable
+        From the items of a batch to what `rows_of` takes.
     """
 
     photos: PhotoSet
-    rows_of: Callable[[Batch], tuple[np.ndarray, dict[int, str]]]
+    rows_of: Callable[..., tuple[np.ndarray, dict[int, str]]]
     shape: tuple[int, int]
     dtype: str
     about: dict
     batch_size: int
     workers: int
+    collate: Callable[[list[Item]], object] = collate
 
 
 def add_from_photos(
@@ -185,7 +188,9 @@ def add_from_photos(
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
         resumed_at = array.done
         left = PhotoSet(work.photos.files, range(array.done, work.shape[0]), work.photos.prepare, work.photos.shorter)
-        loader = photo_batches(left, work.batch_size, work.workers, pin_memory) if len(left) else []
+        loader = (
+            photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate) if len(left) else []
+        )
         for rows, failures in _joined(map(work.rows_of, loader), _SAVE_SECONDS):
             array.add(rows, failures)
             if progress:

@@ -212,11 +212,10 @@ def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: b
         photos,
         batch_size,
         num_workers=workers,
-        collate_fn=collate,
         pin_memory=pin_memory,
         prefetch_factor=3 if workers else None,
         worker_init_fn=_one_thread,
-        **options,
+        **{"collate_fn": collate} | options,
     )
 
 
