@@ -149,7 +149,7 @@ def find_region(region: str | None, boundaries: str | Path | None = None) -> Reg
     return _build(state, _india(where=where), source)
 
 
-def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame) -> pd.Series:
+def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach: float = 0.0) -> pd.Series:
     """The district each point lies in.
 
     Parameters
@@ -157,24 +157,33 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame) -> pd
     geometry : GeoSeries of points, EPSG:4326
     districts : GeoDataFrame
         With `district_id`.
+    reach : float
+        Degrees; a point outside all districts belongs to the nearest that is not farther, for borders may have gaps.
 
     Returns
     -------
     Series of str or None
-        `district_id`, in the order of the points; None outside all districts.
+        `district_id`, in the order of the points; None outside the reach of all districts.
 
     Examples
     --------
     >>> from geolive.tables import points
     >>> assign_districts(points([85.14, 0.0], [25.6, 0.0]), find_region("bihar").districts).tolist()
     ['230', None]
+    >>> assign_districts(points([84.5, 83.0], [27.45, 25.0]), find_region("bihar").districts, reach=0.1).tolist()
+    ['203', None]
     """
     tree = shapely.STRtree(districts.geometry.values)
     point, district = tree.query(geometry.values, predicate="intersects")
     found = np.full(len(geometry), None, dtype=object)
     # in reverse, so that a point on a border belongs to the first of its districts
     order = np.lexsort((district, point))[::-1]
-    found[point[order]] = districts["district_id"].to_numpy(object)[district[order]]
+    names = districts["district_id"].to_numpy(object)
+    found[point[order]] = names[district[order]]
+    outside = np.flatnonzero(pd.isna(found)) if reach > 0 else []
+    if len(outside):
+        point, district = tree.query_nearest(geometry.values[outside], max_distance=reach, all_matches=False)
+        found[outside[point]] = names[district]
     return pd.Series(found, index=geometry.index, dtype=object)
 
 

@@ -10,12 +10,15 @@ import pandas as pd
 
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
+from geolive.regions import assign_districts, read_districts
 from geolive.sources.nfhs_states import state_of_cluster
 from geolive.sources.paper_rows import INDICATORS, SIMULATED_PREFIX
 from geolive.sources.paper_splits import read_split_lists
 from geolive.sources.paper_table import PaperTable, read_table
 from geolive.tables import points
 
+# survey points are displaced by up to 10 km, so some lie in a gap between districts, or off the coast
+_GAP_DEGREES = 0.1
 UNMATCHED = "split_lists_unmatched.parquet"
 
 
@@ -42,7 +45,8 @@ def read_paper(
     -------
     dataset : Dataset
         Images and clusters in the file's order, object counts, labels as delivered (by the median where the table has none).
-        A cluster lies where `lon`, `lat` say, else in the mean of its images' positions. `rejects` has the line (`row`)
+        A cluster lies where `lon`, `lat` say, else in the mean of its images' positions; its district is the one that this
+        point lies in. `rejects` has the line (`row`)
         and reason of rows left out. `extra` holds `rows` (read, kept, rejected by reason), `class_names`, `labels_off_median`
         and `split_lists`.
     unmatched : DataFrame
@@ -173,7 +177,7 @@ def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
         "unique_cluster": pd.array(ids, dtype="str"),
         "country": pd.array([cluster.country for cluster in said], dtype="str"),
         "state": np.array([state_of_cluster(name) for name in ids], dtype=object),
-        "district_id": None,
+        "district_id": _districts(where, [cluster.country for cluster in said]),
         "urban": None,
         "n_images": by_version.size().to_numpy(),
     }
@@ -181,6 +185,15 @@ def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
     for i, name in enumerate(INDICATORS):
         columns |= {name: surveyed[:, 2 * i], f"{name}_label": surveyed[:, 2 * i + 1]}
     return gpd.GeoDataFrame(columns, geometry=points(*where.T))
+
+
+def _districts(where: np.ndarray, countries: list[str]) -> np.ndarray:
+    """The district that each Indian cluster lies in, so that folds can keep districts whole; null elsewhere."""
+    india = np.array([country == "ia" for country in countries])
+    found = np.full(len(where), None, dtype=object)
+    if india.any():
+        found[india] = assign_districts(points(*where[india].T), read_districts(), _GAP_DEGREES)
+    return found
 
 
 def _labels(clusters: gpd.GeoDataFrame, indicators: list[str]):

@@ -10,8 +10,10 @@ import pytest
 
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
+from geolive.regions import assign_districts, read_districts
 from geolive.sources import paper_lines
 from geolive.sources.paper import read_paper
+from geolive.tables import points
 from tests.sources.papertable import row, text, write
 
 
@@ -53,6 +55,16 @@ def test_without_the_optional_columns_and_with_an_index_column(tmp_path):
     dataset = read(write(tmp_path, rows, columns=columns))
     assert dataset.clusters.geometry.x.tolist() == [pytest.approx(85.2)]
     assert dataset.images["country"].tolist() == ["ia", "ia"]
+
+
+def test_indian_clusters_know_their_district(tmp_path):
+    rows = [row("a"), row("b", "ia_50002", lon=84.5, lat=27.45), row("c", "ia_50003", lon=70.0, lat=10.0)]
+    rows.append(row("d", "ke_1", bmi=0, bmi_label=0))
+    districts = read(write(tmp_path, rows)).clusters.set_index("unique_cluster")["district_id"]
+    # in Bihar; north of the border by less than a survey displaces its points; at sea; another country
+    assert districts["ia_50001"] == assign_districts(points([85.0], [25.5]), read_districts())[0]
+    assert districts["ia_50002"] == "203"
+    assert districts[["ia_50003", "ke_1"]].isna().all()
 
 
 def test_image_paths_are_kept(tmp_path):
