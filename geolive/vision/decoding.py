@@ -85,9 +85,10 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
             raise
         except Exception as error:  # whatever Pillow says of damaged bytes
             raise UnusableImageError(_reason(error)) from None
-        upright = read_orientation(found.exif)
-    if upright in _TRANSPOSED:
-        image = image.transpose(_TRANSPOSED[upright])
+        # Pillow turns TIFF itself
+        turned = 1 if found.kind == "TIFF" else read_orientation(found.exif)
+    if turned in _TRANSPOSED:
+        image = image.transpose(_TRANSPOSED[turned])
     return _round(image) if panorama else [image]
 
 
