@@ -5,9 +5,14 @@ adjacency is 0 too. Nothing at padding has an influence on what a network gives,
 """
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+
+if TYPE_CHECKING:
+    from geolive.graphs.batches import Batch
 
 # what Lee et al. (2021) used, as the numbers of their own code show
 NORM_EPS = 1e-3
@@ -42,10 +47,15 @@ class GraphCNNLayer(nn.Module):
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
         """New features of each vertex, shape (b, n, outputs)."""
         b, n, edge_types, _ = adjacency.shape
+        rows = vertices.reshape(b * n, -1)
+        own = torch.addmm(self.bias, rows, self.weights_self).view(b, n, -1)
         # (A·V)·W = A·(V·W), and the second way is several times less work
-        by_type = self.weights.view(edge_types, vertices.shape[-1], -1)
-        sent = torch.einsum("bjf,lfo->bljo", vertices, by_type).reshape(b, edge_types * n, -1)
-        return torch.baddbmm(vertices @ self.weights_self + self.bias, adjacency.flatten(2), sent)
+        if edge_types == 1:
+            sent = (rows @ self.weights).view(b, n, -1)
+        else:
+            by_type = self.weights.view(edge_types, rows.shape[1], -1)
+            sent = torch.einsum("bjf,lfo->bljo", vertices, by_type).reshape(b, edge_types * n, -1)
+        return own.baddbmm_(adjacency.reshape(b, n, -1), sent)
 
 
 class GraphEmbedPool(nn.Module):
@@ -82,23 +92,32 @@ class GraphEmbedPool(nn.Module):
         self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Pooled vertices (b, outputs, f) and adjacency (b, outputs, L, outputs)."""
-        logits, valid = vertices @ self.weights + self.bias, mask[..., None]
-        logits = logits * valid if self.compat == "authors" else logits.masked_fill(valid == 0, -math.inf)
-        factors = torch.softmax(logits, dim=1)
         b, n, edge_types, _ = adjacency.shape
+        logits = torch.addmm(self.bias, vertices.flatten(0, 1), self.weights).view(b, n, -1)
+        if self.compat == "authors":
+            logits = logits * mask[..., None]
+        elif not _is_full(mask):
+            logits = logits.masked_fill(mask[..., None] == 0, -math.inf)
+        factors = torch.softmax(logits, dim=1)
         received = (adjacency.reshape(b, n * edge_types, n) @ factors).reshape(b, n, -1)
         gathered = factors.transpose(1, 2)
         return gathered @ vertices, (gathered @ received).reshape(b, -1, edge_types, factors.shape[-1])
 
 
 class VertexNorm(nn.Module):
-    """Batch normalisation over the vertices of all graphs of a batch, padding left out, then ReLU.
+    """Batch normalisation over vertices, then ReLU.
 
     Parameters
     ----------
     features : int
     momentum : float
         How far each batch in training moves the averages that prediction uses.
+
+    Examples
+    --------
+    >>> norm = VertexNorm(2)
+    >>> norm(torch.tensor([[1.0, 5.0], [3.0, 5.0]])).detach().round().tolist()
+    [[0.0, 0.0], [1.0, 0.0]]
     """
 
     def __init__(self, features: int, momentum: float = 0.1):
@@ -108,19 +127,20 @@ class VertexNorm(nn.Module):
         self.register_buffer("variance", torch.ones(features))
         self.momentum = momentum
 
-    def forward(self, vertices: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        mean, variance = self._moments(vertices, mask) if self.training else (self.mean, self.variance)
-        factor = self.scale * torch.rsqrt(variance + NORM_EPS)
-        return torch.relu(vertices * factor + (self.shift - mean * factor))
-
-    def _moments(self, vertices: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        valid = torch.ones_like(vertices[..., :1]) if mask is None else mask[..., None]
-        mean = (vertices * valid).sum((0, 1)) / valid.sum()
-        variance = ((vertices - mean).square() * valid).sum((0, 1)) / valid.sum()
-        with torch.no_grad():
-            self.mean.lerp_(mean, self.momentum)
-            self.variance.lerp_(variance, self.momentum)
-        return mean, variance
+    def forward(self, vertices: torch.Tensor) -> torch.Tensor:
+        """Of vertices without padding, shape (…, features), the same shape."""
+        rows = vertices.flatten(0, -2)
+        moments = (None, None) if self.training else (self.mean, self.variance)
+        found, mean, spread = torch.native_batch_norm(
+            rows, self.scale, self.shift, *moments, self.training, 0.0, NORM_EPS
+        )
+        if self.training:
+            with torch.no_grad():
+                # what comes back is 1 / √(variance + eps)
+                variance = spread.double().pow(-2).sub(NORM_EPS).clamp_min(0).to(self.variance.dtype)
+                self.mean.lerp_(mean, self.momentum)
+                self.variance.lerp_(variance, self.momentum)
+        return torch.relu_(found).view_as(vertices)
 
 
 class GraphNetwork(nn.Module):
@@ -165,19 +185,33 @@ class GraphNetwork(nn.Module):
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The outputs of each graph, shape (b, outputs)."""
-        return self.output(torch.relu(self.dense(self.embed(vertices, adjacency, mask).flatten(1))))
+        return self._answer(self.embed(vertices, adjacency, mask))
+
+    def forward_blocks(self, blocks: "Sequence[Batch]") -> torch.Tensor:
+        """The outputs of a batch that `geolive.graphs.batches.batches_in_blocks` made, in its order, shape (b, outputs)."""
+        return self._answer(self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks]))
 
     def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The 8 vertices that each graph is pooled to, shape (b, 8, 32)."""
-        norms, near = self.norms, self._shares(adjacency)
-        vertices = norms[0](self.layer1(vertices, near), mask)
-        vertices = norms[1](self.layer2(vertices, near), mask)
-        vertices, adjacency = self.pool1(vertices, adjacency, mask)
-        vertices, near = norms[2](vertices), self._shares(adjacency)
-        vertices = norms[3](self.layer3(vertices, near))
-        vertices = norms[4](self.layer4(vertices, near))
+        return self._embed([(vertices, adjacency, mask)])
+
+    def _answer(self, pooled: torch.Tensor) -> torch.Tensor:
+        return self.output(torch.relu(self.dense(pooled.flatten(1))))
+
+    def _embed(self, blocks: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        all_vertices, adjacencies, masks = (list(tensors) for tensors in zip(*blocks, strict=True))
+        real = [None if _is_full(mask) else mask.flatten().nonzero()[:, 0] for mask in masks]
+        near = [self._shares(adjacency) for adjacency in adjacencies]
+        for layer, norm in ((self.layer1, self.norms[0]), (self.layer2, self.norms[1])):
+            all_vertices = [layer(vertices, shares) for vertices, shares in zip(all_vertices, near, strict=True)]
+            all_vertices = _normed(norm, all_vertices, real)
+        pooled = [self.pool1(*block) for block in zip(all_vertices, adjacencies, masks, strict=True)]
+        vertices, adjacency = (torch.cat(tensors) for tensors in zip(*pooled, strict=True))
+        vertices, near = self.norms[2](vertices), self._shares(adjacency)
+        vertices = self.norms[3](self.layer3(vertices, near))
+        vertices = self.norms[4](self.layer4(vertices, near))
         vertices, _ = self.pool2(vertices, adjacency, torch.ones_like(vertices[..., 0]))
-        return norms[5](vertices)
+        return self.norms[5](vertices)
 
     def _shares(self, adjacency: torch.Tensor) -> torch.Tensor:
         """Adjacency so scaled that a layer takes the mean over a vertex's neighbours, unless the authors' sum is wanted."""
@@ -189,6 +223,28 @@ class GraphNetwork(nn.Module):
         """The parameters that are decayed (every weight matrix), and those that are not (biases, normalisation)."""
         weights = [p for p in self.parameters() if p.ndim == 2]
         return weights, [p for p in self.parameters() if p.ndim != 2]
+
+
+def _normed(norm: VertexNorm, blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
+    """Normalised over the vertices of all blocks together; `real` tells the rows that are no padding, None where all are."""
+    if not norm.training:
+        return [norm(vertices) for vertices in blocks]
+    rows = [
+        vertices.flatten(0, 1) if own is None else vertices.flatten(0, 1)[own]
+        for vertices, own in zip(blocks, real, strict=True)
+    ]
+    found = norm(torch.cat(rows) if len(rows) > 1 else rows[0]).split([len(part) for part in rows])
+    return [
+        part.view_as(vertices)
+        if own is None
+        else part.new_zeros(vertices[..., 0].numel(), part.shape[1]).index_copy(0, own, part).view_as(vertices)
+        for vertices, own, part in zip(blocks, real, found, strict=True)
+    ]
+
+
+def _is_full(mask: torch.Tensor) -> bool:
+    """Whether there is no padding."""
+    return bool(mask.amin() > 0)
 
 
 class _Dense(nn.Module):
