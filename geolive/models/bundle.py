@@ -17,6 +17,7 @@ SCHEMA_VERSION = 1
 KINDS = {
     "clusterwise": ("geolive.models.clusterwise", "Forest", "scikit-learn"),
     "gcn": ("geolive.models.graphcnn", "GraphCNN", None),
+    "imagewise": ("geolive.models.imagewise", "ImageWise", None),
 }
 
 

@@ -1,0 +1,145 @@
+"""`train imagewise`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geolive.cli.apps import DatasetArgument, Indicator, NewFolder, Seed, Task, check_task, train
+from geolive.errors import InputError
+
+# as in the authors' code
+LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
+
+
+@train.command("imagewise")
+def train_imagewise_command(
+    dataset: DatasetArgument,
+    out: NewFolder,
+    indicator: Indicator = "pov",
+    task: Task = "regression",
+    arch: Annotated[
+        str,
+        typer.Option(help="resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle to learn on from."),
+    ] = "resnet34",
+    epochs: Annotated[int, typer.Option(help="Passes over the training photos; 0 keeps the weights.", min=0)] = 10,
+    batch_size: Annotated[int, typer.Option(help="Photos a step, over all devices and parts.", min=2)] = 256,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Highest learning rate; without it 1e-3, and 1e-4 in regression.", min=1e-8, max=1.0),
+    ] = None,
+    pretrained: Annotated[bool, typer.Option(help="Begin with ImageNet's weights, or with random ones.")] = True,
+    weights: Annotated[
+        Path | None, typer.Option(help="Begin with the trunk's weights in this file.", metavar="FILE")
+    ] = None,
+    from_authors: Annotated[
+        Path | None,
+        typer.Option(
+            help="Begin with a network that the authors' code saved (ResNet34 with its head).", metavar="FILE"
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(help="Pixels on a side; without it what the weights were trained with.", min=32, max=1024),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="How clusters are parted: district, random, blocks:100km, official, …; district where all have one."
+        ),
+    ] = None,
+    folds: Annotated[
+        int, typer.Option(help="0: one training with a test part. K: K more, for a prediction of each cluster.", min=0)
+    ] = 0,
+    patience: Annotated[int, typer.Option(help="Epochs without a better validation score before it stops.", min=1)] = 5,
+    accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int | None, typer.Option(help="Devices that share each batch; without it all CUDA devices, else one.", min=1)
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes that read pixels, for each device.", min=0)] = 0,
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder that img_path starts from, where it is another now.", metavar="DIR")
+    ] = None,
+    logs: Annotated[
+        Path | None, typer.Option(help="Folder for metrics.csv and TensorBoard; OUT.logs without it.", metavar="DIR")
+    ] = None,
+    permute_labels: Annotated[
+        bool, typer.Option("--permute-labels", help="Give clusters each other's values: what chance alone reaches.")
+    ] = False,
+    seed: Seed = 0,
+) -> None:
+    """Train a network on photos, one by one. Stopped or killed, the same command goes on from the last whole epoch."""
+    import sys
+
+    import torch
+
+    from geolive.dataset import read_dataset
+    from geolive.files import check_new_folder
+    from geolive.metrics import NAMES
+    from geolive.models.bundle import save_bundle
+    from geolive.models.imagewise import begin, begin_from_authors
+    from geolive.models.imagewise_training import check_lightning, remove_work, train_imagewise
+    from geolive.terminal import note, note_dropped, say, step
+    from geolive.vision.devices import choose_device
+    from geolive.vision.images import photo_files
+
+    check_task(task)
+    check_new_folder(out)
+    check_lightning()
+    if from_authors and (weights or not pretrained):
+        raise InputError("--from-authors: has weights of its own; leave --weights and --no-pretrained out")
+    from geolive.models.imagewise_learner import Settings
+
+    chosen = choose_device(device, precision)
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+        files = photo_files(data, photos)
+    if from_authors:
+        beginning = begin_from_authors(from_authors, task, size)
+    else:
+        source = weights if weights else (None if pretrained else "none")
+        beginning = begin(task, arch, weights=source, size=size, seed=seed)
+    if split is None:
+        split = "district" if data.clusters["district_id"].notna().all() else "blocks:100km"
+    settings = Settings(
+        task=task,
+        seed=seed,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=lr or LEARNING_RATE[task],
+        patience=patience,
+        device=chosen,
+        devices=devices or (torch.cuda.device_count() if chosen.name == "cuda" else 1),
+        accumulate=accumulate,
+        workers=workers,
+        bar=sys.stderr.isatty(),
+    )
+    work = out.parent / f".{out.name}.training"
+    logs = logs or out.parent / f"{out.name}.logs"
+    where = f"{beginning.arch}, {beginning.preprocessing.crop} pixels, on {settings.devices} × {chosen.name}"
+    note(f"training {where}, {chosen.precision}; figures of each epoch: {logs}")
+    trained = train_imagewise(
+        data,
+        files,
+        beginning,
+        indicator,
+        settings,
+        work,
+        split=split,
+        folds=folds,
+        permute=permute_labels,
+        logs=logs,
+        progress=note,
+    )
+    save_bundle(trained, out)
+    remove_work(work)
+    note_dropped(trained.card)
+    simulated = "SIMULATED: " if trained.card["simulated"] else ""
+    permuted = "PERMUTED LABELS: " if permute_labels else ""
+    for words, name in (("per cluster", "metrics"), ("per image", "metrics_per_image")):
+        figures = [f"{NAMES[k]} {v[0]:.3f}" for k, v in trained.card[name].items() if v[0] is not None]
+        judged = "left-out folds" if folds else "the test part"
+        say(f"{out}: {permuted}{simulated}{trained.card['model']}; {judged}, {words}: {', '.join(figures)}")
+    note(trained.card["honest"])
