@@ -230,8 +230,9 @@ class _Source:
         if mask.all():
             return values.view(*mask.shape, -1)
         padded = values.new_zeros(mask.size, values.shape[1])
-        padded[torch.from_numpy(np.flatnonzero(mask)).to(self.device)] = values
-        return padded.view(*mask.shape, -1)
+        return padded.index_copy_(0, torch.from_numpy(np.flatnonzero(mask)).to(self.device), values).view(
+            *mask.shape, -1
+        )
 
 
 def _check(places: Places, edges: EdgeSpec) -> None:

@@ -155,7 +155,8 @@ def _raw(places: Places, kind: str, images: np.ndarray | slice) -> np.ndarray:
     if kind == "obj":
         return objects
     features = places.features.read(images)
-    if not np.isfinite(features).all():
+    # a sum is a number only where all are
+    if not np.isfinite(features.sum()) and not np.isfinite(features).all():
         image = np.flatnonzero(~np.isfinite(features).all(axis=1))[0]
         row = np.arange(len(places.image_positions))[images][image]
         place = places.ids[np.searchsorted(places.offsets, row, side="right") - 1]
