@@ -14,10 +14,11 @@ from geolive.evaluation.uncertainty import district_error, place_half_width
 from geolive.files import today
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
+from geolive.models.interface import check_seen
 from geolive.models.training import Trained
 from geolive.regions import Region
 from geolive.sources.statistics import official_sentences
-from geolive.tables import CRS, N_CLASSES, lonlat, points
+from geolive.tables import CRS, lonlat, points
 
 SAME_PLACE_DEGREES = 1e-6
 
@@ -74,12 +75,23 @@ def predict_map(
     support = support or Support()
     if not needs_images:
         support = replace(support, images=0)
-    sites, places = find_sites(dataset, region, needs_images)
-    half = place_half_width(trained.residuals, level)
+    features = trained.card.get("features")
+    if needs_images:
+        check_seen(dataset, trained.model, features)
+    sites, places = find_sites(dataset, region, needs_images, features)
+    # where a model that was trained once has no honest prediction, there is none
+    judged = trained.residuals[trained.residuals["prediction"].notna()]
+    half = place_half_width(judged, level)
     if not np.isfinite(half):
         half = np.nan  # too few training clusters to promise anything of a single place
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     value = _predict(trained, sites, places)
+    if not np.isfinite(value).any():
+        raise InputError(
+            f"{trained.card['model']}: has learnt from every place of {region.name} and has no honest prediction of any; "
+            "train it with --folds 5"
+        )
+    sites, value = sites[np.isfinite(value)].reset_index(drop=True), value[np.isfinite(value)]
     sites = sites.assign(
         **{
             name: value,
@@ -88,7 +100,7 @@ def predict_map(
         }
     )
     threshold = 0.5 if classifies else trained.card["label_threshold"]
-    error = district_error(trained.residuals)
+    error = district_error(judged)
     districts = districts_from_sites(region.districts, sites, name, error, support, level, threshold, limits)
     simulated = bool(dataset.simulated or trained.card["simulated"])
     districts["simulated"] = simulated
@@ -117,7 +129,9 @@ def predict_map(
     )
 
 
-def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gpd.GeoDataFrame, Places]:
+def find_sites(
+    dataset: Dataset, region: Region, needs_images: bool, features: str | None = None
+) -> tuple[gpd.GeoDataFrame, Places]:
     """The places of a region to predict: surveyed clusters, and sites formed from images that belong to none.
 
     Parameters
@@ -126,6 +140,8 @@ def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gp
     region : Region
     needs_images : bool
         Whether clusters without images are left out.
+    features : str, optional
+        A feature set that images bring; those without are left out.
 
     Returns
     -------
@@ -141,19 +157,14 @@ def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gp
     """
     shapely.prepare(region.area)
     clusters = dataset.clusters[_inside(dataset.clusters, region)]
-    places = _surveyed_places(dataset, clusters, needs_images)
+    places = _surveyed_places(dataset, clusters, features)
     if needs_images:
         places = places.take(np.flatnonzero(places.n_images > 0))
     surveyed = len(places)
-    unsurveyed = _unsurveyed_places(dataset, region, needs_images)
+    unsurveyed = _unsurveyed_places(dataset, region, features)
     if unsurveyed is not None:
         places = places.joined(unsurveyed)
     if len(places) == 0:
-        if needs_images and len(dataset.images) and "objects" not in dataset.features:
-            raise InputError(
-                f"{dataset.name}: has no object counts for this model to look at; add object counts, or use --model "
-                "neighbours, idw or kriging"
-            )
         raise _nothing_in(dataset, region, "image" if needs_images else "cluster or image")
     sites = gpd.GeoDataFrame(
         {"site_id": places.ids, "n_images": places.n_images, "surveyed": np.arange(len(places)) < surveyed},
@@ -163,31 +174,28 @@ def find_sites(dataset: Dataset, region: Region, needs_images: bool) -> tuple[gp
     return sites, places
 
 
-def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, needs_images: bool) -> Places:
-    if needs_images or "objects" in dataset.features:
-        return dataset.cluster_places(clusters)
+def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str | None) -> Places:
+    if features is not None or "objects" in dataset.features:
+        return dataset.cluster_places(clusters, features)
+    # images in which nothing was counted still tell baselines where people are
     ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
-    return group_images(ids, where, dataset.images, _uncounted(len(dataset.images)), dataset.images["unique_cluster"])
+    return group_images(ids, where, dataset.images, None, dataset.images["unique_cluster"])
 
 
-def _unsurveyed_places(dataset: Dataset, region: Region, needs_images: bool) -> Places | None:
-    # without object counts images still tell baselines where people are, but nothing to a model that looks at them
-    if needs_images and "objects" not in dataset.features:
-        return None
-    rows = np.flatnonzero(dataset.images["unique_cluster"].isna().to_numpy() & _inside(dataset.images, region))
+def _unsurveyed_places(dataset: Dataset, region: Region, features: str | None) -> Places | None:
+    usable = dataset.images["unique_cluster"].isna().to_numpy() & _inside(dataset.images, region)
+    if features is not None:
+        usable &= dataset.has_features(features)
+    rows = np.flatnonzero(usable)
     images = dataset.images.iloc[rows].reset_index(drop=True)
     if images.empty:
         return None
     sites, site_of_image = form_sites(images)
     # the middle of the images of a crescent-shaped district's rim may lie outside of it
     sites = sites[_inside(sites, region)]
-    objects = dataset.features["objects"][rows] if "objects" in dataset.features else _uncounted(len(rows))
-    return group_images(sites["site_id"].to_numpy(), lonlat(sites.geometry), images, objects, site_of_image)
-
-
-def _uncounted(n_images: int) -> np.ndarray:
-    """Object counts of images in which nothing was counted, for models that do not look at them."""
-    return np.broadcast_to(np.uint16(0), (n_images, N_CLASSES))
+    objects = dataset.features["objects"][rows] if "objects" in dataset.features else None
+    of_images = None if features is None else dataset.image_features(features, rows)
+    return group_images(sites["site_id"].to_numpy(), lonlat(sites.geometry), images, objects, site_of_image, of_images)
 
 
 def _inside(table: gpd.GeoDataFrame, region: Region) -> np.ndarray:

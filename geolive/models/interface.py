@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from geolive.clusters import Places
+from geolive.dataset import Dataset
 from geolive.errors import InputError
 
 
@@ -13,7 +14,7 @@ class Model(Protocol):
     """A model from places to values.
 
     `name` and `params` (JSON) tell which it is; `task` is "regression" (values) or "classification" (labels 0 and 1, whose
-    prediction is the probability of 1).
+    prediction is the probability of 1). A model of images may say in `vertices` what it looks at (`check_seen`).
     """
 
     name: str
@@ -28,6 +29,32 @@ class Model(Protocol):
 
 
 MakeModel = Callable[[], Model]
+
+
+def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
+    """Raise where a dataset lacks what a model of images looks at.
+
+    A model's attribute `vertices` says what that is: "obj", object counts (so it is without the attribute), "feats", image
+    features, or "both".
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from geolive.sources.sample import make_sample
+    >>> check_seen(make_sample("goa", seed=0).dataset, SimpleNamespace(vertices="obj"), None)
+    """
+    vertices = getattr(model, "vertices", "obj")
+    if vertices != "feats" and "objects" not in dataset.features:
+        remedy = "add object counts (detect), or use --model neighbours, idw or kriging"
+        raise InputError(f"{dataset.name}: has no object counts for this model to look at; {remedy}")
+    if vertices != "obj":
+        if features is None:
+            raise InputError(f"{model.name}: looks at image features, and none are named; name them with --features")
+        dataset.feature_set(features)
 
 
 def check_images(places: Places, model: str) -> None:

@@ -8,12 +8,13 @@ import geopandas as gpd
 import numpy as np
 
 import geolive
+from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.metrics import scores, training_means
 from geolive.models.crossfit import out_of_fold
-from geolive.models.interface import MakeModel, Model
+from geolive.models.interface import MakeModel, Model, check_seen
 from geolive.splits import BlockSplit, DistrictSplit, fold_numbers
 
 FOLDS = 10
@@ -47,6 +48,7 @@ def train(
     *,
     seed: int = 0,
     needs_images: bool = True,
+    features: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Trained:
     """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
@@ -61,6 +63,8 @@ def train(
         For the folds and the intervals of the metrics.
     needs_images : bool
         Whether clusters without images are left out.
+    features : str, optional
+        The feature set that the model looks at, where it looks at one; clusters none of whose images has any are left out.
     progress : callable, optional
         Told in words what is under way.
 
@@ -84,8 +88,9 @@ def train(
     (60, 'districts')
     """
     model = make_model()
-    clusters, n_dropped = _training_clusters(dataset, indicator, needs_images)
-    places = dataset.cluster_places(clusters)
+    if needs_images:
+        check_seen(dataset, model, features)
+    clusters, places, n_dropped = _training_clusters(dataset, indicator, needs_images, features)
     column = indicator if model.task == "regression" else f"{indicator}_label"
     values = clusters[column].to_numpy(float)
     if model.task == "classification" and len(np.unique(values)) < 2:
@@ -104,6 +109,7 @@ def train(
         "indicator": indicator,
         "task": model.task,
         "needs_images": needs_images,
+        "features": features,
         "trained_on": dataset.name if dataset.path is None else dataset.source,
         "training_checksum": dataset.checksum,
         "simulated": dataset.simulated,
@@ -120,19 +126,21 @@ def train(
     return Trained(model, residuals, card)
 
 
-def _training_clusters(dataset: Dataset, indicator: str, needs_images: bool) -> tuple[gpd.GeoDataFrame, int]:
+def _training_clusters(
+    dataset: Dataset, indicator: str, needs_images: bool, features: str | None
+) -> tuple[gpd.GeoDataFrame, Places, int]:
+    """The clusters to learn from, what is seen of them, and how many were left out since they have no images."""
     labelled = dataset.labelled(indicator)
+    places = dataset.cluster_places(labelled, features)
     if not needs_images:
-        return labelled.reset_index(drop=True), 0
-    if "objects" not in dataset.features:
-        remedy = "add object counts, or use --model neighbours, idw or kriging"
-        raise InputError(f"{dataset.name}: has no object counts for this model to look at; {remedy}")
-    seen = dataset.cluster_places(labelled).n_images > 0
+        return labelled.reset_index(drop=True), places, 0
+    seen = places.n_images > 0
     if not seen.any():
+        what = "an image" if features is None else f"an image with features {features!r}"
         raise InputError(
-            f"{dataset.name}: none of the {len(labelled)} clusters with {indicator!r} has an image; add images"
+            f"{dataset.name}: none of the {len(labelled)} clusters with {indicator!r} has {what}; add images"
         )
-    return labelled[seen].reset_index(drop=True), int((~seen).sum())
+    return labelled[seen].reset_index(drop=True), places.take(np.flatnonzero(seen)), int((~seen).sum())
 
 
 def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
