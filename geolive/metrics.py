@@ -204,6 +204,51 @@ def interval(resampled: np.ndarray) -> np.ndarray:
         return np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
 
 
+def paired_gains(
+    task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """By how much one model's R² (or accuracy) is above another's, and that in 1,000 resamples of whole groups.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    values, reference, groups : array, shape (n,)
+        As for `scores`.
+    predictions : array of float, shape (n, 2)
+        Of the one and the other model.
+    seed : int
+
+    Returns
+    -------
+    array of float, shape (1001,)
+        The difference, then those of the resamples; NaN where not defined.
+
+    Examples
+    --------
+    >>> y = np.array([0.0, 1.0, 2.0, 3.0])
+    >>> both = np.column_stack([y, np.full(4, 1.5)])
+    >>> float(paired_gains("regression", y, both, np.full(4, 1.5), np.arange(4))[0])
+    1.0
+    """
+    if task == "regression":
+        gain = (predictions[:, 1] - values) ** 2 - (predictions[:, 0] - values) ** 2
+        total = (values - reference) ** 2
+    else:
+        right = (predictions >= 0.5) == (values == 1)[:, None]
+        gain, total = right[:, 0].astype(float) - right[:, 1], np.ones(len(values))
+    sums = np.column_stack([gain, total])
+    # of groups, not of rows: there are 300 pairs of models
+    group, number = np.unique(groups, return_inverse=True)
+    by_group = np.column_stack([np.bincount(number.reshape(-1), weights=column) for column in sums.T])
+    with np.errstate(all="ignore"):
+        value = by_group[:, 0].sum() / by_group[:, 1].sum()
+        if len(group) < 2:
+            return np.r_[value, np.full(N_RESAMPLES, np.nan)]
+        drawn = np.concatenate([weights @ by_group for weights in _resamples(np.arange(len(group)), seed)])
+        found = np.r_[value, drawn[:, 0] / drawn[:, 1]]
+    return np.where(np.isfinite(found), found, np.nan)
+
+
 def no_scores(task: str, n: int) -> pd.DataFrame:
     """The table of scores where there is none: every figure null.
 

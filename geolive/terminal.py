@@ -17,6 +17,7 @@ from geolive.metrics import NAMES
 # a table is not squeezed where no terminal sets its width, and a line is never wrapped
 OUT = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
 PROGRESS = Console(stderr=True, soft_wrap=True, highlight=False)
+_SHOWN = {"regression": ("r2", "rmse", "pearson_r"), "classification": ("accuracy", "balanced_accuracy", "auc")}
 
 
 @contextmanager
@@ -92,21 +93,24 @@ def show_map(drawn, written: list[Path]) -> None:
     say("Written: " + ", ".join(str(path) for path in written))
 
 
-def show_results(results: pd.DataFrame, simulated: bool) -> None:
-    """Print the figures of one comparison, a model a row."""
-    figures = results[["value", "lower", "upper"]].to_numpy(float)
-    shown = ["–" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in figures]
-    wide = results.assign(shown=shown).pivot_table(
-        index=["model", "n"], columns="metric", values="shown", aggfunc="first", sort=False
-    )
-    first = results.iloc[0]
-    about = f"{first['indicator']}, {first['task']}, split {first['split']}, out of fold (95 % interval)"
-    rows = [[str(cell) for cell in (*index, *row)] for index, row in zip(wide.index, wide.to_numpy(), strict=True)]
-    show_table(
-        f"{'SIMULATED: ' if simulated else ''}{about}",
-        ["model", "n", *(NAMES[metric] for metric in wide.columns)],
-        rows,
-    )
+def show_question(indicator: str, task: str, split: str, simulated: bool) -> None:
+    """Print the head of a table that fills row by row."""
+    OUT.print()
+    mark = "SIMULATED: " if simulated else ""
+    OUT.print(f"[bold]{escape(f'{mark}{indicator}, {task}, split {split}, out of fold (95 % interval)')}[/bold]")
+    heads = "".join(f"{NAMES[metric]:>25}" for metric in _SHOWN[task])
+    OUT.print(f"[bold]{'model':<30}{'n':>7}{heads}[/bold]")
+
+
+def show_row(results: pd.DataFrame) -> None:
+    """Print the figures of one model, or why it has none."""
+    first, figures = results.iloc[0], results.set_index("metric")
+    if first["protocol"].startswith(("failed", "not run")):
+        say(f"{first['model']:<30}{'–':>7}  {first['protocol']}")
+        return
+    shown = figures.loc[list(_SHOWN[first["task"]]), ["value", "lower", "upper"]].to_numpy(float)
+    cells = ["–" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in shown]
+    say(f"{first['model']:<30}{first['n']:>7}" + "".join(f"{cell:>25}" for cell in cells))
 
 
 def _district_row(district: pd.Series, name: str) -> list[str]:

@@ -231,7 +231,7 @@ def test_a_failing_model_is_reported_and_the_others_go_on(survey, tmp_path):
     run("ingest", "survey", survey, "--lon", "x", "--lat", "y", "--value", "wealth", "--out", data)
     done = run("evaluate", data, "--models", "mean,forest", "--split", "random", "--out", tmp_path / "report")
     assert done.returncode == 2
-    assert "needs images" in done.stderr.splitlines()[-1]
+    assert "forest (wealth, random) needs object counts" in done.stderr.splitlines()[-1]
     results = pd.read_csv(tmp_path / "report" / "results.csv")
     assert results.loc[results["model"] == "mean", "value"].notna().any()
 

@@ -1,10 +1,11 @@
 """`evaluate`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, NewFolder, Seed, Task, app, check_task
+from geolive.cli.apps import DatasetArgument, NewFolder, Seed, app
 from geolive.errors import InputError
 
 
@@ -12,50 +13,149 @@ from geolive.errors import InputError
 def evaluate(
     dataset: DatasetArgument,
     out: NewFolder,
-    models: Annotated[str, typer.Option(help="'baselines', or names joined by commas.")] = "baselines",
+    models: Annotated[
+        str,
+        typer.Option(
+            help="'all', 'baselines', or names joined by commas; NAME+kriged adds kriged residuals, NAME+pooled-50 and "
+            "NAME+own-country fit to half of each country's clusters, and country by country."
+        ),
+    ] = "baselines",
     indicators: Annotated[
         str | None, typer.Option(help="Names joined by commas; all of the dataset's without it.")
     ] = None,
-    task: Task = "regression",
+    tasks: Annotated[
+        str, typer.Option("--tasks", "--task", help="regression, classification, or both joined by a comma.")
+    ] = "regression",
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="random (places), blocks:100km, district, or rows (leaks where places repeat); may be repeated."
+            help="random (places), blocks:100km, knndm, district, state, country, official (the dataset's lists), or rows "
+            "(leaks where places repeat); may be repeated. Without it random and blocks:100km, side by side."
         ),
     ] = None,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="nested (choices are made within the training part) or authors (on the clusters that figures are of)."
+        ),
+    ] = "nested",
+    folds: Annotated[int | None, typer.Option(help="Number of folds; without it each split's own.", min=2)] = None,
+    buffer: Annotated[
+        str | None,
+        typer.Option(
+            help="Drop training clusters as near as that to the fold; 10km for blocks, districts, states and countries "
+            "without it, and 0km for random folds and knndm."
+        ),
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Feature set that models look at beside object counts.", metavar="NAME")
+    ] = None,
     neighbours: Annotated[int, typer.Option(help="Neighbours that the average of neighbours takes.", min=1)] = 10,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training clusters, for the graph networks.", min=1)
+    ] = None,
+    repeats: Annotated[
+        int, typer.Option(help="Partitions of a spatial split with fewer than 30 units.", min=1, max=50)
+    ] = 5,
     seed: Seed = 0,
 ) -> None:
-    """Compare models on the same folds of a dataset's surveyed clusters."""
-    import pandas as pd
+    """Compare models on the same folds of a dataset's surveyed clusters, and write a report.
 
+    Stopped or killed, the same command goes on after the last finished row.
+    """
     from geolive.dataset import read_dataset
-    from geolive.evaluation.protocols import compare, write_results
+    from geolive.evaluation.protocols import AUTHORS_WARNING, check_protocol
+    from geolive.evaluation.questions import ask
+    from geolive.evaluation.rows import find_rows
+    from geolive.evaluation.setup import feature_set, splitter_for
     from geolive.files import check_new_folder
-    from geolive.models.registry import BASELINES, model_maker
-    from geolive.splits import parse_split
-    from geolive.terminal import note, say, show_results, step
+    from geolive.splits.names import parse_km, parse_split
+    from geolive.terminal import note, step
 
-    check_task(task)
+    wanted = _tasks(tasks)
+    check_protocol(protocol)
     check_new_folder(out)
-    names = [name for part in models.split(",") for name in (BASELINES if part == "baselines" else (part.strip(),))]
-    makers = {name: model_maker(name, **({"k": neighbours} if name == "neighbours" else {})) for name in names}
-    splitters = {name: parse_split(name, seed) for name in split or ["blocks:100km"]}
+    names = split or ["random", "blocks:100km"]
+    for name in names:
+        parse_split(name, seed, folds)
+    buffer_km = None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km")
+    gcn = {"epochs": epochs} if epochs else {}
+    find_rows(models)  # an unknown model is told before a large dataset is read
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-    found = []
-    for name, splitter in splitters.items():
-        for indicator in indicators.split(",") if indicators else data.indicators:
-            with step(f"Comparing {len(makers)} models of {indicator}, split {name}"):
-                found.append(compare(data, makers, indicator, task, splitter, name, seed))
-            show_results(found[-1][0], data.simulated)
-        if name == "rows":
-            note("split rows: rows of one place stand on both sides where places repeat, so these figures flatter")
-    results, predictions = (pd.concat(tables, ignore_index=True) for tables in zip(*found, strict=True))
-    write_results(results, predictions, out)
-    say(f"{out}: results.csv, predictions.parquet")
-    failed = results[results["protocol"].str.startswith("failed")].drop_duplicates(["model", "indicator", "split"])
-    if len(failed):
-        raise InputError(
-            "; ".join(f"{row.model} ({row.indicator}, {row.split}) {row.protocol}" for row in failed.itertuples())
-        )
+    chosen = feature_set(data, features)
+    rows = find_rows(models, neighbours, chosen, {"gcn": gcn, "attention": gcn})
+    looks = [
+        row for row in rows if {"objects", "images", "features"} & set(row.needs) and not row.missing(data, chosen)
+    ]
+    # a feature set that no row looks at must not decide which clusters count
+    seen = chosen if any("features" in row.needs for row in looks) else None
+    asked = indicators.split(",") if indicators else data.indicators
+    with step("Making folds"):
+        splitters = {name: splitter_for(data, name, seed, folds, buffer_km) for name in names}
+        settings = {"features": seen, "needs_images": bool(looks), "repeats": repeats}
+        questions = [
+            ask(data, indicator.strip(), task, splitter, name, **settings)
+            for task in wanted
+            for indicator in asked
+            for name, splitter in splitters.items()
+        ]
+    if protocol == "authors":
+        note(AUTHORS_WARNING)
+    if "rows" in names:
+        note("split rows: rows of one place stand on both sides where places repeat, so these figures flatter")
+    for words in dict.fromkeys(words for question in questions for words in question.notes):
+        note(words)
+    _answer(data, rows, questions, out, protocol, chosen, seed, named=models)
+
+
+def _answer(data, rows, questions, out: Path, protocol: str, features: str | None, seed: int, named: str) -> None:
+    from geolive.evaluation.protocols import answer
+    from geolive.evaluation.report import write_report
+    from geolive.evaluation.workfolder import WorkFolder
+    from geolive.terminal import note, say, show_question, show_row, step
+
+    work, answers = WorkFolder(out), []
+    for number, question in enumerate(questions):
+        show_question(question.indicator, question.task, question.split, data.simulated)
+        with step(
+            f"{question.indicator}, {question.task}, split {question.split} ({number + 1} of {len(questions)})"
+        ) as tell:
+            answers.append(
+                answer(
+                    data, rows, question, protocol=protocol, features=features, seed=seed, work=work, tell=tell,
+                    show=show_row,
+                )
+            )  # fmt: skip
+    with step(f"Writing {out}"):
+        written = write_report(data, answers, out, protocol, seed)
+    work.remove()
+    lacking = {name: words for found in answers for name, words in found.lacking.items()}
+    for words in dict.fromkeys(lacking.values()):
+        note(f"not run: {', '.join(name for name, why in lacking.items() if why == words)}: {words}")
+    for words in written.notes:
+        note(words)
+    say(f"{out}: {', '.join(written.files)}")
+    _tell_failures(answers, {name.strip() for name in named.split(",")})
+
+
+def _tell_failures(answers, named: set[str]) -> None:
+    """Raise where a row failed, or a row asked for by name lacks its inputs."""
+    failed, blame = [], InputError
+    for found in answers:
+        about = f"({found.question.indicator}, {found.question.split})"
+        for name, error in found.failed.items():
+            words = f"{type(error).__name__}: {error}"
+            failed.append(f"{name} {about} failed: {words}")
+            blame = blame if isinstance(error, InputError) else RuntimeError
+        failed += [f"{name} {about} {words}" for name, words in found.lacking.items() if name in named]
+    if failed:
+        raise blame("; ".join(failed))
+
+
+def _tasks(text: str) -> list[str]:
+    tasks = [task.strip() for task in text.split(",")]
+    for task in tasks:
+        if task not in ("regression", "classification"):
+            raise InputError(f"--tasks {task!r}: must be regression, classification, or both joined by a comma")
+    return list(dict.fromkeys(tasks))

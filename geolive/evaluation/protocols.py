@@ -2,23 +2,141 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.evaluation.crossfold import FoldError, Predicted, predict_row
+from geolive.evaluation.questions import Question, ask
+from geolive.evaluation.rows import Row
+from geolive.evaluation.tables import (
+    DIFFERENCE_COLUMNS,
+    PREDICTION_COLUMNS,
+    RESULT_COLUMNS,
+    STRATA_COLUMNS,
+    differences,
+    failed_results,
+    prediction_rows,
+    row_results,
+    stratum_results,
+)
+from geolive.evaluation.workfolder import WorkFolder
 from geolive.files import new_folder
-from geolive.metrics import no_scores, scores, training_means
-from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import Model
-from geolive.splits import fold_numbers
-from geolive.tables import lonlat
 
-RESULT_COLUMNS = ["model", "params", "indicator", "task", "split", "protocol", "metric", "value", "lower", "upper", "n"]
-PREDICTION_COLUMNS = ["model", "unique_cluster", "lon", "lat", "fold", "value", "prediction"]
+AUTHORS_WARNING = (
+    "protocol authors: checkpoints and settings are chosen on the clusters that the figures are of, as Lee et al. did; "
+    "such figures flatter"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the rows gave to one question.
+
+    Parameters
+    ----------
+    question : Question
+    predicted : list of Predicted
+        Of the rows that went through, in order.
+    results, strata, differences, predictions : DataFrame
+        As `geolive.evaluation.tables` makes them.
+    failed : dict of str to Exception
+        What went wrong in the rows that failed.
+    lacking : dict of str to str
+        What rows need that the dataset lacks.
+    """
+
+    question: Question
+    predicted: list[Predicted]
+    results: pd.DataFrame
+    strata: pd.DataFrame
+    differences: pd.DataFrame
+    predictions: pd.DataFrame
+    failed: dict[str, Exception] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+
+
+def answer(
+    dataset: Dataset,
+    rows: list[Row],
+    question: Question,
+    *,
+    protocol: str = "nested",
+    features: str | None = None,
+    seed: int = 0,
+    work: WorkFolder | None = None,
+    tell: Callable[[str], None] | None = None,
+    show: Callable[[pd.DataFrame], None] | None = None,
+) -> Answer:
+    """Predict with each row, and score. A row that fails, or lacks its inputs, is reported; the others go on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : list of Row
+    question : Question
+    protocol : {"nested", "authors"}
+    features : str, optional
+        The feature set that `question.places` hold.
+    seed : int
+    work : WorkFolder, optional
+        Keeps finished rows; a row that is there is not computed again.
+    tell : callable, optional
+        Told in words what is under way.
+    show : callable, optional
+        Given the figures of each row as they come.
+
+    Returns
+    -------
+    Answer
+
+    Examples
+    --------
+    >>> from geolive.evaluation.rows import find_rows
+    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.splits import RandomSplit
+    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> question = ask(dataset, "pov", "regression", RandomSplit(), "random")
+    >>> found = answer(dataset, find_rows("mean,gcn-feats"), question)
+    >>> found.results.groupby("model", sort=False).value.first().to_dict()
+    {'mean': 0.0, 'gcn-feats': nan}
+    """
+    predicted, results, strata, predictions, failed, lacking = [], [], [], [], {}, {}
+    for row in rows:
+        if question.task not in row.tasks:
+            continue
+        if missing := row.missing(dataset, features):
+            lacking[row.name] = missing
+            results.append(failed_results(question, row.name, f"not run: {missing}"))
+        else:
+            try:
+                found = _predicted(dataset, row, question, protocol, features, seed, work, tell)
+                figures = row_results(question, found, protocol, seed)
+                strata.append(stratum_results(question, found, protocol, seed))
+                predictions.append(prediction_rows(question, found))
+                predicted.append(found)
+                results.append(figures)
+            except Exception as error:  # one model's failure must not cost the figures of the others
+                failed[row.name] = getattr(error, "cause", error)
+                words = str(error) if isinstance(error, FoldError) else f"{type(error).__name__}: {error}"
+                results.append(failed_results(question, row.name, f"failed: {' '.join(words.split())}"))
+        if show and row.name not in lacking:
+            show(results[-1])
+    return Answer(
+        question,
+        predicted,
+        _together(results, RESULT_COLUMNS),
+        _together(strata, STRATA_COLUMNS),
+        differences(question, predicted, protocol, seed) if predicted else pd.DataFrame(columns=DIFFERENCE_COLUMNS),
+        _together(predictions, PREDICTION_COLUMNS),
+        failed,
+        lacking,
+    )
 
 
 def compare(
@@ -30,7 +148,7 @@ def compare(
     split_name: str,
     seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores and out-of-fold predictions of several models on the same folds.
+    """Scores and out-of-fold predictions of one's own models on the same folds, in one call.
 
     A model that fails is reported and the others go on.
 
@@ -40,7 +158,7 @@ def compare(
         Its clusters with a value of the indicator are used.
     models : dict of str to callable
         Makers of unfitted models, called with `task` and `seed`, as `model_maker` gives them. A model's name in the results is
-        its own (the mean of labels is "majority"); the key stands in where it cannot be made.
+        its own (the mean of labels is "majority"); the key stands in where it fails.
     indicator : str
     task : {"regression", "classification"}
         Predict the indicator's value, or its label.
@@ -74,30 +192,13 @@ def compare(
     >>> _ = survey.write_text("lon,lat,wealth\\n" + "\\n".join(f"{80 + i},25,{i * i}" for i in range(10)))
     >>> dataset = read_survey(survey, lon="lon", lat="lat", values={"wealth": "wealth"})
     >>> results, predictions = compare(dataset, {"mean": Mean}, "wealth", "regression", RandomSplit(), "random")
-    >>> results.metric.tolist(), float(results.value[0])
-    (['r2', 'rmse', 'pearson_r'], 0.0)
+    >>> results.metric.tolist()[:2], float(results.value[0])
+    (['r2', 'rmse'], 0.0)
     """
-    clusters = dataset.labelled(indicator)
-    folds = fold_numbers(splitter, clusters)
-    values = clusters[indicator if task == "regression" else f"{indicator}_label"].to_numpy(float)
-    reference, together = training_means(values, folds), splitter.units(clusters)
-    places = dataset.cluster_places(clusters)
-    results, predictions = [], []
-    for key, make in models.items():
-        name, params, predicted, protocol = key, {}, None, f"out-of-fold, {folds.max() + 1} folds"
-        try:
-            model = make(task=task, seed=seed)
-            name, params = model.name, model.params
-            predicted = out_of_fold(partial(make, task=task, seed=seed), places, values, folds)
-            figures = scores(task, values, predicted, reference, together, seed)
-            predictions.append(_prediction_rows(name, clusters, folds, values, predicted))
-        except Exception as error:  # one model's failure must not cost the figures of the others
-            protocol = f"failed: {' '.join(f'{type(error).__name__}: {error}'.split())}"
-            figures = no_scores(task, len(values))
-        about = {"model": name, "params": json.dumps(params), "indicator": indicator, "task": task, "split": split_name}
-        results.append(figures.assign(**about, protocol=protocol)[RESULT_COLUMNS])
-    none = pd.DataFrame(columns=PREDICTION_COLUMNS)
-    return pd.concat(results, ignore_index=True), pd.concat(predictions, ignore_index=True) if predictions else none
+    question = ask(dataset, indicator, task, splitter, split_name)
+    rows = [Row(name, (make,)) for name, make in models.items()]
+    found = answer(dataset, rows, question, seed=seed)
+    return found.results, found.predictions
 
 
 def write_results(results: pd.DataFrame, predictions: pd.DataFrame, folder: str | Path) -> Path:
@@ -128,14 +229,37 @@ def write_results(results: pd.DataFrame, predictions: pd.DataFrame, folder: str 
     ['predictions.parquet', 'results.csv']
     """
     with new_folder(folder) as temporary:
-        results.to_csv(temporary / "results.csv", index=False, lineterminator="\n")
-        predictions.to_parquet(temporary / "predictions.parquet", index=False)
+        write_tables(results, predictions, temporary)
     return Path(folder)
 
 
-def _prediction_rows(
-    name: str, clusters: gpd.GeoDataFrame, folds: np.ndarray, values: np.ndarray, predicted: np.ndarray
-) -> pd.DataFrame:
-    where = lonlat(clusters.geometry)
-    columns = [name, clusters["unique_cluster"].to_numpy(), where[:, 0], where[:, 1], folds, values, predicted]
-    return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
+def write_tables(results: pd.DataFrame, predictions: pd.DataFrame, folder: Path) -> None:
+    """Write `results.csv` and `predictions.parquet` into a folder that is there."""
+    results.to_csv(folder / "results.csv", index=False, lineterminator="\n")
+    predictions.to_parquet(folder / "predictions.parquet", index=False)
+
+
+def _predicted(dataset, row: Row, question: Question, protocol, features, seed, work, tell) -> Predicted:
+    if work is None:
+        return predict_row(row, question, protocol, seed, tell)
+    names = question.clusters["unique_cluster"].to_numpy(object).tolist()
+    settings = [json.dumps(make(task=question.task, seed=seed).params, default=str) for make in row.makers]
+    folds = [array for pairs in question.partitions for pair in pairs for array in pair]
+    about = [dataset.checksum, row.name, settings, question.indicator, question.task, protocol, features, seed, names]
+    key = work.key(about, question.values, *(np.asarray(array, np.int64) for array in folds))
+    if found := work.find(key):
+        return found
+    found = predict_row(row, question, protocol, seed, tell)
+    work.keep(key, found)
+    return found
+
+
+def _together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    tables = [table for table in tables if len(table)]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def check_protocol(protocol: str) -> None:
+    """Raise InputError where there is no such protocol."""
+    if protocol not in ("nested", "authors"):
+        raise InputError(f"--protocol {protocol!r}: must be nested or authors")

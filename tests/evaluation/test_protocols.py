@@ -101,8 +101,11 @@ def test_a_model_that_fails_is_reported_and_the_others_go_on(dataset):
     assert set(predictions["model"]) == {"mean"}
     failed = results[results["protocol"].str.startswith("failed")]
     assert failed["value"].isna().all()
-    assert set(failed["protocol"]) == {"failed: RuntimeError: out of luck", "failed: InputError: needs images"}
-    assert table.loc[["broken", "forest"]].isna().all(axis=None)
+    assert set(failed["protocol"]) == {
+        "failed: fold 1 of 5: RuntimeError: out of luck",
+        "failed: fold 1 of 5: InputError: needs images",
+    }
+    assert table.loc[["first", "forest"]].isna().all(axis=None)
     assert len(results) == 12
 
 

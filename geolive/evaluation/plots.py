@@ -1,0 +1,218 @@
+"""The report's plots, as SVG text: each with axes and units, and SIMULATED across it where the data are."""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from geolive.evaluation.crossfold import Predicted
+from geolive.evaluation.questions import Question
+from geolive.figures import (
+    GREY,
+    INK,
+    draw_borders,
+    draw_scale_bar,
+    frame_map,
+    map_view,
+    mark_simulated,
+    plain_matplotlib,
+    short,
+)
+from geolive.indicators import indicator as find_indicator
+from geolive.metrics import NAMES
+from geolive.tables import lonlat
+
+SIZE = (4.6, 3.7)
+# Okabe & Ito's colours, told apart by colour-blind readers
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
+_MOST_POINTS = 4000
+_BINS = 10
+
+
+def drawn(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
+    """A plot as SVG, equal for equal data.
+
+    Parameters
+    ----------
+    draw : callable
+        Given matplotlib's axes.
+    simulated : bool
+        Whether to write SIMULATED across it.
+    size : tuple of float
+        Width and height in inches.
+
+    Examples
+    --------
+    >>> drawn(lambda axes: axes.plot([0, 1]), simulated=True)[:4]
+    '<svg'
+    """
+    import io
+
+    import matplotlib
+
+    with plain_matplotlib() as figure_class, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "geolive"}):
+        figure = figure_class(figsize=size, dpi=140, layout="constrained")
+        axes = figure.add_subplot()
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        draw(axes)
+        if simulated:
+            mark_simulated(axes)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = file.getvalue()
+    # in one page, every plot's ids must be its own
+    return text[text.index("<svg") :]
+
+
+def apart(svg: str, number: int) -> str:
+    """The same plot with ids of its own, to stand beside others in one page.
+
+    Examples
+    --------
+    >>> apart('<g id="a"/><use xlink:href="#a"/>', 3)
+    '<g id="p3-a"/><use xlink:href="#p3-a"/>'
+    """
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="p{number}-\1"', svg)
+    return re.sub(r'(xlink:href="#|url\(#)', rf"\1p{number}-", svg)
+
+
+def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
+    """Draw each model's figure with its interval, a colour a split."""
+
+    def draw(axes) -> None:
+        models = list(dict.fromkeys(table["model"]))
+        splits = list(dict.fromkeys(table["split"]))
+        for i, split in enumerate(splits):
+            part = table[table["split"] == split].set_index("model").reindex(models)
+            y = np.arange(len(models)) + (i - (len(splits) - 1) / 2) * 0.22
+            value, low, high = (part[c].to_numpy(float) for c in ("value", "lower", "upper"))
+            colour = COLOURS[i % len(COLOURS)]
+            axes.hlines(y, np.fmin(low, value), np.fmax(high, value), color=colour, lw=1.6)
+            axes.plot(value, y, "o", color=colour, ms=4.5, label=labels.get(split, split))
+        axes.set_yticks(np.arange(len(models)), [short(name, 40) for name in models])
+        axes.set_ylim(len(models) - 0.4, -0.6)
+        axes.axvline(0.0 if metric == "r2" else 0.5, color=GREY, lw=0.8, ls=":")
+        known = table["value"].to_numpy(float)
+        if metric == "r2" and np.isfinite(known).any() and np.nanmin(known) < -0.3:
+            # chance is so far below 0 that the others would be squeezed
+            axes.set_xlim(left=-0.3)
+        axes.set_xlabel(f"{NAMES[metric]} (out of fold, 95 % interval)")
+        axes.grid(axis="x", color="#e3e6e8", lw=0.5)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)
+
+    return draw
+
+
+def scatter_plot(question: Question, predicted: Predicted) -> Callable:
+    """Draw measured against predicted values, a point a cluster."""
+    known = np.flatnonzero(np.isfinite(predicted.values[0]))
+    shown = np.sort(np.random.default_rng(0).permutation(known)[:_MOST_POINTS])
+    unit = find_indicator(question.indicator).unit
+
+    def draw(axes) -> None:
+        p, y = predicted.values[0][shown], question.values[shown]
+        axes.plot(p, y, ".", color=COLOURS[0], alpha=0.45, ms=4, mew=0, rasterized=True)
+        ends = [min(p.min(), y.min()), max(p.max(), y.max())]
+        axes.plot(ends, ends, color=GREY, lw=1, ls="--")
+        axes.set_xlabel(f"predicted {question.indicator} ({short(unit, 40)})")
+        axes.set_ylabel(f"measured {question.indicator} ({short(unit, 40)})")
+
+    return draw
+
+
+def reliability_plot(question: Question, predicted: Predicted) -> Callable:
+    """Draw how often label 1 was found where a probability was predicted, in ten bins of equal numbers."""
+    known = np.isfinite(predicted.values[0])
+    p, y = predicted.values[0][known], question.values[known]
+
+    def draw(axes) -> None:
+        order = np.argsort(p, kind="stable")
+        bins = np.array_split(order, min(_BINS, max(len(order) // 10, 1)))
+        centre = np.array([p[rows].mean() for rows in bins])
+        share = np.array([y[rows].mean() for rows in bins])
+        half = 1.96 * np.sqrt(np.maximum(share * (1 - share), 1e-9) / np.array([len(rows) for rows in bins]))
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
+        axes.errorbar(centre, share, half, fmt="o-", color=COLOURS[0], ms=4, lw=1.2, elinewidth=1)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_xlabel("predicted probability of label 1")
+        axes.set_ylabel("share of clusters with label 1")
+
+    return draw
+
+
+def folds_map(question: Question) -> Callable:
+    """Draw which fold each cluster is tested in."""
+    folds, where = question.folds(), lonlat(question.clusters.geometry)
+
+    def draw(axes) -> None:
+        _map(axes, where)
+        size = _size(len(where))
+        axes.plot(*where[folds < 0].T, ".", color="#c9ced3", ms=size, mew=0, zorder=3, rasterized=True)
+        for fold in range(folds.max() + 1):
+            colour = COLOURS[fold % len(COLOURS)]
+            # the official split has one fold, so it gets the name of what it is
+            name = "tested" if folds.max() == 0 else f"fold {fold + 1}"
+            axes.plot(*where[folds == fold].T, ".", color=colour, ms=size, mew=0, zorder=4, label=name, rasterized=True)
+        _legend(axes)
+
+    return draw
+
+
+def residuals_map(question: Question, predicted: Predicted) -> Callable:
+    """Draw measured less predicted at each cluster."""
+    known = np.isfinite(predicted.values[0])
+    residual, where = (question.values - predicted.values[0])[known], lonlat(question.clusters.geometry)[known]
+    unit = find_indicator(question.indicator).unit if question.task == "regression" else "label less probability"
+
+    def draw(axes) -> None:
+        _map(axes, where)
+        most = np.quantile(np.abs(residual), 0.98) or 1.0
+        points = axes.scatter(
+            *where.T, c=residual, cmap="RdBu_r", vmin=-most, vmax=most, s=_size(len(where)) ** 2 * 0.6, lw=0.15,
+            edgecolors=INK, zorder=4, rasterized=True,
+        )  # fmt: skip
+        bar = axes.figure.colorbar(points, ax=axes, shrink=0.75, extend="both", pad=0.02)
+        bar.set_label(f"measured less predicted ({short(unit, 40)})", fontsize=8)
+        bar.ax.tick_params(labelsize=8)
+
+    return draw
+
+
+def curves_plot(predicted: Predicted) -> Callable:
+    """Draw the loss after each epoch, a line a fold; dashed where it is of clusters held out."""
+
+    def draw(axes) -> None:
+        for i, curve in enumerate(predicted.curves):
+            colour = COLOURS[i % len(COLOURS)]
+            epochs = np.arange(1, len(curve["train"]) + 1)
+            axes.plot(epochs, curve["train"], color=colour, lw=1.2, label=f"fold {curve['fold']}")
+            if curve["validation"]:
+                axes.plot(epochs, curve["validation"], color=colour, lw=1.2, ls="--")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("loss (solid: learnt from; dashed: held out)")
+        _legend(axes)
+
+    return draw
+
+
+def _map(axes, where: np.ndarray) -> None:
+    view = map_view(where, SIZE[0] / SIZE[1])
+    axes.set_facecolor("#f4f5f3")
+    draw_borders(axes, view)
+    frame_map(axes, view)
+    draw_scale_bar(axes, view)
+    axes.set_xlabel("longitude")
+    axes.set_ylabel("latitude")
+
+
+def _size(n: int) -> float:
+    return float(np.clip(150 / np.sqrt(max(n, 1)), 2.5, 8))
+
+
+def _legend(axes) -> None:
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, frameon=False, fontsize=8, handlelength=1.2,
+        columnspacing=1.0, markerscale=1.6,
+    )  # fmt: skip

@@ -1,0 +1,184 @@
+"""Predictions become figures: scores with intervals, by stratum, and differences between models."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from geolive.evaluation.crossfold import Predicted
+from geolive.evaluation.questions import Question
+from geolive.metrics import (
+    MAIN_METRIC,
+    METRICS,
+    interval,
+    no_scores,
+    paired_gains,
+    resampled_scores,
+    score_table,
+)
+from geolive.tables import lonlat
+
+RESULT_COLUMNS = ["model", "params", "indicator", "task", "split", "protocol", "metric", "value", "lower", "upper", "n"]
+PREDICTION_COLUMNS = ["model", "unique_cluster", "lon", "lat", "fold", "value", "prediction"]
+STRATA_COLUMNS = ["stratum", *RESULT_COLUMNS]
+DIFFERENCE_COLUMNS = [
+    "indicator", "task", "split", "protocol", "metric", "model", "other", "value", "lower", "upper", "n",
+]  # fmt: skip
+WITHIN_COUNTRY = "r2_within_country"
+# below this a stratum's figures say nothing
+FEWEST_IN_STRATUM = 20
+
+
+def row_results(question: Question, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
+    """The figures of a row, one a line.
+
+    Parameters
+    ----------
+    question : Question
+    predicted : Predicted
+    protocol : str
+    seed : int
+        Of the resamples.
+
+    Returns
+    -------
+    DataFrame
+        `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the
+        training clusters of the same country, so that a model that knows no more than the countries scores 0.
+    """
+    table, _ = _scores(question, predicted.values, None, seed)
+    countries = question.clusters["country"].to_numpy(object)
+    if question.task == "regression" and len(pd.unique(countries)) > 1:
+        within, _ = _scores(question, predicted.values, countries, seed)
+        table = pd.concat([table, within[within["metric"] == "r2"].assign(metric=WITHIN_COUNTRY)], ignore_index=True)
+    return _described(table, question, predicted, protocol_words(question, protocol))
+
+
+def failed_results(question: Question, model: str, words: str) -> pd.DataFrame:
+    """The figures of a row that has none, and why.
+
+    Examples
+    --------
+    >>> failed_results.__name__
+    'failed_results'
+    """
+    table = no_scores(question.task, len(question.values))
+    return _described(table, question, Predicted(model, {}, np.empty((0, 0))), words)
+
+
+def stratum_results(question: Question, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
+    """The figures of a row within towns, within villages, and within each country.
+
+    Each stratum's reference is the mean of its own training clusters: a model that only tells towns from villages has an R²
+    of about 0 in both.
+
+    Returns
+    -------
+    DataFrame
+        `STRATA_COLUMNS`; strata with fewer than 20 clusters are left out.
+    """
+    found = []
+    for kind, names in strata(question.clusters).items():
+        for name in pd.unique(names[pd.notna(names)]):
+            inside = names == name
+            table, n = _scores(question, predicted.values, names, seed, inside)
+            if n >= FEWEST_IN_STRATUM:
+                described = _described(table, question, predicted, protocol_words(question, protocol))
+                found.append(described.assign(stratum=name if kind == "urban" else f"{kind} {name}"))
+    return pd.concat(found, ignore_index=True)[STRATA_COLUMNS] if found else pd.DataFrame(columns=STRATA_COLUMNS)
+
+
+def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Names of the strata of each cluster, by kind; kinds with one stratum only are left out.
+
+    Examples
+    --------
+    >>> strata(pd.DataFrame({"urban": [True, False, None], "country": ["ia", "ia", "ia"]}))
+    {'urban': array(['urban', 'rural', None], dtype=object)}
+    """
+    words = {True: "urban", False: "rural"}
+    urban = np.array([None if pd.isna(x) else words[bool(x)] for x in clusters["urban"]], object)
+    kinds = {"urban": urban, "country": clusters["country"].to_numpy(object)}
+    return {kind: names for kind, names in kinds.items() if len(pd.unique(names[pd.notna(names)])) > 1}
+
+
+def differences(question: Question, predicted: list[Predicted], protocol: str, seed: int = 0) -> pd.DataFrame:
+    """By how much each row's main figure is above each other row's, on the clusters that both predict, resampled alike.
+
+    Returns
+    -------
+    DataFrame
+        `DIFFERENCE_COLUMNS`: R² or accuracy of `model` less that of `other`, with a paired 95 % interval.
+    """
+    reference, groups = question.reference(), question.unit_numbers[0]
+    rows, about = [], [question.indicator, question.task, question.split, protocol_words(question, protocol)]
+    for i, one in enumerate(predicted):
+        for other in predicted[:i]:
+            known = np.isfinite(one.values[0]) & np.isfinite(other.values[0])
+            if not known.any():
+                continue
+            pair = np.column_stack([one.values[0][known], other.values[0][known]])
+            gains = paired_gains(question.task, question.values[known], pair, reference[known], groups[known], seed)
+            value, (lower, upper) = float(gains[0]), interval(gains[1:, None])[:, 0]
+            rows.append([*about, MAIN_METRIC[question.task], one.model, other.model, value, lower, upper, known.sum()])
+    return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
+
+
+def prediction_rows(question: Question, predicted: Predicted) -> pd.DataFrame:
+    """One tested cluster a row, with its fold in the first partition."""
+    folds = question.folds()
+    tested = np.flatnonzero((folds >= 0) & np.isfinite(predicted.values[0]))
+    where = lonlat(question.clusters.geometry)[tested]
+    names = question.clusters["unique_cluster"].to_numpy()[tested]
+    columns = [predicted.model, names, *where.T, folds[tested], question.values[tested], predicted.values[0][tested]]
+    return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
+
+
+def protocol_words(question: Question, protocol: str) -> str:
+    """The protocol as results name it.
+
+    Examples
+    --------
+    >>> protocol_words.__name__
+    'protocol_words'
+    """
+    folds, partitions = len(question.partitions[0]), len(question.partitions)
+    words = {"nested": "nested", "authors": "authors (best on validation)"}[protocol]
+    again = f", {partitions} partitions" if partitions > 1 else ""
+    return f"{words}, {folds} fold{'s' if folds > 1 else ''}{again}"
+
+
+def _scores(question: Question, predictions: np.ndarray, names, seed: int, inside=None) -> tuple[pd.DataFrame, int]:
+    """Scores of the first partition, with the interval over resamples of all partitions."""
+    value, resampled, n = None, [], 0
+    for number, predicted in enumerate(predictions):
+        reference = question.reference(number, names)
+        known = np.isfinite(predicted) & np.isfinite(reference)
+        known = known if inside is None else known & inside
+        if not known.any():
+            continue
+        parts = (question.values[known], predicted[known], reference[known], question.unit_numbers[number][known])
+        found, draws = resampled_scores(question.task, *parts, seed)
+        if number == 0:
+            value, n = found, int(known.sum())
+        resampled.append(draws)
+    if value is None:
+        return no_scores(question.task, 0), 0
+    return score_table(question.task, value, np.concatenate(resampled), n), n
+
+
+def _described(table: pd.DataFrame, question: Question, predicted: Predicted, protocol: str) -> pd.DataFrame:
+    about = {"model": predicted.model, "params": json.dumps(predicted.params), "indicator": question.indicator}
+    about |= {"task": question.task, "split": question.split, "protocol": protocol}
+    return table.assign(**about)[RESULT_COLUMNS]
+
+
+def metric_order(task: str) -> list[str]:
+    """The metrics of a task, in the order of tables.
+
+    Examples
+    --------
+    >>> metric_order("regression")[-1]
+    'r2_within_country'
+    """
+    return [*METRICS[task], *([WITHIN_COUNTRY] if task == "regression" else [])]
