@@ -35,11 +35,17 @@ def predict(
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
     min_images: Annotated[int, typer.Option(help="Fewest images for a district to be supported.", min=0)] = 50,
     exports: Annotated[bool, typer.Option(help="Write GeoJSON and GeoTIFF beside the page.")] = True,
+    photos: Annotated[
+        Path | None,
+        typer.Option(help="With an image-wise bundle: folder that img_path starts from.", metavar="DIR"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="With an image-wise bundle: auto, cpu, cuda or mps.")] = "auto",
     seed: Seed = 0,
 ) -> None:
     """Draw an indicator's district map: a page, GeoJSON and GeoTIFF, styled for QGIS."""
     from geolive.mapping.districts import Support
     from geolive.mapping.exports import check_outputs_free
+    from geolive.mapping.looking import look
     from geolive.mapping.prediction import check_covers, predict_map
     from geolive.models.registry import describe
     from geolive.regions import find_region
@@ -52,6 +58,9 @@ def predict(
     data = _dataset_of(area, dataset, region)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
+    if trained.card.get("features") == "imagewise":
+        with step("Looking at photos") as tell:
+            data = look(data, trained, area, photos=photos, device=device, progress=tell)
     with step(f"Predicting {len(area.districts)} districts"):
         drawn = predict_map(
             data,

@@ -182,6 +182,8 @@ class ImageWise:
     """
 
     inputs = "photos, one by one"
+    vertices = "feats"
+    about = "a network that looks at each photo of a place; the place's value is their mean"
 
     def __init__(
         self,
@@ -200,7 +202,7 @@ class ImageWise:
     def predict(self, places: Places) -> np.ndarray:
         """The mean over a place's photos, shape (n,); in classification of the probability of label 1.
 
-        Places bring what the network made of their photos as the feature set `imagewise` (`with_answers`).
+        Places bring what the network made of their photos as the feature set `imagewise` (`look`).
 
         Raises
         ------
@@ -209,7 +211,7 @@ class ImageWise:
         """
         check_images(places, self.name)
         if places.features is None or places.features.name != FEATURES:
-            raise InputError(f"{self.name} looks at photos; give it places whose photos it has seen (with_answers)")
+            raise InputError(f"{self.name} looks at photos; give it places whose photos it has seen (look)")
         place = np.repeat(np.arange(len(places)), places.n_images)
         total = np.bincount(place, places.features.read()[:, 0].astype(float), minlength=len(places))
         return total / places.n_images
@@ -226,6 +228,60 @@ class ImageWise:
         """Put the network on a device, to look at photos there."""
         device.place(self.network).eval()
         return self
+
+    def look(
+        self,
+        dataset: Dataset,
+        files: PhotoFiles,
+        rows: np.ndarray,
+        device: Device,
+        workers: int | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> Dataset:
+        """A dataset with what the model makes of each photo, so that its places can be predicted.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        files : PhotoFiles
+            The dataset's photos.
+        rows : array of int
+            The images to look at; the others have no answer.
+        device : Device
+        workers : int, optional
+            Processes that decode photos.
+        progress : callable, optional
+
+        Returns
+        -------
+        Dataset
+            A copy with the feature set `imagewise`, float32, shape (images, 1): NaN where a photo was not looked at or cannot
+            be used. A panorama's is the mean over its four views.
+
+        Raises
+        ------
+        InputError
+            None of these photos can be used.
+        """
+        self.on(device)
+        found = np.full((len(dataset.images), 1), np.nan, np.float32)
+        photos = PhotoSet(files, rows, self.preprocessing.prepare, self.preprocessing.size)
+        loader = photo_batches(photos, _AT_ONCE, choose_workers(workers, device), device.name == "cuda")
+        seen, reasons = 0, {}
+        for batch in loader if len(rows) else ():
+            seen += len(batch.rows)
+            reasons |= batch.failures
+            if len(batch.pixels):
+                image, answers = batch.image.numpy(), self.answers(batch.pixels, device)
+                views = np.bincount(image, minlength=len(batch.rows))
+                total = np.bincount(image, answers, minlength=len(batch.rows))
+                found[batch.rows[views > 0], 0] = total[views > 0] / views[views > 0]
+            if progress:
+                progress(f"looked at {seen:,} of {len(rows):,} photos")
+        if len(reasons) == len(rows):
+            why = next(iter(reasons.values()), "there is none")
+            raise InputError(f"{dataset.name}: none of {len(rows):,} photos can be used: {why}; see --photos")
+        return replace(dataset, features=dataset.features | {FEATURES: found})
 
     def save(self, folder: Path) -> dict:
         """Write the weights to `folder`; what comes back is needed to load them."""
@@ -283,59 +339,3 @@ def answers_of_pixels(model: ImageWise, pixels: Pixels, rows: np.ndarray, device
     model.on(device)
     parts = [rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)]
     return np.concatenate([np.zeros(0), *(model.answers(pixels.read(part), device) for part in parts)])
-
-
-def with_answers(
-    dataset: Dataset,
-    model: ImageWise,
-    files: PhotoFiles,
-    rows: np.ndarray,
-    device: Device,
-    workers: int | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> Dataset:
-    """A dataset with what a model makes of each photo, so that its places can be predicted.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    model : ImageWise
-    files : PhotoFiles
-        The dataset's photos.
-    rows : array of int
-        The images to look at; the others have no answer.
-    device : Device
-    workers : int, optional
-        Processes that decode photos.
-    progress : callable, optional
-
-    Returns
-    -------
-    Dataset
-        A copy with the feature set `imagewise`, float32, shape (images, 1): NaN where a photo was not looked at or cannot
-        be used. A panorama's is the mean over its four views.
-
-    Raises
-    ------
-    InputError
-        None of these photos can be used.
-    """
-    model.on(device)
-    found = np.full((len(dataset.images), 1), np.nan, np.float32)
-    photos = PhotoSet(files, rows, model.preprocessing.prepare, model.preprocessing.size)
-    loader = photo_batches(photos, _AT_ONCE, choose_workers(workers, device), device.name == "cuda")
-    seen, reasons = 0, {}
-    for batch in loader if len(rows) else ():
-        seen += len(batch.rows)
-        reasons |= batch.failures
-        if len(batch.pixels):
-            image, answers = batch.image.numpy(), model.answers(batch.pixels, device)
-            views = np.bincount(image, minlength=len(batch.rows))
-            total = np.bincount(image, answers, minlength=len(batch.rows))
-            found[batch.rows[views > 0], 0] = total[views > 0] / views[views > 0]
-        if progress:
-            progress(f"looked at {seen:,} of {len(rows):,} photos")
-    if len(reasons) == len(rows):
-        why = next(iter(reasons.values()), "there is none")
-        raise InputError(f"{dataset.name}: none of {len(rows):,} photos can be used: {why}; see --photos")
-    return replace(dataset, features=dataset.features | {FEATURES: found})

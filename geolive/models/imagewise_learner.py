@@ -351,7 +351,8 @@ def learn(
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
-    learner = Learner(network.to(memory_format=torch.channels_last), photos, settings)
+    # Lightning leaves a trunk that was loaded for evaluation as it is: batch norms would keep to ImageNet's statistics
+    learner = Learner(network.to(memory_format=torch.channels_last).train(), photos, settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _quiet()

@@ -29,10 +29,22 @@ _MODELS = {
         "Forest",
         "a random forest of {trees} trees on the objects counted in each place's images",
     ),
+    "imagewise-linear": (
+        "imageprobe",
+        "ImageProbe",
+        "a linear answer to each image's features, averaged over a place; the network that made them stays as it is",
+    ),
     "knn": ("estimators", "NearestCounts", "the mean of the {k} surveyed clusters whose object counts are most alike"),
     "boosting": ("estimators", "Boosting", "{trees} boosted trees on the objects counted in each place's images"),
     "mlp": ("estimators", "DenseNetwork", "a dense network on the objects counted in each place's images"),
-    "gcn": ("graphcnn", "GraphCNN", "a graph network on the objects in each image of a place, with {edges} edges"),
+    "gcn": ("graphcnn", "GraphCNN", "a graph network on each image of a place ({vertices}), with {edges} edges"),
+    "mean-pooling": ("attention", "MeanPooling", "a network on the mean over a place's images ({vertices})"),
+    "attention": ("attention", "AttentionPooling", "a network with attention over a place's images ({vertices})"),
+    "stacked": (
+        "stacked",
+        "StackedNetwork",
+        "networks with attention over a place's images and lines on summaries of them, stacked ({vertices}, {edges} edges)",
+    ),
 }
 BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
 
@@ -76,6 +88,8 @@ def describe(model: Model) -> str:
     >>> describe(model_maker("mean")(task="regression", seed=0))
     'The mean of all surveyed clusters, everywhere.'
     """
-    said = next(words for _, kind, words in _MODELS.values() if kind == type(model).__name__)
+    # a model that is made elsewhere, and so not by name, says itself what it does
+    said = getattr(model, "about", None)
+    said = said or next(words for _, kind, words in _MODELS.values() if kind == type(model).__name__)
     said = said.format(**model.params)
     return f"{said[:1].upper()}{said[1:]}."
