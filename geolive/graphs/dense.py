@@ -13,6 +13,9 @@ from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
 from geolive.graphs.edges import EdgeKind, EdgeSpec
 from geolive.graphs.hashing import is_chosen
 
+# below this distance the series of the arc is exact to float32
+_SERIES_KM = 1000.0
+
 
 @dataclass(frozen=True)
 class GraphPoints:
@@ -71,14 +74,16 @@ def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Te
 
 
 def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor:
-    # about a vertex of each graph, where float32 tells centimetres apart
-    near = (points.sphere - points.sphere[:, :1]).float()
-    chord = torch.cdist(near, near, compute_mode="donot_use_mm_for_euclid_dist")
-    if d_max_km > 0:
-        weight = chord.div_(2).clamp_(max=1).asin_().mul_(-2 * EARTH_RADIUS_KM / d_max_km).add_(1).clamp_(min=0)
+    # about a vertex of each graph, where float32 tells millimetres apart
+    square = _square_chord((points.sphere - points.sphere[:, :1]).float())
+    if d_max_km <= 0:
+        return _within((square <= CHORD_STEP**2).float(), points.mask)
+    if d_max_km < _SERIES_KM:
+        # the arc of a chord c: c + c³/24 + 3c⁵/640 + …
+        arc = square.mul(3 / 640).add_(1 / 24).mul_(square).add_(1).mul_(square.sqrt_())
     else:
-        weight = (chord <= CHORD_STEP).float()
-    return _within(weight, points.mask)
+        arc = square.sqrt_().div_(2).clamp_(max=1).asin_().mul_(2)
+    return _within(arc.mul_(-EARTH_RADIUS_KM / d_max_km).add_(1).clamp_(min=0), points.mask)
 
 
 def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
@@ -86,15 +91,26 @@ def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
     k = int(kind.setting)
     joined = points.mask[:, :, None] & points.mask[:, None]
     if k < n - 1:
-        chord = torch.cdist(points.sphere, points.sphere, compute_mode="donot_use_mm_for_euclid_dist")
-        others = joined & ~torch.eye(n, dtype=torch.bool, device=joined.device)
-        steps = (chord / CHORD_STEP).round_().masked_fill_(~others, torch.inf)
+        alone = ~joined | torch.eye(n, dtype=torch.bool, device=joined.device)
+        steps = _square_chord(points.sphere).sqrt_().div_(CHORD_STEP).round_().masked_fill_(alone, torch.inf)
         reach = steps.topk(k, dim=2, largest=False).values[..., -1:]
-        nearer, tied = steps < reach, (steps == reach) & others
-        left = k - nearer.sum(2, keepdim=True)
-        nearest = nearer | (tied & (tied.cumsum(2) <= left))
+        nearest = (steps <= reach) & ~alone
+        if (nearest.sum(2) > k).any():
+            nearer = steps < reach
+            tied = nearest & ~nearer
+            nearest = nearer | (tied & (tied.cumsum(2) <= k - nearer.sum(2, keepdim=True)))
         joined = nearest | nearest.transpose(1, 2)
     return _with_loops(joined.float(), points.mask)
+
+
+def _square_chord(points: torch.Tensor) -> torch.Tensor:
+    """Squares of the distances between the points of each graph, (b, n, 3) to (b, n, n)."""
+    x, y, z = points.unbind(2)
+    square = (x[:, :, None] - x[:, None]).square_()
+    for axis in (y, z):
+        apart = axis[:, :, None] - axis[:, None]
+        square.addcmul_(apart, apart)
+    return square
 
 
 def _random(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:

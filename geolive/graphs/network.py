@@ -158,6 +158,8 @@ class GraphNetwork(nn.Module):
     edge_types : int
     generator : torch.Generator
         Draws the weights; torch's global one is left alone.
+    width : int
+        Of the first layers and the first pooling; 64 as the authors have it. The later ones have half of it.
     compat : "authors", optional
         Sums over neighbours, and pooling as `GraphEmbedPool` says.
 
@@ -169,18 +171,24 @@ class GraphNetwork(nn.Module):
     """
 
     def __init__(
-        self, features: int, outputs: int, edge_types: int, generator: torch.Generator, compat: str | None = None
+        self,
+        features: int,
+        outputs: int,
+        edge_types: int,
+        generator: torch.Generator,
+        compat: str | None = None,
+        width: int = 64,
     ):
         super().__init__()
-        self.compat = compat
-        self.layer1 = GraphCNNLayer(features, 64, edge_types, generator)
-        self.layer2 = GraphCNNLayer(64, 64, edge_types, generator)
-        self.pool1 = GraphEmbedPool(64, 32, generator, compat)
-        self.layer3 = GraphCNNLayer(64, 32, edge_types, generator)
-        self.layer4 = GraphCNNLayer(32, 32, edge_types, generator)
-        self.pool2 = GraphEmbedPool(32, 8, generator)
-        self.norms = nn.ModuleList([VertexNorm(width) for width in (64, 64, 64, 32, 32, 32)])
-        self.dense = _Dense(8 * 32, 256, generator)
+        self.compat, half = compat, max(width // 2, 1)
+        self.layer1 = GraphCNNLayer(features, width, edge_types, generator)
+        self.layer2 = GraphCNNLayer(width, width, edge_types, generator)
+        self.pool1 = GraphEmbedPool(width, 32, generator, compat)
+        self.layer3 = GraphCNNLayer(width, half, edge_types, generator)
+        self.layer4 = GraphCNNLayer(half, half, edge_types, generator)
+        self.pool2 = GraphEmbedPool(half, 8, generator)
+        self.norms = nn.ModuleList([VertexNorm(size) for size in (width, width, width, half, half, half)])
+        self.dense = _Dense(8 * half, 256, generator)
         self.output = _Dense(256, outputs, generator)
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,199 @@
+"""Batches of graphs: time to the first one and memory, against a loader like the authors', and how both grow with clusters.
+
+    python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
+    python cli.py ingest paper /tmp/standin/data.csv --splits /tmp/standin --out /tmp/standin/dataset
+    python benchmarks/graph_batches.py first /tmp/standin/dataset     # 500 clusters
+    python benchmarks/graph_batches.py growth /tmp/standin/dataset    # 500 to all clusters
+    python benchmarks/graph_batches.py edges                          # kNN of 100,000 points
+
+The 512 image features are simulated. The authors' loader is not here: `like_the_authors` is a re-creation of what is known of it
+(pandas for each cluster, a Python loop over images, every cluster's padded 200 × 200 adjacency and 200 vertices in memory before
+the first batch). Each measurement is a process of its own; both start with the tables read, and end when the first batch is there.
+Memory is the peak resident set of the whole process, pages of mapped files included.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+WIDTH, PADDED, LITERAL_BATCH = 512, 200, 256
+GROWTH = (500, 1000, 2000, 4000, 7117)
+
+
+def make_part(folder: str, n: int, out: Path) -> None:
+    """The first n of a dataset's clusters, by a fixed shuffle, with simulated image features, as a dataset folder."""
+    from dataclasses import replace
+
+    from geolive.dataset import read_dataset, write_dataset
+
+    dataset = read_dataset(folder)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(dataset.clusters))[:n])
+    clusters = dataset.clusters.iloc[chosen].reset_index(drop=True)
+    rows = np.flatnonzero(dataset.images["unique_cluster"].isin(clusters["unique_cluster"]))
+    images = dataset.images.iloc[rows].reset_index(drop=True)
+    features = np.empty((len(rows), WIDTH), np.float16)
+    for start in range(0, len(rows), 50_000):
+        part = features[start : start + 50_000]
+        part[:] = np.random.default_rng(start).standard_normal(part.shape, np.float32)
+    found = {"objects": np.asarray(dataset.features["objects"][rows]), "simulated": features}
+    write_dataset(replace(dataset, images=images, clusters=clusters, features=found, path=None, checksum=""), out)
+
+
+def like_the_authors(folder: str, batch: int) -> dict:
+    """A re-creation: everything padded and in memory, then the first batch."""
+    import pandas as pd
+
+    from geolive.dataset import read_dataset
+    from geolive.tables import lonlat
+
+    dataset = read_dataset(folder)
+    table = pd.DataFrame(lonlat(dataset.images.geometry), columns=["lon", "lat"])
+    table["unique_cluster"] = dataset.images["unique_cluster"]
+    objects = pd.DataFrame(np.asarray(dataset.features["objects"]))
+    features = np.asarray(dataset.features["simulated"])
+    start = time.perf_counter()
+    vertices, adjacency, labels = [], [], []
+    for cluster in dataset.clusters.itertuples():
+        images = table[table["unique_cluster"] == cluster.unique_cluster].iloc[:PADDED]
+        padded, where = np.zeros((PADDED, WIDTH + objects.shape[1])), []
+        for i, (row, image) in enumerate(images.iterrows()):
+            padded[i] = np.concatenate([features[row], objects.loc[row]])
+            where.append((image["lon"], image["lat"]))
+        lon, lat = np.radians(np.array(where)).T
+        half = np.sin((lat - lat[:, None]) / 2) ** 2
+        half += np.cos(lat) * np.cos(lat[:, None]) * np.sin((lon - lon[:, None]) / 2) ** 2
+        weights = np.zeros((PADDED, 1, PADDED))
+        weights[: len(lat), 0, : len(lat)] = 1 - 2 * 6371.0 * np.arcsin(np.sqrt(half)) / 19.890915
+        vertices.append(padded)
+        adjacency.append(weights)
+        labels.append(cluster.pov)
+    vertices, adjacency = np.array(vertices), np.array(adjacency)
+    first = vertices[:batch].astype(np.float32), adjacency[:batch].astype(np.float32)
+    return {"first": time.perf_counter() - start, "images": len(table), "shape": [list(part.shape) for part in first]}
+
+
+def ours(folder: str, batch: int, whole: bool) -> dict:
+    """Places, the scale of vertices, the first batch, and all batches of a pass."""
+    from geolive.dataset import read_dataset
+    from geolive.graphs.batches import batches_in_blocks, largest_distance_km
+    from geolive.graphs.edges import parse_edges
+    from geolive.graphs.vertices import fit_vertices
+
+    before = time.perf_counter()
+    dataset = read_dataset(folder)
+    start = time.perf_counter()
+    places = dataset.cluster_places(dataset.clusters, "simulated")
+    grouped = time.perf_counter()
+    vertices = fit_vertices(places, "both").of(places)
+    fitted = time.perf_counter()
+    d_max_km = largest_distance_km(places)
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    made = batches_in_blocks(places, vertices, parse_edges("distance"), d_max_km, batch_size=batch, generator=generator)
+    blocks = next(made)
+    first = time.perf_counter()
+    found = {"read": start - before, "places": grouped - start, "scale": fitted - grouped, "first": first - start}
+    found |= {"images": len(places.image_positions), "shape": [list(block.vertices.shape) for block in blocks]}
+    if whole:
+        n = sum(1 for _ in made)
+        found |= {"pass": time.perf_counter() - first, "batches": n + 1}
+    return found
+
+
+def in_process(name: str, *given: str) -> dict:
+    """Run one of the functions above in a process of its own; what it found, with its peak memory in MB."""
+    done = subprocess.run([sys.executable, __file__, "one", name, *given], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def first(folder: str, n: int) -> None:
+    """Print both loaders' time to the first batch and memory."""
+    with tempfile.TemporaryDirectory(dir=Path(folder).parent) as temporary:
+        part = Path(temporary) / "part"
+        make_part(folder, n, part)
+        for batch in (LITERAL_BATCH, 32):
+            theirs = in_process("like_the_authors", str(part), str(batch))
+            own = [in_process("ours", str(part), str(batch), "") for _ in range(3)]
+            fast = median(found["first"] for found in own)
+            print(f"{n} clusters, {theirs['images']:,} images, first batch of {batch}:")
+            print(f"  re-created loader: {theirs['first']:.2f} s, {theirs['memory']:,.0f} MB")
+            detail = ", ".join(f"{name} {own[0][name]:.2f}" for name in ("places", "scale"))
+            print(
+                f"  geolive: {fast:.3f} s ({detail}), {max(f['memory'] for f in own):,.0f} MB; {theirs['first'] / fast:.0f} × faster"
+            )
+
+
+def growth(folder: str) -> None:
+    """Print a row for each number of clusters."""
+    print("clusters | images | read s | first batch s | a pass s | a pass, µs an image | peak MB")
+    with tempfile.TemporaryDirectory(dir=Path(folder).parent) as temporary:
+        for n in GROWTH:
+            part = Path(temporary) / str(n)
+            make_part(folder, n, part)
+            f = in_process("ours", str(part), "32", "whole")
+            each = (f["pass"] + f["first"]) / f["images"] * 1e6
+            row = (
+                f"{n:,}",
+                f"{f['images']:,}",
+                f"{f['read']:.1f}",
+                f"{f['first']:.2f}",
+                f"{f['pass']:.1f}",
+                f"{each:.1f}",
+                f"{f['memory']:,.0f}",
+            )
+            print(" | ".join(row), flush=True)
+
+
+def edges() -> None:
+    """Print the time of kNN edges beside that of a bare tree query."""
+    from scipy.spatial import cKDTree
+
+    from geolive.clusters import unit_sphere
+    from geolive.graphs.builders import knn_edges
+
+    where = np.random.default_rng(0).uniform([68, 8], [97, 35], (100_000, 2))
+    points, bare, whole = unit_sphere(where), [], []
+    for _ in range(9):
+        start = time.perf_counter()
+        # 8 others and the point itself
+        cKDTree(points).query(points, 9, workers=-1)
+        middle = time.perf_counter()
+        knn_edges(where, 8)
+        bare.append(middle - start)
+        whole.append(time.perf_counter() - middle)
+    print(
+        f"cKDTree {median(bare):.3f} s, knn_edges {median(whole):.3f} s: {median(whole) / median(bare):.2f} × (medians of 9)"
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    if sys.argv[1:2] == ["one"]:
+        name, folder, batch, *rest = sys.argv[2:]
+        found = (
+            like_the_authors(folder, int(batch))
+            if name == "like_the_authors"
+            else ours(folder, int(batch), bool(rest[0]))
+        )
+        print(json.dumps(found | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["first", "growth", "edges"])
+    parser.add_argument("dataset", nargs="?")
+    given = parser.parse_args()
+    {"first": lambda: first(given.dataset, 500), "growth": lambda: growth(given.dataset), "edges": edges}[given.what]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The graph network against the literal formulation of the authors' network in torch, on the same graphs in one run.
+
+    python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
+    python cli.py ingest paper /tmp/standin/data.csv --splits /tmp/standin --out /tmp/standin/dataset
+    python benchmarks/graph_network.py /tmp/standin/dataset            # speed
+    python benchmarks/graph_network.py /tmp/standin/dataset --learn 3  # what both learn in as many graph passes, 3 seeds
+
+Sizes and positions are those of the dataset's clusters; the 577 numbers of an image are simulated. The literal formulation is
+float32, padded to 200 vertices, (A·V)·W, batches of 256, masked moments and masked logits, all batches made beforehand. Ours
+has W first, batches in blocks of similar size, and smaller batches; its figures are with batches made beforehand, too, and
+with making them. Both use all cores.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from geolive.clusters import Places
+from geolive.dataset import read_dataset
+from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km
+from geolive.graphs.edges import parse_edges
+from geolive.graphs.network import GraphNetwork
+
+FEATURES, PADDED, LITERAL_BATCH = 577, 200, 256
+TRAIN_BATCH, PREDICT_BATCH = 32, 16
+EDGES = parse_edges("distance")
+
+
+class Literal(nn.Module):
+    """The formulas of the authors' network, one after the other."""
+
+    def __init__(self, features: int, outputs: int):
+        super().__init__()
+        ours = GraphNetwork(features, outputs, 1, torch.Generator().manual_seed(0))
+        self.weights = nn.ParameterDict(
+            {name.replace(".", "_"): p.detach().clone() for name, p in ours.named_parameters()}
+        )
+        widths = (64, 64, 64, 32, 32, 32)
+        for i, width in enumerate(widths):
+            self.register_buffer(f"mean{i}", torch.zeros(width))
+            self.register_buffer(f"variance{i}", torch.ones(width))
+
+    def layer(self, i: int, v: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+        w = self.weights
+        return (a @ v) @ w[f"layer{i}_weights"] + v @ w[f"layer{i}_weights_self"] + w[f"layer{i}_bias"]
+
+    def norm(self, i: int, v: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        if self.training:
+            mask = torch.ones_like(v[..., :1]) if mask is None else mask
+            mean = (v * mask).sum((0, 1)) / mask.sum()
+            variance = ((v - mean).square() * mask).sum((0, 1)) / mask.sum()
+            with torch.no_grad():
+                getattr(self, f"mean{i}").lerp_(mean, 0.1)
+                getattr(self, f"variance{i}").lerp_(variance, 0.1)
+        else:
+            mean, variance = getattr(self, f"mean{i}"), getattr(self, f"variance{i}")
+        scaled = (v - mean) / torch.sqrt(variance + 1e-3)
+        return torch.relu(scaled * self.weights[f"norms_{i}_scale"] + self.weights[f"norms_{i}_shift"])
+
+    def pool(self, i: int, v: torch.Tensor, a: torch.Tensor, mask: torch.Tensor | None = None):
+        logits = v @ self.weights[f"pool{i}_weights"] + self.weights[f"pool{i}_bias"]
+        factors = torch.softmax(logits if mask is None else logits * mask, dim=1)
+        gather = factors.transpose(1, 2)
+        return gather @ v, gather @ (a @ factors)
+
+    def forward(self, v: torch.Tensor, a: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        w, a, mask = self.weights, a[:, :, 0], mask[..., None]
+        v = self.norm(0, self.layer(1, v, a), mask)
+        v = self.norm(1, self.layer(2, v, a), mask)
+        v, a = self.pool(1, v, a, mask)
+        v = self.norm(2, v)
+        v = self.norm(3, self.layer(3, v, a))
+        v = self.norm(4, self.layer(4, v, a))
+        v, _ = self.pool(2, v, a)
+        v = self.norm(5, v).flatten(1)
+        return torch.relu(v @ w["dense_weights"] + w["dense_bias"]) @ w["output_weights"] + w["output_bias"]
+
+
+def graphs_of(folder: str, n: int, seed: int) -> tuple[Places, np.ndarray, np.ndarray]:
+    """n clusters of a dataset, features of their images, and values that these follow; features and values are simulated."""
+    dataset, rng = read_dataset(folder), np.random.default_rng(seed)
+    chosen = dataset.clusters.iloc[np.sort(rng.choice(len(dataset.clusters), n, replace=False))]
+    places = dataset.cluster_places(chosen)
+    wealth, loading = rng.normal(size=n), np.random.default_rng(99).normal(0, 0.02, FEATURES)
+    place = np.repeat(np.arange(n), places.n_images)
+    character = rng.normal(0, 0.3, (n, FEATURES)).astype(np.float32) + (wealth[:, None] * loading).astype(np.float32)
+    features = rng.standard_normal((len(place), FEATURES), np.float32) + character[place]
+    return places, features, wealth + rng.normal(0, 0.5, n)
+
+
+def literal_batch(places: Places, features: np.ndarray, rows: np.ndarray, d_max_km: float) -> Batch:
+    """A batch padded to 200 vertices."""
+    (block,) = next(
+        batches_in_blocks(
+            places.take(rows), _of(places, features, rows), EDGES, d_max_km, n_blocks=1, batch_size=len(rows)
+        )
+    )
+    back, missing = np.argsort(block.rows), PADDED - block.mask.shape[1]
+    pad = nn.functional.pad
+    return Batch(
+        rows,
+        pad(block.vertices[back], (0, 0, 0, missing)),
+        pad(block.adjacency[back], (0, missing, 0, 0, 0, missing)),
+        pad(block.mask[back], (0, missing)),
+    )
+
+
+def _of(places: Places, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    return np.concatenate([features[places.offsets[row] : places.offsets[row + 1]] for row in rows])
+
+
+def step(network: nn.Module, optimizer: torch.optim.Optimizer, outputs: torch.Tensor, wanted: torch.Tensor) -> None:
+    loss = nn.functional.mse_loss(outputs[:, 0], wanted)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def adam(network: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), lr=1e-3, fused=isinstance(network, GraphNetwork))
+
+
+def graphs_per_second(once: Callable[[], int], seconds: float) -> float:
+    """The median over repetitions of a pass over graphs, after one that is not counted."""
+    once()
+    rates, start = [], time.perf_counter()
+    while time.perf_counter() - start < seconds or len(rates) < 3:
+        before = time.perf_counter()
+        rates.append(once() / (time.perf_counter() - before))
+    return float(np.median(rates))
+
+
+def speed(folder: str, n: int, seconds: float) -> None:
+    """Print graphs/s of both, in training and in prediction."""
+    places, features, values = graphs_of(folder, n, 0)
+    values, d_max_km = torch.from_numpy(values).float(), largest_distance_km(places)
+    print(
+        f"{n} graphs of {places.n_images.mean():.0f} vertices on average, {FEATURES} features, {torch.get_num_threads()} threads"
+    )
+    literal, ours = Literal(FEATURES, 1), GraphNetwork(FEATURES, 1, 1, torch.Generator().manual_seed(0))
+    padded = [
+        literal_batch(places, features, rows, d_max_km)
+        for rows in np.split(np.arange(n), range(LITERAL_BATCH, n, LITERAL_BATCH))
+    ]
+
+    def blocks(train: bool, batch_size: int):
+        generator = torch.Generator().manual_seed(0) if train else None
+        settings = {"batch_size": batch_size, "generator": generator, "n_blocks": 4 if train else 1}
+        return batches_in_blocks(places, features, EDGES, d_max_km, **settings)
+
+    def train_literal() -> int:
+        for batch in padded:
+            step(literal, by_literal, literal(batch.vertices, batch.adjacency, batch.mask), values[batch.rows])
+        return n
+
+    def train_ours(source) -> int:
+        for batch in source:
+            rows = np.concatenate([block.rows for block in batch])
+            step(ours, by_ours, ours.forward_blocks(batch), values[rows])
+        return n
+
+    def predict(network: Callable, source) -> int:
+        with torch.inference_mode():
+            for batch in source:
+                network(batch)
+        return n
+
+    by_literal, by_ours = adam(literal), adam(ours)
+    made = list(blocks(True, TRAIN_BATCH))
+    rates = {
+        "training": [
+            graphs_per_second(f, seconds)
+            for f in (train_literal, lambda: train_ours(made), lambda: train_ours(blocks(True, TRAIN_BATCH)))
+        ]
+    }
+    literal.eval(), ours.eval()
+    made = list(blocks(False, PREDICT_BATCH))
+    passes = (
+        lambda: predict(lambda b: literal(b.vertices, b.adjacency, b.mask), padded),
+        lambda: predict(ours.forward_blocks, made),
+        lambda: predict(ours.forward_blocks, blocks(False, PREDICT_BATCH)),
+    )
+    rates["prediction"] = [graphs_per_second(f, seconds) for f in passes]
+    for name, (theirs, fast, whole) in rates.items():
+        print(
+            f"{name}: literal {theirs:,.0f} graphs/s, ours {fast:,.0f} ({fast / theirs:.2f} ×), with making batches {whole:,.0f} ({whole / theirs:.2f} ×)"
+        )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("dataset")
+    parser.add_argument("--graphs", type=int, default=512)
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each figure")
+    given = parser.parse_args()
+    speed(given.dataset, given.graphs, given.seconds)
+
+
+if __name__ == "__main__":
+    main()
