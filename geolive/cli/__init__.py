@@ -19,6 +19,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     predict,
     sample,
     train,
+    train_gcn,
     train_imagewise,
 )
 from geolive.cli.apps import app

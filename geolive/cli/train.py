@@ -1,4 +1,4 @@
-"""`train clusterwise`, `train gcn`."""
+"""`train clusterwise`, and what all training commands say at the end."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,32 +21,15 @@ def train_clusterwise(
     _train(dataset, out, indicator, task, seed, "forest", trees=trees)
 
 
-@train.command("gcn")
-def train_gcn(
-    dataset: DatasetArgument,
-    out: NewFolder,
-    indicator: Indicator = "pov",
-    task: Task = "regression",
-    edges: Annotated[
-        str, typer.Option(help="Edges between a cluster's images: distance, knn:8 or random.")
-    ] = "distance",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training clusters.", min=1)] = None,
-    seed: Seed = 0,
-) -> None:
-    """Train the graph network on the objects counted in each image."""
-    _train(dataset, out, indicator, task, seed, "gcn", edges=edges, **({"epochs": epochs} if epochs else {}))
-
-
 def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: str, **options) -> None:
     from functools import partial
 
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
-    from geolive.metrics import NAMES
     from geolive.models.bundle import save_bundle
     from geolive.models.registry import model_maker
     from geolive.models.training import train
-    from geolive.terminal import note_dropped, say, step
+    from geolive.terminal import step
 
     check_task(task)
     check_new_folder(out)
@@ -57,6 +40,14 @@ def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: 
             dataset, partial(model_maker(name, **options), task=task, seed=seed), indicator, seed=seed, progress=tell
         )
     save_bundle(trained, out)
+    tell_trained(trained, out)
+
+
+def tell_trained(trained, out: Path) -> None:
+    """Say how good a model is that was saved to a bundle."""
+    from geolive.metrics import NAMES
+    from geolive.terminal import note_dropped, say
+
     note_dropped(trained.card)
     shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card["metrics"].items() if value[0] is not None}
     kind = trained.card["folds"]["kind"]

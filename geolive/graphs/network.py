@@ -55,7 +55,8 @@ class GraphCNNLayer(nn.Module):
         else:
             by_type = self.weights.view(edge_types, rows.shape[1], -1)
             sent = torch.einsum("bjf,lfo->bljo", vertices, by_type).reshape(b, edge_types * n, -1)
-        return own.baddbmm_(adjacency.reshape(b, n, -1), sent)
+        # not in place: autocast leaves in-place operations out
+        return torch.baddbmm(own, adjacency.reshape(b, n, -1), sent)
 
 
 class GraphEmbedPool(nn.Module):

@@ -17,6 +17,9 @@ SCHEMA_VERSION = 1
 KINDS = {
     "clusterwise": ("geolive.models.clusterwise", "Forest", "scikit-learn"),
     "gcn": ("geolive.models.graphcnn", "GraphCNN", None),
+    "gcn --arch mean-pooling": ("geolive.models.attention", "MeanPooling", None),
+    "gcn --arch attention": ("geolive.models.attention", "AttentionPooling", None),
+    "gcn --arch stacked": ("geolive.models.stacked", "StackedNetwork", None),
     "imagewise": ("geolive.models.imagewise", "ImageWise", None),
 }
 
@@ -135,7 +138,7 @@ Predicts the mean of an area, not of a household.
 - Inputs: {card["inputs"]}
 - Folds: {folds["number"]} of whole {folds["kind"]} ({folds["units"]} in all), seed {folds["seed"]}
 - Made: {card["made"]}, geolive {card["geolive"]}
-
+{_honest(card)}
 Out of fold, at the training clusters, 95 % interval by bootstrap over whole {folds["kind"]}:
 
 | metric | value | interval |
@@ -144,3 +147,11 @@ Out of fold, at the training clusters, 95 % interval by bootstrap over whole {fo
 
 `residuals.parquet` holds each cluster's value and out-of-fold prediction; `card.json` holds all of this for programs.
 """
+
+
+def _honest(card: dict) -> str:
+    """Where predictions are out of fold, of models for which that is not all training clusters; and a warning of others."""
+    said = [f"- {card['honest']}"] if "honest" in card else []
+    if card.get("permuted"):
+        said.append("- **PERMUTED LABELS: trained on values of other clusters, to see what chance alone reaches.**")
+    return "".join(f"{line}\n" for line in said)

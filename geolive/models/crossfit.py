@@ -15,13 +15,13 @@ def out_of_fold(make_model: MakeModel, places: Places, values: np.ndarray, folds
         Makes an unfitted model; called once for each fold.
     places : Places
     values : array of float, shape (n,)
-        Measured values, or labels 0 and 1.
+        Measured values, or labels 0 and 1; shape (n, m) for a model that learns m indicators at once.
     folds : array of int, shape (n,)
         As `geolive.splits.fold_numbers` gives them.
 
     Returns
     -------
-    array of float, shape (n,)
+    array of float, of the shape of `values`
 
     Examples
     --------
@@ -30,7 +30,7 @@ def out_of_fold(make_model: MakeModel, places: Places, values: np.ndarray, folds
     >>> out_of_fold(Mean, places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))
     array([5. , 5. , 0.5])
     """
-    predictions = np.full(len(places), np.nan)
+    predictions = np.full(np.shape(values), np.nan)
     for fold in np.unique(folds):
         learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         predictions[test] = make_model().fit(places.take(learn), values[learn]).predict(places.take(test))

@@ -1,7 +1,7 @@
 """Training: a model fitted to all surveyed clusters, with out-of-fold predictions that tell how good it is."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -93,17 +93,91 @@ def train(
     clusters, places, n_dropped = _training_clusters(dataset, indicator, needs_images, features)
     column = indicator if model.task == "regression" else f"{indicator}_label"
     values = clusters[column].to_numpy(float)
-    if model.task == "classification" and len(np.unique(values)) < 2:
-        raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
+    if model.task == "classification":
+        _check_classes(dataset, values[:, None], [column])
     folds, unit, kind = _folds(dataset, clusters, seed)
-    residuals = _residuals(make_model, clusters, places, values, folds, unit, progress)
+    predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
+    residuals = _residuals(clusters, values, predictions, folds, unit)
     if progress:
         progress(f"fitting {model.name} to {len(places)} clusters")
     model.fit(places, values)
-    table = scores(
-        model.task, values, residuals["prediction"].to_numpy(), residuals["reference"].to_numpy(), unit, seed=seed
+    return Trained(
+        model, residuals, _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed)
     )
-    card = {
+
+
+def train_together(
+    dataset: Dataset,
+    make_model: MakeModel,
+    indicators: Sequence[str],
+    *,
+    seed: int = 0,
+    features: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Trained]:
+    """As `train`, with one model that learns several indicators at once, for example a network of photos.
+
+    Parameters
+    ----------
+    make_model : callable
+        Makes an unfitted model that takes values of shape (n, m), NaN where a cluster has none; its `column(i)` is a model of
+        the i-th.
+    indicators : sequence of str
+        Clusters with a value of any of them are learnt from; the other parameters are as for `train`.
+
+    Returns
+    -------
+    dict of str to Trained
+        One for each indicator, with the clusters that have a value of it.
+
+    Raises
+    ------
+    InputError
+        As for `train`.
+
+    Examples
+    --------
+    >>> from geolive.models.attention import MeanPooling
+    >>> from geolive.sources.sample import make_sample
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    >>> list(train_together(dataset, lambda: MeanPooling(epochs=1), ["pov", "bmi"]))
+    ['pov', 'bmi']
+    """
+    model = make_model()
+    check_seen(dataset, model, features)
+    for indicator in indicators:
+        dataset.labelled(indicator)
+    columns = [name if model.task == "regression" else f"{name}_label" for name in indicators]
+    # whoever has a value of any of them
+    either = dataset.clusters[list(indicators)].bfill(axis=1).iloc[:, 0]
+    anywhere = replace(dataset, clusters=dataset.clusters.assign(**{indicators[0]: either}))
+    clusters, places, n_dropped = _training_clusters(anywhere, indicators[0], True, features)
+    clusters = dataset.clusters.set_index("unique_cluster").loc[clusters["unique_cluster"]].reset_index()
+    values = clusters[columns].to_numpy(float)
+    if model.task == "classification":
+        _check_classes(dataset, values, columns)
+    folds, unit, kind = _folds(dataset, clusters, seed)
+    predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
+    if progress:
+        progress(f"fitting {model.name} to {len(places)} clusters")
+    model.fit(places, values)
+    trained = {}
+    for number, indicator in enumerate(indicators):
+        known = np.isfinite(values[:, number])
+        rows, own = clusters[known], (values[known, number], predictions[known, number], folds[known], unit[known])
+        residuals, one = _residuals(rows, *own), model.column(number)
+        card = _card(dataset, one, indicator, True, features, residuals, n_dropped, kind, seed)
+        trained[indicator] = Trained(
+            one, residuals, card | {"learnt_with": [name for name in indicators if name != indicator]}
+        )
+    return trained
+
+
+def _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed) -> dict:
+    values, predictions, reference = (residuals[name].to_numpy() for name in ("value", "prediction", "reference"))
+    unit = residuals["district_id"].to_numpy(object)
+    table = scores(model.task, values, predictions, reference, unit, seed=seed)
+    return {
         "model": model.name,
         "params": model.params,
         "indicator": indicator,
@@ -114,16 +188,20 @@ def train(
         "training_checksum": dataset.checksum,
         "simulated": dataset.simulated,
         "label_threshold": dataset.thresholds.get(indicator),
-        "clusters": len(clusters),
+        "clusters": len(residuals),
         "clusters_without_images": n_dropped,
-        "folds": {"kind": kind, "number": int(folds.max()) + 1, "units": len(np.unique(unit)), "seed": seed},
+        "folds": {
+            "kind": kind,
+            "number": int(residuals["fold"].max()) + 1,
+            "units": len(np.unique(unit)),
+            "seed": seed,
+        },
         "metrics": {
             row.metric: [_number(row.value), _number(row.lower), _number(row.upper)] for row in table.itertuples()
         },
         "made": today().isoformat(),
         "geolive": geolive.__version__,
     }
-    return Trained(model, residuals, card)
 
 
 def _training_clusters(
@@ -161,19 +239,29 @@ def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.
     return folds, clusters["district_id"].to_numpy(object) if by_district else unit.astype(str).astype(object), kind
 
 
-def _residuals(make_model, clusters, places, values, folds, unit, progress) -> gpd.GeoDataFrame:
+def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
+    for column, values in zip(columns, labels.T, strict=True):
+        if len(np.unique(values[np.isfinite(values)])) < 2:
+            raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
+
+
+def _telling(make_model: MakeModel, folds: np.ndarray, progress: Callable[[str], None] | None) -> MakeModel:
+    """`make_model`, telling which fold it is for."""
     number = itertools.count(1)
 
-    def make_and_tell() -> Model:
+    def make() -> Model:
         if progress:
             progress(f"leaving out fold {next(number)} of {folds.max() + 1}")
         return make_model()
 
-    prediction = out_of_fold(make_and_tell, places, values, folds)
+    return make
+
+
+def _residuals(clusters, values, predictions, folds, unit) -> gpd.GeoDataFrame:
     columns = {
         "unique_cluster": clusters["unique_cluster"].to_numpy(object),
         "value": values,
-        "prediction": prediction,
+        "prediction": predictions,
         "reference": training_means(values, folds),
         "fold": folds,
         "district_id": unit,

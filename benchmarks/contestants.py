@@ -1,0 +1,182 @@
+"""Which model does best, in worlds that differ in where the signal sits: forest, graph network, mean pooling, stacked network.
+
+    python benchmarks/contestants.py --seeds 10 --out contestants.csv
+    python benchmarks/contestants.py --seeds 10 --out contestants.csv --table
+
+Every seed is another simulated countryside of 172 clusters, and every figure the R² of pov at a third of them: whole blocks of 100 km
+left out, with the training clusters' mean as 0. Within the training clusters each contestant chooses between two settings by
+two further spatial folds; the stacked network, whose own inner folds choose its weights, has one. `kriged` adds ordinary kriging of
+the residuals of those inner folds. Figures are appended as they come: started again, it goes on.
+"""
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
+
+from geolive.clusters import Places
+from geolive.models.attention import AttentionPooling, MeanPooling
+from geolive.models.graphcnn import GraphCNN
+from geolive.models.innerfolds import inner_folds
+from geolive.models.kriging import Kriging
+from geolive.models.stacked import StackedNetwork
+from geolive.sources.sample import make_sample
+from geolive.sources.worlds import WORLDS
+from geolive.splits import BlockSplit, fold_numbers
+
+OUTER, INNER, BLOCK_KM = 3, 2, 100.0
+COLUMNS = ["world", "seed", "contestant", "kriged", "r2", "cpu_seconds"]
+GCN = {"epochs": 20}
+
+
+class CountsForest:
+    """A forest on the 67 numbers of a place that tries a share of them at each split."""
+
+    def __init__(self, max_features: float, seed: int):
+        self._forest = RandomForestRegressor(100, max_features=max_features, random_state=seed)
+
+    def fit(self, places: Places, values: np.ndarray) -> "CountsForest":
+        """Fit to values."""
+        self._forest.fit(places.counts(), values)
+        return self
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Predict."""
+        return self._forest.predict(places.counts())
+
+
+def settings_of(contestant: str, seed: int) -> list[Callable]:
+    """The settings that a contestant chooses from."""
+    rates = (1e-3, 3e-3)
+    if contestant.startswith("gcn-"):
+        edges = contestant.removeprefix("gcn-")
+        return [partial(GraphCNN, seed=seed, edges=edges, learning_rate=rate, **GCN) for rate in rates]
+    return {
+        "forest": [partial(CountsForest, share, seed) for share in (1.0, 1 / 3)],
+        "mean": [partial(MeanPooling, seed=seed, learning_rate=rate) for rate in rates],
+        "attention": [partial(AttentionPooling, seed=seed, learning_rate=rate) for rate in rates],
+        "stacked": [partial(StackedNetwork, seed=seed)],
+    }[contestant]
+
+
+def predict(
+    contestant: str, places: Places, values: np.ndarray, learn, test, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of the test rows by the setting that does best within the training rows; without and with kriging."""
+    known, y = places.take(learn), values[learn]
+    settings = settings_of(contestant, seed)
+    if len(settings) == 1:
+        model = settings[0]().fit(known, y)
+        left_out = model.left_out[:, 0]
+    else:
+        folds = inner_folds(known.positions, INNER, seed)
+        tried = []
+        for make in settings:
+            found = np.empty(len(y))
+            for fold in range(INNER):
+                inner, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+                found[out] = make().fit(known.take(inner), y[inner]).predict(known.take(out))
+            tried.append(found)
+        best = int(np.argmin([np.sum((y - found) ** 2) for found in tried]))
+        model, left_out = settings[best]().fit(known, y), tried[best]
+    plain = model.predict(places.take(test))
+    return plain, plain + Kriging(seed=seed).fit(known, y - left_out).predict(places.take(test))
+
+
+@lru_cache(maxsize=1)
+def survey_of(world: str, seed: int) -> tuple[Places, np.ndarray, np.ndarray]:
+    """Places, values and outer folds."""
+    dataset = make_sample("bihar", seed, n_sites=38, world=world).dataset
+    places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
+    return places, values, fold_numbers(BlockSplit(km=BLOCK_KM, n_splits=OUTER, seed=seed), dataset.clusters)
+
+
+def figures_of(world: str, seed: int, contestant: str) -> list[dict]:
+    """R² without and with kriging."""
+    start = time.process_time()
+    places, values, folds = survey_of(world, seed)
+    learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
+    found = np.array(predict(contestant, places, values, learn, test, seed))
+    r2 = 1 - ((values[test] - found) ** 2).sum(1) / ((values[test] - values[learn].mean()) ** 2).sum()
+    took = time.process_time() - start
+    return [
+        dict(zip(COLUMNS, (world, seed, contestant, kriged, round(float(r2[kriged]), 4), round(took, 1)), strict=True))
+        for kriged in (0, 1)
+    ]
+
+
+def run(worlds: list[str], contestants: list[str], seeds: range, out: Path) -> None:
+    """Append what is not there yet, seed by seed."""
+    done = set()
+    if out.exists():
+        done = {tuple(row) for row in pd.read_csv(out)[["world", "seed", "contestant"]].itertuples(index=False)}
+    for seed, world, contestant in itertools.product(seeds, worlds, contestants):
+        if (world, seed, contestant) in done:
+            continue
+        rows = pd.DataFrame(figures_of(world, seed, contestant))
+        rows.to_csv(out, mode="a", header=not out.exists(), index=False)
+        print(world, seed, contestant, rows["r2"].tolist(), f"{rows['cpu_seconds'][0]} s", flush=True)
+
+
+def tables(path: Path, ours: str = "stacked") -> str:
+    """Means ± standard errors over seeds, and paired differences from the best other, as Markdown."""
+    figures = pd.read_csv(path)
+    lines = []
+    for kriged in (0, 1):
+        wide = figures[figures["kriged"] == kriged].pivot(index=["world", "seed"], columns="contestant", values="r2")
+        others = [name for name in ("forest", "gcn-distance", "mean") if name in wide]
+        names = [*others, *(name for name in wide if name not in (*others, ours)), ours]
+        lines += [
+            f"kriged residuals: {'yes' if kriged else 'no'}",
+            "",
+            f"| world | {' | '.join(names)} | against the best other |",
+        ]
+        lines.append("|---" * (len(names) + 2) + "|")
+        for world in [world for world in WORLDS if world in wide.index.get_level_values(0)]:
+            rows = wide.loc[world]
+            best = rows[others].mean().idxmax()
+            cells = [_mean(rows[name].dropna()) for name in names]
+            lines.append(
+                f"| {world} | {' | '.join(cells)} | {_mean((rows[ours] - rows[best]).dropna(), '+')} ({best}) |"
+            )
+        lines.append("")
+        if "gcn-random" in wide:
+            apart = (wide["gcn-distance"] - wide["gcn-random"]).dropna()
+            lines += [
+                f"distance less random edges, {world}: {_mean(apart.loc[world], '+')}"
+                for world in apart.index.unique(0)
+            ]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _mean(values: pd.Series, sign: str = "") -> str:
+    error = values.std() / np.sqrt(len(values))
+    return f"{values.mean():{sign}.3f} ± {error:.3f}" if len(values) else "–"
+
+
+def main() -> None:
+    """Run the comparison, or print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--worlds", default=",".join(WORLDS))
+    parser.add_argument("--contestants", default="forest,stacked,mean,gcn-distance")
+    parser.add_argument("--out", type=Path, default=Path("contestants.csv"))
+    parser.add_argument("--table", action="store_true", help="print the tables of what is there")
+    given = parser.parse_args()
+    if given.table:
+        print(tables(given.out))
+        return
+    seeds = range(given.first_seed, given.first_seed + given.seeds)
+    run(given.worlds.split(","), given.contestants.split(","), seeds, given.out)
+
+
+if __name__ == "__main__":
+    main()

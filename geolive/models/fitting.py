@@ -1,0 +1,215 @@
+"""The training of a network: epochs, early stopping, and checkpoints from which it goes on to the same bits.
+
+A plain loop and no Lightning: that takes six seconds to import, longer than a network of this size takes to train, and its
+checkpoints are pickles.
+"""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from geolive.errors import InputError
+from geolive.files import replacing
+
+CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass
+class Curve:
+    """How a training went: the losses of each epoch, and the epoch whose weights were kept.
+
+    Parameters
+    ----------
+    train, validation : list of float
+        Mean loss of each epoch; validation is empty where nothing was held out.
+    best : int
+        Number of the epoch (from 1) whose weights the network has.
+    """
+
+    train: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    best: int = 0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the training places, at most.
+    learning_rate : float
+    patience : int
+        Epochs without a lower validation loss after which training stops; the weights of the lowest are kept. 0: never.
+    decay : bool
+        Whether the learning rate falls to 0 along half a cosine.
+    """
+
+    epochs: int
+    learning_rate: float
+    patience: int = 0
+    decay: bool = False
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        return self.learning_rate * (0.5 * (1 + math.cos(math.pi * epoch / self.epochs)) if self.decay else 1.0)
+
+
+def fit_network(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+    schedule: Schedule,
+    run_epoch: Callable[[], float],
+    validate: Callable[[], float] | None = None,
+    *,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+    tell: Callable[[str], None] | None = None,
+) -> Curve:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    network : Module
+    optimizer : Optimizer
+        Adam or one of its kind, over the network's parameters.
+    generator : torch.Generator
+        The only source of chance in `run_epoch`.
+    schedule : Schedule
+    run_epoch : callable
+        Trains for one epoch and gives the mean loss.
+    validate : callable, optional
+        Gives the loss at places held out.
+    checkpoint : Path, optional
+        A file that holds the state every few seconds and at the end. Where it is there already, training goes on from it, to
+        the same bits as if it had never stopped; a finished one is only read.
+    fingerprint : str
+        Of data and settings; a checkpoint with another one is refused.
+    tell : callable, optional
+        Told the epoch and the losses in words.
+
+    Returns
+    -------
+    Curve
+
+    Raises
+    ------
+    InputError
+        The checkpoint is of another training, or damaged, or cannot be written; the last one written stays whole.
+
+    Examples
+    --------
+    >>> line = nn.Linear(1, 1)
+    >>> adam = torch.optim.Adam(line.parameters())
+    >>> fit_network(line, adam, torch.Generator(), Schedule(3, 1e-3), lambda: 0.5).train
+    [0.5, 0.5, 0.5]
+    """
+    curve, kept = Curve(), None
+    if checkpoint is not None and checkpoint.is_file():
+        curve, kept = _read(checkpoint, fingerprint, network, optimizer, generator)
+    written = time.monotonic()
+    while not _is_over(curve, schedule):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate(len(curve.train))
+        network.train()
+        curve.train.append(run_epoch())
+        if validate is not None:
+            network.eval()
+            curve.validation.append(validate())
+        if validate is None or curve.validation[-1] <= min(curve.validation):
+            curve.best = len(curve.train)
+            # without early stopping the network itself holds the last weights
+            kept = _copy(network) if validate is not None else None
+        if tell:
+            tell(_words(curve, schedule))
+        if checkpoint is not None and (_is_over(curve, schedule) or time.monotonic() - written >= CHECKPOINT_SECONDS):
+            _write(checkpoint, fingerprint, network, optimizer, generator, curve, kept)
+            written = time.monotonic()
+    if kept is not None:
+        network.load_state_dict(kept)
+    network.eval()
+    return curve
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """So small a network gains little from more threads, and sums would depend on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _is_over(curve: Curve, schedule: Schedule) -> bool:
+    done = len(curve.train)
+    stale = bool(schedule.patience and curve.validation) and done - curve.best >= schedule.patience
+    return done >= schedule.epochs or stale
+
+
+def _words(curve: Curve, schedule: Schedule) -> str:
+    held_out = f", held out {curve.validation[-1]:.3f}" if curve.validation else ""
+    return f"epoch {len(curve.train)} of {schedule.epochs}, loss {curve.train[-1]:.3f}{held_out}"
+
+
+def _copy(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _write(path, fingerprint, network, optimizer, generator, curve, kept) -> None:
+    from safetensors.torch import save_file
+
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"kept.{name}": tensor for name, tensor in (kept or {}).items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+    tensors["generator"] = generator.get_state()
+    about = {"fingerprint": fingerprint, "curve": json.dumps(asdict(curve))}
+    try:
+        with replacing(path) as temporary:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary, about)
+    except Exception as error:  # safetensors has errors of its own for what the system says
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: the checkpoint cannot be written ({reason}); make room there, then start the same command again: it "
+            "goes on from the last checkpoint"
+        ) from error
+
+
+def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict | None]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+        if about.get("fingerprint") != fingerprint:
+            raise InputError(
+                f"{path}: a checkpoint of other data or settings; use them again, or remove that folder to start anew"
+            )
+        network.load_state_dict(_under("network.", tensors))
+        state = optimizer.state_dict()
+        numbers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("optimizer.")})
+        state["state"] = {number: _under(f"optimizer.{number}.", tensors) for number in numbers}
+        optimizer.load_state_dict(state)
+        generator.set_state(tensors["generator"])
+        return Curve(**json.loads(about["curve"])), _under("kept.", tensors) or None
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a checkpoint that geolive wrote ({reason}); remove it to start anew") from None
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
