@@ -23,7 +23,7 @@ from geolive.vision.progress import GrowingArray
 DTYPES = ("float16", "float32")
 BATCH_SIZE = {"cpu": 16, "cuda": 256, "mps": 64}
 # what is done is written down about so often
-_SAVE_SECONDS = 5.0
+_SAVE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)

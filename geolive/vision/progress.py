@@ -99,7 +99,8 @@ class GrowingArray:
         if fcntl is None:
             return
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # not flock: workers would inherit that, and outlive this process for seconds where it is killed
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"{self.folder}: another process is at work on it; wait for it to end") from None
 
