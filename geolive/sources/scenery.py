@@ -28,8 +28,6 @@ class Spot:
         Middle of its foot, pixels from the upper left corner.
     size : float
         Height of a grown person there, in pixels.
-    horizon : float
-        Row of the horizon.
     chance : random.Random
     """
 
@@ -37,7 +35,6 @@ class Spot:
     x: float
     y: float
     size: float
-    horizon: float
     chance: random.Random
 
     def colour(self, colours: list[Colour], spread: float = 18) -> Colour:
@@ -381,8 +378,7 @@ class Part:
     draw : callable
     layer : int
         What has a higher number is drawn later, over the rest.
-    where : {"far", "side", "ground", "road", "any"}
-        Where it may stand.
+    where : {"horizon", "far", "side", "ground", "road", "any"}
     """
 
     draw: Callable[[Spot], None]
@@ -390,16 +386,15 @@ class Part:
     where: str
 
 
-_GREY = [(128, 128, 130)]
 PARTS = {
     "Mountain": Part(_mountain, 0, "horizon"),
     "Terrain": Part(_flat([(150, 140, 80), (128, 146, 74)], 1.5, 0.3), 1, "ground"),
     "Sand": Part(_flat([(228, 204, 140)], 1.4, 0.3), 1, "ground"),
     "Water": Part(_flat([(88, 130, 168)], 1.3, 0.25), 1, "ground"),
     "Snow": Part(_flat([(244, 247, 250)], 1.4, 0.3), 1, "ground"),
-    "Parking": Part(_flat(_GREY, 1.4, 0.3), 1, "ground"),
+    "Parking": Part(_flat([(128, 128, 130)], 1.4, 0.3), 1, "ground"),
     "Pedestrian Area": Part(_flat([(196, 176, 160)], 1.4, 0.3), 1, "ground"),
-    "Service Lane": Part(_flat(_GREY, 1.6, 0.2), 1, "ground"),
+    "Service Lane": Part(_flat([(128, 128, 130)], 1.6, 0.2), 1, "ground"),
     "Bike Lane": Part(_flat([(170, 70, 60)], 1.6, 0.15), 1, "road"),
     "Rail Track": Part(_flat([(96, 84, 76)], 1.8, 0.15), 1, "ground"),
     "Curb Cut": Part(_flat([(205, 205, 200)], 0.6, 0.12), 2, "ground"),

@@ -88,7 +88,7 @@ def draw_scene(scene: Scene) -> Image.Image:
     _backdrop(draw, counts, horizon, chance, light)
     _ground(draw, counts, horizon, chance, light)
     for name, place, size in _things(counts, horizon, chance):
-        PARTS[name].draw(Spot(draw, *place, size, horizon, chance))
+        PARTS[name].draw(Spot(draw, *place, size, chance))
     _clutter(draw, counts["void"], chance)
     _bonnet(draw, counts["Ego Vehicle"], counts["Car Mount"], chance)
     return _exposed(picture, random.Random(zlib.crc32(f"{scene.seed} camera {scene.key}".encode())), light)
