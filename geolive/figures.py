@@ -1,6 +1,7 @@
 """What pictures have in common: plain text, map frames and borders, a scale, and SIMULATED across all that is."""
 
 import contextlib
+import functools
 import warnings
 from pathlib import Path
 
@@ -95,30 +96,40 @@ def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str 
     ...     [name for _, name in draw_borders(figure_class().add_subplot(), (73, 14, 75, 16))]
     ['District', 'State']
     """
-    from matplotlib.collections import LineCollection
+    from matplotlib.collections import LineCollection, PolyCollection
     from matplotlib.lines import Line2D
 
+    filled, inner, outer = _borders(tuple(map(float, view)), boundaries)
+    if not filled:
+        return []
+    axes.add_collection(PolyCollection(filled, facecolors="white", edgecolors="none", zorder=1))
+    drawn = []
+    if inner:
+        axes.add_collection(LineCollection(inner, colors="#c5cbd1", linewidths=0.6, zorder=2))
+        drawn.append((Line2D([], [], color="#c5cbd1", lw=0.9), "District"))
+    if outer:
+        axes.add_collection(LineCollection(outer, colors="#838c96", linewidths=1.0, zorder=2))
+        drawn.append((Line2D([], [], color="#838c96", lw=1.2), "State"))
+    return drawn
+
+
+@functools.lru_cache(maxsize=4)
+def _borders(view: tuple[float, float, float, float], boundaries: str | Path | None) -> tuple[list, list, list]:
+    """Rings of districts as areas, of districts as lines (none where there are too many), and of states."""
     # as the source has them: to clean the borders of a whole country takes longer than all the rest of the picture
     districts = read_districts(boundaries)
     districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
     if districts.empty:
-        return []
+        return [], [], []
     finest = (view[2] - view[0]) / 1500
     shapes = shapely.simplify(districts.geometry.values, finest)
-    axes.add_collection(_filled(shapes, "white"))
-    drawn = []
-    if len(districts) <= _MOST_DISTRICTS:
-        axes.add_collection(LineCollection(_rings(shapes), colors="#c5cbd1", linewidths=0.6, zorder=2))
-        drawn.append((Line2D([], [], color="#c5cbd1", lw=0.9), "District"))
-    states = districts["state"].to_numpy()
+    states, outer = districts["state"].to_numpy(), []
     if (states != "").any():
         # slivers between uncleaned neighbours are closed by as much as the eye does not see
         wide = [shapely.union_all(shapely.buffer(shapes[states == name], finest)) for name in np.unique(states)]
         merged = shapely.simplify(shapely.buffer(wide, -finest), finest / 2)
         outer = [ring for ring in _rings(merged, holes=False) if np.ptp(ring, axis=0).max() > 8 * finest]
-        axes.add_collection(LineCollection(outer, colors="#838c96", linewidths=1.0, zorder=2))
-        drawn.append((Line2D([], [], color="#838c96", lw=1.2), "State"))
-    return drawn
+    return _rings(shapes, holes=False), _rings(shapes) if len(districts) <= _MOST_DISTRICTS else [], outer
 
 
 def frame_map(axes, view: tuple[float, float, float, float]) -> None:
@@ -176,8 +187,8 @@ def draw_scale_bar(axes, view: tuple[float, float, float, float]) -> None:
     axes.text(x, y + 0.018, words, transform=axes.transAxes, fontsize=8, zorder=6, bbox=backed)
 
 
-def mark_simulated(axes) -> None:
-    """Write SIMULATED across a map, so that it survives a copy.
+def mark_simulated(axes, points: float = 70) -> None:
+    """Write SIMULATED across a map, in letters of so many points, so that it survives a copy.
 
     Examples
     --------
@@ -192,7 +203,7 @@ def mark_simulated(axes) -> None:
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D, ScaledTranslation
 
-    letters = TextPath((0, 0), "SIMULATED", size=70, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    letters = TextPath((0, 0), "SIMULATED", size=points, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = letters.get_extents()
     turned = Affine2D().translate(-box.width / 2, -box.height / 2).rotate_deg(32).scale(1 / 72)
     place = turned + axes.figure.dpi_scale_trans + ScaledTranslation(0.5, 0.5, axes.transAxes)
@@ -230,12 +241,6 @@ def short(text: str, most: int) -> str:
     """
     text = one_line(text)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _filled(shapes: np.ndarray, colour: str):
-    from matplotlib.collections import PolyCollection
-
-    return PolyCollection(_rings(shapes, holes=False), facecolors=colour, edgecolors="none", zorder=1)
 
 
 def _rings(shapes: np.ndarray, holes: bool = True) -> list[np.ndarray]:

@@ -152,7 +152,9 @@ def _fit(makers, question: Question, learn, test, protocol: str, seed: int) -> M
 
 def _fit_one(model: Model, places: Places, values: np.ndarray, validation) -> Model:
     if validation is not None and "validation" in inspect.signature(model.fit).parameters:
-        return model.fit(places, values, validation=validation)
+        model.fit(places, values, validation=validation)
+        model.params = model.params | {"checkpoint": "best on validation"}
+        return model
     return model.fit(places, values)
 
 

@@ -27,6 +27,7 @@ SIZE = (4.6, 3.7)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 _MOST_POINTS = 4000
 _BINS = 10
+_LETTERS = 30
 
 
 def drawn(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
@@ -57,7 +58,7 @@ def drawn(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> 
             axes.spines[side].set_visible(False)
         draw(axes)
         if simulated:
-            mark_simulated(axes)
+            mark_simulated(axes, _LETTERS)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = file.getvalue()
@@ -163,11 +164,13 @@ def folds_map(question: Question) -> Callable:
 def residuals_map(question: Question, predicted: Predicted) -> Callable:
     """Draw measured less predicted at each cluster."""
     known = np.isfinite(predicted.values[0])
-    residual, where = (question.values - predicted.values[0])[known], lonlat(question.clusters.geometry)[known]
+    residual, everywhere = (question.values - predicted.values[0])[known], lonlat(question.clusters.geometry)
+    where = everywhere[known]
     unit = find_indicator(question.indicator).unit if question.task == "regression" else "label less probability"
 
     def draw(axes) -> None:
-        _map(axes, where)
+        # one view for all maps of a dataset, so that its borders are looked up once
+        _map(axes, everywhere)
         most = np.quantile(np.abs(residual), 0.98) or 1.0
         points = axes.scatter(
             *where.T, c=residual, cmap="RdBu_r", vmin=-most, vmax=most, s=_size(len(where)) ** 2 * 0.6, lw=0.15,
@@ -182,6 +185,7 @@ def residuals_map(question: Question, predicted: Predicted) -> Callable:
 
 def curves_plot(predicted: Predicted) -> Callable:
     """Draw the loss after each epoch, a line a fold; dashed where it is of clusters held out."""
+    from matplotlib.ticker import MaxNLocator
 
     def draw(axes) -> None:
         for i, curve in enumerate(predicted.curves):
@@ -190,6 +194,7 @@ def curves_plot(predicted: Predicted) -> Callable:
             axes.plot(epochs, curve["train"], color=colour, lw=1.2, label=f"fold {curve['fold']}")
             if curve["validation"]:
                 axes.plot(epochs, curve["validation"], color=colour, lw=1.2, ls="--")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel("loss (solid: learnt from; dashed: held out)")
         _legend(axes)

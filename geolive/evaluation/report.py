@@ -257,7 +257,7 @@ def _question_section(found: Answer, strata: pd.DataFrame, differences: pd.DataF
     keys = {"indicator": question.indicator, "task": question.task, "split": question.split}
     figures = found.results[found.results["metric"] == metric].set_index("model")["value"]
     shown = _most_telling(found.predicted, figures)
-    drawn = []
+    drawn, curves = [], []
     for predicted in shown:
         drawn += _model_plots(found, predicted, gallery)
     for predicted in found.predicted:
@@ -277,6 +277,7 @@ def _question_section(found: Answer, strata: pd.DataFrame, differences: pd.DataF
         "versus": _versus_best(own, shown[0].model) if shown else [],
         "metric": NAMES[metric],
         "plots": drawn,
+        "curves": curves,
     }
 
 

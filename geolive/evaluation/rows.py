@@ -17,7 +17,6 @@ _NEEDS = {
     "images": "images (ingest photos, fetch images, or ingest paper)",
     "objects": "object counts (detect, or fetch images --objects)",
     "features": "image features (embed, or ingest features)",
-    "photos": "photos on disk (ingest photos, or fetch images)",
     "years": "surveys of two years or more (ingest survey --year)",
     "countries": "clusters of two countries or more",
 }
@@ -36,7 +35,7 @@ class Row:
         Of unfitted models, called with `task` and `seed`; of several, one is chosen within the training part. None for the
         previous survey, which is no model.
     needs : tuple of str
-        Of "images", "objects", "features", "photos", "years", "countries".
+        Of "images", "objects", "features", "years", "countries".
     tasks : tuple of str
         For which tasks it is.
     variant : str
@@ -64,7 +63,6 @@ class Row:
             "images": len(dataset.images) > 0 and dataset.images["unique_cluster"].notna().any(),
             "objects": "objects" in dataset.features,
             "features": features is not None,
-            "photos": "img_path" in dataset.images.columns and dataset.images["img_path"].notna().any(),
             "years": "year" in clusters.columns and clusters["year"].nunique() > 1,
             "countries": clusters["country"].nunique() > 1,
         }
@@ -130,9 +128,9 @@ def _find_row(name: str, known: dict[str, Row]) -> Row:
 
 
 def _all_names() -> tuple[str, ...]:
-    graphs = ("gcn-obj", "gcn-feats", "gcn-both", "gcn-both-random", "gcn-both-knn", "attention")
+    graphs = ("gcn-obj", "gcn-feats", "gcn-both", "gcn-both-random", "gcn-both-knn", "attention", "stacked")
     pooled = ("forest+own-country", "forest+pooled-50", "forest+pooled-100")
-    kriged = ("forest+kriged", "gcn-obj+kriged", "gcn-both+kriged", "attention+kriged")
+    kriged = ("forest+kriged", "gcn-obj+kriged", "gcn-both+kriged", "stacked+kriged")
     clusterwise = (*_BEST_OF, "mlp", "clusterwise-best")
     return (*BASELINES, "neighbours-images", "previous-survey", "imagewise", *clusterwise, *graphs, *kriged, *pooled)
 
@@ -142,7 +140,7 @@ def _known_rows(neighbours: int, features: str | None, options: dict[str, dict])
     rows = {name: Row(name, (_maker(name, **settings.get(name, {})),)) for name in BASELINES}
     rows["neighbours-images"] = Row("neighbours-images", (_maker("neighbours-images"),), ("images", "objects"))
     rows["previous-survey"] = Row("previous-survey", (), ("years",))
-    rows["imagewise"] = Row("imagewise", (_maker("imagewise", **options.get("imagewise", {})),), ("photos",))
+    rows["imagewise"] = Row("imagewise", (_maker("imagewise-linear"),), ("features",))
     clusterwise = {
         "knn": _maker("knn"),
         "forest": _maker("forest", trees=100),
@@ -159,11 +157,11 @@ def _known_rows(neighbours: int, features: str | None, options: dict[str, dict])
         ("gcn-feats", ("features",), {"vertices": "feats"}),
         ("gcn-both", ("objects", "features"), {"vertices": "both"}),
         ("gcn-both-random", ("objects", "features"), {"vertices": "both", "edges": "random"}),
-        ("gcn-both-knn", ("objects", "features"), {"vertices": "both", "edges": "knn"}),
+        ("gcn-both-knn", ("objects", "features"), {"vertices": "both", "edges": "knn:8"}),
     ):
         rows[name] = Row(name, (_maker("gcn", **chosen, **gcn),), needs)
     better = {"vertices": "both" if features else "obj"} | options.get("attention", {})
-    rows["attention"] = Row("attention", (_maker("attention", **better),), ("objects",))
+    rows |= {name: Row(name, (_maker(name, **better),), ("objects",)) for name in ("attention", "stacked")}
     return rows
 
 

@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
 from geolive.evaluation.protocols import PREDICTION_COLUMNS, RESULT_COLUMNS, compare, write_results
+from geolive.evaluation.tables import WITHIN_COUNTRY
 from geolive.models.baselines import Mean, Neighbours
 from geolive.models.registry import BASELINES as NAMES
 from geolive.models.registry import model_maker
@@ -139,3 +140,22 @@ def test_ten_neighbours_on_a_real_panel():
     assert r2 == pytest.approx({"rows": 0.60, "random": 0.56, "blocks:100km": 0.50}, abs=0.02)
     with pytest.raises(InputError, match=r"column 'ea_id': name .* occurs already"):
         read_survey(LSMS, "lon", "lat", {"asset_index": "asset_index"}, id="ea_id")
+
+
+@pytest.mark.skipif(not LSMS.exists(), reason="the LSMS survey, ../shared/data/lsms_clusters.csv, is not here")
+def test_country_means_explain_half_of_a_real_survey_and_scikit_learn_agrees():
+    survey = read_survey(LSMS, "lon", "lat", {"asset_index": "asset_index"}, country="country")
+    table, _, _ = figures(survey, {"neighbours": Neighbours}, "random", "asset_index")
+    clusters = survey.clusters
+    X, y = np.radians(clusters.get_coordinates()[["y", "x"]].to_numpy()), clusters["asset_index"].to_numpy()
+    p, pooled, within, by_country = np.empty(len(y)), np.empty(len(y)), np.empty(len(y)), clusters["country"].to_numpy()
+    for learn, test in parse_split("random").split(clusters):
+        p[test] = KNeighborsRegressor(10, metric="haversine").fit(X[learn], y[learn]).predict(X[test])
+        pooled[test] = y[learn].mean()
+        within[test] = pd.Series(y[learn]).groupby(by_country[learn]).mean()[by_country[test]]
+    squares = ((y - p) ** 2).sum()
+    assert table.loc["neighbours", "r2"] == pytest.approx(1 - squares / ((y - pooled) ** 2).sum(), abs=1e-9)
+    assert table.loc["neighbours", WITHIN_COUNTRY] == pytest.approx(1 - squares / ((y - within) ** 2).sum(), abs=1e-9)
+    # what knowing the country alone explains
+    assert 1 - ((y - within) ** 2).sum() / ((y - pooled) ** 2).sum() == pytest.approx(0.5, abs=0.05)
+    assert table.loc["neighbours", WITHIN_COUNTRY] < table.loc["neighbours", "r2"] - 0.3

@@ -1,0 +1,212 @@
+"""`evaluate` as a user meets it: tables, report, going on after a stop, exit codes."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from tests.browser import browser, needs_browser, opened
+from tests.commands import run
+from tests.panels import panel_table
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """A survey of two countries, one with a hostile name, as a dataset folder."""
+    folder = tmp_path_factory.mktemp("survey")
+    table = panel_table()
+    table["nation"] = ["<script>alert(1)</script>" if lon > 83 else "ia" for lon in table["lon"]]
+    table["when"] = 2010 + 5 * table.duplicated(["lon", "lat"])
+    table.to_csv(folder / "panel.csv", index=False)
+    given = [
+        "--lon",
+        "lon",
+        "--lat",
+        "lat",
+        "--value",
+        "wealth",
+        "--group",
+        "region",
+        "--country",
+        "nation",
+        "--year",
+        "when",
+    ]
+    done = run("ingest", "survey", folder / "panel.csv", *given, "--out", folder / "panel")
+    assert done.returncode == 0, done.stderr
+    return folder / "panel"
+
+
+@pytest.fixture(scope="module")
+def report(survey, tmp_path_factory):
+    """A report of all rows on three splits, and how the command ended."""
+    out = tmp_path_factory.mktemp("reports") / "report"
+    splits = [word for name in ("random", "blocks:100km", "country") for word in ("--split", name)]
+    tasks = ["--tasks", "regression,classification"]
+    return out, run("evaluate", survey, "--models", "all", *tasks, *splits, "--repeats", "2", "--out", out)
+
+
+def test_a_survey_without_imagery_fills_its_rows_and_the_others_say_what_they_lack(report):
+    out, done = report
+    assert done.returncode == 0, done.stderr
+    names = ["differences.csv", "predictions.parquet", "report.html", "results.csv", "results.md", "strata.csv"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert [path.name for path in out.parent.iterdir()] == ["report"]
+    results = pd.read_csv(out / "results.csv")
+    columns = ["model", "params", "indicator", "task", "split", "protocol", "metric", "value", "lower", "upper", "n"]
+    assert results.columns.tolist() == columns
+    main = results[(results["metric"] == "r2") & (results["task"] == "regression")].set_index(["model", "split"])
+    assert main.loc["neighbours", "value"].notna().all()
+    assert main.loc[("previous-survey", "random"), "n"] < main.loc[("neighbours", "random"), "n"]
+    assert main.loc[("forest", "random"), "protocol"].startswith("not run: needs object counts")
+    assert main.loc[("kriging", "blocks:100km"), "protocol"].startswith("nested, 5 folds")
+    assert "2 partitions" in main.loc[("kriging", "country"), "protocol"]
+    assert results["params"].map(json.loads).map(type).eq(dict).all()
+    assert "note: not run: gcn-feats" in " ".join(done.stderr.split()) or "gcn-feats" in done.stderr
+    printed = done.stdout
+    assert printed.index("wealth, regression, split random") < printed.index("wealth, regression, split country")
+
+
+def test_markdown_has_splits_side_by_side(report):
+    text = (report[0] / "results.md").read_text()
+    assert "| model | wealth, random | wealth, blocks:100km | wealth, country |" in text
+    row = next(line for line in text.splitlines() if line.startswith("| kriging"))
+    assert len(re.findall(r"0\.\d\d \[", row)) >= 2
+    assert "<script" not in text
+
+
+class TestInABrowser:
+    pytestmark = needs_browser
+
+    def test_the_report_shows_all_offline_and_runs_nothing(self, report):
+        with browser() as running:
+            for width in (1400, 390):
+                with opened(running, report[0] / "report.html", width=width) as seen:
+                    page = seen.page
+                    assert page.evaluate("document.documentElement.scrollWidth") <= width
+                    assert (seen.errors, seen.requests) == ([], [])
+                    captions = page.locator("figcaption").all_inner_texts()
+                    assert len(captions) >= 12
+                    assert all(caption.endswith(".") for caption in captions)
+                    texts = page.evaluate(
+                        "[...document.querySelectorAll('figure svg')].map(s => s.querySelectorAll('text').length)"
+                    )
+                    assert min(texts) > 3
+                    assert page.get_by_role("heading", name="Splits").is_visible()
+
+
+def test_names_in_the_report_are_text(report):
+    html = (report[0] / "report.html").read_text()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert len(re.findall(r'\bid="([^"]+)"', html)) == len(set(re.findall(r'\bid="([^"]+)"', html)))
+    assert "R² within countries" in html
+
+
+def test_simulated_is_written_everywhere(small_folder, tmp_path):
+    out = tmp_path / "report"
+    done = run(
+        "evaluate", small_folder, "--models", "mean,forest", "--indicators", "pov", "--split", "random", "--out", out
+    )
+    assert done.returncode == 0, done.stderr
+    assert "SIMULATED: pov" in done.stdout
+    assert (out / "results.md").read_text().startswith("# SIMULATED")
+    html = (out / "report.html").read_text()
+    assert "<title>SIMULATED" in html
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
+    assert captions
+    assert all(caption.startswith("SIMULATED") for caption in captions)
+
+
+def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_figures(survey, report, tmp_path):
+    out = tmp_path / "report"
+    code = (
+        "import sys, geolive.evaluation.protocols as p, geolive.evaluation.crossfold as c\n"
+        "real, done = p.predict_row, []\n"
+        "def predict(*args, **kwargs):\n"
+        "    done.append(1)\n"
+        "    if len(done) > 4: import os; os.kill(os.getpid(), 9)\n"
+        "    return real(*args, **kwargs)\n"
+        "p.predict_row = predict\n"
+    )
+    words = [
+        "evaluate",
+        str(survey),
+        "--models",
+        "baselines",
+        "--split",
+        "random",
+        "--split",
+        "blocks:100km",
+        "--out",
+        str(out),
+    ]
+    killed = run_python(code, words)
+    assert killed.returncode == -9
+    assert not out.exists()
+    assert len(list((tmp_path / ".report.rows").glob("*.npz"))) == 4
+    counted = code.replace("if len(done) > 4: import os; os.kill(os.getpid(), 9)", "print('FITTED', file=sys.stderr)")
+    again = run_python(counted, words)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("FITTED") == 6
+    assert not (tmp_path / ".report.rows").exists()
+    whole = pd.read_csv(report[0] / "results.csv")
+    found = pd.read_csv(out / "results.csv")
+    keys = ["model", "task", "split", "metric"]
+    both = found.merge(whole, on=keys, suffixes=("", "_whole"))
+    assert len(both) == len(found)
+    assert both["value"].equals(both["value_whole"])
+    assert both["lower"].equals(both["lower_whole"])
+
+
+def run_python(code, words):
+    import subprocess
+    import sys
+
+    from tests.commands import ROOT
+
+    program = f"{code}\nimport geolive.cli\nsys.argv[1:] = {words!r}\ngeolive.cli.main()"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--models", "neighbors"], "did you mean 'neighbours'"),
+        (["--split", "blocks:9000km"], "smaller blocks"),
+        (["--split", "official"], "ingest paper --splits"),
+        (["--tasks", "guess"], "regression, classification"),
+        (["--buffer", "900km", "--split", "random"], "smaller --buffer"),
+        (["--indicators", "height"], "no indicator 'height'"),
+    ],
+)
+def test_bad_input_is_one_line_and_2(survey, tmp_path, words, match):
+    done = run("evaluate", survey, *words, "--out", tmp_path / "report")
+    assert done.returncode == 2, done.stderr
+    assert match in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_authors_protocol_warns(survey, tmp_path):
+    out = tmp_path / "report"
+    done = run("evaluate", survey, "--models", "mean", "--split", "random", "--protocol", "authors", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "such figures flatter" in " ".join(done.stderr.split())
+    assert pd.read_csv(out / "results.csv")["protocol"].str.startswith("authors (best on validation)").all()
+    assert "such figures flatter" in (out / "report.html").read_text()
+
+
+def test_a_model_of_our_own_fault_is_1_and_the_others_are_there(survey, tmp_path):
+    code = (
+        "import sys, geolive.models.baselines as b\n"
+        "def broken(self, places, values): raise ZeroDivisionError('by chance')\n"
+        "b.InverseDistance.fit = broken\n"
+    )
+    done = run_python(code, ["evaluate", str(survey), "--split", "random", "--out", str(tmp_path / "report")])
+    assert done.returncode == 1
+    assert "idw (wealth, random) failed: ZeroDivisionError: by chance" in done.stderr.splitlines()[-1]
+    results = pd.read_csv(tmp_path / "report" / "results.csv").set_index(["model", "metric"])
+    assert results.loc[("kriging", "r2"), "value"] > 0
+    assert results.loc[("idw", "r2"), "protocol"] == "failed: fold 1 of 5: ZeroDivisionError: by chance"

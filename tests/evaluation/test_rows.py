@@ -1,0 +1,185 @@
+"""Rows of the tables: what they are, what they lack, what they predict."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geolive.errors import InputError
+from geolive.evaluation.crossfold import FoldError, predict_row
+from geolive.evaluation.questions import ask
+from geolive.evaluation.rows import Row, find_rows
+from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
+from geolive.models.baselines import Mean, Neighbours
+from geolive.splits import OfficialSplit, RandomSplit
+from tests.panels import panel
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """The panel in two countries, one far richer, with surveys of two years and towns."""
+    data = panel(tmp_path_factory.mktemp("panel"))
+    east = (data.clusters.geometry.x > 83).to_numpy()
+    second = data.clusters.duplicated("geometry").to_numpy()
+    wealth = data.clusters["wealth"] + 20 * east
+    urban = np.arange(len(east)) % 3 == 0
+    changed = data.clusters.assign(
+        country=np.where(east, "ke", "ia"), year=2010 + 5 * second, wealth=wealth, urban=urban,
+        wealth_label=(wealth >= wealth.median()).astype(float),
+    )  # fmt: skip
+    return replace(data, clusters=changed)
+
+
+def asked(dataset, task="regression", splitter=None, **options):
+    return ask(dataset, "wealth", task, splitter or RandomSplit(), "random", **options)
+
+
+def test_every_row_has_a_name_and_says_what_it_lacks(dataset):
+    rows = find_rows("all")
+    lacking = {row.name: row.missing(dataset, None) for row in rows}
+    assert lacking["neighbours"] == lacking["previous-survey"] == ""
+    assert lacking["forest"] == "needs object counts (detect, or fetch images --objects)"
+    assert "image features" in lacking["gcn-both"]
+    assert "surveys of two years" in find_rows("previous-survey")[0].missing(panel_of_one_year(dataset), None)
+    assert "two countries" in find_rows("mean+own-country")[0].missing(panel_of_one_year(dataset), None)
+    assert [row.name for row in find_rows("mean,baselines")][:2] == ["mean", "random"]
+    for wrong in ("forest+smoothed", "previous-survey+kriged", "+kriged"):
+        with pytest.raises(InputError, match="no model"):
+            find_rows(wrong)
+
+
+def panel_of_one_year(dataset):
+    return replace(dataset, clusters=dataset.clusters.drop(columns="year").assign(country="ia"))
+
+
+def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(dataset):
+    question = asked(dataset)
+
+    class CountryMean(Mean):
+        def fit(self, places, values):
+            self._rich = values[places.positions[:, 0] > 83].mean(), values[places.positions[:, 0] <= 83].mean()
+            return self
+
+        def predict(self, places):
+            return np.where(places.positions[:, 0] > 83, *self._rich)
+
+    found = predict_row(Row("countries", (CountryMean,)), question, "nested")
+    table = row_results(question, found, "nested").set_index("metric")["value"]
+    assert table["r2"] > 0.9
+    assert table[WITHIN_COUNTRY] == pytest.approx(0, abs=1e-12)
+    strata = stratum_results(question, found, "nested")
+    assert set(strata["stratum"]) == {"urban", "rural", "country ia", "country ke"}
+    r2 = strata[strata["metric"] == "r2"].set_index("stratum")["value"]
+    assert r2[["country ia", "country ke"]].tolist() == pytest.approx([0, 0], abs=1e-12)
+    assert (r2[["urban", "rural"]] > 0.9).all()
+
+
+def test_the_previous_survey_is_the_places_own_earlier_value(dataset):
+    question = asked(dataset)
+    found = predict_row(find_rows("previous-survey")[0], question, "nested").values[0]
+    later = (question.clusters["year"] == 2015).to_numpy()
+    # read_survey's panel: the second visit is 0.1 richer
+    assert np.allclose((question.values - found)[later & np.isfinite(found)].mean(), 0.1, atol=0.15)
+    assert np.isnan(found[~later]).all()
+    assert np.isfinite(found[later]).all()
+
+
+def test_countries_apart_and_halves_of_them(dataset):
+    seen = []
+
+    class Spy(Mean):
+        def fit(self, places, values):
+            seen.append(places.positions[:, 0] > 83)
+            return super().fit(places, values)
+
+    question = asked(dataset)
+    apart = predict_row(Row("spy", (Spy,), variant="own-country"), question, "nested")
+    assert apart.model == "mean+own-country"
+    assert all(len(set(east)) == 1 for east in seen)
+    assert len(seen) == 10
+    seen.clear()
+    predict_row(Row("spy", (Spy,), variant="pooled-50"), question, "nested")
+    for east, (learn, _) in zip(seen, question.partitions[0], strict=True):
+        own = question.clusters.geometry.x.to_numpy()[learn] > 83
+        assert len(east) == pytest.approx(len(learn) / 2, abs=1)
+        assert east.sum() == pytest.approx(own.sum() / 2, abs=1)
+
+
+def test_nested_chooses_within_training_and_authors_on_the_test(dataset):
+    makers = tuple(lambda task, seed, k=k: Neighbours(task, seed, k) for k in (1, 5, 400))
+    row = Row("best", makers)
+    rng = np.random.default_rng(0)
+    clusters = dataset.clusters.assign(wealth=rng.normal(size=len(dataset.clusters)))
+    question = asked(replace(dataset, clusters=clusters))
+    nested, authors = (predict_row(row, question, protocol) for protocol in ("nested", "authors"))
+    r2 = [row_results(question, p, "nested").set_index("metric").loc["r2", "value"] for p in (nested, authors)]
+    assert r2[1] >= r2[0]
+    assert sum(nested.params["chosen"].values()) == 5
+
+    # what the folds that are tested hold has no say in a nested choice
+    _, test = question.partitions[0][0]
+    changed = clusters.assign(wealth=np.where(np.isin(np.arange(len(clusters)), test), 99.0, clusters["wealth"]))
+    other = asked(replace(dataset, clusters=changed))
+    assert np.array_equal(predict_row(row, other, "nested").values[0][test], nested.values[0][test])
+
+
+def test_authors_protocol_gives_the_test_part_to_checkpoints(dataset):
+    given = []
+
+    class Checkpointed(Mean):
+        def fit(self, places, values, validation=None):
+            given.append(validation)
+            return super().fit(places, values)
+
+    question = asked(dataset)
+    row = Row("net", (Checkpointed,))
+    assert predict_row(row, question, "authors").params["checkpoint"] == "best on validation"
+    assert [len(part[1]) for part in given] == [len(test) for _, test in question.partitions[0]]
+    given.clear()
+    predict_row(row, question, "nested")
+    assert given == [None] * 5
+
+
+def test_a_fold_that_fails_is_named(dataset):
+    class Broken(Mean):
+        calls = 0
+
+        def fit(self, places, values):
+            Broken.calls += 1
+            if Broken.calls == 3:
+                raise RuntimeError("out of\nluck")
+            return super().fit(places, values)
+
+        def predict(self, places):
+            return super().predict(places)
+
+    class Endless(Mean):
+        def predict(self, places):
+            return np.full(len(places), np.inf)
+
+    with pytest.raises(FoldError, match="fold 3 of 5: RuntimeError: out of luck"):
+        predict_row(Row("broken", (Broken,)), asked(dataset), "nested")
+    with pytest.raises(FoldError, match="not finite"):
+        predict_row(Row("endless", (Endless,)), asked(dataset), "nested")
+
+
+def test_official_lists_test_once(dataset):
+    split = np.where(np.arange(len(dataset.clusters)) % 5 == 0, "val", "train")
+    question = asked(replace(dataset, clusters=dataset.clusters.assign(split=split)), splitter=OfficialSplit())
+    found = predict_row(find_rows("neighbours")[0], question, "nested")
+    assert np.array_equal(np.isfinite(found.values[0]), split == "val")
+    assert row_results(question, found, "nested")["n"].eq((split == "val").sum()).all()
+
+
+def test_differences_are_paired_and_antisymmetric(dataset):
+    question = asked(dataset)
+    found = [predict_row(row, question, "nested") for row in find_rows("mean,neighbours,previous-survey")]
+    table = differences(question, found, "nested").set_index(["model", "other"])
+    r2 = [row_results(question, p, "nested").set_index("metric").loc["r2", "value"] for p in found]
+    assert table.loc[("neighbours", "mean"), "value"] == pytest.approx(r2[1] - r2[0])
+    assert table.loc[("previous-survey", "mean"), "n"] < len(question.values)
+    assert (table["lower"] <= table["value"]).all()
+    swapped = differences(question, found[::-1], "nested").set_index(["model", "other"])
+    assert swapped.loc[("mean", "neighbours"), "value"] == pytest.approx(-table.loc[("neighbours", "mean"), "value"])
+    assert pd.notna(table["upper"]).all()
