@@ -1,6 +1,7 @@
 """Features of a dataset's photos, by a network; killed and started again it goes on."""
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -212,8 +213,8 @@ def add_from_photos(
 def _joined(
     batches: Iterator[tuple[np.ndarray, dict[int, str]]], seconds: float
 ) -> Iterator[tuple[np.ndarray, dict[int, str]]]:
-    """Rows of several batches together, about so many seconds' work at a time."""
-    rows, failures, begun = [], {}, time.monotonic()
+    """Rows of several batches together, about so many seconds' work at a time; the first batch alone."""
+    rows, failures, begun = [], {}, -math.inf
     for some, why in batches:
         rows.append(some)
         failures |= why

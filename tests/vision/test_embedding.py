@@ -86,7 +86,7 @@ def test_nothing_is_added_where_no_photo_can_be_used(tmp_path):
 
 
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(tmp_path):
-    contents = [encoded(picture(i), quality=90) for i in range(60)]
+    contents = [encoded(picture(i), quality=90) for i in range(40)]
     contents[3] = b"no photo"
     data = photo_dataset(tmp_path / "killed", contents)
     whole = photo_dataset(tmp_path / "whole", contents)
@@ -100,7 +100,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(tmp_path):
     running.send_signal(signal.SIGKILL)
     running.wait()
     done = json.loads(progress.read_text())["done"]
-    assert 0 < done < 60
+    assert 0 < done < 40
     assert read_dataset(data.path).features == {}
     backbone = load_backbone("resnet18", "none")
     with pytest.raises(InputError, match="begun with another model and precision"):
