@@ -205,7 +205,13 @@ def interval(resampled: np.ndarray) -> np.ndarray:
 
 
 def paired_gains(
-    task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
+    task: str,
+    values: np.ndarray,
+    predictions: np.ndarray,
+    pairs: list[tuple[int, int]],
+    reference: np.ndarray,
+    groups: np.ndarray,
+    seed: int = 0,
 ) -> np.ndarray:
     """By how much one model's R² (or accuracy) is above another's, and that in 1,000 resamples of whole groups.
 
@@ -214,39 +220,41 @@ def paired_gains(
     task : {"regression", "classification"}
     values, reference, groups : array, shape (n,)
         As for `scores`.
-    predictions : array of float, shape (n, 2)
-        Of the one and the other model.
+    predictions : array of float, shape (n, models)
+    pairs : list of (int, int)
+        Column of the one and of the other model.
     seed : int
 
     Returns
     -------
-    array of float, shape (1001,)
-        The difference, then those of the resamples; NaN where not defined.
+    array of float, shape (1001, pairs)
+        The differences, then those of the resamples; NaN where not defined.
 
     Examples
     --------
     >>> y = np.array([0.0, 1.0, 2.0, 3.0])
     >>> both = np.column_stack([y, np.full(4, 1.5)])
-    >>> float(paired_gains("regression", y, both, np.full(4, 1.5), np.arange(4))[0])
+    >>> float(paired_gains("regression", y, both, [(0, 1)], np.full(4, 1.5), np.arange(4))[0, 0])
     1.0
     """
     if task == "regression":
-        gain = (predictions[:, 1] - values) ** 2 - (predictions[:, 0] - values) ** 2
+        merit = -((predictions - values[:, None]) ** 2)
         total = (values - reference) ** 2
     else:
-        right = (predictions >= 0.5) == (values == 1)[:, None]
-        gain, total = right[:, 0].astype(float) - right[:, 1], np.ones(len(values))
-    sums = np.column_stack([gain, total])
-    # of groups, not of rows: there are 300 pairs of models
-    group, number = np.unique(groups, return_inverse=True)
-    by_group = np.column_stack([np.bincount(number.reshape(-1), weights=column) for column in sums.T])
+        merit = ((predictions >= 0.5) == (values == 1)[:, None]).astype(float)
+        total = np.ones(len(values))
+    one, other = (np.array(column, int) for column in zip(*pairs, strict=True))
+    # sums of groups, not of rows, and drawn once for all pairs: there are 300 of them
+    number = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    by_group = np.column_stack([np.bincount(number, weights=column) for column in (*merit.T, total)])
+    sums = by_group.sum(axis=0, keepdims=True)
+    if len(by_group) > 1:
+        drawn = [weights @ by_group for weights in _resamples(np.arange(len(by_group)), seed)]
+        sums = np.concatenate([sums, *drawn])
+    else:
+        sums = np.concatenate([sums, np.full((N_RESAMPLES, sums.shape[1]), np.nan)])
     with np.errstate(all="ignore"):
-        value = by_group[:, 0].sum() / by_group[:, 1].sum()
-        if len(group) < 2:
-            return np.r_[value, np.full(N_RESAMPLES, np.nan)]
-        drawn = np.concatenate([weights @ by_group for weights in _resamples(np.arange(len(group)), seed)])
-        found = np.r_[value, drawn[:, 0] / drawn[:, 1]]
-    return np.where(np.isfinite(found), found, np.nan)
+        return _finite((sums[:, one] - sums[:, other]) / sums[:, -1:])
 
 
 def no_scores(task: str, n: int) -> pd.DataFrame:

@@ -110,17 +110,24 @@ def differences(question: Question, predicted: list[Predicted], protocol: str, s
     DataFrame
         `DIFFERENCE_COLUMNS`: R² or accuracy of `model` less that of `other`, with a paired 95 % interval.
     """
-    reference, groups = question.reference(), question.unit_numbers[0]
-    rows, about = [], [question.indicator, question.task, question.split, protocol_words(question, protocol)]
-    for i, one in enumerate(predicted):
-        for other in predicted[:i]:
-            known = np.isfinite(one.values[0]) & np.isfinite(other.values[0])
-            if not known.any():
-                continue
-            pair = np.column_stack([one.values[0][known], other.values[0][known]])
-            gains = paired_gains(question.task, question.values[known], pair, reference[known], groups[known], seed)
-            value, (lower, upper) = float(gains[0]), interval(gains[1:, None])[:, 0]
-            rows.append([*about, MAIN_METRIC[question.task], one.model, other.model, value, lower, upper, known.sum()])
+    about = [question.indicator, question.task, question.split, protocol_words(question, protocol)]
+    # pairs by the clusters that both predict: nearly always all that are tested
+    by_known: dict[bytes, list[tuple[int, int]]] = {}
+    finite = [np.isfinite(one.values[0]) for one in predicted]
+    for i in range(len(predicted)):
+        for other in range(i):
+            by_known.setdefault((finite[i] & finite[other]).tobytes(), []).append((i, other))
+    rows = []
+    for known, pairs in ((np.frombuffer(key, bool), pairs) for key, pairs in by_known.items()):
+        if not known.any():
+            continue
+        columns = np.column_stack([one.values[0][known] for one in predicted])
+        parts = (question.reference()[known], question.unit_numbers[0][known])
+        gains = paired_gains(question.task, question.values[known], columns, pairs, *parts, seed)
+        ends = interval(gains[1:]).T
+        for (i, other), value, (lower, upper) in zip(pairs, gains[0], ends, strict=True):
+            names = [MAIN_METRIC[question.task], predicted[i].model, predicted[other].model]
+            rows.append([*about, *names, float(value), lower, upper, int(known.sum())])
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
