@@ -67,7 +67,7 @@ def batches(
     batch_size : int
         The most graphs in a batch.
     seed : int
-        For random edges; those of a place depend on this, its id and its number of images alone.
+        For random edges; those of a place depend on this, its id and the order of its images alone.
     generator : torch.Generator, optional
         Shuffles the graphs, for training: places of all sizes meet in a batch, since batch normalisation in batches of one
         size would hide what differs between sizes; `batches_in_blocks` does so with little padding. Without it, for prediction,
