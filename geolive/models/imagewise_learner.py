@@ -203,6 +203,11 @@ class Learner(pl.LightningModule):
         """Steps an epoch; photos that do not fill a batch wait for another epoch's order."""
         return len(self.photos.train) // (self.part * self._parts)
 
+    def setup(self, stage: str) -> None:
+        """Share the processor's cores, where several processes have one processor."""
+        if self.settings.devices > 1 and self.settings.device.name == "cpu":
+            torch.set_num_threads(max(1, torch.get_num_threads() // self.settings.devices))
+
     def configure_optimizers(self) -> dict:
         """AdamW with a learning rate that rises and then falls."""
         optimizer = torch.optim.AdamW(

@@ -1,6 +1,7 @@
 """Training of image-wise models on a dataset's clusters: the parts, the runs, and what may honestly be said of the result."""
 
 import copy
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -214,47 +215,56 @@ def train_imagewise(
     made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve()), "rows": _digest(known.images)}
     workers = choose_workers(None, settings.device)
     pixels = decode(files, known.images, beginning.preprocessing, work / "pixels", made_by, workers, progress)
-    prediction, reference, fold = (np.full(len(known.values), np.nan) for _ in range(3))
     answers = np.full(len(known.images), np.nan)
-    for number, run in enumerate(runs):
+    for run in runs:
         model, history = _trained(run, known, pixels, beginning, settings, work / run.name, logs, progress)
         rows = _usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))
         answers[rows] = answers_of_pixels(model, pixels, rows, settings.device)
-        reference[run.test], fold[run.test] = known.values[run.train].mean(), number
-    seen = np.flatnonzero(np.isfinite(answers))
-    prediction[:] = np.bincount(known.cluster[seen], answers[seen], len(prediction)) / np.maximum(
-        np.bincount(known.cluster[seen], minlength=len(prediction)), 1
-    )
-    prediction[np.bincount(known.cluster[seen], minlength=len(prediction)) == 0] = np.nan
-    part = np.full(len(known.values), "train", object)
-    part[runs[-1].validation], part[runs[-1].test] = "validation", "test"
-    district = known.table["district_id"].to_numpy(object) if split == "district" else units.astype(str).astype(object)
-    columns = {
-        "unique_cluster": known.table["unique_cluster"].to_numpy(object),
-        "value": known.values,
-        "prediction": prediction,
-        "reference": reference,
-        "fold": np.where(np.isfinite(fold), fold, -1).astype(int),
-        "district_id": district,
-        "part": part,
-    }
-    residuals = gpd.GeoDataFrame(columns, geometry=known.table.geometry.to_numpy(), crs=known.table.crs)
-    judged = np.flatnonzero(np.isfinite(prediction))
-    per_cluster = scores(
-        settings.task, known.values[judged], prediction[judged], reference[judged], units[judged], seed=settings.seed
-    )
-    of = known.cluster[seen]
-    per_image = scores(settings.task, known.values[of], answers[seen], reference[of], units[of], seed=settings.seed)
-    card = _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels, beginning)
-    card |= {
-        "metrics": _figures(per_cluster),
-        "metrics_per_image": _figures(per_image),
+    by_district = split == "district"
+    unit = known.table["district_id"].to_numpy(object) if by_district else units.astype(str).astype(object)
+    residuals = _residuals(known, runs, answers, unit)
+    card = _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels) | {
+        **_metrics(settings, known, residuals, answers, units),
         "folds": {"kind": _kind(split), "number": folds or 1, "units": len(np.unique(units)), "seed": settings.seed},
-        "honest": _honest(folds, len(judged), len(known.values)),
+        "honest": _honest(folds, int(residuals["prediction"].notna().sum()), len(residuals)),
         "permuted": permute,
         "history": history,
     }
     return Trained(model, residuals, card)
+
+
+def _residuals(known: Clusters, runs: list[Run], answers: np.ndarray, unit: np.ndarray) -> gpd.GeoDataFrame:
+    n = len(known.values)
+    reference, fold, part = np.full(n, np.nan), np.full(n, -1), np.full(n, "train", object)
+    for number, run in enumerate(runs):
+        reference[run.test], fold[run.test] = known.values[run.train].mean(), number
+    part[runs[-1].validation], part[runs[-1].test] = "validation", "test"
+    seen = np.isfinite(answers)
+    count = np.bincount(known.cluster[seen], minlength=n)
+    total = np.bincount(known.cluster[seen], answers[seen], minlength=n)
+    columns = {
+        "unique_cluster": known.table["unique_cluster"].to_numpy(object),
+        "value": known.values,
+        "prediction": np.where(count > 0, total / np.maximum(count, 1), np.nan),
+        "reference": reference,
+        "fold": fold,
+        "district_id": unit,
+        "part": part,
+    }
+    return gpd.GeoDataFrame(columns, geometry=known.table.geometry.to_numpy(), crs=known.table.crs)
+
+
+def _metrics(settings, known: Clusters, residuals: gpd.GeoDataFrame, answers: np.ndarray, units: np.ndarray) -> dict:
+    """Figures of clusters, the mean of their photos, and of photos, each with its cluster's value."""
+    prediction, reference = residuals["prediction"].to_numpy(), residuals["reference"].to_numpy()
+    judged, seen = np.flatnonzero(np.isfinite(prediction)), np.flatnonzero(np.isfinite(answers))
+    of = known.cluster[seen]
+    per_cluster = (known.values[judged], prediction[judged], reference[judged], units[judged])
+    per_image = (known.values[of], answers[seen], reference[of], units[of])
+    return {
+        "metrics": _figures(scores(settings.task, *per_cluster, seed=settings.seed)),
+        "metrics_per_image": _figures(scores(settings.task, *per_image, seed=settings.seed)),
+    }
 
 
 def _trained(run, known, pixels, beginning, settings, folder, logs, progress) -> tuple[ImageWise, list[dict]]:
@@ -327,7 +337,7 @@ def _check_request(work: Path, dataset: Dataset, beginning: Beginning, indicator
         )
 
 
-def _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels, beginning) -> dict:
+def _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels) -> dict:
     last = runs[-1]
     return {
         "model": model.name,
@@ -375,8 +385,6 @@ def _figures(table: pd.DataFrame) -> dict[str, list[float | None]]:
 
 
 def _digest(rows: np.ndarray) -> str:
-    import hashlib
-
     return hashlib.sha256(np.ascontiguousarray(rows, "<i8").tobytes()).hexdigest()
 
 
