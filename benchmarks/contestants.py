@@ -3,10 +3,10 @@
     python benchmarks/contestants.py --seeds 10 --out contestants.csv
     python benchmarks/contestants.py --seeds 10 --out contestants.csv --table
 
-Every seed is another simulated countryside of 172 clusters, and every figure the R² of pov at a third of them: whole blocks of 100 km
-left out, with the training clusters' mean as 0. Within the training clusters each contestant chooses between two settings by
-two further spatial folds; the stacked network, whose own inner folds choose its weights, has one. `kriged` adds ordinary kriging of
-the residuals of those inner folds. Figures are appended as they come: started again, it goes on.
+Every seed is another simulated countryside of 172 clusters; every figure is the R² of pov at a third of them, whole blocks of
+100 km left out, with the training clusters' mean as 0. Within the training clusters each contestant chooses between two settings
+by two further spatial folds; the stacked network, whose own inner folds set its weights, has one. `kriged` adds ordinary kriging
+of the residuals of those inner folds. Figures are appended as they come: started again, it goes on.
 """
 
 import argparse

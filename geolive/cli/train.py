@@ -15,13 +15,22 @@ def train_clusterwise(
     indicator: Indicator = "pov",
     task: Task = "regression",
     trees: Annotated[int, typer.Option(help="Trees in the forest.", min=1)] = 100,
+    vertices: Annotated[
+        str,
+        typer.Option(help="What of the images is looked at: obj (object counts), feats (their mean features) or both."),
+    ] = "obj",
+    features: Annotated[
+        str | None, typer.Option(help="Which feature set, for feats and both; may be left out where there is one.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Train a random forest on the objects counted in each cluster's images."""
-    _train(dataset, out, indicator, task, seed, "forest", trees=trees)
+    """Train a random forest on what each cluster's images show, summed or averaged."""
+    _train(dataset, out, indicator, task, seed, "forest", features, trees=trees, vertices=vertices)
 
 
-def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: str, **options) -> None:
+def _train(
+    folder: Path, out: Path, indicator: str, task: str, seed: int, name: str, features: str | None, **options
+) -> None:
     from functools import partial
 
     from geolive.dataset import read_dataset
@@ -35,10 +44,10 @@ def _train(folder: Path, out: Path, indicator: str, task: str, seed: int, name: 
     check_new_folder(out)
     with step(f"Reading {folder}"):
         dataset = read_dataset(folder)
+    chosen = dataset.feature_set(features) if options["vertices"] != "obj" else None
+    make = partial(model_maker(name, **options), task=task, seed=seed)
     with step(f"Training {name} on {indicator}") as tell:
-        trained = train(
-            dataset, partial(model_maker(name, **options), task=task, seed=seed), indicator, seed=seed, progress=tell
-        )
+        trained = train(dataset, make, indicator, seed=seed, features=chosen, progress=tell)
     save_bundle(trained, out)
     tell_trained(trained, out)
 

@@ -1,4 +1,4 @@
-"""Cluster-wise models: a forest on the objects counted in a place's images (Lee et al. 2021, "Cluster-wise learning")."""
+"""Cluster-wise models: a forest on what a place's images show, summed or averaged (Lee et al. 2021, "Cluster-wise learning")."""
 
 from pathlib import Path
 
@@ -13,6 +13,11 @@ FILE = "model.skops"
 # the one type beyond skops' own that a fitted forest consists of; its node numbers are checked after loading
 ALLOWED_TYPES = ["sklearn.tree._tree.Tree"]
 N_INPUTS = N_CLASSES + 1
+_INPUTS = {
+    "obj": "object counts summed over a place's images (66), number of images",
+    "feats": "mean of the image features over a place's images, number of images",
+    "both": "mean of the image features over a place's images, object counts summed over them (66), number of images",
+}
 
 
 class Forest:
@@ -23,6 +28,8 @@ class Forest:
     task : {"regression", "classification"}
     seed : int
     trees : int
+    vertices : {"obj", "feats", "both"}
+        The object counts, the mean of the images' features and the number of images, or all of these.
 
     Examples
     --------
@@ -34,12 +41,13 @@ class Forest:
     True
     """
 
-    inputs = "object counts summed over a place's images (66), number of images"
-
-    def __init__(self, task: str = "regression", seed: int = 0, trees: int = 100):
-        self.task, self.seed, self.trees = task, seed, trees
-        self.name = f"clusterwise-forest-{trees}"
-        self.params = {"trees": trees}
+    def __init__(self, task: str = "regression", seed: int = 0, trees: int = 100, vertices: str = "obj"):
+        if vertices not in _INPUTS:
+            raise InputError(f"--vertices {vertices!r}: no such vertices; choose {', '.join(_INPUTS)}")
+        self.task, self.seed, self.trees, self.vertices = task, seed, trees, vertices
+        self.name = f"clusterwise-forest-{trees}" + ("" if vertices == "obj" else f"-{vertices}")
+        self.params = {"trees": trees} | ({} if vertices == "obj" else {"vertices": vertices})
+        self.inputs = _INPUTS[vertices]
         self._forest = None
 
     def fit(self, places: Places, values: np.ndarray) -> "Forest":
@@ -55,7 +63,7 @@ class Forest:
         check_images(places, self.name)
         kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
         # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
-        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(places.counts(), values)
+        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(self._numbers(places), values)
         self._forest.n_jobs = 1
         return self
 
@@ -63,17 +71,31 @@ class Forest:
         """Values of places, or the probability of label 1; shape (n,)."""
         check_images(places, self.name)
         if self.task == "regression":
-            return self._forest.predict(places.counts())
+            return self._forest.predict(self._numbers(places))
         classes = self._forest.classes_
-        probability = self._forest.predict_proba(places.counts())
+        probability = self._forest.predict_proba(self._numbers(places))
         return probability[:, classes == 1].sum(axis=1)
+
+    def _numbers(self, places: Places) -> np.ndarray:
+        if self.vertices == "obj":
+            return places.counts()
+        means = mean_features(places)
+        if self._forest is not None and hasattr(self._forest, "n_features_in_"):
+            other = N_INPUTS if self.vertices == "both" else 1
+            if self._forest.n_features_in_ != means.shape[1] + other:
+                raise InputError(
+                    f"the images have {means.shape[1]} features each, and training saw {self._forest.n_features_in_ - other}; "
+                    "use the feature set of training"
+                )
+        return np.column_stack([means, places.counts() if self.vertices == "both" else places.n_images])
 
     def save(self, folder: Path) -> dict:
         """Write the forest to `folder`; what comes back is needed to load it."""
         import skops.io
 
         skops.io.dump(self._forest, folder / FILE)
-        return {"task": self.task, "seed": self.seed, "trees": self.trees}
+        settings = {"task": self.task, "seed": self.seed, **self.params}
+        return settings if self.vertices == "obj" else settings | {"n_inputs": int(self._forest.n_features_in_)}
 
     @classmethod
     def load(cls, folder: Path, settings: dict) -> "Forest":
@@ -86,17 +108,45 @@ class Forest:
         """
         import skops.io
 
-        model = cls(settings["task"], settings["seed"], settings["trees"])
+        model = cls(settings["task"], settings["seed"], settings["trees"], settings.get("vertices", "obj"))
         try:
             model._forest = skops.io.load(folder / FILE, trusted=ALLOWED_TYPES)
-            _check_forest(model._forest)
+            _check_forest(model._forest, settings.get("n_inputs", N_INPUTS))
         except Exception as error:  # whatever skops, zipfile and scikit-learn say of a damaged or foreign file
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise InputError(f"{folder / FILE}: not a forest that geolive wrote ({reason}); train it again") from error
         return model
 
 
-def _check_forest(forest) -> None:
+def mean_features(places: Places) -> np.ndarray:
+    """The mean of the features of each place's images, shape (n, f).
+
+    Raises
+    ------
+    InputError
+        The places have no image features, or some are no numbers.
+
+    Examples
+    --------
+    >>> mean_features(Places.without_images(np.array(["a"]), np.zeros((1, 2))))
+    Traceback (most recent call last):
+    geolive.errors.InputError: the places have no image features; add some with embed or ingest features
+    """
+    if places.features is None:
+        raise InputError("the places have no image features; add some with embed or ingest features")
+    means = np.empty((len(places), places.features.size))
+    for row, (start, stop) in enumerate(zip(places.offsets[:-1], places.offsets[1:], strict=True)):
+        means[row] = places.features.read(np.arange(start, stop)).mean(axis=0, dtype=np.float64)
+    if not np.isfinite(means).all():
+        place = places.ids[int(np.argmin(np.isfinite(means).all(axis=1)))]
+        raise InputError(
+            f"feature set {places.features.name!r}: an image of place {str(place)!r} has features that are no numbers; "
+            "make the feature set again"
+        )
+    return means
+
+
+def _check_forest(forest, n_inputs: int) -> None:
     """Raise ValueError where a node points outside its tree or its inputs: scikit-learn would follow it blindly."""
     if type(forest).__name__ not in ("RandomForestRegressor", "RandomForestClassifier"):
         raise ValueError(f"it holds a {type(forest).__name__}")
@@ -107,5 +157,5 @@ def _check_forest(forest) -> None:
         children = np.stack([tree.children_left, tree.children_right])[:, inner]
         after = (children > node[inner]) & (children < tree.node_count)
         feature = tree.feature[inner]
-        if tree.n_features != N_INPUTS or not (after.all() and (feature >= 0).all() and (feature < N_INPUTS).all()):
+        if tree.n_features != n_inputs or not (after.all() and (feature >= 0).all() and (feature < n_inputs).all()):
             raise ValueError("a node points outside its tree")

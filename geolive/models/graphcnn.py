@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import nn
 
 from geolive.clusters import Places
 from geolive.graphs.batches import Batch, batches_in_blocks
+from geolive.graphs.edges import check_k
 from geolive.graphs.network import GraphNetwork
 from geolive.graphs.vertices import Vertices
 from geolive.models.photonetwork import PhotoNetwork
@@ -17,7 +19,6 @@ class GraphCNN(PhotoNetwork):
 
     Examples
     --------
-    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> where = rng.normal([85.0, 25.0], 0.01, (20, 2))
     >>> counts = rng.poisson(1.0, (20, 66)).astype(np.uint16)
@@ -28,6 +29,10 @@ class GraphCNN(PhotoNetwork):
     """
 
     arch = "gcn"
+
+    def _prepare(self, places: Places, values: np.ndarray) -> None:
+        check_k(self._edges, int(places.n_images.max()), "the place with the most images has {n} of them")
+        super()._prepare(places, values)
 
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
         return GraphNetwork(features, outputs, self._edges.n_types, generator, width=self.params["width"])

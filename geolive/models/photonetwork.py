@@ -31,6 +31,7 @@ FEWEST_SEEN, MOST_SEEN = 2, 64
 PREDICT_BATCH = 64
 HELD_OUT = 5
 LEAST_HELD_OUT = 10
+ROWS_AT_ONCE = 16_384
 RATES, WIDTHS = (3e-4, 1e-3, 3e-3), (32, 64)
 WORDS = {
     "obj": "object counts of each image (66)",
@@ -47,10 +48,10 @@ class Targets:
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Targets":
-        """From values, shape (n, m), NaN where there is none."""
-        moments = [values.mean(0), values.std(0), values.min(0), values.max(0)]
-        if np.isnan(values).any():
-            moments = [np.nanmean(values, 0), np.nanstd(values, 0), np.nanmin(values, 0), np.nanmax(values, 0)]
+        """From values, shape (n, m), NaN where there is none; InputError where an indicator has none at all."""
+        if not np.isfinite(values).any(axis=0).all():
+            raise InputError("an indicator has no value at any of the training places; leave it out")
+        moments = [np.nanmean(values, 0), np.nanstd(values, 0), np.nanmin(values, 0), np.nanmax(values, 0)]
         moments[1] = np.where(moments[1] > 0, moments[1], 1.0)
         return cls(np.column_stack(moments))
 
@@ -151,7 +152,9 @@ class PhotoNetwork:
         """What it looks at, in words."""
         return f"{WORDS[self.vertices]}, positions of images"
 
-    def fit(self, places: Places, values: np.ndarray) -> "PhotoNetwork":
+    def fit(
+        self, places: Places, values: np.ndarray, validation: tuple[Places, np.ndarray] | None = None
+    ) -> "PhotoNetwork":
         """Train on values, or on labels 0 and 1, of places that have images.
 
         Parameters
@@ -159,6 +162,8 @@ class PhotoNetwork:
         places : Places
         values : array of float, shape (n,) or (n, m)
             Of one indicator, or of m at once; NaN where a place has none.
+        validation : tuple of Places and array, optional
+            Places and values of one indicator that decide whose epoch's weights are kept, in place of a part of `places`.
 
         Raises
         ------
@@ -172,7 +177,7 @@ class PhotoNetwork:
             self._search(places, values)
         with one_thread():
             self._prepare(places, values)
-            self.curve = self._train(places, values, self._checkpoint)
+            self.curve = self._train(places, values, self._checkpoint, validation=validation)
         return self
 
     def predict(self, places: Places) -> np.ndarray:
@@ -218,7 +223,9 @@ class PhotoNetwork:
         self._targets = Targets.of(values)
         self._d_max_km = largest_distance_km(places) if "distance" in self._edges.kinds else 0.0
 
-    def _train(self, places: Places, values: np.ndarray, checkpoint: Path | None, held_out: bool = False) -> Curve:
+    def _train(
+        self, places: Places, values: np.ndarray, checkpoint: Path | None, held_out: bool = False, validation=None
+    ) -> Curve:
         """Train a new network; `held_out`: with a validation part even where training is not stopped by it."""
         generator = torch.Generator().manual_seed(self.seed)
         network = self._new_network(len(self._scaling.mean), values.shape[1], generator)
@@ -226,7 +233,7 @@ class PhotoNetwork:
         optimizer = self._optimizer()
         wanted = self._wanted(values)
         learn, test = np.arange(len(places)), None
-        if self.params["patience"] or held_out:
+        if validation is None and (self.params["patience"] or held_out):
             learn, test = _parts(places, self.seed)
         seen, seen_wanted = places.take(learn), wanted[torch.from_numpy(learn).to(self._device)]
         schedule = Schedule(self.params["epochs"], self.params["learning_rate"], self.params["patience"], self.decay)
@@ -236,11 +243,19 @@ class PhotoNetwork:
             generator,
             schedule,
             lambda: self._epoch(seen, seen_wanted, optimizer, generator),
-            None if test is None else lambda: self._loss_at(places.take(test), wanted[torch.from_numpy(test)]),
+            self._judge(validation if test is None else (places.take(test), values[test])),
             checkpoint=checkpoint,
             fingerprint="" if checkpoint is None else self._fingerprint(places, values),
             tell=self.progress and (lambda words: self.progress(f"{self.name}: {words}")),
         )
+
+    def _judge(self, held_out: tuple[Places, np.ndarray] | None) -> Callable[[], float] | None:
+        """What tells the loss at places that are not learnt from; None where there are none."""
+        if held_out is None:
+            return None
+        places, values = held_out
+        wanted = self._wanted(np.asarray(values, float).reshape(len(places), -1))
+        return lambda: self._loss_at(places, wanted)
 
     def _search(self, places: Places, values: np.ndarray) -> None:
         """Set learning rate and width to those that do best on the held-out part."""
@@ -315,10 +330,11 @@ class PhotoNetwork:
     def _fingerprint(self, places: Places, values: np.ndarray) -> str:
         about = [self.arch, self.task, self.seed, self.params, self._device.type, torch.__version__, list(places.ids)]
         digest = hashlib.sha256(json.dumps(about, default=str).encode())
-        arrays = [values, places.objects, places.image_positions]
-        arrays += [places.features.read()] if self.vertices != "obj" else []
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
+        for array in (values, places.objects, places.image_positions, places.offsets):
+            digest.update(np.ascontiguousarray(array).data)
+        n = len(places.image_positions) if self.vertices != "obj" else 0
+        for start in range(0, n, ROWS_AT_ONCE):
+            digest.update(places.features.read(np.arange(start, min(n, start + ROWS_AT_ONCE))).data)
         return digest.hexdigest()
 
     # weights in and out

@@ -62,7 +62,8 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Weights, from 0 to 1, of several left-out predictions, both as differences from what is known without a model.
 
     Stacking: Wolpert 1992; weights that are not negative: Breiman 1996, doi 10.1007/BF00117832. None is above 1, or
-    predictions that hardly differ from the mean could be blown up to any size.
+    predictions that hardly differ from the mean could be blown up to any size. All are then shrunk by as much as
+    so many weights gain by chance where there is nothing to be learnt (as James & Stein 1961 do).
 
     Parameters
     ----------
@@ -76,13 +77,18 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> y = np.array([1.0, -1.0, 2.0, -2.0])
-    >>> combine(np.column_stack([y / 2, -y]), y).round(3)
-    array([1., 0.])
+    >>> y = np.tile([1.0, -1.0, 2.0, -2.0], 10)
+    >>> combine(np.column_stack([y / 2, -y]), y).round(2)
+    array([0.98, 0.  ])
     """
     from scipy.optimize import lsq_linear
 
-    return np.clip(lsq_linear(left_out, values, (0, 1), method="bvls").x, 0, 1)
+    total, (n, models) = np.square(values).sum(), left_out.shape
+    weights = np.clip(lsq_linear(left_out, values, (0, 1), method="bvls").x, 0, 1)
+    gain = total - np.square(values - left_out @ weights).sum()
+    if not gain > 0 or n <= models:
+        return np.zeros(models)
+    return weights * max(0.0, 1 - models * (total - gain) / (gain * (n - models)))
 
 
 def _path(inputs: np.ndarray, values: np.ndarray) -> list[Ridge]:

@@ -110,8 +110,8 @@ class StackedNetwork:
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
         folds = inner_folds(places.positions, INNER_FOLDS, self.seed)
-        _check_folds(folds, values, self.name)
         self._targets = Targets.of(values)
+        _check_folds(folds, values, self.name)
         with one_thread():
             scaling = fit_vertices(places, self.vertices)
             d_max_km = largest_distance_km(places) if "distance" in self._edges.kinds else 0.0

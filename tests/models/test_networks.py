@@ -1,0 +1,253 @@
+"""Networks of photos beside the graph network: attention, mean pooling, and the stacked one. How they compare is measured by
+benchmarks/contestants.py."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from geolive.clusters import ImageFeatures
+from geolive.errors import InputError
+from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
+from geolive.models.graphcnn import GraphCNN
+from geolive.models.innerfolds import inner_folds
+from geolive.models.ridge import combine, fit_ridge
+from geolive.models.stacked import HEADS, StackedNetwork
+from geolive.sources.sample import make_sample
+from tests.graphs.places import make_places
+
+ALL = [GraphCNN, MeanPooling, AttentionPooling, StackedNetwork]
+
+
+def r2(truth, found):
+    return 1 - ((truth - found) ** 2).mean() / truth.var()
+
+
+@pytest.fixture(scope="module")
+def survey():
+    """120 places to learn from, 60 to test on."""
+    rng = np.random.default_rng(5)
+    wealth = rng.normal(size=180)
+    places = make_places(rng.integers(1, 60, 180), seed=5, wealth=wealth)
+    learn, test = np.arange(120), np.arange(120, 180)
+    return places.take(learn), wealth[learn] + rng.normal(0, 0.4, 120), places.take(test), wealth[test]
+
+
+@pytest.fixture(scope="module")
+def stacked(survey):
+    return StackedNetwork(epochs=20).fit(*survey[:2])
+
+
+def with_features(places, size=30, seed=0):
+    """The same with image features: what some classes' counts say, through noise."""
+    noise = np.random.default_rng(seed).normal(size=(len(places.objects), size))
+    array = (np.log1p(places.objects[:, :size]) + 0.3 * noise).astype(np.float16)
+    return replace(places, features=ImageFeatures("some", array, np.arange(len(array))))
+
+
+@pytest.mark.parametrize("kind", [MeanPooling, AttentionPooling])
+def test_a_planted_signal_is_learned(survey, kind):
+    assert r2(survey[3], kind().fit(*survey[:2]).predict(survey[2])) > 0.3
+
+
+def test_the_stacked_network_learns_it_and_permuted_values_teach_nothing(survey, stacked):
+    places, values, test, truth = survey
+    assert r2(truth, stacked.predict(test)) > 0.4
+    permuted = np.random.default_rng(0).permutation(values)
+    assert r2(truth, StackedNetwork(epochs=20).fit(places, permuted).predict(test)) < 0.1
+
+
+def test_few_decisive_photos_are_found_by_attention():
+    sample = make_sample("bihar", 1, n_clusters=300, n_sites=38, world="few").dataset
+    places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()
+    test = np.arange(300) % 3 == 0
+    found = {}
+    for kind in (AttentionPooling, MeanPooling):
+        model = kind(epochs=30).fit(places.take(np.flatnonzero(~test)), values[~test])
+        found[kind] = r2(values[test], model.predict(places.take(np.flatnonzero(test))))
+    assert found[AttentionPooling] > found[MeanPooling] + 0.15
+
+
+def test_where_things_stand_is_found_by_the_stacked_network():
+    sample = make_sample("bihar", 1, n_sites=38, world="arrangement").dataset
+    places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()
+    test = np.arange(len(values)) % 3 == 0
+    model = StackedNetwork(epochs=10).fit(places.take(np.flatnonzero(~test)), values[~test])
+    assert r2(values[test], model.predict(places.take(np.flatnonzero(test)))) > 0.2
+    assert max(model.weights[0], key=model.weights[0].get) == "centrality"
+    assert set(model.weights[0]) == set(HEADS)
+
+
+def test_padding_and_the_order_of_photos_have_no_influence():
+    network = AttentionNetwork(66, 2, 16, 4, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.answer.copy_(torch.randn(network.answer.shape, generator=torch.Generator().manual_seed(1)))
+    x = torch.randn(1, 9, 66, generator=torch.Generator().manual_seed(2))
+    plain = network(x, torch.ones(1, 9))
+    wide, mask = torch.full((1, 30, 66), 5.0), torch.zeros(1, 30)
+    wide[:, :9], mask[:, :9] = x.flip(1), 1
+    torch.testing.assert_close(network(wide, mask), plain, atol=1e-5, rtol=1e-5)
+    assert (network(x + 1, torch.ones(1, 9)) - plain).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_several_indicators_at_once_with_missing_labels(survey, kind):
+    places, values, test, _ = survey
+    both = np.column_stack([values, -values])
+    both[::3, 1] = np.nan
+    model = kind(epochs=12).fit(places, both)
+    found = model.predict(test)
+    assert found.shape == (60, 2)
+    assert np.isfinite(found).all()
+    assert np.corrcoef(found.T)[0, 1] < -0.5
+    assert np.array_equal(model.column(1).predict(test), found[:, 1])
+    other = both.copy()
+    other[1::3, 1] += 1
+    assert not np.allclose(kind(epochs=12).fit(places, other).predict(test)[:, 1], found[:, 1])
+    with pytest.raises(InputError, match="no value"):
+        kind(epochs=1).fit(places, np.column_stack([values, np.full(120, np.nan)]))
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("vertices", ["feats", "both"])
+def test_image_features_are_looked_at(survey, kind, vertices):
+    places, values, test, _ = survey
+    known, unknown = with_features(places), with_features(test, seed=1)
+    model = kind(vertices=vertices, epochs=2).fit(known, values)
+    found = model.predict(unknown)
+    assert vertices in model.name
+    assert np.abs(model.predict(with_features(test, seed=2)) - found).max() > 1e-6
+    with pytest.raises(InputError, match="training saw"):
+        model.predict(with_features(test, size=4))
+    with pytest.raises(InputError, match="image features"):
+        model.predict(test)
+    known.features.array[7] = np.nan
+    with pytest.raises(InputError, match="no numbers"):
+        kind(vertices=vertices, epochs=1).fit(known, values)
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_saved_and_loaded_it_predicts_the_same(survey, tmp_path, kind, task):
+    places, values, test, _ = survey
+    values = values if task == "regression" else (values > 0).astype(float)
+    model = kind(task, seed=3, epochs=2).fit(places, np.column_stack([values, values[::-1]])).column(1)
+    settings = json.loads(json.dumps(model.save(tmp_path)))
+    loaded = kind.load(tmp_path, settings)
+    found = loaded.predict(test)
+    assert found.tobytes() == model.predict(test).tobytes()
+    assert found.shape == (60,)
+    assert (loaded.name, loaded.task) == (model.name, model.task)
+    if task == "classification":
+        assert ((found >= 0) & (found <= 1)).all()
+
+
+@pytest.mark.parametrize("kind", [AttentionPooling, StackedNetwork])
+@pytest.mark.parametrize("damage", ["cut", "renamed", "shape", "not finite", "gone"])
+def test_a_damaged_file_ends_in_one_line(survey, tmp_path, kind, damage):
+    settings = kind(epochs=1).fit(*survey[:2]).save(tmp_path)
+    path = tmp_path / "model.safetensors"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "gone":
+        path.unlink()
+    else:
+        tensors = load_file(path)
+        name = next(name for name in tensors if name.endswith("network.answer"))
+        tensor = tensors.pop(name)
+        new = {"renamed": {f"{name}x": tensor}, "shape": {name: tensor[1:].clone()}, "not finite": {name: tensor / 0}}
+        save_file(tensors | new[damage], path)
+    with pytest.raises(InputError, match=r"model\.safetensors: .*train it again") as error:
+        kind.load(tmp_path, settings)
+    assert "\n" not in str(error.value)
+
+
+def test_one_seed_gives_the_same_bits(survey, stacked):
+    places, values, test, _ = survey
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    again = StackedNetwork(epochs=20).fit(places, values)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert again.predict(test).tobytes() == stacked.predict(test).tobytes()
+    assert not np.allclose(StackedNetwork(epochs=20, seed=1).fit(places, values).predict(test), stacked.predict(test))
+
+
+def test_places_are_predicted_alike_whatever_is_beside_them(survey, stacked):
+    test = survey[2]
+    found = stacked.predict(test)
+    alone = np.array([stacked.predict(test.take(np.array([i])))[0] for i in (0, 20, 59)])
+    np.testing.assert_allclose(alone, found[[0, 20, 59]], atol=1e-4)
+
+
+def test_settings_are_found_within_the_training_places(survey):
+    told = []
+    places, values = survey[0].take(np.arange(40)), survey[1][:40]
+    model = MeanPooling(epochs=3, search=True, progress=told.append).fit(places, values)
+    tried = [line for line in told if "held out" in line and "learning rate" in line]
+    assert len(tried) == 6
+    best = min(tried, key=lambda line: float(line.split(": ")[-1].split()[0]))
+    assert f"learning rate {model.params['learning_rate']:g}, width {model.params['width']}" in best
+
+
+def test_early_stopping_holds_near_places_out_together(survey):
+    model = GraphCNN(epochs=8, patience=2).fit(*survey[:2])
+    assert len(model.curve.validation) == len(model.curve.train)
+    assert model.curve.best == int(np.argmin(model.curve.validation)) + 1
+    lon, lat = np.meshgrid(np.arange(10.0), np.arange(10.0))
+    where = np.column_stack([lon.ravel(), lat.ravel()])
+    folds = inner_folds(np.concatenate([where, where]), 5)
+    assert np.array_equal(folds[:100], folds[100:])
+    apart = np.abs(where[:, None] - where[None]).sum(2)
+    same = folds[:100, None] == folds[None, :100]
+    assert same[apart == 1].mean() > 0.5 > same[apart > 5].mean()
+    with pytest.raises(InputError, match="too few"):
+        GraphCNN(patience=2).fit(survey[0].take(np.arange(5)), survey[1][:5])
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"vertices": "pixels"}, "obj, feats, both"),
+        ({"edges": "nearest"}, "nearest"),
+        ({"device": "tpu"}, "auto, cpu or cuda"),
+        ({"patience": -1}, "patience"),
+        ({"task": "guess"}, "regression or classification"),
+    ],
+)
+@pytest.mark.parametrize("kind", ALL)
+def test_settings_that_make_no_sense_are_refused(kind, options, match):
+    with pytest.raises(InputError, match=match):
+        kind(**options)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_missing_gpu_is_said():
+    with pytest.raises(InputError, match="no CUDA device"):
+        GraphCNN(device="cuda")
+
+
+def test_lines_and_their_combination():
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(90, 200)), rng.normal(size=90)
+    line, left_out = fit_ridge(x, x[:, :3].sum(1) + 4, np.arange(90) % 3)
+    assert np.corrcoef(left_out, x[:, :3].sum(1))[0, 1] > 0.5
+    assert line.predict(x).mean() == pytest.approx(4, abs=0.5)
+    assert combine(rng.normal(size=(90, 6)), noise).sum() < 0.2
+    good = combine(np.column_stack([noise * 0.9 + rng.normal(size=90) * 0.1, rng.normal(size=90)]), noise)
+    assert good[0] > 0.9
+    assert good[1] < 0.1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", ALL)
+def test_on_a_gpu_it_learns_as_on_the_cpu(survey, tmp_path, kind):
+    places, values, test, truth = survey
+    on_gpu = kind(device="cuda", epochs=20).fit(places, values)
+    assert r2(truth, on_gpu.predict(test)) > 0.2
+    settings = on_gpu.save(tmp_path)
+    on_cpu = kind.load(tmp_path, settings | {"device": "cpu"})
+    np.testing.assert_allclose(on_cpu.predict(test), on_gpu.predict(test), atol=0.05)
