@@ -5,8 +5,8 @@
 PHOTOS is a folder of JPEG files, taken over and over until there are as many as asked for. In one process and in turn: `bare`,
 the network alone on one batch of pixels already in memory, over and over; `embed`, the whole way from files to the finished
 feature set, workers' start and checksums included. Then the bare network in float32 and bfloat16 by turns, on the same
-photos, with the difference of their features. Weights are random (speed does not depend on them) except those of
-timm:efficientnet_lite0.
+photos, with the difference of their features, and of the predictions where --model is a bundle of train imagewise. Weights are
+random (speed does not depend on them) except those of bundles and of timm:efficientnet_lite0.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from statistics import median
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -36,8 +37,7 @@ def dataset_of(photos: Path, n: int, folder: Path) -> Dataset:
     names = sorted(path.name for path in photos.iterdir() if path.suffix.lower() in (".jpg", ".jpeg"))
     text = {"key": [str(i) for i in range(n)], "country": "", "img_path": [names[i % len(names)] for i in range(n)]}
     images = gpd.GeoDataFrame(text, geometry=points(np.zeros(n), np.zeros(n)))
-    images["unique_cluster"] = np.full(n, None, object)
-    images = images.astype({"unique_cluster": "str"}).assign(unique_cluster=lambda t: t["unique_cluster"].where(False))
+    images["unique_cluster"] = pd.Series(None, index=images.index, dtype="str")
     empty = make_sample("goa", seed=0).dataset
     made = replace(
         empty, images=images, clusters=empty.clusters[:0], features={}, extra={"photos_folder": str(photos.resolve())}
@@ -70,7 +70,9 @@ def precisions(backbone, device, pixels) -> None:
         chosen = choose_device(device.name, precision)
         network = chosen.place(backbone.trunk)
         features[precision] = chosen.run(network, pixels).cpu().numpy()
-        speed[precision] = bare(chosen, network, pixels, 3 * len(pixels))
+        start = time.perf_counter()
+        chosen.run(network, pixels).cpu()
+        speed[precision] = len(pixels) / (time.perf_counter() - start)
     exact, rough = features["float32"], features["bfloat16"]
     error = np.linalg.norm(rough - exact, axis=1) / np.linalg.norm(exact, axis=1)
     cosine = (exact * rough).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)
@@ -78,10 +80,30 @@ def precisions(backbone, device, pixels) -> None:
     print(
         f"this processor {instructions} instructions for bfloat16; automatic here: {choose_device(device.name).precision}"
     )
-    print(f"bare network: float32 {speed['float32']:.1f} images/s, bfloat16 {speed['bfloat16']:.1f} images/s")
+    print(
+        f"bare network, one batch: float32 {speed['float32']:.1f} images/s, bfloat16 {speed['bfloat16']:.1f} images/s"
+    )
     print(
         f"features in bfloat16 against float32, {len(exact)} photos: relative difference median {np.median(error):.4f}, largest "
         f"{error.max():.4f}; least cosine {cosine.min():.5f}"
+    )
+
+
+def predictions(bundle: str, device, pixels) -> None:
+    """Print what bfloat16 changes in the predictions of an image-wise bundle."""
+    from geolive.models.bundle import load_bundle
+
+    model = load_bundle(bundle).model
+    told = {}
+    for precision in ("float32", "bfloat16"):
+        chosen = choose_device(device.name, precision)
+        told[precision] = model.on(chosen).answers(pixels, chosen)
+    change = np.abs(told["bfloat16"] - told["float32"])
+    spread = (
+        f" (standard deviation of the training values: {model.target[1]:.4f})" if model.task == "regression" else ""
+    )
+    print(
+        f"predictions in bfloat16 against float32: median {np.median(change):.5f}, largest {change.max():.5f}{spread}"
     )
 
 
@@ -95,7 +117,8 @@ def main() -> None:
     words.add_argument("--batch-size", type=int, default=16)
     given = words.parse_args()
     device = choose_device()
-    backbone = load_backbone(given.model, None if given.model.startswith("timm:efficientnet_lite0") else "none")
+    trained = given.model.startswith("timm:efficientnet_lite0") or Path(given.model).is_dir()
+    backbone = load_backbone(given.model, None if trained else "none")
     network = device.place(backbone.trunk)
     with tempfile.TemporaryDirectory() as folder:
         dataset = dataset_of(given.photos, given.images, Path(folder) / "dataset")
@@ -115,6 +138,8 @@ def main() -> None:
     ratio = median(speeds["embed"]) / median(speeds["bare"])
     print(f"{given.model}, {settings}: embed / bare {ratio:.3f}")
     precisions(backbone, device, pixels)
+    if Path(given.model).is_dir():
+        predictions(given.model, device, batch.pixels)
 
 
 if __name__ == "__main__":
