@@ -33,7 +33,7 @@ _TRANSPOSED = {
     8: Image.Transpose.ROTATE_90,
 }
 # while a photo becomes RGB, or so small that the rest does not matter; any other mode has 4, and 4 as RGB
-_PIXEL_BYTES = {"L": 1, "1": 2, "RGB": 4, "CMYK": 4, "P": 5, "I;16": 5, "I;16B": 5}
+_PIXEL_BYTES = {"L": 1, "1": 2, "RGB": 4, "CMYK": 4, "P": 5, "I;16": 6, "I;16B": 6}
 _WIDE_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 _READ_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", *_WIDE_GREY)
 _PLUGINS = {"JPEG": "JPEG", "progressive JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "TIFF": "TIFF"}
