@@ -183,3 +183,15 @@ def test_differences_are_paired_and_antisymmetric(dataset):
     swapped = differences(question, found[::-1], "nested").set_index(["model", "other"])
     assert swapped.loc[("mean", "neighbours"), "value"] == pytest.approx(-table.loc[("neighbours", "mean"), "value"])
     assert pd.notna(table["upper"]).all()
+
+
+def test_a_graph_network_keeps_its_best_epoch_on_the_test_part_under_the_authors_protocol_only(small_sample):
+    question = ask(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
+    row = find_rows("gcn-obj", options={"gcn": {"epochs": 2}})[0]
+    authors, nested = (predict_row(row, question, protocol) for protocol in ("authors", "nested"))
+    assert authors.params["checkpoint"] == "best on validation"
+    assert "checkpoint" not in nested.params
+    for curve in authors.curves:
+        assert len(curve["validation"]) == 2
+        assert curve["best"] == 1 + np.argmin(curve["validation"])
+    assert all(curve["validation"] == [] for curve in nested.curves)
