@@ -73,29 +73,33 @@ def train_imagewise_command(
     """Train a network on photos, one by one. Stopped or killed, the same command goes on from the last whole epoch."""
     import sys
 
-    import torch
-
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
+    from geolive.terminal import note, note_dropped, say, step
+
+    # what is quickly told comes before what is slowly loaded
+    check_task(task)
+    check_new_folder(out)
+    if from_authors and (weights or not pretrained):
+        raise InputError("--from-authors: has weights of its own; leave --weights and --no-pretrained out")
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+        data.labelled(indicator)
+
+    import torch
+
     from geolive.metrics import NAMES
     from geolive.models.bundle import save_bundle
     from geolive.models.imagewise import begin, begin_from_authors
     from geolive.models.imagewise_training import check_lightning, remove_work, train_imagewise
-    from geolive.terminal import note, note_dropped, say, step
     from geolive.vision.devices import choose_device
     from geolive.vision.images import photo_files
 
-    check_task(task)
-    check_new_folder(out)
     check_lightning()
-    if from_authors and (weights or not pretrained):
-        raise InputError("--from-authors: has weights of its own; leave --weights and --no-pretrained out")
     from geolive.models.imagewise_learner import Settings
 
+    files = photo_files(data, photos)
     chosen = choose_device(device, precision)
-    with step(f"Reading {dataset}"):
-        data = read_dataset(dataset)
-        files = photo_files(data, photos)
     if from_authors:
         beginning = begin_from_authors(from_authors, task, size)
     else:

@@ -19,6 +19,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed, nn
 from torch.utils.data import DataLoader
 
+from geolive.errors import InputError
 from geolive.models.pixels import Pixels, augment, epoch_order, uniforms
 from geolive.vision.devices import Device
 from geolive.vision.preprocessing import Preprocessing
@@ -353,11 +354,20 @@ def learn(
         The network's weights of the best epoch.
     history : list of dict
         One an epoch: `epoch`, `train_loss`, `val_loss` (of cluster means), `val_loss_images`.
+
+    Raises
+    ------
+    InputError
+        There are fewer photos in a batch than devices and parts to share it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
     # Lightning leaves a trunk that was loaded for evaluation as it is: batch norms would keep to ImageNet's statistics
     learner = Learner(network.to(memory_format=torch.channels_last).train(), photos, settings)
+    if learner.part < 1:
+        raise InputError(
+            f"--batch-size {settings.batch_size}: too few photos for {settings.devices} devices × {settings.accumulate} parts"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _quiet()

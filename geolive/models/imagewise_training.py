@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -68,11 +69,9 @@ def check_lightning() -> None:
     ------
     InputError
     """
-    try:
-        import lightning  # noqa: F401
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise InputError(f"train imagewise needs {error.name}; install it with: {INSTALL}") from None
+    for name in ("lightning", "tensorboard"):
+        if importlib.util.find_spec(name) is None:
+            raise InputError(f"train imagewise needs {name}; install it with: {INSTALL}")
 
 
 def plan_runs(table: gpd.GeoDataFrame, split: str, folds: int, seed: int) -> tuple[list[Run], np.ndarray]:

@@ -14,6 +14,7 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
+from geolive.errors import InputError
 from geolive.models.imagewise_learner import LAST, SharedBatchNorm, as_answers, cluster_means, learn, share_batch_norm
 from geolive.vision.devices import Device, choose_device
 from tests.models.imagewise import coloured_photos, quick, small_network
@@ -117,6 +118,11 @@ def test_parts_of_a_batch_add_up_without_batch_norm(photos, tmp_path):
     one, _ = learn(without_norm(), photos, quick(epochs=2), tmp_path / "one")
     parts, _ = learn(without_norm(), photos, quick(epochs=2, accumulate=4), tmp_path / "parts")
     assert furthest(one, parts) < 1e-5
+
+
+def test_a_batch_too_small_to_share_is_refused(photos, tmp_path):
+    with pytest.raises(InputError, match="--batch-size 4: too few photos for 2 devices × 3 parts"):
+        learn(small_network(), photos, quick(batch_size=4, devices=2, accumulate=3), tmp_path)
 
 
 def test_shared_batch_norm_is_torchs_own_in_one_process():
