@@ -93,7 +93,7 @@ def evaluate(
     asked = indicators.split(",") if indicators else data.indicators
     with step("Making folds"):
         splitters = {name: splitter_for(data, name, seed, folds, buffer_km) for name in names}
-        settings = {"features": seen, "needs_images": bool(looks), "repeats": repeats}
+        settings = {"features": seen, "needs_images": bool(looks), "repeats": repeats, "held": {}}
         questions = [
             ask(data, indicator.strip(), task, splitter, name, **settings)
             for task in wanted

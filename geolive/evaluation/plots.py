@@ -25,6 +25,7 @@ from geolive.tables import lonlat
 SIZE = (4.6, 3.7)
 # Okabe & Ito's colours, told apart by colour-blind readers
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
+LOWEST_R2 = -0.3
 _MOST_POINTS = 4000
 _BINS = 10
 _LETTERS = 30
@@ -95,9 +96,9 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.axvline(0.0 if metric == "r2" else 0.5, color=GREY, lw=0.8, ls=":")
         known = table["value"].to_numpy(float)
-        if metric == "r2" and np.isfinite(known).any() and np.nanmin(known) < -0.3:
+        if metric == "r2" and np.isfinite(known).any() and np.nanmin(known) < LOWEST_R2:
             # chance is so far below 0 that the others would be squeezed
-            axes.set_xlim(left=-0.3)
+            axes.set_xlim(left=LOWEST_R2)
         axes.set_xlabel(f"{NAMES[metric]} (out of fold, 95 % interval)")
         axes.grid(axis="x", color="#e3e6e8", lw=0.5)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)

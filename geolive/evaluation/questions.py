@@ -79,6 +79,7 @@ def ask(
     features: str | None = None,
     needs_images: bool = False,
     repeats: int = 5,
+    held: dict[tuple, Places] | None = None,
 ) -> Question:
     """Fix clusters, values and folds.
 
@@ -97,6 +98,8 @@ def ask(
         Leave out clusters without images (or without these features), so that all models are judged on the same ones.
     repeats : int
         Partitions of a spatial split that has fewer than 30 units, too few to resample.
+    held : dict, optional
+        Places of earlier questions, to be given to each: those of the same clusters share them, and their memory.
 
     Raises
     ------
@@ -116,16 +119,16 @@ def ask(
     without = int(clusters[column].isna().sum())
     clusters = clusters[clusters[column].notna()].reset_index(drop=True)
     notes = [f"{without} clusters have a value but no label, and are left out"] if without else []
-    places = dataset.cluster_places(clusters, features)
     if needs_images:
-        seen = places.n_images > 0
+        seen = clusters["unique_cluster"].isin(_with_images(dataset, features)).to_numpy()
         if not seen.any():
             raise InputError(f"{dataset.name}: no cluster with {indicator!r} has an image; use --models baselines")
         if not seen.all():
             notes.append(
                 f"{int((~seen).sum())} of {len(seen)} clusters have no images, and are left out for all models"
             )
-            clusters, places = clusters[seen].reset_index(drop=True), places.take(np.flatnonzero(seen))
+            clusters = clusters[seen].reset_index(drop=True)
+    places = _places(dataset, clusters, features, held if held is not None else {})
     values = clusters[column].to_numpy(float)
     _check_values(dataset, indicator, task, column, values)
     plain = getattr(splitter, "splitter", splitter)
@@ -195,6 +198,19 @@ def label_rule(clusters: pd.DataFrame, indicator: str) -> str:
         return ""
     rule = "do not follow from one threshold; labels made fold by fold tell of the fold"
     return f"LEAK: {int(wrong.min())} of {len(known)} labels of {indicator!r} {rule}"
+
+
+def _with_images(dataset: Dataset, features: str | None) -> pd.Series:
+    """The clusters that have an image, with these features where they are asked for."""
+    of_image = dataset.images["unique_cluster"]
+    return of_image.dropna() if features is None else of_image[dataset.has_features(features)].dropna()
+
+
+def _places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str | None, held: dict[tuple, Places]) -> Places:
+    key = (features, *clusters["unique_cluster"])
+    if key not in held:
+        held[key] = dataset.cluster_places(clusters, features)
+    return held[key]
 
 
 def _check_values(dataset: Dataset, indicator: str, task: str, column: str, values: np.ndarray) -> None:

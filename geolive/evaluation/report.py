@@ -234,8 +234,10 @@ def _task_section(task: str, results: pd.DataFrame, gallery: _Gallery) -> dict:
     drawn = []
     for indicator in dict.fromkeys(part["indicator"]):
         own = part[part["indicator"] == indicator]
-        height = 1.2 + 0.26 * own["model"].nunique()
+        height = 1.2 + (0.18 + 0.06 * own["split"].nunique()) * own["model"].nunique()
         sentence = f"{NAMES[metric]} of {indicator} by model and split, with 95 % intervals; further right is better."
+        if metric == "r2" and own["value"].min() < plots.LOWEST_R2:
+            sentence += " What is below −0.3 is not drawn."
         drawn += gallery.plot(plots.intervals_plot(own, metric, {}), sentence, (5.6, height))
     heads = [
         (indicator, sum(1 for i, _ in table.columns if i == indicator))

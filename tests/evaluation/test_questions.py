@@ -123,3 +123,19 @@ def test_the_feature_set_to_look_at(small_sample):
         feature_set(two, None)
     with pytest.raises(InputError, match="no feature set 'c'"):
         feature_set(two, "c")
+
+
+def test_all_models_are_judged_on_the_clusters_with_images_and_places_are_held_once(small_sample):
+    data = small_sample.dataset
+    first = data.clusters.iloc[0]["unique_cluster"]
+    of_image = data.images["unique_cluster"].where(data.images["unique_cluster"] != first)
+    without = replace(data, images=data.images.assign(unique_cluster=of_image))
+    held = {}
+    seen = ask(without, "pov", "regression", RandomSplit(), "random", needs_images=True, held=held)
+    again = ask(without, "bmi", "regression", RandomSplit(), "random", needs_images=True, held=held)
+    assert len(seen.clusters) == len(data.clusters) - 1
+    assert seen.places is again.places
+    assert (seen.places.n_images > 0).all()
+    assert seen.places.ids.tolist() == seen.clusters["unique_cluster"].tolist()
+    assert "1 of 80 clusters have no images" in seen.notes[0]
+    assert len(ask(without, "pov", "regression", RandomSplit(), "random").clusters) == len(data.clusters)
