@@ -184,11 +184,15 @@ def largest_distance_km(places: Places) -> float:
     >>> round(largest_distance_km(places), 3)
     1.112
     """
-    from scipy.spatial.distance import pdist
-
     points = unit_sphere(places.image_positions)
-    bounds = zip(places.offsets[:-1], places.offsets[1:], strict=True)
-    return float(chord_to_km(max((pdist(points[i:j]).max() for i, j in bounds if j - i > 1), default=0.0)))
+    largest = 0.0
+    for start, stop in zip(places.offsets[:-1], places.offsets[1:], strict=True):
+        # about one of them, so that the squares of small distances do not cancel
+        near = points[start:stop] - points[start : start + 1]
+        square = np.square(near).sum(axis=1)
+        apart = square[:, None] + square - 2 * (near @ near.T)
+        largest = max(largest, apart.max(initial=0.0))
+    return float(chord_to_km(np.sqrt(largest)))
 
 
 @dataclass(frozen=True)

@@ -124,14 +124,15 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
     total, squares, origin = np.zeros(size), np.zeros(size), None
     for start in range(0, n, _ROWS_AT_ONCE):
         rows = np.arange(start, min(n, start + _ROWS_AT_ONCE))
-        block = torch.cat(_parts(places, kind, rows), dim=1)
+        parts = _parts(places, kind, rows)
         # about the first block's mean, so that squares do not cancel
-        origin = block.mean(0) if origin is None else origin
-        block -= origin
-        total += block.sum(0).double().numpy()
-        squares += block.square_().sum(0).double().numpy()
+        origin = [part.mean(0) for part in parts] if origin is None else origin
+        for part, middle in zip(parts, origin, strict=True):
+            part -= middle
+        total += torch.cat([part.sum(0) for part in parts]).double().numpy()
+        squares += torch.cat([part.square_().sum(0) for part in parts]).double().numpy()
     spread = np.sqrt(np.maximum(squares / n - np.square(total / n), 0))
-    return VertexScaling(kind, origin.double().numpy() + total / n, _factor(spread, kind))
+    return VertexScaling(kind, torch.cat(origin).double().numpy() + total / n, _factor(spread, kind))
 
 
 def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
