@@ -12,9 +12,9 @@ from PIL import Image
 from geolive.sources.exif import check_sizes, read_orientation
 from geolive.sources.imagefiles import ImageFile, UnusableImageError, check_pixels, open_image, open_plain
 
-# a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves this many times the pixels wanted on a side: with 1.5,
-# photos of 1024 × 768 take 6.7 ms instead of 10.2, of 4000 × 3000 41 ms instead of 151, and a pixel differs by less than
-# 1 of 255 on average. torchvision's decoder, which has no reduced sizes, takes 9.2 and 142 ms
+# a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves this many times the pixels wanted on a side: photos of
+# 4000 × 3000 then take a fifth of the time, and pixels differ by less than 1 of 255 on average; torchvision's decoder has no
+# reduced sizes (benchmarks/decoding.py)
 SPARE = 1.5
 # of one photo, while it is decoded
 MOST_MEMORY = 512_000_000
