@@ -207,6 +207,9 @@ def _map(axes, where: np.ndarray) -> None:
     view = map_view(where, SIZE[0] / SIZE[1])
     axes.set_facecolor("#f4f5f3")
     draw_borders(axes, view)
+    for border in axes.collections:
+        # as lines, the borders of a country weigh a megabyte a map
+        border.set_rasterized(True)
     frame_map(axes, view)
     draw_scale_bar(axes, view)
     axes.set_xlabel("longitude")

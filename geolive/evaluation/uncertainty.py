@@ -1,12 +1,15 @@
-"""How far off predictions are, learnt from districts and places that the model had not seen.
+"""How far off the means of districts are, learnt from districts that the model had not seen, and what ranks that leaves.
 
-Two targets are kept apart: the survey's value at a place, and the mean of a district.
+Three targets are kept apart: the survey's value at a place and the place's mean (`geolive.evaluation.conformal`), and the
+district's mean, which is here.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,16 @@ class DistrictError:
         """
         from scipy.stats import t
 
-        quantile = t.ppf((1 + level) / 2, max(self.n_districts - 1, 1))
-        return quantile * np.sqrt(self.shared + self.single / np.asarray(n_sites, float))
+        return t.ppf((1 + level) / 2, self.freedom) * self.standard_error(n_sites)
+
+    def standard_error(self, n_sites: np.ndarray) -> np.ndarray:
+        """Standard error of the mean of districts with so many sites."""
+        return np.sqrt(self.shared + self.single / np.asarray(n_sites, float))
+
+    @property
+    def freedom(self) -> int:
+        """Degrees of freedom of the standard errors."""
+        return max(self.n_districts - 1, 1)
 
 
 def district_error(residuals: pd.DataFrame) -> DistrictError:
@@ -86,47 +97,48 @@ def district_error(residuals: pd.DataFrame) -> DistrictError:
     return DistrictError(float(np.exp(found.x)), single, len(n))
 
 
-def place_half_width(residuals: pd.DataFrame, level: float) -> float:
-    """Half the width of an interval for the survey's value at a place that was not surveyed.
+def rank_sets(
+    value: np.ndarray, standard_error: np.ndarray, freedom: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence sets for ranks, 1 for the highest: each district's own rank lies in its set as often as `level` says.
 
-    Split conformal: the quantile of absolute out-of-fold residuals, with the correction for their number; infinite where there
-    are too few of them for the level.
+    A district is taken to rank below another where their difference is larger than chance makes the largest of all its
+    differences, at that level; so the sets hold however many districts there are. Errors of districts are taken as
+    independent and t-distributed.
 
-    Source: Lei et al. 2018, doi 10.1080/01621459.2017.1307116.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"value": np.arange(1.0, 20.0), "prediction": 0.0})
-    >>> place_half_width(table, 0.9)
-    18.0
-    """
-    size = np.sort(np.abs(residuals["value"] - residuals["prediction"]).to_numpy(float))
-    # rounded first: 20 times 0.9 must be 18 whatever the last bit says
-    rank = int(np.ceil(round((len(size) + 1) * level, 9)))
-    return float(size[rank - 1]) if rank <= len(size) else float("inf")
-
-
-def rank_ranges(lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Best and worst rank each district may have, 1 for the highest: districts whose intervals overlap may change places.
+    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, doi 10.1093/restud/rdad006 (marginal confidence sets).
 
     Parameters
     ----------
-    lower, upper : array, shape (n,)
-        Ends of the intervals; NaN where there is none.
+    value, standard_error : array, shape (n,)
+        NaN where there is none.
+    freedom : int
+        Degrees of freedom of the standard errors.
+    level : float
 
     Returns
     -------
     best, worst : array of float, shape (n,)
-        NaN where there is no interval.
+        NaN where there is no value.
 
     Examples
     --------
-    >>> rank_ranges(np.array([3.0, 1.0, 1.5]), np.array([4.0, 2.0, 2.5]))
+    >>> rank_sets(np.array([3.0, 1.0, 1.5]), np.full(3, 0.3), 30, 0.9)
     (array([1., 2., 2.]), array([1., 3., 3.]))
     """
-    lower, upper = np.asarray(lower, float), np.asarray(upper, float)
-    known = np.isfinite(lower) & np.isfinite(upper)
-    above = (lower[None, :] > upper[:, None]).sum(axis=1)
-    below = (upper[None, :] < lower[:, None]).sum(axis=1)
-    best, worst = 1.0 + above, float(known.sum()) - below
-    return np.where(known, best, np.nan), np.where(known, worst, np.nan)
+    value, standard_error = np.asarray(value, float), np.asarray(standard_error, float)
+    known = np.flatnonzero(np.isfinite(value) & np.isfinite(standard_error))
+    best, worst = np.full(len(value), np.nan), np.full(len(value), np.nan)
+    at, error = value[known], np.maximum(standard_error[known], 1e-12)
+    rng = np.random.default_rng(0)
+    # the standard errors are estimated together, so one draw of their size goes for all districts
+    size = np.sqrt(rng.chisquare(freedom, (_DRAWS, 1)) / freedom)
+    drawn = rng.standard_normal((_DRAWS, len(known))) * error / size
+    for row, i in enumerate(known):
+        spread = np.hypot(error, error[row])
+        largest = np.abs((drawn - drawn[:, [row]]) / spread).max(axis=1)
+        critical = np.quantile(largest, level)
+        difference = (at - at[row]) / spread
+        best[i] = 1 + (difference > critical).sum()
+        worst[i] = len(known) - (difference < -critical).sum()
+    return best, worst

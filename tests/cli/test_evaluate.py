@@ -40,9 +40,9 @@ def survey(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(survey, tmp_path_factory):
-    """A report of all rows on three splits, and how the command ended."""
+    """A report of all rows on two splits, and how the command ended."""
     out = tmp_path_factory.mktemp("reports") / "report"
-    splits = [word for name in ("random", "blocks:100km", "country") for word in ("--split", name)]
+    splits = [word for name in ("random", "country") for word in ("--split", name)]
     tasks = ["--tasks", "regression,classification"]
     return out, run("evaluate", survey, "--models", "all", *tasks, *splits, "--repeats", "2", "--out", out)
 
@@ -60,7 +60,7 @@ def test_a_survey_without_imagery_fills_its_rows_and_the_others_say_what_they_la
     assert main.loc["neighbours", "value"].notna().all()
     assert main.loc[("previous-survey", "random"), "n"] < main.loc[("neighbours", "random"), "n"]
     assert main.loc[("forest", "random"), "protocol"].startswith("not run: needs object counts")
-    assert main.loc[("kriging", "blocks:100km"), "protocol"].startswith("nested, 5 folds")
+    assert main.loc[("kriging", "random"), "protocol"].startswith("nested, 5 folds")
     assert "2 partitions" in main.loc[("kriging", "country"), "protocol"]
     assert results["params"].map(json.loads).map(type).eq(dict).all()
     assert "note: not run: gcn-feats" in " ".join(done.stderr.split()) or "gcn-feats" in done.stderr
@@ -70,9 +70,9 @@ def test_a_survey_without_imagery_fills_its_rows_and_the_others_say_what_they_la
 
 def test_markdown_has_splits_side_by_side(report):
     text = (report[0] / "results.md").read_text()
-    assert "| model | wealth, random | wealth, blocks:100km | wealth, country |" in text
+    assert "| model | wealth, random | wealth, country |" in text
     row = next(line for line in text.splitlines() if line.startswith("| kriging"))
-    assert len(re.findall(r"0\.\d\d \[", row)) >= 2
+    assert len(re.findall(r"\d\.\d\d \[", row)) == 2
     assert "<script" not in text
 
 
@@ -126,30 +126,19 @@ def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_figures(survey, rep
         "real, done = p.predict_row, []\n"
         "def predict(*args, **kwargs):\n"
         "    done.append(1)\n"
-        "    if len(done) > 4: import os; os.kill(os.getpid(), 9)\n"
+        "    if len(done) > 3: import os; os.kill(os.getpid(), 9)\n"
         "    return real(*args, **kwargs)\n"
         "p.predict_row = predict\n"
     )
-    words = [
-        "evaluate",
-        str(survey),
-        "--models",
-        "baselines",
-        "--split",
-        "random",
-        "--split",
-        "blocks:100km",
-        "--out",
-        str(out),
-    ]
+    words = ["evaluate", str(survey), "--models", "baselines", "--split", "random", "--out", str(out)]
     killed = run_python(code, words)
     assert killed.returncode == -9
     assert not out.exists()
-    assert len(list((tmp_path / ".report.rows").glob("*.npz"))) == 4
-    counted = code.replace("if len(done) > 4: import os; os.kill(os.getpid(), 9)", "print('FITTED', file=sys.stderr)")
+    assert len(list((tmp_path / ".report.rows").glob("*.npz"))) == 3
+    counted = code.replace("if len(done) > 3: import os; os.kill(os.getpid(), 9)", "print('FITTED', file=sys.stderr)")
     again = run_python(counted, words)
     assert again.returncode == 0, again.stderr
-    assert again.stderr.count("FITTED") == 6
+    assert again.stderr.count("FITTED") == 2
     assert not (tmp_path / ".report.rows").exists()
     whole = pd.read_csv(report[0] / "results.csv")
     found = pd.read_csv(out / "results.csv")
@@ -176,7 +165,6 @@ def run_python(code, words):
         (["--models", "neighbors"], "did you mean 'neighbours'"),
         (["--split", "blocks:9000km"], "smaller blocks"),
         (["--split", "official"], "ingest paper --splits"),
-        (["--tasks", "guess"], "regression, classification"),
         (["--buffer", "900km", "--split", "random"], "smaller --buffer"),
         (["--indicators", "height"], "no indicator 'height'"),
     ],
