@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from shapely import Geometry
 
-from geolive.evaluation.uncertainty import DistrictError, rank_ranges
+from geolive.evaluation.uncertainty import DistrictError, rank_sets
 from geolive.indicators import Indicator, class_breaks
 from geolive.regions import assign_districts
 
@@ -62,7 +62,7 @@ class DistrictMap:
         null where not supported) and, on real data only, `official` (a sentence, or null).
     sites : GeoDataFrame
         `site_id`, `geometry` (points), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a survey cluster, whose
-        value is the out-of-fold prediction).
+        value is the out-of-fold prediction), `applicable` (bool: like the training places; others do not enter districts).
     level : float
         The intervals' level, for example 0.9.
     support : str
@@ -137,7 +137,7 @@ def districts_from_sites(
     districts : GeoDataFrame
         `district_id`, `district`, `state`, `geometry`.
     sites : GeoDataFrame
-        Points with `name` and `n_images`.
+        Points with `name` and `n_images`; those whose `applicable` is false, where there is that column, are left out.
     name : str
         The indicator's column.
     error : DistrictError
@@ -166,6 +166,8 @@ def districts_from_sites(
     >>> table[table.supported][["district", "pov", "n_sites"]].values.tolist()
     [['Patna', 2.0, 3]]
     """
+    if "applicable" in sites:
+        sites = sites[sites["applicable"].to_numpy(bool)]
     by_district = pd.DataFrame(sites[[name, "n_images"]]).groupby(
         assign_districts(sites.geometry, districts).to_numpy()
     )
@@ -174,10 +176,11 @@ def districts_from_sites(
     n_images = by_district["n_images"].sum().reindex(ids, fill_value=0).to_numpy(np.int64)
     supported = support.holds(n_sites, n_images)
     value = np.where(supported, by_district[name].mean().reindex(ids).to_numpy(float), np.nan)
-    half = error.half_width(np.maximum(n_sites, 1), level)
+    n = np.maximum(n_sites, 1)
+    half = error.half_width(n, level)
     lower, upper = (np.where(supported, np.clip(end, *limits), np.nan) for end in (value - half, value + half))
     label = np.full(len(ids), np.nan) if threshold is None else (value >= threshold).astype(float)
-    best, worst = rank_ranges(lower, upper)
+    best, worst = rank_sets(value, error.standard_error(n), error.freedom, level)
     columns = {
         name: value,
         f"{name}_lower": lower,

@@ -10,11 +10,14 @@ import geolive
 from geolive.clusters import Places, form_sites, group_images
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.uncertainty import district_error, place_half_width
+from geolive.evaluation.applicability import area_of_applicability
+from geolive.evaluation.conformal import place_error
+from geolive.evaluation.uncertainty import district_error
 from geolive.files import today
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
 from geolive.models.interface import check_seen
+from geolive.models.predictors import COLUMN, importance, predictors
 from geolive.models.training import Trained
 from geolive.regions import Region
 from geolive.sources.statistics import official_sentences
@@ -81,9 +84,6 @@ def predict_map(
     sites, places = find_sites(dataset, region, needs_images, features)
     # where a model that was trained once has no honest prediction, there is none
     judged = trained.residuals[trained.residuals["prediction"].notna()]
-    half = place_half_width(judged, level)
-    if not np.isfinite(half):
-        half = np.nan  # too few training clusters to promise anything of a single place
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     value = _predict(trained, sites, places)
     if not np.isfinite(value).any():
@@ -91,12 +91,17 @@ def predict_map(
             f"{trained.card['model']}: has learnt from every place of {region.name} and has no honest prediction of any; "
             "train it with --folds 5"
         )
-    sites, value = sites[np.isfinite(value)].reset_index(drop=True), value[np.isfinite(value)]
+    applicable = _applicable(trained, places)
+    here = np.isfinite(value)
+    sites, value, applicable = sites[here].reset_index(drop=True), value[here], applicable[here]
+    half = place_error(judged).half_width(sites["n_images"].to_numpy(), level)
+    half[~np.isfinite(half)] = np.nan  # too few training clusters to promise anything of a single place
     sites = sites.assign(
         **{
             name: value,
             f"{name}_lower": np.clip(value - half, *limits),
             f"{name}_upper": np.clip(value + half, *limits),
+            "applicable": applicable,
         }
     )
     threshold = 0.5 if classifies else trained.card["label_threshold"]
@@ -114,7 +119,7 @@ def predict_map(
         districts,
         sites,
         level,
-        str(support),
+        _support_words(support, sites),
         Provenance(
             model=trained.card["model"],
             model_about=about,
@@ -224,6 +229,24 @@ def _nothing_in(dataset: Dataset, region: Region, what: str) -> InputError:
     covers = " (the dataset covers {:.2f},{:.2f},{:.2f},{:.2f})".format(*table.total_bounds) if len(table) else ""
     remedy = "name its own region with --region, or bring a dataset of this one"
     return InputError(f"{dataset.name}: no {what} lies in {region.name}{covers}; {remedy}")
+
+
+def _support_words(support: Support, sites: gpd.GeoDataFrame) -> str:
+    unlike = int((~sites["applicable"]).sum())
+    left_out = f" ({unlike} of {len(sites):,} sites left out: unlike all places that the model learnt from)"
+    return f"{support}{left_out if unlike else ''}"
+
+
+def _applicable(trained: Trained, places: Places) -> np.ndarray:
+    """Whether each place is like those that the model was trained on; so it is taken to be where a bundle does not say."""
+    if COLUMN not in trained.residuals:
+        return np.ones(len(places), bool)
+    needs_images = trained.card["needs_images"]
+    training = np.stack(trained.residuals[COLUMN].to_list())
+    known = area_of_applicability(
+        training, trained.residuals["fold"].to_numpy(), importance(trained.model, training, needs_images)
+    )
+    return known.holds(predictors(trained.model, places, needs_images))
 
 
 def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> np.ndarray:

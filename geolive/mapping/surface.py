@@ -49,7 +49,7 @@ def interpolate_surface(
     Parameters
     ----------
     district_map : DistrictMap
-        Its sites; those without a value are left out.
+        Its sites; those without a value, or not applicable, are left out.
     resolution : float
         Side of a pixel, degrees. Pixels are aligned to its multiples.
     power : float
@@ -84,6 +84,8 @@ def interpolate_surface(
     name = district_map.indicator.name
     numbers = district_map.sites[[name, f"{name}_lower", f"{name}_upper"]].to_numpy(float)
     known = np.isfinite(numbers[:, 0])
+    if "applicable" in district_map.sites:
+        known &= district_map.sites["applicable"].to_numpy(bool)
     numbers, where = numbers[known], lonlat(district_map.sites.geometry)[known]
     transform, height, width = _grid(district_map.area.bounds, resolution)
     values = np.full((3, height, width), np.nan, np.float32)

@@ -45,7 +45,14 @@ def cached_forest(
     >>> cached_forest(read_dataset(folder), "pov").card["model"]
     'clusterwise-forest-100'
     """
-    depends_on = [dataset.checksum, indicator, seed, geolive.__version__, metadata.version("scikit-learn")]
+    depends_on = [
+        "predictors",
+        dataset.checksum,
+        indicator,
+        seed,
+        geolive.__version__,
+        metadata.version("scikit-learn"),
+    ]
     folder = cache_folder() / "models" / hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:24]
     if folder.exists():
         with contextlib.suppress(InputError):

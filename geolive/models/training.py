@@ -15,6 +15,7 @@ from geolive.files import today
 from geolive.metrics import scores, training_means
 from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
+from geolive.models.predictors import COLUMN, predictors
 from geolive.splits import BlockSplit, DistrictSplit, fold_numbers
 
 FOLDS = 10
@@ -31,7 +32,8 @@ class Trained:
         Fitted to all labelled clusters.
     residuals : GeoDataFrame
         One training cluster a row: `unique_cluster`, `geometry`, `value`, `prediction` (out of fold), `reference` (mean of the
-        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole).
+        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole), `n_images`, and `predictors`
+        (what the place looks like to the model: `geolive.models.predictors`); bundles of others may lack the last two.
     card : dict
         The model card, as JSON.
     """
@@ -97,7 +99,7 @@ def train(
         _check_classes(dataset, values[:, None], [column])
     folds, unit, kind = _folds(dataset, clusters, seed)
     predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
-    residuals = _residuals(clusters, values, predictions, folds, unit)
+    residuals = _residuals(clusters, values, predictions, folds, unit).assign(**_seen(model, places, needs_images))
     if progress:
         progress(f"fitting {model.name} to {len(places)} clusters")
     model.fit(places, values)
@@ -166,6 +168,7 @@ def train_together(
         known = np.isfinite(values[:, number])
         rows, own = clusters[known], (values[known, number], predictions[known, number], folds[known], unit[known])
         residuals, one = _residuals(rows, *own), model.column(number)
+        residuals = residuals.assign(**_seen(model, places.take(np.flatnonzero(known)), True))
         card = _card(dataset, one, indicator, True, features, residuals, n_dropped, kind, seed)
         trained[indicator] = Trained(
             one, residuals, card | {"learnt_with": [name for name in indicators if name != indicator]}
@@ -267,6 +270,13 @@ def _residuals(clusters, values, predictions, folds, unit) -> gpd.GeoDataFrame:
         "district_id": unit,
     }
     return gpd.GeoDataFrame(columns, geometry=clusters.geometry.to_numpy(), crs=clusters.crs)
+
+
+def _seen(model: Model, places: Places, needs_images: bool) -> dict:
+    """What was seen of training places, so that a bundle knows where it may be applied."""
+    seen = {COLUMN: list(predictors(model, places, needs_images))}
+    # errors of a model of positions do not go with images
+    return seen | ({"n_images": places.n_images} if needs_images else {})
 
 
 def _number(value: float) -> float | None:

@@ -1,12 +1,10 @@
-"""Intervals. Coverage over whole simulated countrysides is measured by benchmarks/district_coverage.py."""
+"""Intervals. Coverage over whole simulated countrysides is measured by benchmarks/coverage.py."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from geolive.evaluation.uncertainty import DistrictError, district_error, place_half_width, rank_ranges
+from geolive.evaluation.uncertainty import DistrictError, district_error, rank_sets
 
 
 def residuals(rng, sizes, shared, single):
@@ -49,35 +47,26 @@ def test_a_model_without_error():
     assert district_error(table).half_width(np.array([3]), 0.9).tolist() == [0.0]
 
 
-def test_place_intervals_hold_new_places_as_often_as_they_say():
-    rng = np.random.default_rng(3)
-    held = []
-    for _ in range(2000):
-        error = rng.standard_t(3, 60)
-        half = place_half_width(pd.DataFrame({"value": error[:59], "prediction": 0.0}), 0.8)
-        held.append(abs(error[59]) <= half)
-    assert np.mean(held) == pytest.approx(0.8, abs=0.03)
+def test_each_rank_lies_in_its_set_as_often_as_it_says():
+    rng, truth = np.random.default_rng(3), np.linspace(0, 1, 12)
+    held, width = [], []
+    for _ in range(60):
+        best, worst = rank_sets(truth + rng.normal(0, 0.1, 12), np.full(12, 0.1), 200, 0.9)
+        rank = np.arange(12, 0, -1)
+        held.append((best <= rank) & (rank <= worst))
+        width.append(worst - best)
+    assert np.mean(held, axis=0).min() > 0.85
+    assert 3 < np.mean(width) < 10
 
 
-def test_too_few_residuals_promise_nothing():
-    assert place_half_width(pd.DataFrame({"value": [1.0, 2.0], "prediction": 0.0}), 0.9) == np.inf
+def test_districts_far_apart_have_one_rank_each_and_equal_ones_share_all():
+    far = rank_sets(np.array([1.0, 3.0, 2.0]), np.full(3, 1e-3), 30, 0.9)
+    assert [list(end) for end in far] == [[3, 1, 2], [3, 1, 2]]
+    tied = rank_sets(np.zeros(3), np.ones(3), 30, 0.9)
+    assert [list(end) for end in tied] == [[1, 1, 1], [3, 3, 3]]
 
 
-intervals = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 10)), min_size=1, max_size=12)
-
-
-@given(intervals)
-def test_rank_ranges_hold_every_order_that_the_intervals_allow(pairs):
-    lower = np.array([low for low, _ in pairs], float)
-    upper = lower + np.array([width for _, width in pairs])
-    best, worst = rank_ranges(lower, upper)
-    value = np.random.default_rng(0).uniform(lower, upper)
-    rank = 1 + (value[None, :] > value[:, None]).sum(axis=1)
-    assert np.all((best <= rank) & (rank <= worst))
-
-
-def test_districts_without_an_interval_have_no_rank():
-    best, worst = rank_ranges(np.array([1.0, np.nan, 3.0]), np.array([2.0, np.nan, 4.0]))
-    assert best.tolist()[::2] == [2.0, 1.0]
-    assert worst.tolist()[::2] == [2.0, 1.0]
+def test_districts_without_a_value_have_no_rank():
+    best, worst = rank_sets(np.array([1.0, np.nan, 3.0]), np.full(3, 0.01), 30, 0.9)
+    assert best.tolist()[::2] == worst.tolist()[::2] == [2.0, 1.0]
     assert np.isnan([best[1], worst[1]]).all()

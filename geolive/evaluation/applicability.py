@@ -1,0 +1,104 @@
+"""Where a model may be applied: places that are not unlike all those it learnt from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Applicability:
+    """The area of applicability of a model.
+
+    The dissimilarity of a place is its distance to the most similar training place, over the mean distance between training
+    places; predictors are standardised and weighted by their importance to the model. Places more dissimilar than training
+    places are to those outside their own fold (outliers among them left out) are not supported: nothing is known of the
+    model's errors there.
+
+    Source: Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650.
+
+    Parameters
+    ----------
+    middle, factor : array of float, shape (p,)
+        Predictors less `middle`, times `factor`, is the space of distances.
+    training : array of float, shape (n, p)
+        The training places there.
+    mean_distance : float
+    threshold : float
+        The largest dissimilarity that is supported.
+    """
+
+    middle: np.ndarray
+    factor: np.ndarray
+    training: np.ndarray
+    mean_distance: float
+    threshold: float
+
+    def dissimilarity(self, predictors: np.ndarray) -> np.ndarray:
+        """Dissimilarity of places, shape (n, p) to (n,); 0 for a training place."""
+        scaled = (np.asarray(predictors, float) - self.middle) * self.factor
+        return _nearest(scaled, self.training) / self.mean_distance
+
+    def holds(self, predictors: np.ndarray) -> np.ndarray:
+        """Whether places are supported, shape (n, p) to (n,) of bool."""
+        # sums in another order must not tell a place from itself
+        return self.dissimilarity(predictors) <= self.threshold * (1 + 1e-9) + 1e-9
+
+
+def area_of_applicability(predictors: np.ndarray, folds: np.ndarray, importance: np.ndarray) -> Applicability:
+    """Learn from the training places, and the folds that they were judged in, what is unlike them.
+
+    Parameters
+    ----------
+    predictors : array of float, shape (n, p)
+    folds : array of int, shape (n,)
+    importance : array of float, shape (p,)
+        How much each predictor matters to the model, at least 0; all 1 where that is not known.
+
+    Returns
+    -------
+    Applicability
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> known = area_of_applicability(rng.normal(size=(200, 2)), np.arange(200) % 10, np.array([1.0, 0.0]))
+    >>> known.holds(np.array([[0.1, 0.0], [0.1, 90.0], [9.0, 0.0]])).tolist()
+    [True, True, False]
+    """
+    predictors, folds = np.asarray(predictors, float), np.asarray(folds)
+    spread, weight = predictors.std(axis=0), np.asarray(importance, float)
+    # what does not vary among training places, the model cannot have learnt from
+    varies = spread > 1e-12
+    factor = np.where(varies, weight / np.where(varies, spread, 1.0), 0.0)
+    middle = predictors.mean(axis=0)
+    training = (predictors - middle) * factor
+    n = len(training)
+    total = sum(_distances(part, training).sum() for part in np.array_split(training, max(1, n // _AT_ONCE + 1)))
+    mean_distance = float(total / max(n * (n - 1), 1)) or 1.0
+    own = np.full(n, np.nan)
+    for fold in np.unique(folds):
+        here, others = folds == fold, folds != fold
+        if others.any():
+            own[here] = _nearest(training[here], training[others]) / mean_distance
+    return Applicability(middle, factor, training, mean_distance, _upper_whisker(own[np.isfinite(own)]))
+
+
+def _upper_whisker(values: np.ndarray) -> float:
+    """The largest value that is no outlier, as a box plot draws it."""
+    if not len(values):
+        return np.inf
+    first, third = np.quantile(values, [0.25, 0.75])
+    return float(values[values <= third + 1.5 * (third - first)].max())
+
+
+def _nearest(points: np.ndarray, to: np.ndarray) -> np.ndarray:
+    parts = np.array_split(points, max(1, len(points) // _AT_ONCE + 1))
+    return np.concatenate([_distances(part, to).min(axis=1) if len(part) else np.zeros(0) for part in parts])
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    return cdist(a, b)
