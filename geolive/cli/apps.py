@@ -29,6 +29,18 @@ NewFolder = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of all randomness; equal seeds give equal results.", min=0)]
 Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or any that the dataset has.")]
 Task = Annotated[str, typer.Option(help="regression (the value) or classification (at or above the median).")]
+# of commands that look at photos
+PhotosFolder = Annotated[
+    Path | None,
+    typer.Option(help="Folder that img_path starts from, where the photos are elsewhere than before.", metavar="DIR"),
+]
+DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto (bfloat16 or float16 where the device is faster with it), float32, bfloat16 or float16."),
+]
+BatchSize = Annotated[int | None, typer.Option(help="Images at a time.", min=1)]
+Workers = Annotated[int | None, typer.Option(help="Processes that decode photos.", min=0)]
 
 
 def check_task(task: str) -> None:

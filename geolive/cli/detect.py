@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, app
-from geolive.cli.embed import BatchSize, DeviceName, PhotosFolder, Workers, report
+from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Workers, app
+from geolive.cli.embed import report
 
 
 @app.command("detect")

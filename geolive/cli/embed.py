@@ -5,19 +5,7 @@ from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, app
-
-PhotosFolder = Annotated[
-    Path | None,
-    typer.Option(help="Folder that img_path starts from, where the photos are elsewhere than before.", metavar="DIR"),
-]
-DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Precision = Annotated[
-    str,
-    typer.Option(help="auto (bfloat16 or float16 where the device is faster with it), float32, bfloat16 or float16."),
-]
-BatchSize = Annotated[int | None, typer.Option(help="Images at a time.", min=1)]
-Workers = Annotated[int | None, typer.Option(help="Processes that decode photos.", min=0)]
+from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Precision, Workers, app
 
 
 @app.command("embed")

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, Indicator, NewFolder, Seed, Task, check_task, train
+from geolive.cli.apps import (
+    DatasetArgument,
+    DeviceName,
+    Indicator,
+    NewFolder,
+    PhotosFolder,
+    Precision,
+    Seed,
+    Task,
+    check_task,
+    train,
+)
 from geolive.errors import InputError
 
 # as in the authors' code
@@ -53,15 +64,13 @@ def train_imagewise_command(
     ] = 0,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation score before it stops.", min=1)] = 5,
     accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: DeviceName = "auto",
     devices: Annotated[
         int | None, typer.Option(help="Devices that share each batch; without it all CUDA devices, else one.", min=1)
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    precision: Precision = "auto",
     workers: Annotated[int, typer.Option(help="Processes that read pixels, for each device.", min=0)] = 0,
-    photos: Annotated[
-        Path | None, typer.Option(help="Folder that img_path starts from, where it is another now.", metavar="DIR")
-    ] = None,
+    photos: PhotosFolder = None,
     logs: Annotated[
         Path | None, typer.Option(help="Folder for metrics.csv and TensorBoard; OUT.logs without it.", metavar="DIR")
     ] = None,

@@ -180,7 +180,7 @@ def test_columns_may_come_in_any_order(first):
 
 @given(st.text(st.characters(codec="utf-8")))
 def test_any_text_gives_rows_or_reasons(anything):
-    both(anything)
+    assert both(anything)
 
 
 # a good line, damaged in a few places: what random text never gets past
@@ -195,7 +195,7 @@ def test_a_damaged_line_gives_the_same_both_ways(edits):
     damaged = GOOD
     for at, cut, put in edits:
         damaged = damaged[:at] + put + damaged[at + cut :]
-    both(damaged)
+    assert both(damaged)
 
 
 numbers = (
@@ -215,7 +215,7 @@ numbers = (
 )
 def test_lists_and_numbers_give_the_same_both_ways(objects, confidence, changed):
     plain = {name: value.replace("\n", "") for name, value in changed.items()}
-    both(line(objects=objects, confidence=f"[{', '.join(confidence)}]", **plain))
+    assert both(line(objects=objects, confidence=f"[{', '.join(confidence)}]", **plain))
 
 
 @settings(max_examples=200, deadline=None)
