@@ -85,7 +85,7 @@ def show_map(drawn, written: list[Path]) -> None:
     for title, part in ends.items():
         rows = [_district_row(district, name) for _, district in part.iterrows()]
         show_table(f"{title} of {len(ranked)} supported districts", columns, rows)
-    say("Tied: intervals overlap with those of other districts, so any rank in the range is possible.")
+    say("Tied: not told apart from other districts, so any rank in the range is possible.")
     missing = drawn.districts[~drawn.districts["supported"]]
     if len(missing):
         names = ", ".join(f"{d.district} ({d.n_sites} sites, {d.n_images} images)" for d in missing.itertuples())

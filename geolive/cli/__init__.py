@@ -9,6 +9,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     detect,
     embed,
     evaluate,
+    explain,
     fetch_boundaries,
     fetch_images,
     info,

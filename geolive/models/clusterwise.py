@@ -70,11 +70,14 @@ class Forest:
     def predict(self, places: Places) -> np.ndarray:
         """Values of places, or the probability of label 1; shape (n,)."""
         check_images(places, self.name)
+        return self.predict_counts(self._numbers(places))
+
+    def predict_counts(self, numbers: np.ndarray) -> np.ndarray:
+        """As `predict`, from the numbers that the trees see, shape (n, p)."""
         if self.task == "regression":
-            return self._forest.predict(self._numbers(places))
+            return self._forest.predict(numbers)
         classes = self._forest.classes_
-        probability = self._forest.predict_proba(self._numbers(places))
-        return probability[:, classes == 1].sum(axis=1)
+        return self._forest.predict_proba(numbers)[:, classes == 1].sum(axis=1)
 
     def _numbers(self, places: Places) -> np.ndarray:
         if self.vertices == "obj":
