@@ -100,7 +100,7 @@ def district_error(residuals: pd.DataFrame) -> DistrictError:
 def rank_sets(
     value: np.ndarray, standard_error: np.ndarray, freedom: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence sets for ranks, 1 for the highest: each district's own rank lies in its set as often as `level` says.
+    """Confidence sets for ranks, 1 for the highest: each district's own rank lies in its set at least as often as `level`.
 
     A district is taken to rank below another where their difference is larger than chance makes the largest of all its
     differences, at that level; so the sets hold however many districts there are. Errors of districts are taken as

@@ -1,4 +1,4 @@
-"""What a forest looks at, where the truth is known. The command is tested here too, on the same bundle."""
+"""What a forest looks at, where the truth is known."""
 
 from dataclasses import replace
 from functools import partial
