@@ -72,9 +72,11 @@ def test_plan_fetch_and_predict(tmp_path, bundle):
     drawn = run("predict", "--region", BOX, "--dataset", out, "--model", bundle, "--out", table, "--min-sites", "1",
                 "--min-images", "10")  # fmt: skip
     assert drawn.returncode == 0, drawn.stderr
-    districts = gpd.read_file(table).set_index("district")
-    assert districts.loc["Patna", "n_images"] > 10
-    assert districts["pov"].notna()["Patna"]
+    # what the server's photos show is unlike anything in the sample, so no model of the sample may speak of them
+    assert "unlike all places that the model learnt from" in " ".join(drawn.stdout.split())
+    patna = gpd.read_file(table).set_index("district").loc["Patna"]
+    assert not patna["supported"]
+    assert patna["n_images"] == 0
     assert "CC BY-SA 4.0" in table.read_text(encoding="utf-8")
 
 
