@@ -13,6 +13,8 @@ from geolive.sources.paper_rows import LISTS, BadRow, RowReader
 from geolive.tables import N_CLASSES, VOID
 
 SCANNERS = 2
+# blocks read ahead, so that no scanner waits while rows are made of another block
+WAITING = 6
 _SCHEMA = pa.schema(
     {
         "line": pa.int64(),
@@ -143,7 +145,7 @@ def _scanned(reader: RowReader, blocks: Iterator[bytes]) -> Iterator[tuple]:
             if n_names != len(reader.class_names):
                 layout, n_names = _layout(reader), len(reader.class_names)
             waiting.append((block, threads.submit(scan, block, layout)))
-            if len(waiting) > SCANNERS:
+            if len(waiting) > WAITING:
                 block, found = waiting.popleft()
                 yield block, found.result()
         for block, found in waiting:
