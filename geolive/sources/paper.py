@@ -124,9 +124,7 @@ def count_reasons(rejects: pd.DataFrame) -> dict[str, int]:
 def _settled(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that also hold together, with their row of the table's as `image` and `unique_cluster`; and all rejects."""
     rows = table.rows.drop(columns="key").assign(image=np.arange(len(table.rows)))
-    keys = table.rows["key"]
-    # the first question is answered in half the time of the second
-    repeated = np.zeros(len(keys), bool) if keys.is_unique else keys.duplicated().to_numpy()
+    repeated = table.repeated
     # numbers of clusters, in the order in which their ids come
     of_version, _ = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
     n_rows = np.bincount(rows["cluster"][~repeated], minlength=len(of_version))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import pyarrow as pa
 
 from geolive.tables import N_CLASSES
 
@@ -150,17 +151,57 @@ def gather(block: bytes, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return data, offsets
 
 
+def all_different(texts: pa.ChunkedArray) -> bool:
+    """Whether no two of many texts are the same; faster than asking which are.
+
+    Parameters
+    ----------
+    texts : arrow ChunkedArray of large_string
+
+    Returns
+    -------
+    bool
+        False also where two different ones have the same hash of 64 bits, which is next to never.
+
+    Examples
+    --------
+    >>> all_different(pa.chunked_array([["a", "b"], ["c"]], pa.large_string()))
+    True
+    >>> all_different(pa.chunked_array([["a", "b"], ["a"]], pa.large_string()))
+    False
+    """
+    hashes = [np.zeros(len(part), np.uint64) for part in texts.chunks]
+    for part, found in zip(texts.chunks, hashes, strict=True):
+        _, offsets, data = part.buffers()
+        offsets = np.frombuffer(offsets, np.int64)[part.offset : part.offset + len(part) + 1]
+        _hash(np.frombuffer(data or b"", np.uint8), offsets, found)
+    ordered = np.sort(np.concatenate([np.zeros(0, np.uint64), *hashes]))
+    return bool((ordered[1:] != ordered[:-1]).all())
+
+
 def _compiled(function):
+    # small functions become part of those that call them: a call with a dozen arrays takes longer than their work
+    options = {"nogil": True, "forceinline": function.__name__ not in ("_scan_lines", "_gather", "_hash")}
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # there is no place where compiled code can be kept: compile it in every run
-        return numba.njit(nogil=True)(function)
+        return numba.njit(**options)(function)
 
 
 @_compiled
 def _gather(block, spans, offsets, data):
     for i in range(len(spans)):
         data[offsets[i] : offsets[i + 1]] = block[spans[i, 0] : spans[i, 1]]
+
+
+@_compiled
+def _hash(data, offsets, found):
+    """Fowler, Noll and Vo's hash (FNV-1a) of each text."""
+    for i in range(len(found)):
+        value = np.uint64(0xCBF29CE484222325)
+        for k in range(offsets[i], offsets[i + 1]):
+            value = (value ^ np.uint64(data[k])) * np.uint64(0x100000001B3)
+        found[i] = value
 
 
 @_compiled
@@ -215,11 +256,13 @@ def _classes(line, words, at, end, classes):
     if at < end and line[at] == _CLOSE:
         return 0, at
     while True:
-        first = at
-        at = min(_after_digits(line, words, at, end), first + 3)
-        value = 0
-        for i in range(first, at):
-            value = 10 * value + (line[i] - _ZERO)
+        first, value = at, 0
+        while at < end and at < first + 4:
+            digit = line[at] - _ZERO
+            if digit < 0 or digit > 9:
+                break
+            value = 10 * value + digit
+            at += 1
         # no 01, and no number that is none of 256
         if at == first or value > 255 or (line[first] == _ZERO and at > first + 1):
             return -1, at

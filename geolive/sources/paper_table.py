@@ -16,6 +16,9 @@ from geolive.sources.paper_lines import read_line_blocks
 from geolive.sources.paper_rows import OPTIONAL, REQUIRED, Cluster, RowReader
 from geolive.sources.survey_tables import require
 
+# so many rows that it is worth while to compile something for them
+MANY = 100_000
+
 
 @dataclass(frozen=True)
 class PaperTable:
@@ -32,6 +35,8 @@ class PaperTable:
         Every different thing that rows say of their cluster; of one cluster there may be several.
     class_names : dict of int to str
         What the file calls each class index.
+    repeated : array of bool, shape (rows,)
+        Whether a row before it has the same key.
     rejects : list of (int, str)
         Line and reason of every other row.
     """
@@ -40,6 +45,7 @@ class PaperTable:
     objects: np.ndarray
     clusters: list[Cluster]
     class_names: dict[int, str]
+    repeated: np.ndarray
     rejects: list[tuple[int, str]]
 
 
@@ -88,13 +94,23 @@ def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: Non
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(f"{path}:") else f"{path}, {error}") from None
     table = pa.concat_tables([rows.table for rows in parts])
+    rows = table.to_pandas(types_mapper={pa.large_string(): pd.StringDtype(na_value=np.nan)}.get)
     return PaperTable(
-        table.to_pandas(types_mapper={pa.large_string(): pd.StringDtype(na_value=np.nan)}.get),
+        rows,
         np.concatenate([rows.objects for rows in parts]),
         reader.clusters,
         reader.class_names,
+        np.zeros(len(rows), bool) if _many_and_different(table["key"]) else rows["key"].duplicated().to_numpy(),
         [reject for rows in parts for reject in rows.rejects],
     )
+
+
+def _many_and_different(keys: pa.ChunkedArray) -> bool:
+    if len(keys) < MANY:
+        return False
+    from geolive.sources.paper_scan import all_different  # slow to import
+
+    return all_different(keys)
 
 
 def _header(path: str | Path, line: bytes) -> list[str]:

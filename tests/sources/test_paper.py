@@ -11,7 +11,7 @@ import pytest
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.regions import assign_districts, read_districts
-from geolive.sources import paper_lines
+from geolive.sources import paper_lines, paper_table
 from geolive.sources.paper import read_paper
 from geolive.tables import points
 from tests.sources.papertable import row, text, write
@@ -65,6 +65,13 @@ def test_indian_clusters_know_their_district(tmp_path):
     assert districts["ia_50001"] == assign_districts(points([85.0], [25.5]), read_districts())[0]
     assert districts["ia_50002"] == "203"
     assert districts[["ia_50003", "ke_1"]].isna().all()
+
+
+@pytest.mark.parametrize("many", [1, 100])
+def test_a_repeated_key_is_found_in_tables_of_any_size(tmp_path, monkeypatch, many):
+    monkeypatch.setattr(paper_table, "MANY", many)
+    assert rejects(read(write(tmp_path / "same", [row("a"), row("b"), row("a")]))) == [(4, "key: repeated")]
+    assert rejects(read(write(tmp_path / "different", [row("a"), row("b"), row("c")]))) == []
 
 
 def test_image_paths_are_kept(tmp_path):
