@@ -1,4 +1,10 @@
+import os
+
 import pytest
+
+# tests run on all cores at once: threads beside them would only wait for each other
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -147,6 +147,7 @@ def compare(
     splitter,
     split_name: str,
     seed: int = 0,
+    repeats: int = 5,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores and out-of-fold predictions of one's own models on the same folds, in one call.
 
@@ -167,6 +168,8 @@ def compare(
     split_name : str
         What to call it, for example "blocks:100km".
     seed : int
+    repeats : int
+        Partitions that intervals span where a spatial split has fewer than 30 units.
 
     Returns
     -------
@@ -195,7 +198,7 @@ def compare(
     >>> results.metric.tolist()[:2], float(results.value[0])
     (['r2', 'rmse'], 0.0)
     """
-    question = ask(dataset, indicator, task, splitter, split_name)
+    question = ask(dataset, indicator, task, splitter, split_name, repeats=repeats)
     rows = [Row(name, (make,)) for name, make in models.items()]
     found = answer(dataset, rows, question, seed=seed)
     return found.results, found.predictions

@@ -28,7 +28,7 @@ def dataset(tmp_path_factory):
 
 
 def figures(dataset, models, split, indicator="wealth", task="regression"):
-    results, predictions = compare(dataset, models, indicator, task, parse_split(split), split)
+    results, predictions = compare(dataset, models, indicator, task, parse_split(split), split, repeats=1)
     return results.pivot(index="model", columns="metric", values="value"), results, predictions
 
 
