@@ -119,6 +119,7 @@ def test_simulated_is_written_everywhere(small_folder, tmp_path):
     assert all(caption.startswith("SIMULATED") for caption in captions)
 
 
+@pytest.mark.slow
 def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_figures(survey, report, tmp_path):
     out = tmp_path / "report"
     code = (
@@ -177,6 +178,7 @@ def test_bad_input_is_one_line_and_2(survey, tmp_path, words, match):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_authors_protocol_warns(survey, tmp_path):
     out = tmp_path / "report"
     done = run("evaluate", survey, "--models", "mean", "--split", "random", "--protocol", "authors", "--out", out)
@@ -186,6 +188,7 @@ def test_the_authors_protocol_warns(survey, tmp_path):
     assert "such figures flatter" in (out / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_model_of_our_own_fault_is_1_and_the_others_are_there(survey, tmp_path):
     code = (
         "import sys, geolive.models.baselines as b\n"

@@ -2,12 +2,15 @@
 
 from functools import partial
 
+import pytest
+
 from geolive.models.bundle import save_bundle
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 from tests.commands import run
 
 
+@pytest.mark.slow
 def test_a_report_from_a_bundle_and_its_dataset(small_sample, small_folder, tmp_path):
     bundle = save_bundle(train(small_sample.dataset, partial(Forest, trees=5), "pov"), tmp_path / "bundle")
     done = run("explain", bundle, small_folder, "--out", tmp_path / "why")

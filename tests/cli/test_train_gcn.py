@@ -95,6 +95,7 @@ def test_all_indicators_at_once_with_missing_labels(run, goa, tmp_path):
     assert code == 0, errors
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_gives_the_same_bytes(run, goa, tmp_path):
     words = ["train", "gcn", str(goa), "--edges", "knn:3", "--epochs", "30", "--out"]
     code, _, errors = run(*words, tmp_path / "whole")

@@ -21,6 +21,7 @@ def survey(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_bundle_logs_and_a_map(survey, tmp_path):
     words = [
         "--arch",

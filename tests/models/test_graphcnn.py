@@ -213,6 +213,7 @@ def test_a_planted_signal_is_learned_and_permuted_labels_teach_nothing(countrysi
 
 
 @pytest.mark.parametrize("edges", ["knn:8", "random"])
+@pytest.mark.slow
 def test_other_edges_learn_it_too(countryside, edges):
     places, values, test, truth = countryside
     model = GraphCNN("regression", seed=0, edges=edges).fit(places, values)

@@ -75,6 +75,7 @@ def _killed(folder, work):
     learn(small_network(), coloured_photos(folder), quick(), work, None, die)
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_weights(whole, photos, tmp_path):
     process = multiprocessing.get_context("spawn").Process(
         target=_killed, args=(tmp_path / "photos", tmp_path / "work")
@@ -108,6 +109,7 @@ def test_it_stops_early_and_keeps_the_best_epoch(photos, tmp_path):
     assert furthest(state, again) == 0
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_weights_of_one_with_twice_the_batch(whole, photos, tmp_path):
     """Each takes half of every batch; batch norm is over both halves (`SharedBatchNorm`)."""
     state, history = learn(small_network(), photos, quick(devices=2), tmp_path)

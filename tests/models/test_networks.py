@@ -60,6 +60,7 @@ def test_the_stacked_network_learns_it_and_permuted_values_teach_nothing(survey,
     assert r2(truth, StackedNetwork(epochs=20).fit(places, permuted).predict(test)) < 0.1
 
 
+@pytest.mark.slow
 def test_few_decisive_photos_are_found_by_attention():
     sample = make_sample("bihar", 1, n_clusters=200, n_sites=38, world="few").dataset
     places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()
@@ -71,6 +72,7 @@ def test_few_decisive_photos_are_found_by_attention():
     assert found[AttentionPooling] > found[MeanPooling] + 0.15
 
 
+@pytest.mark.slow
 def test_where_things_stand_is_found_by_the_stacked_network():
     sample = make_sample("bihar", 1, n_sites=38, world="arrangement").dataset
     places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()

@@ -109,6 +109,7 @@ def test_the_same_seed_gives_the_same_counts_everywhere():
 GOA_1 = "35ff5683de0317df"
 
 
+@pytest.mark.slow
 def test_difficulty_is_near_the_published_table():
     # means over 2 seeds scatter more than the ± 0.1 that benchmarks/sample_difficulty.py shows for 10
     found = []

@@ -83,6 +83,7 @@ def test_seed_and_key_decide_all_that_is_left_to_chance():
     assert len({scene_bytes(s) for s in (one, replace(one, key="other"), replace(one, seed=1))}) == 3
 
 
+@pytest.mark.slow
 def test_sample_with_images_on_the_command_line(tmp_path):
     done = run(
         "sample", "--region", "goa", "--with-images", "--max-per-place", "1", "--seed", "5", "--out", tmp_path / "goa"

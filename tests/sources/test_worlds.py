@@ -35,6 +35,7 @@ def log_rates(places):
     return np.log((counts[:, :66] + 0.5) / (counts[:, 66:] + 1))
 
 
+@pytest.mark.slow
 def test_the_default_is_the_sample_as_it_ever_was(worlds):
     plain = make_sample("bihar", 0).dataset
     objects = np.ascontiguousarray(plain.features["objects"])
@@ -89,6 +90,7 @@ def test_in_the_arrangement_world_only_where_things_stand_tells(worlds):
     assert np.hypot(*(places.image_positions[: places.offsets[1]] - places.positions[0]).T).max() < 0.06
 
 
+@pytest.mark.slow
 def test_simulated_features_tell_of_the_place_and_not_in_the_null_world():
     for world, least, most in (("composition", 0.2, 0.9), ("none", -1, 0.15)):
         dataset = make_sample("bihar", 0, n_sites=38, world=world, with_features=True).dataset
@@ -100,6 +102,7 @@ def test_simulated_features_tell_of_the_place_and_not_in_the_null_world():
     assert len(fewer.features["simfeats"]) == len(fewer.images)
 
 
+@pytest.mark.slow
 def test_the_command_names_worlds_and_features(tmp_path):
     done = run("sample", "--region", "goa", "--world", "few", "--with-features", "--out", tmp_path / "goa")
     assert done.returncode == 0, done.stderr

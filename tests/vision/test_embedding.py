@@ -85,6 +85,7 @@ def test_nothing_is_added_where_no_photo_can_be_used(tmp_path):
     assert state(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(tmp_path):
     contents = [encoded(picture(i), quality=90) for i in range(40)]
     contents[3] = b"no photo"
