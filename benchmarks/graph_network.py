@@ -8,7 +8,8 @@
 Sizes and positions are those of the dataset's clusters; the 577 numbers of an image are simulated. The literal formulation is
 float32, padded to 200 vertices, (A·V)·W, batches of 256, masked moments and masked logits, all batches made beforehand. Ours
 has W first, batches in blocks of similar size, and smaller batches; its figures are with batches made beforehand, too, and
-with making them. Both use all cores.
+with making them. `drawn` is how `train gcn` trains: each pass over the graphs shows 2 to 64 images of a place, drawn anew, with
+batches made as they come. All use all cores.
 """
 
 import argparse
@@ -21,9 +22,10 @@ from torch import nn
 
 from geolive.clusters import Places
 from geolive.dataset import read_dataset
-from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km
+from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, thin
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.network import GraphNetwork
+from geolive.models.photonetwork import FEWEST_SEEN, MOST_SEEN
 
 FEATURES, PADDED, LITERAL_BATCH = 577, 200, 256
 TRAIN_BATCH, PREDICT_BATCH = 32, 16
@@ -153,6 +155,9 @@ def speed(folder: str, n: int, seconds: float) -> None:
         settings = {"batch_size": batch_size, "generator": generator, "n_blocks": 4 if train else 1}
         return batches_in_blocks(places, features, EDGES, d_max_km, **settings)
 
+    def drawn():
+        return drawn_batches(places, features, d_max_km, torch.Generator().manual_seed(0))
+
     def train_literal() -> int:
         for batch in padded:
             step(literal, by_literal, literal(batch.vertices, batch.adjacency, batch.mask), values[batch.rows])
@@ -172,7 +177,12 @@ def speed(folder: str, n: int, seconds: float) -> None:
 
     by_literal, by_ours = adam(literal), adam(ours)
     made = list(blocks(True, TRAIN_BATCH))
-    passes = [train_literal, lambda: train_ours(made), lambda: train_ours(blocks(True, TRAIN_BATCH))]
+    passes = [
+        train_literal,
+        lambda: train_ours(made),
+        lambda: train_ours(blocks(True, TRAIN_BATCH)),
+        lambda: train_ours(drawn()),
+    ]
     rates = {"training": graphs_per_second(passes, seconds)}
     literal.eval(), ours.eval()
     ready = list(blocks(False, PREDICT_BATCH))
@@ -182,36 +192,63 @@ def speed(folder: str, n: int, seconds: float) -> None:
         lambda: predict(ours.forward_blocks, blocks(False, PREDICT_BATCH)),
     ]
     rates["prediction"] = graphs_per_second(passes, seconds)
-    for name, (theirs, fast, whole) in rates.items():
-        print(f"{name}: literal {theirs:,.0f} graphs/s, ours {fast:,.0f} ({fast / theirs:.2f} ×), ", end="")
-        print(f"with making batches {whole:,.0f} ({whole / theirs:.2f} ×)")
+    for name, (theirs, *own) in rates.items():
+        words = zip(("batches made beforehand", "with making them", "drawn"), own, strict=False)
+        ours = ", ".join(f"{word} {rate:,.0f} ({rate / theirs:.2f} ×)" for word, rate in words)
+        print(f"{name}: literal {theirs:,.0f} graphs/s; ours: {ours}")
+
+
+def drawn_batches(places: Places, features: np.ndarray, d_max_km: float, generator: torch.Generator):
+    """Batches of a pass in which each place shows some of its images only."""
+    seen, images = thin(places, FEWEST_SEEN, MOST_SEEN, generator)
+    return batches_in_blocks(seen, features[images], EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=generator)
 
 
 def learn(folder: str, n: int, seeds: int, epochs: int) -> None:
-    """Print R² on left-out clusters after as many graph passes of both, for each seed."""
+    """Print R² on left-out clusters after as many graph passes of each, for each seed."""
     print(f"{n} clusters to learn from, {n // 2} to test on; Adam 1e-3; batches of {LITERAL_BATCH} and {TRAIN_BATCH}")
     for seed in range(seeds):
         places, features, values = graphs_of(folder, n + n // 2, seed)
         order = np.random.default_rng(seed).permutation(n + n // 2)
         train, test = order[:n], order[n:]
         wanted, d_max_km = torch.from_numpy(values).float(), largest_distance_km(places)
-        literal, ours = Literal(FEATURES, 1), GraphNetwork(FEATURES, 1, 1, torch.Generator().manual_seed(seed))
-        by_literal, by_ours = adam(literal), adam(ours)
-        mine, of_mine = places.take(train), _of(places, features, train)
-        generator = torch.Generator().manual_seed(seed)
-        for epoch in range(1, epochs + 1):
-            literal.train(), ours.train()
+        mine, of_mine, generator = places.take(train), _of(places, features, train), torch.Generator().manual_seed(seed)
+
+        def literal_batches(epoch: int, places=places, features=features, train=train, d_max_km=d_max_km):
             for rows in np.array_split(np.random.default_rng(epoch).permutation(train), -(-n // LITERAL_BATCH)):
-                batch = literal_batch(places, features, rows, d_max_km)
-                step(literal, by_literal, literal(batch.vertices, batch.adjacency, batch.mask), wanted[rows])
-            for blocks in batches_in_blocks(
-                mine, of_mine, EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=generator
-            ):
-                rows = train[np.concatenate([block.rows for block in blocks])]
-                step(ours, by_ours, ours.forward_blocks(blocks), wanted[rows])
-            if epoch % 5 == 0:
-                theirs, own = (r2(network, places, features, test, values, d_max_km) for network in (literal, ours))
-                print(f"seed {seed}, {epoch * n:,} graph passes: R² literal {theirs:.3f}, ours {own:.3f}", flush=True)
+                yield [literal_batch(places, features, rows, d_max_km)], rows
+
+        def ours(source, train=train):
+            return ((blocks, train[np.concatenate([block.rows for block in blocks])]) for blocks in source)
+
+        def all_images(_, given=(mine, of_mine, EDGES, d_max_km), generator=generator):
+            return ours(batches_in_blocks(*given, batch_size=TRAIN_BATCH, generator=generator))
+
+        def some_images(_, given=(mine, of_mine, d_max_km), generator=generator):
+            return ours(drawn_batches(*given, generator))
+
+        contestants = {
+            "literal": (Literal(FEATURES, 1), literal_batches),
+            "ours": (GraphNetwork(FEATURES, 1, 1, torch.Generator().manual_seed(seed)), all_images),
+            "drawn": (GraphNetwork(FEATURES, 1, 1, torch.Generator().manual_seed(seed)), some_images),
+        }
+        found = {name: [] for name in contestants}
+        for name, (network, source) in contestants.items():
+            optimizer = adam(network)
+            for epoch in range(1, epochs + 1):
+                network.train()
+                for blocks, rows in source(epoch):
+                    outputs = (
+                        network.forward_blocks(blocks)
+                        if isinstance(network, GraphNetwork)
+                        else network(blocks[0].vertices, blocks[0].adjacency, blocks[0].mask)
+                    )
+                    step(network, optimizer, outputs, wanted[rows])
+                if epoch % 5 == 0:
+                    found[name].append(r2(network, places, features, test, values, d_max_km))
+        for i, figures in enumerate(zip(*found.values(), strict=True)):
+            said = ", ".join(f"{name} {figure:.3f}" for name, figure in zip(found, figures, strict=True))
+            print(f"seed {seed}, {5 * (i + 1) * n:,} graph passes: R² {said}", flush=True)
 
 
 def r2(

@@ -44,19 +44,23 @@ class GraphCNNLayer(nn.Module):
         self.weights_self = _drawn((features, outputs), std, generator)
         self.bias = nn.Parameter(torch.full((outputs,), BIAS))
 
-    def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor) -> torch.Tensor:
-        """New features of each vertex, shape (b, n, outputs)."""
+    def forward(
+        self, vertices: torch.Tensor, adjacency: torch.Tensor, scale: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """New features of each vertex, shape (b, n, outputs); `scale`, shape (b, n, L, 1), multiplies what a vertex receives."""
         b, n, edge_types, _ = adjacency.shape
         rows = vertices.reshape(b * n, -1)
-        own = torch.addmm(self.bias, rows, self.weights_self).view(b, n, -1)
-        # (A·V)·W = A·(V·W), and the second way is several times less work
+        # (A·V)·W = A·(V·W), and the second way is several times less work; all that is made of V in one product
+        by_type = self.weights.view(edge_types, rows.shape[1], -1).unbind()
+        made = (rows @ torch.cat([*by_type, self.weights_self], 1)).view(b, n, edge_types + 1, -1)
+        own = made[:, :, -1] + self.bias
         if edge_types == 1:
-            sent = (rows @ self.weights).view(b, n, -1)
+            near, sent = adjacency[:, :, 0], made[:, :, 0]
         else:
-            by_type = self.weights.view(edge_types, rows.shape[1], -1)
-            sent = torch.einsum("bjf,lfo->bljo", vertices, by_type).reshape(b, edge_types * n, -1)
+            scaled = adjacency if scale is None else adjacency * scale
+            near, sent, scale = scaled.view(b, n, -1), made[:, :, :-1].transpose(1, 2).flatten(1, 2), None
         # not in place: autocast leaves in-place operations out
-        return torch.baddbmm(own, adjacency.reshape(b, n, -1), sent)
+        return torch.baddbmm(own, near, sent) if scale is None else torch.addcmul(own, near @ sent, scale[:, :, 0])
 
 
 class GraphEmbedPool(nn.Module):
@@ -210,23 +214,23 @@ class GraphNetwork(nn.Module):
     def _embed(self, blocks: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         all_vertices, adjacencies, masks = (list(tensors) for tensors in zip(*blocks, strict=True))
         real = [None if _is_full(mask) else mask.flatten().nonzero()[:, 0] for mask in masks]
-        near = [self._shares(adjacency) for adjacency in adjacencies]
+        scales = [self._scale(adjacency) for adjacency in adjacencies]
         for layer, norm in ((self.layer1, self.norms[0]), (self.layer2, self.norms[1])):
-            all_vertices = [layer(vertices, shares) for vertices, shares in zip(all_vertices, near, strict=True)]
+            all_vertices = [layer(*block) for block in zip(all_vertices, adjacencies, scales, strict=True)]
             all_vertices = _normed(norm, all_vertices, real)
         pooled = [self.pool1(*block) for block in zip(all_vertices, adjacencies, masks, strict=True)]
         vertices, adjacency = (torch.cat(tensors) for tensors in zip(*pooled, strict=True))
-        vertices, near = self.norms[2](vertices), self._shares(adjacency)
-        vertices = self.norms[3](self.layer3(vertices, near))
-        vertices = self.norms[4](self.layer4(vertices, near))
+        vertices, scale = self.norms[2](vertices), self._scale(adjacency)
+        vertices = self.norms[3](self.layer3(vertices, adjacency, scale))
+        vertices = self.norms[4](self.layer4(vertices, adjacency, scale))
         vertices, _ = self.pool2(vertices, adjacency, torch.ones_like(vertices[..., 0]))
         return self.norms[5](vertices)
 
-    def _shares(self, adjacency: torch.Tensor) -> torch.Tensor:
-        """Adjacency so scaled that a layer takes the mean over a vertex's neighbours, unless the authors' sum is wanted."""
+    def _scale(self, adjacency: torch.Tensor) -> torch.Tensor | None:
+        """What makes the mean over a vertex's neighbours of their sum, (b, n, L, 1); None where the authors' sum is wanted."""
         if self.compat == "authors":
-            return adjacency
-        return adjacency / adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny)
+            return None
+        return adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny).reciprocal()
 
     def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """The parameters that are decayed (every weight matrix), and those that are not (biases, normalisation)."""
