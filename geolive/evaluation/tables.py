@@ -182,10 +182,15 @@ def wide_table(results: pd.DataFrame, task: str) -> pd.DataFrame:
     models, columns = (
         list(dict.fromkeys(rows)) for rows in (part["model"], zip(part["indicator"], part["split"], strict=True))
     )
-    table = pd.DataFrame("–", index=models, columns=pd.MultiIndex.from_tuples(columns))
+    table = pd.DataFrame("–", index=models, columns=_two_levels(columns))
     for cell, model, indicator, split in zip(shown, part["model"], part["indicator"], part["split"], strict=True):
         table.loc[model, (indicator, split)] = cell
     return table
+
+
+def _two_levels(pairs: list[tuple[str, str]]) -> pd.MultiIndex:
+    # from_tuples cannot do without a pair
+    return pd.MultiIndex.from_arrays([[pair[level] for pair in pairs] for level in (0, 1)])
 
 
 def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> str:
