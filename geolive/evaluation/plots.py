@@ -27,7 +27,7 @@ SIZE = (4.6, 3.7)
 # Okabe & Ito's colours, told apart by colour-blind readers
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 LOWEST_R2 = -0.3
-_MOST_POINTS = 4000
+MOST_POINTS = 4000
 _BINS = 10
 _LETTERS = 30
 
@@ -109,7 +109,7 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
 def scatter_plot(question: Question, predicted: Predicted) -> Callable:
     """Draw measured against predicted values, a point a cluster."""
     known = np.flatnonzero(np.isfinite(predicted.values[0]))
-    shown = np.sort(np.random.default_rng(0).permutation(known)[:_MOST_POINTS])
+    shown = np.sort(np.random.default_rng(0).permutation(known)[:MOST_POINTS])
     unit = find_indicator(question.indicator).unit
 
     def draw(axes) -> None:

@@ -150,15 +150,19 @@ def _model_plots(found: Answer, predicted: Predicted, gallery: _Gallery) -> list
     where = f"{question.indicator}, split {question.split}, {predicted.model}"
     if question.task == "regression":
         sentence = f"{where}: measured against predicted, out of fold; on the dashed line both are equal."
+        if known.sum() > plots.MOST_POINTS:
+            sentence += f" {plots.MOST_POINTS:,} of {known.sum():,} clusters are drawn, chosen at random."
         drawn = gallery.plot(plots.scatter_plot(question, predicted), sentence)
     else:
-        sentence = f"{where}: reliability; on the dashed line probabilities are as good as they say."
+        sentence = (
+            f"{where}: reliability with 95 % intervals; on the dashed line probabilities are as good as they say."
+        )
         drawn = gallery.plot(plots.reliability_plot(question, predicted), sentence)
     scattered = (
         "errors of near places go together" if moran.p < 0.05 else "no sign that errors of near places go together"
     )
     about = (
-        f"Moran's I {moran.value:.2f} (8 nearest places, p = {moran.p:.3f}): {scattered}."
+        f"Moran's I {round(moran.value, 2) + 0.0:.2f} (8 nearest places, p = {moran.p:.3f}): {scattered}."
         if np.isfinite(moran.value)
         else "Moran's I is not defined."
     )
