@@ -134,8 +134,9 @@ def _curve_plots(found: Answer, gallery: _Gallery) -> list[dict]:
     drawn = []
     for start in range(0, len(networks), NETWORKS_A_PLOT):
         shown = networks[start : start + NETWORKS_A_PLOT]
-        trainings = max(len(one.curves) for one in shown)
-        range_of = f"mean and range of {trainings} trainings" if trainings > 1 else "one training"
+        trainings = sorted({len(one.curves) for one in shown})
+        number = " or ".join(map(str, trainings))
+        range_of = f"mean and range of {number} trainings" if trainings[-1] > 1 else "one training"
         sentence = f"{', '.join(one.model for one in shown)}: loss after each epoch, {range_of}; lower is better."
         height = 0.9 + 1.35 * -(-len(shown) // 2)
         drawn += gallery.plot(plots.curves_plot(shown, found.question.task), sentence, (plots.SIZE[0], height))
