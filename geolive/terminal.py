@@ -109,8 +109,15 @@ def show_row(results: pd.DataFrame) -> None:
         say(f"{first['model']:<30}{'–':>7}  {first['protocol']}")
         return
     shown = figures.loc[list(_SHOWN[first["task"]]), ["value", "lower", "upper"]].to_numpy(float)
-    cells = ["–" if np.isnan(value) else f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, low, high in shown]
+    cells = [
+        "–" if np.isnan(value) else f"{_brief(value)} [{_brief(low)}, {_brief(high)}]" for value, low, high in shown
+    ]
     say(f"{first['model']:<30}{first['n']:>7}" + "".join(f"{cell:>25}" for cell in cells))
+
+
+def _brief(value: float) -> str:
+    """Three decimals, and none where the figure has three digits before them: columns must not meet."""
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def _district_row(district: pd.Series, name: str) -> list[str]:

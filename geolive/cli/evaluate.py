@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, NewFolder, Seed, app
+from geolive.cli.apps import DatasetArgument, NewFolder, PhotosFolder, Seed, app
 from geolive.errors import InputError
 
 
@@ -16,8 +16,8 @@ def evaluate(
     models: Annotated[
         str,
         typer.Option(
-            help="'all', 'baselines', or names joined by commas; NAME+kriged adds kriged residuals, NAME+pooled-50 and "
-            "NAME+own-country fit to half of each country's clusters, and country by country."
+            help="'all' (but imagewise-trained), 'baselines', or names joined by commas; NAME+kriged adds kriged residuals, "
+            "NAME+pooled-50 and NAME+own-country fit to half of each country's clusters, and country by country."
         ),
     ] = "baselines",
     indicators: Annotated[
@@ -54,6 +54,19 @@ def evaluate(
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training clusters, for the graph networks.", min=1)
     ] = None,
+    imagewise: Annotated[
+        str,
+        typer.Option(
+            help="What imagewise-trained trains in every fold: resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle; "
+            "then passes over the photos, and pixels on a side.",
+            metavar="ARCH:EPOCHS:SIZE",
+        ),
+    ] = "resnet34:10",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Its first weights: a file, or none for random ones; ImageNet's without it.", metavar="FILE"),
+    ] = None,
+    photos: PhotosFolder = None,
     repeats: Annotated[
         int, typer.Option(help="Partitions of a spatial split with fewer than 30 units.", min=1, max=50)
     ] = 5,
@@ -64,10 +77,12 @@ def evaluate(
     Stopped or killed, the same command goes on after the last finished row.
     """
     from geolive.dataset import read_dataset
+    from geolive.evaluation.photos import imagewise_options, parse_imagewise
     from geolive.evaluation.protocols import AUTHORS_WARNING, check_protocol
     from geolive.evaluation.questions import ask
     from geolive.evaluation.rows import find_rows
     from geolive.evaluation.setup import feature_set, splitter_for
+    from geolive.evaluation.workfolder import WorkFolder
     from geolive.files import check_new_folder
     from geolive.splits.names import parse_km, parse_split
     from geolive.terminal import note, step
@@ -79,21 +94,27 @@ def evaluate(
     for name in names:
         parse_split(name, seed, folds)
     buffer_km = None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km")
-    gcn = {"epochs": epochs} if epochs else {}
-    find_rows(models)  # an unknown model is told before a large dataset is read
+    parse_imagewise(imagewise)
+    asked_for = find_rows(models)  # an unknown model is told before a large dataset is read
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     chosen = feature_set(data, features)
-    rows = find_rows(models, neighbours, chosen, {"gcn": gcn, "attention": gcn})
-    looks = [
-        row for row in rows if {"objects", "images", "features"} & set(row.needs) and not row.missing(data, chosen)
-    ]
+    options = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
+    work, among = WorkFolder(out), None
+    if any("photos" in row.needs and not row.missing(data, chosen) for row in asked_for):
+        with step("Decoding photos") as tell:
+            settings = {"photos": photos, "weights": weights, "seed": seed, "progress": tell}
+            options["imagewise-trained"] = imagewise_options(data, imagewise, work.path / "pixels", **settings)
+        among = options["imagewise-trained"]["library"].ids
+    rows = find_rows(models, neighbours, chosen, options)
+    shown = {"objects", "images", "features", "photos"}
+    looks = [row for row in rows if shown & set(row.needs) and not row.missing(data, chosen)]
     # a feature set that no row looks at must not decide which clusters count
     seen = chosen if any("features" in row.needs for row in looks) else None
     asked = indicators.split(",") if indicators else data.indicators
     with step("Making folds"):
         splitters = {name: splitter_for(data, name, seed, folds, buffer_km) for name in names}
-        settings = {"features": seen, "needs_images": bool(looks), "repeats": repeats, "held": {}}
+        settings = {"features": seen, "needs_images": bool(looks), "among": among, "repeats": repeats, "held": {}}
         questions = [
             ask(data, indicator.strip(), task, splitter, name, **settings)
             for task in wanted
@@ -106,16 +127,15 @@ def evaluate(
         note("split rows: rows of one place stand on both sides where places repeat, so these figures flatter")
     for words in dict.fromkeys(words for question in questions for words in question.notes):
         note(words)
-    _answer(data, rows, questions, out, protocol, chosen, seed, named=models)
+    _answer(data, rows, questions, out, work, protocol, chosen, seed, named=models)
 
 
-def _answer(data, rows, questions, out: Path, protocol: str, features: str | None, seed: int, named: str) -> None:
+def _answer(data, rows, questions, out: Path, work, protocol: str, features: str | None, seed: int, named: str) -> None:
     from geolive.evaluation.protocols import answer
     from geolive.evaluation.report import write_report
-    from geolive.evaluation.workfolder import WorkFolder
     from geolive.terminal import note, say, show_question, show_row, step
 
-    work, answers = WorkFolder(out), []
+    answers = []
     for number, question in enumerate(questions):
         show_question(question.indicator, question.task, question.split, data.simulated)
         with step(

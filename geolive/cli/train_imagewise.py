@@ -19,9 +19,6 @@ from geolive.cli.apps import (
 )
 from geolive.errors import InputError
 
-# as in the authors' code
-LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
-
 
 @train.command("imagewise")
 def train_imagewise_command(
@@ -100,7 +97,7 @@ def train_imagewise_command(
     from geolive.metrics import NAMES
     from geolive.models.bundle import save_bundle
     from geolive.models.imagewise import begin, begin_from_authors
-    from geolive.models.imagewise_training import check_lightning, remove_work, train_imagewise
+    from geolive.models.imagewise_training import LEARNING_RATE, check_lightning, remove_work, train_imagewise
     from geolive.vision.devices import choose_device
     from geolive.vision.images import photo_files
 

@@ -34,7 +34,7 @@ class Predicted:
     values : array of float, shape (partitions, n)
         NaN where a cluster is not tested or not predicted.
     curves : list of dict
-        Learning curves of the first partition: `fold`, `train`, `validation`, `best`.
+        Learning curves of the first partition, one or several networks a fold: `fold`, `train`, `validation`, `best`.
     """
 
     model: str
@@ -91,8 +91,8 @@ def predict_row(
                     found[number, part] = model.predict(question.places.take(part))
                     chosen.append(model.name)
                     about = about or model
-                    if number == 0 and (curve := _curve(model)):
-                        curves.append({"fold": fold + 1} | curve)
+                    if number == 0:
+                        curves += [{"fold": fold + 1} | curve for curve in _curves(model)]
             except Exception as error:
                 raise FoldError(error, fold + 1, len(pairs)) from error
             if not np.isfinite(found[number, test]).all():
@@ -170,12 +170,19 @@ def _squares(predictions: np.ndarray, values: np.ndarray) -> float:
     return float(((predictions - values) ** 2).mean())
 
 
-def _curve(model: Model) -> dict | None:
-    curve = getattr(model, "curve", None)
-    if curve is None or not getattr(curve, "train", None):
-        return None
-    train, validation = ([float(x) for x in part] for part in (curve.train, curve.validation))
-    return {"model": model.name, "train": train, "validation": validation, "best": int(curve.best)}
+def _curves(model: Model) -> list[dict]:
+    """How the model's networks were trained; none for other models."""
+    held = getattr(model, "curve", None) or []
+    return [
+        {
+            "model": model.name,
+            "train": [float(loss) for loss in curve.train],
+            "validation": [float(loss) for loss in curve.validation],
+            "best": int(curve.best),
+        }
+        for curve in (held if isinstance(held, list) else [held])
+        if curve.train
+    ]
 
 
 def _previous_survey(question: Question) -> Predicted:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from geolive.evaluation.crossfold import Predicted
+from geolive.evaluation.light import lighter
 from geolive.evaluation.questions import Question
 from geolive.figures import (
     GREY,
@@ -26,7 +27,7 @@ SIZE = (4.6, 3.7)
 # Okabe & Ito's colours, told apart by colour-blind readers
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 LOWEST_R2 = -0.3
-_MOST_POINTS = 4000
+MOST_POINTS = 4000
 _BINS = 10
 _LETTERS = 30
 
@@ -63,12 +64,11 @@ def drawn(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> 
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = file.getvalue()
-    # in one page, every plot's ids must be its own
-    return text[text.index("<svg") :]
+    return lighter(text[text.index("<svg") :])
 
 
 def apart(svg: str, number: int) -> str:
-    """The same plot with ids of its own, to stand beside others in one page.
+    """The same plot with ids of its own, for in one page no two may be equal.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
 def scatter_plot(question: Question, predicted: Predicted) -> Callable:
     """Draw measured against predicted values, a point a cluster."""
     known = np.flatnonzero(np.isfinite(predicted.values[0]))
-    shown = np.sort(np.random.default_rng(0).permutation(known)[:_MOST_POINTS])
+    shown = np.sort(np.random.default_rng(0).permutation(known)[:MOST_POINTS])
     unit = find_indicator(question.indicator).unit
 
     def draw(axes) -> None:
@@ -184,23 +184,48 @@ def residuals_map(question: Question, predicted: Predicted) -> Callable:
     return draw
 
 
-def curves_plot(predicted: Predicted) -> Callable:
-    """Draw the loss after each epoch, a line a fold; dashed where it is of clusters held out."""
-    from matplotlib.ticker import MaxNLocator
+def curves_plot(shown: list[Predicted], task: str) -> Callable:
+    """Draw the loss after each epoch, a panel a network: the mean over folds, and their range."""
+    words = "squared error / variance" if task == "regression" else "cross-entropy, nats"
 
     def draw(axes) -> None:
-        for i, curve in enumerate(predicted.curves):
-            colour = COLOURS[i % len(COLOURS)]
-            epochs = np.arange(1, len(curve["train"]) + 1)
-            axes.plot(epochs, curve["train"], color=colour, lw=1.2, label=f"fold {curve['fold']}")
-            if curve["validation"]:
-                axes.plot(epochs, curve["validation"], color=colour, lw=1.2, ls="--")
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel("loss (solid: learnt from; dashed: held out)")
-        _legend(axes)
+        from matplotlib.ticker import MaxNLocator
+
+        # what goes across the plot goes across all panels
+        figure = axes.figure
+        axes.set_position((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.set_zorder(1)
+        panels = figure.subplots(-(-len(shown) // 2), 2, sharex=True, sharey=True, squeeze=False).ravel()
+        for panel, predicted in zip(panels, shown, strict=False):
+            for part, colour in (("train", COLOURS[0]), ("validation", COLOURS[1])):
+                losses = _by_epoch([curve[part] for curve in predicted.curves if curve[part]])
+                if not len(losses):
+                    continue
+                epochs = np.arange(1, losses.shape[1] + 1)
+                panel.fill_between(epochs, np.nanmin(losses, 0), np.nanmax(losses, 0), color=colour, alpha=0.2, lw=0)
+                name = "learnt from" if part == "train" else "held out"
+                panel.plot(epochs, np.nanmean(losses, 0), color=colour, lw=1.3, label=name)
+            panel.set_title(short(predicted.model, 34), fontsize=7.5)
+            panel.tick_params(labelsize=7.5)
+            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            panel.grid(color="#e3e6e8", lw=0.5)
+        for panel in panels[len(shown) :]:
+            panel.set_axis_off()
+        figure.supxlabel("epoch", fontsize=9)
+        figure.supylabel(f"loss ({words})", fontsize=9)
+        handles = {
+            name: line for panel in panels for line, name in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(handles.values(), handles, loc="outside upper center", ncols=2, frameon=False, fontsize=8)
 
     return draw
+
+
+def _by_epoch(losses: list[list[float]]) -> np.ndarray:
+    """A row a training, a column an epoch; NaN after one that stopped early."""
+    longest = max(map(len, losses), default=0)
+    return np.array([[*one, *[np.nan] * (longest - len(one))] for one in losses])
 
 
 def _map(axes, where: np.ndarray) -> None:

@@ -78,6 +78,7 @@ def ask(
     *,
     features: str | None = None,
     needs_images: bool = False,
+    among: np.ndarray | None = None,
     repeats: int = 5,
     held: dict[tuple, Places] | None = None,
 ) -> Question:
@@ -96,6 +97,8 @@ def ask(
         A feature set that models may look at.
     needs_images : bool
         Leave out clusters without images (or without these features), so that all models are judged on the same ones.
+    among : array of str, optional
+        The clusters that some model can predict, where it cannot predict all with images: those whose photos can be used.
     repeats : int
         Partitions of a spatial split that has fewer than 30 units, too few to resample.
     held : dict, optional
@@ -121,11 +124,12 @@ def ask(
     notes = [f"{without} clusters have a value but no label, and are left out"] if without else []
     if needs_images:
         seen = clusters["unique_cluster"].isin(_with_images(dataset, features)).to_numpy()
+        seen = seen if among is None else seen & clusters["unique_cluster"].isin(among).to_numpy()
         if not seen.any():
             raise InputError(f"{dataset.name}: no cluster with {indicator!r} has an image; use --models baselines")
         if not seen.all():
             notes.append(
-                f"{int((~seen).sum())} of {len(seen)} clusters have no images, and are left out for all models"
+                f"{int((~seen).sum())} of {len(seen)} clusters have no images that can be used, and are left out for all models"
             )
             clusters = clusters[seen].reset_index(drop=True)
     places = _places(dataset, clusters, features, held if held is not None else {})

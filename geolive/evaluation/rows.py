@@ -15,6 +15,7 @@ TASKS = ("regression", "classification")
 VARIANTS = ("kriged", "pooled-50", "pooled-100", "own-country")
 _NEEDS = {
     "images": "images (ingest photos, fetch images, or ingest paper)",
+    "photos": "photos (ingest photos, fetch images, or sample --with-images)",
     "objects": "object counts (detect, or fetch images --objects)",
     "features": "image features (embed, or ingest features)",
     "years": "surveys of two years or more (ingest survey --year)",
@@ -35,7 +36,7 @@ class Row:
         Of unfitted models, called with `task` and `seed`; of several, one is chosen within the training part. None for the
         previous survey, which is no model.
     needs : tuple of str
-        Of "images", "objects", "features", "years", "countries".
+        Of "images", "photos", "objects", "features", "years", "countries".
     tasks : tuple of str
         For which tasks it is.
     variant : str
@@ -61,6 +62,7 @@ class Row:
         clusters = dataset.clusters
         has = {
             "images": len(dataset.images) > 0 and dataset.images["unique_cluster"].notna().any(),
+            "photos": "img_path" in dataset.images and dataset.images["img_path"].notna().any(),
             "objects": "objects" in dataset.features,
             "features": features is not None,
             "years": "year" in clusters.columns and clusters["year"].nunique() > 1,
@@ -86,7 +88,7 @@ def find_rows(
     features : str, optional
         The feature set there is; the better network looks at it, too, where there is one.
     options : dict of str to dict, optional
-        Further parameters by the kind of model: "gcn", "attention".
+        Further parameters by the kind of model: "gcn", "attention", "imagewise-trained" (which cannot do without).
 
     Raises
     ------
@@ -141,6 +143,9 @@ def _known_rows(neighbours: int, features: str | None, options: dict[str, dict])
     rows["neighbours-images"] = Row("neighbours-images", (_maker("neighbours-images"),), ("images", "objects"))
     rows["previous-survey"] = Row("previous-survey", (), ("years",))
     rows["imagewise"] = Row("imagewise", (_maker("imagewise-linear"),), ("features",))
+    # not among all: a network in every fold takes hours
+    trained = options.get("imagewise-trained", {})
+    rows["imagewise-trained"] = Row("imagewise-trained", (_maker("imagewise-trained", **trained),), ("photos",))
     clusterwise = {
         "knn": _maker("knn"),
         "forest": _maker("forest", trees=100),

@@ -155,6 +155,59 @@ def protocol_words(question: Question, protocol: str) -> str:
     return f"{words}, {folds} fold{'s' if folds > 1 else ''}{again}"
 
 
+def wide_table(results: pd.DataFrame, task: str) -> pd.DataFrame:
+    """The main figure of each model, a column an indicator and split: random and spatial figures stand side by side.
+
+    Parameters
+    ----------
+    results : DataFrame
+        As in results.csv.
+    task : {"regression", "classification"}
+
+    Returns
+    -------
+    DataFrame
+        Texts "0.53 [0.41, 0.62]"; "–" where there is none.
+
+    Examples
+    --------
+    >>> row = dict(model="mean", indicator="pov", task="regression", split="random", metric="r2", value=0.0, lower=0.0,
+    ...            upper=0.0, protocol="nested", n=9)
+    >>> wide_table(pd.DataFrame([row]), "regression").iloc[0, 0]
+    '0.00 [0.00, 0.00]'
+    """
+    part = results[(results["task"] == task) & (results["metric"] == MAIN_METRIC[task])]
+    part = part[~part["protocol"].str.startswith("not run")]
+    shown = [figure_words(*row) for row in part[["value", "lower", "upper"]].to_numpy(float)]
+    models, columns = (
+        list(dict.fromkeys(rows)) for rows in (part["model"], zip(part["indicator"], part["split"], strict=True))
+    )
+    table = pd.DataFrame("–", index=models, columns=_two_levels(columns))
+    for cell, model, indicator, split in zip(shown, part["model"], part["indicator"], part["split"], strict=True):
+        table.loc[model, (indicator, split)] = cell
+    return table
+
+
+def _two_levels(pairs: list[tuple[str, str]]) -> pd.MultiIndex:
+    # from_tuples cannot do without a pair
+    return pd.MultiIndex.from_arrays([[pair[level] for pair in pairs] for level in (0, 1)])
+
+
+def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> str:
+    """A figure and its interval as tables show them.
+
+    Examples
+    --------
+    >>> figure_words(0.534, 0.41, 0.62), figure_words(float("nan"), 0.0, 0.0)
+    ('0.53 [0.41, 0.62]', '–')
+    """
+    if np.isnan(value):
+        return "–"
+    words = f"{value + 0.0:.{digits}f}"
+    words += "" if np.isnan(lower) else f" [{lower + 0.0:.{digits}f}, {upper + 0.0:.{digits}f}]"
+    return words.replace("-", "\N{MINUS SIGN}")
+
+
 def _scores(question: Question, predictions: np.ndarray, names, seed: int, inside=None) -> tuple[pd.DataFrame, int]:
     """Scores of the first partition, with the interval over resamples of all partitions."""
     value, resampled, n = None, [], 0

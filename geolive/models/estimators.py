@@ -177,20 +177,27 @@ class DenseNetwork:
     def _train(self, inputs, targets: np.ndarray, validation) -> None:
         import torch
 
+        from geolive.models.fitting import Curve
+
         wanted = torch.from_numpy(targets.astype(np.float32))
         optimizer = torch.optim.Adam(self._network.parameters(), lr=self.params["learning_rate"])
-        best, least = None, np.inf
-        for _ in range(self.params["epochs"]):
+        best, self.curve = None, Curve()
+        for epoch in range(self.params["epochs"]):
             self._network.train()
+            total = 0.0
             for rows in torch.randperm(len(inputs)).split(self.params["batch_size"]):
                 loss = torch.nn.functional.mse_loss(self._network(inputs[rows])[:, 0], wanted[rows])
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
+                total += loss.item() * len(rows)
+            self.curve.train.append(total / len(inputs))
             if validation is not None:
-                error = float(((self.predict(validation[0]) - validation[1]) ** 2).mean())
-                if error < least:
-                    best, least = {k: v.clone() for k, v in self._network.state_dict().items()}, error
+                away = (self.predict(validation[0]) - validation[1]) / self._target[1]
+                self.curve.validation.append(float((away**2).mean()))
+            if validation is None or self.curve.validation[-1] < min(self.curve.validation[:-1], default=np.inf):
+                self.curve.best = epoch + 1
+                best = validation and {k: v.clone() for k, v in self._network.state_dict().items()}
         if best is not None:
             self._network.load_state_dict(best)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import geolive
-from geolive.clusters import ImageFeatures, group_images
+from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import replacing, today
@@ -29,6 +29,8 @@ from geolive.vision.images import PhotoFiles
 
 INSTALL = "pip install 'geolive[imagewise]'"
 TEST_FOLDS, VALIDATION_FOLDS = 5, 8
+# as in the authors' code
+LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
 _REQUEST = "request.json"
 
 
@@ -129,6 +131,15 @@ def plan_runs(table: gpd.GeoDataFrame, split: str, folds: int, seed: int) -> tup
     return [*left_out, run("model", np.arange(len(table)), nothing)], splitter.units(table)
 
 
+def photos_by_cluster(dataset: Dataset, files: PhotoFiles, table: gpd.GeoDataFrame) -> Places:
+    """Clusters as places whose images are those that have a photo; `features.rows` are their rows of the images table."""
+    has_photo = np.array([path is not None for path in files.paths])
+    of_image = dataset.images["unique_cluster"].where(has_photo)
+    ids, numbers = table["unique_cluster"].to_numpy(), np.arange(len(dataset.images))
+    photos = ImageFeatures(FEATURES, numbers[:, None], numbers)
+    return group_images(ids, lonlat(table.geometry), dataset.images, None, of_image, photos)
+
+
 def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, task: str) -> tuple[Clusters, int]:
     """The clusters to learn from, and how many with a value have no photo.
 
@@ -138,11 +149,7 @@ def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, ta
         No such indicator, no labelled cluster with a photo, or one class only.
     """
     labelled = dataset.labelled(indicator)
-    has_photo = np.array([path is not None for path in files.paths])
-    of_image = dataset.images["unique_cluster"].where(has_photo)
-    ids, numbers = labelled["unique_cluster"].to_numpy(), np.arange(len(dataset.images))
-    photos = ImageFeatures(FEATURES, numbers[:, None], numbers)
-    places = group_images(ids, lonlat(labelled.geometry), dataset.images, None, of_image, photos)
+    places = photos_by_cluster(dataset, files, labelled)
     seen = np.flatnonzero(places.n_images > 0)
     if not len(seen):
         raise InputError(
@@ -216,8 +223,9 @@ def train_imagewise(
     pixels = decode(files, known.images, beginning.preprocessing, work / "pixels", made_by, workers, progress)
     answers = np.full(len(known.images), np.nan)
     for run in runs:
-        model, history = _trained(run, known, pixels, beginning, settings, work / run.name, logs, progress)
-        rows = _usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))
+        parts = (run, known.values, known.cluster, pixels, beginning, settings)
+        model, history = train_run(*parts, work / run.name, logs, progress)
+        rows = usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))
         answers[rows] = answers_of_pixels(model, pixels, rows, settings.device)
     by_district = split == "district"
     unit = known.table["district_id"].to_numpy(object) if by_district else units.astype(str).astype(object)
@@ -266,21 +274,58 @@ def _metrics(settings, known: Clusters, residuals: gpd.GeoDataFrame, answers: np
     }
 
 
-def _trained(run, known, pixels, beginning, settings, folder, logs, progress) -> tuple[ImageWise, list[dict]]:
+def train_run(
+    run: Run,
+    values: np.ndarray,
+    cluster: np.ndarray,
+    pixels: Pixels,
+    beginning: Beginning,
+    settings,
+    folder: Path,
+    logs: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[ImageWise, list[dict]]:
+    """Train one network; the epoch is chosen by the run's validation part.
+
+    Parameters
+    ----------
+    run : Run
+    values : array of float, shape (clusters,)
+        Only those of the run's clusters are looked at.
+    cluster : array of int, shape (photos,)
+        The cluster of each row of `pixels`.
+    pixels : Pixels
+    beginning : Beginning
+        Stays as it is.
+    settings : Settings
+        Of `geolive.models.imagewise_learner`.
+    folder : Path
+        For checkpoints; where it holds some, training goes on from there.
+    logs : Path, optional
+    progress : callable, optional
+
+    Returns
+    -------
+    model : ImageWise
+    history : list of dict
+        As `geolive.models.imagewise_learner.learn` gives it.
+
+    Raises
+    ------
+    InputError
+        A part of the run has no photo that can be used.
+    """
     from geolive.models.imagewise_learner import Photos, learn
 
     classifies = settings.task == "classification"
-    of_train = known.values[run.train]
+    of_train = values[run.train]
     target = (0.0, 1.0) if classifies else (float(of_train.mean()), float(of_train.std()) or 1.0)
-    train, validation = (
-        _usable(pixels, np.flatnonzero(np.isin(known.cluster, part))) for part in (run.train, run.validation)
-    )
+    train, validation = (usable(pixels, np.flatnonzero(np.isin(cluster, part))) for part in (run.train, run.validation))
     for part, rows in (("to learn from", train), ("of the validation part", validation)):
         if not len(rows):
             raise InputError(f"none of the photos {part} can be used; add photos, or use another --split")
-    photos = Photos(
-        pixels, beginning.preprocessing, train, validation, known.cluster, (known.values - target[0]) / target[1]
-    )
+    wanted = (values - target[0]) / target[1]
+    photos = Photos(pixels, beginning.preprocessing, train, validation, cluster, wanted)
     network = copy.deepcopy(beginning.network)
     history: list[dict] = []
     if settings.epochs:
@@ -302,7 +347,8 @@ def _trained(run, known, pixels, beginning, settings, folder, logs, progress) ->
     return model, history
 
 
-def _usable(pixels: Pixels, rows: np.ndarray) -> np.ndarray:
+def usable(pixels: Pixels, rows: np.ndarray) -> np.ndarray:
+    """Those of these rows whose photos could be decoded."""
     return rows[~np.isin(rows, list(pixels.failures))] if pixels.failures else rows
 
 

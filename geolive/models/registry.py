@@ -34,6 +34,7 @@ _MODELS = {
         "ImageProbe",
         "a linear answer to each image's features, averaged over a place; the network that made them stays as it is",
     ),
+    "imagewise-trained": ("imagewise_folds", "TrainedInFolds", "a network trained on photos, one by one ({arch})"),
     "knn": ("estimators", "NearestCounts", "the mean of the {k} surveyed clusters whose object counts are most alike"),
     "boosting": ("estimators", "Boosting", "{trees} boosted trees on the objects counted in each place's images"),
     "mlp": ("estimators", "DenseNetwork", "a dense network on the objects counted in each place's images"),

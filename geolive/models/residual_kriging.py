@@ -45,6 +45,11 @@ class ResidualKriging:
         self.task, self.name = self._model.task, f"{self._model.name}+kriged"
         self.params = self._model.params | {"kriged": f"residuals of {INNER_FOLDS} inner folds"}
 
+    @property
+    def curve(self):
+        """How the model's networks were trained; None for other models."""
+        return getattr(self._model, "curve", None)
+
     def fit(self, places: Places, values: np.ndarray) -> "ResidualKriging":
         """Fit the model, and the kriging to its residuals."""
         values = np.asarray(values, float)

@@ -3,6 +3,7 @@
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -117,6 +118,38 @@ def test_simulated_is_written_everywhere(small_folder, tmp_path):
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
     assert captions
     assert all(caption.startswith("SIMULATED") for caption in captions)
+
+
+def test_the_image_wise_network_is_a_row_where_it_is_named(survey, tmp_path):
+    lacking = run("evaluate", survey, "--models", "imagewise-trained", "--split", "random", "--out", tmp_path / "none")
+    assert lacking.returncode == 2
+    assert "imagewise-trained (wealth, random) needs photos (ingest photos" in lacking.stderr.splitlines()[-1]
+    wrong = run("evaluate", survey, "--imagewise", "resnet34:0", "--out", tmp_path / "wrong")
+    assert wrong.returncode == 2
+    assert "must be ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE" in wrong.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_the_image_wise_network_is_trained_in_every_fold(tmp_path):
+    pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
+    from tests.models.imagewise import TINY, write_coloured_survey
+
+    write_coloured_survey(tmp_path / "photos")
+    out = tmp_path / "report"
+    given = ["--models", "mean,imagewise-trained", "--imagewise", f"{TINY}:2:32", "--weights", "none"]
+    done = run("evaluate", tmp_path / "photos", *given, "--indicators", "pov", "--split", "random", "--out", out)
+    assert done.returncode == 0, done.stderr
+    results = pd.read_csv(out / "results.csv").set_index(["model", "metric"])
+    assert np.isfinite(results.loc[("imagewise-test_resnet", "r2"), "value"])
+    assert json.loads(results.loc[("imagewise-test_resnet", "r2"), "params"])["weights"] == {
+        "source": "none",
+        "seed": 0,
+    }
+    assert (
+        "imagewise-test_resnet: loss after each epoch, mean and range of 5 trainings"
+        in (out / "report.html").read_text()
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "report"]
 
 
 @pytest.mark.slow

@@ -195,3 +195,13 @@ def test_a_graph_network_keeps_its_best_epoch_on_the_test_part_under_the_authors
         assert len(curve["validation"]) == 2
         assert curve["best"] == 1 + np.argmin(curve["validation"])
     assert all(curve["validation"] == [] for curve in nested.curves)
+
+
+@pytest.mark.parametrize(("name", "curves", "epochs"), [("stacked", 3, 2), ("mlp", 1, 60), ("attention+kriged", 1, 2)])
+def test_every_network_of_a_fold_shows_how_it_was_trained(small_sample, name, curves, epochs):
+    question = ask(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
+    found = predict_row(find_rows(name, options={"attention": {"epochs": 2}})[0], question, "nested")
+    assert [curve["fold"] for curve in found.curves] == [1] * curves + [2] * curves
+    for curve in found.curves:
+        assert len(curve["train"]) == curve["best"] == epochs
+        assert np.isfinite(curve["train"]).all()
