@@ -1,0 +1,371 @@
+"""How much each input of a model matters: by how much its error grows at places it did not see, when that input is exchanged.
+
+Permutation importance (Breiman 2001, doi 10.1023/A:1010933404324; Fisher, Rudin & Dominici 2019, arXiv 1801.01489).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from geolive.clusters import ImageFeatures, Places
+from geolive.dataset import Dataset
+from geolive.models.clusterwise import mean_features
+from geolive.models.interface import MakeModel, Model
+from geolive.models.training import Trained
+from geolive.sources.streets import draw_loadings
+from geolive.sources.worlds import DEFAULT_WORLD
+from geolive.tables import N_CLASSES, vistas_classes
+
+CORRELATED = 0.7
+MOST_GROUPS = 80
+RESAMPLES = 1000
+_BYTES_AT_ONCE = 64_000_000
+Group = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The places of a fold, by row number, and a model fitted to all others."""
+
+    rows: np.ndarray
+    model: Model
+
+
+def left_out_models(
+    make_model: MakeModel,
+    places: Places,
+    values: np.ndarray,
+    folds: np.ndarray,
+    progress: Callable[[str], None] | None = None,
+) -> list[LeftOut]:
+    """Fit a model for each fold, to the places outside it.
+
+    Parameters
+    ----------
+    make_model : callable
+        Makes an unfitted model.
+    places : Places
+    values : array of float, shape (n,)
+    folds : array of int, shape (n,)
+    progress : callable, optional
+
+    Returns
+    -------
+    list of LeftOut
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Mean
+    >>> places = Places.without_images(np.array(list("abc")), np.array([[80.0, 25.0], [81.0, 25.0], [82.0, 25.0]]))
+    >>> [fit.rows.tolist() for fit in left_out_models(Mean, places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))]
+    [[0, 1], [2]]
+    """
+    fits, numbers = [], np.unique(folds)
+    for number in numbers:
+        if progress:
+            progress(f"fitting without fold {len(fits) + 1} of {len(numbers)}")
+        learn = np.flatnonzero(folds != number)
+        fits.append(LeftOut(np.flatnonzero(folds == number), make_model().fit(places.take(learn), values[learn])))
+    return fits
+
+
+class Inputs(Protocol):
+    """What a model sees of places, with columns that can be exchanged among the places of a fold.
+
+    `names` are the columns' names, `table` has a row a place (which columns go together is told from it), `size` is what
+    the rows of a fold take in bytes.
+    """
+
+    names: list[str]
+    table: np.ndarray
+
+    def size(self, rows: np.ndarray) -> int:
+        """Bytes that one exchange among these places takes."""
+
+    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Inputs of a forest: a row of numbers a place. An exchange gives each place the columns of another place of its fold.
+
+    Parameters
+    ----------
+    table : array of float, shape (n, p)
+    names : list of str
+
+    Examples
+    --------
+    >>> Numbers(np.ones((4, 3)), ["a", "b", "c"]).size(np.array([0, 1]))
+    48
+    """
+
+    table: np.ndarray
+    names: list[str]
+
+    def size(self, rows: np.ndarray) -> int:
+        """Bytes that one exchange among these places takes."""
+        return len(rows) * self.table.shape[1] * 8
+
+    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+        own = self.table[fit.rows]
+        changed = np.tile(own, (len(groups), 1, 1))
+        for number, group in enumerate(groups):
+            # one order for the whole group, so that its columns stay together
+            changed[number][:, group] = own[rng.permutation(len(own))][:, group]
+        return fit.model.predict_counts(changed.reshape(-1, own.shape[1])).reshape(len(groups), -1)
+
+
+@dataclass(frozen=True)
+class PhotoColumns:
+    """Inputs of a network of photos: columns of each photo, image features and then object counts.
+
+    An exchange gives the photos of a place the columns of the photos of another place of its fold, in a random order and
+    again from the first where that place has fewer: what differs within a place stays, and the place is another's.
+
+    Parameters
+    ----------
+    places : Places
+    vertices : {"obj", "feats", "both"}
+
+    Examples
+    --------
+    >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
+    >>> places = Places(np.array(["a"]), where[:1], np.array([0, 2]), where, np.ones((2, 66), np.uint16))
+    >>> PhotoColumns(places, "obj").names[:2], PhotoColumns(places, "obj").table.shape
+    (['Bird', 'Ground Animal'], (1, 66))
+    """
+
+    places: Places
+    vertices: str
+
+    @property
+    def n_features(self) -> int:
+        """How many of the columns are image features."""
+        return 0 if self.vertices == "obj" else self.places.features.size
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        return input_names(self.vertices, self.places)[
+            : self.n_features + (N_CLASSES if self.vertices != "feats" else 0)
+        ]
+
+    @property
+    def table(self) -> np.ndarray:
+        """Means of features and sums of counts, shape (n, p)."""
+        parts = [] if self.vertices == "obj" else [mean_features(self.places)]
+        return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]][: 1 if self.vertices == "feats" else None])
+
+    def size(self, rows: np.ndarray) -> int:
+        """Bytes that one exchange among these places takes."""
+        return int(self.places.n_images[rows].sum()) * (self.n_features * 4 + N_CLASSES * 2)
+
+    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+        own, f = self.places.take(fit.rows), self.n_features
+        changed = own.take(np.tile(np.arange(len(own)), len(groups)))
+        objects, n = changed.objects.copy(), len(own.objects)
+        features = changed.features.read() if f else None
+        before = own.features.read() if f else None
+        for number, group in enumerate(groups):
+            block, source = slice(number * n, (number + 1) * n), _from_another(own, rng)
+            of_objects = [column - f for column in group if column >= f]
+            objects[block][:, of_objects] = own.objects[source][:, of_objects]
+            if f:
+                of_features = [column for column in group if column < f]
+                features[block][:, of_features] = before[source][:, of_features]
+        if f:
+            changed = replace(changed, features=ImageFeatures(own.features.name, features, np.arange(len(features))))
+        return fit.model.predict(replace(changed, objects=objects)).reshape(len(groups), -1)
+
+
+def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
+    """For each photo the photo of another place, one place for all of its place; shape (images,)."""
+    sizes, starts = places.n_images, places.offsets[:-1]
+    given = rng.permutation(len(places))
+    return np.concatenate(
+        [starts[d] + np.resize(rng.permutation(sizes[d]), n) for d, n in zip(given, sizes, strict=True)]
+    )
+
+
+def input_names(vertices: str, places: Places) -> list[str]:
+    """Names of what a model of these vertices sees of a place: features by set and column, classes, the number of images.
+
+    Examples
+    --------
+    >>> input_names("obj", Places.without_images(np.array(["a"]), np.zeros((1, 2))))[-2:]
+    ['Void', 'Number of images']
+    """
+    features = [] if vertices == "obj" else [f"{places.features.name} {i}" for i in range(places.features.size)]
+    classes = [] if vertices == "feats" else [*vistas_classes()["name"], "Void"]
+    return [*features, *classes, "Number of images"]
+
+
+def correlated_groups(table: np.ndarray, most: int = MOST_GROUPS) -> list[Group]:
+    """Groups of columns whose ranks go together: exchanged alone, each would look dispensable beside the others.
+
+    Parameters
+    ----------
+    table : array, shape (n, p)
+        Constant columns are in no group.
+    most : int
+        Of how many groups at most; where there are more, the most alike are joined.
+
+    Returns
+    -------
+    list of tuple of int
+        Average linkage of 1 − |Spearman's correlation|, cut where that correlation is 0.7.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> correlated_groups(np.column_stack([x, x**2, [3, 1, 5, 2, 4], np.ones(5)]))
+    [(0, 1), (2,)]
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+    from scipy.stats import rankdata
+
+    varying = np.flatnonzero(np.ptp(table, axis=0) > 0)
+    if len(varying) < 2:
+        return [(int(i),) for i in varying]
+    distance = 1 - np.abs(np.corrcoef(rankdata(table[:, varying], axis=0), rowvar=False))
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(np.clip((distance + distance.T) / 2, 0, None)), "average")
+    number = fcluster(tree, 1 - CORRELATED, "distance")
+    if number.max() > most:
+        number = fcluster(tree, most, "maxclust")
+    groups = [tuple(int(i) for i in varying[number == k]) for k in np.unique(number)]
+    return sorted(groups)
+
+
+def growth(
+    fits: list[LeftOut],
+    inputs: Inputs,
+    values: np.ndarray,
+    groups: Sequence[Group],
+    repeats: int,
+    rng: np.random.Generator,
+    progress: Callable[[str], None] | None = None,
+) -> np.ndarray:
+    """By how much each place's squared error grows when a group of columns is exchanged, over the values' variance.
+
+    Parameters
+    ----------
+    fits : list of LeftOut
+    inputs : Inputs
+    values : array of float, shape (n,)
+    groups : sequence of tuple of int
+    repeats : int
+        How often each is exchanged.
+    rng : Generator
+    progress : callable, optional
+
+    Returns
+    -------
+    array of float, shape (groups, n)
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> first = LeftOut(np.arange(4), SimpleNamespace(predict_counts=lambda numbers: numbers[:, 0]))
+    >>> inputs = Numbers(np.array([[1.0, 7], [2, 8], [3, 9], [4, 7]]), ["telling", "not"])
+    >>> grown = growth([first], inputs, np.array([1.0, 2, 3, 4]), [(0,), (1,)], 5, np.random.default_rng(0))
+    >>> (grown.mean(axis=1) > 0.1).tolist()
+    [True, False]
+    """
+    grown = np.zeros((len(groups), len(values)))
+    for number, fit in enumerate(fits):
+        wanted = values[fit.rows]
+        plain = (inputs.predicted(fit, [()], rng)[0] - wanted) ** 2
+        at_once = max(1, _BYTES_AT_ONCE // max(inputs.size(fit.rows) * repeats, 1))
+        for start in range(0, len(groups), at_once):
+            if progress:
+                progress(f"fold {number + 1} of {len(fits)}: exchanged {start} of {len(groups)} groups")
+            part = groups[start : start + at_once]
+            predicted = inputs.predicted(fit, [group for group in part for _ in range(repeats)], rng)
+            error = (predicted.reshape(len(part), repeats, -1) - wanted) ** 2
+            grown[start : start + len(part), fit.rows] = (error - plain).mean(axis=1)
+    return grown / (values.var() or 1.0)
+
+
+def importance_table(
+    grown: np.ndarray, groups: Sequence[Group], names: list[str], units: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Means over places with 95 % intervals by bootstrap over whole units, the most important first.
+
+    Parameters
+    ----------
+    grown : array of float, shape (groups, n)
+        As `growth` gives it.
+    groups : sequence of tuple of int
+    names : list of str
+        Of the columns.
+    units : array, shape (n,)
+        What is drawn as a whole.
+    rng : Generator
+
+    Returns
+    -------
+    DataFrame
+        `group`, `columns`, `value`, `lower`, `upper`.
+
+    Examples
+    --------
+    >>> grown = np.array([[0.0, 0.2], [1.0, 1.0]])
+    >>> importance_table(grown, [(0,), (1,)], ["a", "b"], np.array([0, 1]), np.random.default_rng(0)).iloc[0].tolist()
+    ['b', (1,), 1.0, 1.0, 1.0]
+    """
+    _, unit = np.unique(np.asarray(units).astype(str), return_inverse=True)
+    n_units = unit.max() + 1
+    sums = np.stack([np.bincount(unit, row, n_units) for row in grown])
+    times = rng.multinomial(n_units, np.full(n_units, 1 / n_units), RESAMPLES)
+    resampled = (sums @ times.T) / (np.bincount(unit) @ times.T)
+    lower, upper = np.quantile(resampled, [0.025, 0.975], axis=1)
+    rows = {"group": [" + ".join(names[i] for i in group) for group in groups], "columns": list(groups)}
+    table = pd.DataFrame(rows | {"value": grown.mean(axis=1), "lower": lower, "upper": upper})
+    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarray) -> tuple[float, int, int] | None:
+    """On a simulated sample: how far importance goes with the true loadings.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    trained : Trained
+    of_class : array of float, shape (66,)
+        Importance of each class of objects, alone.
+
+    Returns
+    -------
+    tuple of float, int and int, or None
+        Spearman's correlation of importance with the size of the true loadings; how many of the classes with a loading stand
+        among as many of the most important; how many have one. None where the truth is not known.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from geolive.sources.sample import make_sample
+    >>> dataset, trained = make_sample("goa", seed=0).dataset, SimpleNamespace(card={"indicator": "pov"})
+    >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[1:]
+    (12, 12)
+    """
+    from scipy.stats import spearmanr
+
+    from geolive.sources.countryside import INDICATORS
+
+    indicator, known = trained.card["indicator"], dataset.simulated and "sample_version" in dataset.extra
+    plain = dataset.extra.get("world", DEFAULT_WORLD) == DEFAULT_WORLD
+    if not (known and plain and indicator in INDICATORS):
+        return None
+    size = np.abs(draw_loadings(dataset.extra["seed"])[:, INDICATORS.index(indicator)])
+    telling = np.flatnonzero(size > 0)
+    most = np.argsort(-of_class, kind="stable")[: len(telling)]
+    return float(spearmanr(size, of_class).statistic), int(np.isin(most, telling).sum()), len(telling)
