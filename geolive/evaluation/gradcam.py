@@ -17,6 +17,8 @@ INSTALL = 'pip install "geolive[gradcam]"'
 # told apart by colour-blind readers
 RAISES, LOWERS = (213, 94, 0), (0, 114, 178)
 _STRONGEST = 0.75
+# of fewer rows or columns a map tells little; small photos have such maps at the end of a network
+_LEAST_FIELDS = 4
 
 
 def check_captum() -> None:
@@ -35,7 +37,7 @@ def check_captum() -> None:
 
 
 def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, tuple[int, int]]:
-    """What each part of photos adds to the model's answer, as the last of the trunk's maps tells it.
+    """What each part of photos adds to the model's answer, as the last of the trunk's maps of 4 × 4 fields and more tells it.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, t
     >>> model = ImageWise("regression", 0, begun.arch, begun.network, begun.preprocessing, (0.0, 1.0), {})
     >>> maps, fields = heat_maps(model, torch.zeros((1, 3, 64, 64), dtype=torch.uint8))
     >>> maps.shape, fields
-    ((1, 64, 64), (2, 2))
+    ((1, 64, 64), (4, 4))
     """
     check_captum()
     import torch
@@ -105,14 +107,16 @@ def overlaid(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def _last_map(trunk: "torch.nn.Module", example: "torch.Tensor", name: str) -> "torch.nn.Module":
-    """The part of a network that is the last to give a map of more than one field."""
+    """The part of a network that is the last to give a map of so many fields; of several fields, where none has as many."""
     import torch
 
-    found, hooks = [], []
+    found, hooks = {1: [], _LEAST_FIELDS - 1: []}, []
 
     def note(part, _, output) -> None:
-        if isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
-            found.append(part)
+        if isinstance(output, torch.Tensor) and output.ndim == 4:
+            for least, parts in found.items():
+                if min(output.shape[2:]) > least:
+                    parts.append(part)
 
     for part in trunk.modules():
         if part is not trunk or not list(trunk.children()):
@@ -123,9 +127,9 @@ def _last_map(trunk: "torch.nn.Module", example: "torch.Tensor", name: str) -> "
     finally:
         for hook in hooks:
             hook.remove()
-    if not found:
+    if not found[1]:
         raise InputError(
             f"{name}: keeps no map of a photo of {example.shape[-1]} pixels for Grad-CAM to show; train a ResNet or an "
             "EfficientNet, or with a larger --size"
         )
-    return found[-1]
+    return (found[_LEAST_FIELDS - 1] or found[1])[-1]

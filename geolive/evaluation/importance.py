@@ -138,7 +138,7 @@ class PhotoColumns:
     >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 2]), where, np.ones((2, 66), np.uint16))
     >>> PhotoColumns(places, "obj").names[:2], PhotoColumns(places, "obj").table.shape
-    (['Bird', 'Ground Animal'], (1, 66))
+    (['Curb', 'Fence'], (1, 66))
     """
 
     places: Places
@@ -319,8 +319,8 @@ def importance_table(
     Examples
     --------
     >>> grown = np.array([[0.0, 0.2], [1.0, 1.0]])
-    >>> importance_table(grown, [(0,), (1,)], ["a", "b"], np.array([0, 1]), np.random.default_rng(0)).iloc[0].tolist()
-    ['b', (1,), 1.0, 1.0, 1.0]
+    >>> importance_table(grown, [(0,), (1,)], ["a", "b"], np.array([0, 1]), np.random.default_rng(0))["group"].tolist()
+    ['b', 'a']
     """
     _, unit = np.unique(np.asarray(units).astype(str), return_inverse=True)
     n_units = unit.max() + 1
