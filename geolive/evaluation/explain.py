@@ -6,6 +6,7 @@ place's prediction loses without a photo or a class. Image-wise models: what eac
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import geopandas as gpd
 import numpy as np
@@ -17,21 +18,15 @@ from geolive.errors import InputError
 from geolive.evaluation.dependence import SmallTree, partial_dependence, small_tree
 from geolive.evaluation.importance import (
     MOST_GROUPS,
-    Group,
-    Inputs,
-    LeftOut,
-    Numbers,
-    PhotoColumns,
     agreement_with_truth,
     correlated_groups,
     growth,
     importance_table,
-    input_names,
-    left_out_models,
 )
-from geolive.evaluation.occlusion import Weights, shown_of, spread_over, weights_of
+from geolive.evaluation.inputs import Group, Inputs, LeftOut, Numbers, PhotoColumns, input_names, left_out_models
+from geolive.evaluation.occlusion import Weights, spread_over, weights_in_means, weights_of
 from geolive.models.clusterwise import Forest
-from geolive.models.interface import Model
+from geolive.models.interface import MakeModel, Model
 from geolive.models.training import Trained
 from geolive.tables import N_CLASSES, vistas_classes
 
@@ -87,7 +82,7 @@ def explain(
     files : PhotoFiles, optional
         The dataset's photos, where the model is image-wise; by default those that the dataset names.
     device : str
-        auto, cpu, cuda or mps, for image-wise models.
+        auto, cpu, cuda or, for image-wise models, mps.
     progress : callable, optional
         Told in words what is under way.
 
@@ -115,7 +110,8 @@ def explain(
     survey = _survey(dataset, trained)
     if kind == "forest":
         return _explain_forest(dataset, trained, survey, np.random.default_rng(seed), progress)
-    return _explain_network(dataset, trained, survey, np.random.default_rng(seed), progress)
+    make = partial(unfitted, trained.model, device=device)
+    return _explain_network(dataset, trained, survey, make, np.random.default_rng(seed), progress)
 
 
 def kind_of(trained: Trained) -> str:
@@ -183,7 +179,7 @@ def _clusters(dataset: Dataset, trained: Trained) -> gpd.GeoDataFrame:
 def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.Generator, tell: Tell) -> Explanation:
     model, places = trained.model, survey.places
     inputs = Numbers(model.numbers(places), input_names(model.vertices, places))
-    fits = left_out_models(lambda: unfitted(model), places, survey.values, survey.folds, tell)
+    fits = left_out_models(partial(unfitted, model), places, survey.values, survey.folds, tell)
     table, alone = _importance(inputs, fits, survey, REPEATS, model.vertices == "obj", rng, tell)
     ranked = sorted(alone, key=lambda column: -alone[column])[:SHOWN]
     predicted = model.predict_counts(inputs.table)
@@ -196,10 +192,12 @@ def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.G
     )
 
 
-def _explain_network(dataset, trained: Trained, survey: _Survey, rng: np.random.Generator, tell: Tell) -> Explanation:
+def _explain_network(
+    dataset, trained: Trained, survey: _Survey, make: MakeModel, rng: np.random.Generator, tell: Tell
+) -> Explanation:
     model, places = trained.model, survey.places
     inputs = PhotoColumns(places, model.vertices)
-    fits = left_out_models(lambda: unfitted(model), places, survey.values, survey.folds, tell)
+    fits = left_out_models(make, places, survey.values, survey.folds, tell)
     table, alone = _importance(inputs, fits, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, tell)
     keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
     weights = weights_of(fits, places, keys, model.vertices, _feature_groups(table, inputs.n_features), names, tell)
@@ -239,29 +237,14 @@ def _explain_imagewise(dataset: Dataset, trained: Trained, files, device: str, t
     )
     places = seen.cluster_places(chosen, FEATURES)
     places = places.take(np.flatnonzero(places.n_images))
-    predicted = trained.model.predict(places)
-    order = np.argsort(predicted, kind="stable")
-    places, predicted = places.take(order), predicted[order]
-    photos, n = places.features.read()[:, 0].astype(float), places.n_images
-    of_photo = np.repeat(predicted, n)
     part = residuals.set_index("unique_cluster").get("part", pd.Series(dtype=object)).reindex(places.ids).to_numpy()
-    others = np.where(np.repeat(n, n) > 1, np.repeat(n, n) - 1, np.nan)
-    table = pd.DataFrame(
-        {
-            "unique_cluster": np.repeat(places.ids, n),
-            "key": dataset.images["key"].to_numpy(object)[places.features.rows],
-            "part": np.repeat(part, n),
-            "prediction": photos,
-            "cluster_prediction": of_photo,
-            "change": (of_photo - photos) / others,
-        }
-    )
-    weights = Weights(table, None, shown_of(places.ids), len(residuals))
+    keys = dataset.images["key"].to_numpy(object)[places.features.rows]
+    weights = weights_in_means(places, keys, part, len(residuals))
     return Explanation(weights=weights, notes=_notes_of_imagewise(trained, len(places)))
 
 
-def unfitted(model: Model) -> Model:
-    """A model of the same kind and settings that has learnt nothing.
+def unfitted(model: Model, **options) -> Model:
+    """A model of the same kind and settings that has learnt nothing; options are further parameters of that kind.
 
     Examples
     --------
@@ -271,7 +254,7 @@ def unfitted(model: Model) -> Model:
     settings = {name: value for name, value in model.params.items() if name not in ("indicators", "column")}
     if "search" in settings:
         settings["search"] = False
-    return type(model)(model.task, model.seed, **settings)
+    return type(model)(model.task, model.seed, **settings, **options)
 
 
 def _importance(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.clusters import ImageFeatures, Places
-from geolive.evaluation.importance import Group, LeftOut
+from geolive.evaluation.inputs import Group, LeftOut
 from geolive.models.clusterwise import mean_features
 from geolive.models.interface import Model
 
@@ -140,6 +140,42 @@ def weights_of(
         shown_of(places.ids[rows]),
         len(places),
     )
+
+
+def weights_in_means(places: Places, keys: np.ndarray, part: np.ndarray, n: int) -> Weights:
+    """The weights of photos where a place's prediction is the mean of what each photo says.
+
+    Parameters
+    ----------
+    places : Places
+        With what the model makes of each photo as the only image feature; each has a photo.
+    keys : array of str, shape (images,)
+    part : array of str, shape (places,)
+        Of the training, null where it is not known.
+    n : int
+        How many places there are in all.
+
+    Returns
+    -------
+    Weights
+        Without objects.
+
+    Examples
+    --------
+    >>> where, said = np.zeros((3, 2)), ImageFeatures("imagewise", np.array([[1.0], [2.0], [6.0]]), np.arange(3))
+    >>> places = Places(np.array(["a"]), where[:1], np.array([0, 3]), where, np.zeros((3, 66), np.uint16), said)
+    >>> weights_in_means(places, np.array(["k", "l", "m"]), np.array(["test"]), 1).photos["change"].tolist()
+    [1.0, 0.5, -1.5]
+    """
+    place, sizes = np.repeat(np.arange(len(places)), places.n_images), places.n_images
+    said = places.features.read()[:, 0].astype(float)
+    mean = np.bincount(place, said, len(places)) / sizes
+    order = np.argsort(mean, kind="stable")
+    others = np.where(sizes > 1, sizes - 1, np.nan)
+    columns = {"unique_cluster": places.ids[place], "key": keys, "part": part[place], "prediction": said}
+    photos = pd.DataFrame(columns | {"cluster_prediction": mean[place], "change": (mean[place] - said) / others[place]})
+    photos = photos.iloc[np.argsort(np.argsort(order, kind="stable")[place], kind="stable")].reset_index(drop=True)
+    return Weights(photos, None, shown_of(places.ids[order]), n)
 
 
 def weightiest(table: pd.DataFrame, cluster: str, most: int) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from geolive.models.registry import model_maker
 from geolive.models.training import train, train_together
 from geolive.sources.sample import make_sample
 
-BENCH = 33
+MOTORCYCLIST = 33
 EVIL = "<script>alert(1)</script>"
 
 
@@ -34,16 +34,16 @@ def few_photos():
 
 
 def planted_in(dataset, in_one_photo=False):
-    """The values follow the number of benches alone; these stand in all photos of a place, or in its first."""
+    """The values follow the number of motorcyclists alone; these stand in all photos of a place, or in its first."""
     places = dataset.cluster_places(dataset.clusters)
     objects = np.array(dataset.features["objects"])
     level = dict(zip(places.ids, np.random.default_rng(0).uniform(0, 9, len(places)), strict=True))
     of_image = dataset.images["unique_cluster"].map(level).fillna(0).to_numpy(float)
     if in_one_photo:
         of_image = 20 * of_image * ~dataset.images["unique_cluster"].duplicated()
-    objects[:, BENCH] = np.round(of_image)
+    objects[:, MOTORCYCLIST] = np.round(of_image)
     changed = replace(dataset, features=dataset.features | {"objects": objects})
-    counts = changed.cluster_places(changed.clusters).counts()[:, BENCH]
+    counts = changed.cluster_places(changed.clusters).counts()[:, MOTORCYCLIST]
     return replace(changed, clusters=dataset.clusters.assign(pov=np.log1p(counts)))
 
 
@@ -60,7 +60,7 @@ def explained(planted):
 
 def test_what_decides_ranks_first_and_nothing_else_matters(explained):
     table = explained[1].importance
-    assert BENCH in table["columns"][0]
+    assert MOTORCYCLIST in table["columns"][0]
     assert table["lower"][0] > 0.5
     assert (table["value"][1:] < 0.1).all()
     assert (table["lower"] <= table["value"]).all()
@@ -70,10 +70,10 @@ def test_what_decides_ranks_first_and_nothing_else_matters(explained):
 def test_dependence_rises_with_it_and_the_tree_follows_the_forest(explained):
     found = explained[1]
     name, curve = next(iter(found.dependence.items()))
-    assert name == found.tree.names[BENCH]
+    assert name == found.tree.names[MOTORCYCLIST]
     assert np.all(np.diff(curve[:, 1]) >= -1e-9)
     assert curve[-1, 1] > curve[0, 1] + 1
-    assert found.tree.tree.tree_.feature[0] == BENCH
+    assert found.tree.tree.tree_.feature[0] == MOTORCYCLIST
     assert 0.7 < found.tree.fidelity < 1
 
 
@@ -132,12 +132,12 @@ def test_what_decides_ranks_first_for_a_network(few_photos):
     trained = train(data, partial(MeanPooling, epochs=25), "pov")
     found = explain(data, trained)
     table = found.importance
-    assert BENCH in table["columns"][0]
+    assert MOTORCYCLIST in table["columns"][0]
     assert table["lower"][0] > 0.2
     assert table["value"][0] > 3 * table["value"][1]
     assert found.weights.objects is not None
     top = weightiest(found.weights.objects, found.weights.shown["highest"], 1)
-    assert top["object"].item() == "Bench"
+    assert top["object"].item() == "Motorcyclist"
     assert top["change"].item() < -0.5
 
 
@@ -148,7 +148,7 @@ def test_the_photo_that_carries_all_weighs_most(few_photos):
     for word in ("highest", "median"):
         cluster = found.weights.shown[word]
         own = np.flatnonzero(data.images["unique_cluster"] == cluster)
-        carrier = data.images["key"].iloc[own[np.argmax(objects[own, BENCH])]]
+        carrier = data.images["key"].iloc[own[np.argmax(objects[own, MOTORCYCLIST])]]
         top = weightiest(found.weights.photos, cluster, 3)
         assert top["key"].iloc[0] == carrier
         assert top["change"].iloc[0] < 0
