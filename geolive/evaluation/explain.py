@@ -188,7 +188,7 @@ def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.G
         _truth(dataset, trained, alone),
         {inputs.names[column]: partial_dependence(model, inputs.table, column) for column in ranked},
         small_tree(predicted, inputs.table, survey.folds, inputs.names),
-        notes=_notes(model, table),
+        notes=_notes(inputs, model),
     )
 
 
@@ -201,7 +201,7 @@ def _explain_network(
     table, alone = _importance(inputs, fits, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, tell)
     keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
     weights = weights_of(fits, places, keys, model.vertices, _feature_groups(table, inputs.n_features), names, tell)
-    notes = _notes(model, table)
+    notes = _notes(inputs, model)
     if weights.places > weights.photos["unique_cluster"].nunique():
         looked = weights.photos["unique_cluster"].nunique()
         notes.append(
@@ -293,13 +293,13 @@ def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
     return found
 
 
-def _notes(model: Model, table: pd.DataFrame) -> list[str]:
+def _notes(inputs: Inputs, model: Model) -> list[str]:
     notes = []
     if model.vertices != "obj":
         notes.append(
             "Image features are named by their set and column, counted from 0; what a column stands for, nobody can say."
         )
-    if len(table) == MOST_GROUPS:
+    if len(correlated_groups(inputs.table, len(inputs.names))) > MOST_GROUPS:
         notes.append(
             f"Inputs are in {MOST_GROUPS} groups: the most alike were joined, even where their correlation is below 0.7."
         )

@@ -25,8 +25,9 @@ class Weights:
     Parameters
     ----------
     photos : DataFrame
-        A row a photo: `unique_cluster`, `key`, `cluster_prediction` and `change`, that prediction without the photo less with it
-        (null for the only photo of a place); of image-wise models `prediction`, the photo's own, and `part` as well.
+        A row a photo: `unique_cluster`, `key`, `cluster_prediction` and `change`, what is predicted without the photo less with
+        it, before a value is kept within those of training (null for the only photo of a place); of image-wise models
+        `prediction`, the photo's own, and `part` as well.
     objects : DataFrame or None
         A row an input of a place: `unique_cluster`, `object`, `count` (its objects; null for image features),
         `cluster_prediction` and `change`: with none of these objects in any photo, or features as on the average photo.
@@ -107,6 +108,7 @@ def weights_of(
     >>> found.photos["change"].tolist(), found.objects["change"].tolist()
     ([-1.0, 0.0, 0.0], [-1.0, 0.0, 0.0])
     """
+    # at the ends of the range of training values a prediction would not move, whatever is left out
     fit_of = {int(row): fit for fit in fits for row in fit.rows}
     predicted = np.zeros(len(places))
     for fit in fits:
@@ -117,21 +119,23 @@ def weights_of(
         if progress:
             progress(f"leaving out what is in place {number + 1} of {len(rows)}")
         fit, place = fit_of[int(row)], places.take(np.array([row]))
+        model = fit.model.unbounded() if hasattr(fit.model, "unbounded") else fit.model
+        whole = model.predict(place)[0]
         own = {"unique_cluster": str(places.ids[row])}
         at = {"cluster_prediction": predicted[row]}
-        change = _without_each_photo(fit.model, place) - predicted[row]
+        change = _without_each_photo(model, place) - whole
         found = keys[places.offsets[row] : places.offsets[row + 1]]
         photos.append(pd.DataFrame(own | {"key": found} | at | {"change": change}))
         if vertices != "feats":
             counts = place.objects.sum(axis=0, dtype=np.int64)
             there = np.flatnonzero(counts)
-            change = _without_each_class(fit.model, place, there) - predicted[row]
+            change = _without_each_class(model, place, there) - whole
             of_class = {"object": [names[i] for i in there], "count": counts[there].astype(float)}
             objects.append(pd.DataFrame(own | of_class | at | {"change": change}))
         if groups:
             learnt = np.setdiff1d(np.arange(len(places)), fit.rows)
             average = sums[learnt].sum(axis=0) / places.n_images[learnt].sum()
-            change = _with_average(fit.model, place, list(groups.values()), average) - predicted[row]
+            change = _with_average(model, place, list(groups.values()), average) - whole
             of_group = {"object": list(groups), "count": np.nan}
             objects.append(pd.DataFrame(own | of_group | at | {"change": change}))
     return Weights(
