@@ -82,10 +82,10 @@ def _tell(trained, found, is_simulated: bool) -> None:
         show_table(f"{simulated}most important to {trained.card['model']}", ["inputs", "growth of error", "95 %"], rows)
     if found.tree:
         say(f"A tree of three questions tells {found.tree.fidelity:.2f} of the variance of the forest's predictions.")
-    if found.truth:
+    if truth := found.truth:
         say(
-            f"Rank correlation with the true loadings: {found.truth[0]:.2f}; "
-            f"{found.truth[1]} of {found.truth[2]} true classes are among the {found.truth[2]} most important (simulated)."
+            f"Rank correlation with the true loadings: {truth.correlation:.2f} (at best {truth.best:.2f}); "
+            f"{truth.found} of {truth.telling} true classes are among the {truth.telling} most important (simulated)."
         )
     if found.weights:
         weighed = found.weights.photos

@@ -18,6 +18,7 @@ from geolive.errors import InputError
 from geolive.evaluation.dependence import SmallTree, partial_dependence, small_tree
 from geolive.evaluation.importance import (
     MOST_GROUPS,
+    Agreement,
     agreement_with_truth,
     correlated_groups,
     growth,
@@ -47,8 +48,8 @@ class Explanation:
         A row a group of inputs, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`, `upper`: by
         how much the mean squared error out of fold grows when the group is exchanged among the places of a fold, as a
         share of the values' variance, with a 95 % interval by bootstrap over whole units.
-    truth : tuple of float, int and int, optional
-        On a simulated sample and for object counts, as `geolive.evaluation.importance.agreement_with_truth` gives it.
+    truth : Agreement, optional
+        On a simulated sample and for object counts, how far importance goes with the truth.
     dependence : dict of str to array, shape (m, 2)
         For the most important inputs of a forest, amounts and the mean prediction over all places that would have them.
     tree : SmallTree, optional
@@ -60,7 +61,7 @@ class Explanation:
     """
 
     importance: pd.DataFrame | None = None
-    truth: tuple[float, int, int] | None = None
+    truth: Agreement | None = None
     dependence: dict[str, np.ndarray] = field(default_factory=dict)
     tree: SmallTree | None = None
     weights: Weights | None = None
@@ -277,7 +278,7 @@ def _importance(
     return table, {column: float(of_group[column,]) for (column,) in columns}
 
 
-def _truth(dataset: Dataset, trained: Trained, alone: dict[int, float]) -> tuple[float, int, int] | None:
+def _truth(dataset: Dataset, trained: Trained, alone: dict[int, float]) -> Agreement | None:
     if trained.model.vertices != "obj":
         return None
     return agreement_with_truth(dataset, trained, np.array([alone.get(column, 0.0) for column in range(N_CLASSES)]))

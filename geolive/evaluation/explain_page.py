@@ -104,7 +104,7 @@ def _context(dataset: Dataset, trained: Trained, found: Explanation, gallery: Ga
         "unit": unit,
         "fidelity": found.tree and signed(found.tree.fidelity, ".2f"),
         "plainly": plainly,
-        "truth": found.truth and (signed(found.truth[0], ".2f"), *found.truth[1:]),
+        "truth": found.truth and [signed(part, ".2f" if isinstance(part, float) else "d") for part in found.truth],
         "weights": _weights(trained, found),
         "gallery": gallery,
         "pictures": {} if gallery is None else gallery.pictures,

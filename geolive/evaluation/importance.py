@@ -4,6 +4,7 @@ Permutation importance (Breiman 2001, doi 10.1023/A:1010933404324; Fisher, Rudin
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,20 @@ CORRELATED = 0.7
 MOST_GROUPS = 80
 RESAMPLES = 1000
 _BYTES_AT_ONCE = 64_000_000
+
+
+class Agreement(NamedTuple):
+    """How far importance goes with the truth, over the classes of objects one by one.
+
+    `correlation` is Spearman's, with the size of the true loadings; `best` what it can be at most, since classes without a
+    loading tie in truth and not in an estimate. `found` of the `telling` classes with a loading stand among as many of the
+    most important.
+    """
+
+    correlation: float
+    best: float
+    found: int
+    telling: int
 
 
 def correlated_groups(table: np.ndarray, most: int = MOST_GROUPS) -> list[Group]:
@@ -147,7 +162,7 @@ def importance_table(
     return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
 
 
-def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarray) -> tuple[float, int, int] | None:
+def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarray) -> Agreement | None:
     """On a simulated sample: how far importance goes with the true loadings.
 
     Parameters
@@ -159,16 +174,15 @@ def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarra
 
     Returns
     -------
-    tuple of float, int and int, or None
-        Spearman's correlation of importance with the size of the true loadings; how many of the classes with a loading stand
-        among as many of the most important; how many have one. None where the truth is not known.
+    Agreement or None
+        None where the truth is not known.
 
     Examples
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.sources.sample import make_sample
     >>> dataset, trained = make_sample("goa", seed=0).dataset, SimpleNamespace(card={"indicator": "pov"})
-    >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[1:]
+    >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[2:]
     (12, 12)
     """
     from scipy.stats import spearmanr
@@ -182,4 +196,6 @@ def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarra
     size = np.abs(draw_loadings(dataset.extra["seed"])[:, INDICATORS.index(indicator)])
     telling = np.flatnonzero(size > 0)
     most = np.argsort(-of_class, kind="stable")[: len(telling)]
-    return float(spearmanr(size, of_class).statistic), int(np.isin(most, telling).sum()), len(telling)
+    best = np.argsort(np.argsort(size, kind="stable"), kind="stable")
+    correlations = (float(spearmanr(size, other).statistic) for other in (of_class, best))
+    return Agreement(*correlations, int(np.isin(most, telling).sum()), len(telling))
