@@ -18,7 +18,7 @@ from geolive.models.registry import model_maker
 from geolive.models.training import train, train_together
 from geolive.sources.sample import make_sample
 
-MOTORCYCLIST = 33
+MOTORCYCLIST, CAR = 33, 58
 EVIL = "<script>alert(1)</script>"
 
 
@@ -34,13 +34,14 @@ def few_photos():
 
 
 def planted_in(dataset, in_one_photo=False):
-    """The values follow the number of motorcyclists alone; these stand in all photos of a place, or in its first."""
+    """The values follow the number of motorcyclists alone: in all photos of a place, or in its first beside cars."""
     places = dataset.cluster_places(dataset.clusters)
     objects = np.array(dataset.features["objects"])
     level = dict(zip(places.ids, np.random.default_rng(0).uniform(0, 9, len(places)), strict=True))
     of_image = dataset.images["unique_cluster"].map(level).fillna(0).to_numpy(float)
     if in_one_photo:
-        of_image = 20 * of_image * ~dataset.images["unique_cluster"].duplicated()
+        of_image = np.expm1(of_image / 2) * ~dataset.images["unique_cluster"].duplicated()
+        objects[:, np.arange(objects.shape[1]) != CAR] = 0
     objects[:, MOTORCYCLIST] = np.round(of_image)
     changed = replace(dataset, features=dataset.features | {"objects": objects})
     counts = changed.cluster_places(changed.clusters).counts()[:, MOTORCYCLIST]
