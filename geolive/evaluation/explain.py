@@ -156,7 +156,11 @@ class _Survey:
 def _survey(dataset: Dataset, trained: Trained) -> _Survey:
     clusters, features = _clusters(dataset, trained), trained.card.get("features")
     if features is not None:
-        dataset.feature_set(features)
+        if features not in dataset.features:
+            raise InputError(
+                f"{dataset.name}: lacks the image features {features!r} that the bundle was trained on; add them with embed or "
+                "ingest features"
+            )
         places = dataset.cluster_places(clusters, features)
     else:
         # the rows of images travel as a feature set of their own, whose name no set of a dataset can have

@@ -121,6 +121,8 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
     assert found.importance["group"][0] == f"{evil} 5"
     assert next(iter(found.dependence)) == f"{evil} 5"
     assert found.truth is None
+    with pytest.raises(InputError, match="lacks the image features '<script>'"):
+        explain(few_photos, trained)
     assert any("counted from 0" in note for note in found.notes)
     write_explanation(data, trained, found, tmp_path / "why")
     page = (tmp_path / "why" / "explain.html").read_text()
