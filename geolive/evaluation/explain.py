@@ -1,59 +1,77 @@
-"""What a cluster-wise forest looks at: permutation importance out of fold, partial dependence, and a readable tree."""
+"""What a model looks at: `explain` asks each kind of bundle in the way that it can answer.
 
-from dataclasses import dataclass
+Forests: permutation importance, partial dependence and a small tree. Networks of photos: permutation importance, and what a
+place's prediction loses without a photo or a class. Image-wise models: what each photo adds, and Grad-CAM in the gallery.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.evaluation.dependence import SmallTree, partial_dependence, small_tree
+from geolive.evaluation.importance import (
+    MOST_GROUPS,
+    Agreement,
+    agreement_with_truth,
+    correlated_groups,
+    growth,
+    importance_table,
+)
+from geolive.evaluation.inputs import Group, Inputs, LeftOut, Numbers, PhotoColumns, input_names, left_out_models
+from geolive.evaluation.occlusion import Weights, spread_over, weights_in_means, weights_of
 from geolive.models.clusterwise import Forest
+from geolive.models.interface import MakeModel, Model
 from geolive.models.training import Trained
-from geolive.sources.streets import draw_loadings
-from geolive.sources.worlds import DEFAULT_WORLD
-from geolive.tables import vistas_classes
+from geolive.tables import N_CLASSES, vistas_classes
 
-CORRELATED = 0.7
-REPEATS = 5
-RESAMPLES = 1000
-DEPTH, LEAST_LEAF = 3, 8
+SHOWN = 6
+REPEATS, REPEATS_OF_NETWORKS = 5, 2
+# image features are left out in so many groups, the most important ones
+MOST_FEATURE_GROUPS = 10
+Tell = Callable[[str], None] | None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model looks at.
+    """What a model looks at; what a kind of model has no answer to is None or empty.
 
     Parameters
     ----------
-    importance : DataFrame
-        A row a group of classes, the most important first: `group`, `classes` (tuple of row numbers), `value`, `lower`,
-        `upper`: by how much the mean squared error out of fold grows when the group's counts are exchanged among the places of a
-        fold, as a share of the values' variance, with a 95 % interval by bootstrap over whole units.
+    importance : DataFrame, optional
+        A row a group of inputs, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`, `upper`: by
+        how much the mean squared error out of fold grows when the group is exchanged among the places of a fold, as a
+        share of the values' variance, with a 95 % interval by bootstrap over whole units.
+    truth : Agreement, optional
+        On a simulated sample and for object counts, how far importance goes with the truth.
     dependence : dict of str to array, shape (m, 2)
-        For the most important classes, counts a place and the mean prediction over all places that would have them.
-    tree : object
-        scikit-learn's tree, fitted to the forest's predictions.
-    names : list of str
-        Of its inputs.
-    fidelity : float
-        R² of such a tree against the forest's predictions at places of folds that the tree did not see.
-    truth : tuple of float and int, or None
-        On a simulated sample: Spearman's correlation between importance and the size of the true loadings over classes, and
-        how many of the classes with true loadings stand among as many of the most important.
+        For the most important inputs of a forest, amounts and the mean prediction over all places that would have them.
+    tree : SmallTree, optional
+        Fitted to a forest's predictions.
+    weights : Weights, optional
+        What weighs in the predictions of single places, of a model that looks at photos one by one.
+    notes : list of str
+        What was left out or differs from training, in sentences.
     """
 
-    importance: pd.DataFrame
-    dependence: dict[str, np.ndarray]
-    tree: object
-    names: list[str]
-    fidelity: float
-    truth: tuple[float, int, int] | None
+    importance: pd.DataFrame | None = None
+    truth: Agreement | None = None
+    dependence: dict[str, np.ndarray] = field(default_factory=dict)
+    tree: SmallTree | None = None
+    weights: Weights | None = None
+    notes: list[str] = field(default_factory=list)
 
 
-def explain_forest(dataset: Dataset, trained: Trained, seed: int = 0, shown: int = 6) -> Explanation:
-    """Explain a forest on object counts by the places that it was trained on.
+def explain(
+    dataset: Dataset, trained: Trained, seed: int = 0, *, files=None, device: str = "auto", progress: Tell = None
+) -> Explanation:
+    """Explain a trained model by the places that it was trained on.
 
     Parameters
     ----------
@@ -61,8 +79,13 @@ def explain_forest(dataset: Dataset, trained: Trained, seed: int = 0, shown: int
         That it was trained on.
     trained : Trained
     seed : int
-    shown : int
-        Of how many classes the partial dependence is wanted.
+        Of what is exchanged and of the intervals.
+    files : PhotoFiles, optional
+        The dataset's photos, where the model is image-wise; by default those that the dataset names.
+    device : str
+        auto, cpu, cuda or, for image-wise models, mps.
+    progress : callable, optional
+        Told in words what is under way.
 
     Returns
     -------
@@ -71,84 +94,83 @@ def explain_forest(dataset: Dataset, trained: Trained, seed: int = 0, shown: int
     Raises
     ------
     InputError
-        The model is no forest on object counts, or the dataset lacks clusters that it was trained on.
+        The model is of a kind that is not explained, or the dataset lacks clusters, features or photos that it was trained on.
 
     Examples
     --------
     >>> from geolive.models.training import train
     >>> from geolive.sources.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
-    >>> found = explain_forest(dataset, train(dataset, lambda: Forest(trees=5), "pov"))
+    >>> found = explain(dataset, train(dataset, lambda: Forest(trees=5), "pov"))
     >>> found.importance.columns.tolist(), len(found.dependence)
-    (['group', 'classes', 'value', 'lower', 'upper'], 6)
+    (['group', 'columns', 'value', 'lower', 'upper'], 6)
     """
-    from scipy.stats import spearmanr
-
-    places, values, folds, units = _training(dataset, trained)
-    counts, names = places.counts(), [*vistas_classes()["name"], "Void", "Number of images"]
-    alone = [(i,) for i in np.flatnonzero(counts.std(axis=0) > 0)]
-    groups = correlated_groups(counts)
-    rng = np.random.default_rng(seed)
-    grown = _growth(trained.model, places, values, folds, groups + alone, rng)
-    table = _importance_table(grown[: len(groups)], groups, names, units, rng)
-    of_class = np.zeros(len(names))
-    of_class[[group[0] for group in alone]] = grown[len(groups) :].mean(axis=1)
-    ranked = np.argsort(-of_class, kind="stable")
-    dependence = {names[i]: _dependence(trained.model, places, i) for i in ranked[:shown]}
-    tree, fidelity = _tree(trained.model.predict(places), counts, folds)
-    truth, column = None, _true_column(dataset, trained)
-    if column is not None:
-        size = np.abs(draw_loadings(dataset.extra["seed"])[:, column])
-        telling = np.flatnonzero(size > 0)
-        most = np.argsort(-of_class[: len(size)], kind="stable")[: len(telling)]
-        truth = (
-            float(spearmanr(size, of_class[: len(size)]).statistic),
-            int(np.isin(most, telling).sum()),
-            len(telling),
-        )
-    return Explanation(table, dependence, tree, names, fidelity, truth)
+    kind = kind_of(trained)
+    if kind == "imagewise":
+        return _explain_imagewise(dataset, trained, files, device, progress)
+    survey = _survey(dataset, trained)
+    if kind == "forest":
+        return _explain_forest(dataset, trained, survey, np.random.default_rng(seed), progress)
+    make = partial(unfitted, trained.model, device=device)
+    return _explain_network(dataset, trained, survey, make, np.random.default_rng(seed), progress)
 
 
-def correlated_groups(counts: np.ndarray) -> list[tuple[int, ...]]:
-    """Groups of columns whose ranks go together: permuted alone, each would look dispensable beside the others.
+def kind_of(trained: Trained) -> str:
+    """In which way a model is explained: "forest", "network" or "imagewise".
 
-    Parameters
-    ----------
-    counts : array, shape (n, p)
-        Constant columns are in no group.
-
-    Returns
-    -------
-    list of tuple of int
-        Average linkage of 1 − |Spearman's correlation|, cut where that correlation is 0.7.
+    Raises
+    ------
+    InputError
+        In none: it looks at no images.
 
     Examples
     --------
-    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    >>> correlated_groups(np.column_stack([x, x**2, [3, 1, 5, 2, 4], np.ones(5)]))
-    [(0, 1), (2,)]
+    >>> from types import SimpleNamespace
+    >>> kind_of(SimpleNamespace(model=Forest(), card={}))
+    'forest'
     """
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-    from scipy.stats import rankdata
-
-    varying = np.flatnonzero(np.ptp(counts, axis=0) > 0)
-    if len(varying) < 2:
-        return [(int(i),) for i in varying]
-    distance = 1 - np.abs(np.corrcoef(rankdata(counts[:, varying], axis=0), rowvar=False))
-    np.fill_diagonal(distance, 0)
-    tree = linkage(squareform(np.clip((distance + distance.T) / 2, 0, None)), "average")
-    number = fcluster(tree, 1 - CORRELATED, "distance")
-    groups = [tuple(int(i) for i in varying[number == k]) for k in np.unique(number)]
-    return sorted(groups)
-
-
-def _training(dataset: Dataset, trained: Trained) -> tuple[Places, np.ndarray, np.ndarray, np.ndarray]:
     model = trained.model
-    if not isinstance(model, Forest) or model.vertices != "obj":
-        raise InputError(
-            f"{trained.card['model']}: only a forest on object counts is explained so far; train one with: train clusterwise"
-        )
+    if isinstance(model, Forest):
+        return "forest"
+    if hasattr(model, "look"):
+        return "imagewise"
+    if hasattr(model, "arch") and hasattr(model, "column"):
+        return "network"
+    raise InputError(
+        f"{trained.card['model']}: looks at no images, so there is nothing to explain; give a bundle of train "
+        "clusterwise, gcn or imagewise"
+    )
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """The places that a model was trained on, in the order of its residuals, and the images they have by row."""
+
+    places: Places
+    images: np.ndarray
+    values: np.ndarray
+    folds: np.ndarray
+    units: np.ndarray
+
+
+def _survey(dataset: Dataset, trained: Trained) -> _Survey:
+    clusters, features = _clusters(dataset, trained), trained.card.get("features")
+    if features is not None:
+        if features not in dataset.features:
+            raise InputError(
+                f"{dataset.name}: lacks the image features {features!r} that the bundle was trained on; add them with embed or "
+                "ingest features"
+            )
+        places = dataset.cluster_places(clusters, features)
+    else:
+        # the rows of images travel as a feature set of their own, whose name no set of a dataset can have
+        numbered = replace(dataset, features=dataset.features | {"": np.arange(len(dataset.images))[:, None]})
+        places = numbered.cluster_places(clusters, "")
+    columns = (trained.residuals[name].to_numpy() for name in ("value", "fold", "district_id"))
+    return _Survey(places, places.features.rows, *columns)
+
+
+def _clusters(dataset: Dataset, trained: Trained) -> gpd.GeoDataFrame:
     residuals = trained.residuals
     missing = ~residuals["unique_cluster"].isin(dataset.clusters["unique_cluster"])
     if missing.any():
@@ -156,74 +178,143 @@ def _training(dataset: Dataset, trained: Trained) -> tuple[Places, np.ndarray, n
             f"{dataset.name}: lacks {int(missing.sum())} of the {len(residuals)} clusters that the bundle was trained on, "
             f"for example {residuals['unique_cluster'][missing].iloc[0]!r}; name the dataset it was trained on"
         )
-    clusters = dataset.clusters.set_index("unique_cluster").loc[residuals["unique_cluster"]].reset_index()
-    places = dataset.cluster_places(clusters)
-    columns = (residuals[name].to_numpy() for name in ("value", "fold", "district_id"))
-    return places, *columns
+    return dataset.clusters.set_index("unique_cluster").loc[residuals["unique_cluster"]].reset_index()
 
 
-def _growth(model: Forest, places: Places, values, folds, groups, rng) -> np.ndarray:
-    """By how much each place's squared error grows when a group is permuted, over the values' variance; (groups, places)."""
-    make, counts = partial(Forest, model.task, model.seed, model.trees), places.counts()
-    grown = np.zeros((len(groups), len(values)))
-    for fold in np.unique(folds):
-        learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        fitted = make().fit(places.take(learn), values[learn])
-        plain = (fitted.predict_counts(counts[test]) - values[test]) ** 2
-        changed = np.tile(counts[test], (len(groups) * REPEATS, 1, 1))
-        for number, group in enumerate(groups):
-            for repeat in range(REPEATS):
-                # one order for the whole group, so that its classes stay together
-                order = rng.permutation(test)
-                changed[number * REPEATS + repeat][:, group] = counts[order][:, group]
-        predicted = fitted.predict_counts(changed.reshape(-1, counts.shape[1]))
-        error = (predicted.reshape(len(groups), REPEATS, len(test)) - values[test]) ** 2
-        grown[:, test] = (error - plain).mean(axis=1)
-    return grown / (values.var() or 1.0)
+def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.Generator, tell: Tell) -> Explanation:
+    model, places = trained.model, survey.places
+    inputs = Numbers(model.numbers(places), input_names(model.vertices, places))
+    fits = left_out_models(partial(unfitted, model), places, survey.values, survey.folds, tell)
+    table, alone = _importance(inputs, fits, survey, REPEATS, model.vertices == "obj", rng, tell)
+    ranked = sorted(alone, key=lambda column: -alone[column])[:SHOWN]
+    predicted = model.predict_counts(inputs.table)
+    return Explanation(
+        table,
+        _truth(dataset, trained, alone),
+        {inputs.names[column]: partial_dependence(model, inputs.table, column) for column in ranked},
+        small_tree(predicted, inputs.table, survey.folds, inputs.names),
+        notes=_notes(inputs, model),
+    )
 
 
-def _importance_table(grown: np.ndarray, groups, names, units, rng) -> pd.DataFrame:
-    _, unit = np.unique(np.asarray(units).astype(str), return_inverse=True)
-    n_units = unit.max() + 1
-    sums = np.stack([np.bincount(unit, row, n_units) for row in grown])
-    times = rng.multinomial(n_units, np.full(n_units, 1 / n_units), RESAMPLES)
-    resampled = (sums @ times.T) / (np.bincount(unit) @ times.T)
-    lower, upper = np.quantile(resampled, [0.025, 0.975], axis=1)
-    rows = {"group": [" + ".join(names[i] for i in group) for group in groups], "classes": groups}
-    table = pd.DataFrame(rows | {"value": grown.mean(axis=1), "lower": lower, "upper": upper})
-    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+def _explain_network(
+    dataset, trained: Trained, survey: _Survey, make: MakeModel, rng: np.random.Generator, tell: Tell
+) -> Explanation:
+    model, places = trained.model, survey.places
+    inputs = PhotoColumns(places, model.vertices)
+    fits = left_out_models(make, places, survey.values, survey.folds, tell)
+    table, alone = _importance(inputs, fits, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, tell)
+    keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
+    weights = weights_of(fits, places, keys, model.vertices, _feature_groups(table, inputs.n_features), names, tell)
+    notes = _notes(inputs, model)
+    if weights.places > weights.photos["unique_cluster"].nunique():
+        looked = weights.photos["unique_cluster"].nunique()
+        notes.append(
+            f"Photos and classes were left out at {looked} of the {weights.places} places, evenly spread over the predictions."
+        )
+    if trained.card.get("learnt_with"):
+        notes.append(
+            "The bundle learnt several indicators at once; the networks that leave out a fold learn this one alone."
+        )
+    if trained.model.params.get("search"):
+        notes.append(
+            "Learning rate and width were not searched again in each fold: they are those found with all places."
+        )
+    return Explanation(table, _truth(dataset, trained, alone), weights=weights, notes=notes)
 
 
-def _dependence(model: Forest, places: Places, column: int) -> np.ndarray:
-    counts = places.counts()
-    grid = np.unique(np.quantile(counts[:, column], np.linspace(0.05, 0.95, 19)).round())
-    curve = []
-    for amount in grid:
-        changed = counts.copy()
-        changed[:, column] = amount
-        curve.append((amount, model.predict_counts(changed).mean()))
-    return np.array(curve)
+def _explain_imagewise(dataset: Dataset, trained: Trained, files, device: str, tell: Tell) -> Explanation:
+    from geolive.models.imagewise import FEATURES
+    from geolive.vision.devices import choose_device
+    from geolive.vision.images import photo_files
+
+    files = files or photo_files(dataset)
+    residuals, clusters = trained.residuals, _clusters(dataset, trained)
+    apart = residuals["prediction"].notna().to_numpy()
+    judged = np.flatnonzero(apart) if apart.any() else np.arange(len(residuals))
+    # what other networks said where there is nothing better tells how the predictions spread
+    about = residuals["prediction" if apart.any() else "value"].to_numpy()[judged]
+    chosen = clusters.iloc[judged[spread_over(about)]]
+    has_photo = np.array([path is not None for path in files.paths])
+    of_these = dataset.images["unique_cluster"].isin(chosen["unique_cluster"]).to_numpy()
+    seen = trained.model.look(
+        dataset, files, np.flatnonzero(has_photo & of_these), choose_device(device), progress=tell
+    )
+    places = seen.cluster_places(chosen, FEATURES)
+    places = places.take(np.flatnonzero(places.n_images))
+    part = residuals.set_index("unique_cluster").get("part", pd.Series(dtype=object)).reindex(places.ids).to_numpy()
+    keys = dataset.images["key"].to_numpy(object)[places.features.rows]
+    weights = weights_in_means(places, keys, part, len(residuals))
+    return Explanation(weights=weights, notes=_notes_of_imagewise(trained, len(places)))
 
 
-def _tree(predicted: np.ndarray, counts: np.ndarray, folds: np.ndarray) -> tuple[object, float]:
-    from sklearn.tree import DecisionTreeRegressor
+def unfitted(model: Model, **options) -> Model:
+    """A model of the same kind and settings that has learnt nothing; options are further parameters of that kind.
 
-    def tree() -> DecisionTreeRegressor:
-        return DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAST_LEAF, random_state=0)
+    Examples
+    --------
+    >>> unfitted(Forest(trees=7)).params
+    {'trees': 7}
+    """
+    settings = {name: value for name, value in model.params.items() if name not in ("indicators", "column")}
+    if "search" in settings:
+        settings["search"] = False
+    return type(model)(model.task, model.seed, **settings, **options)
 
-    told = np.zeros(len(predicted))
-    for fold in np.unique(folds):
-        learn = folds != fold
-        told[~learn] = tree().fit(counts[learn], predicted[learn]).predict(counts[~learn])
-    spread = ((predicted - predicted.mean()) ** 2).sum()
-    fidelity = 1 - ((predicted - told) ** 2).sum() / spread if spread > 0 else 1.0
-    return tree().fit(counts, predicted), float(fidelity)
+
+def _importance(
+    inputs: Inputs, fits: list[LeftOut], survey: _Survey, repeats: int, all_alone: bool, rng, tell: Tell
+) -> tuple[pd.DataFrame, dict[int, float]]:
+    """Of groups, and of single columns: all of them, or those of the most important groups."""
+    groups = correlated_groups(inputs.table)
+    if not groups:
+        raise InputError("all places look the same to the model, so nothing it looks at can matter")
+    grown = growth(fits, inputs, survey.values, groups, repeats, rng, tell)
+    table = importance_table(grown, groups, inputs.names, survey.units, rng)
+    of_group = dict(zip(groups, grown.mean(axis=1), strict=True))
+    wanted = groups if all_alone else table["columns"][:SHOWN]
+    columns = [(column,) for group in wanted for column in group]
+    left = [column for column in columns if column not in of_group]
+    if left:
+        of_group |= dict(
+            zip(left, growth(fits, inputs, survey.values, left, repeats, rng, tell).mean(axis=1), strict=True)
+        )
+    return table, {column: float(of_group[column,]) for (column,) in columns}
 
 
-def _true_column(dataset: Dataset, trained: Trained) -> int | None:
-    """The column of the true loadings, where the dataset is a sample of the world in which they are as drawn."""
-    from geolive.sources.countryside import INDICATORS
+def _truth(dataset: Dataset, trained: Trained, alone: dict[int, float]) -> Agreement | None:
+    if trained.model.vertices != "obj":
+        return None
+    return agreement_with_truth(dataset, trained, np.array([alone.get(column, 0.0) for column in range(N_CLASSES)]))
 
-    indicator, known = trained.card["indicator"], dataset.simulated and "sample_version" in dataset.extra
-    plain = dataset.extra.get("world", DEFAULT_WORLD) == DEFAULT_WORLD
-    return INDICATORS.index(indicator) if known and plain and indicator in INDICATORS else None
+
+def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
+    """The most important groups of image features, by name; classes of objects are left out one by one."""
+    found = {}
+    for row in table.itertuples():
+        features = tuple(column for column in row.columns if column < n_features)
+        if features and len(found) < MOST_FEATURE_GROUPS:
+            found[row.group] = features
+    return found
+
+
+def _notes(inputs: Inputs, model: Model) -> list[str]:
+    notes = []
+    if model.vertices != "obj":
+        notes.append(
+            "Image features are named by their set and column, counted from 0; what a column stands for, nobody can say."
+        )
+    if len(correlated_groups(inputs.table, len(inputs.names))) > MOST_GROUPS:
+        notes.append(
+            f"Inputs are in {MOST_GROUPS} groups: the most alike were joined, even where their correlation is below 0.7."
+        )
+    return notes
+
+
+def _notes_of_imagewise(trained: Trained, looked: int) -> list[str]:
+    residuals = trained.residuals
+    notes = [f"Photos of {looked} of the {len(residuals)} places were looked at."] if looked < len(residuals) else []
+    part = residuals.get("part")
+    if part is not None and (part == "test").any():
+        return [*notes, "These are places of the test part: the network has not seen them."]
+    return [*notes, "The network was trained on all places: what it says of a photo here is not out of fold."]

@@ -63,14 +63,14 @@ class Forest:
         check_images(places, self.name)
         kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
         # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
-        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(self._numbers(places), values)
+        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(self.numbers(places), values)
         self._forest.n_jobs = 1
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Values of places, or the probability of label 1; shape (n,)."""
         check_images(places, self.name)
-        return self.predict_counts(self._numbers(places))
+        return self.predict_counts(self.numbers(places))
 
     def predict_counts(self, numbers: np.ndarray) -> np.ndarray:
         """As `predict`, from the numbers that the trees see, shape (n, p)."""
@@ -79,7 +79,8 @@ class Forest:
         classes = self._forest.classes_
         return self._forest.predict_proba(numbers)[:, classes == 1].sum(axis=1)
 
-    def _numbers(self, places: Places) -> np.ndarray:
+    def numbers(self, places: Places) -> np.ndarray:
+        """What the trees see of places, shape (n, p): in the order of `inputs`."""
         if self.vertices == "obj":
             return places.counts()
         means = mean_features(places)

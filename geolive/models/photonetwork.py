@@ -63,6 +63,12 @@ class Targets:
         """The inverse, kept within the range of the training values."""
         return np.clip(standardised * self.table[:, 1] + self.table[:, 0], self.table[:, 2], self.table[:, 3])
 
+    def unbounded(self) -> "Targets":
+        """The same with no lowest and no highest value."""
+        return Targets(
+            np.column_stack([self.table[:, :2], np.full(len(self.table), -np.inf), np.full(len(self.table), np.inf)])
+        )
+
 
 class PhotoNetwork:
     """A network from the photos of a place to its values; `GraphCNN` and `AttentionPooling` say which network.
@@ -199,6 +205,14 @@ class PhotoNetwork:
         one = copy.copy(self)
         one.params = self.params | {"indicators": len(self._targets.table), "column": number}
         one.predict = lambda places: np.asarray(self.predict(places)).reshape(len(places), -1)[:, number]
+        return one
+
+    def unbounded(self) -> "PhotoNetwork":
+        """The same model, whose values are not kept within the range of the training values: what changes a value shows."""
+        import copy
+
+        one = copy.copy(self)
+        one._targets = self._targets.unbounded()
         return one
 
     # what a kind of network says

@@ -161,6 +161,15 @@ class StackedNetwork:
         one.predict = lambda places: _columns(self.predict(places), len(places))[:, number]
         return one
 
+    def unbounded(self) -> "StackedNetwork":
+        """The same model, whose values are not kept within the range of the training values: what changes a value shows."""
+        import copy
+
+        one = copy.copy(self)
+        one._targets = self._targets.unbounded()
+        one._members = [member.unbounded() for member in self._members]
+        return one
+
     def _fit_members(self, places: Places, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
         """A network for each fold, which did not see it; what it says there, shape (n, m)."""
         found, self._members = np.empty(values.shape), []

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive import cli
 from geolive.dataset import read_dataset, write_dataset
 from geolive.sources.sample import make_sample
 from tests.commands import ROOT
@@ -25,19 +24,6 @@ def goa(tmp_path_factory):
     return write_dataset(
         make_sample("goa", 1, most_images=12, with_features=True).dataset, tmp_path_factory.mktemp("d") / "goa"
     )
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """The command line in this process, which has torch already: exit code, standard output, standard error."""
-
-    def run_here(*words):
-        monkeypatch.setattr(sys, "argv", ["geolive", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return ended.value.code, *capfd.readouterr()
-
-    return run_here
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import nn
 
 from geolive.dataset import read_dataset, write_dataset
-from geolive.models.imagewise import Beginning, PhotoNetwork
+from geolive.models.imagewise import Beginning, PhotoNetwork, begin
 from geolive.models.imagewise_learner import Photos, Settings
 from geolive.models.pixels import Pixels
 from geolive.sources.sample import make_sample
@@ -49,6 +49,11 @@ def small_network(task="regression", seed=0):
 def beginning(task="regression", seed=0):
     """That network, before training."""
     return Beginning(small_network(task, seed), TINY, Preprocessing(SIDE, SIDE), {"source": "none"})
+
+
+def begun_tiny(task="regression"):
+    """A network of timm's that a bundle can be read back with."""
+    return begin(task, TINY, weights="none", size=SIDE)
 
 
 def coloured_photos(folder, per_cluster=10):

@@ -60,6 +60,17 @@ def test_the_stacked_network_learns_it_and_permuted_values_teach_nothing(survey,
     assert r2(truth, StackedNetwork(epochs=20).fit(places, permuted).predict(test)) < 0.1
 
 
+def test_without_bounds_a_value_may_leave_the_range_of_training(survey, stacked):
+    places, values, test, _ = survey
+    bounded = MeanPooling().fit(places, np.sign(values))
+    free = bounded.unbounded().predict(test)
+    assert np.abs(free).max() > 1
+    assert np.allclose(np.clip(free, -1, 1), bounded.predict(test))
+    assert np.abs(bounded.predict(test)).max() <= 1
+    inside = np.abs(stacked.predict(test)) < 1
+    assert np.allclose(stacked.unbounded().predict(test)[inside], stacked.predict(test)[inside], atol=0.2)
+
+
 @pytest.mark.slow
 def test_few_decisive_photos_are_found_by_attention():
     sample = make_sample("bihar", 1, n_clusters=200, n_sites=38, world="few").dataset
