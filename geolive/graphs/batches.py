@@ -168,7 +168,8 @@ def thin(places: Places, fewest: int, most: int, generator: torch.Generator) -> 
     share = torch.rand(len(places), generator=generator, dtype=torch.float64).numpy()
     kept = np.minimum(sizes, (fewest * ((most + 1) / fewest) ** share).astype(np.int64))
     place = np.repeat(np.arange(len(places)), sizes)
-    order = np.lexsort((torch.rand(len(place), generator=generator).numpy(), place))
+    # places stand in order already, so one key sorts by place and then by chance
+    order = np.argsort(place + torch.rand(len(place), generator=generator).numpy().astype(np.float64))
     rank = np.arange(len(place)) - places.offsets[place]
     images = np.sort(order[rank < kept[place]])
     return places.keep_images(images), images

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from geolive.clusters import Places
-from geolive.graphs.batches import Batch
 from geolive.graphs.vertices import Vertices
 from geolive.models.photonetwork import PhotoNetwork
 
@@ -32,7 +32,7 @@ class AttentionNetwork(nn.Module):
     Examples
     --------
     >>> network = AttentionNetwork(66, 1, 32, heads=4, generator=torch.Generator())
-    >>> network(torch.ones(2, 5, 66), torch.ones(2, 5)).shape
+    >>> network(torch.ones(7, 66), torch.tensor([0, 0, 0, 1, 1, 1, 1]), 2).shape
     torch.Size([2, 1])
     """
 
@@ -44,15 +44,42 @@ class AttentionNetwork(nn.Module):
         self.answer = nn.Parameter(torch.zeros(width * (heads + 1) + features, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, vertices: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Answers, shape (b, outputs), from vertices (b, n, features) and mask (b, n)."""
+    def forward(self, vertices: torch.Tensor, place: torch.Tensor, n_places: int) -> torch.Tensor:
+        """Answers, shape (b, outputs), from vertices (images, features) and the number of each image's place (images,).
+
+        Places are as many as `n_places`, each with an image.
+        """
         hidden = torch.relu(vertices @ self.hidden + self.hidden_bias)
-        shares = (mask / mask.sum(1, keepdim=True))[:, None]
-        pooled = [shares @ hidden, shares @ vertices]
+        # sums over the images of a place are one product: no place is padded to the largest
+        of_place = torch.nn.functional.one_hot(place, n_places).to(hidden.dtype).T
+        pooled = [of_place @ torch.cat([hidden, vertices], 1) / of_place.sum(1, keepdim=True)]
         if self.gate is not None:
-            scores = (hidden @ self.gate).masked_fill(mask[..., None] == 0, -math.inf)
-            pooled.append(scores.softmax(1).transpose(1, 2) @ hidden)
-        return torch.cat([part.flatten(1) for part in pooled], 1) @ self.answer + self.bias
+            scores = hidden @ self.gate
+            index = place[:, None].expand_as(scores)
+            most = scores.new_zeros(n_places, scores.shape[1])
+            most = most.scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
+            share = torch.exp(scores - most[place])
+            looked_at = of_place @ (share[:, :, None] * hidden[:, None]).flatten(1)
+            pooled.append((looked_at.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
+        return torch.cat(pooled, 1) @ self.answer + self.bias
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of b places, one place after the other.
+
+    Parameters
+    ----------
+    rows : array of int64, shape (b,)
+        Which places.
+    vertices : tensor of float32, shape (images, features)
+    place : tensor of int64, shape (images,)
+        From 0 to b - 1.
+    """
+
+    rows: np.ndarray
+    vertices: torch.Tensor
+    place: torch.Tensor
 
 
 class AttentionPooling(PhotoNetwork):
@@ -84,7 +111,7 @@ class AttentionPooling(PhotoNetwork):
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
-    ) -> Iterator[list[Batch]]:
+    ) -> Iterator[list[Images]]:
         sizes = places.n_images
         if generator is None:
             order = np.argsort(sizes, kind="stable")
@@ -92,15 +119,13 @@ class AttentionPooling(PhotoNetwork):
             order = torch.randperm(len(places), generator=generator).numpy()
         for rows in np.array_split(order, -(-len(order) // batch_size)):
             images = np.concatenate([np.arange(places.offsets[row], places.offsets[row + 1]) for row in rows])
-            mask = np.arange(sizes[rows].max()) < sizes[rows][:, None]
-            padded = np.zeros((*mask.shape, vertices.size), np.float32)
-            padded[mask] = vertices.read(images)
-            tensors = [torch.from_numpy(array).to(self._device) for array in (padded, mask.astype(np.float32))]
-            yield [Batch(rows, tensors[0], None, tensors[1])]
+            place = np.repeat(np.arange(len(rows)), sizes[rows])
+            tensors = [torch.from_numpy(array).to(self._device) for array in (vertices.read(images), place)]
+            yield [Images(rows, *tensors)]
 
-    def _forward(self, blocks: list[Batch]) -> torch.Tensor:
-        (batch,) = blocks
-        return self._network(batch.vertices, batch.mask)
+    def _forward(self, blocks: list[Images]) -> torch.Tensor:
+        (images,) = blocks
+        return self._network(images.vertices, images.place, len(images.rows))
 
 
 class MeanPooling(AttentionPooling):

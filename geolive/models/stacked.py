@@ -115,8 +115,7 @@ class StackedNetwork:
         with one_thread():
             scaling = fit_vertices(places, self.vertices)
             d_max_km = largest_distance_km(places) if "distance" in self._edges.kinds else 0.0
-            self._summaries = fit_summaries(places, scaling, self._edges, d_max_km, self.seed)
-            views = self._summaries.of(places)
+            self._summaries, views = fit_summaries(places, scaling, self._edges, d_max_km, self.seed)
         attention = self._fit_members(places, values, folds)
         self._lines, weights, self.left_out = [], [], np.full(values.shape, np.nan)
         for column in range(values.shape[1]):

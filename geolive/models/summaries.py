@@ -55,7 +55,7 @@ class Summaries:
     >>> places = Places(np.array(list("abcd")), where[::5], np.arange(0, 21, 5), where, counts)
     >>> from geolive.graphs.edges import parse_edges
     >>> from geolive.graphs.vertices import fit_vertices
-    >>> summaries = fit_summaries(places, fit_vertices(places, "obj"), parse_edges("distance"), 2.0, seed=0)
+    >>> summaries, _ = fit_summaries(places, fit_vertices(places, "obj"), parse_edges("distance"), 2.0, seed=0)
     >>> {name: view.shape for name, view in summaries.of(places).items()}["rates"]
     (4, 66)
     """
@@ -79,7 +79,9 @@ class Summaries:
         `likeness`: whether neighbouring photos differ from the place in the same way. `centrality`: whether things stand where
         photos have many neighbours, or out of the way.
         """
-        totals = _totals(places, self.scaling, self.edges, self.d_max_km, self.seed, self.centres)
+        return self._from(places, _totals(places, self.scaling, self.edges, self.d_max_km, self.seed, self.centres))
+
+    def _from(self, places: Places, totals: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         n, prior = places.n_images[:, None].astype(float), PRIOR_PHOTOS
         of_kind, n_kind = totals["of_kind"], totals["n_kind"]
         kinds = (of_kind + prior * self.mean_of_kind) / (n_kind[..., None] + prior)
@@ -105,29 +107,30 @@ class Summaries:
         return {name: getattr(self, name) for name in names}
 
 
-def fit_summaries(places: Places, scaling: VertexScaling, edges: EdgeSpec, d_max_km: float, seed: int) -> Summaries:
-    """Learn the kinds of photos, by k-means on vertices, and the means over all photos of training places."""
+def fit_summaries(
+    places: Places, scaling: VertexScaling, edges: EdgeSpec, d_max_km: float, seed: int
+) -> tuple[Summaries, dict[str, np.ndarray]]:
+    """Learn the kinds of photos, by k-means on vertices, and the means over all photos of training places.
+
+    Returns
+    -------
+    Summaries
+    dict of str to array
+        The summaries of the training places themselves.
+    """
     rows = np.arange(len(places.image_positions))
     if len(rows) > MOST_FOR_KINDS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_FOR_KINDS, replace=False))
     centres = _k_means(scaling.of(places).read(rows), seed)
-    totals = {k: v.sum(0) for k, v in _totals(places, scaling, edges, d_max_km, seed, centres).items()}
+    of_places = _totals(places, scaling, edges, d_max_km, seed, centres)
+    totals = {name: array.sum(0) for name, array in of_places.items()}
     n, of_kind, n_kind = len(places.image_positions), totals["of_kind"], totals["n_kind"]
     mean = of_kind.sum(0) / n
     # a kind that is nearly never seen is as all photos are
     mean_of_kind = (of_kind + PRIOR_PHOTOS * mean) / (n_kind[:, None] + PRIOR_PHOTOS)
-    return Summaries(
-        scaling,
-        edges,
-        d_max_km,
-        seed,
-        centres,
-        mean,
-        n_kind / n,
-        mean_of_kind,
-        totals["spread"] / n,
-        totals["likeness"] / n,
-    )
+    own = totals["spread"] / n, totals["likeness"] / n
+    learnt = Summaries(scaling, edges, d_max_km, seed, centres, mean, n_kind / n, mean_of_kind, *own)
+    return learnt, learnt._from(places, of_places)
 
 
 def _totals(places, scaling, edges, d_max_km, seed, centres) -> dict[str, np.ndarray]:

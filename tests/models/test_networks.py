@@ -94,16 +94,18 @@ def test_where_things_stand_is_found_by_the_stacked_network():
     assert set(model.weights[0]) == set(HEADS)
 
 
-def test_padding_and_the_order_of_photos_have_no_influence():
+def test_the_order_of_photos_and_the_other_places_have_no_influence():
     network = AttentionNetwork(66, 2, 16, 4, torch.Generator().manual_seed(0))
     with torch.no_grad():
         network.answer.copy_(torch.randn(network.answer.shape, generator=torch.Generator().manual_seed(1)))
-    x = torch.randn(1, 9, 66, generator=torch.Generator().manual_seed(2))
-    plain = network(x, torch.ones(1, 9))
-    wide, mask = torch.full((1, 30, 66), 5.0), torch.zeros(1, 30)
-    wide[:, :9], mask[:, :9] = x.flip(1), 1
-    torch.testing.assert_close(network(wide, mask), plain, atol=1e-5, rtol=1e-5)
-    assert (network(x + 1, torch.ones(1, 9)) - plain).abs().max() > 0.1
+    x = torch.randn(9, 66, generator=torch.Generator().manual_seed(2))
+    alone = torch.zeros(9, dtype=torch.int64)
+    plain = network(x, alone, 1)
+    # photos of another place between them, whose attention scores would drown those of the first
+    mixed, place = torch.full((18, 66), 50.0), torch.tensor([1, 0] * 9)
+    mixed[1::2] = x.flip(0)
+    torch.testing.assert_close(network(mixed, place, 2)[:1], plain, atol=1e-5, rtol=1e-5)
+    assert (network(x + 1, alone, 1) - plain).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("kind", ALL)
