@@ -252,9 +252,7 @@ def group_images(
     row = pd.Series(np.arange(len(ids)), index=ids).reindex(place_of_image.to_numpy()).to_numpy(float)
     known = np.flatnonzero(np.isfinite(row))
     place = row[known].astype(np.int64)
-    order = np.lexsort(
-        (images["key"].to_numpy()[known].astype(str), key_hash(images["key"].to_numpy(object)[known]), place)
-    )
+    order = _by_place_and_hash(place, images["key"].to_numpy(object)[known])
     place, image = place[order], known[order]
     first = np.searchsorted(place, place)
     chosen = np.arange(len(place)) - first < MOST_IMAGES
@@ -265,6 +263,15 @@ def group_images(
     of_images, walks = features and features.take(image), walks_of(images)
     walks = None if walks is None else walks[image]
     return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images, walks)
+
+
+def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The order of images by place, then by the hash of their key, then by the key itself."""
+    hashes = key_hash(keys)
+    order = np.lexsort((hashes, place))
+    tied = (np.diff(place[order]) == 0) & (np.diff(hashes[order]) == 0)
+    # keys are slow to sort by, and hashes hardly ever tie
+    return np.lexsort((keys.astype(str), hashes, place)) if tied.any() else order
 
 
 def walks_of(images: gpd.GeoDataFrame) -> np.ndarray | None:

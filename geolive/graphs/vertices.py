@@ -15,6 +15,8 @@ KINDS = ("obj", "feats", "both")
 # for objects, and of the mean spread of all columns for features
 LEAST_SPREAD = 0.1
 _ROWS_AT_ONCE = 16_384
+# means and spreads of more images would be the same to a fraction of a percent
+_MOST_FOR_SCALE = 32_768
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Vertices:
 
 
 def fit_vertices(places: Places, kind: str) -> VertexScaling:
-    """Learn the scale of vertices from training places, in one pass over their images.
+    """Learn the scale of vertices from the images of training places: all, or every so many of more than 65,535.
 
     Parameters
     ----------
@@ -122,8 +124,10 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
     if n == 0:
         raise InputError("none of the places has an image, so there is nothing to learn from")
     total, squares, origin = np.zeros(size), np.zeros(size), None
-    for start in range(0, n, _ROWS_AT_ONCE):
-        rows = np.arange(start, min(n, start + _ROWS_AT_ONCE))
+    every = max(1, n // _MOST_FOR_SCALE)
+    chosen = np.arange(0, n, every)
+    for start in range(0, len(chosen), _ROWS_AT_ONCE):
+        rows = chosen[start : start + _ROWS_AT_ONCE]
         parts = _parts(places, kind, rows)
         # about the first block's mean, so that squares do not cancel
         origin = [part.mean(0) for part in parts] if origin is None else origin
@@ -131,8 +135,9 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
             part -= middle
         total += torch.cat([part.sum(0) for part in parts]).double().numpy()
         squares += torch.cat([part.square_().sum(0) for part in parts]).double().numpy()
-    spread = np.sqrt(np.maximum(squares / n - np.square(total / n), 0))
-    return VertexScaling(kind, torch.cat(origin).double().numpy() + total / n, _factor(spread, kind))
+    mean = total / len(chosen)
+    spread = np.sqrt(np.maximum(squares / len(chosen) - np.square(mean), 0))
+    return VertexScaling(kind, torch.cat(origin).double().numpy() + mean, _factor(spread, kind))
 
 
 def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
