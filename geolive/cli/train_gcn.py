@@ -26,9 +26,9 @@ def train_gcn(
     arch: Annotated[
         str,
         typer.Option(
-            help="gcn (the authors' network), mean-pooling, attention, or stacked (attention and lines on summaries).",
+            help="stacked (attention and lines on summaries), gcn (the authors' network), mean-pooling or attention.",
         ),
-    ] = "gcn",
+    ] = "stacked",
     vertices: Annotated[
         str, typer.Option(help="What a photo brings: obj (object counts), feats (image features) or both.")
     ] = "obj",

@@ -9,7 +9,7 @@ import torch
 from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.batches import largest_distance_km
-from geolive.graphs.edges import parse_edges
+from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.vertices import VertexScaling, fit_vertices
 from geolive.models.attention import AttentionPooling
 from geolive.models.fitting import Curve, one_thread
@@ -20,6 +20,7 @@ from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
 
 INNER_FOLDS = 3
+EDGES = "distance+knn:8"
 HEADS = (*VIEWS, "attention")
 
 
@@ -57,7 +58,7 @@ class StackedNetwork:
         self,
         task: str = "regression",
         seed: int = 0,
-        edges: str = "distance+knn:8",
+        edges: str = EDGES,
         vertices: str = "obj",
         device: str = "auto",
         checkpoint: Path | None = None,
@@ -107,6 +108,9 @@ class StackedNetwork:
             A place has no images, there are too few places to leave some out, or what vertices or edges ask for is not there.
         """
         check_images(places, self.name)
+        if self.params["edges"] != EDGES:
+            # nobody asked for the k of the default, and where places are so small it joins all their photos
+            check_k(self._edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
         folds = inner_folds(places.positions, INNER_FOLDS, self.seed)

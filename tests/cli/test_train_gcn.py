@@ -41,8 +41,8 @@ def refused(run):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--vertices", "both", "--edges", "knn:3+sequence"],
-        ["--vertices", "feats", "--arch", "stacked"],
+        ["--arch", "gcn", "--vertices", "both", "--edges", "knn:3+sequence"],
+        ["--vertices", "feats"],
         ["--arch", "attention", "--batch-size", "4", "--lr", "0.01", "--width", "8"],
     ],
 )
@@ -83,7 +83,7 @@ def test_all_indicators_at_once_with_missing_labels(run, goa, tmp_path):
 
 @pytest.mark.slow
 def test_killed_and_started_again_it_gives_the_same_bytes(run, goa, tmp_path):
-    words = ["train", "gcn", str(goa), "--edges", "knn:3", "--epochs", "30", "--out"]
+    words = ["train", "gcn", str(goa), "--arch", "gcn", "--edges", "knn:3", "--epochs", "30", "--out"]
     code, _, errors = run(*words, tmp_path / "whole")
     assert code == 0, errors
     command = [sys.executable, str(ROOT / "cli.py"), *words, str(tmp_path / "killed")]
