@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
-from geolive.clusters import Places
 from geolive.models.attention import AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.innerfolds import inner_folds
 from geolive.models.kriging import Kriging
 from geolive.models.stacked import StackedNetwork
+from geolive.places import Places
 from geolive.sources.sample import make_sample
 from geolive.sources.worlds import WORLDS
 from geolive.splits import BlockSplit, fold_numbers

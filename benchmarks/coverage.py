@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import Places
 from geolive.evaluation.applicability import area_of_applicability
 from geolive.evaluation.conformal import interval_score, place_error
 from geolive.evaluation.uncertainty import district_error, rank_sets
 from geolive.models.clusterwise import Forest
 from geolive.models.crossfit import out_of_fold
 from geolive.models.predictors import importance, predictors
+from geolive.places import Places
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
 from geolive.sources.streets import draw_loadings, draw_photos, draw_sizes

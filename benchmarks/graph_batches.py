@@ -155,8 +155,8 @@ def edges() -> None:
     """Print the time of kNN edges beside that of a bare tree query."""
     from scipy.spatial import cKDTree
 
-    from geolive.clusters import unit_sphere
     from geolive.graphs.builders import knn_edges
+    from geolive.sphere import unit_sphere
 
     where = np.random.default_rng(0).uniform([68, 8], [97, 35], (100_000, 2))
     points, bare, whole = unit_sphere(where), [], []

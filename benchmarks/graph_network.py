@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.clusters import Places
 from geolive.dataset import read_dataset
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, thin
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.network import GraphNetwork
 from geolive.models.photonetwork import FEWEST_SEEN, MOST_SEEN
+from geolive.places import Places
 
 FEATURES, PADDED, LITERAL_BATCH = 577, 200, 256
 TRAIN_BATCH, PREDICT_BATCH = 32, 16

@@ -12,9 +12,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder, replacing, umask
+from geolive.places import ImageFeatures, Places, group_images
 from geolive.tables import check_clusters, check_images, collector_paused, lonlat
 
 SCHEMA_VERSION = 1

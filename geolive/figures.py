@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from geolive.clusters import EARTH_RADIUS_KM
 from geolive.errors import InputError
 from geolive.regions import read_districts
+from geolive.sphere import EARTH_RADIUS_KM
 
 INK, GREY = "#24292f", "#6b7480"
 _MOST_DISTRICTS = 250

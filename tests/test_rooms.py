@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = [
-    "errors", "files", "tables", "indicators", "regions", "clusters", "dataset", "sources", "splits", "metrics", "figures",
-    "graphs", "vision", "models", "evaluation", "mapping", "terminal", "cli",
+    "errors", "files", "tables", "indicators", "regions", "sphere", "places", "clusters", "dataset", "sources", "splits",
+    "metrics", "figures", "graphs", "vision", "models", "evaluation", "mapping", "terminal", "cli",
 ]  # fmt: skip
 SLOW = {
     "torch", "torch_geometric", "torchvision", "lightning", "timm", "transformers", "skops", "matplotlib", "sklearn", "folium",

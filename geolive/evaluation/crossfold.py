@@ -8,12 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from geolive.clusters import Places, chord_to_km, unit_sphere
 from geolive.errors import InputError
 from geolive.evaluation.questions import Question
 from geolive.evaluation.rows import Row
 from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import Model
+from geolive.places import Places
+from geolive.sphere import chord_to_km, unit_sphere
 
 PROTOCOLS = ("nested", "authors")
 INNER_FOLDS = 3

@@ -12,7 +12,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.dependence import SmallTree, partial_dependence, small_tree
@@ -29,6 +28,7 @@ from geolive.evaluation.occlusion import Weights, spread_over, weights_in_means,
 from geolive.models.clusterwise import Forest
 from geolive.models.interface import MakeModel, Model
 from geolive.models.training import Trained
+from geolive.places import Places
 from geolive.tables import N_CLASSES, vistas_classes
 
 SHOWN = 6

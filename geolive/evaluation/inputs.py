@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
-from geolive.clusters import ImageFeatures, Places
 from geolive.models.clusterwise import mean_features
 from geolive.models.interface import MakeModel, Model
+from geolive.places import ImageFeatures, Places
 from geolive.tables import N_CLASSES, vistas_classes
 
 # numbers of columns

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import ImageFeatures, Places
 from geolive.evaluation.inputs import Group, LeftOut
 from geolive.models.clusterwise import mean_features
 from geolive.models.interface import Model
+from geolive.places import ImageFeatures, Places
 
 MOST_PLACES = 100
 SHOWN = ("highest", "median", "lowest")

@@ -6,10 +6,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import Places, km_to_chord, unit_sphere
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.metrics import training_means_of
+from geolive.places import Places
+from geolive.sphere import km_to_chord, unit_sphere
 from geolive.splits import place_numbers, shared_sequences, with_seed
 from geolive.splits.knndm import KnndmSplit
 from geolive.splits.plain import BlockSplit

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolive.clusters import Places, chord_to_km, unit_sphere
 from geolive.errors import InputError
 from geolive.graphs.builders import sphere_points
 from geolive.graphs.dense import GraphPoints, adjacency
 from geolive.graphs.edges import EdgeSpec
 from geolive.graphs.hashing import seed_keys
 from geolive.graphs.vertices import Vertices
+from geolive.places import Places
+from geolive.sphere import chord_to_km, unit_sphere
 
 # of a block, beside that of its padded adjacency: calls of the network's operations; in squares of vertices
 _BLOCK_COST = 100.0**2

@@ -8,9 +8,9 @@ import pandas as pd
 import shapely
 import torch
 
-from geolive.clusters import chord_to_km, unit_sphere
 from geolive.errors import InputError
 from geolive.graphs.builders import Edges
+from geolive.sphere import chord_to_km, unit_sphere
 from geolive.tables import CRS, lonlat
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolive.clusters import EARTH_RADIUS_KM
 from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
 from geolive.graphs.edges import EdgeKind, EdgeSpec
 from geolive.graphs.hashing import is_chosen
+from geolive.sphere import EARTH_RADIUS_KM
 
 # below this distance the series of the arc is exact to float32
 _SERIES_KM = 1000.0
@@ -60,7 +60,7 @@ def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Te
 
     Examples
     --------
-    >>> from geolive.clusters import unit_sphere
+    >>> from geolive.sphere import unit_sphere
     >>> from geolive.graphs.edges import parse_edges
     >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
     >>> mask, keys = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)

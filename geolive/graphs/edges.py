@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.builders import (
     DEFAULT_K,
@@ -22,6 +21,7 @@ from geolive.graphs.builders import (
     random_edges,
     sequence_edges,
 )
+from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 JOIN = "+"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolive.clusters import Places
 from geolive.errors import InputError
+from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 KINDS = ("obj", "feats", "both")

@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 
 import geolive
-from geolive.clusters import Places, form_sites, group_images
+from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.applicability import area_of_applicability
@@ -19,6 +19,7 @@ from geolive.mapping.districts import DistrictMap, Provenance, Support, district
 from geolive.models.interface import check_seen
 from geolive.models.predictors import COLUMN, importance, predictors
 from geolive.models.training import Trained
+from geolive.places import Places, group_images
 from geolive.regions import Region
 from geolive.sources.statistics import official_sentences
 from geolive.tables import CRS, lonlat, points

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.clusters import Places
 from geolive.graphs.vertices import Vertices
 from geolive.models.photonetwork import PhotoNetwork
+from geolive.places import Places
 
 HEADS = 4
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.models.interface import check_images
+from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 FILE = "model.skops"

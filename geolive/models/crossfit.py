@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.models.interface import MakeModel
+from geolive.places import Places
 
 
 def out_of_fold(make_model: MakeModel, places: Places, values: np.ndarray, folds: np.ndarray) -> np.ndarray:

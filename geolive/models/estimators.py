@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.models.interface import check_images
+from geolive.places import Places
 
 
 class NearestCounts:

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.clusters import Places
 from geolive.graphs.batches import Batch, batches_in_blocks
 from geolive.graphs.edges import check_k
 from geolive.graphs.network import GraphNetwork
 from geolive.graphs.vertices import Vertices
 from geolive.models.photonetwork import PhotoNetwork
+from geolive.places import Places
 
 
 class GraphCNN(PhotoNetwork):

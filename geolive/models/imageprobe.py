@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.models.innerfolds import inner_folds
 from geolive.models.interface import check_images
+from geolive.places import Places
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 INNER_FOLDS = 3
@@ -27,7 +27,7 @@ class ImageProbe:
 
     Examples
     --------
-    >>> from geolive.clusters import ImageFeatures
+    >>> from geolive.places import ImageFeatures
     >>> where = np.random.default_rng(0).normal([85, 25], 1, (40, 2))
     >>> features = ImageFeatures("two", np.column_stack([np.arange(40.0), np.ones(40)]), np.arange(40))
     >>> objects = np.zeros((40, 66), np.uint16)

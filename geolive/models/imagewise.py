@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.models.interface import check_images
 from geolive.models.pixels import Pixels
+from geolive.places import Places
 from geolive.vision.backbones import TRUNK, build_trunk, load_backbone
 from geolive.vision.devices import Device, choose_workers
 from geolive.vision.images import PhotoFiles, PhotoSet, photo_batches

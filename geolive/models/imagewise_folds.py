@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.models.fitting import Curve
@@ -23,6 +22,7 @@ from geolive.models.imagewise_training import (
 )
 from geolive.models.innerfolds import inner_folds
 from geolive.models.pixels import Pixels, decode
+from geolive.places import Places
 from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.images import PhotoFiles
 from geolive.vision.preprocessing import Preprocessing

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 import geolive
-from geolive.clusters import ImageFeatures, Places, group_images
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import replacing, today
@@ -22,6 +21,7 @@ from geolive.metrics import scores
 from geolive.models.imagewise import FEATURES, Beginning, ImageWise, answers_of_pixels
 from geolive.models.pixels import Pixels, decode
 from geolive.models.training import Trained
+from geolive.places import ImageFeatures, Places, group_images
 from geolive.splits import RandomSplit, parse_split
 from geolive.tables import lonlat
 from geolive.vision.devices import choose_workers

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.places import Places
 
 
 class Model(Protocol):

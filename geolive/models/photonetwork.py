@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.batches import Batch, largest_distance_km, thin
 from geolive.graphs.edges import parse_edges
@@ -23,6 +21,8 @@ from geolive.graphs.vertices import KINDS, VertexScaling, Vertices, fit_vertices
 from geolive.models.fitting import Curve, Schedule, fit_network, one_thread
 from geolive.models.innerfolds import inner_folds
 from geolive.models.interface import check_images
+from geolive.models.targets import Targets
+from geolive.places import Places
 
 FILE = "model.safetensors"
 WEIGHT_DECAY = 5e-4
@@ -38,36 +38,6 @@ WORDS = {
     "feats": "image features",
     "both": "image features, object counts (66)",
 }
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Mean, standard deviation, lowest and highest training value of each indicator; array of float64, shape (m, 4)."""
-
-    table: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray) -> "Targets":
-        """From values, shape (n, m), NaN where there is none; InputError where an indicator has none at all."""
-        if not np.isfinite(values).any(axis=0).all():
-            raise InputError("an indicator has no value at any of the training places; leave it out")
-        moments = [np.nanmean(values, 0), np.nanstd(values, 0), np.nanmin(values, 0), np.nanmax(values, 0)]
-        moments[1] = np.where(moments[1] > 0, moments[1], 1.0)
-        return cls(np.column_stack(moments))
-
-    def standardised(self, values: np.ndarray) -> np.ndarray:
-        """Values with mean 0 and variance 1."""
-        return (values - self.table[:, 0]) / self.table[:, 1]
-
-    def in_units(self, standardised: np.ndarray) -> np.ndarray:
-        """The inverse, kept within the range of the training values."""
-        return np.clip(standardised * self.table[:, 1] + self.table[:, 0], self.table[:, 2], self.table[:, 3])
-
-    def unbounded(self) -> "Targets":
-        """The same with no lowest and no highest value."""
-        return Targets(
-            np.column_stack([self.table[:, :2], np.full(len(self.table), -np.inf), np.full(len(self.table), np.inf)])
-        )
 
 
 class PhotoNetwork:

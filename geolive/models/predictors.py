@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from geolive.clusters import EARTH_RADIUS_KM, Places, unit_sphere
 from geolive.models.clusterwise import mean_features
 from geolive.models.interface import Model
+from geolive.places import Places
+from geolive.sphere import EARTH_RADIUS_KM, unit_sphere
 
 COLUMN = "predictors"
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import MakeModel, Model
 from geolive.models.kriging import Kriging
+from geolive.places import Places
 from geolive.splits import RandomSplit, fold_numbers
 
 INNER_FOLDS = 3

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.batches import largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
@@ -15,9 +14,11 @@ from geolive.models.attention import AttentionPooling
 from geolive.models.fitting import Curve, one_thread
 from geolive.models.innerfolds import inner_folds
 from geolive.models.interface import check_images
-from geolive.models.photonetwork import FILE, WORDS, Targets, read_tensors
+from geolive.models.photonetwork import FILE, WORDS, read_tensors
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
+from geolive.models.targets import Targets
+from geolive.places import Places
 
 INNER_FOLDS = 3
 EDGES = "distance+knn:8"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolive.clusters import Places
 from geolive.graphs.batches import batches
 from geolive.graphs.edges import EdgeSpec
 from geolive.graphs.vertices import VertexScaling
+from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 # a place's mean counts as much as so many photos of the average place

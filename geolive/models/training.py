@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 
 import geolive
-from geolive.clusters import Places
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
@@ -16,6 +15,7 @@ from geolive.metrics import scores, training_means
 from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
 from geolive.models.predictors import COLUMN, predictors
+from geolive.places import Places
 from geolive.splits import BlockSplit, DistrictSplit, fold_numbers
 
 FOLDS = 10

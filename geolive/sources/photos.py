@@ -12,11 +12,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import SITE_RADIUS_KM, Radius, chord_to_km, join_images, unit_sphere
+from geolive.clusters import SITE_RADIUS_KM, Radius, join_images
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.sources.exif import PhotoFacts, read_facts
 from geolive.sources.imagefiles import UnusableImageError, open_image, open_plain
+from geolive.sphere import chord_to_km, unit_sphere
 from geolive.tables import points
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")

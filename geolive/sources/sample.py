@@ -10,10 +10,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import key_hash
 from geolive.dataset import Dataset, add_labels, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
+from geolive.places import key_hash
 from geolive.sources import simfeats
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.streets import Photos, draw_loadings, draw_photos, draw_sizes

@@ -7,8 +7,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import km_to_chord, unit_sphere
 from geolive.errors import InputError
+from geolive.sphere import km_to_chord, unit_sphere
 from geolive.splits.base import Splitter, positions_of
 
 

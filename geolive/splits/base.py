@@ -8,8 +8,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import chord_to_km, unit_sphere
 from geolive.errors import InputError
+from geolive.sphere import chord_to_km, unit_sphere
 from geolive.tables import lonlat
 
 SAME_PLACE_DEGREES = 1e-9

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from geolive.clusters import EARTH_RADIUS_KM, chord_to_km, unit_sphere
 from geolive.errors import InputError
+from geolive.sphere import EARTH_RADIUS_KM, chord_to_km, unit_sphere
 from geolive.splits.base import Splitter, deal, place_numbers, positions_of
 
 # more places than this are first put together in the cells of a grid, so that distances fit in memory

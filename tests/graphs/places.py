@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from geolive.clusters import Places
+from geolive.places import Places
 
 
 def make_places(sizes, seed=0, wealth=None):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.batches import batches, largest_distance_km, thin
 from geolive.graphs.builders import distance_edges
 from geolive.graphs.edges import parse_edges
+from geolive.places import Places
 from tests.graphs.places import make_places
 
 SIZES = np.array([3, 40, 1, 17, 5, 230, 17, 2])

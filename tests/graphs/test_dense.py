@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolive.clusters import Places
 from geolive.graphs.batches import batches, batches_in_blocks
 from geolive.graphs.edges import Points, parse_edges
 from geolive.graphs.hashing import is_chosen, seed_keys
+from geolive.places import Places
 from tests.graphs.places import make_places
 
 KINDS = ["distance", "knn:1", "knn:3", "delaunay", "sequence", "objects", "knn:2+distance+objects"]

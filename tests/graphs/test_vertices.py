@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geolive.clusters import ImageFeatures
 from geolive.errors import InputError
 from geolive.graphs.batches import batches
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.vertices import fit_vertices
+from geolive.places import ImageFeatures
 from tests.graphs.places import make_places
 
 

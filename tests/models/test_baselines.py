@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsRegressor
 
-from geolive.clusters import Places
 from geolive.models.baselines import InverseDistance, Mean, Neighbours, Random, average_at_places
+from geolive.places import Places
 from tests.panels import panel_table
 
 positions = st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=20).map(np.array)

@@ -1,8 +1,8 @@
 import numpy as np
 
-from geolive.clusters import Places
 from geolive.models.baselines import Neighbours
 from geolive.models.crossfit import out_of_fold
+from geolive.places import Places
 
 
 def test_each_place_is_predicted_by_a_model_of_its_own_that_did_not_see_its_fold():

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.models.baselines import Mean, NeighbourImages
 from geolive.models.crossfit import out_of_fold
 from geolive.models.estimators import Boosting, DenseNetwork, NearestCounts
 from geolive.models.residual_kriging import ResidualKriging
+from geolive.places import Places
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from geolive.clusters import Places
 from geolive.errors import InputError
 from geolive.graphs.network import GraphCNNLayer, GraphEmbedPool, GraphNetwork
 from geolive.models.graphcnn import GraphCNN
+from geolive.places import Places
 from tests.graphs.places import make_places
 
 EXTRACT = Path(__file__).parent / "data" / "graphcnn_reference.npz"

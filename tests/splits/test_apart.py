@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
 
-from geolive.clusters import chord_to_km, unit_sphere
 from geolive.errors import InputError
+from geolive.sphere import chord_to_km, unit_sphere
 from geolive.splits import (
     Apart,
     BlockSplit,

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
-from geolive.clusters import unit_sphere
 from geolive.errors import InputError
+from geolive.sphere import unit_sphere
 from geolive.splits import (
     BlockSplit,
     KnndmSplit,

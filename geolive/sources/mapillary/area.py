@@ -10,11 +10,12 @@ import numpy as np
 import shapely
 from shapely import Geometry
 
-from geolive.clusters import SITE_RADIUS_KM, chord_to_km, km_to_chord, unit_sphere
+from geolive.clusters import SITE_RADIUS_KM
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.regions import INDIA_SOURCE, find_region
 from geolive.sources.mapillary.tiles import N, check_number, tile_bounds, tile_of, tiles_covering
+from geolive.sphere import chord_to_km, km_to_chord, unit_sphere
 from geolive.tables import lonlat
 
 

@@ -7,8 +7,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import MOST_IMAGES, form_sites, join_images, key_hash
+from geolive.clusters import form_sites, join_images
 from geolive.errors import InputError
+from geolive.places import MOST_IMAGES, key_hash
 from geolive.regions import assign_districts
 from geolive.sources.mapillary.area import Area
 from geolive.tables import points

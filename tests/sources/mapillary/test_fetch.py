@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from geolive.clusters import group_images, key_hash
 from geolive.dataset import Dataset, read_dataset, write_dataset
 from geolive.errors import InputError
+from geolive.places import group_images, key_hash
 from geolive.sources.mapillary.access import Access
 from geolive.sources.mapillary.area import area_around
 from geolive.sources.mapillary.choose import Wanted

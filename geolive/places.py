@@ -1,0 +1,257 @@
+"""What a model sees of places, clusters or sites alike: where they are, and what is in their images."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.tables import N_CLASSES, lonlat
+
+MOST_IMAGES = 200
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """Features of the images of some places; they stay where they are, on disk for example, until they are read.
+
+    Parameters
+    ----------
+    name : str
+        Of the feature set.
+    array : array of float, shape (images of the dataset, f)
+        Maybe mapped from disk.
+    rows : array of int, shape (images,)
+        Where the images of the places stand in `array`.
+
+    Examples
+    --------
+    >>> features = ImageFeatures("resnet34", np.arange(6.0).reshape(3, 2), np.array([2, 0]))
+    >>> features.read().tolist(), features.read(slice(1, 2)).tolist(), features.size
+    ([[4.0, 5.0], [0.0, 1.0]], [[0.0, 1.0]], 2)
+    """
+
+    name: str
+    array: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def size(self) -> int:
+        """Numbers for each image, f."""
+        return self.array.shape[1]
+
+    def read(self, images: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """The features of these images of the places, float32, shape (images, f)."""
+        return np.asarray(self.array[self.rows[images]], np.float32)
+
+    def take(self, images: np.ndarray) -> "ImageFeatures":
+        """The features of these images, in that order."""
+        return ImageFeatures(self.name, self.array, self.rows[images])
+
+    def joined(self, others: "ImageFeatures") -> "ImageFeatures":
+        """These images, then the others, of the same dataset."""
+        if others.array is not self.array:
+            raise ValueError(f"features of two datasets, {self.name!r} and {others.name!r}, cannot be joined")
+        return ImageFeatures(self.name, self.array, np.concatenate([self.rows, others.rows]))
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a model sees of n places, clusters or sites: where they are, and what is in their images.
+
+    The images of a place are contiguous: place i has the images `offsets[i]` to `offsets[i + 1]`.
+
+    Parameters
+    ----------
+    ids : array of str, shape (n,)
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    offsets : array of int, shape (n + 1,)
+    image_positions : array of float, shape (images, 2)
+        Longitude, latitude in degrees.
+    objects : array of uint16, shape (images, 66)
+        Object counts; all 0 where nothing was counted.
+    features : ImageFeatures, optional
+        A feature set of the same images.
+    walks : array of int64, shape (images, 2), optional
+        Number of the walk that each image is of, -1 for none, and its place in the order of all images.
+
+    Examples
+    --------
+    >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
+    >>> len(places.take(np.array([1]))), places.n_images.tolist()
+    (1, [0, 0])
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+    offsets: np.ndarray
+    image_positions: np.ndarray
+    objects: np.ndarray
+    features: ImageFeatures | None = None
+    walks: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def without_images(cls, ids: np.ndarray, positions: np.ndarray) -> "Places":
+        """Places of which only the position is known."""
+        nothing = np.zeros((0, N_CLASSES), np.uint16)
+        return cls(np.asarray(ids), positions, np.zeros(len(ids) + 1, np.int64), np.zeros((0, 2)), nothing)
+
+    @property
+    def n_images(self) -> np.ndarray:
+        """Number of images of each place, shape (n,)."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray) -> "Places":
+        """The places at these row numbers, in that order."""
+        rows = np.asarray(rows)
+        sizes = self.n_images[rows]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        images = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
+        return self._with_images(self.ids[rows], self.positions[rows], offsets, images)
+
+    def keep_images(self, images: np.ndarray) -> "Places":
+        """The same places with some of their images only, by row number, ascending."""
+        offsets = np.searchsorted(images, self.offsets)
+        return self._with_images(self.ids, self.positions, offsets, images)
+
+    def _with_images(self, ids, positions, offsets, images) -> "Places":
+        features = self.features and self.features.take(images)
+        walks = None if self.walks is None else self.walks[images]
+        return Places(ids, positions, offsets, self.image_positions[images], self.objects[images], features, walks)
+
+    def joined(self, others: "Places") -> "Places":
+        """These places, then the others; either both have image features, of one dataset, or neither."""
+        walks = None
+        if self.walks is not None and others.walks is not None:
+            walks = np.concatenate([self.walks, others.walks])
+        return Places(
+            np.concatenate([self.ids, others.ids]),
+            np.concatenate([self.positions, others.positions]),
+            np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]]),
+            np.concatenate([self.image_positions, others.image_positions]),
+            np.concatenate([self.objects, others.objects]),
+            self.features and self.features.joined(others.features),
+            walks,
+        )
+
+    def counts(self) -> np.ndarray:
+        """The cluster representation: objects of each class summed over a place's images, then the number of images.
+
+        Returns
+        -------
+        array of float, shape (n, 67)
+            Source: Lee et al. 2021, "Cluster-wise learning"; the paper has 65 bins, here void has its own.
+        """
+        total = np.concatenate([np.zeros((1, N_CLASSES)), np.cumsum(self.objects, axis=0, dtype=np.float64)])
+        return np.column_stack([np.diff(total[self.offsets], axis=0), self.n_images])
+
+
+def key_hash(keys: np.ndarray) -> np.ndarray:
+    """A fixed 64-bit hash of each image's key, the same on every machine: it decides which 200 images of a place are taken.
+
+    Examples
+    --------
+    >>> key_hash(np.array(["498763468214164"], dtype=object)).dtype
+    dtype('uint64')
+    """
+    return pd.util.hash_array(np.asarray(keys, object), hash_key="geolive--images.", categorize=False)
+
+
+def group_images(
+    ids: np.ndarray,
+    positions: np.ndarray,
+    images: gpd.GeoDataFrame,
+    objects: np.ndarray | None,
+    place_of_image: pd.Series,
+    features: ImageFeatures | None = None,
+) -> Places:
+    """Places with their images, at most 200 each, chosen by a hash of the image's key.
+
+    Parameters
+    ----------
+    ids : array of str, shape (n,)
+        The places, in the order wanted.
+    positions : array of float, shape (n, 2)
+        Their longitude and latitude, degrees.
+    images : GeoDataFrame
+        An images table.
+    objects : array, shape (images, 66), or None
+        Its object counts; None where nothing was counted.
+    place_of_image : Series of str, shape (images,)
+        The place of each image, or null; images of places that are not in `ids` are left out.
+    features : ImageFeatures, optional
+        Of the same images.
+
+    Returns
+    -------
+    Places
+        The choice and the order of images depend on their keys alone, not on the order of rows.
+
+    Examples
+    --------
+    >>> from geolive.tables import points
+    >>> images = gpd.GeoDataFrame({"key": ["k1", "k2"]}, geometry=points([85.1, 85.2], [25.6, 25.6]))
+    >>> counts = np.ones((2, 66), np.uint16)
+    >>> places = group_images(np.array(["a"]), np.array([[85.1, 25.6]]), images, counts, pd.Series(["a", None]))
+    >>> places.n_images.tolist()
+    [1]
+    """
+    row = pd.Series(np.arange(len(ids)), index=ids).reindex(place_of_image.to_numpy()).to_numpy(float)
+    known = np.flatnonzero(np.isfinite(row))
+    place = row[known].astype(np.int64)
+    order = _by_place_and_hash(place, images["key"].to_numpy(object)[known])
+    place, image = place[order], known[order]
+    first = np.searchsorted(place, place)
+    chosen = np.arange(len(place)) - first < MOST_IMAGES
+    place, image = place[chosen], image[chosen]
+    offsets = np.searchsorted(place, np.arange(len(ids) + 1))
+    where = lonlat(images.geometry)[image]
+    counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
+    of_images, walks = features and features.take(image), walks_of(images)
+    walks = None if walks is None else walks[image]
+    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images, walks)
+
+
+def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The order of images by place, then by the hash of their key, then by the key itself."""
+    hashes = key_hash(keys)
+    order = np.lexsort((hashes, place))
+    tied = (np.diff(place[order]) == 0) & (np.diff(hashes[order]) == 0)
+    # keys are slow to sort by, and hashes hardly ever tie
+    return np.lexsort((keys.astype(str), hashes, place)) if tied.any() else order
+
+
+def walks_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
+    """Which walk each image is of, and where it stands in the order of images: by time, then by key.
+
+    Parameters
+    ----------
+    images : GeoDataFrame
+        An images table.
+
+    Returns
+    -------
+    array of int64, shape (images, 2), or None
+        Number of the walk, -1 where an image has no `sequence_id`, and the rank; None where the table has no such column.
+
+    Examples
+    --------
+    >>> taken = pd.to_datetime(["2020-01-02", "2020-01-01", None])
+    >>> walks_of(pd.DataFrame({"key": list("abc"), "sequence_id": ["s", "s", None], "captured_at": taken})).tolist()
+    [[0, 1], [0, 0], [-1, 2]]
+    """
+    if "sequence_id" not in images.columns:
+        return None
+    walk = pd.factorize(images["sequence_id"])[0]
+    order = np.argsort(images["key"].to_numpy(object).astype(str), kind="stable")
+    if "captured_at" in images.columns:
+        # images without a time come last
+        taken = pd.to_datetime(images["captured_at"], utc=True, errors="coerce").dt.tz_localize(None).to_numpy()
+        order = order[np.argsort(taken[order], kind="stable")]
+    rank = np.empty(len(images), np.int64)
+    rank[order] = np.arange(len(images))
+    return np.column_stack([walk, rank])

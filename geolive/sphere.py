@@ -1,0 +1,48 @@
+"""Great-circle distances, by chords of the unit sphere."""
+
+import numpy as np
+
+EARTH_RADIUS_KM = 6371.0088
+
+
+def unit_sphere(degrees: np.ndarray) -> np.ndarray:
+    """Points on the unit sphere; the chord between two grows with their great-circle distance.
+
+    Parameters
+    ----------
+    degrees : array, shape (n, 2)
+        Longitude, latitude.
+
+    Returns
+    -------
+    array, shape (n, 3)
+
+    Examples
+    --------
+    >>> unit_sphere(np.array([[0.0, 0.0]]))
+    array([[1., 0., 0.]])
+    """
+    lon, lat = np.radians(np.asarray(degrees, float)).reshape(-1, 2).T
+    return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def chord_to_km(chord: np.ndarray) -> np.ndarray:
+    """Great-circle distance in kilometres of a chord of the unit sphere.
+
+    Examples
+    --------
+    >>> float(chord_to_km(2.0).round())
+    20015.0
+    """
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(np.asarray(chord) / 2, 0, 1))
+
+
+def km_to_chord(km: np.ndarray) -> np.ndarray:
+    """Chord of the unit sphere of a great-circle distance in kilometres.
+
+    Examples
+    --------
+    >>> float(km_to_chord(20015.114).round(3))
+    2.0
+    """
+    return 2 * np.sin(np.minimum(np.asarray(km, float) / (2 * EARTH_RADIUS_KM), np.pi / 2))
