@@ -24,8 +24,8 @@ class VertexScaling:
     """How an image's numbers become the features of a vertex: less `mean`, times `factor`.
 
     Object counts enter as log(1 + count). Every column that varies in training has about unit variance there; a column that
-    never varies has the factor 0. With "both", object counts and image features each make up half of the expected squared norm of
-    a vertex, whatever the size of its cluster.
+    never varies has the factor 0. Nothing depends on the size of a cluster. With "both", `geolive.models.balance` makes the part
+    that tells less of the values smaller.
 
     Parameters
     ----------
@@ -141,16 +141,13 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
 
 
 def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
-    features = spread[: len(spread) - N_CLASSES] if kind == "both" else spread if kind == "feats" else spread[:0]
-    objects = spread[len(features) :]
-    parts = []
-    for part, least in ((features, LEAST_SPREAD * features.mean() if len(features) else 0.0), (objects, LEAST_SPREAD)):
-        factor = np.where(part > 0, 1 / np.maximum(part, max(least, np.finfo(float).tiny)), 0.0)
-        norm = np.sqrt(np.square(part * factor).sum())
-        # alone, a part keeps unit variance a column; together, each has half of all columns' variance
-        share = np.sqrt(len(spread) / 2) / norm if kind == "both" and norm > 0 else 1.0
-        parts.append(factor * share)
-    return np.concatenate(parts)
+    objects = 0 if kind == "feats" else N_CLASSES
+    features, counts = spread[: len(spread) - objects], spread[len(spread) - objects :]
+    least = np.r_[
+        np.full(len(features), LEAST_SPREAD * features.mean() if len(features) else 0.0),
+        np.full(len(counts), LEAST_SPREAD),
+    ]
+    return np.where(spread > 0, 1 / np.maximum(spread, np.maximum(least, np.finfo(float).tiny)), 0.0)
 
 
 def _size(places: Places, kind: str) -> int:

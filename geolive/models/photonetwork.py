@@ -18,6 +18,7 @@ from geolive.errors import InputError
 from geolive.graphs.batches import Batch, largest_distance_km, thin
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.vertices import KINDS, VertexScaling, Vertices, fit_vertices
+from geolive.models.balance import balanced
 from geolive.models.fitting import Curve, Schedule, fit_network, one_thread
 from geolive.models.innerfolds import inner_folds
 from geolive.models.interface import check_images
@@ -203,7 +204,7 @@ class PhotoNetwork:
     # training
 
     def _prepare(self, places: Places, values: np.ndarray) -> None:
-        self._scaling = fit_vertices(places, self.vertices)
+        self._scaling = balanced(fit_vertices(places, self.vertices), places, values, self.seed)
         self._targets = Targets.of(values)
         self._d_max_km = largest_distance_km(places) if "distance" in self._edges.kinds else 0.0
 

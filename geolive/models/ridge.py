@@ -26,14 +26,18 @@ class Ridge:
         return self.mean + (inputs - self.centre) @ self.weights
 
 
-def fit_ridge(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> tuple[Ridge, np.ndarray]:
-    """Ridge regression on standardised inputs; the penalty is the one that predicts left-out folds best.
+def fit_ridge(
+    inputs: np.ndarray, values: np.ndarray, folds: np.ndarray, standardise: bool = True
+) -> tuple[Ridge, np.ndarray]:
+    """Ridge regression; the penalty is the one that predicts left-out folds best.
 
     Parameters
     ----------
     inputs : array, shape (n, f)
     values : array, shape (n,)
     folds : array of int, shape (n,)
+    standardise : bool
+        Whether each input is brought to unit variance; else all are by one factor.
 
     Returns
     -------
@@ -52,10 +56,10 @@ def fit_ridge(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> tupl
     paths = np.empty((len(PENALTIES), len(values)))
     for fold in np.unique(folds):
         test = folds == fold
-        for i, line in enumerate(_path(inputs[~test], values[~test])):
+        for i, line in enumerate(_path(inputs[~test], values[~test], standardise)):
             paths[i, test] = line.predict(inputs[test])
     best = int(((paths - values) ** 2).sum(1).argmin())
-    return _path(inputs, values)[best], paths[best]
+    return _path(inputs, values, standardise)[best], paths[best]
 
 
 def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -91,10 +95,10 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
     return weights * max(0.0, 1 - models * (total - gain) / (gain * (n - models)))
 
 
-def _path(inputs: np.ndarray, values: np.ndarray) -> list[Ridge]:
+def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool) -> list[Ridge]:
     """A line for each penalty, from one decomposition."""
     centre, spread = inputs.mean(0), inputs.std(0)
-    scale = spread + 0.1 * spread.mean()
+    scale = spread + 0.1 * spread.mean() if standardise else np.full_like(spread, np.sqrt(np.square(spread).mean()))
     scale = np.where(scale > 0, scale, 1.0)
     x, mean = (inputs - centre) / scale, values.mean()
     # the smaller of the two products, x·xᵀ or xᵀ·x, has all that is needed
