@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.evaluation.applicability import area_of_applicability
-from geolive.evaluation.conformal import interval_score, place_error
-from geolive.evaluation.uncertainty import district_error, rank_sets
+from geolive.evaluation.conformal import interval_score
+from geolive.evaluation.siteerrors import NEAR, are_near, site_errors
+from geolive.evaluation.uncertainty import DistrictError, rank_sets
 from geolive.models.clusterwise import Forest
 from geolive.models.crossfit import out_of_fold
 from geolive.models.predictors import importance, predictors
@@ -26,7 +27,7 @@ from geolive.places import Places
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.sources.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
 from geolive.sources.streets import draw_loadings, draw_photos, draw_sizes
-from geolive.splits import DistrictSplit, fold_numbers
+from geolive.splits import DistrictSplit, RandomSplit, fold_numbers
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 FRESH, TREES, LEAST_SITES = 200, 50, 3
@@ -67,6 +68,7 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
     surveyed = np.arange(BIHAR_CLUSTERS)
     values, seen = survey[surveyed], places.take(surveyed)
     folds = fold_numbers(DistrictSplit(seed=seed), places.positions[surveyed], district[surveyed])
+    alone = fold_numbers(RandomSplit(n_splits=10, seed=seed), places.positions[surveyed])
     strata = {
         "like the survey's": np.arange(BIHAR_CLUSTERS, BIHAR_CLUSTERS + FRESH),
         "fewer photos": np.arange(BIHAR_CLUSTERS + FRESH, len(places)),
@@ -78,6 +80,7 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
     columns = {
         "value": values,
         "prediction": out_of_fold(forest, seen, values, folds),
+        NEAR: out_of_fold(forest, seen, values, alone),
         "n_images": seen.n_images,
         "district_id": district[surveyed],
     }
@@ -90,18 +93,21 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
     strata = {name: of[applicable[of]] for name, of in strata.items()}
     # at training places the out-of-fold prediction, as in predict
     predicted[surveyed] = residuals["prediction"]
-    error, noise = place_error(residuals), RECIPES[indicator].noise * RECIPES[indicator].spread ** 2
+    near = are_near(places.positions, places.positions[surveyed], folds)
+    near[surveyed] = False
+    errors, noise = site_errors(residuals), RECIPES[indicator].noise * RECIPES[indicator].spread ** 2
     on_map = np.concatenate([surveyed, strata["fewer photos"]])
+    site_error = errors.of_districts(places.n_images[on_map], near[on_map])
     true_means = land.district_truth()[indicator].to_numpy()
     rows = []
     for level in LEVELS:
         for stratum, of in strata.items():
             for target, wanted, known in (("survey's value", survey, 0.0), ("place's mean", truth, noise)):
-                half = error.half_width(places.n_images[of], level, known)
+                half = errors.half_width(places.n_images[of], near[of], level, known)
                 about = {"target": target, "stratum": stratum, "level": level}
                 rows.append(about | held(wanted[of], predicted[of] - half, predicted[of] + half, level))
         about = {"target": "district's mean", "stratum": "districts", "level": level}
-        rows += [about | row for row in _districts(residuals, predicted[on_map], district[on_map], true_means, level)]
+        rows += [about | row for row in _districts(site_error, predicted[on_map], district[on_map], true_means, level)]
     return pd.DataFrame(rows).assign(seed=seed, indicator=indicator)
 
 
@@ -115,11 +121,16 @@ def held(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float) 
     }
 
 
-def _districts(residuals, predicted, district, truth, level) -> list[dict]:
+def _districts(site_error, predicted, district, truth, level) -> list[dict]:
     by_district = pd.Series(predicted).groupby(district)
     mean, n = (found.reindex(range(len(truth))).to_numpy(float) for found in (by_district.mean(), by_district.size()))
     supported = n >= LEAST_SITES
-    error, mean, n, truth = district_error(residuals), mean[supported], n[supported], truth[supported]
+    parts = (
+        pd.Series(part).groupby(district).mean().reindex(range(len(truth))).to_numpy(float)[supported]
+        for part in (site_error.shared, site_error.single)
+    )
+    error = DistrictError(*parts, site_error.n_districts)
+    mean, n, truth = mean[supported], n[supported], truth[supported]
     half = error.half_width(n, level)
     best, worst = rank_sets(mean, error.standard_error(n), error.freedom, level)
     rank = 1 + (truth[None, :] > truth[:, None]).sum(axis=1)

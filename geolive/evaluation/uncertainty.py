@@ -18,16 +18,16 @@ class DistrictError:
 
     Parameters
     ----------
-    shared : float
+    shared : float, or array of shape (n,)
         Variance of the error that all sites of a district share.
-    single : float
+    single : float, or array of shape (n,)
         Variance of a site's own error, which averages out over sites.
     n_districts : int
         Districts that they were learnt from.
     """
 
-    shared: float
-    single: float
+    shared: float | np.ndarray
+    single: float | np.ndarray
     n_districts: int
 
     def half_width(self, n_sites: np.ndarray, level: float) -> np.ndarray:

@@ -11,8 +11,7 @@ from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.applicability import area_of_applicability
-from geolive.evaluation.conformal import place_error
-from geolive.evaluation.uncertainty import district_error
+from geolive.evaluation.siteerrors import are_near, site_errors
 from geolive.files import today
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
@@ -86,7 +85,7 @@ def predict_map(
     # where a model that was trained once has no honest prediction, there is none
     judged = trained.residuals[trained.residuals["prediction"].notna()]
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
-    value = _predict(trained, sites, places)
+    trained_on, value = _predict(trained, sites, places)
     if not np.isfinite(value).any():
         raise InputError(
             f"{trained.card['model']}: has learnt from every place of {region.name} and has no honest prediction of any; "
@@ -95,7 +94,10 @@ def predict_map(
     applicable = _applicable(trained, places)
     here = np.isfinite(value)
     sites, value, applicable = sites[here].reset_index(drop=True), value[here], applicable[here]
-    half = place_error(judged).half_width(sites["n_images"].to_numpy(), level)
+    # a training cluster is shown as predicted by a model that saw nothing of its district
+    near = ~trained_on[here] & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
+    errors, n_images = site_errors(judged), sites["n_images"].to_numpy()
+    half = errors.half_width(n_images, near, level)
     half[~np.isfinite(half)] = np.nan  # too few training clusters to promise anything of a single place
     sites = sites.assign(
         **{
@@ -106,7 +108,7 @@ def predict_map(
         }
     )
     threshold = 0.5 if classifies else trained.card["label_threshold"]
-    error = district_error(judged)
+    error = errors.of_districts(n_images, near)
     districts = districts_from_sites(region.districts, sites, name, error, support, level, threshold, limits)
     simulated = bool(dataset.simulated or trained.card["simulated"])
     districts["simulated"] = simulated
@@ -250,8 +252,8 @@ def _applicable(trained: Trained, places: Places) -> np.ndarray:
     return known.holds(predictors(trained.model, places, needs_images))
 
 
-def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> np.ndarray:
-    """Out-of-fold predictions where the model was trained, its own elsewhere."""
+def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:
+    """Which sites are training clusters, and the values of all: out-of-fold there, of the model itself elsewhere."""
     known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
     at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)
     away = np.abs(np.column_stack([at.x, at.y]) - lonlat(sites.geometry)).max(axis=1)
@@ -261,4 +263,4 @@ def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> np.nd
     new = np.flatnonzero(~trained_on)
     if len(new):
         value[new] = trained.model.predict(places.take(new))
-    return value
+    return trained_on, value

@@ -16,7 +16,8 @@ from geolive.models.crossfit import out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
 from geolive.models.predictors import COLUMN, predictors
 from geolive.places import Places
-from geolive.splits import BlockSplit, DistrictSplit, fold_numbers
+from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers
+from geolive.splits.base import positions_of
 
 FOLDS = 10
 BLOCK_KM = 100.0
@@ -32,8 +33,9 @@ class Trained:
         Fitted to all labelled clusters.
     residuals : GeoDataFrame
         One training cluster a row: `unique_cluster`, `geometry`, `value`, `prediction` (out of fold), `reference` (mean of the
-        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole), `n_images`, and `predictors`
-        (what the place looks like to the model: `geolive.models.predictors`); bundles of others may lack the last two.
+        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole), `n_images`, `predictors`
+        (what the place looks like to the model: `geolive.models.predictors`), and `prediction_near` (by models that saw other
+        clusters of the district); bundles may lack the last three.
     card : dict
         The model card, as JSON.
     """
@@ -100,6 +102,11 @@ def train(
     folds, unit, kind = _folds(dataset, clusters, seed)
     predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
     residuals = _residuals(clusters, values, predictions, folds, unit).assign(**_seen(model, places, needs_images))
+    alone = _single_places(clusters, seed)
+    if alone is not None:
+        # how errors are among surveyed places, where most sites of a map lie
+        near = out_of_fold(_telling(make_model, alone, progress, "single places, fold"), places, values, alone)
+        residuals["prediction_near"] = near
     if progress:
         progress(f"fitting {model.name} to {len(places)} clusters")
     model.fit(places, values)
@@ -242,19 +249,27 @@ def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.
     return folds, clusters["district_id"].to_numpy(object) if by_district else unit.astype(str).astype(object), kind
 
 
+def _single_places(clusters: gpd.GeoDataFrame, seed: int) -> np.ndarray | None:
+    """Folds of single places, whatever their district; None where there are too few."""
+    n_places = len(np.unique(place_numbers(positions_of(clusters))))
+    return None if n_places < FOLDS else fold_numbers(RandomSplit(n_splits=FOLDS, seed=seed), clusters)
+
+
 def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
     for column, values in zip(columns, labels.T, strict=True):
         if len(np.unique(values[np.isfinite(values)])) < 2:
             raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
 
 
-def _telling(make_model: MakeModel, folds: np.ndarray, progress: Callable[[str], None] | None) -> MakeModel:
+def _telling(
+    make_model: MakeModel, folds: np.ndarray, progress: Callable[[str], None] | None, what: str = "fold"
+) -> MakeModel:
     """`make_model`, telling which fold it is for."""
     number = itertools.count(1)
 
     def make() -> Model:
         if progress:
-            progress(f"leaving out fold {next(number)} of {folds.max() + 1}")
+            progress(f"leaving out {what} {next(number)} of {folds.max() + 1}")
         return make_model()
 
     return make
