@@ -18,10 +18,10 @@ import pandas as pd
 
 from geolive.evaluation.applicability import area_of_applicability
 from geolive.evaluation.conformal import interval_score
-from geolive.evaluation.siteerrors import NEAR, are_near, site_errors
-from geolive.evaluation.uncertainty import DistrictError, rank_sets
+from geolive.evaluation.siteerrors import are_near, site_errors
+from geolive.evaluation.uncertainty import rank_sets
 from geolive.models.clusterwise import Forest
-from geolive.models.crossfit import out_of_fold
+from geolive.models.crossfit import NEAR, out_of_fold
 from geolive.models.predictors import importance, predictors
 from geolive.places import Places
 from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
@@ -125,11 +125,7 @@ def _districts(site_error, predicted, district, truth, level) -> list[dict]:
     by_district = pd.Series(predicted).groupby(district)
     mean, n = (found.reindex(range(len(truth))).to_numpy(float) for found in (by_district.mean(), by_district.size()))
     supported = n >= LEAST_SITES
-    parts = (
-        pd.Series(part).groupby(district).mean().reindex(range(len(truth))).to_numpy(float)[supported]
-        for part in (site_error.shared, site_error.single)
-    )
-    error = DistrictError(*parts, site_error.n_districts)
+    error = site_error.averaged(district, np.flatnonzero(supported))
     mean, n, truth = mean[supported], n[supported], truth[supported]
     half = error.half_width(n, level)
     best, worst = rank_sets(mean, error.standard_error(n), error.freedom, level)

@@ -12,9 +12,9 @@ import pandas as pd
 
 from geolive.evaluation.conformal import PlaceError, place_error
 from geolive.evaluation.uncertainty import DistrictError, district_error
-from geolive.sphere import unit_sphere
-
-NEAR = "prediction_near"
+from geolive.models.crossfit import NEAR
+from geolive.sphere import chord_to_km, unit_sphere
+from geolive.splits import between_folds_km
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,5 @@ def are_near(positions: np.ndarray, training: np.ndarray, folds: np.ndarray) -> 
     """
     from scipy.spatial import cKDTree
 
-    points = unit_sphere(training)
-    apart = np.full(len(points), np.inf)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        if not inside.all():
-            apart[inside] = cKDTree(points[~inside]).query(points[inside])[0]
-    return cKDTree(points).query(unit_sphere(positions))[0] < np.median(apart)
+    usual = np.median(between_folds_km(training, folds))
+    return chord_to_km(cKDTree(unit_sphere(training)).query(unit_sphere(positions))[0]) < usual

@@ -46,6 +46,32 @@ class DistrictError:
         """Standard error of the mean of districts with so many sites."""
         return np.sqrt(self.shared + self.single / np.asarray(n_sites, float))
 
+    def take(self, sites: np.ndarray) -> "DistrictError":
+        """Of these sites alone, where they have numbers of their own."""
+        shared, single = (np.asarray(part)[sites] if np.ndim(part) else part for part in (self.shared, self.single))
+        return DistrictError(shared, single, self.n_districts)
+
+    def averaged(self, district: np.ndarray, ids: np.ndarray) -> "DistrictError":
+        """Of districts, from what each of their sites adds.
+
+        Parameters
+        ----------
+        district : array, shape (n,)
+            The district of each site.
+        ids : array, shape (d,)
+            Districts, in the order wanted; one without sites has no error.
+
+        Examples
+        --------
+        >>> DistrictError(np.array([1.0, 3.0, 5.0]), 0.0, 30).averaged(np.array(["a", "a", "b"]), ["b", "a"]).shared
+        array([5., 2.])
+        """
+        parts = (
+            pd.Series(part, np.arange(len(district))).groupby(np.asarray(district)).mean().reindex(ids, fill_value=0.0)
+            for part in (self.shared, self.single)
+        )
+        return DistrictError(*(part.to_numpy(float) for part in parts), self.n_districts)
+
     @property
     def freedom(self) -> int:
         """Degrees of freedom of the standard errors."""

@@ -167,20 +167,17 @@ def districts_from_sites(
     >>> table[table.supported][["district", "pov", "n_sites"]].values.tolist()
     [['Patna', 2.0, 3]]
     """
-    sites = sites.assign(shared=error.shared, single=error.single)
-    if "applicable" in sites:
-        sites = sites[sites["applicable"].to_numpy(bool)]
-    by_district = pd.DataFrame(sites[[name, "n_images", "shared", "single"]]).groupby(
-        assign_districts(sites.geometry, districts).to_numpy()
-    )
+    used = sites["applicable"].to_numpy(bool) if "applicable" in sites else np.ones(len(sites), bool)
+    sites, error = sites[used], error.take(used)
+    district = assign_districts(sites.geometry, districts).to_numpy()
+    by_district = pd.DataFrame(sites[[name, "n_images"]]).groupby(district)
     ids = districts["district_id"]
     n_sites = by_district.size().reindex(ids, fill_value=0).to_numpy(np.int64)
     n_images = by_district["n_images"].sum().reindex(ids, fill_value=0).to_numpy(np.int64)
     supported = support.holds(n_sites, n_images)
     value = np.where(supported, by_district[name].mean().reindex(ids).to_numpy(float), np.nan)
     n = np.maximum(n_sites, 1)
-    means = (by_district[part].mean().reindex(ids, fill_value=0.0).to_numpy(float) for part in ("shared", "single"))
-    error = DistrictError(*means, error.n_districts)
+    error = error.averaged(district, ids)
     half = error.half_width(n, level)
     lower, upper = (np.where(supported, np.clip(end, *limits), np.nan) for end in (value - half, value + half))
     label = np.full(len(ids), np.nan) if threshold is None else (value >= threshold).astype(float)

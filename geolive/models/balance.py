@@ -63,7 +63,10 @@ def balanced(scaling: VertexScaling, places: Places, values: np.ndarray, seed: i
     rows = np.arange(0, len(places), -(-len(places) // _MOST_PLACES))
     places, values = places.take(rows), values[rows]
     folds, means = inner_folds(places.positions, INNER_FOLDS, seed), _means(scaling, places)
-    chosen = min(RATIOS, key=lambda ratio: (_error(means * _weights(means.shape[1], ratio), values, folds), -ratio))
+    errors = [_error(means * _weights(means.shape[1], ratio), values, folds) for ratio in RATIOS]
+    if not np.isfinite(errors).all():
+        return scaling
+    chosen = RATIOS[int(np.argmin(errors))]
     return replace(scaling, factor=scaling.factor * _weights(means.shape[1], chosen))
 
 
@@ -80,7 +83,7 @@ def _means(scaling: VertexScaling, places: Places) -> np.ndarray:
 
 
 def _error(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
-    """Squared error at left-out places over the variance, the mean of all indicators that can be judged."""
+    """Squared error at left-out places over the variance, the mean of all indicators that can be judged; NaN if none can."""
     found = []
     for column in values.T:
         known = np.isfinite(column)
@@ -88,4 +91,4 @@ def _error(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
         if len(np.unique(fold)) > 1 and np.ptp(y) > 0:
             _, left_out = fit_ridge(inputs[known], y, fold, standardise=False)
             found.append(np.square(y - left_out).mean() / y.var())
-    return float(np.mean(found)) if found else 0.0
+    return float(np.mean(found)) if found else np.nan

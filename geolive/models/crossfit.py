@@ -5,6 +5,9 @@ import numpy as np
 from geolive.models.interface import MakeModel
 from geolive.places import Places
 
+# column of predictions by models that saw other clusters of the district, where `prediction` left the whole district out
+NEAR = "prediction_near"
+
 
 def out_of_fold(make_model: MakeModel, places: Places, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
     """Predict each place by a model fitted to the places outside its fold.

@@ -150,10 +150,10 @@ class PhotoNetwork:
         check_images(places, self.name)
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
-        if self.params["search"]:
-            self._search(places, values)
         with one_thread():
             self._prepare(places, values)
+            if self.params["search"]:
+                self._search(places, values)
             self.curve = self._train(places, values, self._checkpoint, validation=validation)
         return self
 
@@ -247,9 +247,7 @@ class PhotoNetwork:
         tried = []
         for rate, width in product(RATES, WIDTHS):
             self.params |= {"learning_rate": rate, "width": width}
-            with one_thread():
-                self._prepare(places, values)
-                curve = self._train(places, values, None, held_out=True)
+            curve = self._train(places, values, None, held_out=True)
             tried.append((min(curve.validation), rate, width))
             if self.progress:
                 self.progress(f"{self.name}: learning rate {rate:g}, width {width}: {tried[-1][0]:.3f} held out")

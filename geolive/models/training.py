@@ -12,7 +12,7 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.metrics import scores, training_means
-from geolive.models.crossfit import out_of_fold
+from geolive.models.crossfit import NEAR, out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
 from geolive.models.predictors import COLUMN, predictors
 from geolive.places import Places
@@ -106,7 +106,7 @@ def train(
     if alone is not None:
         # how errors are among surveyed places, where most sites of a map lie
         near = out_of_fold(_telling(make_model, alone, progress, "single places, fold"), places, values, alone)
-        residuals["prediction_near"] = near
+        residuals[NEAR] = near
     if progress:
         progress(f"fitting {model.name} to {len(places)} clusters")
     model.fit(places, values)

@@ -7,7 +7,7 @@ from it.
 """
 
 from geolive.splits.apart import Apart, shared_sequences
-from geolive.splits.base import Splitter, describe_folds, fold_numbers, place_numbers, with_seed
+from geolive.splits.base import Splitter, between_folds_km, describe_folds, fold_numbers, place_numbers, with_seed
 from geolive.splits.knndm import KnndmSplit, prediction_grid
 from geolive.splits.names import KNOWN_SPLITS, parse_split
 from geolive.splits.official import OfficialSplit
@@ -26,6 +26,7 @@ __all__ = [
     "RowSplit",
     "Splitter",
     "StateSplit",
+    "between_folds_km",
     "describe_folds",
     "fold_numbers",
     "parse_split",

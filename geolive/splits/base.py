@@ -177,7 +177,48 @@ def with_seed(splitter, seed: int):
     return replace(splitter, seed=seed) if inner is None else replace(splitter, splitter=with_seed(inner, seed))
 
 
+def between_folds_km(positions: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Distance of each place to the nearest in another fold.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    folds : array of int, shape (n,)
+
+    Returns
+    -------
+    array of float, shape (n,)
+        Kilometres; infinite where there is one fold only.
+
+    Examples
+    --------
+    >>> between_folds_km(np.array([[80.0, 0.0], [80.1, 0.0], [81.0, 0.0]]), np.array([0, 0, 1])).round().tolist()
+    [111.0, 100.0, 100.0]
+    """
+    from scipy.spatial import cKDTree
+
+    sphere, km = unit_sphere(positions), np.full(len(positions), np.inf)
+    for fold in np.unique(folds):
+        inside = folds == fold
+        if not inside.all():
+            km[inside] = chord_to_km(cKDTree(sphere[~inside]).query(sphere[inside])[0])
+    return km
+
+
 def positions_of(X) -> np.ndarray:
+    """Longitude and latitude in degrees, shape (n, 2), of a table of clusters or of an array of them.
+
+    Raises
+    ------
+    InputError
+        A position is missing.
+
+    Examples
+    --------
+    >>> positions_of([[80.0, 25.0]]).tolist()
+    [[80.0, 25.0]]
+    """
     positions = lonlat(X.geometry) if isinstance(X, gpd.GeoDataFrame) else np.asarray(X, float).reshape(-1, 2)
     if not np.isfinite(positions).all():
         raise InputError(f"cluster {int(np.argmin(np.isfinite(positions).all(1)))} has no position; remove it")

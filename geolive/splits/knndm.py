@@ -6,7 +6,7 @@ import numpy as np
 
 from geolive.errors import InputError
 from geolive.sphere import EARTH_RADIUS_KM, chord_to_km, unit_sphere
-from geolive.splits.base import Splitter, deal, place_numbers, positions_of
+from geolive.splits.base import Splitter, between_folds_km, deal, place_numbers, positions_of
 
 # more places than this are first put together in the cells of a grid, so that distances fit in memory
 _MOST_TO_CLUSTER = 3000
@@ -68,9 +68,7 @@ class KnndmSplit(Splitter):
         """
         positions = positions_of(X)
         _, first = np.unique(place_numbers(positions), return_index=True)
-        return self._wanted(positions[first]), _between_folds(
-            unit_sphere(positions[first]), self._folds(X, None)[first]
-        )
+        return self._wanted(positions[first]), between_folds_km(positions[first], self._folds(X, None)[first])
 
     def _folds(self, X, groups) -> np.ndarray:
         return self._chosen(X)[1]
@@ -99,7 +97,7 @@ class KnndmSplit(Splitter):
             folds = best[1] if groups is everyone else _merge(groups, sphere, self.n_splits, self.seed)
             if groups is not everyone and np.bincount(folds).max() > max(_LARGEST_SHARE * len(first), 1):
                 continue
-            distance = wasserstein_distance(_between_folds(sphere, folds), wanted)
+            distance = wasserstein_distance(between_folds_km(positions[first], folds), wanted)
             if distance < least:
                 best, least = (groups, folds), distance
         return best[0][place], best[1][place]
@@ -137,17 +135,6 @@ def prediction_grid(positions: np.ndarray) -> np.ndarray:
     if not inside.any():
         return positions
     return np.column_stack(transform.transform(x.ravel()[inside], y.ravel()[inside], direction="INVERSE"))
-
-
-def _between_folds(sphere: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Distance of each place to the nearest place in another fold, km."""
-    from scipy.spatial import cKDTree
-
-    chord = np.zeros(len(sphere))
-    for fold in np.unique(folds):
-        inside = folds == fold
-        chord[inside] = cKDTree(sphere[~inside]).query(sphere[inside])[0]
-    return chord_to_km(chord)
 
 
 def _spatial_groups(positions: np.ndarray, n_splits: int):

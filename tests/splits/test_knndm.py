@@ -5,17 +5,16 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
 from geolive.errors import InputError
-from geolive.sphere import unit_sphere
 from geolive.splits import (
     BlockSplit,
     KnndmSplit,
     RandomSplit,
+    between_folds_km,
     fold_numbers,
     parse_split,
     place_numbers,
     prediction_grid,
 )
-from geolive.splits.knndm import _between_folds
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def towns():
 
 
 def mismatch(splitter, positions, wanted):
-    return wasserstein_distance(_between_folds(unit_sphere(positions), fold_numbers(splitter, positions)), wanted)
+    return wasserstein_distance(between_folds_km(positions, fold_numbers(splitter, positions)), wanted)
 
 
 def test_folds_are_as_far_apart_as_targets_are_from_the_survey(towns):
@@ -35,7 +34,7 @@ def test_folds_are_as_far_apart_as_targets_are_from_the_survey(towns):
     knndm = KnndmSplit(targets=targets)
     wanted, found = knndm.distances_km(survey)
     assert wasserstein_distance(found, wanted) < 0.5 * mismatch(RandomSplit(), survey, wanted)
-    assert np.median(found) > 5 * np.median(_between_folds(unit_sphere(survey), fold_numbers(RandomSplit(), survey)))
+    assert np.median(found) > 5 * np.median(between_folds_km(survey, fold_numbers(RandomSplit(), survey)))
 
 
 def test_a_survey_at_random_gets_nearly_random_folds(towns):
