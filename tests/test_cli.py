@@ -251,7 +251,9 @@ def test_an_error_of_our_own_is_one_line_and_1(tmp_path):
 def test_an_interrupted_command_leaves_nothing_and_130(tmp_path):
     command = [sys.executable, str(ROOT / "cli.py"), "sample", "--region", "bihar", "--out", str(tmp_path / "new")]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    time.sleep(2.5)
+    # while it writes: after a fixed time a fast machine would be done, and a slow one not have begun
+    while not any(tmp_path.iterdir()) and running.poll() is None:
+        time.sleep(0.01)
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
