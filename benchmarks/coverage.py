@@ -125,10 +125,10 @@ def _districts(site_error, predicted, district, truth, level) -> list[dict]:
     by_district = pd.Series(predicted).groupby(district)
     mean, n = (found.reindex(range(len(truth))).to_numpy(float) for found in (by_district.mean(), by_district.size()))
     supported = n >= LEAST_SITES
-    error = site_error.averaged(district, np.flatnonzero(supported))
-    mean, n, truth = mean[supported], n[supported], truth[supported]
-    half = error.half_width(n, level)
-    best, worst = rank_sets(mean, error.standard_error(n), error.freedom, level)
+    error = site_error.of_means(predicted, district, np.flatnonzero(supported))
+    mean, truth = mean[supported], truth[supported]
+    half = error.half_width(level)
+    best, worst = rank_sets(mean, error.standard_error, error.freedom, level)
     rank = 1 + (truth[None, :] > truth[:, None]).sum(axis=1)
     ranks = {"target": "district's rank", "held": float(((best <= rank) & (rank <= worst)).mean()), "n": len(rank)}
     return [held(truth, mean - half, mean + half, level), ranks | {"width": float((worst - best).mean())}]

@@ -5,7 +5,7 @@ among its training clusters. So two sets of residuals are kept where training ma
 left out (`prediction`), and of clusters left out one place at a time, with others of the district seen (`prediction_near`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -38,18 +38,16 @@ class SiteErrors:
         return np.where(near, close, far)
 
     def of_districts(self, n_images: np.ndarray, near: np.ndarray) -> DistrictError:
-        """What each site adds to the error of its district's mean: arrays of shape (n,).
+        """The error of districts, with what is shared said site by site: an array of shape (n,).
 
-        The variances that were learnt at training clusters are scaled by how much larger errors are at a site of so many images:
-        a model that sees few photos keeps to the middle, at all sites of a district alike.
+        What was learnt at training clusters is scaled by how much larger errors are at a site of so many images: a model that
+        sees few photos keeps to the middle, at all sites of a district alike.
         """
-        found = []
-        for place, district, usual in (self.far, self.near):
-            ratio = place.variance(n_images) / usual if usual > 0 else np.ones(len(n_images))
-            found.append((district.shared * ratio, district.single * ratio))
-        (shared, single), (close_shared, close_single) = found
-        n = self.far[1].n_districts
-        return DistrictError(np.where(near, close_shared, shared), np.where(near, close_single, single), n)
+        far, close = (
+            district.shared * (place.variance(n_images) / usual if usual > 0 else np.ones(len(n_images)))
+            for place, district, usual in (self.far, self.near)
+        )
+        return replace(self.far[1], shared=np.where(near, close, far))
 
 
 def site_errors(residuals: pd.DataFrame) -> SiteErrors:

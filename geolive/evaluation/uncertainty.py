@@ -13,76 +13,91 @@ _DRAWS = 1000
 
 
 @dataclass(frozen=True)
+class MeanError:
+    """Errors of the means of districts.
+
+    Parameters
+    ----------
+    standard_error : array, shape (d,)
+    freedom : int
+        Degrees of freedom of the standard errors.
+    """
+
+    standard_error: np.ndarray
+    freedom: int
+
+    def half_width(self, level: float) -> np.ndarray:
+        """Half the width of an interval for each mean; shape (d,).
+
+        Examples
+        --------
+        >>> MeanError(np.array([0.3]), 10_000).half_width(0.9).round(3)
+        array([0.494])
+        """
+        from scipy.stats import t
+
+        return t.ppf((1 + level) / 2, self.freedom) * self.standard_error
+
+
+@dataclass(frozen=True)
 class DistrictError:
-    """Variance of the error of a district's mean: `shared + single / n_sites`.
+    """How far off predictions are, in what the sites of a district share and in what each has of its own.
 
     Parameters
     ----------
     shared : float, or array of shape (n,)
-        Variance of the error that all sites of a district share.
-    single : float, or array of shape (n,)
-        Variance of a site's own error, which averages out over sites.
+        Variance of the error that all sites of a district share; an array says it site by site.
+    single : float
+        Variance of a surveyed value about the prediction, within a district.
     n_districts : int
         Districts that they were learnt from.
     """
 
     shared: float | np.ndarray
-    single: float | np.ndarray
+    single: float
     n_districts: int
-
-    def half_width(self, n_sites: np.ndarray, level: float) -> np.ndarray:
-        """Half the width of an interval for the mean of districts with so many sites.
-
-        Examples
-        --------
-        >>> DistrictError(0.09, 0.0, 10_000).half_width(np.array([4]), 0.9).round(3)
-        array([0.494])
-        """
-        from scipy.stats import t
-
-        return t.ppf((1 + level) / 2, self.freedom) * self.standard_error(n_sites)
-
-    def standard_error(self, n_sites: np.ndarray) -> np.ndarray:
-        """Standard error of the mean of districts with so many sites."""
-        return np.sqrt(self.shared + self.single / np.asarray(n_sites, float))
 
     def take(self, sites: np.ndarray) -> "DistrictError":
         """Of these sites alone, where they have numbers of their own."""
-        shared, single = (np.asarray(part)[sites] if np.ndim(part) else part for part in (self.shared, self.single))
-        return DistrictError(shared, single, self.n_districts)
+        shared = np.asarray(self.shared)[sites] if np.ndim(self.shared) else self.shared
+        return DistrictError(shared, self.single, self.n_districts)
 
-    def averaged(self, district: np.ndarray, ids: np.ndarray) -> "DistrictError":
-        """Of districts, from what each of their sites adds.
+    def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
+        """Errors of the means of predictions over the sites of each district.
+
+        The mean over m sites is off by what the district's sites share, and by which sites they happen to be: variance
+        shared + within / m. `within` is the variance of predictions within districts, pooled over these; what a site has of its
+        own and the model does not see is part of the district's mean, and no error of it.
 
         Parameters
         ----------
+        predicted : array, shape (n,)
+            At each site.
         district : array, shape (n,)
-            The district of each site.
+            The district of each site; one without a district counts nowhere.
         ids : array, shape (d,)
             Districts, in the order wanted; one without sites has no error.
 
         Examples
         --------
-        >>> DistrictError(np.array([1.0, 3.0, 5.0]), 0.0, 30).averaged(np.array(["a", "a", "b"]), ["b", "a"]).shared
-        array([5., 2.])
+        >>> error = DistrictError(np.array([1.0, 3.0, 5.0]), 0.0, 30)
+        >>> error.of_means(np.array([2.0, 4.0, 7.0]), np.array(["a", "a", "b"]), ["b", "a"]).standard_error ** 2
+        array([7., 3.])
         """
-        parts = (
-            pd.Series(part, np.arange(len(district))).groupby(np.asarray(district)).mean().reindex(ids, fill_value=0.0)
-            for part in (self.shared, self.single)
-        )
-        return DistrictError(*(part.to_numpy(float) for part in parts), self.n_districts)
-
-    @property
-    def freedom(self) -> int:
-        """Degrees of freedom of the standard errors."""
-        return max(self.n_districts - 1, 1)
+        groups = pd.DataFrame({"predicted": predicted, "shared": self.shared}).groupby(np.asarray(district))
+        n = groups.size()
+        freedom = int(n.sum()) - len(n)
+        # with one site in every district, what is known of surveyed places must do
+        within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single
+        variance = (groups["shared"].mean() + within / n).reindex(ids, fill_value=0.0)
+        return MeanError(np.sqrt(variance.to_numpy(float)), max(self.n_districts - 1, 1))
 
 
 def district_error(residuals: pd.DataFrame) -> DistrictError:
     """Learn the error of district means from out-of-fold residuals, where whole districts were left out.
 
-    The mean residual of a left-out district with n clusters has variance a + b/n. b is the pooled variance within districts; a
-    maximises the likelihood times a, so that it is never estimated as 0 from few districts.
+    The mean residual of a left-out district with n clusters has variance a + b/n. b is the pooled variance within districts
+    (`single`); a (`shared`) maximises the likelihood times a, so that it is never estimated as 0 from few districts.
 
     Source: the adjusted likelihood of Li & Lahiri 2010, doi 10.1016/j.jmva.2009.10.009, for the area-level model.
 

@@ -176,12 +176,11 @@ def districts_from_sites(
     n_images = by_district["n_images"].sum().reindex(ids, fill_value=0).to_numpy(np.int64)
     supported = support.holds(n_sites, n_images)
     value = np.where(supported, by_district[name].mean().reindex(ids).to_numpy(float), np.nan)
-    n = np.maximum(n_sites, 1)
-    error = error.averaged(district, ids)
-    half = error.half_width(n, level)
+    mean_error = error.of_means(sites[name].to_numpy(float), district, ids)
+    half = mean_error.half_width(level)
     lower, upper = (np.where(supported, np.clip(end, *limits), np.nan) for end in (value - half, value + half))
     label = np.full(len(ids), np.nan) if threshold is None else (value >= threshold).astype(float)
-    best, worst = rank_sets(value, error.standard_error(n), error.freedom, level)
+    best, worst = rank_sets(value, mean_error.standard_error, mean_error.freedom, level)
     columns = {
         name: value,
         f"{name}_lower": lower,

@@ -35,9 +35,10 @@ def test_intervals_hold_as_often_as_they_say_near_and_far():
 def test_errors_of_districts_grow_where_sites_have_few_images():
     found, near = site_errors(residuals(0)), np.array([False, False, True])
     error = found.of_districts(np.array([2, 200, 200]), near)
-    assert error.shared.shape == error.single.shape == (3,)
+    assert error.shared.shape == (3,)
     assert error.shared[0] > 2 * error.shared[1] > 2 * error.shared[2]
-    assert error.half_width(np.array([4, 4, 4]), LEVEL)[0] > error.half_width(np.array([4, 4, 4]), LEVEL)[1]
+    widths = error.of_means(np.zeros(3), np.arange(3), np.arange(3)).half_width(LEVEL)
+    assert widths[0] > widths[1] > widths[2]
 
 
 @pytest.mark.parametrize("lacking", ["absent", "null"])
@@ -52,7 +53,7 @@ def test_a_perfect_model_has_no_error():
     found = site_errors(residuals(0).assign(prediction=lambda t: t["value"], prediction_near=lambda t: t["value"]))
     images, near = np.array([1, 50]), np.array([True, False])
     assert found.half_width(images, near, LEVEL).tolist() == [0, 0]
-    assert found.of_districts(images, near).half_width(np.array([3, 3]), LEVEL).tolist() == [0, 0]
+    assert found.of_districts(images, near).of_means(np.ones(2), np.zeros(2), [0]).half_width(LEVEL).tolist() == [0]
 
 
 def test_with_one_fold_every_site_is_near():

@@ -31,20 +31,35 @@ def test_intervals_hold_a_new_districts_error_as_often_as_they_say():
     held = []
     for _ in range(300):
         error = district_error(residuals(rng, rng.integers(1, 9, 38), 0.2, 1.0))
-        truth = rng.normal(0, np.sqrt(0.2 + 1.0 / 16), 20)
-        held.append(np.mean(np.abs(truth) < error.half_width(np.array(16), 0.9)))
+        district = np.repeat(np.arange(20), 4)
+        predicted = rng.normal(0, 1.0, 80)
+        truth = rng.normal(0, np.sqrt(0.2), 20)
+        off = truth - predicted.reshape(20, 4).mean(axis=1)
+        held.append(np.mean(np.abs(off) < error.of_means(predicted, district, np.arange(20)).half_width(0.9)))
     assert np.mean(held) == pytest.approx(0.9, abs=0.03)
 
 
 def test_more_sites_narrow_an_interval_down_to_the_shared_part():
-    widths = DistrictError(0.04, 1.0, 38).half_width(np.array([1, 4, 16, 10**9]), 0.9)
+    sites = np.repeat([0, 1, 2], [2, 50, 50_000])
+    widths = DistrictError(0.04, 1.0, 38).of_means(np.arange(len(sites)) % 2, sites, np.arange(3)).half_width(0.9)
     assert np.all(np.diff(widths) < 0)
     assert widths[-1] == pytest.approx(0.2 * 1.687, abs=0.001)
 
 
+def test_sites_of_no_district_count_nowhere():
+    error, district = DistrictError(0.0, 9.0, 38), np.array(["a", "a", None], object)
+    found = error.of_means(np.array([1.0, 3.0, 100.0]), district, ["a", "b"])
+    assert found.standard_error.tolist() == [1.0, 0.0]
+
+
+def test_with_one_site_a_district_what_surveyed_places_tell_must_do():
+    error = DistrictError(0.0, 9.0, 38)
+    assert error.of_means(np.array([1.0, 5.0]), np.array([0, 1]), [0, 1]).standard_error.tolist() == [3.0, 3.0]
+
+
 def test_a_model_without_error():
     table = pd.DataFrame({"value": 1.0, "prediction": 1.0, "district_id": ["a", "a", "b"]})
-    assert district_error(table).half_width(np.array([3]), 0.9).tolist() == [0.0]
+    assert district_error(table).of_means(np.ones(2), np.zeros(2), [0]).half_width(0.9).tolist() == [0.0]
 
 
 def test_each_rank_lies_in_its_set_as_often_as_it_says():

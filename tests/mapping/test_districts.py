@@ -29,7 +29,7 @@ def test_sites_count_equally_whatever_their_number_of_images(districts):
     patna = table_of(districts, [1.0, 2.0, 6.0], [1, 1, 200]).loc["Patna"]
     assert patna["pov"] == pytest.approx(3.0)
     assert (patna["n_sites"], patna["n_images"], patna["supported"]) == (3, 202, True)
-    half = ERROR.half_width(np.array([3]), 0.9)[0]
+    half = ERROR.of_means(np.array([1.0, 2.0, 6.0]), np.zeros(3), [0]).half_width(0.9)[0]
     assert (patna["pov_lower"], patna["pov_upper"]) == pytest.approx((3.0 - half, 3.0 + half))
     assert patna["pov_label"] == 1.0
 
