@@ -1,6 +1,6 @@
 """How often intervals hold the simulated truth, over many simulated countrysides.
 
-    python benchmarks/coverage.py --seeds 50 --out coverage.csv --plot coverage.svg
+    python benchmarks/coverage.py --seeds 100 --out coverage.csv --plot coverage.svg
 
 Every seed is another countryside with its own survey, imagery and truth, made from the parts of the sample (Bihar, 172 surveyed
 places, 600 others), with a forest of 50 trees, judged by leaving whole districts out. Held against the truth are the three
@@ -175,7 +175,7 @@ def plot(summary: pd.DataFrame, path: Path) -> None:
 def main() -> None:
     """Judge countryside after countryside, and print coverage beside the nominal one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--indicators", default="pov,pop,bmi")
     parser.add_argument("--region", default="bihar")
     parser.add_argument("--out", type=Path, default=Path("coverage.csv"))

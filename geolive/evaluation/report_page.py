@@ -85,7 +85,7 @@ def _task_section(task: str, results: pd.DataFrame, gallery: _Gallery) -> dict:
     for indicator in dict.fromkeys(part["indicator"]):
         own = part[part["indicator"] == indicator]
         height = 1.2 + (0.18 + 0.06 * own["split"].nunique()) * own["model"].nunique()
-        sentence = f"{NAMES[metric]} of {indicator} by model and split, with 95 % intervals; further right is better."
+        sentence = f"Of {indicator}: {NAMES[metric]} by model and split, with 95 % intervals; further right is better."
         if metric == "r2" and own["value"].min() < plots.LOWEST_R2:
             sentence += " What is below −0.3 is not drawn."
         drawn += gallery.plot(plots.intervals_plot(own, metric, {}), sentence, (5.6, height))
