@@ -400,6 +400,10 @@ class TestInBrowser:
             assert real.page.locator("#geolive-watermark").count() == 0
             assert "SIMULATED" not in real.page.content().split("function geolive(")[0]
 
+    def test_a_desktop_needs_no_sideways_scrolling(self, chromium, page_file):
+        with opened(chromium, page_file, 1280, 860) as tab:
+            assert tab.page.evaluate("document.documentElement.scrollWidth") == 1280
+
     def test_phone_needs_no_sideways_scrolling(self, chromium, page_file):
         with opened(chromium, page_file, 390, 844, has_touch=True, is_mobile=True) as tab:
             page = tab.page
