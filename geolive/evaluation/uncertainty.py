@@ -4,7 +4,7 @@ Three targets are kept apart: the survey's value at a place and the place's mean
 district's mean, which is here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -59,8 +59,7 @@ class DistrictError:
 
     def take(self, sites: np.ndarray) -> "DistrictError":
         """Of these sites alone, where they have numbers of their own."""
-        shared = np.asarray(self.shared)[sites] if np.ndim(self.shared) else self.shared
-        return DistrictError(shared, self.single, self.n_districts)
+        return replace(self, shared=np.asarray(self.shared)[sites]) if np.ndim(self.shared) else self
 
     def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
         """Errors of the means of predictions over the sites of each district.

@@ -141,7 +141,7 @@ def districts_from_sites(
     name : str
         The indicator's column.
     error : DistrictError
-        The same for all sites, or arrays with a number for each.
+        Its `shared` the same for all sites, or an array with a number for each.
     support : Support
     level : float
         Level of the intervals.

@@ -12,6 +12,7 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.applicability import area_of_applicability
 from geolive.evaluation.siteerrors import are_near, site_errors
+from geolive.evaluation.uncertainty import DistrictError
 from geolive.files import today
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
@@ -82,33 +83,9 @@ def predict_map(
     if needs_images:
         check_seen(dataset, trained.model, features)
     sites, places = find_sites(dataset, region, needs_images, features)
-    # where a model that was trained once has no honest prediction, there is none
-    judged = trained.residuals[trained.residuals["prediction"].notna()]
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
-    trained_on, value = _predict(trained, sites, places)
-    if not np.isfinite(value).any():
-        raise InputError(
-            f"{trained.card['model']}: has learnt from every place of {region.name} and has no honest prediction of any; "
-            "train it with --folds 5"
-        )
-    applicable = _applicable(trained, places)
-    here = np.isfinite(value)
-    sites, value, applicable = sites[here].reset_index(drop=True), value[here], applicable[here]
-    # a training cluster is shown as predicted by a model that saw nothing of its district
-    near = ~trained_on[here] & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
-    errors, n_images = site_errors(judged), sites["n_images"].to_numpy()
-    half = errors.half_width(n_images, near, level)
-    half[~np.isfinite(half)] = np.nan  # too few training clusters to promise anything of a single place
-    sites = sites.assign(
-        **{
-            name: value,
-            f"{name}_lower": np.clip(value - half, *limits),
-            f"{name}_upper": np.clip(value + half, *limits),
-            "applicable": applicable,
-        }
-    )
+    sites, error = _with_intervals(trained, sites, places, level, limits)
     threshold = 0.5 if classifies else trained.card["label_threshold"]
-    error = errors.of_districts(n_images, near)
     districts = districts_from_sites(region.districts, sites, name, error, support, level, threshold, limits)
     simulated = bool(dataset.simulated or trained.card["simulated"])
     districts["simulated"] = simulated
@@ -135,6 +112,35 @@ def predict_map(
             metrics={metric: value[0] for metric, value in trained.card["metrics"].items() if value[0] is not None},
         ),
     )
+
+
+def _with_intervals(
+    trained: Trained, sites: gpd.GeoDataFrame, places: Places, level: float, limits: tuple[float, float]
+) -> tuple[gpd.GeoDataFrame, DistrictError]:
+    """The sites that have an honest prediction: with value, interval and applicability, and their part in errors of districts."""
+    name = trained.card["indicator"]
+    trained_on, value = _predict(trained, sites, places)
+    here = np.isfinite(value)
+    if not here.any():
+        raise InputError(
+            f"{trained.card['model']}: has learnt from every place of this region and has no honest prediction of any; "
+            "train it with --folds 5"
+        )
+    sites, value, applicable = sites[here].reset_index(drop=True), value[here], _applicable(trained, places)[here]
+    # where a model that was trained once has no honest prediction, there is none
+    judged = trained.residuals[trained.residuals["prediction"].notna()]
+    # a training cluster is shown as predicted by a model that saw nothing of its district
+    near = ~trained_on[here] & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
+    errors, n_images = site_errors(judged), sites["n_images"].to_numpy()
+    half = errors.half_width(n_images, near, level)
+    half[~np.isfinite(half)] = np.nan  # too few training clusters to promise anything of a single place
+    columns = {
+        name: value,
+        f"{name}_lower": np.clip(value - half, *limits),
+        f"{name}_upper": np.clip(value + half, *limits),
+        "applicable": applicable,
+    }
+    return sites.assign(**columns), errors.of_districts(n_images, near)
 
 
 def find_sites(

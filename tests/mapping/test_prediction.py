@@ -142,6 +142,15 @@ def test_a_dataset_of_another_region(dataset, trained):
         predict_map(dataset, trained, goa)
 
 
+def test_a_model_without_any_honest_prediction_is_one_line(dataset, trained, region):
+    untold = replace(trained, residuals=trained.residuals.assign(prediction=np.nan))
+    in_clusters = dataset.images["unique_cluster"].notna().to_numpy()
+    images = dataset.images[in_clusters].reset_index(drop=True)
+    alone = replace(dataset, images=images, features={"objects": dataset.features["objects"][in_clusters]})
+    with pytest.raises(InputError, match="has no honest prediction of any; train it with --folds 5"):
+        predict_map(alone, untold, region)
+
+
 def test_too_few_training_clusters_promise_nothing_of_a_place(dataset, trained, region):
     few = replace(trained, residuals=trained.residuals.iloc[:6])
     drawn = predict_map(dataset, few, region, support=Support(1, 1))
