@@ -22,12 +22,12 @@ from sklearn.ensemble import RandomForestRegressor
 
 from geolive.models.attention import AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
-from geolive.models.innerfolds import inner_folds
+from geolive.models.inner_folds import inner_folds
 from geolive.models.kriging import Kriging
 from geolive.models.stacked import StackedNetwork
 from geolive.places import Places
-from geolive.sources.sample import make_sample
-from geolive.sources.worlds import WORLDS
+from geolive.simulation.sample import make_sample
+from geolive.simulation.scenarios import SCENARIOS
 from geolive.splits import BlockSplit, fold_numbers
 
 OUTER, INNER, BLOCK_KM = 3, 2, 100.0
@@ -138,7 +138,7 @@ def tables(path: Path, ours: str = "stacked") -> str:
             f"| world | {' | '.join(names)} | against the best other |",
         ]
         lines.append("|---" * (len(names) + 2) + "|")
-        for world in [world for world in WORLDS if world in wide.index.get_level_values(0)]:
+        for world in [world for world in SCENARIOS if world in wide.index.get_level_values(0)]:
             rows = wide.loc[world]
             best = rows[others].mean().idxmax()
             cells = [_mean(rows[name].dropna()) for name in names]
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--worlds", default=",".join(WORLDS))
+    parser.add_argument("--worlds", default=",".join(SCENARIOS))
     parser.add_argument("--contestants", default="forest,stacked,mean,gcn-distance")
     parser.add_argument("--out", type=Path, default=Path("contestants.csv"))
     parser.add_argument("--table", action="store_true", help="print the tables of what is there")

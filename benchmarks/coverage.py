@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from geolive.evaluation.applicability import area_of_applicability
-from geolive.evaluation.conformal import interval_score
-from geolive.evaluation.siteerrors import are_near, site_errors
-from geolive.evaluation.uncertainty import rank_sets
+from geolive.models.aoa_features import importance, predictors
 from geolive.models.clusterwise import Forest
-from geolive.models.crossfit import NEAR, out_of_fold
-from geolive.models.predictors import importance, predictors
+from geolive.models.cross_validation import NEAR, out_of_fold
 from geolive.places import Places
-from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
-from geolive.sources.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
-from geolive.sources.streets import draw_loadings, draw_photos, draw_sizes
+from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
+from geolive.simulation.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
+from geolive.simulation.simulated_photos import draw_loadings, draw_photos, draw_sizes
 from geolive.splits import DistrictSplit, RandomSplit, fold_numbers
+from geolive.uncertainty.applicability import area_of_applicability
+from geolive.uncertainty.conformal import interval_score
+from geolive.uncertainty.district_intervals import rank_sets
+from geolive.uncertainty.site_intervals import are_near, site_errors
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 FRESH, TREES, LEAST_SITES = 200, 50, 3
@@ -145,7 +145,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 def plot(summary: pd.DataFrame, path: Path) -> None:
     """Measured against nominal coverage, a panel a target, a colour an indicator, a dash a stratum."""
-    from geolive.figures import plain_matplotlib
+    from geolive.map_plots import plain_matplotlib
 
     targets = list(dict.fromkeys(summary["target"]))
     with plain_matplotlib() as figure_class:

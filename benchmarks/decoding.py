@@ -29,7 +29,7 @@ CUT = Preprocessing()
 PEAK = """
 import json, sys
 from pathlib import Path
-from geolive.sources.imagefiles import UnusableImageError
+from geolive.sources.photos.image_files import UnusableImageError
 from geolive.vision.decoding import read_views
 status = lambda: Path("/proc/self/status").read_text().split()
 peak = lambda: int(status()[status().index("VmHWM:") + 1]) / 1024

@@ -24,7 +24,7 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from geolive.dataset import Dataset, read_dataset, write_dataset
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from geolive.tables import points
 from geolive.vision.backbones import load_backbone
 from geolive.vision.devices import choose_device, choose_workers, cpu_has_bfloat16

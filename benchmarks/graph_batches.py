@@ -85,7 +85,7 @@ def ours(folder: str, batch: int, whole: bool) -> dict:
     from geolive.dataset import read_dataset
     from geolive.graphs.batches import batches_in_blocks, largest_distance_km
     from geolive.graphs.edges import parse_edges
-    from geolive.graphs.vertices import fit_vertices
+    from geolive.graphs.node_features import fit_vertices
 
     before = time.perf_counter()
     dataset = read_dataset(folder)
@@ -155,8 +155,8 @@ def edges() -> None:
     """Print the time of kNN edges beside that of a bare tree query."""
     from scipy.spatial import cKDTree
 
+    from geolive.geodesy import unit_sphere
     from geolive.graphs.builders import knn_edges
-    from geolive.sphere import unit_sphere
 
     where = np.random.default_rng(0).uniform([68, 8], [97, 35], (100_000, 2))
     points, bare, whole = unit_sphere(where), [], []

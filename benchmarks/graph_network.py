@@ -21,10 +21,10 @@ import torch
 from torch import nn
 
 from geolive.dataset import read_dataset
-from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, thin
+from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, subsample_images
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.network import GraphNetwork
-from geolive.models.photonetwork import FEWEST_SEEN, MOST_SEEN
+from geolive.models.photoset_model import FEWEST_SEEN, MOST_SEEN
 from geolive.places import Places
 
 FEATURES, PADDED, LITERAL_BATCH = 577, 200, 256
@@ -200,7 +200,7 @@ def speed(folder: str, n: int, seconds: float) -> None:
 
 def drawn_batches(places: Places, features: np.ndarray, d_max_km: float, generator: torch.Generator):
     """Batches of a pass in which each place shows some of its images only."""
-    seen, images = thin(places, FEWEST_SEEN, MOST_SEEN, generator)
+    seen, images = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
     return batches_in_blocks(seen, features[images], EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=generator)
 
 

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from geolive.models.graphcnn import GraphCNN
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from geolive.splits import BlockSplit, fold_numbers
 
-WORLDS, EDGES = ("arrangement", "alike"), ("distance", "random")
+SCENARIOS, EDGES = ("arrangement", "alike"), ("distance", "random")
 SETTINGS = {"learning_rate": 3e-3, "epochs": 30}
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     given = parser.parse_args()
     done = pd.read_csv(given.out) if given.out.exists() else pd.DataFrame(columns=["world", "seed", "edges", "r2"])
     finished = set(done[["world", "seed", "edges"]].itertuples(index=False, name=None))
-    for seed, world, edges in itertools.product(range(given.seeds), WORLDS, EDGES):
+    for seed, world, edges in itertools.product(range(given.seeds), SCENARIOS, EDGES):
         if (world, seed, edges) in finished:
             continue
         row = pd.DataFrame(

@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from geolive.dataset import Dataset, read_dataset
-from geolive.sphere import unit_sphere
+from geolive.geodesy import unit_sphere
 from geolive.tables import lonlat
 
 

@@ -3,7 +3,7 @@
     python benchmarks/paper_tables.py --ids SPLITS --out /tmp/tables --clusters 1000 -- --split official --epochs 5
 
 What stands after `--` goes to `evaluate`. The stand-in is written and read as the real table would be; its image features are
-drawn as the sample's are (`geolive.sources.simfeats`). Killed and started again it goes on.
+drawn as the sample's are (`geolive.simulation.simulated_features`). Killed and started again it goes on.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from geolive.dataset import add_features, read_dataset
-from geolive.sources.simfeats import NAME, draw_features
+from geolive.simulation.simulated_features import NAME, draw_features
 
 CLI = str(Path(__file__).parent.parent / "cli.py")
 

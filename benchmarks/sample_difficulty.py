@@ -13,9 +13,9 @@ from sklearn.ensemble import RandomForestRegressor
 
 from geolive.evaluation.protocols import compare
 from geolive.models.registry import model_maker
-from geolive.sources.countryside import INDICATORS, RECIPES, Countryside, generator
-from geolive.sources.sample import SURVEYED_MEDIAN, make_sample
-from geolive.sources.streets import draw_loadings, draw_photos, draw_sizes
+from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
+from geolive.simulation.sample import SURVEYED_MEDIAN, make_sample
+from geolive.simulation.simulated_photos import draw_loadings, draw_photos, draw_sizes
 from geolive.splits import RandomSplit
 
 PUBLISHED = {"pov": (0.16, 0.52), "pop": (0.66, 0.81), "bmi": (0.25, 0.54)}

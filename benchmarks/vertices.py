@@ -10,10 +10,10 @@ import argparse
 import numpy as np
 
 from geolive.models.clusterwise import Forest
-from geolive.models.crossfit import out_of_fold
+from geolive.models.cross_validation import out_of_fold
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.stacked import StackedNetwork
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from geolive.splits import BlockSplit, fold_numbers
 
 MODELS = {"forest": Forest, "gcn": GraphCNN, "stacked": StackedNetwork}

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
-from geolive.sphere import km_to_chord, unit_sphere
+from geolive.geodesy import km_to_chord, unit_sphere
 from geolive.tables import CRS, lonlat, points
 
 SITE_RADIUS_KM = 5.0

@@ -46,7 +46,7 @@ class Dataset:
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
     >>> dataset.simulated, dataset.indicators
     (True, ['pov', 'pop', 'bmi'])
@@ -182,7 +182,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> folder = Path(tempfile.mkdtemp()) / "bihar"
     >>> made = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
     >>> len(read_dataset(write_dataset(made, folder)).clusters)
@@ -239,7 +239,7 @@ def add_features(
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> folder = Path(tempfile.mkdtemp()) / "goa"
     >>> _ = write_dataset(make_sample("goa", seed=1).dataset, folder)
     >>> missing = add_features(folder, "two", [(np.array([0, 2]), np.ones((2, 5)))], {"source": "an example"})
@@ -286,7 +286,7 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> folder = write_dataset(make_sample("goa", seed=1).dataset, Path(tempfile.mkdtemp()) / "goa")
     >>> file = folder / "features" / ".ones.npy"
     >>> np.save(file, np.ones((len(read_dataset(folder).images), 2), np.float16))

@@ -211,7 +211,7 @@ def group_images(
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
     counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
-    of_images, walks = features and features.take(image), walks_of(images)
+    of_images, walks = features and features.take(image), sequences_of(images)
     walks = None if walks is None else walks[image]
     return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images, walks)
 
@@ -225,7 +225,7 @@ def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return np.lexsort((keys.astype(str), hashes, place)) if tied.any() else order
 
 
-def walks_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
+def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     """Which walk each image is of, and where it stands in the order of images: by time, then by key.
 
     Parameters
@@ -241,7 +241,7 @@ def walks_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     Examples
     --------
     >>> taken = pd.to_datetime(["2020-01-02", "2020-01-01", None])
-    >>> walks_of(pd.DataFrame({"key": list("abc"), "sequence_id": ["s", "s", None], "captured_at": taken})).tolist()
+    >>> sequences_of(pd.DataFrame({"key": list("abc"), "sequence_id": ["s", "s", None], "captured_at": taken})).tolist()
     [[0, 1], [0, 0], [-1, 2]]
     """
     if "sequence_id" not in images.columns:

@@ -19,7 +19,7 @@ def _own_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_sample():
     """A simulated Bihar of 80 clusters and 120 further places."""
-    from geolive.sources.sample import make_sample
+    from geolive.simulation.sample import make_sample
 
     return make_sample("bihar", seed=3, n_clusters=80, n_sites=120)
 
@@ -27,7 +27,7 @@ def small_sample():
 @pytest.fixture(scope="session")
 def small_folder(small_sample, tmp_path_factory):
     """`small_sample` as a dataset folder."""
-    from geolive.sources.sample import write_sample
+    from geolive.simulation.sample import write_sample
 
     return write_sample(small_sample, tmp_path_factory.mktemp("data") / "bihar")
 

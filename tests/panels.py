@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.dataset import Dataset
-from geolive.sources.surveys import read_survey
+from geolive.sources.survey.reader import read_survey
 
 
 def panel_table(n_places: int = 150, seed: int = 0) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from geolive.clusters import form_sites, join_images
 from geolive.errors import InputError
-from geolive.sphere import chord_to_km, unit_sphere
+from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.tables import lonlat, points
 
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geolive.errors import InputError
+from geolive.official_statistics import bihar_statistics
 from geolive.regions import assign_districts, find_region, metric_crs
-from geolive.sources.statistics import bihar_statistics
 from geolive.tables import points
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from geolive.errors import InputError
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from geolive.tables import bad_positions, check_clusters, check_images, points, swapped_hint, vistas_classes
 
 

@@ -38,8 +38,8 @@ def detect_command(
     workers: Workers = None,
 ) -> None:
     """Count the objects in each photo of a dataset. Stopped or killed, the same command goes on from there."""
+    from geolive.console import note, say, step
     from geolive.dataset import check_feature_name, read_dataset
-    from geolive.terminal import note, say, step
     from geolive.vision.classes import dataset_classes, match_classes, read_classes, stuff_classes
     from geolive.vision.counting import count_objects
     from geolive.vision.detectors import load_detector

@@ -30,8 +30,8 @@ def embed_command(
     workers: Workers = None,
 ) -> None:
     """Turn each photo of a dataset into a feature, by a network. Stopped or killed, the same command goes on from there."""
+    from geolive.console import note, say, step
     from geolive.dataset import check_feature_name, read_dataset
-    from geolive.terminal import note, say, step
     from geolive.vision.backbones import load_backbone
     from geolive.vision.devices import choose_device
     from geolive.vision.embedding import embed

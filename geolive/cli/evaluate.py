@@ -76,16 +76,16 @@ def evaluate(
 
     Stopped or killed, the same command goes on after the last finished row.
     """
+    from geolive.console import note, step
     from geolive.dataset import read_dataset
-    from geolive.evaluation.photos import imagewise_options, parse_imagewise
+    from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
+    from geolive.evaluation.model_specs import find_specs
     from geolive.evaluation.protocols import AUTHORS_WARNING, check_protocol
-    from geolive.evaluation.questions import ask
-    from geolive.evaluation.rows import find_rows
+    from geolive.evaluation.resume import ResumeFolder
     from geolive.evaluation.setup import feature_set, splitter_for
-    from geolive.evaluation.workfolder import WorkFolder
+    from geolive.evaluation.tasks import make_task
     from geolive.files import check_new_folder
     from geolive.splits.names import parse_km, parse_split
-    from geolive.terminal import note, step
 
     wanted = _tasks(tasks)
     check_protocol(protocol)
@@ -95,18 +95,18 @@ def evaluate(
         parse_split(name, seed, folds)
     buffer_km = None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km")
     parse_imagewise(imagewise)
-    asked_for = find_rows(models)  # an unknown model is told before a large dataset is read
+    asked_for = find_specs(models)  # an unknown model is told before a large dataset is read
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     chosen = feature_set(data, features)
     options = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
-    work, among = WorkFolder(out), None
+    work, among = ResumeFolder(out), None
     if any("photos" in row.needs and not row.missing(data, chosen) for row in asked_for):
         with step("Decoding photos") as tell:
             settings = {"photos": photos, "weights": weights, "seed": seed, "progress": tell}
             options["imagewise-trained"] = imagewise_options(data, imagewise, work.path / "pixels", **settings)
         among = options["imagewise-trained"]["library"].ids
-    rows = find_rows(models, neighbours, chosen, options)
+    rows = find_specs(models, neighbours, chosen, options)
     shown = {"objects", "images", "features", "photos"}
     looks = [row for row in rows if shown & set(row.needs) and not row.missing(data, chosen)]
     # a feature set that no row looks at must not decide which clusters count
@@ -115,8 +115,8 @@ def evaluate(
     with step("Making folds"):
         splitters = {name: splitter_for(data, name, seed, folds, buffer_km) for name in names}
         settings = {"features": seen, "needs_images": bool(looks), "among": among, "repeats": repeats, "held": {}}
-        questions = [
-            ask(data, indicator.strip(), task, splitter, name, **settings)
+        evaluation_tasks = [
+            make_task(data, indicator.strip(), task, splitter, name, **settings)
             for task in wanted
             for indicator in asked
             for name, splitter in splitters.items()
@@ -125,25 +125,28 @@ def evaluate(
         note(AUTHORS_WARNING)
     if "rows" in names:
         note("split rows: rows of one place stand on both sides where places repeat, so these figures flatter")
-    for words in dict.fromkeys(words for question in questions for words in question.notes):
+    for words in dict.fromkeys(words for evaluation_task in evaluation_tasks for words in evaluation_task.notes):
         note(words)
-    _answer(data, rows, questions, out, work, protocol, chosen, seed, named=models)
+    _answer(data, rows, evaluation_tasks, out, work, protocol, chosen, seed, named=models)
 
 
-def _answer(data, rows, questions, out: Path, work, protocol: str, features: str | None, seed: int, named: str) -> None:
-    from geolive.evaluation.protocols import answer
+def _answer(
+    data, rows, evaluation_tasks, out: Path, work, protocol: str, features: str | None, seed: int, named: str
+) -> None:
+    from geolive.console import note, say, show_row, show_task, step
+    from geolive.evaluation.protocols import run_task
     from geolive.evaluation.report import write_report
-    from geolive.terminal import note, say, show_question, show_row, step
 
     answers = []
-    for number, question in enumerate(questions):
-        show_question(question.indicator, question.task, question.split, data.simulated)
+    for number, evaluation_task in enumerate(evaluation_tasks):
+        show_task(evaluation_task.indicator, evaluation_task.task, evaluation_task.split, data.simulated)
+        of_all = f"({number + 1} of {len(evaluation_tasks)})"
         with step(
-            f"{question.indicator}, {question.task}, split {question.split} ({number + 1} of {len(questions)})"
+            f"{evaluation_task.indicator}, {evaluation_task.task}, split {evaluation_task.split} {of_all}"
         ) as tell:
             answers.append(
-                answer(
-                    data, rows, question, protocol=protocol, features=features, seed=seed, work=work, tell=tell,
+                run_task(
+                    data, rows, evaluation_task, protocol=protocol, features=features, seed=seed, work=work, tell=tell,
                     show=show_row,
                 )
             )  # fmt: skip
@@ -163,7 +166,7 @@ def _tell_failures(answers, named: set[str]) -> None:
     """Raise where a row failed, or a row asked for by name lacks its inputs."""
     failed, blame = [], InputError
     for found in answers:
-        about = f"({found.question.indicator}, {found.question.split})"
+        about = f"({found.evaluation_task.indicator}, {found.evaluation_task.split})"
         for name, error in found.failed.items():
             words = f"{type(error).__name__}: {error}"
             failed.append(f"{name} {about} failed: {words}")

@@ -26,17 +26,17 @@ def explain(
     seed: Seed = 0,
 ) -> None:
     """Say what a model looks at: which inputs matter, how predictions follow them, which photos weigh most in a place."""
+    from geolive.console import note, say, step
     from geolive.dataset import read_dataset
-    from geolive.evaluation.explain import explain as find
-    from geolive.evaluation.explain import kind_of
-    from geolive.evaluation.explain_page import write_explanation
-    from geolive.figures import need_matplotlib
+    from geolive.explain.explanation import explain as find
+    from geolive.explain.explanation import kind_of
+    from geolive.explain.page import write_explanation
     from geolive.files import check_new_folder
+    from geolive.map_plots import require_matplotlib
     from geolive.models.bundle import load_bundle
-    from geolive.terminal import note, say, step
 
     check_new_folder(out)
-    need_matplotlib()
+    require_matplotlib()
     with step(f"Opening {bundle}"):
         trained = load_bundle(bundle)
         kind = kind_of(trained)
@@ -50,7 +50,7 @@ def explain(
         found = find(data, trained, seed, files=files, device=device, progress=tell)
     shown = None
     if gallery:
-        from geolive.evaluation.gallery import draw_gallery
+        from geolive.explain.gallery import draw_gallery
 
         with step("Drawing the gallery"):
             shown = draw_gallery(data, trained, found.weights, files)
@@ -66,14 +66,14 @@ def _photo_files(data, photos: Path | None, kind: str, gallery: bool):
     from geolive.vision.images import photo_files
 
     if gallery and kind == "imagewise":
-        from geolive.evaluation.gradcam import check_captum
+        from geolive.explain.gradcam import check_captum
 
         check_captum()
     return photo_files(data, photos)
 
 
 def _tell(trained, found, is_simulated: bool) -> None:
-    from geolive.terminal import say, show_table
+    from geolive.console import say, show_table
 
     simulated = "SIMULATED: " if is_simulated else ""
     if found.importance is not None:

@@ -21,8 +21,8 @@ def fetch_boundaries(
     ] = None,
 ) -> None:
     """Download a country's districts from geoBoundaries, for predict --boundaries."""
+    from geolive.console import note, say, step
     from geolive.sources.boundaries import API, fetch_boundaries
-    from geolive.terminal import note, say, step
 
     with step(f"Fetching level {level} of {country.upper()}"):
         fetched = fetch_boundaries(country, level, out, simplified=simplified, refresh=refresh, api=api or API)

@@ -65,9 +65,9 @@ def fetch_images(
     """
     if sum(given is not None for given in (region, bbox, clusters)) != 1:
         raise InputError("name one area: --region, --bbox or --clusters")
-    from geolive.sources.mapillary.access import GRAPH, TILES, Access, Manners, find_token
-    from geolive.sources.mapillary.choose import Wanted
-    from geolive.terminal import note, step
+    from geolive.console import note, step
+    from geolive.sources.mapillary.access import GRAPH, TILES, Access, RetryPolicy, find_token
+    from geolive.sources.mapillary.sampling import Wanted
 
     token = find_token(token_file, os.environ.get("MAPILLARY_TOKEN"))
     access = Access(
@@ -83,16 +83,16 @@ def fetch_images(
         thumb if images else None,
         objects,
     )
-    manners = Manners(at_once, rate, tries, delay, max(60.0, delay), timeout=timeout)
+    retry_policy = RetryPolicy(at_once, rate, tries, delay, max(60.0, delay), timeout=timeout)
     with step("Finding the area's tiles"):
         area = _area(region, bbox, clusters, boundaries)
     _warn_of_days(len(area.tiles))
     try:
         if dry_run:
-            _show_plan(area, wanted, out, access, manners, boundaries)
+            _show_plan(area, wanted, out, access, retry_policy, boundaries)
         else:
             command = _command(region=region, bbox=bbox, clusters=clusters, boundaries=boundaries, wanted=wanted)
-            _fetch(area, wanted, out, access, manners, command, leave_out_failed)
+            _fetch(area, wanted, out, access, retry_policy, command, leave_out_failed)
     except KeyboardInterrupt:
         note("stopped; what was fetched is kept: run the same command again to go on")
         raise
@@ -110,8 +110,8 @@ def _area(region: str | None, bbox: str | None, clusters: Path | None, boundarie
 
 
 def _warn_of_days(n_tiles: int) -> None:
+    from geolive.console import note
     from geolive.sources.mapillary.tiles import TILES_A_DAY
-    from geolive.terminal import note
 
     if n_tiles > TILES_A_DAY:
         note(
@@ -120,14 +120,14 @@ def _warn_of_days(n_tiles: int) -> None:
         )
 
 
-def _show_plan(area, wanted, out: Path, access, manners, boundaries: Path | None) -> None:
+def _show_plan(area, wanted, out: Path, access, retry_policy, boundaries: Path | None) -> None:
+    from geolive.console import say, show_table, step
     from geolive.sources.mapillary.area import districts_of
-    from geolive.sources.mapillary.choose import plan_table
     from geolive.sources.mapillary.fetch import plan_fetch, work_folder
-    from geolive.terminal import say, show_table, step
+    from geolive.sources.mapillary.sampling import plan_table
 
     with step(f"Asking {len(area.tiles):,} tiles for images") as tell:
-        found, chosen = plan_fetch(area, wanted, out, access, manners, tell)
+        found, chosen = plan_fetch(area, wanted, out, access, retry_policy, tell)
     with step("Counting by district"):
         table = plan_table(found, chosen, districts_of(area, boundaries), wanted)
     rows = [[d.district, "", f"{d.found:,}", f"{d.chosen:,}", _size(d.bytes)] for d in table.itertuples()]
@@ -138,13 +138,15 @@ def _show_plan(area, wanted, out: Path, access, manners, boundaries: Path | None
     )
 
 
-def _fetch(area, wanted, out: Path, access, manners, command: str, leave_out_failed: bool) -> None:
+def _fetch(area, wanted, out: Path, access, retry_policy, command: str, leave_out_failed: bool) -> None:
+    from geolive.console import note, say, step
     from geolive.dataset import read_dataset
     from geolive.sources.mapillary.fetch import fetch_images
-    from geolive.terminal import note, say, step
 
     with step(f"Fetching images of {area.name} ({len(area.tiles):,} tiles)") as tell:
-        fetch_images(area, wanted, out, access, manners, command=command, leave_out_failed=leave_out_failed, tell=tell)
+        fetch_images(
+            area, wanted, out, access, retry_policy, command=command, leave_out_failed=leave_out_failed, tell=tell
+        )
     made = read_dataset(out)
     for reason, number in made.rejects["reason"].value_counts().items():
         note(f"{number:,} images left out: {reason}")

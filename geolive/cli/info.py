@@ -23,10 +23,10 @@ def info(
     ] = None,
 ) -> None:
     """Tell what is in a dataset, and draw where it is."""
+    from geolive.console import say, step
     from geolive.dataset import read_dataset
     from geolive.mapping.overview import check_picture, draw_overview
     from geolive.mapping.summary import summarise
-    from geolive.terminal import say, step
 
     if map is None and (indicator or boundaries):
         raise InputError("--indicator and --boundaries are about the picture; add --map FILE.png")
@@ -42,7 +42,7 @@ def info(
 
 
 def _show(data, found) -> None:
-    from geolive.terminal import say, show_table
+    from geolive.console import say, show_table
 
     simulated = "SIMULATED: " if data.simulated else ""
 

@@ -29,10 +29,10 @@ def ingest_dhs(
     ] = None,
 ) -> None:
     """Read a DHS survey: clusters with wealth (pov) and women's body-mass index (bmi), weighted means of its recode files."""
+    from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.dhs import parse_values, read_dhs
-    from geolive.terminal import note, say, step
+    from geolive.sources.survey.dhs import parse_values, read_dhs
 
     check_new_folder(out)
     values = parse_values(value or [])

@@ -23,10 +23,10 @@ def ingest_paper(
     import importlib
     import threading
 
+    from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.paper import UNMATCHED, count_reasons, read_paper
-    from geolive.terminal import note, say, step
+    from geolive.sources.paper.reader import UNMATCHED, count_reasons, read_paper
 
     check_new_folder(out)
     # slow to import, and needed only when all is read: meanwhile
@@ -68,9 +68,9 @@ def ingest_features(
     ] = None,
 ) -> None:
     """Add features of images to a dataset, joined by key."""
+    from geolive.console import note, say, step
     from geolive.dataset import add_features, check_feature_name, read_dataset
     from geolive.sources.features import read_features
-    from geolive.terminal import note, say, step
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)

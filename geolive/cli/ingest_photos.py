@@ -26,10 +26,10 @@ def ingest_photos(
 ) -> None:
     """Read a folder of photos; with --survey, join them to survey points."""
     from geolive.clusters import SITE_RADIUS_KM
+    from geolive.console import note, say, step
     from geolive.dataset import read_dataset, write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.photos import join_survey, read_photos
-    from geolive.terminal import note, say, step
+    from geolive.sources.photos.reader import join_survey, read_photos
 
     if radius and survey is None:
         raise InputError("--radius: is about the distance to survey points; add --survey DATASET")

@@ -37,10 +37,10 @@ def ingest_survey(
     drop_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used, and list them.")] = False,
 ) -> None:
     """Read a survey: points with measured values."""
+    from geolive.console import say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.surveys import read_survey
-    from geolive.terminal import say, step
+    from geolive.sources.survey.reader import read_survey
 
     check_new_folder(out)
     with step(f"Reading {file}"):

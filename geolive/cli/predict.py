@@ -43,13 +43,12 @@ def predict(
     seed: Seed = 0,
 ) -> None:
     """Draw an indicator's district map: a page, GeoJSON and GeoTIFF, styled for QGIS."""
+    from geolive.console import show_map, step
     from geolive.mapping.districts import Support
     from geolive.mapping.exports import check_outputs_free
-    from geolive.mapping.looking import look
     from geolive.mapping.prediction import check_covers, predict_map
     from geolive.models.registry import describe
     from geolive.regions import find_region
-    from geolive.terminal import show_map, step
 
     region_file = [Path(region)] if region and Path(region).is_file() else []
     check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
@@ -88,9 +87,9 @@ def predict(
 
 
 def _dataset_of(area, folder: Path | None, region: str | None):
+    from geolive.console import note, step
     from geolive.dataset import read_dataset
-    from geolive.sources.sample import cached_sample
-    from geolive.terminal import note, step
+    from geolive.simulation.sample import cached_sample
 
     if folder is not None:
         with step(f"Reading {folder}"):
@@ -113,11 +112,11 @@ def _trained(dataset, model: str | None, indicator: str, seed: int):
     """The bundle that was named, a baseline fitted on the spot, or the cached forest."""
     from functools import partial
 
+    from geolive.console import note_dropped, step
     from geolive.models.bundle import load_bundle
     from geolive.models.cache import cached_forest
     from geolive.models.registry import BASELINES, model_maker
     from geolive.models.training import train
-    from geolive.terminal import note_dropped, step
 
     if model in BASELINES:
         with step(f"Fitting {model} to {indicator}") as tell:

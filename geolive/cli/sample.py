@@ -40,14 +40,14 @@ def sample(
     ] = None,
 ) -> None:
     """Make a dataset with SIMULATED survey and imagery on real districts."""
+    from geolive.console import say, step
     from geolive.files import check_new_folder
-    from geolive.terminal import say, step
 
     check_new_folder(out)
     if paper_format:
         _write_standin(out, ids, clusters, seed)
         return
-    from geolive.sources.sample import make_sample, write_sample, write_sample_with_photos
+    from geolive.simulation.sample import make_sample, write_sample, write_sample_with_photos
 
     most = PICTURES_A_PLACE if with_images and max_per_place is None else max_per_place
     with step(f"Simulating survey and imagery in {region}"):
@@ -63,8 +63,8 @@ def sample(
 
 
 def _write_standin(out: Path, ids: Path | None, clusters: int, seed: int) -> None:
-    from geolive.sources.standin import write_standin
-    from geolive.terminal import say, step
+    from geolive.console import say, step
+    from geolive.simulation.synthetic_paper import write_standin
 
     if ids is None:
         raise InputError("--paper-format: name the folder of the split lists (train_clusters_ia.txt, …) with --ids")

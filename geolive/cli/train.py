@@ -33,12 +33,12 @@ def _train(
 ) -> None:
     from functools import partial
 
+    from geolive.console import step
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
     from geolive.models.bundle import save_bundle
     from geolive.models.registry import model_maker
     from geolive.models.training import train
-    from geolive.terminal import step
 
     check_task(task)
     check_new_folder(out)
@@ -54,8 +54,8 @@ def _train(
 
 def tell_trained(trained, out: Path) -> None:
     """Say how good a model is that was saved to a bundle."""
+    from geolive.console import note_dropped, say
     from geolive.metrics import NAMES
-    from geolive.terminal import note_dropped, say
 
     note_dropped(trained.card)
     shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card["metrics"].items() if value[0] is not None}

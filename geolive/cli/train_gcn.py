@@ -59,10 +59,10 @@ def train_gcn(
     seed: Seed = 0,
 ) -> None:
     """Train a network of photos: each photo of a cluster is a vertex. Stopped and started again, it goes on where it was."""
+    from geolive.console import step
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
-    from geolive.models.curves import check_curves, draw_curves
-    from geolive.terminal import step
+    from geolive.models.learning_curves import check_curves, draw_curves
 
     check_task(task)
     if arch not in ARCHITECTURES:

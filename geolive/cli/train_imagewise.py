@@ -79,9 +79,9 @@ def train_imagewise_command(
     """Train a network on photos, one by one. Stopped or killed, the same command goes on from the last whole epoch."""
     import sys
 
+    from geolive.console import note, note_dropped, say, step
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
-    from geolive.terminal import note, note_dropped, say, step
 
     # what is quickly told comes before what is slowly loaded
     check_task(task)
@@ -96,21 +96,21 @@ def train_imagewise_command(
 
     from geolive.metrics import NAMES
     from geolive.models.bundle import save_bundle
-    from geolive.models.imagewise import begin, begin_from_authors
-    from geolive.models.imagewise_training import LEARNING_RATE, check_lightning, remove_work, train_imagewise
+    from geolive.models.imagewise.model import load_authors_weights, load_pretrained
+    from geolive.models.imagewise.training import LEARNING_RATE, check_lightning, remove_work, train_imagewise
     from geolive.vision.devices import choose_device
     from geolive.vision.images import photo_files
 
     check_lightning()
-    from geolive.models.imagewise_learner import Settings
+    from geolive.models.imagewise.learner import Settings
 
     files = photo_files(data, photos)
     chosen = choose_device(device, precision)
     if from_authors:
-        beginning = begin_from_authors(from_authors, task, size)
+        pretrained = load_authors_weights(from_authors, task, size)
     else:
         source = weights if weights else (None if pretrained else "none")
-        beginning = begin(task, arch, weights=source, size=size, seed=seed)
+        pretrained = load_pretrained(task, arch, weights=source, size=size, seed=seed)
     if split is None:
         split = "district" if data.clusters["district_id"].notna().all() else "blocks:100km"
     settings = Settings(
@@ -128,12 +128,12 @@ def train_imagewise_command(
     )
     work = out.parent / f".{out.name}.training"
     logs = logs or out.parent / f"{out.name}.logs"
-    where = f"{beginning.arch}, {beginning.preprocessing.crop} pixels, on {settings.devices} × {chosen.name}"
+    where = f"{pretrained.arch}, {pretrained.preprocessing.crop} pixels, on {settings.devices} × {chosen.name}"
     note(f"training {where}, {chosen.precision}; figures of each epoch: {logs}")
     trained = train_imagewise(
         data,
         files,
-        beginning,
+        pretrained,
         indicator,
         settings,
         work,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geolive.sphere import unit_sphere
+from geolive.geodesy import unit_sphere
 from geolive.splits import place_numbers
 
 NEIGHBOURS = 8

@@ -1,82 +1,28 @@
 """The report's plots, as SVG text: each with axes and units, and SIMULATED across it where the data are."""
 
-import re
 from collections.abc import Callable
 
 import numpy as np
 
-from geolive.evaluation.crossfold import Predicted
-from geolive.evaluation.light import lighter
-from geolive.evaluation.questions import Question
-from geolive.figures import (
+from geolive.evaluation.cross_validation import Predicted
+from geolive.evaluation.tasks import EvaluationTask
+from geolive.indicators import indicator as find_indicator
+from geolive.map_plots import (
     GREY,
     INK,
     draw_borders,
     draw_scale_bar,
     frame_map,
     map_view,
-    mark_simulated,
-    plain_matplotlib,
     short,
 )
-from geolive.indicators import indicator as find_indicator
 from geolive.metrics import NAMES
+from geolive.svg_plots import COLOURS, SIZE
 from geolive.tables import lonlat
 
-SIZE = (4.6, 3.7)
-# Okabe & Ito's colours, told apart by colour-blind readers
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 LOWEST_R2 = -0.3
 MOST_POINTS = 4000
 _BINS = 10
-_LETTERS = 30
-
-
-def drawn(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
-    """A plot as SVG, equal for equal data.
-
-    Parameters
-    ----------
-    draw : callable
-        Given matplotlib's axes.
-    simulated : bool
-        Whether to write SIMULATED across it.
-    size : tuple of float
-        Width and height in inches.
-
-    Examples
-    --------
-    >>> drawn(lambda axes: axes.plot([0, 1]), simulated=True)[:4]
-    '<svg'
-    """
-    import io
-
-    import matplotlib
-
-    with plain_matplotlib() as figure_class, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "geolive"}):
-        figure = figure_class(figsize=size, dpi=140, layout="constrained")
-        axes = figure.add_subplot()
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        draw(axes)
-        if simulated:
-            mark_simulated(axes, _LETTERS)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = file.getvalue()
-    return lighter(text[text.index("<svg") :])
-
-
-def apart(svg: str, number: int) -> str:
-    """The same plot with ids of its own, for in one page no two may be equal.
-
-    Examples
-    --------
-    >>> apart('<g id="a"/><use xlink:href="#a"/>', 3)
-    '<g id="p3-a"/><use xlink:href="#p3-a"/>'
-    """
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="p{number}-\1"', svg)
-    return re.sub(r'(xlink:href="#|url\(#)', rf"\1p{number}-", svg)
 
 
 def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
@@ -106,27 +52,27 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
     return draw
 
 
-def scatter_plot(question: Question, predicted: Predicted) -> Callable:
+def scatter_plot(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
     """Draw measured against predicted values, a point a cluster."""
     known = np.flatnonzero(np.isfinite(predicted.values[0]))
     shown = np.sort(np.random.default_rng(0).permutation(known)[:MOST_POINTS])
-    unit = find_indicator(question.indicator).unit
+    unit = find_indicator(evaluation_task.indicator).unit
 
     def draw(axes) -> None:
-        p, y = predicted.values[0][shown], question.values[shown]
+        p, y = predicted.values[0][shown], evaluation_task.values[shown]
         axes.plot(p, y, ".", color=COLOURS[0], alpha=0.45, ms=4, mew=0, rasterized=True)
         ends = [min(p.min(), y.min()), max(p.max(), y.max())]
         axes.plot(ends, ends, color=GREY, lw=1, ls="--")
-        axes.set_xlabel(f"predicted {question.indicator} ({short(unit, 40)})")
-        axes.set_ylabel(f"measured {question.indicator} ({short(unit, 40)})")
+        axes.set_xlabel(f"predicted {evaluation_task.indicator} ({short(unit, 40)})")
+        axes.set_ylabel(f"measured {evaluation_task.indicator} ({short(unit, 40)})")
 
     return draw
 
 
-def reliability_plot(question: Question, predicted: Predicted) -> Callable:
+def reliability_plot(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
     """Draw how often label 1 was found where a probability was predicted, in ten bins of equal numbers."""
     known = np.isfinite(predicted.values[0])
-    p, y = predicted.values[0][known], question.values[known]
+    p, y = predicted.values[0][known], evaluation_task.values[known]
 
     def draw(axes) -> None:
         order = np.argsort(p, kind="stable")
@@ -144,9 +90,9 @@ def reliability_plot(question: Question, predicted: Predicted) -> Callable:
     return draw
 
 
-def folds_map(question: Question) -> Callable:
+def folds_map(evaluation_task: EvaluationTask) -> Callable:
     """Draw which fold each cluster is tested in."""
-    folds, where = question.folds(), lonlat(question.clusters.geometry)
+    folds, where = evaluation_task.folds(), lonlat(evaluation_task.clusters.geometry)
 
     def draw(axes) -> None:
         _map(axes, where)
@@ -162,12 +108,19 @@ def folds_map(question: Question) -> Callable:
     return draw
 
 
-def residuals_map(question: Question, predicted: Predicted) -> Callable:
+def residuals_map(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
     """Draw measured less predicted at each cluster."""
     known = np.isfinite(predicted.values[0])
-    residual, everywhere = (question.values - predicted.values[0])[known], lonlat(question.clusters.geometry)
+    residual, everywhere = (
+        (evaluation_task.values - predicted.values[0])[known],
+        lonlat(evaluation_task.clusters.geometry),
+    )
     where = everywhere[known]
-    unit = find_indicator(question.indicator).unit if question.task == "regression" else "label less probability"
+    unit = (
+        find_indicator(evaluation_task.indicator).unit
+        if evaluation_task.task == "regression"
+        else "label less probability"
+    )
 
     def draw(axes) -> None:
         # one view for all maps of a dataset, so that its borders are looked up once

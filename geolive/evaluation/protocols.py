@@ -10,9 +10,9 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.crossfold import FoldError, Predicted, predict_row
-from geolive.evaluation.questions import Question, ask
-from geolive.evaluation.rows import Row
+from geolive.evaluation.cross_validation import FoldError, Predicted, predict_spec
+from geolive.evaluation.model_specs import ModelSpec
+from geolive.evaluation.resume import ResumeFolder
 from geolive.evaluation.tables import (
     DIFFERENCE_COLUMNS,
     PREDICTION_COLUMNS,
@@ -24,7 +24,7 @@ from geolive.evaluation.tables import (
     row_results,
     stratum_results,
 )
-from geolive.evaluation.workfolder import WorkFolder
+from geolive.evaluation.tasks import EvaluationTask, make_task
 from geolive.files import new_folder
 from geolive.models.interface import Model
 
@@ -35,12 +35,12 @@ AUTHORS_WARNING = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the rows gave to one question.
+class EvaluationResult:
+    """What the rows gave to one evaluation_task.
 
     Parameters
     ----------
-    question : Question
+    evaluation_task : EvaluationTask
     predicted : list of Predicted
         Of the rows that went through, in order.
     results, strata, differences, predictions : DataFrame
@@ -51,7 +51,7 @@ class Answer:
         What rows need that the dataset lacks.
     """
 
-    question: Question
+    evaluation_task: EvaluationTask
     predicted: list[Predicted]
     results: pd.DataFrame
     strata: pd.DataFrame
@@ -61,30 +61,30 @@ class Answer:
     lacking: dict[str, str] = field(default_factory=dict)
 
 
-def answer(
+def run_task(
     dataset: Dataset,
-    rows: list[Row],
-    question: Question,
+    rows: list[ModelSpec],
+    evaluation_task: EvaluationTask,
     *,
     protocol: str = "nested",
     features: str | None = None,
     seed: int = 0,
-    work: WorkFolder | None = None,
+    work: ResumeFolder | None = None,
     tell: Callable[[str], None] | None = None,
     show: Callable[[pd.DataFrame], None] | None = None,
-) -> Answer:
+) -> EvaluationResult:
     """Predict with each row, and score. A row that fails, or lacks its inputs, is reported; the others go on.
 
     Parameters
     ----------
     dataset : Dataset
-    rows : list of Row
-    question : Question
+    rows : list of ModelSpec
+    evaluation_task : EvaluationTask
     protocol : {"nested", "authors"}
     features : str, optional
-        The feature set that `question.places` hold.
+        The feature set that `evaluation_task.places` hold.
     seed : int
-    work : WorkFolder, optional
+    work : ResumeFolder, optional
         Keeps finished rows; a row that is there is not computed again.
     tell : callable, optional
         Told in words what is under way.
@@ -93,46 +93,48 @@ def answer(
 
     Returns
     -------
-    Answer
+    EvaluationResult
 
     Examples
     --------
-    >>> from geolive.evaluation.rows import find_rows
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.evaluation.model_specs import find_specs
+    >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
     >>> dataset = make_sample("goa", seed=0).dataset
-    >>> question = ask(dataset, "pov", "regression", RandomSplit(), "random")
-    >>> found = answer(dataset, find_rows("mean,gcn-feats"), question)
+    >>> evaluation_task = make_task(dataset, "pov", "regression", RandomSplit(), "random")
+    >>> found = run_task(dataset, find_specs("mean,gcn-feats"), evaluation_task)
     >>> found.results.groupby("model", sort=False).value.first().to_dict()
     {'mean': 0.0, 'gcn-feats': nan}
     """
     predicted, results, strata, predictions, failed, lacking = [], [], [], [], {}, {}
     for row in rows:
-        if question.task not in row.tasks:
+        if evaluation_task.task not in row.tasks:
             continue
         if missing := row.missing(dataset, features):
             lacking[row.name] = missing
-            results.append(failed_results(question, row.name, f"not run: {missing}"))
+            results.append(failed_results(evaluation_task, row.name, f"not run: {missing}"))
         else:
             try:
-                found = _predicted(dataset, row, question, protocol, features, seed, work, tell)
-                figures = row_results(question, found, protocol, seed)
-                strata.append(stratum_results(question, found, protocol, seed))
-                predictions.append(prediction_rows(question, found))
+                found = _predicted(dataset, row, evaluation_task, protocol, features, seed, work, tell)
+                figures = row_results(evaluation_task, found, protocol, seed)
+                strata.append(stratum_results(evaluation_task, found, protocol, seed))
+                predictions.append(prediction_rows(evaluation_task, found))
                 predicted.append(found)
                 results.append(figures)
             except Exception as error:  # one model's failure must not cost the figures of the others
                 failed[row.name] = getattr(error, "cause", error)
                 words = str(error) if isinstance(error, FoldError) else f"{type(error).__name__}: {error}"
-                results.append(failed_results(question, row.name, f"failed: {' '.join(words.split())}"))
+                results.append(failed_results(evaluation_task, row.name, f"failed: {' '.join(words.split())}"))
         if show and row.name not in lacking:
             show(results[-1])
-    return Answer(
-        question,
+    return EvaluationResult(
+        evaluation_task,
         predicted,
         _together(results, RESULT_COLUMNS),
         _together(strata, STRATA_COLUMNS),
-        differences(question, predicted, protocol, seed) if predicted else pd.DataFrame(columns=DIFFERENCE_COLUMNS),
+        differences(evaluation_task, predicted, protocol, seed)
+        if predicted
+        else pd.DataFrame(columns=DIFFERENCE_COLUMNS),
         _together(predictions, PREDICTION_COLUMNS),
         failed,
         lacking,
@@ -189,7 +191,7 @@ def compare(
     --------
     >>> import tempfile
     >>> from geolive.models.baselines import Mean
-    >>> from geolive.sources.surveys import read_survey
+    >>> from geolive.sources.survey.reader import read_survey
     >>> from geolive.splits import RandomSplit
     >>> survey = Path(tempfile.mkdtemp()) / "survey.csv"
     >>> _ = survey.write_text("lon,lat,wealth\\n" + "\\n".join(f"{80 + i},25,{i * i}" for i in range(10)))
@@ -198,9 +200,9 @@ def compare(
     >>> results.metric.tolist()[:2], float(results.value[0])
     (['r2', 'rmse'], 0.0)
     """
-    question = ask(dataset, indicator, task, splitter, split_name, repeats=repeats)
-    rows = [Row(name, (make,)) for name, make in models.items()]
-    found = answer(dataset, rows, question, seed=seed)
+    evaluation_task = make_task(dataset, indicator, task, splitter, split_name, repeats=repeats)
+    rows = [ModelSpec(name, (make,)) for name, make in models.items()]
+    found = run_task(dataset, rows, evaluation_task, seed=seed)
     return found.results, found.predictions
 
 
@@ -242,17 +244,29 @@ def write_tables(results: pd.DataFrame, predictions: pd.DataFrame, folder: Path)
     predictions.to_parquet(folder / "predictions.parquet", index=False)
 
 
-def _predicted(dataset, row: Row, question: Question, protocol, features, seed, work, tell) -> Predicted:
+def _predicted(
+    dataset, row: ModelSpec, evaluation_task: EvaluationTask, protocol, features, seed, work, tell
+) -> Predicted:
     if work is None:
-        return predict_row(row, question, protocol, seed, tell)
-    names = question.clusters["unique_cluster"].to_numpy(object).tolist()
-    settings = [json.dumps(make(task=question.task, seed=seed).params, default=str) for make in row.makers]
-    folds = [array for pairs in question.partitions for pair in pairs for array in pair]
-    about = [dataset.checksum, row.name, settings, question.indicator, question.task, protocol, features, seed, names]
-    key = work.key(about, question.values, *(np.asarray(array, np.int64) for array in folds))
+        return predict_spec(row, evaluation_task, protocol, seed, tell)
+    names = evaluation_task.clusters["unique_cluster"].to_numpy(object).tolist()
+    settings = [json.dumps(make(task=evaluation_task.task, seed=seed).params, default=str) for make in row.makers]
+    folds = [array for pairs in evaluation_task.partitions for pair in pairs for array in pair]
+    about = [
+        dataset.checksum,
+        row.name,
+        settings,
+        evaluation_task.indicator,
+        evaluation_task.task,
+        protocol,
+        features,
+        seed,
+        names,
+    ]
+    key = work.key(about, evaluation_task.values, *(np.asarray(array, np.int64) for array in folds))
     if found := work.find(key):
         return found
-    found = predict_row(row, question, protocol, seed, tell)
+    found = predict_spec(row, evaluation_task, protocol, seed, tell)
     work.keep(key, found)
     return found
 

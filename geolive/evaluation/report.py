@@ -10,7 +10,7 @@ import pandas as pd
 
 import geolive
 from geolive.dataset import Dataset
-from geolive.evaluation.protocols import AUTHORS_WARNING, Answer, write_tables
+from geolive.evaluation.protocols import AUTHORS_WARNING, EvaluationResult, write_tables
 from geolive.evaluation.report_page import can_plot, report_page
 from geolive.evaluation.tables import protocol_words, wide_table
 from geolive.files import new_folder, today
@@ -25,14 +25,16 @@ class Written:
     notes: tuple[str, ...]
 
 
-def write_report(dataset: Dataset, answers: list[Answer], folder: str | Path, protocol: str, seed: int = 0) -> Written:
+def write_report(
+    dataset: Dataset, answers: list[EvaluationResult], folder: str | Path, protocol: str, seed: int = 0
+) -> Written:
     """Write a report to a new folder, whole or not at all.
 
     Parameters
     ----------
     dataset : Dataset
-    answers : list of Answer
-        As `geolive.evaluation.protocols.answer` gives them; one at least.
+    answers : list of EvaluationResult
+        As `geolive.evaluation.protocols.run_task` gives them; one at least.
     folder : str or Path
         Must not exist, or be empty.
     protocol : {"nested", "authors"}
@@ -51,18 +53,18 @@ def write_report(dataset: Dataset, answers: list[Answer], folder: str | Path, pr
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.evaluation.protocols import answer
-    >>> from geolive.evaluation.questions import ask
-    >>> from geolive.evaluation.rows import find_rows
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.evaluation.protocols import run_task
+    >>> from geolive.evaluation.tasks import make_task
+    >>> from geolive.evaluation.model_specs import find_specs
+    >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
     >>> dataset = make_sample("goa", seed=0).dataset
-    >>> found = answer(dataset, find_rows("mean"), ask(dataset, "pov", "regression", RandomSplit(), "random"))
+    >>> found = run_task(dataset, find_specs("mean"), make_task(dataset, "pov", "regression", RandomSplit(), "random"))
     >>> write_report(dataset, [found], Path(tempfile.mkdtemp()) / "report", "nested").files[0]
     'results.csv'
     """
     results = pd.concat([found.results for found in answers], ignore_index=True)
-    predictions = pd.concat([_with_question(found) for found in answers], ignore_index=True)
+    predictions = pd.concat([_with_task(found) for found in answers], ignore_index=True)
     strata = pd.concat([found.strata for found in answers], ignore_index=True)
     differences = pd.concat([found.differences for found in answers], ignore_index=True)
     notes = () if can_plot() else ("no plots in the report: they need matplotlib (pip install matplotlib)",)
@@ -78,23 +80,31 @@ def write_report(dataset: Dataset, answers: list[Answer], folder: str | Path, pr
     return Written(files, notes)
 
 
-def _with_question(found: Answer) -> pd.DataFrame:
-    about = {"indicator": found.question.indicator, "task": found.question.task, "split": found.question.split}
+def _with_task(found: EvaluationResult) -> pd.DataFrame:
+    about = {
+        "indicator": found.evaluation_task.indicator,
+        "task": found.evaluation_task.task,
+        "split": found.evaluation_task.split,
+    }
     return found.predictions.assign(**about)
 
 
-def _about(dataset: Dataset, answers: list[Answer], protocol: str, seed: int) -> dict:
-    first = answers[0].question
-    n = ", ".join(dict.fromkeys(f"{len(found.question.values):,} with {found.question.indicator}" for found in answers))
+def _about(dataset: Dataset, answers: list[EvaluationResult], protocol: str, seed: int) -> dict:
+    first = answers[0].evaluation_task
+    n = ", ".join(
+        dict.fromkeys(
+            f"{len(found.evaluation_task.values):,} with {found.evaluation_task.indicator}" for found in answers
+        )
+    )
     command = shlex.join(["geolive", *sys.argv[1:]]) if Path(sys.argv[0]).name in ("geolive", "cli.py") else "in Python"
     notes = [AUTHORS_WARNING] if protocol == "authors" else []
-    notes += dict.fromkeys(words for found in answers for words in found.question.notes)
+    notes += dict.fromkeys(words for found in answers for words in found.evaluation_task.notes)
     return {
         "title": f"Models compared: {dataset.path.resolve().name if dataset.path else dataset.source}",
         "facts": {
             "Data": f"{dataset.source}; clusters: {n}",
             "Protocol": protocol_words(first, protocol).split(",")[0],
-            "Splits": ", ".join(dict.fromkeys(found.question.split for found in answers)),
+            "Splits": ", ".join(dict.fromkeys(found.evaluation_task.split for found in answers)),
             "Seed": str(seed),
             "Command": command,
             "Made": f"{today().isoformat()} with geolive {geolive.__version__}",

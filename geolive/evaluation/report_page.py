@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 import geolive
+from geolive import svg_plots
 from geolive.dataset import Dataset
 from geolive.evaluation import plots
 from geolive.evaluation.autocorrelation import morans_i
-from geolive.evaluation.crossfold import Predicted
-from geolive.evaluation.protocols import Answer
+from geolive.evaluation.cross_validation import Predicted
+from geolive.evaluation.protocols import EvaluationResult
 from geolive.evaluation.tables import figure_words, metric_order, wide_table
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.metrics import MAIN_METRIC, NAMES
@@ -23,13 +24,15 @@ NETWORKS_A_PLOT = 4
 _BASELINE_NAMES = {*BASELINES, "majority", "neighbours-1000-images", "previous-survey"}
 
 
-def report_page(dataset: Dataset, answers: list[Answer], results: pd.DataFrame, words: dict, reasons: list[str]) -> str:
+def report_page(
+    dataset: Dataset, answers: list[EvaluationResult], results: pd.DataFrame, words: dict, reasons: list[str]
+) -> str:
     """The report as HTML; nothing that data hold becomes markup.
 
     Parameters
     ----------
     dataset : Dataset
-    answers : list of Answer
+    answers : list of EvaluationResult
     results : DataFrame
         Of all answers.
     words : dict
@@ -42,10 +45,13 @@ def report_page(dataset: Dataset, answers: list[Answer], results: pd.DataFrame, 
     >>> report_page.__name__
     'report_page'
     """
-    from jinja2 import Environment, PackageLoader
+    from jinja2 import ChoiceLoader, Environment, PackageLoader
 
     environment = Environment(
-        loader=PackageLoader("geolive.evaluation"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=ChoiceLoader([PackageLoader("geolive.evaluation"), PackageLoader("geolive")]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     gallery = _Gallery(dataset.simulated)
     context = {
@@ -55,7 +61,7 @@ def report_page(dataset: Dataset, answers: list[Answer], results: pd.DataFrame, 
         "version": geolive.__version__,
         "missing": reasons,
         "tasks": [_task_section(task, results, gallery) for task in dict.fromkeys(results["task"])],
-        "questions": [_question_section(found, gallery) for found in answers],
+        "evaluation_tasks": [_task_part(found, gallery) for found in answers],
         "splits": _split_sections(answers, gallery),
         "plots": can_plot(),
     }
@@ -68,13 +74,18 @@ class _Gallery:
     def __init__(self, simulated: bool) -> None:
         self.simulated, self.number, self.here = simulated, 0, can_plot()
 
-    def plot(self, draw, sentence: str, size: tuple[float, float] = plots.SIZE) -> list[dict]:
+    def plot(self, draw, sentence: str, size: tuple[float, float] = svg_plots.SIZE) -> list[dict]:
         """A plot and its sentence, in a list; an empty one where nothing can be drawn."""
         if not self.here:
             return []
         self.number += 1
         mark = "SIMULATED. " if self.simulated else ""
-        return [{"svg": plots.apart(plots.drawn(draw, self.simulated, size), self.number), "sentence": mark + sentence}]
+        return [
+            {
+                "svg": svg_plots.with_unique_ids(svg_plots.svg_plot(draw, self.simulated, size), self.number),
+                "sentence": mark + sentence,
+            }
+        ]
 
 
 def _task_section(task: str, results: pd.DataFrame, gallery: _Gallery) -> dict:
@@ -103,19 +114,19 @@ def _task_section(task: str, results: pd.DataFrame, gallery: _Gallery) -> dict:
     }
 
 
-def _question_section(found: Answer, gallery: _Gallery) -> dict:
-    question = found.question
-    metric = MAIN_METRIC[question.task]
+def _task_part(found: EvaluationResult, gallery: _Gallery) -> dict:
+    evaluation_task = found.evaluation_task
+    metric = MAIN_METRIC[evaluation_task.task]
     figures = found.results[found.results["metric"] == metric].set_index("model")["value"]
     shown = _most_telling(found.predicted, figures)
     drawn = [plot for predicted in shown for plot in _model_plots(found, predicted, gallery)]
     return {
-        "indicator": question.indicator,
-        "task": question.task,
-        "split": question.split,
+        "indicator": evaluation_task.indicator,
+        "task": evaluation_task.task,
+        "split": evaluation_task.split,
         "protocol": found.results["protocol"].iloc[0] if len(found.results) else "",
-        "heads": [LABELS[name] for name in metric_order(question.task) if name in set(found.results["metric"])],
-        "rows": _metric_rows(found.results, question.task),
+        "heads": [LABELS[name] for name in metric_order(evaluation_task.task) if name in set(found.results["metric"])],
+        "rows": _metric_rows(found.results, evaluation_task.task),
         "strata": _strata_table(found.strata, metric),
         "best": shown[0].model if shown else "",
         "versus": _versus_best(found.differences, shown[0].model) if shown else [],
@@ -125,7 +136,7 @@ def _question_section(found: Answer, gallery: _Gallery) -> dict:
     }
 
 
-def _curve_plots(found: Answer, gallery: _Gallery) -> list[dict]:
+def _curve_plots(found: EvaluationResult, gallery: _Gallery) -> list[dict]:
     """Learning curves of all networks, some to a plot; kriging residuals changes nothing about the network itself."""
     names = {one.model for one in found.predicted if one.curves}
     networks = [
@@ -139,26 +150,28 @@ def _curve_plots(found: Answer, gallery: _Gallery) -> list[dict]:
         range_of = f"mean and range of {number} trainings" if trainings[-1] > 1 else "one training"
         sentence = f"{', '.join(one.model for one in shown)}: loss after each epoch, {range_of}; lower is better."
         height = 0.9 + 1.35 * -(-len(shown) // 2)
-        drawn += gallery.plot(plots.curves_plot(shown, found.question.task), sentence, (plots.SIZE[0], height))
+        drawn += gallery.plot(
+            plots.curves_plot(shown, found.evaluation_task.task), sentence, (svg_plots.SIZE[0], height)
+        )
     return drawn
 
 
-def _model_plots(found: Answer, predicted: Predicted, gallery: _Gallery) -> list[dict]:
-    question = found.question
+def _model_plots(found: EvaluationResult, predicted: Predicted, gallery: _Gallery) -> list[dict]:
+    evaluation_task = found.evaluation_task
     known = np.isfinite(predicted.values[0])
-    residual = (question.values - predicted.values[0])[known]
-    moran = morans_i(lonlat(question.clusters.geometry)[known], residual)
-    where = f"{question.indicator}, split {question.split}, {predicted.model}"
-    if question.task == "regression":
+    residual = (evaluation_task.values - predicted.values[0])[known]
+    moran = morans_i(lonlat(evaluation_task.clusters.geometry)[known], residual)
+    where = f"{evaluation_task.indicator}, split {evaluation_task.split}, {predicted.model}"
+    if evaluation_task.task == "regression":
         sentence = f"{where}: measured against predicted, out of fold; on the dashed line both are equal."
         if known.sum() > plots.MOST_POINTS:
             sentence += f" {plots.MOST_POINTS:,} of {known.sum():,} clusters are drawn, chosen at random."
-        drawn = gallery.plot(plots.scatter_plot(question, predicted), sentence)
+        drawn = gallery.plot(plots.scatter_plot(evaluation_task, predicted), sentence)
     else:
         sentence = (
             f"{where}: reliability with 95 % intervals; on the dashed line probabilities are as good as they say."
         )
-        drawn = gallery.plot(plots.reliability_plot(question, predicted), sentence)
+        drawn = gallery.plot(plots.reliability_plot(evaluation_task, predicted), sentence)
     scattered = (
         "errors of near places go together" if moran.p < 0.05 else "no sign that errors of near places go together"
     )
@@ -168,7 +181,7 @@ def _model_plots(found: Answer, predicted: Predicted, gallery: _Gallery) -> list
         else "Moran's I is not defined."
     )
     sentence = f"{where}: errors on the map, red where measured is higher. {about}".replace(" -", " \N{MINUS SIGN}")
-    return drawn + gallery.plot(plots.residuals_map(question, predicted), sentence)
+    return drawn + gallery.plot(plots.residuals_map(evaluation_task, predicted), sentence)
 
 
 def _most_telling(predicted: list[Predicted], figures: pd.Series) -> list[Predicted]:
@@ -226,17 +239,19 @@ def _versus_best(differences: pd.DataFrame, best: str) -> list:
     return rows
 
 
-def _split_sections(answers: list[Answer], gallery: _Gallery) -> list[dict]:
+def _split_sections(answers: list[EvaluationResult], gallery: _Gallery) -> list[dict]:
     sections = {}
     for found in answers:
-        question = found.question
-        if question.split in sections:
+        evaluation_task = found.evaluation_task
+        if evaluation_task.split in sections:
             continue
-        splitter, clusters = question.splitters[0], question.clusters
+        splitter, clusters = evaluation_task.splitters[0], evaluation_task.clusters
         about = describe_folds(splitter, clusters)
         inner = getattr(splitter, "splitter", splitter)
-        sentence = f"Split {question.split}: the fold in which each of {len(clusters):,} clusters is tested."
-        words = [f"{inner.__class__.__name__}, {len(np.unique(question.unit_numbers[0]))} units that stay together"]
+        sentence = f"Split {evaluation_task.split}: the fold in which each of {len(clusters):,} clusters is tested."
+        words = [
+            f"{inner.__class__.__name__}, {len(np.unique(evaluation_task.unit_numbers[0]))} units that stay together"
+        ]
         if km := getattr(splitter, "km", 0) if inner is not splitter else 0:
             words.append(f"training clusters within {km:g} km of the fold are left out")
         if isinstance(inner, KnndmSplit):
@@ -245,11 +260,11 @@ def _split_sections(answers: list[Answer], gallery: _Gallery) -> list[dict]:
                 f"median distance of a place to predict to the survey {np.median(wanted):.1f} km, between folds "
                 f"{np.median(between):.1f} km"
             )
-        sections[question.split] = {
-            "split": question.split,
+        sections[evaluation_task.split] = {
+            "split": evaluation_task.split,
             "about": "; ".join(words),
             "rows": [[int(x) if i < 4 else f"{x:.1f}" for i, x in enumerate(row)] for row in about.to_numpy().tolist()],
-            "plots": gallery.plot(plots.folds_map(question), sentence),
+            "plots": gallery.plot(plots.folds_map(evaluation_task), sentence),
         }
     return list(sections.values())
 

@@ -7,9 +7,9 @@ import numpy as np
 from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.questions import SPATIAL
+from geolive.evaluation.tasks import SPATIAL
 from geolive.splits import (
-    Apart,
+    BufferedSplit,
     CountrySplit,
     DistrictSplit,
     KnndmSplit,
@@ -37,7 +37,7 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
     folds : int, optional
         Without it each split's own number, or one a district, state or country where there are fewer of these.
     buffer_km : float, optional
-        See `keep_apart`.
+        See `with_buffer`.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> splitter_for(make_sample("goa", seed=0).dataset, "district").n_splits
     3
     """
@@ -63,10 +63,10 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
         sites = form_sites(outside)[0] if len(outside) else outside
         if len(sites) >= FEWEST_TARGETS:
             splitter = replace(splitter, targets=lonlat(sites.geometry))
-    return keep_apart(splitter, dataset, buffer_km)
+    return with_buffer(splitter, dataset, buffer_km)
 
 
-def keep_apart(splitter, dataset: Dataset, km: float | None = None):
+def with_buffer(splitter, dataset: Dataset, km: float | None = None):
     """A splitter with the buffer of its kind (10 km around spatial folds) and without photo sequences on both sides.
 
     Parameters
@@ -79,14 +79,16 @@ def keep_apart(splitter, dataset: Dataset, km: float | None = None):
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
-    >>> keep_apart(parse_split("blocks:50km"), make_sample("goa", seed=0).dataset).km
+    >>> from geolive.simulation.sample import make_sample
+    >>> with_buffer(parse_split("blocks:50km"), make_sample("goa", seed=0).dataset).km
     10.0
     """
     if isinstance(splitter, RowSplit) or not hasattr(splitter, "_folds"):
         return splitter
     by_kind = 10.0 if isinstance(splitter, SPATIAL) and not isinstance(splitter, KnndmSplit) else 0.0
-    return Apart(splitter=splitter, km=by_kind if km is None else km, sequences=shared_sequences(dataset.images))
+    return BufferedSplit(
+        splitter=splitter, km=by_kind if km is None else km, sequences=shared_sequences(dataset.images)
+    )
 
 
 def feature_set(dataset: Dataset, name: str | None) -> str | None:
@@ -99,7 +101,7 @@ def feature_set(dataset: Dataset, name: str | None) -> str | None:
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> feature_set(make_sample("goa", seed=0).dataset, None) is None
     True
     """

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 
-from geolive.evaluation.crossfold import Predicted
-from geolive.evaluation.questions import Question
+from geolive.evaluation.cross_validation import Predicted
+from geolive.evaluation.tasks import EvaluationTask
 from geolive.metrics import (
     MAIN_METRIC,
     METRICS,
@@ -29,12 +29,12 @@ WITHIN_COUNTRY = "r2_within_country"
 FEWEST_IN_STRATUM = 20
 
 
-def row_results(question: Question, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
+def row_results(evaluation_task: EvaluationTask, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
     """The figures of a row, one a line.
 
     Parameters
     ----------
-    question : Question
+    evaluation_task : EvaluationTask
     predicted : Predicted
     protocol : str
     seed : int
@@ -46,15 +46,15 @@ def row_results(question: Question, predicted: Predicted, protocol: str, seed: i
         `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the
         training clusters of the same country, so that a model that knows no more than the countries scores 0.
     """
-    table, _ = _scores(question, predicted.values, None, seed)
-    countries = question.clusters["country"].to_numpy(object)
-    if question.task == "regression" and len(pd.unique(countries)) > 1:
-        within, _ = _scores(question, predicted.values, countries, seed)
+    table, _ = _scores(evaluation_task, predicted.values, None, seed)
+    countries = evaluation_task.clusters["country"].to_numpy(object)
+    if evaluation_task.task == "regression" and len(pd.unique(countries)) > 1:
+        within, _ = _scores(evaluation_task, predicted.values, countries, seed)
         table = pd.concat([table, within[within["metric"] == "r2"].assign(metric=WITHIN_COUNTRY)], ignore_index=True)
-    return _described(table, question, predicted, protocol_words(question, protocol))
+    return _described(table, evaluation_task, predicted, protocol_words(evaluation_task, protocol))
 
 
-def failed_results(question: Question, model: str, words: str) -> pd.DataFrame:
+def failed_results(evaluation_task: EvaluationTask, model: str, words: str) -> pd.DataFrame:
     """The figures of a row that has none, and why.
 
     Examples
@@ -62,11 +62,13 @@ def failed_results(question: Question, model: str, words: str) -> pd.DataFrame:
     >>> failed_results.__name__
     'failed_results'
     """
-    table = no_scores(question.task, len(question.values))
-    return _described(table, question, Predicted(model, {}, np.empty((0, 0))), words)
+    table = no_scores(evaluation_task.task, len(evaluation_task.values))
+    return _described(table, evaluation_task, Predicted(model, {}, np.empty((0, 0))), words)
 
 
-def stratum_results(question: Question, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
+def stratum_results(
+    evaluation_task: EvaluationTask, predicted: Predicted, protocol: str, seed: int = 0
+) -> pd.DataFrame:
     """The figures of a row within towns, within villages, and within each country.
 
     Each stratum's reference is the mean of its own training clusters: a model that only tells towns from villages has an R²
@@ -78,12 +80,12 @@ def stratum_results(question: Question, predicted: Predicted, protocol: str, see
         `STRATA_COLUMNS`; strata with fewer than 20 clusters are left out.
     """
     found = []
-    for kind, names in strata(question.clusters).items():
+    for kind, names in strata(evaluation_task.clusters).items():
         for name in pd.unique(names[pd.notna(names)]):
             inside = names == name
-            table, n = _scores(question, predicted.values, names, seed, inside)
+            table, n = _scores(evaluation_task, predicted.values, names, seed, inside)
             if n >= FEWEST_IN_STRATUM:
-                described = _described(table, question, predicted, protocol_words(question, protocol))
+                described = _described(table, evaluation_task, predicted, protocol_words(evaluation_task, protocol))
                 found.append(described.assign(stratum=name if kind == "urban" else f"{kind} {name}"))
     return pd.concat(found, ignore_index=True)[STRATA_COLUMNS] if found else pd.DataFrame(columns=STRATA_COLUMNS)
 
@@ -102,7 +104,9 @@ def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
     return {kind: names for kind, names in kinds.items() if len(pd.unique(names[pd.notna(names)])) > 1}
 
 
-def differences(question: Question, predicted: list[Predicted], protocol: str, seed: int = 0) -> pd.DataFrame:
+def differences(
+    evaluation_task: EvaluationTask, predicted: list[Predicted], protocol: str, seed: int = 0
+) -> pd.DataFrame:
     """By how much each row's main figure is above each other row's, on the clusters that both predict, resampled alike.
 
     Returns
@@ -110,7 +114,12 @@ def differences(question: Question, predicted: list[Predicted], protocol: str, s
     DataFrame
         `DIFFERENCE_COLUMNS`: R² or accuracy of `model` less that of `other`, with a paired 95 % interval.
     """
-    about = [question.indicator, question.task, question.split, protocol_words(question, protocol)]
+    about = [
+        evaluation_task.indicator,
+        evaluation_task.task,
+        evaluation_task.split,
+        protocol_words(evaluation_task, protocol),
+    ]
     # pairs by the clusters that both predict: nearly always all that are tested
     by_known: dict[bytes, list[tuple[int, int]]] = {}
     finite = [np.isfinite(one.values[0]) for one in predicted]
@@ -122,26 +131,33 @@ def differences(question: Question, predicted: list[Predicted], protocol: str, s
         if not known.any():
             continue
         columns = np.column_stack([one.values[0][known] for one in predicted])
-        parts = (question.reference()[known], question.unit_numbers[0][known])
-        gains = paired_gains(question.task, question.values[known], columns, pairs, *parts, seed)
+        parts = (evaluation_task.reference()[known], evaluation_task.unit_numbers[0][known])
+        gains = paired_gains(evaluation_task.task, evaluation_task.values[known], columns, pairs, *parts, seed)
         ends = interval(gains[1:]).T
         for (i, other), value, (lower, upper) in zip(pairs, gains[0], ends, strict=True):
-            names = [MAIN_METRIC[question.task], predicted[i].model, predicted[other].model]
+            names = [MAIN_METRIC[evaluation_task.task], predicted[i].model, predicted[other].model]
             rows.append([*about, *names, float(value), lower, upper, int(known.sum())])
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
-def prediction_rows(question: Question, predicted: Predicted) -> pd.DataFrame:
+def prediction_rows(evaluation_task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
     """One tested cluster a row, with its fold in the first partition."""
-    folds = question.folds()
+    folds = evaluation_task.folds()
     tested = np.flatnonzero((folds >= 0) & np.isfinite(predicted.values[0]))
-    where = lonlat(question.clusters.geometry)[tested]
-    names = question.clusters["unique_cluster"].to_numpy()[tested]
-    columns = [predicted.model, names, *where.T, folds[tested], question.values[tested], predicted.values[0][tested]]
+    where = lonlat(evaluation_task.clusters.geometry)[tested]
+    names = evaluation_task.clusters["unique_cluster"].to_numpy()[tested]
+    columns = [
+        predicted.model,
+        names,
+        *where.T,
+        folds[tested],
+        evaluation_task.values[tested],
+        predicted.values[0][tested],
+    ]
     return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
 
 
-def protocol_words(question: Question, protocol: str) -> str:
+def protocol_words(evaluation_task: EvaluationTask, protocol: str) -> str:
     """The protocol as results name it.
 
     Examples
@@ -149,7 +165,7 @@ def protocol_words(question: Question, protocol: str) -> str:
     >>> protocol_words.__name__
     'protocol_words'
     """
-    folds, partitions = len(question.partitions[0]), len(question.partitions)
+    folds, partitions = len(evaluation_task.partitions[0]), len(evaluation_task.partitions)
     words = {"nested": "nested", "authors": "authors (best on validation)"}[protocol]
     again = f", {partitions} partitions" if partitions > 1 else ""
     return f"{words}, {folds} fold{'s' if folds > 1 else ''}{again}"
@@ -208,28 +224,37 @@ def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> s
     return words.replace("-", "\N{MINUS SIGN}")
 
 
-def _scores(question: Question, predictions: np.ndarray, names, seed: int, inside=None) -> tuple[pd.DataFrame, int]:
+def _scores(
+    evaluation_task: EvaluationTask, predictions: np.ndarray, names, seed: int, inside=None
+) -> tuple[pd.DataFrame, int]:
     """Scores of the first partition, with the interval over resamples of all partitions."""
     value, resampled, n = None, [], 0
     for number, predicted in enumerate(predictions):
-        reference = question.reference(number, names)
+        reference = evaluation_task.reference(number, names)
         known = np.isfinite(predicted) & np.isfinite(reference)
         known = known if inside is None else known & inside
         if not known.any():
             continue
-        parts = (question.values[known], predicted[known], reference[known], question.unit_numbers[number][known])
-        found, draws = resampled_scores(question.task, *parts, seed)
+        parts = (
+            evaluation_task.values[known],
+            predicted[known],
+            reference[known],
+            evaluation_task.unit_numbers[number][known],
+        )
+        found, draws = resampled_scores(evaluation_task.task, *parts, seed)
         if number == 0:
             value, n = found, int(known.sum())
         resampled.append(draws)
     if value is None:
-        return no_scores(question.task, 0), 0
-    return score_table(question.task, value, np.concatenate(resampled), n), n
+        return no_scores(evaluation_task.task, 0), 0
+    return score_table(evaluation_task.task, value, np.concatenate(resampled), n), n
 
 
-def _described(table: pd.DataFrame, question: Question, predicted: Predicted, protocol: str) -> pd.DataFrame:
-    about = {"model": predicted.model, "params": json.dumps(predicted.params), "indicator": question.indicator}
-    about |= {"task": question.task, "split": question.split, "protocol": protocol}
+def _described(
+    table: pd.DataFrame, evaluation_task: EvaluationTask, predicted: Predicted, protocol: str
+) -> pd.DataFrame:
+    about = {"model": predicted.model, "params": json.dumps(predicted.params), "indicator": evaluation_task.indicator}
+    about |= {"task": evaluation_task.task, "split": evaluation_task.split, "protocol": protocol}
     return table.assign(**about)[RESULT_COLUMNS]
 
 

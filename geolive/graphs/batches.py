@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from geolive.errors import InputError
+from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.graphs.builders import sphere_points
 from geolive.graphs.dense import GraphPoints, adjacency
 from geolive.graphs.edges import EdgeSpec
-from geolive.graphs.hashing import seed_keys
-from geolive.graphs.vertices import Vertices
+from geolive.graphs.node_features import Vertices
+from geolive.graphs.random_pairs import seed_keys
 from geolive.places import Places
-from geolive.sphere import chord_to_km, unit_sphere
 
 # of a block, beside that of its padded adjacency: calls of the network's operations; in squares of vertices
 _BLOCK_COST = 100.0**2
@@ -141,7 +141,7 @@ def batches_in_blocks(
         yield [source.batch(block) for block in np.split(rows, _cuts(sizes[rows], n_blocks))]
 
 
-def thin(places: Places, fewest: int, most: int, generator: torch.Generator) -> tuple[Places, np.ndarray]:
+def subsample_images(places: Places, fewest: int, most: int, generator: torch.Generator) -> tuple[Places, np.ndarray]:
     """Places with some of their images, chosen anew at each call: between `fewest` and `most`, each order of magnitude alike.
 
     Parameters
@@ -161,7 +161,7 @@ def thin(places: Places, fewest: int, most: int, generator: torch.Generator) -> 
     --------
     >>> where = np.zeros((100, 2))
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 100]), where, np.ones((100, 66), np.uint16))
-    >>> thinned, images = thin(places, 5, 5, torch.Generator().manual_seed(0))
+    >>> thinned, images = subsample_images(places, 5, 5, torch.Generator().manual_seed(0))
     >>> thinned.n_images.tolist(), len(images)
     ([5], 5)
     """

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geolive.errors import InputError
-from geolive.graphs.hashing import chosen_pairs
-from geolive.graphs.triangles import triangle_pairs
-from geolive.sphere import chord_to_km, km_to_chord, unit_sphere
+from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
+from geolive.graphs.delaunay import triangle_pairs
+from geolive.graphs.random_pairs import chosen_pairs
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -9,8 +9,8 @@ import shapely
 import torch
 
 from geolive.errors import InputError
+from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.graphs.builders import Edges
-from geolive.sphere import chord_to_km, unit_sphere
 from geolive.tables import CRS, lonlat
 
 if TYPE_CHECKING:

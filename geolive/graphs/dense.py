@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
 from geolive.graphs.edges import EdgeKind, EdgeSpec
-from geolive.graphs.hashing import is_chosen
-from geolive.sphere import EARTH_RADIUS_KM
+from geolive.graphs.random_pairs import is_chosen
 
 # below this distance the series of the arc is exact to float32
 _SERIES_KM = 1000.0
@@ -28,7 +28,7 @@ class GraphPoints:
     mask : tensor of bool, shape (b, n)
         Whether it is a vertex, not padding; vertices come first.
     keys : tensor of int64, shape (b,)
-        Of `geolive.graphs.hashing.seed_keys`, for random edges.
+        Of `geolive.graphs.random_pairs.seed_keys`, for random edges.
     positions : list of array, each of shape (vertices, 2)
         Longitude, latitude in degrees.
     walks : array of int64, shape (vertices of all graphs, 2), optional
@@ -60,7 +60,7 @@ def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Te
 
     Examples
     --------
-    >>> from geolive.sphere import unit_sphere
+    >>> from geolive.geodesy import unit_sphere
     >>> from geolive.graphs.edges import parse_edges
     >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
     >>> mask, keys = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)

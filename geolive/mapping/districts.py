@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from shapely import Geometry
 
-from geolive.evaluation.uncertainty import DistrictError, rank_sets
 from geolive.indicators import Indicator, class_breaks
 from geolive.regions import assign_districts
+from geolive.uncertainty.district_intervals import DistrictError, rank_sets
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import shapely
 from geolive.errors import InputError
 from geolive.files import replacing
 from geolive.mapping.districts import DistrictMap
-from geolive.mapping.metadata import WRITTEN_BY, abstract, layer_title, metadata, plain_text
-from geolive.mapping.styles import district_style, surface_style
+from geolive.mapping.qgis_metadata import WRITTEN_BY, abstract, layer_title, metadata, plain_text
+from geolive.mapping.qgis_styles import district_style, surface_style
 
 DECIMALS = 6
 SUFFIXES = (".html", ".geojson", ".tif")

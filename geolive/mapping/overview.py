@@ -8,7 +8,10 @@ import numpy as np
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.figures import (
+from geolive.files import replacing
+from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_of
+from geolive.indicators import indicator as find_indicator
+from geolive.map_plots import (
     GREY,
     INK,
     draw_borders,
@@ -16,15 +19,12 @@ from geolive.figures import (
     frame_map,
     map_view,
     mark_simulated,
-    need_matplotlib,
     one_line,
     plain_matplotlib,
+    require_matplotlib,
     short,
 )
-from geolive.files import replacing
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_of
-from geolive.indicators import indicator as find_indicator
-from geolive.mapping.styles import class_labels
+from geolive.mapping.qgis_styles import class_labels
 from geolive.regions import INDIA_SOURCE
 from geolive.tables import lonlat
 
@@ -62,7 +62,7 @@ def draw_overview(
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> draw_overview(make_sample("goa", seed=0).dataset, Path(tempfile.mkdtemp()) / "goa.png").name
     'goa.png'
     """
@@ -115,7 +115,7 @@ def check_picture(path: str | Path) -> Path:
         raise InputError(f"{path}: pictures are written as .png; give a name that ends so")
     if path.exists():
         raise InputError(f"{path}: exists already and nothing is overwritten; choose another --map, or remove it first")
-    need_matplotlib()
+    require_matplotlib()
     return path
 
 

@@ -10,19 +10,19 @@ import geolive
 from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.applicability import area_of_applicability
-from geolive.evaluation.siteerrors import are_near, site_errors
-from geolive.evaluation.uncertainty import DistrictError
 from geolive.files import today
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
+from geolive.models.aoa_features import COLUMN, importance, predictors
 from geolive.models.interface import check_seen
-from geolive.models.predictors import COLUMN, importance, predictors
 from geolive.models.training import Trained
+from geolive.official_statistics import official_sentences
 from geolive.places import Places, group_images
 from geolive.regions import Region
-from geolive.sources.statistics import official_sentences
 from geolive.tables import CRS, lonlat, points
+from geolive.uncertainty.applicability import area_of_applicability
+from geolive.uncertainty.district_intervals import DistrictError
+from geolive.uncertainty.site_intervals import are_near, site_errors
 
 SAME_PLACE_DEGREES = 1e-6
 
@@ -67,7 +67,7 @@ def predict_map(
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
     >>> from geolive.regions import find_region
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("goa", seed=0).dataset
     >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
     >>> drawn = predict_map(dataset, trained, find_region("goa"))
@@ -226,7 +226,7 @@ def check_covers(dataset: Dataset, region: Region) -> None:
     Examples
     --------
     >>> from geolive.regions import find_region
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> check_covers(make_sample("goa", seed=0).dataset, find_region("goa"))
     """
     if not (_inside(dataset.clusters, region).any() or _inside(dataset.images, region).any()):

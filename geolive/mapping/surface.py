@@ -8,8 +8,8 @@ from rasterio.features import geometry_mask
 from rasterio.transform import from_origin
 from scipy.spatial import cKDTree
 
+from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.mapping.districts import DistrictMap
-from geolive.sphere import chord_to_km, km_to_chord, unit_sphere
 from geolive.tables import lonlat
 
 BANDS = ("value", "lower", "upper")

@@ -18,7 +18,7 @@ from geolive.errors import InputError
 from geolive.files import replacing
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
 from geolive.mapping.districts import DistrictMap
-from geolive.mapping.page import as_json, page_data
+from geolive.mapping.page_data import as_json, page_data
 
 TILES = "https://tile.openstreetmap.org"
 

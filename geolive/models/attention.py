@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.graphs.vertices import Vertices
-from geolive.models.photonetwork import PhotoNetwork
+from geolive.graphs.node_features import Vertices
+from geolive.models.photoset_model import PhotoSetModel
 from geolive.places import Places
 
 HEADS = 4
@@ -82,8 +82,8 @@ class Images:
     place: torch.Tensor
 
 
-class AttentionPooling(PhotoNetwork):
-    """A network with attention over photos; parameters as for `geolive.models.photonetwork.PhotoNetwork`; edges play no part.
+class AttentionPooling(PhotoSetModel):
+    """A network with attention over photos; parameters as for `geolive.models.photoset_model.PhotoSetModel`; edges play no part.
 
     Examples
     --------

@@ -6,9 +6,9 @@ A model that learns from images must beat these at the same places and folds to 
 import numpy as np
 import pandas as pd
 
+from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.models.interface import check_images
 from geolive.places import Places
-from geolive.sphere import chord_to_km, unit_sphere
 from geolive.splits import place_numbers
 
 

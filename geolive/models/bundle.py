@@ -20,7 +20,7 @@ KINDS = {
     "gcn --arch mean-pooling": ("geolive.models.attention", "MeanPooling", None),
     "gcn --arch attention": ("geolive.models.attention", "AttentionPooling", None),
     "gcn --arch stacked": ("geolive.models.stacked", "StackedNetwork", None),
-    "imagewise": ("geolive.models.imagewise", "ImageWise", None),
+    "imagewise": ("geolive.models.imagewise.model", "ImageWise", None),
 }
 
 
@@ -48,7 +48,7 @@ def save_bundle(trained: Trained, folder: str | Path) -> Path:
     >>> import tempfile
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> trained = train(make_sample("goa", seed=0).dataset, lambda: Forest(trees=5), "pov")
     >>> folder = save_bundle(trained, Path(tempfile.mkdtemp()) / "forest")
     >>> load_bundle(folder).card["model"]

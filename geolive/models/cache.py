@@ -40,7 +40,7 @@ def cached_forest(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from geolive.dataset import read_dataset
-    >>> from geolive.sources.sample import make_sample, write_sample
+    >>> from geolive.simulation.sample import make_sample, write_sample
     >>> folder = write_sample(make_sample("goa", seed=0), Path(tempfile.mkdtemp()) / "goa")
     >>> cached_forest(read_dataset(folder), "pov").card["model"]
     'clusterwise-forest-100'

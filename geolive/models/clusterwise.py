@@ -33,7 +33,7 @@ class Forest:
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("goa", seed=0).dataset
     >>> places = dataset.cluster_places(dataset.clusters)
     >>> forest = Forest("regression", seed=0, trees=10).fit(places, dataset.clusters["pov"].to_numpy())

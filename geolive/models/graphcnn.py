@@ -9,13 +9,13 @@ from torch import nn
 from geolive.graphs.batches import Batch, batches_in_blocks
 from geolive.graphs.edges import check_k
 from geolive.graphs.network import GraphNetwork
-from geolive.graphs.vertices import Vertices
-from geolive.models.photonetwork import PhotoNetwork
+from geolive.graphs.node_features import Vertices
+from geolive.models.photoset_model import PhotoSetModel
 from geolive.places import Places
 
 
-class GraphCNN(PhotoNetwork):
-    """The network of Lee et al. (2021), "GCN"; parameters as for `geolive.models.photonetwork.PhotoNetwork`.
+class GraphCNN(PhotoSetModel):
+    """The network of Lee et al. (2021), "GCN"; parameters as for `geolive.models.photoset_model.PhotoSetModel`.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> check_seen(make_sample("goa", seed=0).dataset, SimpleNamespace(vertices="obj"), None)
     """
     vertices = getattr(model, "vertices", "obj")

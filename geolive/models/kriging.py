@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 
+from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.models.baselines import average_at_places
 from geolive.places import Places
-from geolive.sphere import EARTH_RADIUS_KM, unit_sphere
 
 MOST_FOR_LIKELIHOOD = 500
 _BATCH = 512

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from geolive.models.crossfit import out_of_fold
+from geolive.models.cross_validation import out_of_fold
 from geolive.models.interface import MakeModel, Model
 from geolive.models.kriging import Kriging
 from geolive.places import Places

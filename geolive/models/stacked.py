@@ -9,15 +9,15 @@ import torch
 from geolive.errors import InputError
 from geolive.graphs.batches import largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
-from geolive.graphs.vertices import VertexScaling, fit_vertices
+from geolive.graphs.node_features import VertexScaling, fit_vertices
 from geolive.models.attention import AttentionPooling
-from geolive.models.fitting import Curve, one_thread
-from geolive.models.innerfolds import inner_folds
+from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import check_images
-from geolive.models.photonetwork import FILE, WORDS, read_tensors
+from geolive.models.photoset_model import FILE, WORDS, read_tensors
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
-from geolive.models.targets import Targets
+from geolive.models.target_scaler import Targets
+from geolive.models.trainer import Curve, one_thread
 from geolive.places import Places
 
 INNER_FOLDS = 3
@@ -41,11 +41,11 @@ class StackedNetwork:
         Which photos are neighbours, as `geolive.graphs.edges.parse_edges` reads it.
     vertices : {"obj", "feats", "both"}
     device, checkpoint, progress, options
-        For the networks: see `geolive.models.photonetwork.PhotoNetwork`.
+        For the networks: see `geolive.models.photoset_model.PhotoSetModel`.
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("goa", seed=0).dataset
     >>> places = dataset.cluster_places(dataset.clusters)
     >>> model = StackedNetwork(epochs=2).fit(places, dataset.clusters["pov"].to_numpy())

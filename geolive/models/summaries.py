@@ -10,7 +10,7 @@ import torch
 
 from geolive.graphs.batches import batches
 from geolive.graphs.edges import EdgeSpec
-from geolive.graphs.vertices import VertexScaling
+from geolive.graphs.node_features import VertexScaling
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
@@ -54,7 +54,7 @@ class Summaries:
     >>> counts = rng.poisson(1.0, (20, 66)).astype(np.uint16)
     >>> places = Places(np.array(list("abcd")), where[::5], np.arange(0, 21, 5), where, counts)
     >>> from geolive.graphs.edges import parse_edges
-    >>> from geolive.graphs.vertices import fit_vertices
+    >>> from geolive.graphs.node_features import fit_vertices
     >>> summaries, _ = fit_summaries(places, fit_vertices(places, "obj"), parse_edges("distance"), 2.0, seed=0)
     >>> {name: view.shape for name, view in summaries.of(places).items()}["rates"]
     (4, 66)

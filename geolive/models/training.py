@@ -12,9 +12,9 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.metrics import scores, training_means
-from geolive.models.crossfit import NEAR, out_of_fold
+from geolive.models.aoa_features import COLUMN, predictors
+from geolive.models.cross_validation import NEAR, out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
-from geolive.models.predictors import COLUMN, predictors
 from geolive.places import Places
 from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers
 from geolive.splits.base import positions_of
@@ -34,7 +34,7 @@ class Trained:
     residuals : GeoDataFrame
         One training cluster a row: `unique_cluster`, `geometry`, `value`, `prediction` (out of fold), `reference` (mean of the
         values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole), `n_images`, `predictors`
-        (what the place looks like to the model: `geolive.models.predictors`), and `prediction_near` (by models that saw other
+        (what the place looks like to the model: `geolive.models.aoa_features`), and `prediction_near` (by models that saw other
         clusters of the district); bundles may lack the last three.
     card : dict
         The model card, as JSON.
@@ -85,7 +85,7 @@ def train(
     Examples
     --------
     >>> from geolive.models.clusterwise import Forest
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
     >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
     >>> len(trained.residuals), trained.card["folds"]["kind"]
@@ -147,7 +147,7 @@ def train_together(
     Examples
     --------
     >>> from geolive.models.attention import MeanPooling
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
     >>> list(train_together(dataset, lambda: MeanPooling(epochs=1), ["pov", "bmi"]))
     ['pov', 'bmi']

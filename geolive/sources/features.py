@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
-from geolive.sources.paper_lines import read_line_blocks
+from geolive.sources.paper.lines import read_line_blocks
 
 ROWS_AT_ONCE = 8192
 _HDF5 = b"\x89HDF\r\n\x1a\n"

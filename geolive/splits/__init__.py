@@ -6,18 +6,18 @@ both. In every splitter but `RowSplit`, clusters at one coordinate share a fold:
 from it.
 """
 
-from geolive.splits.apart import Apart, shared_sequences
+from geolive.splits.admin import CountrySplit, DistrictSplit, StateSplit
 from geolive.splits.base import Splitter, between_folds_km, describe_folds, fold_numbers, place_numbers, with_seed
+from geolive.splits.buffered import BufferedSplit, shared_sequences
 from geolive.splits.knndm import KnndmSplit, prediction_grid
 from geolive.splits.names import KNOWN_SPLITS, parse_split
 from geolive.splits.official import OfficialSplit
-from geolive.splits.plain import BlockSplit, RandomSplit, RowSplit
-from geolive.splits.units import CountrySplit, DistrictSplit, StateSplit
+from geolive.splits.spatial import BlockSplit, RandomSplit, RowSplit
 
 __all__ = [
     "KNOWN_SPLITS",
-    "Apart",
     "BlockSplit",
+    "BufferedSplit",
     "CountrySplit",
     "DistrictSplit",
     "KnndmSplit",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
-from geolive.sphere import chord_to_km, unit_sphere
+from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.tables import lonlat
 
 SAME_PLACE_DEGREES = 1e-9
@@ -89,7 +89,7 @@ class Splitter:
         units = self.units(X, groups)
         if (count := len(np.unique(units))) < self.n_splits:
             raise InputError(self._too_few(count))
-        return deal(units, self.n_splits, self.seed)
+        return assign_folds(units, self.n_splits, self.seed)
 
     def _too_few(self, count: int) -> str:
         return f"{count} places with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
@@ -233,7 +233,7 @@ def _runs(numbers: np.ndarray) -> np.ndarray:
     return run
 
 
-def deal(units: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
+def assign_folds(units: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
     """Fold of each row: units in random order, the largest first, each to the fold that has the fewest rows."""
     sizes = np.bincount(units)
     order = np.random.default_rng(seed).permutation(len(sizes))

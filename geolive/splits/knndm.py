@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from geolive.errors import InputError
-from geolive.sphere import EARTH_RADIUS_KM, chord_to_km, unit_sphere
-from geolive.splits.base import Splitter, between_folds_km, deal, place_numbers, positions_of
+from geolive.geodesy import EARTH_RADIUS_KM, chord_to_km, unit_sphere
+from geolive.splits.base import Splitter, assign_folds, between_folds_km, place_numbers, positions_of
 
 # more places than this are first put together in the cells of a grid, so that distances fit in memory
 _MOST_TO_CLUSTER = 3000
@@ -92,7 +92,7 @@ class KnndmSplit(Splitter):
             raise InputError(self._too_few(len(first)))
         sphere, wanted = unit_sphere(positions[first]), self._wanted(positions[first])
         everyone = np.arange(len(first))
-        best, least = (everyone, deal(everyone, self.n_splits, self.seed)), np.inf
+        best, least = (everyone, assign_folds(everyone, self.n_splits, self.seed)), np.inf
         for groups in [everyone, *_spatial_groups(positions[first], self.n_splits)]:
             folds = best[1] if groups is everyone else _merge(groups, sphere, self.n_splits, self.seed)
             if groups is not everyone and np.bincount(folds).max() > max(_LARGEST_SHARE * len(first), 1):
@@ -168,7 +168,7 @@ def _merge(groups: np.ndarray, sphere: np.ndarray, n_splits: int, seed: int) -> 
     sizes = np.bincount(groups)
     large = np.flatnonzero(sizes >= len(groups) / n_splits)
     if len(large) >= n_splits:
-        return deal(groups, n_splits, seed)
+        return assign_folds(groups, n_splits, seed)
     middle = np.column_stack([np.bincount(groups, weights=axis) / sizes for axis in sphere.T])
     main = np.linalg.svd(middle - middle.mean(axis=0), full_matrices=False)[2][0]
     main *= np.sign(main[np.argmax(np.abs(main))])

@@ -3,11 +3,11 @@
 import re
 
 from geolive.errors import InputError
+from geolive.splits.admin import CountrySplit, DistrictSplit, StateSplit
 from geolive.splits.base import Splitter
 from geolive.splits.knndm import KnndmSplit
 from geolive.splits.official import OfficialSplit
-from geolive.splits.plain import BlockSplit, RandomSplit, RowSplit
-from geolive.splits.units import CountrySplit, DistrictSplit, StateSplit
+from geolive.splits.spatial import BlockSplit, RandomSplit, RowSplit
 
 KNOWN_SPLITS = "random, rows, blocks:100km (any size), district, state, country, knndm, official"
 _BY_NAME = {

@@ -1,6 +1,6 @@
 """Networks that turn an image into a feature: torchvision's ResNets, timm's models, and the trunks of image-wise bundles.
 
-An image-wise bundle (`geolive.models.imagewise`) keeps, for this module to read: in `card.json` the kind `imagewise` and, in
+An image-wise bundle (`models.imagewise.model`) keeps, for this module to read: in `card.json` the kind `imagewise` and, in
 its `settings`, `arch` and `preprocessing`; in `model.safetensors` the trunk's tensors, under the names that `build_trunk(arch)`
 has, with `trunk.` in front.
 """

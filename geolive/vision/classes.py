@@ -25,7 +25,7 @@ def dataset_classes(dataset: Dataset) -> list[str]:
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> dataset_classes(make_sample("goa", seed=0).dataset)[22]
     'Vegetation'
     """

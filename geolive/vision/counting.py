@@ -61,7 +61,7 @@ def count_objects(
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> from geolive.vision.detectors import Detector
     >>> made = make_sample("goa", seed=0).dataset
     >>> birds = Detector("birds", ["Dodo"], lambda images: [[("Dodo", 1.0)] for _ in images], 224, {})

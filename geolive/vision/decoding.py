@@ -9,8 +9,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from geolive.sources.exif import check_sizes, read_orientation
-from geolive.sources.imagefiles import ImageFile, UnusableImageError, check_pixels, open_image, open_plain
+from geolive.sources.photos.exif import check_sizes, read_orientation
+from geolive.sources.photos.image_files import ImageFile, UnusableImageError, check_pixels, open_image, open_plain
 
 # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves this many times the pixels wanted on a side: photos of
 # 4000 × 3000 then take a fifth of the time, and pixels differ by less than 1 of 255 on average; torchvision's decoder has no
@@ -70,7 +70,7 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     --------
     >>> read_views(Path("photos"), "../secret.jpg", 224)
     Traceback (most recent call last):
-    geolive.sources.imagefiles.UnusableImageError: a path that leads out of the folder of photos
+    geolive.sources.photos.image_files.UnusableImageError: a path that leads out of the folder of photos
     """
     with open_plain(_path_within(root, img_path)) as file:
         found = open_image(file)

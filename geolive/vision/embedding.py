@@ -19,7 +19,7 @@ from geolive.files import checksum, today
 from geolive.vision.backbones import Backbone
 from geolive.vision.devices import Device, choose_workers
 from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches
-from geolive.vision.progress import GrowingArray
+from geolive.vision.resumable_array import GrowingArray
 
 DTYPES = ("float16", "float32")
 BATCH_SIZE = {"cpu": 16, "cuda": 256, "mps": 64}
@@ -95,7 +95,7 @@ def embed(
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> from geolive.vision.backbones import load_backbone
     >>> made = make_sample("goa", seed=0).dataset
     >>> files = PhotoFiles(Path("no/such/folder"), [None] * len(made.images), [None] * len(made.images))

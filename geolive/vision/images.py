@@ -13,7 +13,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.sources.imagefiles import UnusableImageError
+from geolive.sources.photos.image_files import UnusableImageError
 from geolive.vision.decoding import read_views
 
 # from an upright RGB view and the row of its image to an array of uint8, shape (height, width, 3)
@@ -76,7 +76,7 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> photo_files(make_sample("goa", seed=0).dataset)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     geolive.errors.InputError: ...: its images have no photos (no img_path); ...

@@ -132,7 +132,7 @@ def test_the_image_wise_network_is_a_row_where_it_is_named(survey, tmp_path):
 @pytest.mark.slow
 def test_the_image_wise_network_is_trained_in_every_fold(tmp_path):
     pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
-    from tests.models.imagewise import TINY, write_coloured_survey
+    from tests.models.imagewise.helpers import TINY, write_coloured_survey
 
     write_coloured_survey(tmp_path / "photos")
     out = tmp_path / "report"
@@ -156,13 +156,13 @@ def test_the_image_wise_network_is_trained_in_every_fold(tmp_path):
 def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_figures(survey, report, tmp_path):
     out = tmp_path / "report"
     code = (
-        "import sys, geolive.evaluation.protocols as p, geolive.evaluation.crossfold as c\n"
-        "real, done = p.predict_row, []\n"
+        "import sys, geolive.evaluation.protocols as p, geolive.evaluation.cross_validation as c\n"
+        "real, done = p.predict_spec, []\n"
         "def predict(*args, **kwargs):\n"
         "    done.append(1)\n"
         "    if len(done) > 3: import os; os.kill(os.getpid(), 9)\n"
         "    return real(*args, **kwargs)\n"
-        "p.predict_row = predict\n"
+        "p.predict_spec = predict\n"
     )
     words = ["evaluate", str(survey), "--models", "baselines", "--split", "random", "--out", str(out)]
     killed = run_python(code, words)

@@ -11,7 +11,7 @@ from geolive.models.attention import MeanPooling
 from geolive.models.bundle import save_bundle
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_a_dataset_that_lacks_the_training_clusters_is_one_line(run, folders, go
 
 def test_an_imagewise_bundle_with_gallery_and_without_captum(run, tmp_path, monkeypatch):
     pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
-    from geolive.models.imagewise_training import train_imagewise
+    from geolive.models.imagewise.training import train_imagewise
     from geolive.vision.devices import Device
     from geolive.vision.images import photo_files
-    from tests.models.imagewise import begun_tiny, quick, write_coloured_survey
+    from tests.models.imagewise.helpers import begun_tiny, quick, write_coloured_survey
 
     survey = write_coloured_survey(tmp_path / "survey")
     settings = quick(epochs=0, device=Device("cpu", "float32"))

@@ -5,7 +5,7 @@ import pandas as pd
 from PIL import Image
 
 from geolive.dataset import Dataset, write_dataset
-from geolive.sources.surveys import read_survey
+from geolive.sources.survey.reader import read_survey
 from tests.commands import run
 
 

@@ -10,7 +10,7 @@ import pytest
 import shapely
 
 from tests.commands import run
-from tests.sources.photofiles import write_photo
+from tests.sources.photos.photofiles import write_photo
 
 LUND = Path(__file__).parents[3] / "shared" / "data" / "lund"
 

@@ -6,8 +6,8 @@ import pytest
 
 from geolive.dataset import read_dataset
 from tests.commands import run
-from tests.sources.data.make_dhs import CLUSTERS, WOMEN, make_dhs, write_gps, write_recode
-from tests.sources.test_survey_formats import ROWS, save
+from tests.sources.survey.data.make_dhs import CLUSTERS, WOMEN, make_dhs, write_gps, write_recode
+from tests.sources.survey.test_formats import ROWS, save
 
 
 def test_a_geopackage_needs_no_columns_of_positions(tmp_path):

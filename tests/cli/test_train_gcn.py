@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from geolive.dataset import read_dataset, write_dataset
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from tests.commands import ROOT
 
 QUICK = ["--epochs", "2"]

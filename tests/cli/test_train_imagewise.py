@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
 from geolive.errors import InputError
-from geolive.models.imagewise_training import check_lightning
+from geolive.models.imagewise.training import check_lightning
 from tests.commands import run
-from tests.models.imagewise import TINY, write_coloured_survey
+from tests.models.imagewise.helpers import TINY, write_coloured_survey
 
 
 @pytest.fixture(scope="module")

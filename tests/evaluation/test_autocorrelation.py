@@ -3,7 +3,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from geolive.evaluation.autocorrelation import morans_i
-from geolive.sphere import unit_sphere
+from geolive.geodesy import unit_sphere
 
 POSITIONS = np.random.default_rng(0).uniform([80, 25], [86, 29], (200, 2))
 

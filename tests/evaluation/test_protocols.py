@@ -13,7 +13,7 @@ from geolive.evaluation.tables import WITHIN_COUNTRY
 from geolive.models.baselines import Mean, Neighbours
 from geolive.models.registry import BASELINES as NAMES
 from geolive.models.registry import model_maker
-from geolive.sources.surveys import read_survey
+from geolive.sources.survey.reader import read_survey
 from geolive.splits import fold_numbers, parse_split
 from tests.panels import panel
 

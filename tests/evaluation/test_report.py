@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.evaluation.protocols import answer
-from geolive.evaluation.questions import ask
+from geolive.evaluation.model_specs import ModelSpec
+from geolive.evaluation.protocols import run_task
 from geolive.evaluation.report import write_report
-from geolive.evaluation.rows import Row
-from geolive.sources.surveys import read_survey
+from geolive.evaluation.tasks import make_task
+from geolive.sources.survey.reader import read_survey
 from geolive.splits import RandomSplit
 
 KILOBYTES_A_QUESTION = 350
@@ -40,7 +40,7 @@ def truth(lon, lat):
 
 
 def row(name, noise, networks=0):
-    return Row(name, (lambda task, seed: MadeUp(name, noise, networks),))
+    return ModelSpec(name, (lambda task, seed: MadeUp(name, noise, networks),))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def report(tmp_path_factory):
     plain = [row(f"clusterwise-forest-{i}", 0.3 + i / 20) for i in range(3)]
     networks = [row(f"gcn-both-distance-{i}", 0.5 + i / 20, networks=1 + i % 2) for i in range(4)]
     rows = [*plain, *networks, row("gcn-both-distance-1+kriged", 0.55, networks=2), row("neighbours", 1.0)]
-    found = answer(survey, rows, ask(survey, "pov", "regression", RandomSplit(), "random"))
+    found = run_task(survey, rows, make_task(survey, "pov", "regression", RandomSplit(), "random"))
     write_report(survey, [found], folder / "out", "nested")
     return (folder / "out" / "report.html").read_text()
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from geolive.errors import InputError
-from geolive.graphs.batches import batches, largest_distance_km, thin
+from geolive.graphs.batches import batches, largest_distance_km, subsample_images
 from geolive.graphs.builders import distance_edges
 from geolive.graphs.edges import parse_edges
 from geolive.places import Places
@@ -76,7 +76,7 @@ def test_thinned_places_keep_rows_of_their_own_within_the_bounds():
     sizes = []
     generator = torch.Generator().manual_seed(0)
     for _ in range(200):
-        thinned, images = thin(places, 2, 64, generator)
+        thinned, images = subsample_images(places, 2, 64, generator)
         assert np.array_equal(thinned.objects, places.objects[images])
         assert np.array_equal(thinned.image_positions, places.image_positions[images])
         owner = np.searchsorted(places.offsets, images, side="right") - 1

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from geolive.graphs.batches import batches, batches_in_blocks
 from geolive.graphs.edges import Points, parse_edges
-from geolive.graphs.hashing import is_chosen, seed_keys
+from geolive.graphs.random_pairs import is_chosen, seed_keys
 from geolive.places import Places
 from tests.graphs.places import make_places
 

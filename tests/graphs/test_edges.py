@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from geolive.errors import InputError
+from geolive.geodesy import unit_sphere
 from geolive.graphs.builders import delaunay_edges, distance_edges, knn_edges, random_edges, sequence_edges
 from geolive.graphs.edges import Points, parse_edges, place_edges
 from geolive.places import group_images
-from geolive.sphere import unit_sphere
 from geolive.tables import points
 from tests.graphs.places import make_places
 

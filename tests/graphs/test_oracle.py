@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from libpysal.graph import Graph
 
+from geolive.geodesy import unit_sphere
 from geolive.graphs.builders import distance_edges, knn_edges
-from geolive.sphere import unit_sphere
 from geolive.tables import points
 
 EARTH_KM = 6371.0088

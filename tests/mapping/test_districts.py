@@ -2,10 +2,10 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from geolive.evaluation.uncertainty import DistrictError
 from geolive.mapping.districts import Support, districts_from_sites
 from geolive.regions import find_region
 from geolive.tables import points
+from geolive.uncertainty.district_intervals import DistrictError
 
 ERROR = DistrictError(0.04, 0.2, 30)
 

@@ -11,7 +11,7 @@ import pytest
 from geolive.errors import InputError
 from geolive.indicators import NOT_SUPPORTED_COLOUR, class_colours, class_of, indicator
 from geolive.mapping.exports import check_outputs_free, write_exports
-from geolive.mapping.styles import NOT_SUPPORTED, SIMULATED, class_labels
+from geolive.mapping.qgis_styles import NOT_SUPPORTED, SIMULATED, class_labels
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
 PYTHON = "/usr/bin/python3"
@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 
-def look(made, folder):
+def predict_photos(made, folder):
     """What QGIS makes of the exports of a map."""
     paths = {p.name: p for p in write_exports(made, folder / "pov.html")}
     script = Path(__file__).with_name("qgis_check.py")
@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def seen(made, folder):
-    return look(made, folder)
+    return predict_photos(made, folder)
 
 
 @pytest.mark.parametrize("layer", ["districts", "surface"])
@@ -159,7 +159,7 @@ def test_a_style_that_its_user_saved_is_not_overwritten(seen, folder):
 def test_a_map_without_any_value_opens_too(tmp_path):
     everything = tuple(fake_district_map(unsupported=()).districts["district"])
     made = fake_district_map(unsupported=everything, simulated=False)
-    seen = look(made, tmp_path)
+    seen = predict_photos(made, tmp_path)
     assert [r[2] for r in seen["districts"]["ranges"]] == [HEADING.removeprefix("SIMULATED "), NOT_SUPPORTED]
     assert {d["class"] for d in seen["districts"]["districts"]} == {NOT_SUPPORTED}
     assert all("not supported" in d["tip"] for d in seen["districts"]["districts"])
@@ -167,6 +167,6 @@ def test_a_map_without_any_value_opens_too(tmp_path):
 
 
 def test_another_indicator_keeps_its_own_colours(tmp_path):
-    seen = look(fake_district_map(name="pop", simulated=False), tmp_path)
+    seen = predict_photos(fake_district_map(name="pop", simulated=False), tmp_path)
     drawn = [r[3] for r in seen["districts"]["ranges"][1:]]
     assert drawn == [*indicator("pop").colours[::-1], NOT_SUPPORTED_COLOUR]

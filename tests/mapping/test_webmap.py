@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import geolive
 from geolive.errors import InputError
 from geolive.indicators import MEANS_OF_AREAS, class_of
-from geolive.mapping.page import as_json, digits_to_show, number, page_data
+from geolive.mapping.page_data import as_json, digits_to_show, number, page_data
 from geolive.mapping.shapes import page_shapes
 from geolive.mapping.webmap import TILES, draw_map, write_page
 from tests.browser import browser, needs_browser, opened

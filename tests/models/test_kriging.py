@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.models.kriging import Kriging
 from geolive.places import Places
-from geolive.sphere import EARTH_RADIUS_KM, unit_sphere
 
 RANGE_KM = 150.0
 

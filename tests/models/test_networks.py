@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 from geolive.errors import InputError
 from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
-from geolive.models.innerfolds import inner_folds
+from geolive.models.inner_folds import inner_folds
 from geolive.models.ridge import combine, fit_ridge
 from geolive.models.stacked import HEADS, StackedNetwork
 from geolive.places import ImageFeatures
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 from tests.graphs.places import make_places
 
 ALL = [GraphCNN, MeanPooling, AttentionPooling, StackedNetwork]

@@ -9,7 +9,7 @@ from geolive.errors import InputError
 from geolive.models.baselines import Neighbours
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
-from geolive.sources.sample import make_sample
+from geolive.simulation.sample import make_sample
 
 
 def forest(task="regression", seed=0):

@@ -10,8 +10,8 @@ import pytest
 from geolive.dataset import add_features, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.features import read_features
-from geolive.sources.paper import read_paper
-from tests.sources.papertable import row, text, write
+from geolive.sources.paper.reader import read_paper
+from tests.sources.paper.papertable import row, text, write
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from geolive.dataset import Dataset, read_dataset, write_dataset
-from geolive.sources.photos import _no_clusters
+from geolive.sources.photos.reader import _no_clusters
 from geolive.tables import points
 
 

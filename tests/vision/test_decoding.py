@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from geolive.sources.imagefiles import UnusableImageError
+from geolive.sources.photos.image_files import UnusableImageError
 from geolive.vision.decoding import MOST_MEMORY, read_views
 from tests.commands import ROOT
 from tests.vision.photofolder import encoded, picture
@@ -169,7 +169,7 @@ MEASURE = """
 import json, sys
 from pathlib import Path
 from geolive.vision.decoding import read_views
-from geolive.sources.imagefiles import UnusableImageError
+from geolive.sources.photos.image_files import UnusableImageError
 # not getrusage's: a process begins with the peak of the one that started it
 status = lambda: Path("/proc/self/status").read_text().split()
 peak = lambda: int(status()[status().index("VmHWM:") + 1]) * 1024

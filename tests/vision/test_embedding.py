@@ -19,7 +19,7 @@ from geolive.cli import app
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import checksum
-from geolive.sources.photos import read_photos
+from geolive.sources.photos.reader import read_photos
 from geolive.vision.backbones import build_trunk, load_backbone
 from geolive.vision.devices import Device, choose_device
 from geolive.vision.embedding import embed

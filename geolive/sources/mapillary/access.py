@@ -51,7 +51,7 @@ class Access:
 
 
 @dataclasses.dataclass(frozen=True)
-class Manners:
+class RetryPolicy:
     """How hard the server is asked, and how patiently.
 
     Parameters

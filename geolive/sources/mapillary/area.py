@@ -13,9 +13,9 @@ from shapely import Geometry
 from geolive.clusters import SITE_RADIUS_KM
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.regions import INDIA_SOURCE, find_region
 from geolive.sources.mapillary.tiles import N, check_number, tile_bounds, tile_of, tiles_covering
-from geolive.sphere import chord_to_km, km_to_chord, unit_sphere
 from geolive.tables import lonlat
 
 
@@ -122,7 +122,7 @@ def area_around(survey: Dataset) -> Area:
 
     Examples
     --------
-    >>> from geolive.sources.sample import make_sample
+    >>> from geolive.simulation.sample import make_sample
     >>> survey = make_sample("goa", seed=0).dataset
     >>> area = area_around(survey)
     >>> bool(area.holds(lonlat(survey.clusters.geometry)).all())

@@ -14,9 +14,9 @@ from geolive.dataset import Dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import check_new_folder
 from geolive.sources.mapillary.area import Area
-from geolive.sources.mapillary.choose import Wanted
 from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.ledger import Ledger
+from geolive.sources.mapillary.sampling import Wanted
 from geolive.tables import CLUSTER_COLUMNS, CRS, N_CLASSES, points
 
 ATTRIBUTION = "Mapillary, images CC BY-SA 4.0 by their creators"

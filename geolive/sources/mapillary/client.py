@@ -13,10 +13,10 @@ from typing import Self, TypeVar
 import aiohttp
 
 from geolive.errors import InputError
-from geolive.sources.mapillary.access import Access, Manners, is_https, is_own_machine
-from geolive.sources.mapillary.failures import GivenUp, Trouble, check_reply, json_object, retry_after
-from geolive.sources.mapillary.photos import PhotoError, check_photo
-from geolive.sources.mapillary.replies import FIELDS, detected_values, image_facts
+from geolive.sources.mapillary.access import Access, RetryPolicy, is_https, is_own_machine
+from geolive.sources.mapillary.errors import GivenUp, Trouble, check_reply, json_object, retry_after
+from geolive.sources.mapillary.parsing import FIELDS, detected_values, image_facts
+from geolive.sources.mapillary.photo_check import PhotoError, check_photo
 from geolive.sources.mapillary.tiles import ZOOM, TileError, TileImage, read_tile
 
 MOST_BYTES = 50_000_000
@@ -27,17 +27,17 @@ T = TypeVar("T")
 class Client:
     """Asks for tiles, images, detections and photos, each until it comes or is given up.
 
-    Every method raises `GivenUp` after `manners.tries` failures, `Gone` for a deleted image, and InputError where nothing
-    will come at all (a refused token, a pause longer than `manners.longest_wait`).
+    Every method raises `GivenUp` after `retry_policy.tries` failures, `Gone` for a deleted image, and InputError where nothing
+    will come at all (a refused token, a pause longer than `retry_policy.longest_wait`).
 
     Parameters
     ----------
     access : Access
-    manners : Manners
+    retry_policy : RetryPolicy
     """
 
-    def __init__(self, access: Access, manners: Manners):
-        self._access, self._manners = access, manners
+    def __init__(self, access: Access, retry_policy: RetryPolicy):
+        self._access, self._manners = access, retry_policy
         self._jitter = random.Random()
         self._next_turn = 0.0
 

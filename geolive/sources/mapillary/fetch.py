@@ -18,14 +18,14 @@ import pandas as pd
 from geolive.dataset import FACTS
 from geolive.errors import InputError
 from geolive.files import check_new_folder, replacing
-from geolive.sources.mapillary.access import Access, Manners
+from geolive.sources.mapillary.access import Access, RetryPolicy
 from geolive.sources.mapillary.area import Area
 from geolive.sources.mapillary.assemble import PHOTOS, make_dataset, move_into_place, rescue_photos
-from geolive.sources.mapillary.choose import Wanted, choose
 from geolive.sources.mapillary.client import Client
-from geolive.sources.mapillary.failures import GivenUp, Gone
+from geolive.sources.mapillary.errors import GivenUp, Gone
 from geolive.sources.mapillary.ledger import Ledger, Task
-from geolive.sources.mapillary.replies import is_image_id
+from geolive.sources.mapillary.parsing import is_image_id
+from geolive.sources.mapillary.sampling import Wanted, choose
 from geolive.sources.mapillary.tiles import tile_bounds
 
 # a server that fails this often in a row, with no success between, is not asked any further
@@ -47,13 +47,18 @@ def work_folder(out: str | Path) -> Path:
 
 
 def plan_fetch(
-    area: Area, wanted: Wanted, out: str | Path, access: Access, manners: Manners, tell: Tell = lambda words: None
+    area: Area,
+    wanted: Wanted,
+    out: str | Path,
+    access: Access,
+    retry_policy: RetryPolicy,
+    tell: Tell = lambda words: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the images of an area and choose among them; `fetch_images` goes on from there.
 
     Parameters
     ----------
-    area, wanted, out, access, manners, tell
+    area, wanted, out, access, retry_policy, tell
         As in `fetch_images`.
 
     Returns
@@ -67,7 +72,7 @@ def plan_fetch(
         As in `fetch_images`.
     """
     with _opened(area, wanted, out) as ledger:
-        return asyncio.run(_discover(ledger, area, wanted, access, manners, tell))
+        return asyncio.run(_discover(ledger, area, wanted, access, retry_policy, tell))
 
 
 def fetch_images(
@@ -75,7 +80,7 @@ def fetch_images(
     wanted: Wanted,
     out: str | Path,
     access: Access,
-    manners: Manners | None = None,
+    retry_policy: RetryPolicy | None = None,
     *,
     command: str = "",
     leave_out_failed: bool = False,
@@ -90,7 +95,7 @@ def fetch_images(
     out : str or Path
         The dataset folder to make; photos come to its folder `photos`.
     access : Access
-    manners : Manners, optional
+    retry_policy : RetryPolicy, optional
     command : str
         To keep in dataset.json.
     leave_out_failed : bool
@@ -114,12 +119,12 @@ def fetch_images(
         shutil.rmtree(work_folder(out), ignore_errors=True)
         return out
     with _opened(area, wanted, out) as ledger:
-        found, _ = asyncio.run(_discover(ledger, area, wanted, access, manners or Manners(), tell))
+        found, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), tell))
         rescue_photos(work_folder(out))
         photos = work_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
         _check_photos(ledger, photos)
-        failed = asyncio.run(_collect(ledger, area, wanted, photos, access, manners or Manners(), tell))
+        failed = asyncio.run(_collect(ledger, area, wanted, photos, access, retry_policy or RetryPolicy(), tell))
         if failed and not leave_out_failed:
             raise _unfinished(failed, ledger)
         tell("writing")
@@ -175,17 +180,17 @@ def _digest(request: dict) -> str:
 
 
 async def _discover(
-    ledger: Ledger, area: Area, wanted: Wanted, access: Access, manners: Manners, tell: Tell
+    ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, tell: Tell
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ask for all tiles that are left; then choose, unless that was done before."""
     left = ledger.tiles_left()
     if left:
-        async with Client(access, manners) as client:
-            await _ask_tiles(ledger, area, left, client, manners, tell)
+        async with Client(access, retry_policy) as client:
+            await _ask_tiles(ledger, area, left, client, retry_policy, tell)
     found = ledger.found()
     if found.empty:
         west, south = tile_bounds(area.tiles[:1])[0, :2]
-        async with Client(access, manners) as client:
+        async with Client(access, retry_policy) as client:
             # a server may answer a bad token with empty tiles
             await _or_stop(client.check_token(west, south))
         raise InputError(f"{area.name}: Mapillary has no image there; name another area")
@@ -201,7 +206,7 @@ async def _discover(
 
 
 async def _ask_tiles(
-    ledger: Ledger, area: Area, left: list[tuple[int, int, int]], client: Client, manners: Manners, tell: Tell
+    ledger: Ledger, area: Area, left: list[tuple[int, int, int]], client: Client, retry_policy: RetryPolicy, tell: Tell
 ) -> None:
     done, strange = 0, 0
 
@@ -219,11 +224,11 @@ async def _ask_tiles(
             + (f", {strange} images with an impossible id left out" if strange else "")
         )
 
-    await _for_each(left, ask, manners.at_once)
+    await _for_each(left, ask, retry_policy.at_once)
 
 
 async def _collect(
-    ledger: Ledger, area: Area, wanted: Wanted, photos: Path, access: Access, manners: Manners, tell: Tell
+    ledger: Ledger, area: Area, wanted: Wanted, photos: Path, access: Access, retry_policy: RetryPolicy, tell: Tell
 ) -> dict[str, str]:
     """Fetch what is missing of each image; returns the reasons for those given up."""
     tasks = ledger.tasks(wanted.objects, wanted.thumb is not None)
@@ -245,8 +250,8 @@ async def _collect(
         done += 1
         tell(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
 
-    async with Client(access, manners) as client:
-        await _for_each(tasks, fetch, manners.at_once)
+    async with Client(access, retry_policy) as client:
+        await _for_each(tasks, fetch, retry_policy.at_once)
     return failed
 
 

@@ -18,11 +18,11 @@ from geolive.errors import InputError
 from geolive.places import group_images, key_hash
 from geolive.sources.mapillary.access import Access
 from geolive.sources.mapillary.area import area_around
-from geolive.sources.mapillary.choose import Wanted
 from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.fetch import fetch_images, plan_fetch, work_folder
 from geolive.sources.mapillary.ledger import Ledger
-from geolive.sources.surveys import read_survey
+from geolive.sources.mapillary.sampling import Wanted
+from geolive.sources.survey.reader import read_survey
 from geolive.tables import lonlat, points
 from tests.sources.mapillary.fetching import BOX, FAST, access_to, contents, fetch_box
 from tests.sources.mapillary.server import TOKEN, FakeMapillary, fake_images
@@ -78,7 +78,7 @@ FAULTS = [
 def test_faults_that_pass_leave_no_trace(undisturbed, tmp_path, kind, fault):
     with FakeMapillary(IMAGES, empty_tile=404 if fault == "html" else 204) as server:
         server.fail(kind, fault, times=1)
-        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, at_once=64, tries=6))
+        fetch_box(server, tmp_path / "patna", retry_policy=dataclasses.replace(FAST, at_once=64, tries=6))
         assert server.complaints == []
         asked = Counter(server.requests)
         for met in ("tile", "facts", "url", "detections", "photo") if kind == "any" else (kind,):
@@ -91,7 +91,7 @@ def test_faults_that_pass_leave_no_trace(undisturbed, tmp_path, kind, fault):
 def test_a_storm_of_refusals(undisturbed, tmp_path):
     with FakeMapillary(IMAGES) as server:
         server.fail("any", "429", times=2).fail("any", "429 wait", times=1).fail("any", "500", times=2)
-        fetch_box(server, tmp_path / "patna", manners=dataclasses.replace(FAST, tries=12, at_once=64))
+        fetch_box(server, tmp_path / "patna", retry_policy=dataclasses.replace(FAST, tries=12, at_once=64))
     assert contents(tmp_path / "patna") == contents(undisturbed)
 
 
@@ -100,13 +100,13 @@ def test_pauses_rate_and_number_at_once_are_kept(tmp_path):
     with FakeMapillary(IMAGES[:6]) as server:
         server.before_each = lambda kind, key: times.append((time.monotonic(), kind))
         server.fail("facts", "429 wait", key=IMAGES[0].id)
-        fetch_box(server, tmp_path / "one", manners=dataclasses.replace(FAST, at_once=1, rate=200))
+        fetch_box(server, tmp_path / "one", retry_policy=dataclasses.replace(FAST, at_once=1, rate=200))
         assert server.most_at_once == 1
         first = [kind for _, kind in times].index("facts")
         # the clocks of two threads and a timer's rounding
         assert times[first + 1][0] - times[first][0] > 0.19
         assert times[-1][0] - times[0][0] > (len(times) - 1) / 200 * 0.9
-        fetch_box(server, tmp_path / "three", manners=dataclasses.replace(FAST, at_once=3))
+        fetch_box(server, tmp_path / "three", retry_policy=dataclasses.replace(FAST, at_once=3))
         assert server.most_at_once <= 3
 
 
@@ -252,7 +252,7 @@ def test_at_most_so_many_a_site_whatever_the_order(tmp_path):
 
 def test_models_choose_the_same_images_of_a_place(tmp_path):
     from geolive.sources.mapillary.area import area_of_box
-    from geolive.sources.mapillary.choose import choose
+    from geolive.sources.mapillary.sampling import choose
 
     rng = np.random.default_rng(0)
     id = [str(10**15 + 7 * i) for i in range(250)]

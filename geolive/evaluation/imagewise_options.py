@@ -1,0 +1,81 @@
+"""What the row `imagewise-trained` needs beside a dataset: a network to begin with, and photos decoded once for all folds."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+
+_EPOCHS = 10
+
+
+def parse_imagewise(text: str) -> tuple[str, int, int | None]:
+    """Architecture, epochs and size in pixels from ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE; an architecture may hold a colon.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+
+    Examples
+    --------
+    >>> parse_imagewise("resnet34"), parse_imagewise("timm:efficientnet_lite0:3:64")
+    (('resnet34', 10, None), ('timm:efficientnet_lite0', 3, 64))
+    """
+    parts = text.strip().split(":")
+    numbers: list[int] = []
+    while len(parts) > 1 and parts[-1].isdecimal() and len(numbers) < 2:
+        numbers.insert(0, int(parts.pop()))
+    arch, epochs, size = ":".join(parts), *numbers, *[None] * (2 - len(numbers))
+    epochs = _EPOCHS if epochs is None else epochs
+    if not arch or arch.endswith(":") or epochs < 1 or (size is not None and not 32 <= size <= 1024):
+        raise InputError(
+            f"--imagewise {text!r}: must be ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE, with 1 epoch or more and 32 to 1024 "
+            "pixels on a side, such as resnet34:10:224"
+        )
+    return arch, epochs, size
+
+
+def imagewise_options(
+    dataset: Dataset,
+    text: str,
+    folder: Path,
+    *,
+    photos: str | Path | None = None,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> dict:
+    """Parameters of `geolive.models.imagewise.folds.TrainedInFolds`, photos decoded.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    text : str
+        As `parse_imagewise` reads it.
+    folder : Path
+        For the decoded photos; where some are there already, it goes on from them.
+    photos : str or Path, optional
+        The folder that `img_path` starts from.
+    weights : str or Path, optional
+        As `geolive.vision.backbones.load_backbone` takes them.
+    seed : int
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        There are no photos, no such network, or its weights cannot be had.
+    """
+    from geolive.models.imagewise.folds import decode_library
+    from geolive.models.imagewise.model import load_pretrained
+    from geolive.models.imagewise.training import check_lightning
+    from geolive.vision.images import photo_files
+
+    arch, epochs, size = parse_imagewise(text)
+    check_lightning()
+    files = photo_files(dataset, photos)
+    made = partial(load_pretrained, arch=arch, weights=weights, size=size, seed=seed)
+    library = decode_library(dataset, files, made("regression").preprocessing, folder, progress)
+    return {"library": library, "load": made, "epochs": epochs}

@@ -1,0 +1,178 @@
+"""Photos on the page that says why, where they are asked for: few, small, embedded, with their creators' names."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.explain.occlusion import Weights, weightiest
+from geolive.models.training import Trained
+from geolive.sources.photos.image_files import UnusableImageError
+
+PHOTOS_EACH = 4
+SIDE = 320
+QUALITY = 80
+_RED = (179, 38, 30)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A photo for the page: a data URI, or none where it cannot be used, and what is said of it."""
+
+    uri: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Photos of the clusters that are shown.
+
+    Parameters
+    ----------
+    pictures : dict of str to list of Picture
+        By "highest", "median" and "lowest".
+    attribution : str
+        Whose photos these are, where the dataset says so; else empty.
+    fields : tuple of int, or None
+        Rows and columns of the parts that Grad-CAM tells apart; None where there are photos alone.
+    """
+
+    pictures: dict[str, list[Picture]]
+    attribution: str
+    fields: tuple[int, int] | None = None
+
+
+def draw_gallery(dataset: Dataset, trained: Trained, weights: Weights, files) -> Gallery:
+    """The photos that weigh most in the clusters shown; of an image-wise model with Grad-CAM beside.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    trained : Trained
+    weights : Weights
+        As `geolive.explain.explanation.explain` gives them.
+    files : PhotoFiles
+        The dataset's photos.
+
+    Returns
+    -------
+    Gallery
+        Up to four photos a cluster, at most 320 pixels wide and high; SIMULATED stands across those that are.
+
+    Raises
+    ------
+    InputError
+        None of these photos can be used, or captum is needed and not installed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from geolive.simulation.sample import make_sample
+    >>> from geolive.vision.images import PhotoFiles
+    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> photos = pd.DataFrame({"unique_cluster": ["a"], "key": dataset.images["key"][:1], "change": [0.1]})
+    >>> weights, files = Weights(photos, None, {"highest": "a"}, 1), PhotoFiles(".", [None] * len(dataset.images), [])
+    >>> draw_gallery(dataset, None, weights, files)
+    Traceback (most recent call last):
+    geolive.errors.InputError: none of the 1 photos of the gallery can be used (no photo: img_path is empty); see --photos
+    """
+    row_of = dict(zip(dataset.images["key"], range(len(dataset.images)), strict=True))
+    shows_parts = trained is not None and hasattr(trained.model, "predict_photos")
+    pictures, fields, reasons, wanted = {}, None, [], 0
+    for word, cluster in weights.shown.items():
+        pictures[word] = []
+        for photo in weightiest(weights.photos, cluster, PHOTOS_EACH).itertuples():
+            wanted, caption = wanted + 1, _caption(dataset, row_of[photo.key], photo)
+            try:
+                view = files.views(row_of[photo.key], SIDE)[0]
+            except UnusableImageError as error:
+                reasons.append(str(error))
+                pictures[word].append(Picture("", f"{caption}; cannot be shown: {error}"))
+                continue
+            shown = _small(view)
+            if shows_parts:
+                shown, fields = _with_parts(trained.model, view)
+            pictures[word].append(Picture(_uri(_stamped(shown) if dataset.simulated else shown), caption))
+    if wanted and len(reasons) == wanted:
+        raise InputError(f"none of the {wanted} photos of the gallery can be used ({reasons[0]}); see --photos")
+    return Gallery(pictures, attribution(dataset), fields)
+
+
+def attribution(dataset: Dataset) -> str:
+    """Whose the photos of a dataset are and under which licence, where it says so.
+
+    Examples
+    --------
+    >>> from geolive.simulation.sample import make_sample
+    >>> attribution(make_sample("goa", seed=0).dataset)
+    ''
+    """
+    said = [dataset.extra.get(name) for name in ("attribution", "licence")]
+    said = [words for words in said if isinstance(words, str) and words]
+    if not said and "mapillary" in dataset.source.lower():
+        from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
+
+        said = [ATTRIBUTION, LICENCE]
+    return ", ".join(said)
+
+
+def _caption(dataset: Dataset, row: int, photo) -> str:
+    image = dataset.images.iloc[row]
+    names = [image.get(name) for name in ("creator", "creator_id")]
+    by = next((f", by {name}" for name in names if isinstance(name, str) and name), "")
+    licence = ", CC BY-SA 4.0" if "mapillary" in attribution(dataset).lower() else ""
+    said = f"Image {photo.key}{by}{licence}"
+    if hasattr(photo, "prediction"):
+        said += f": {signed(photo.prediction, '.3g')} for this photo alone"
+    return f"{said}; without it {signed(photo.change, '+.2g')}"
+
+
+def signed(number: float, form: str) -> str:
+    """A number with a minus sign in place of a hyphen.
+
+    Examples
+    --------
+    >>> signed(-0.5, "+.2f") == "\N{MINUS SIGN}0.50"
+    True
+    """
+    return format(number, form).replace("-", "\N{MINUS SIGN}")
+
+
+def _small(view: Image.Image) -> Image.Image:
+    small = view.copy()
+    small.thumbnail((SIDE, SIDE))
+    return small
+
+
+def _with_parts(model, view: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+    """What the network sees of a photo, and beside it which parts tell."""
+    import torch
+
+    from geolive.explain.gradcam import heat_maps, overlaid
+    from geolive.vision.devices import Device
+
+    model.on(Device("cpu", "float32"))
+    pixels = model.preprocessing.cut(view)
+    maps, fields = heat_maps(model, torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])
+    side = (SIDE, SIDE)
+    both = Image.new("RGB", (2 * SIDE + 8, SIDE), "white")
+    both.paste(Image.fromarray(pixels).resize(side, Image.Resampling.BILINEAR), (0, 0))
+    both.paste(overlaid(pixels, maps[0]).resize(side, Image.Resampling.BILINEAR), (SIDE + 8, 0))
+    return both, fields
+
+
+def _stamped(picture: Image.Image) -> Image.Image:
+    stamped = picture.copy()
+    drawing, font = ImageDraw.Draw(stamped), ImageFont.load_default(max(picture.height // 9, 10))
+    for left in range(0, picture.width, SIDE + 8):
+        drawing.text((left + 6, 4), "SIMULATED", _RED, font, stroke_width=2, stroke_fill="white")
+    return stamped
+
+
+def _uri(picture: Image.Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")

@@ -1,0 +1,201 @@
+"""How much each input of a model matters: by how much its error grows at places it did not see, when that input is exchanged.
+
+Permutation importance (Breiman 2001, doi 10.1023/A:1010933404324; Fisher, Rudin & Dominici 2019, arXiv 1801.01489).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from geolive.dataset import Dataset
+from geolive.explain.inputs import Group, Inputs, LeftOut
+from geolive.models.training import Trained
+from geolive.simulation.scenarios import DEFAULT_WORLD
+from geolive.simulation.simulated_photos import draw_loadings
+
+CORRELATED = 0.7
+MOST_GROUPS = 80
+RESAMPLES = 1000
+_BYTES_AT_ONCE = 64_000_000
+
+
+class Agreement(NamedTuple):
+    """How far importance goes with the truth, over the classes of objects one by one.
+
+    `correlation` is Spearman's, with the size of the true loadings; `best` what it can be at most, since classes without a
+    loading tie in truth and not in an estimate. `found` of the `telling` classes with a loading stand among as many of the
+    most important.
+    """
+
+    correlation: float
+    best: float
+    found: int
+    telling: int
+
+
+def correlated_groups(table: np.ndarray, most: int = MOST_GROUPS) -> list[Group]:
+    """Groups of columns whose ranks go together: exchanged alone, each would look dispensable beside the others.
+
+    Parameters
+    ----------
+    table : array, shape (n, p)
+        Constant columns are in no group.
+    most : int
+        Of how many groups at most; where there are more, the most alike are joined.
+
+    Returns
+    -------
+    list of tuple of int
+        Average linkage of 1 − |Spearman's correlation|, cut where that correlation is 0.7.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> correlated_groups(np.column_stack([x, x**2, [3, 1, 5, 2, 4], np.ones(5)]))
+    [(0, 1), (2,)]
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+    from scipy.stats import rankdata
+
+    varying = np.flatnonzero(np.ptp(table, axis=0) > 0)
+    if len(varying) < 2:
+        return [(int(i),) for i in varying]
+    distance = 1 - np.abs(np.corrcoef(rankdata(table[:, varying], axis=0), rowvar=False))
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform(np.clip((distance + distance.T) / 2, 0, None)), "average")
+    number = fcluster(tree, 1 - CORRELATED, "distance")
+    if number.max() > most:
+        number = fcluster(tree, most, "maxclust")
+    groups = [tuple(int(i) for i in varying[number == k]) for k in np.unique(number)]
+    return sorted(groups)
+
+
+def growth(
+    fits: list[LeftOut],
+    inputs: Inputs,
+    values: np.ndarray,
+    groups: Sequence[Group],
+    repeats: int,
+    rng: np.random.Generator,
+    progress: Callable[[str], None] | None = None,
+) -> np.ndarray:
+    """By how much each place's squared error grows when a group of columns is exchanged, over the values' variance.
+
+    Parameters
+    ----------
+    fits : list of LeftOut
+    inputs : Inputs
+    values : array of float, shape (n,)
+    groups : sequence of tuple of int
+    repeats : int
+        How often each is exchanged.
+    rng : Generator
+    progress : callable, optional
+
+    Returns
+    -------
+    array of float, shape (groups, n)
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from geolive.explain.inputs import Numbers
+    >>> first = LeftOut(np.arange(4), SimpleNamespace(predict_counts=lambda numbers: numbers[:, 0]))
+    >>> inputs = Numbers(np.array([[1.0, 7], [2, 8], [3, 9], [4, 7]]), ["telling", "not"])
+    >>> grown = growth([first], inputs, np.array([1.0, 2, 3, 4]), [(0,), (1,)], 5, np.random.default_rng(0))
+    >>> (grown.mean(axis=1) > 0.1).tolist()
+    [True, False]
+    """
+    grown = np.zeros((len(groups), len(values)))
+    for number, fit in enumerate(fits):
+        wanted = values[fit.rows]
+        plain = (inputs.predicted(fit, [()], rng)[0] - wanted) ** 2
+        at_once = max(1, _BYTES_AT_ONCE // max(inputs.size(fit.rows) * repeats, 1))
+        for start in range(0, len(groups), at_once):
+            if progress:
+                progress(f"fold {number + 1} of {len(fits)}: exchanged {start} of {len(groups)} groups")
+            part = groups[start : start + at_once]
+            predicted = inputs.predicted(fit, [group for group in part for _ in range(repeats)], rng)
+            error = (predicted.reshape(len(part), repeats, -1) - wanted) ** 2
+            grown[start : start + len(part), fit.rows] = (error - plain).mean(axis=1)
+    return grown / (values.var() or 1.0)
+
+
+def importance_table(
+    grown: np.ndarray, groups: Sequence[Group], names: list[str], units: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Means over places with 95 % intervals by bootstrap over whole units, the most important first.
+
+    Parameters
+    ----------
+    grown : array of float, shape (groups, n)
+        As `growth` gives it.
+    groups : sequence of tuple of int
+    names : list of str
+        Of the columns.
+    units : array, shape (n,)
+        What is drawn as a whole.
+    rng : Generator
+
+    Returns
+    -------
+    DataFrame
+        `group`, `columns`, `value`, `lower`, `upper`.
+
+    Examples
+    --------
+    >>> grown = np.array([[0.0, 0.2], [1.0, 1.0]])
+    >>> importance_table(grown, [(0,), (1,)], ["a", "b"], np.array([0, 1]), np.random.default_rng(0))["group"].tolist()
+    ['b', 'a']
+    """
+    _, unit = np.unique(np.asarray(units).astype(str), return_inverse=True)
+    n_units = unit.max() + 1
+    sums = np.stack([np.bincount(unit, row, n_units) for row in grown])
+    times = rng.multinomial(n_units, np.full(n_units, 1 / n_units), RESAMPLES)
+    resampled = (sums @ times.T) / (np.bincount(unit) @ times.T)
+    lower, upper = np.quantile(resampled, [0.025, 0.975], axis=1)
+    rows = {"group": [" + ".join(names[i] for i in group) for group in groups], "columns": list(groups)}
+    table = pd.DataFrame(rows | {"value": grown.mean(axis=1), "lower": lower, "upper": upper})
+    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarray) -> Agreement | None:
+    """On a simulated sample: how far importance goes with the true loadings.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    trained : Trained
+    of_class : array of float, shape (66,)
+        Importance of each class of objects, alone.
+
+    Returns
+    -------
+    Agreement or None
+        None where the truth is not known.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from geolive.simulation.sample import make_sample
+    >>> dataset, trained = make_sample("goa", seed=0).dataset, SimpleNamespace(card={"indicator": "pov"})
+    >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[2:]
+    (12, 12)
+    """
+    from scipy.stats import spearmanr
+
+    from geolive.simulation.countryside import INDICATORS
+
+    indicator, known = trained.card["indicator"], dataset.simulated and "sample_version" in dataset.extra
+    plain = dataset.extra.get("world", DEFAULT_WORLD) == DEFAULT_WORLD
+    if not (known and plain and indicator in INDICATORS):
+        return None
+    size = np.abs(draw_loadings(dataset.extra["seed"])[:, INDICATORS.index(indicator)])
+    telling = np.flatnonzero(size > 0)
+    most = np.argsort(-of_class, kind="stable")[: len(telling)]
+    best = np.argsort(np.argsort(size, kind="stable"), kind="stable")
+    correlations = (float(spearmanr(size, other).statistic) for other in (of_class, best))
+    return Agreement(*correlations, int(np.isin(most, telling).sum()), len(telling))

@@ -1,0 +1,254 @@
+"""What pictures have in common: plain text, map frames and borders, a scale, and SIMULATED across all that is."""
+
+import contextlib
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from geolive.errors import InputError
+from geolive.geodesy import EARTH_RADIUS_KM
+from geolive.regions import read_districts
+
+INK, GREY = "#24292f", "#6b7480"
+_MOST_DISTRICTS = 250
+_LEAST_DEGREES = 0.01
+
+
+def require_matplotlib() -> None:
+    """Raise InputError where matplotlib, which pictures need, is not installed.
+
+    Examples
+    --------
+    >>> require_matplotlib()
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("matplotlib") is None:
+        raise InputError("pictures need matplotlib; install it with: pip install matplotlib")
+
+
+@contextlib.contextmanager
+def plain_matplotlib():
+    """matplotlib's figures, drawing names from data as plain text: "$" begins no formula, an unknown sign is no warning.
+
+    Yields
+    ------
+    type
+        `matplotlib.figure.Figure`.
+
+    Examples
+    --------
+    >>> with plain_matplotlib() as figure_class:
+    ...     figure_class(figsize=(4, 3)).add_subplot().set_title("a $ b").get_text()
+    'a $ b'
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    look = {"text.parse_math": False, "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK}
+    with matplotlib.rc_context(look), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield Figure
+
+
+def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of a map of that width per height, in degrees, with room around the data.
+
+    Parameters
+    ----------
+    where : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    shape : float
+        Width of the picture over its height.
+
+    Examples
+    --------
+    >>> west, south, east, north = map_view(np.array([[0.0, 0.0], [2.0, 1.0]]), 2.0)
+    >>> f"{(east - west) / (north - south):.1f}"
+    '2.0'
+    """
+    (west, south), (east, north) = where.min(axis=0), where.max(axis=0)
+    lon, lat = (west + east) / 2, (south + north) / 2
+    squeeze = max(np.cos(np.radians(lat)), 0.05)
+    height = max(north - south, (east - west) * squeeze / shape, _LEAST_DEGREES) * 1.12
+    width = height * shape / squeeze
+    return lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2
+
+
+def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str | Path | None = None) -> list:
+    """Draw districts and states within a view; pairs of a line and its name for the legend, none where borders are not known.
+
+    Parameters
+    ----------
+    axes
+        matplotlib's, in degrees.
+    view : tuple of float
+        West, south, east, north.
+    boundaries : str or Path, optional
+        A file of districts in place of India's.
+
+    Examples
+    --------
+    >>> with plain_matplotlib() as figure_class:
+    ...     [name for _, name in draw_borders(figure_class().add_subplot(), (73, 14, 75, 16))]
+    ['District', 'State']
+    """
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.lines import Line2D
+
+    filled, inner, outer = _borders(tuple(map(float, view)), boundaries)
+    if not filled:
+        return []
+    axes.add_collection(PolyCollection(filled, facecolors="white", edgecolors="none", zorder=1))
+    drawn = []
+    if inner:
+        axes.add_collection(LineCollection(inner, colors="#c5cbd1", linewidths=0.6, zorder=2))
+        drawn.append((Line2D([], [], color="#c5cbd1", lw=0.9), "District"))
+    if outer:
+        axes.add_collection(LineCollection(outer, colors="#838c96", linewidths=1.0, zorder=2))
+        drawn.append((Line2D([], [], color="#838c96", lw=1.2), "State"))
+    return drawn
+
+
+@functools.lru_cache(maxsize=4)
+def _borders(view: tuple[float, float, float, float], boundaries: str | Path | None) -> tuple[list, list, list]:
+    """Rings of districts as areas, of districts as lines (none where there are too many), and of states."""
+    # as the source has them: to clean the borders of a whole country takes longer than all the rest of the picture
+    districts = read_districts(boundaries)
+    districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
+    if districts.empty:
+        return [], [], []
+    finest = (view[2] - view[0]) / 1500
+    shapes = shapely.simplify(districts.geometry.values, finest)
+    states, outer = districts["state"].to_numpy(), []
+    if (states != "").any():
+        # slivers between uncleaned neighbours are closed by as much as the eye does not see
+        wide = [shapely.union_all(shapely.buffer(shapes[states == name], finest)) for name in np.unique(states)]
+        merged = shapely.simplify(shapely.buffer(wide, -finest), finest / 2)
+        outer = [ring for ring in _rings(merged, holes=False) if np.ptp(ring, axis=0).max() > 8 * finest]
+    return _rings(shapes, holes=False), _rings(shapes) if len(districts) <= _MOST_DISTRICTS else [], outer
+
+
+def frame_map(axes, view: tuple[float, float, float, float]) -> None:
+    """Set a map's limits, degrees along its sides, and a grid.
+
+    Examples
+    --------
+    >>> with plain_matplotlib() as figure_class:
+    ...     axes = figure_class().add_subplot()
+    ...     frame_map(axes, (80, 20, 84, 24))
+    >>> [float(x) for x in axes.get_xlim()]
+    [80.0, 84.0]
+    """
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.set_xlim(view[0], view[2])
+    axes.set_ylim(view[1], view[3])
+    for axis, limit, ends in ((axes.xaxis, 180, "WE"), (axes.yaxis, 90, "SN")):
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(FuncFormatter(lambda x, _, limit=limit, ends=ends: _degrees(x, limit, ends)))
+    axes.tick_params(length=3, color=GREY, labelcolor=GREY, labelsize=8)
+    axes.tick_params(axis="y", labelrotation=90)
+    for label in axes.get_yticklabels():
+        label.set_va("center")
+    axes.grid(color="#e3e6e8", linewidth=0.5, zorder=1.5)
+    axes.set_axisbelow(False)
+    for spine in axes.spines.values():
+        spine.set_color("#aab2bb")
+
+
+def draw_scale_bar(axes, view: tuple[float, float, float, float]) -> None:
+    """Draw how long so many kilometres are in the middle of a map.
+
+    Examples
+    --------
+    >>> with plain_matplotlib() as figure_class:
+    ...     axes = figure_class().add_subplot()
+    ...     draw_scale_bar(axes, (80, 20, 84, 24))
+    >>> axes.texts[0].get_text()
+    '100 km'
+    """
+    lat = (view[1] + view[3]) / 2
+    degree_km = np.pi / 180 * EARTH_RADIUS_KM * max(np.cos(np.radians(lat)), 0.05)
+    width_km = (view[2] - view[0]) * degree_km
+    power = 10 ** np.floor(np.log10(width_km / 4))
+    length = max(step * power for step in (1, 2, 5) if step * power <= width_km / 4)
+    share = length / width_km
+    x, y = 0.03, 0.035
+    words = f"{length:,.0f} km" if length >= 1 else f"{length * 1000:,.0f} m"
+    if view[3] - view[1] > 5:
+        words += f" at {_degrees(round(lat), 90, 'SN')}"
+    line = {"color": INK, "transform": axes.transAxes, "zorder": 6, "solid_capstyle": "butt"}
+    axes.plot([x, x + share], [y, y], lw=2.5, **line)
+    backed = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.5}
+    axes.text(x, y + 0.018, words, transform=axes.transAxes, fontsize=8, zorder=6, bbox=backed)
+
+
+def mark_simulated(axes, points: float = 70) -> None:
+    """Write SIMULATED across a map, in letters of so many points, so that it survives a copy.
+
+    Examples
+    --------
+    >>> with plain_matplotlib() as figure_class:
+    ...     axes = figure_class().add_subplot()
+    ...     mark_simulated(axes)
+    >>> len(axes.patches)
+    1
+    """
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
+    from matplotlib.textpath import TextPath
+    from matplotlib.transforms import Affine2D, ScaledTranslation
+
+    letters = TextPath((0, 0), "SIMULATED", size=points, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    box = letters.get_extents()
+    turned = Affine2D().translate(-box.width / 2, -box.height / 2).rotate_deg(32).scale(1 / 72)
+    place = turned + axes.figure.dpi_scale_trans + ScaledTranslation(0.5, 0.5, axes.transAxes)
+    # the outline shows even where marks lie close together
+    axes.add_patch(
+        PathPatch(
+            letters,
+            facecolor=(0.7, 0.15, 0.12, 0.12),
+            edgecolor=(0.7, 0.15, 0.12, 0.7),
+            lw=1.2,
+            zorder=7,
+            transform=place,
+        )
+    )
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and signs that no font draws.
+
+    Examples
+    --------
+    >>> one_line("a\\nb")
+    'a b'
+    """
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def short(text: str, most: int) -> str:
+    """A line of at most so many signs.
+
+    Examples
+    --------
+    >>> short("a long name", 6)
+    'a lon…'
+    """
+    text = one_line(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _rings(shapes: np.ndarray, holes: bool = True) -> list[np.ndarray]:
+    polygons = [part for part in shapely.get_parts(shapes, return_index=False) if part.geom_type == "Polygon"]
+    rings = [ring for part in polygons for ring in (part.exterior, *(part.interiors if holes else ()))]
+    return [shapely.get_coordinates(ring) for ring in rings if not ring.is_empty]
+
+
+def _degrees(x: float, limit: float, ends: str) -> str:
+    x = (x + limit) % (2 * limit) - limit if limit == 180 else x
+    return f"{abs(x):.4f}".rstrip("0").rstrip(".") + "°" + ("" if abs(x) < 1e-9 else ends[int(x > 0)])

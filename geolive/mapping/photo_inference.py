@@ -1,0 +1,69 @@
+"""Photos of a region, looked at by an image-wise model, so that its places can be predicted."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from geolive.dataset import Dataset
+from geolive.models.training import Trained
+from geolive.regions import Region
+from geolive.tables import lonlat
+
+
+def predict_photos(
+    dataset: Dataset,
+    trained: Trained,
+    region: Region,
+    *,
+    photos: str | Path | None = None,
+    device: str = "auto",
+    progress: Callable[[str], None] | None = None,
+) -> Dataset:
+    """A dataset with what an image-wise model makes of a region's photos; as it was where the model is of another kind.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    trained : Trained
+    region : Region
+        Photos in it are looked at, and all of the clusters in it.
+    photos : str or Path, optional
+        The folder that `img_path` starts from, where it is another now.
+    device : str
+        auto, cpu, cuda or mps.
+    progress : callable, optional
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    InputError
+        The dataset has no photos, or none of them can be used.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from geolive.regions import find_region
+    >>> from geolive.simulation.sample import make_sample
+    >>> dataset, forest = make_sample("goa", seed=0).dataset, SimpleNamespace(model="a forest")
+    >>> predict_photos(dataset, forest, find_region("goa")) is dataset
+    True
+    """
+    if getattr(trained.model, "predict_photos", None) is None:
+        return dataset
+    from geolive.vision.devices import choose_device
+    from geolive.vision.images import photo_files
+
+    files = photo_files(dataset, photos)
+    inside = shapely.contains_xy(region.area, lonlat(dataset.clusters.geometry)) if len(dataset.clusters) else []
+    clusters = dataset.clusters["unique_cluster"][np.asarray(inside, bool)]
+    wanted = shapely.contains_xy(region.area, lonlat(dataset.images.geometry))
+    wanted |= dataset.images["unique_cluster"].isin(clusters).to_numpy()
+    wanted &= np.array([path is not None for path in files.paths], bool)
+    return trained.model.predict_photos(
+        dataset, files, np.flatnonzero(wanted), choose_device(device), progress=progress
+    )

@@ -1,0 +1,247 @@
+"""Styles for QGIS (QML): the classes and colours of the page, labels, columns in words.
+
+QGIS loads `NAME.qml` by itself when it opens the layer NAME beside it. The elements are those that QGIS 3.22 writes,
+cut down to what differs from its defaults. Names come from files of others: they reach XML, expressions and the HTML of
+map tips as text only.
+"""
+
+import html
+import itertools
+import xml.etree.ElementTree as ET
+
+import numpy as np
+
+from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, border_colour, class_colours
+from geolive.mapping.districts import DistrictMap
+from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
+
+NOT_SUPPORTED = "Not supported"
+SIMULATED = "SIMULATED survey and imagery"
+
+# far below every value; no feature and no pixel falls into the second, which is the legend's heading
+_NO_VALUE, _HEADING = "-1e+30", "-2e+30"
+
+
+def class_labels(breaks: np.ndarray) -> list[str]:
+    """The legend's words for the classes between breaks.
+
+    Examples
+    --------
+    >>> class_labels(np.array([-1.5, 0.0, 1200.0]))
+    ['−1.5 to 0.0', '0.0 to 1,200.0']
+    >>> class_labels(np.array([2.0, 2.0]))
+    ['2']
+    """
+    at = _numbers(breaks)
+    if len(at) == 2 and at[0] == at[1]:
+        return at[:1]
+    return [f"{low} to {high}" for low, high in itertools.pairwise(at)]
+
+
+def legend_heading(district_map: DistrictMap) -> str:
+    """What the legend is of, in words; QGIS itself heads it with the file's name.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> legend_heading(fake_district_map())
+    'SIMULATED Asset wealth (higher is wealthier), DHS asset-wealth index'
+    """
+    shown = district_map.indicator
+    return "SIMULATED " * district_map.provenance.simulated + f"{shown.legend_title}, {shown.unit}"
+
+
+def district_style(district_map: DistrictMap) -> bytes:
+    """The QML of the districts: the page's classes and colours, names as labels, columns in words.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Returns
+    -------
+    bytes
+        An XML document. The highest class comes first: QGIS gives a value on a break to the first class that it fits,
+        and it belongs to the higher one.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> b"graduatedSymbol" in district_style(fake_district_map())
+    True
+    """
+    root = ET.Element("qgis", version=QGIS_VERSION, labelsEnabled="1", styleCategories="AllStyleCategories")
+    root.append(_renderer(district_map))
+    root.append(_labelling())
+    aliases = ET.SubElement(root, "aliases")
+    for column, words in _aliases(district_map).items():
+        add(aliases, "alias", field=column, name=words)
+    add(root, "previewExpression", '"district"')
+    add(root, "mapTip", _map_tip(district_map))
+    add(root, "layerGeometryType", "2")
+    return document(root, district_map.provenance.version)
+
+
+def surface_style(district_map: DistrictMap) -> bytes:
+    """The QML of the surface: band 1 in the page's classes, the outer ones open, since sites vary more than districts.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Returns
+    -------
+    bytes
+        An XML document.
+
+    Examples
+    --------
+    >>> from tests.mapping.districtmaps import fake_district_map
+    >>> b"singlebandpseudocolor" in surface_style(fake_district_map())
+    True
+    """
+    breaks = district_map.breaks
+    lowest, highest = (repr(float(b)) for b in (breaks[[0, -1]] if len(breaks) else (0, 0)))
+    root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="AllStyleCategories")
+    pipe = ET.SubElement(root, "pipe")
+    renderer = add(pipe, "rasterrenderer", type="singlebandpseudocolor", band="1", opacity="1", alphaBand="-1")
+    renderer.attrib.update(classificationMin=lowest, classificationMax=highest, nodataColor="")
+    shader = add(add(renderer, "rastershader"), "colorrampshader", colorRampType="DISCRETE", classificationMode="1")
+    shader.attrib.update(minimumValue=lowest, maximumValue=highest, clip="0", labelPrecision="6")
+    for upper, colour, label in _surface_classes(district_map):
+        add(shader, "item", value=upper, color=colour, label=label, alpha="255")
+    add(root, "blendMode", "0")
+    return document(root, district_map.provenance.version)
+
+
+def _renderer(district_map: DistrictMap) -> ET.Element:
+    column = '"' + district_map.indicator.name.replace('"', '""') + '"'
+    renderer = ET.Element("renderer-v2", type="graduatedSymbol", graduatedMethod="GraduatedColor")
+    renderer.set("attr", f"coalesce({column}, {_NO_VALUE})")
+    ranges, symbols = ET.SubElement(renderer, "ranges"), ET.SubElement(renderer, "symbols")
+    breaks = district_map.breaks
+    labels = class_labels(breaks)
+    colours = class_colours(district_map.indicator.colours, len(labels))
+    edges = [repr(float(b)) for b in breaks]
+    border = _rgba(border_colour(colours))
+    classes = [
+        (*ends, label, _fill(colour, border))
+        for *ends, label, colour in zip(edges, edges[1:], labels, colours, strict=False)
+    ][::-1]
+    classes.append((_NO_VALUE, _NO_VALUE, NOT_SUPPORTED, _hatching(border)))
+    nothing = _layer("SimpleFill", style="no", outline_style="no")
+    classes.insert(0, (_HEADING, _HEADING, legend_heading(district_map), [nothing]))
+    for i, (lower, upper, label, layers) in enumerate(classes):
+        add(ranges, "range", lower=lower, upper=upper, label=label, symbol=str(i), render="true")
+        add(symbols, "symbol", type="fill", name=str(i), alpha="1", clip_to_extent="1", force_rhr="0").extend(layers)
+    method = add(renderer, "classificationMethod", id="Custom")
+    add(method, "labelFormat", format="%1 to %2", labelprecision="4", trimtrailingzeroes="1")
+    return renderer
+
+
+def _fill(colour: str, border: str) -> list[ET.Element]:
+    outline = {"outline_color": border, "outline_width": "0.2", "outline_width_unit": "MM"}
+    return [_layer("SimpleFill", color=_rgba(colour), joinstyle="round", **outline)]
+
+
+def _hatching(border: str) -> list[ET.Element]:
+    hatch = _layer("LinePatternFill", angle="45", distance="1.6", distance_unit="MM")
+    line = add(hatch, "symbol", type="line", name="@hatch@1", alpha="1", clip_to_extent="1", force_rhr="0")
+    line.append(_layer("SimpleLine", line_color="150,150,150,255", line_width="0.25", line_width_unit="MM"))
+    return [*_fill(NOT_SUPPORTED_COLOUR, border), hatch]
+
+
+def _layer(kind: str, **options: str) -> ET.Element:
+    layer = ET.Element("layer", {"class": kind, "enabled": "1", "locked": "0", "pass": "0"})
+    values = add(layer, "Option", type="Map")
+    for name, value in options.items():
+        add(values, "Option", type="QString", name=name, value=value)
+    return layer
+
+
+def _labelling() -> ET.Element:
+    labelling = ET.Element("labeling", type="simple")
+    settings = add(labelling, "settings", calloutType="simple")
+    text = add(settings, "text-style", fieldName="district", isExpression="0", allowHtml="0")
+    text.attrib.update(
+        fontSize="7.5", fontSizeUnit="Point", textColor="20,20,20,255", textOpacity="1", multilineHeight="0.9"
+    )
+    add(
+        text, "text-buffer", bufferDraw="1", bufferSize="0.8", bufferSizeUnits="MM", bufferColor="255,255,255,255"
+    ).attrib.update(bufferOpacity="0.9", bufferNoFill="1", bufferJoinStyle="128")
+    add(settings, "text-format", autoWrapLength="12", useMaxLineLengthForAutoWrap="1", multilineAlign="1")
+    add(settings, "placement", placement="4", priority="5", centroidInside="1")
+    add(settings, "rendering", drawLabels="1", obstacle="0", limitNumLabels="0", labelPerPart="0")
+    return labelling
+
+
+def _aliases(district_map: DistrictMap) -> dict[str, str]:
+    shown = district_map.indicator
+    interval = f"{100 * district_map.level:g} % interval"
+    return {
+        "id": "Feature id",
+        "district_id": "District code",
+        "district": "District",
+        "state": "State",
+        shown.name: f"{shown.title}, {shown.unit}",
+        f"{shown.name}_lower": f"Lower end of the {interval}",
+        f"{shown.name}_upper": f"Upper end of the {interval}",
+        f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
+        "n_sites": "Sites",
+        "n_images": "Images",
+        "supported": "Supported by enough imagery",
+        "simulated": "Simulated",
+        "rank_best": "Best rank the interval allows (1 is the highest value)",
+        "rank_worst": "Worst rank the interval allows",
+    }
+
+
+def _map_tip(district_map: DistrictMap) -> str:
+    """HTML that QGIS fills in; what comes from names is escaped here, or by the expression where it is a feature's."""
+    shown = district_map.indicator
+    decimals = _decimals(district_map.breaks) + 1
+
+    def number(suffix: str) -> str:
+        return "format_number(" + '"' + (shown.name + suffix).replace('"', '""') + f'", {decimals})'
+
+    district = "replace(replace(replace(\"district\", '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
+    interval = f"{number('_lower')} || ' to ' || {number('_upper')}"
+    lines = [
+        f"<b>[% {district} %]</b>",
+        f"{_template_text(shown.legend_title)}: <b>[% coalesce({number('')}, 'not supported') %]</b>",
+        f"{100 * district_map.level:g} % interval: [% coalesce({interval}, 'none') %]",
+        f"Unit: {_template_text(shown.unit)}",
+        '[% "n_sites" %] sites, [% "n_images" %] images',
+        html.escape(MEANS_OF_AREAS),
+        *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
+    ]
+    return "<br>".join(lines)
+
+
+def _template_text(text: str) -> str:
+    """Text as HTML in which QGIS finds no expression ([% … %])."""
+    return html.escape(text).replace("[", "&#91;").replace("%", "&#37;")
+
+
+def _surface_classes(district_map: DistrictMap) -> list[tuple[str, str, str]]:
+    """Upper end, colour and label of each class of the surface, from the lowest."""
+    breaks = district_map.breaks
+    labels = class_labels(breaks) or ["No district is supported"]
+    colours = class_colours(district_map.indicator.colours, len(labels)) if len(breaks) else [NOT_SUPPORTED_COLOUR]
+    at = _numbers(breaks)
+    if len(labels) > 1:
+        labels[0], labels[-1] = f"below {at[1]}", f"{at[-2]} and above"
+    ends = [*(repr(float(b)) for b in breaks[1:-1]), "inf"]
+    return [(_HEADING, "#ffffff", legend_heading(district_map)), *zip(ends, colours, labels, strict=True)]
+
+
+def _decimals(breaks: np.ndarray) -> int:
+    return next((d for d in range(9) if np.allclose(np.round(breaks, d), breaks, rtol=1e-12, atol=0)), 9)
+
+
+def _numbers(breaks: np.ndarray) -> list[str]:
+    return [f"{b:,.{_decimals(breaks)}f}".replace("-", "−") for b in breaks]
+
+
+def _rgba(colour: str) -> str:
+    return ",".join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5)) + ",255"

@@ -1,0 +1,122 @@
+"""An image-wise model that needs no training of a network: a linear answer to each image's features, averaged over a place."""
+
+import numpy as np
+
+from geolive.errors import InputError
+from geolive.models.inner_folds import inner_folds
+from geolive.models.interface import check_images
+from geolive.places import Places
+
+PENALTIES = (1.0, 10.0, 100.0, 1000.0)
+INNER_FOLDS = 3
+_CHUNK = 50_000
+
+
+class ImageProbe:
+    """Ridge regression from the features of an image to its cluster's value; a place's is the mean over its images.
+
+    The network that made the features stays as it is; `train imagewise` trains it, too. As in Lee et al.'s image-wise
+    learning every image has its cluster's value, but a cluster counts the same however many images it has. The penalty is
+    chosen within the training part. Labels are learnt as numbers and clipped to [0, 1].
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    seed : int
+        For the inner folds.
+
+    Examples
+    --------
+    >>> from geolive.places import ImageFeatures
+    >>> where = np.random.default_rng(0).normal([85, 25], 1, (40, 2))
+    >>> features = ImageFeatures("two", np.column_stack([np.arange(40.0), np.ones(40)]), np.arange(40))
+    >>> objects = np.zeros((40, 66), np.uint16)
+    >>> places = Places(np.arange(40).astype(str), where, np.arange(41), where, objects, features)
+    >>> ImageProbe().fit(places, np.arange(40.0)).predict(places)[:3].round()
+    array([0., 1., 2.])
+    """
+
+    inputs = "image features, one image by one"
+
+    def __init__(self, task: str = "regression", seed: int = 0) -> None:
+        self.task, self.seed = task, seed
+        self.name = "imagewise-linear"
+        self.params: dict = {"penalties": list(PENALTIES), "trunk": "as it is"}
+
+    def fit(self, places: Places, values: np.ndarray) -> "ImageProbe":
+        """Fit the line.
+
+        Raises
+        ------
+        InputError
+            A place has no images, or places have no image features.
+        """
+        check_images(places, self.name)
+        if places.features is None:
+            raise InputError(f"{self.name} needs image features; embed the photos, or ingest features")
+        values = np.asarray(values, float)
+        folds = inner_folds(places.positions, INNER_FOLDS, self.seed)
+        self._scale(places)
+        sums = [self._sums(places, values, folds == fold) for fold in range(folds.max() + 1)]
+        gram, moment = (sum(part[i] for part in sums) for i in (0, 1))
+        means = self._means(places)
+        errors = []
+        for penalty in PENALTIES:
+            lines = [_solve(gram - own, moment - away, penalty) for own, away in sums]
+            errors.append(
+                sum(
+                    (((means @ line)[folds == fold] - values[folds == fold]) ** 2).sum()
+                    for fold, line in enumerate(lines)
+                )
+            )
+        self._line = _solve(gram, moment, PENALTIES[int(np.argmin(errors))])
+        return self
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Means over images, shape (n,)."""
+        check_images(places, self.name)
+        found = self._means(places) @ self._line
+        return np.clip(found, 0, 1) if self.task == "classification" else found
+
+    def _scale(self, places: Places) -> None:
+        total = squares = 0.0
+        for _, features in _chunks(places):
+            total, squares = total + features.sum(axis=0), squares + (features**2).sum(axis=0)
+        n = places.offsets[-1]
+        self._mean = total / n
+        self._spread = np.sqrt(np.maximum(squares / n - self._mean**2, 0))
+        self._spread[self._spread < 1e-12] = np.inf
+
+    def _inputs(self, features: np.ndarray) -> np.ndarray:
+        scaled = (features - self._mean) / self._spread
+        return np.column_stack([np.ones(len(scaled)), scaled])
+
+    def _sums(self, places: Places, values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Σ w x xᵀ and Σ w x y over the images of the chosen places, whose weights add up to 1 a place."""
+        gram, moment = 0.0, 0.0
+        for place, features in _chunks(places):
+            inside = chosen[place]
+            x = self._inputs(features[inside])
+            weighted = x / places.n_images[place[inside]][:, None]
+            gram, moment = gram + x.T @ weighted, moment + weighted.T @ values[place[inside]]
+        return gram, moment
+
+    def _means(self, places: Places) -> np.ndarray:
+        means = np.zeros((len(places), len(self._mean) + 1))
+        for place, features in _chunks(places):
+            np.add.at(means, place, self._inputs(features) / places.n_images[place][:, None])
+        return means
+
+
+def _chunks(places: Places):
+    """Places and features of the images, as many at a time as fit in memory."""
+    place = np.repeat(np.arange(len(places)), places.n_images)
+    for start in range(0, len(place), _CHUNK):
+        part = slice(start, min(start + _CHUNK, len(place)))
+        yield place[part], places.features.read(part).astype(np.float64)
+
+
+def _solve(gram: np.ndarray, moment: np.ndarray, penalty: float) -> np.ndarray:
+    penalties = np.full(len(gram), penalty)
+    penalties[0] = 1e-9
+    return np.linalg.solve(gram + np.diag(penalties), moment)

@@ -1,0 +1,46 @@
+"""Official statistics of Bihar's districts: what the sample starts from, and what a map of real data is set beside."""
+
+from importlib import resources
+
+import pandas as pd
+
+_OFFICIAL = {
+    "pov": ("mpi_headcount_pct_2019_21", "{:.1f} % multidimensionally poor (NITI Aayog 2023, NFHS-5 2019–21)"),
+    "pop": ("density_per_km2_2011", "{:,.0f} people per km² (Census 2011)"),
+    "bmi": ("women_bmi_below_normal_pct_2019_21", "{:.1f} % of women with a BMI below normal (NFHS-5 2019–21)"),
+}
+
+
+def bihar_statistics() -> pd.DataFrame:
+    """Population, density, multidimensional poverty and women's low BMI of Bihar's 38 districts.
+
+    Returns
+    -------
+    DataFrame
+        Index: the district's LGD code (str). Sources stand at the head of `bihar_districts.csv`.
+
+    Examples
+    --------
+    >>> bihar_statistics().loc["230", "district"]
+    'Patna'
+    """
+    with resources.files("geolive").joinpath("bihar_districts.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, comment="#", dtype={"lgd_code": str}).set_index("lgd_code")
+
+
+def official_sentences(indicator: str, district_ids: pd.Series) -> pd.Series:
+    """The official statistic nearest to an indicator, in words, for each district that has one.
+
+    It is never shown beside the simulated sample, which was made from it.
+
+    Examples
+    --------
+    >>> official_sentences("pop", pd.Series(["230", "999"])).tolist()
+    ['1,823 people per km² (Census 2011)', None]
+    """
+    if indicator not in _OFFICIAL:
+        return pd.Series(None, index=district_ids.index, dtype=object)
+    column, words = _OFFICIAL[indicator]
+    values = bihar_statistics()[column].reindex(district_ids).to_numpy()
+    said = [words.format(value) if pd.notna(value) else None for value in values]
+    return pd.Series(said, index=district_ids.index, dtype=object)

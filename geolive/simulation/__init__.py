@@ -1,0 +1,1 @@
+"""Simulated countrysides whose truth is known: survey, photos and districts."""

@@ -1,0 +1,1 @@
+"""Folders of photos as a source of datasets."""

@@ -1,0 +1,250 @@
+"""Where an image file holds its EXIF block, and how many pixels it has: JPEG, PNG, WebP and TIFF.
+
+Nothing is decoded and no block is copied, so that neither a large nor a hostile file costs memory. (Pillow decodes a
+PNG's pixels to look for EXIF, reads a WebP whole, and copies what every entry of a directory points to, however many
+point to the same bytes.)
+"""
+
+import contextlib
+import os
+import stat
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_BYTES = 1_000_000_000
+# what Pillow refuses to decode, so that no later step meets it
+MOST_PIXELS = 178_956_970
+_MOST_CHUNKS = 100_000
+_SCAN_BYTES = 1 << 20
+
+
+class UnusableImageError(Exception):
+    """A photo cannot be used; the message is the reason, for the list of rejects."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes `start` to `start + size` of a file: a TIFF structure, which is what EXIF is.
+
+    Examples
+    --------
+    >>> import io
+    >>> Block(io.BytesIO(b"..II*."), 2, 3).read(0, 2)
+    b'II'
+    """
+
+    file: BinaryIO
+    start: int
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """That many bytes from that offset within the block.
+
+        Raises
+        ------
+        UnusableImageError
+            They lie outside of the block.
+        """
+        if offset + size > self.size:
+            raise UnusableImageError("damaged: EXIF points outside of itself")
+        return _read(self.file, self.start + offset, size)
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image's size in pixels, its EXIF block, if it has one, and its kind; a TIFF's size stands in that block."""
+
+    width: int
+    height: int
+    exif: Block | None
+    kind: str
+
+
+@contextlib.contextmanager
+def open_plain(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading where it is a plain one.
+
+    Raises
+    ------
+    UnusableImageError
+        It cannot be read, or is no plain file.
+
+    Examples
+    --------
+    >>> with open_plain(Path("no/such/photo.jpg")):
+    ...     pass
+    Traceback (most recent call last):
+    geolive.sources.photos.image_files.UnusableImageError: cannot be read (No such file or directory)
+    """
+    try:
+        # before it is opened: opening a pipe would wait for someone to write to it
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnusableImageError("not a plain file")
+        with path.open("rb") as opened:
+            yield opened
+    except OSError as error:
+        raise UnusableImageError(f"cannot be read ({error.strerror})") from None
+
+
+def open_image(file: BinaryIO) -> ImageFile:
+    """Find an image's size and EXIF block by what the file holds, whatever it is called.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for reading, seekable.
+
+    Returns
+    -------
+    ImageFile
+        Valid while `file` is open.
+
+    Raises
+    ------
+    UnusableImageError
+        No image of a kind that is known, cut short, damaged, or too large.
+
+    Examples
+    --------
+    >>> import io
+    >>> open_image(io.BytesIO(b"<html>sign in</html>"))
+    Traceback (most recent call last):
+    geolive.sources.photos.image_files.UnusableImageError: not an image: neither JPEG, PNG, WebP nor TIFF
+    """
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        raise UnusableImageError("empty file")
+    if size > MOST_BYTES:
+        raise UnusableImageError(f"too large: over {MOST_BYTES:,} bytes")
+    file.seek(0)
+    head = file.read(12)
+    if head.startswith(b"\xff\xd8\xff"):
+        found = _jpeg(file, size)
+    elif head.startswith(b"\x89PNG\r\n\x1a\n"):
+        found = _png(file, size)
+    elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        found = _webp(file, size, int.from_bytes(head[4:8], "little") + 8)
+    elif head[:4] in (b"II*\0", b"MM\0*"):
+        found = ImageFile(0, 0, Block(file, 0, size), "TIFF")
+    else:
+        raise UnusableImageError("not an image: neither JPEG, PNG, WebP nor TIFF")
+    check_pixels(found.width, found.height)
+    return found
+
+
+def check_pixels(width: float, height: float) -> None:
+    """Raise where an image has more pixels than later steps would decode.
+
+    Raises
+    ------
+    UnusableImageError
+
+    Examples
+    --------
+    >>> check_pixels(1024, 768)
+    """
+    if width * height > MOST_PIXELS:
+        raise UnusableImageError(f"too large: over {MOST_PIXELS:,} pixels")
+
+
+def _read(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(at)
+    found = file.read(size)
+    if len(found) < size:
+        raise UnusableImageError("cut short")
+    return found
+
+
+def _jpeg(file: BinaryIO, size: int) -> ImageFile:
+    at, pixels, exif, kind = 2, None, None, "JPEG"
+    for _ in range(_MOST_CHUNKS):
+        start, marker = _read(file, at, 2)
+        if start != 0xFF:
+            raise UnusableImageError("damaged: no JPEG marker where one must be")
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers that stand alone
+            at += 2
+            continue
+        if marker in (0xD9, 0xDA):
+            break
+        length = int.from_bytes(_read(file, at + 2, 2), "big")
+        if length < 2:
+            raise UnusableImageError("damaged: a JPEG segment of impossible length")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", _read(file, at + 5, 4))
+            pixels, kind = (width, height), "JPEG" if marker in (0xC0, 0xC1) else "progressive JPEG"
+        if marker == 0xE1 and exif is None and length >= 8 and _read(file, at + 4, 6) == b"Exif\0\0":
+            exif = Block(file, at + 10, length - 8)
+        at += 2 + length
+    if pixels is None:
+        raise UnusableImageError("damaged: a JPEG without an image")
+    if not _ends(file, at, size):
+        raise UnusableImageError("cut short")
+    return ImageFile(*pixels, exif, kind)
+
+
+def _ends(file: BinaryIO, at: int, size: int) -> bool:
+    """Whether a JPEG's end marker is there; cameras write all sorts of things after it."""
+    if _read(file, size - 2, 2) == b"\xff\xd9":
+        return True
+    file.seek(at)
+    last = b""
+    while piece := file.read(_SCAN_BYTES):
+        if b"\xff\xd9" in last + piece:
+            return True
+        last = piece[-1:]
+    return False
+
+
+def _png(file: BinaryIO, size: int) -> ImageFile:
+    at, exif = 8, None
+    width, height = struct.unpack(">II", _read(file, 16, 8))
+    for _ in range(_MOST_CHUNKS):
+        length, kind = struct.unpack(">I4s", _read(file, at, 8))
+        if at + 12 + length > size:
+            raise UnusableImageError("cut short")
+        if kind == b"IEND":
+            return ImageFile(width, height, exif, "PNG")
+        if kind == b"eXIf":
+            exif = Block(file, at + 8, length)
+        at += 12 + length
+    raise UnusableImageError("damaged: a PNG of too many pieces")
+
+
+def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
+    if end > size:
+        raise UnusableImageError("cut short")
+    at, pixels, exif = 12, None, None
+    for _ in range(_MOST_CHUNKS):
+        if at + 8 > end:
+            break
+        kind, length = struct.unpack("<4sI", _read(file, at, 8))
+        if at + 8 + length > end:
+            raise UnusableImageError("cut short")
+        if kind in _WEBP_PIXELS and pixels is None and length >= 10:
+            pixels = _WEBP_PIXELS[kind](_read(file, at + 8, 10))
+        if kind == b"EXIF":
+            # some writers keep the six bytes that JPEG needs
+            skipped = 6 if length >= 6 and _read(file, at + 8, 6) == b"Exif\0\0" else 0
+            exif = Block(file, at + 8 + skipped, length - skipped)
+        at += 8 + length + length % 2
+    if pixels is None:
+        raise UnusableImageError("damaged: a WebP without an image")
+    return ImageFile(*pixels, exif, "WebP")
+
+
+def _bits(data: bytes, width_at: int, height_at: int, count: int) -> tuple[int, int]:
+    number, mask = int.from_bytes(data, "little"), (1 << count) - 1
+    return (number >> width_at) & mask, (number >> height_at) & mask
+
+
+_WEBP_PIXELS = {
+    b"VP8X": lambda data: tuple(side + 1 for side in _bits(data, 32, 56, 24)),
+    b"VP8L": lambda data: tuple(side + 1 for side in _bits(data, 8, 22, 14)),
+    b"VP8 ": lambda data: _bits(data, 48, 64, 14),
+}

@@ -1,0 +1,284 @@
+"""A folder of photos: where and when each was taken, as its EXIF says, and which were taken one after the other."""
+
+import collections
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.clusters import SITE_RADIUS_KM, Radius, join_images
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.geodesy import chord_to_km, unit_sphere
+from geolive.sources.photos.exif import PhotoFacts, read_facts
+from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
+from geolive.tables import points
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+OTHER_PHOTOS = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
+GAP_SECONDS = 120.0
+GAP_METRES = 300.0
+_MOST_REASONS = 3
+
+
+def read_photos(
+    folder: str | Path,
+    *,
+    gap_seconds: float = GAP_SECONDS,
+    gap_metres: float = GAP_METRES,
+    progress: Callable[[str], None] | None = None,
+) -> Dataset:
+    """Read a folder of photos, and the folders in it, into a dataset without a survey.
+
+    Parameters
+    ----------
+    folder : str or Path
+        JPEG, PNG, WebP and TIFF files are read, by their names' endings in any case. Names that begin with a dot are left
+        out; links are followed only to photos inside of the folder.
+    gap_seconds, gap_metres : float
+        Photos of one folder that were taken one after the other form a sequence until two are further apart than this in
+        time or in space. Photos without a time follow each other in the order of their names.
+    progress : callable, optional
+        Told in words what is under way.
+
+    Returns
+    -------
+    Dataset
+        Images in the natural order of their names (IMG_2 before IMG_10), with `key` and `img_path` (the path within the
+        folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone` ("UTC", or "unknown" where the camera did not say
+        its zone and `captured_at` is what its clock showed), `compass_angle` (degrees clockwise from north, NaN where not
+        known). `rejects` holds `row` (number of the photo in that order, from 1), `reason` and `path`. `extra` holds
+        `photos_folder`, the folder's absolute path; a copy of the photos elsewhere has the same paths within it.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, no photo in it, or none with a position.
+
+    Examples
+    --------
+    >>> read_photos("no/such/folder")
+    Traceback (most recent call last):
+    geolive.errors.InputError: no/such/folder: no such folder; name the folder that holds the photos
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}; name the folder that holds the photos")
+    found = sorted(_files(folder), key=lambda file: _natural(file.path))
+    paths: list[str] = []
+    facts: list[PhotoFacts] = []
+    rejects: list[tuple[int, str, str]] = []
+    for row, file in enumerate(found, start=1):
+        if progress and row % 100 == 0:
+            progress(f"{row:,} of {len(found):,} photos")
+        try:
+            facts.append(_facts_of(folder.resolve(), file))
+            paths.append(file.path)
+        except UnusableImageError as error:
+            rejects.append((row, str(error), file.shown))
+    if not found:
+        raise InputError(f"{folder}: holds no photos ({', '.join(SUFFIXES)}); name the folder that holds them")
+    if not paths:
+        raise InputError(f"{folder}: none of its {len(found):,} photos can be used: {_most_common(rejects)}")
+    images = _table(paths, facts, gap_seconds, gap_metres)
+    return Dataset(
+        images,
+        _no_clusters(),
+        {},
+        [],
+        f"photos in {folder.resolve().name}",
+        _command(folder, gap_seconds, gap_metres),
+        False,
+        rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),
+        extra={"photos_folder": str(folder.resolve())},
+    )
+
+
+def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIUS_KM) -> Dataset:
+    """Photos and a survey as one dataset: each image belongs to the nearest survey point within reach, or to none.
+
+    Parameters
+    ----------
+    photos : Dataset
+        As `read_photos` makes it.
+    survey : Dataset
+        Survey points without images.
+    radius_km : float or dict
+        As in `geolive.clusters.join_images`.
+
+    Returns
+    -------
+    Dataset
+        The survey's clusters, indicators and labels, with `n_images`; the photos, with `unique_cluster` and `country`.
+        Rejects of both, the survey's with an empty `path`.
+
+    Raises
+    ------
+    InputError
+        The survey has images already, or no points.
+
+    Examples
+    --------
+    >>> from geolive.simulation.sample import make_sample
+    >>> photos = make_sample("goa", seed=0).dataset
+    >>> survey = replace(photos, images=photos.images[:0], features={})
+    >>> joined = join_survey(photos, survey)
+    >>> int(joined.clusters.n_images.sum()) == int(joined.images.unique_cluster.notna().sum())
+    True
+    """
+    if len(survey.images):
+        raise InputError(f"{survey.name}: has images already; give a dataset made by ingest survey")
+    if survey.clusters.empty:
+        raise InputError(f"{survey.name}: has no survey points; give a dataset made by ingest survey")
+    images, clusters = join_images(photos.images, survey.clusters, radius_km)
+    rejects = [table for table in (photos.rejects, survey.rejects) if table is not None and len(table)]
+    radius = radius_km if isinstance(radius_km, dict) else float(radius_km)
+    command = f"{photos.command} --survey {shlex.quote(survey.name)}"
+    if radius != SITE_RADIUS_KM:
+        command += " --radius " + (
+            ",".join(f"{kind}={km:g}" for kind, km in radius.items()) if isinstance(radius, dict) else f"{radius:g}"
+        )
+    return replace(
+        survey,
+        images=images,
+        clusters=clusters,
+        features=photos.features,
+        simulated=photos.simulated or survey.simulated,
+        source=f"{photos.source}; {survey.source}",
+        command=command,
+        rejects=pd.concat(rejects, ignore_index=True).fillna({"path": ""}) if rejects else None,
+        extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
+        path=None,
+        checksum="",
+    )
+
+
+@dataclass(frozen=True)
+class _File:
+    """A photo's path within its folder, or why it cannot be used."""
+
+    path: str
+    reason: str = ""
+
+    @property
+    def shown(self) -> str:
+        return os.fsencode(self.path).decode("utf-8", "backslashreplace")
+
+
+def _files(folder: Path) -> Iterator[_File]:
+    """Every photo of a folder, by its path within it."""
+    unread: list[_File] = []
+    root = folder.resolve()
+
+    def note(error: OSError) -> None:
+        unread.append(_File(_inside(root, error.filename), f"a folder that cannot be read ({error.strerror})"))
+
+    for parent, folders, names in os.walk(root, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in [*names, *folders]:
+            path, suffix = Path(parent, name), PurePosixPath(name).suffix.lower()
+            if name.startswith(".") or (name in folders and not path.is_symlink()):
+                continue
+            within = _inside(root, path)
+            if name in folders:
+                yield _File(within, "a link to a folder; links to folders are not followed")
+            elif suffix in SUFFIXES:
+                yield _File(within, _link_reason(root, path) if path.is_symlink() else "")
+            elif suffix in OTHER_PHOTOS:
+                yield _File(within, f"a kind that is not read ({suffix}); convert it to JPEG, with its EXIF")
+    yield from unread
+
+
+def _inside(root: Path, path: str | Path) -> str:
+    return Path(path).relative_to(root).as_posix()
+
+
+def _link_reason(root: Path, link: Path) -> str:
+    """Why a link is not followed, or nothing where it is."""
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return "a link to nothing"
+    if not target.is_relative_to(root):
+        return "a link that leads out of the folder"
+    within = target.relative_to(root)
+    hidden = any(part.startswith(".") for part in within.parts)
+    return "" if hidden or target.suffix.lower() not in SUFFIXES else "a link to another photo of the folder"
+
+
+def _facts_of(root: Path, file: _File) -> PhotoFacts:
+    if file.reason:
+        raise UnusableImageError(file.reason)
+    try:
+        file.path.encode()
+    except UnicodeEncodeError:
+        raise UnusableImageError("its name is not UTF-8; rename it") from None
+    with open_plain(root / file.path) as opened:
+        return read_facts(open_image(opened).exif)
+
+
+def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_metres: float) -> gpd.GeoDataFrame:
+    where = points([fact.lon for fact in facts], [fact.lat for fact in facts])
+    time = pd.Series([fact.time for fact in facts], dtype="datetime64[us]")
+    images = gpd.GeoDataFrame(
+        {
+            "key": pd.Series(paths, dtype="str"),
+            "country": pd.Series("", index=range(len(paths)), dtype="str"),
+            "unique_cluster": pd.Series(None, index=range(len(paths)), dtype="str"),
+            "img_path": pd.Series(paths, dtype="str"),
+            "captured_at": time.dt.tz_localize("UTC"),
+            "captured_at_zone": pd.Series([fact.zone for fact in facts], dtype="str"),
+            "compass_angle": np.array([fact.compass_angle for fact in facts], float),
+        },
+        geometry=where,
+    )
+    return images.assign(sequence_id=_sequences(images, gap_seconds, gap_metres))
+
+
+def _sequences(images: gpd.GeoDataFrame, gap_seconds: float, gap_metres: float) -> pd.Series:
+    """Names of the sequences that photos belong to; photos of different folders never share one."""
+    folder = images["img_path"].map(lambda path: str(PurePosixPath(path).parent))
+    # clocks of known and unknown zone cannot be compared
+    group = pd.factorize(folder + "/" + images["captured_at_zone"].fillna("none"))[0]
+    seconds = images["captured_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 1e6
+    seconds = np.where(images["captured_at"].isna(), 0.0, seconds)
+    order = np.lexsort((np.arange(len(images)), seconds, group))
+    at = unit_sphere(np.column_stack([images.geometry.x, images.geometry.y]))[order]
+    metres = chord_to_km(np.linalg.norm(np.diff(at, axis=0), axis=1)) * 1000
+    begins = np.ones(len(images), bool)
+    begins[1:] = (np.diff(group[order]) != 0) | (np.diff(seconds[order]) > gap_seconds) | (metres > gap_metres)
+    number = np.empty(len(images), np.int64)
+    number[order] = np.cumsum(begins)
+    return pd.Series([f"sequence-{i:05d}" for i in number], index=images.index, dtype="str")
+
+
+def _no_clusters() -> gpd.GeoDataFrame:
+    text = dict.fromkeys(["unique_cluster", "country", "state", "district_id"], pd.Series(dtype="str"))
+    other = {"urban": pd.Series(dtype="boolean"), "n_images": pd.Series(dtype="int64"), "split": pd.Series(dtype="str")}
+    return gpd.GeoDataFrame(text | other, geometry=points([], []))
+
+
+def _natural(path: str) -> list:
+    """Sort key by which IMG_2 comes before IMG_10."""
+    pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.split("/")]
+    return [[(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(part)] for part in pieces] + [path]
+
+
+def _most_common(rejects: list[tuple[int, str, str]]) -> str:
+    counts = collections.Counter(reason for _, reason, _ in rejects).most_common()
+    shown = "; ".join(f"{reason} ({count:,})" for reason, count in counts[:_MOST_REASONS])
+    return shown + ("; …" if len(counts) > _MOST_REASONS else "")
+
+
+def _command(folder: Path, gap_seconds: float, gap_metres: float) -> str:
+    words = ["geolive", "ingest", "photos", str(folder)]
+    words += ["--gap-seconds", f"{gap_seconds:g}"] if gap_seconds != GAP_SECONDS else []
+    words += ["--gap-metres", f"{gap_metres:g}"] if gap_metres != GAP_METRES else []
+    return shlex.join(words)

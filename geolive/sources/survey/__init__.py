@@ -1,0 +1,1 @@
+"""Survey tables and DHS files as sources of datasets."""

@@ -1,0 +1,218 @@
+"""Columns of text become numbers, years, flags and names; what cannot be used is noted for its row, with the reason.
+
+Each function writes into `table.reasons`, but only for rows in which nothing was wrong so far.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from geolive.errors import InputError
+from geolive.sources.survey.tables import SurveyTable, shown
+from geolive.tables import bad_positions, swapped_hint
+
+_MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
+_INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_LARGEST = float(np.finfo(np.float32).max)
+_YEARS = (1900, 2100)
+_URBAN = {"u": True, "urban": True, "1": True, "1.0": True, "true": True, "yes": True}
+_RURAL = {"r": False, "rural": False, "0": False, "0.0": False, "false": False, "no": False}
+# where more rows than this look swapped, it is the columns that are, and leaving rows out would keep wrong ones
+_MOST_SWAPPED_ROWS = 0.1
+
+
+def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarray:
+    """A column as numbers; NaN, with the reason noted, where a text is none that can be used.
+
+    Parameters
+    ----------
+    table : SurveyTable
+    column : str
+    meaning : str
+        What a missing one is called: "coordinate", "value".
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"x": ["1e3", "one"]}, [None, None])
+    >>> numbers(table, "x"), table.reasons
+    (array([1000.,   nan]), [None, "column 'x': not a number 'one'"])
+    """
+    texts = table.texts[column]
+    note(table, column, texts, [text.lower() in _MISSING for text in texts], f"missing {meaning}")
+    found = np.array([float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts])
+    infinite = [text.lower() in _INFINITE or abs(n) > _LARGEST for text, n in zip(texts, found, strict=True)]
+    note(table, column, texts, infinite, "infinite or too large")
+    note(table, column, texts, np.isnan(found), "not a number")
+    return np.where(infinite, math.nan, found)
+
+
+def years(table: SurveyTable, column: str) -> np.ndarray:
+    """A column as whole years; 0, with the reason noted, where a text is none.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"y": ["2011", "11"]}, [None, None])
+    >>> years(table, "y"), table.reasons
+    (array([2011,    0]), [None, "column 'y': not a year from 1900 to 2100 '11'"])
+    """
+    found = numbers(table, column, "year")
+    usable = (found == np.round(found)) & (found >= _YEARS[0]) & (found <= _YEARS[1])
+    note(table, column, table.texts[column], ~usable, f"not a year from {_YEARS[0]} to {_YEARS[1]}")
+    return np.where(usable, found, 0).astype(np.int64)
+
+
+def weights(table: SurveyTable, column: str) -> np.ndarray:
+    """A column as weights: numbers, none of them negative.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"w": ["0.5", "-1"]}, [None, None])
+    >>> _ = weights(table, "w")
+    >>> table.reasons
+    [None, "column 'w': negative weight '-1'"]
+    """
+    found = numbers(table, column, "weight")
+    note(table, column, table.texts[column], found < 0, "negative weight")
+    return found
+
+
+def urban(table: SurveyTable, column: str) -> list[bool | None]:
+    """A column as True (U, urban, 1, true, yes), False (R, rural, 0, false, no) or None (missing), in any case.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3, 4], {"u": ["U", "rural", ""]}, [None] * 3)
+    >>> urban(table, "u")
+    [True, False, None]
+    """
+    texts = table.texts[column]
+    known = _URBAN | _RURAL
+    wrong = [text.lower() not in known and text.lower() not in _MISSING for text in texts]
+    note(table, column, texts, wrong, "neither urban (U, urban, 1, true) nor rural (R, rural, 0, false):")
+    return [known.get(text.lower()) for text in texts]
+
+
+def names(table: SurveyTable, column: str) -> list[str]:
+    """A column as names, each of which is there; a missing one is noted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"id": ["a", ""]}, [None, None])
+    >>> _ = names(table, "id")
+    >>> table.reasons
+    [None, "column 'id': missing"]
+    """
+    texts = table.texts[column]
+    note(table, column, texts, [not text for text in texts], "missing")
+    return texts
+
+
+def unique_names(table: SurveyTable, column: str) -> list[str]:
+    """A column as names, each there and unique; the second row of a name is noted.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"id": ["a", "a"]}, [None, None])
+    >>> _ = unique_names(table, "id")
+    >>> table.reasons[1]
+    "column 'id': name 'a' occurs already in line 2 (without --id rows are numbered)"
+    """
+    first: dict[str, int] = {}
+    for i, text in enumerate(table.texts[column]):
+        if text and first.setdefault(text, i) != i and table.reasons[i] is None:
+            where = f"occurs already in {table.place_of(first[text])} (without --id rows are numbered)"
+            table.reasons[i] = f"column {column!r}: name {shown(text)} {where}"
+    return names(table, column)
+
+
+def check_positions(table: SurveyTable, lon: str, lat: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Note positions out of range, and those whose longitude and latitude look exchanged.
+
+    Parameters
+    ----------
+    table : SurveyTable
+    lon, lat : str
+        The columns' names, for messages.
+    x, y : array of float, shape (rows,)
+        Degrees; NaN where something is wrong already.
+
+    Raises
+    ------
+    InputError
+        So many look exchanged that it must be the columns.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2], {}, [None])
+    >>> check_positions(table, "x", "y", np.array([181.0]), np.array([25.0]))
+    >>> table.reasons
+    ["column 'x': out of range, −180 to 180 degrees, '181'"]
+    """
+    given = np.isfinite(x) & np.isfinite(y)
+    hint = swapped_hint(x[given], y[given])
+    # no survey reaches so near to a pole: a latitude that only the exchange explains
+    swapped = given & bool(hint) & ((y >= 79) | (y <= -60))
+    if swapped.sum() > _MOST_SWAPPED_ROWS * len(x):
+        raise InputError(
+            f"{table.path}: columns {lon!r} and {lat!r}: {swapped.sum()} of {len(x)} latitudes are out of range or next to "
+            f"a pole{hint}; exchange --lon and --lat"
+        )
+    for column, values, others, limit in ((lon, x, np.zeros_like(x), 180), (lat, np.zeros_like(y), y, 90)):
+        wrong = given & bad_positions(values, others)
+        own = x if column == lon else y
+        note(table, column, [f"{n:g}" for n in own], wrong, f"out of range, −{limit} to {limit} degrees{hint},")
+    note(table, lat, [f"{n:g}" for n in y], swapped, f"next to a pole{hint},")
+
+
+def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
+    """Which rows can be used.
+
+    Raises
+    ------
+    InputError
+        One cannot, unless `drop_invalid`; or none can.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> usable(SurveyTable(Path("a.csv"), "line", [2, 3], {}, [None, "bad"]), drop_invalid=True)
+    array([ True, False])
+    """
+    keep = np.array([reason is None for reason in table.reasons])
+    first = int(np.argmin(keep))
+    where = f"{table.path}: {table.place_of(first)}, {table.reasons[first]}"
+    if not keep.any():
+        others = (
+            ", nor can any other row be used; check the columns that are named" if len(keep) > 1 else "; correct it"
+        )
+        raise InputError(where + others)
+    if not keep.all() and not drop_invalid:
+        count = f"{(~keep).sum()} of {len(keep)}"
+        raise InputError(f"{where}; correct it, or leave such rows out with --drop-invalid ({count})")
+    return keep
+
+
+def note(table: SurveyTable, column: str, texts: list[str], wrong: Sequence[bool], what: str) -> None:
+    """Note what is wrong with rows in which nothing was wrong so far.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> table = SurveyTable(Path("a.csv"), "line", [2], {}, [None])
+    >>> note(table, "x", ["-1"], [True], "negative")
+    >>> table.reasons
+    ["column 'x': negative '-1'"]
+    """
+    for i in np.flatnonzero(wrong):
+        if table.reasons[i] is None:
+            table.reasons[i] = f"column {column!r}: {what}" + (f" {shown(texts[i])}" if texts[i] else "")

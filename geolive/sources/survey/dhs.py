@@ -1,0 +1,289 @@
+"""A survey of the DHS Program: the file of its clusters' positions joined with its recode files.
+
+Positions are displaced on purpose, urban clusters by up to 2 km, rural ones by up to 5 km and one in a hundred by up to 10 km
+(Burgert et al. 2013, DHS Spatial Analysis Reports 7). Clusters that could not be located stand at 0, 0.
+"""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geolive.dataset import Dataset, add_labels
+from geolive.errors import InputError
+from geolive.sources.survey import columns
+from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
+from geolive.sources.survey.reader import check_indicator_name, no_images
+from geolive.sources.survey.tables import SurveyTable, read_table, require
+from geolive.tables import CLUSTER_COLUMNS, points
+
+_NEEDED = ("DHSCLUST", "LATNUM", "LONGNUM")
+_OPTIONAL = ("URBAN_RURA", "DHSCC", "DHSYEAR", "ADM1NAME", "SOURCE")
+# 0, 0 went through other programs; nobody lives within 100 m of it
+_NEAR_ZERO = 0.001
+_SUFFIXES = ("_n", "_se", "_label")
+
+
+def read_dhs(
+    gps: str | Path,
+    recodes: list[Path],
+    values: dict[str, tuple[str, float | None]] | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> Dataset:
+    """Join a DHS survey's positions with weighted cluster means of its households and women.
+
+    Parameters
+    ----------
+    gps : str or Path
+        The geographic file (GE): a Shapefile, CSV or any format of `read_table`, with DHSCLUST, LATNUM, LONGNUM and, where it
+        has them, URBAN_RURA, DHSCC, DHSYEAR, ADM1NAME, SOURCE. Names in either case.
+    recodes : list of Path
+        Household recodes (HR), which give `pov` (hv271 / 100,000), and women's recodes (IR), which give `bmi` (v445 / 100); see
+        `read_recode`. Several of a kind, for example one a state, are put together.
+    values : dict of str to (str, float or None), optional
+        Further indicators: a column of either kind, and the raw value from which on it holds special codes, if it does. The mean
+        is of raw values.
+    tell : callable, optional
+        Takes words on what is under way.
+
+    Returns
+    -------
+    Dataset
+        A cluster a row: `unique_cluster` (country and cluster number, as in the paper: "ia_70003"), `country` (DHS code, lower
+        case), `state` (ADM1NAME), `urban`, `year`, `weight` (sum of the households' weights, else of the women's), and for each
+        indicator NAME, `NAME_n` (values in the mean) and `NAME_se`. `rejects` holds the row of `gps` and the reason for
+        clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts what was left out.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, belongs to another survey or another kind, or nothing can be joined.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "GE.csv").write_text("DHSCLUST,LATNUM,LONGNUM,URBAN_RURA\\n1,25.6,85.1,U\\n2,0,0,R\\n")
+    >>> rows = {"hv000": ["IA7"] * 2, "hv001": [1, 1], "hv005": [500_000, 1_500_000], "hv271": [100_000, -50_000]}
+    >>> pd.DataFrame(rows).to_stata(folder / "HR.dta", write_index=False)
+    >>> dataset = read_dhs(folder / "GE.csv", [folder / "HR.dta"])
+    >>> dataset.clusters[["unique_cluster", "urban", "pov", "pov_n"]].values.tolist()
+    [['ia_1', True, -0.125, 2]]
+    >>> dataset.rejects.values.tolist()
+    [[3, 'cluster 2: not located (0, 0)']]
+    """
+    values = values or {}
+    _check_names(values)
+    measures = [POV, BMI, *(Measure(name, column.lower(), 1.0, limit) for name, (column, limit) in values.items())]
+    table = _read_gps(Path(gps))
+    number = _cluster_numbers(table)
+    read = _read_recodes(recodes, measures, tell)
+    country = _country(table, read)
+    means = {measure.name: _means(read, measure.name) for measure in measures}
+    missing = [name for name in values if means[name] is None]
+    if missing:
+        column = values[missing[0]][0]
+        raise InputError(
+            f"--value {missing[0]}: no recode file has values in a column {column!r}; see the recode manual"
+        )
+    means = {name: found for name, found in means.items() if found is not None}
+    if not means:
+        raise InputError(
+            f"{recodes[0]}: has values of neither wealth (hv271) nor body-mass index (v445); name another column "
+            "with --value NAME=COLUMN"
+        )
+    clusters, reasons, located = _clusters(table, number, country, means, _weights(read))
+    keep = np.array([reason is None for reason in reasons])
+    if not keep.any():
+        raise InputError(
+            f"{gps}: no cluster is located and has values in the recode files; check that they belong together"
+        )
+    clusters, thresholds = add_labels(clusters[keep].reset_index(drop=True), list(means))
+    rejects = [(row, why) for row, why in zip(table.row_numbers, reasons, strict=True) if why]
+    known = np.unique(np.concatenate([recode.cluster for recode in read]))
+    extra = {
+        "survey": read[0].survey,
+        "clusters_not_located": int((~located).sum()),
+        "clusters_without_values": int((located & ~keep).sum()),
+        "recode_clusters_not_in_gps_file": len(np.setdiff1d(known, number)),
+        "rows": {recode.path.name: len(recode.cluster) for recode in read},
+        "rows_left_out": {recode.path.name: recode.left_out for recode in read},
+    }
+    return Dataset(
+        no_images(),
+        clusters,
+        {},
+        list(means),
+        " + ".join(Path(path).name for path in [gps, *recodes]),
+        _command(gps, recodes, values),
+        False,
+        thresholds,
+        pd.DataFrame(rejects, columns=["row", "reason"]),
+        {"dhs": extra},
+    )
+
+
+def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:
+    """What `--value NAME=COLUMN[:LIMIT]` asks for, by indicator.
+
+    Raises
+    ------
+    InputError
+        An option is not of that form.
+
+    Examples
+    --------
+    >>> parse_values(["school=hv108_01:97", "age=v012"])
+    {'school': ('hv108_01', 97.0), 'age': ('v012', None)}
+    """
+    values: dict[str, tuple[str, float | None]] = {}
+    for option in options:
+        form = re.fullmatch(r"\s*(\w+)\s*=\s*(\w+)\s*(?::\s*(-?\d+(?:\.\d+)?))?\s*", option)
+        if form is None:
+            raise InputError(f"--value {option!r}: is not of the form NAME=COLUMN or NAME=COLUMN:LIMIT")
+        name, column, limit = form.groups()
+        if name in values:
+            raise InputError(f"--value {option!r}: {name!r} is given twice; choose another name")
+        values[name] = (column, None if limit is None else float(limit))
+    return values
+
+
+def _check_names(values: dict[str, tuple[str, float | None]]) -> None:
+    taken = {f"{name}{suffix}" for name in (POV.name, BMI.name, *values) for suffix in _SUFFIXES}
+    for name in values:
+        check_indicator_name(name)
+        if name in (POV.name, BMI.name) or name in taken:
+            raise InputError(f"--value {name}: DHS's own {name!r} has that name; choose another")
+
+
+def _read_gps(path: Path) -> SurveyTable:
+    def choose(header: list[str]) -> list[str]:
+        upper = {name.upper(): name for name in reversed(header)}
+        named = [upper.get(name, name) for name in _NEEDED]
+        return require(path, header, named) + [upper[name] for name in _OPTIONAL if name in upper]
+
+    table = read_table(path, choose, with_positions=False)
+    renamed = {name.upper(): texts for name, texts in table.texts.items()}
+    return SurveyTable(path, table.row_word, table.row_numbers, renamed, table.reasons)
+
+
+def _read_recodes(paths: list[Path], measures: list[Measure], tell: Callable[[str], None]) -> list[Recode]:
+    if not paths:
+        raise InputError("no recode file is named; add --recode FILE.dta, the household (HR) or women's (IR) recode")
+    read: list[Recode] = []
+    for path in paths:
+        recode = read_recode(path, measures, lambda words, path=path: tell(f"{Path(path).name}: {words}"))
+        for other in read:
+            if other.survey != recode.survey:
+                raise InputError(
+                    f"{recode.path}: is of survey {recode.survey}, {other.path} of {other.survey}; give files of one survey"
+                )
+            both = np.intersect1d(other.cluster, recode.cluster) if other.kind == recode.kind else ()
+            if len(both):
+                raise InputError(f"{recode.path}: cluster {both[0]} is also in {other.path}; give each file once")
+        read.append(recode)
+    return read
+
+
+def _country(table: SurveyTable, read: list[Recode]) -> str:
+    country = read[0].survey[:2]
+    for i, text in enumerate(table.texts.get("DHSCC", [])):
+        if text.upper() != country:
+            raise InputError(
+                f"{table.path}: {table.place_of(i)}, column 'DHSCC': {text!r}, but {read[0].path} is of country {country!r}; "
+                "give files of one survey"
+            )
+    return country.lower()
+
+
+def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
+    """Means by cluster from the files that have the measure; None where there is no value."""
+    having = [recode for recode in read if name in recode.values]
+    kinds = {recode.kind.name for recode in having}
+    if len(kinds) > 1:
+        raise InputError(
+            f"--value {name}: both household and women's recodes have that column; rename it in one of them"
+        )
+    if not having:
+        return None
+    cluster, weight, value = (
+        np.concatenate(parts)
+        for parts in zip(*((recode.cluster, recode.weight, recode.values[name]) for recode in having), strict=True)
+    )
+    there = np.isfinite(value)
+    if not there.any():
+        return None
+    return cluster_means(cluster[there], weight[there], value[there])
+
+
+def _weights(read: list[Recode]) -> pd.Series:
+    """Sum of the households' weights by cluster, or of the women's where there is no household recode."""
+    kinds = [recode.kind for recode in read]
+    chosen = [recode for recode in read if recode.kind == (HOUSEHOLDS if HOUSEHOLDS in kinds else kinds[0])]
+    weight = pd.Series(np.concatenate([recode.weight for recode in chosen])).clip(lower=0)
+    return weight.groupby(np.concatenate([recode.cluster for recode in chosen])).sum()
+
+
+def _cluster_numbers(table: SurveyTable) -> np.ndarray:
+    number, texts = columns.numbers(table, "DHSCLUST", "cluster"), table.texts["DHSCLUST"]
+    columns.note(table, "DHSCLUST", texts, ~(number == np.round(number)), "not a whole number")
+    columns.note(table, "DHSCLUST", texts, pd.Series(number).duplicated(), "occurs already:")
+    _refuse_wrong_rows(table)
+    return number.astype(np.int64)
+
+
+def _clusters(
+    table: SurveyTable, number: np.ndarray, country: str, means: dict[str, pd.DataFrame], weight: pd.Series
+) -> tuple[gpd.GeoDataFrame, list[str | None], np.ndarray]:
+    """All clusters of the GPS file, why some cannot be used, and which are located."""
+    x, y = (columns.numbers(table, column, "coordinate") for column in ("LONGNUM", "LATNUM"))
+    columns.check_positions(table, "LONGNUM", "LATNUM", x, y)
+    urban = columns.urban(table, "URBAN_RURA") if "URBAN_RURA" in table.texts else None
+    year = columns.years(table, "DHSYEAR") if "DHSYEAR" in table.texts else None
+    _refuse_wrong_rows(table)
+    located = ~((np.abs(x) < _NEAR_ZERO) & (np.abs(y) < _NEAR_ZERO))
+    located &= np.array([text.upper() != "MIS" for text in table.texts.get("SOURCE", [""] * len(table))])
+
+    states = [text if text.upper() != "NULL" else "" for text in table.texts.get("ADM1NAME", [""] * len(table))]
+    rows = {
+        "unique_cluster": [f"{country}_{n}" for n in number],
+        "country": country,
+        "state": pd.Series([state or None for state in states], dtype=object),
+        "district_id": None,
+        "urban": pd.Series(urban, dtype=object, index=range(len(table))),
+        "n_images": 0,
+        "split": None,
+        **({} if year is None else {"year": year}),
+        "weight": weight.reindex(number).to_numpy(),
+    }
+    for name, found in means.items():
+        found = found.reindex(number)
+        rows |= {name: found["mean"].to_numpy(), f"{name}_n": found["n"].fillna(0).to_numpy(np.int64)}
+        rows[f"{name}_se"] = found["se"].to_numpy()
+    clusters = gpd.GeoDataFrame(rows, geometry=points(x, y))
+    order = [*CLUSTER_COLUMNS, *(name for name in rows if name not in CLUSTER_COLUMNS)]
+    measured = clusters[list(means)].notna().any(axis=1).to_numpy()
+    reasons = [
+        f"cluster {n}: not located (0, 0)" if not at else None if has else f"cluster {n}: no value in the recode files"
+        for n, at, has in zip(number, located, measured, strict=True)
+    ]
+    return clusters[order], reasons, located
+
+
+def _refuse_wrong_rows(table: SurveyTable) -> None:
+    for i, reason in enumerate(table.reasons):
+        if reason is not None:
+            raise InputError(f"{table.path}: {table.place_of(i)}, {reason}; correct it, or download the file again")
+
+
+def _command(gps: str | Path, recodes: list[Path], values: dict[str, tuple[str, float | None]]) -> str:
+    words = ["geolive", "ingest", "dhs", str(gps)]
+    for path in recodes:
+        words += ["--recode", str(path)]
+    for name, (column, limit) in values.items():
+        words += ["--value", f"{name}={column}" + (f":{limit:g}" if limit is not None else "")]
+    return shlex.join(words)

@@ -1,0 +1,1 @@
+"""Intervals of places and districts, and where a model may be applied."""

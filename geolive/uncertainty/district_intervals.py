@@ -1,0 +1,184 @@
+"""How far off the means of districts are, learnt from districts that the model had not seen, and what ranks that leaves.
+
+Three targets are kept apart: the survey's value at a place and the place's mean (`geolive.uncertainty.conformal`), and the
+district's mean, which is here.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+_DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class MeanError:
+    """Errors of the means of districts.
+
+    Parameters
+    ----------
+    standard_error : array, shape (d,)
+    freedom : int
+        Degrees of freedom of the standard errors.
+    """
+
+    standard_error: np.ndarray
+    freedom: int
+
+    def half_width(self, level: float) -> np.ndarray:
+        """Half the width of an interval for each mean; shape (d,).
+
+        Examples
+        --------
+        >>> MeanError(np.array([0.3]), 10_000).half_width(0.9).round(3)
+        array([0.494])
+        """
+        from scipy.stats import t
+
+        return t.ppf((1 + level) / 2, self.freedom) * self.standard_error
+
+
+@dataclass(frozen=True)
+class DistrictError:
+    """How far off predictions are, in what the sites of a district share and in what each has of its own.
+
+    Parameters
+    ----------
+    shared : float, or array of shape (n,)
+        Variance of the error that all sites of a district share; an array says it site by site.
+    single : float
+        Variance of a surveyed value about the prediction, within a district.
+    n_districts : int
+        Districts that they were learnt from.
+    """
+
+    shared: float | np.ndarray
+    single: float
+    n_districts: int
+
+    def take(self, sites: np.ndarray) -> "DistrictError":
+        """Of these sites alone, where they have numbers of their own."""
+        return replace(self, shared=np.asarray(self.shared)[sites]) if np.ndim(self.shared) else self
+
+    def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
+        """Errors of the means of predictions over the sites of each district.
+
+        The mean over m sites is off by what the district's sites share, and by which sites they happen to be: variance
+        shared + within / m. `within` is the variance of predictions within districts, pooled over these; what a site has of its
+        own and the model does not see is part of the district's mean, and no error of it.
+
+        Parameters
+        ----------
+        predicted : array, shape (n,)
+            At each site.
+        district : array, shape (n,)
+            The district of each site; one without a district counts nowhere.
+        ids : array, shape (d,)
+            Districts, in the order wanted; one without sites has no error.
+
+        Examples
+        --------
+        >>> error = DistrictError(np.array([1.0, 3.0, 5.0]), 0.0, 30)
+        >>> error.of_means(np.array([2.0, 4.0, 7.0]), np.array(["a", "a", "b"]), ["b", "a"]).standard_error ** 2
+        array([7., 3.])
+        """
+        groups = pd.DataFrame({"predicted": predicted, "shared": self.shared}).groupby(np.asarray(district))
+        n = groups.size()
+        freedom = int(n.sum()) - len(n)
+        # with one site in every district, what is known of surveyed places must do
+        within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single
+        variance = (groups["shared"].mean() + within / n).reindex(ids, fill_value=0.0)
+        return MeanError(np.sqrt(variance.to_numpy(float)), max(self.n_districts - 1, 1))
+
+
+def district_error(residuals: pd.DataFrame) -> DistrictError:
+    """Learn the error of district means from out-of-fold residuals, where whole districts were left out.
+
+    The mean residual of a left-out district with n clusters has variance a + b/n. b is the pooled variance within districts
+    (`single`); a (`shared`) maximises the likelihood times a, so that it is never estimated as 0 from few districts.
+
+    Source: the adjusted likelihood of Li & Lahiri 2010, doi 10.1016/j.jmva.2009.10.009, for the area-level model.
+
+    Parameters
+    ----------
+    residuals : DataFrame
+        `value`, `prediction` (out of fold), `district_id`.
+
+    Returns
+    -------
+    DistrictError
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> district = np.repeat(np.arange(200), 10)
+    >>> error = rng.normal(0, 0.5, 200)[district] + rng.normal(0, 1.0, 2000)
+    >>> found = district_error(pd.DataFrame({"value": error, "prediction": 0.0, "district_id": district}))
+    >>> round(found.shared, 1), round(found.single, 1)
+    (0.3, 1.0)
+    """
+    from scipy.optimize import minimize_scalar
+
+    error = (residuals["value"] - residuals["prediction"]).to_numpy(float)
+    groups = pd.Series(error).groupby(residuals["district_id"].to_numpy())
+    mean, n = groups.mean().to_numpy(), groups.size().to_numpy()
+    freedom = len(error) - len(n)
+    single = float(((error - groups.transform("mean")) ** 2).sum() / freedom) if freedom > 0 else 0.0
+    most = float(np.mean(error**2))
+    if most == 0:
+        return DistrictError(0.0, 0.0, len(n))
+
+    def minus_log_likelihood(log_shared: float) -> float:
+        variance = np.exp(log_shared) + single / n
+        return 0.5 * float(np.sum(np.log(variance) + mean**2 / variance)) - log_shared
+
+    found = minimize_scalar(minus_log_likelihood, bounds=(np.log(most * 1e-6), np.log(most * 10)), method="bounded")
+    return DistrictError(float(np.exp(found.x)), single, len(n))
+
+
+def rank_sets(
+    value: np.ndarray, standard_error: np.ndarray, freedom: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence sets for ranks, 1 for the highest: each district's own rank lies in its set at least as often as `level`.
+
+    A district is taken to rank below another where their difference is larger than chance makes the largest of all its
+    differences, at that level; so the sets hold however many districts there are. Errors of districts are taken as
+    independent and t-distributed.
+
+    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, doi 10.1093/restud/rdad006 (marginal confidence sets).
+
+    Parameters
+    ----------
+    value, standard_error : array, shape (n,)
+        NaN where there is none.
+    freedom : int
+        Degrees of freedom of the standard errors.
+    level : float
+
+    Returns
+    -------
+    best, worst : array of float, shape (n,)
+        NaN where there is no value.
+
+    Examples
+    --------
+    >>> rank_sets(np.array([3.0, 1.0, 1.5]), np.full(3, 0.3), 30, 0.9)
+    (array([1., 2., 2.]), array([1., 3., 3.]))
+    """
+    value, standard_error = np.asarray(value, float), np.asarray(standard_error, float)
+    known = np.flatnonzero(np.isfinite(value) & np.isfinite(standard_error))
+    best, worst = np.full(len(value), np.nan), np.full(len(value), np.nan)
+    at, error = value[known], np.maximum(standard_error[known], 1e-12)
+    rng = np.random.default_rng(0)
+    # the standard errors are estimated together, so one draw of their size goes for all districts
+    size = np.sqrt(rng.chisquare(freedom, (_DRAWS, 1)) / freedom)
+    drawn = rng.standard_normal((_DRAWS, len(known))) * error / size
+    for row, i in enumerate(known):
+        spread = np.hypot(error, error[row])
+        largest = np.abs((drawn - drawn[:, [row]]) / spread).max(axis=1)
+        critical = np.quantile(largest, level)
+        difference = (at - at[row]) / spread
+        best[i] = 1 + (difference > critical).sum()
+        worst[i] = len(known) - (difference < -critical).sum()
+    return best, worst

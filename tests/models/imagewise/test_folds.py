@@ -1,0 +1,74 @@
+"""The image-wise network trained anew on each fold's clusters."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
+
+from geolive.errors import InputError
+from geolive.models.imagewise.folds import TrainedInFolds, decode_library
+from geolive.vision.images import photo_files
+from tests.models.imagewise.helpers import pretrained, write_coloured_survey
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    """A coloured survey, one of whose clusters has broken photos only."""
+    folder = tmp_path_factory.mktemp("data") / "survey"
+    dataset = write_coloured_survey(folder)
+    broken = dataset.images["unique_cluster"].eq(dataset.clusters["unique_cluster"][3])
+    for path in dataset.images.loc[broken, "img_path"]:
+        (folder / path).write_bytes(b"no photo")
+    return dataset
+
+
+@pytest.fixture(scope="module")
+def library(survey, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pixels") / "pixels"
+    return decode_library(survey, photo_files(survey), pretrained().preprocessing, folder)
+
+
+def make(library, task="regression", **more):
+    settings = {"epochs": 10, "batch_size": 16, "learning_rate": 1e-2, "device": "cpu"} | more
+    return TrainedInFolds(task, 0, library=library, load=partial(pretrained, seed=0), **settings)
+
+
+def asked(survey, library):
+    clusters = survey.clusters[survey.clusters["unique_cluster"].isin(library.ids)].reset_index(drop=True)
+    places = survey.cluster_places(clusters)
+    return places, clusters["pov"].to_numpy(), np.arange(len(places)) % 4 == 0
+
+
+def test_photos_tell_clusters_that_were_left_out(survey, library):
+    places, values, test = asked(survey, library)
+    learn, left = np.flatnonzero(~test), np.flatnonzero(test)
+    model = make(library).fit(places.take(learn), values[learn])
+    assert np.corrcoef(model.predict(places.take(left)), values[left])[0, 1] > 0.6
+    assert len(model.curve.train) == len(model.curve.validation) > 1
+    assert model.curve.best == 1 + np.argmin(model.curve.validation)
+    again = make(library).fit(places.take(learn), values[learn])
+    assert np.array_equal(again.predict(places.take(left)), model.predict(places.take(left)))
+    # in any order, and each place by its own photos
+    turned = model.predict(places.take(left[::-1]))
+    assert turned[::-1] == pytest.approx(model.predict(places.take(left)))
+
+
+def test_labels_and_a_validation_part_that_is_given(survey, library):
+    places, values, test = asked(survey, library)
+    labels, learn, left = (values > np.median(values)).astype(float), np.flatnonzero(~test), np.flatnonzero(test)
+    held_out = (places.take(left), labels[left])
+    model = make(library, "classification", epochs=2).fit(places.take(learn), labels[learn], validation=held_out)
+    found = model.predict(places.take(left))
+    assert ((found >= 0) & (found <= 1)).all()
+    assert len(model.curve.validation) == 2
+
+
+def test_a_cluster_without_a_usable_photo_is_known_beforehand(survey, library):
+    broken = survey.clusters["unique_cluster"][3]
+    assert broken not in library.ids
+    assert len(library.ids) == len(survey.clusters) - 1
+    assert (library.cluster < 0).sum() == survey.images["unique_cluster"].eq(broken).sum()
+    with pytest.raises(InputError, match="has no photo that can be used"):
+        library.numbers(np.array([broken]))

@@ -1,0 +1,134 @@
+"""The training loop: early stopping, and checkpoints that give the same bits; a SIGKILL is in tests/cli/test_train_gcn.py."""
+
+import numpy as np
+import pytest
+import torch
+
+from geolive.errors import InputError
+from geolive.models import trainer as fitting
+from geolive.models.attention import AttentionPooling, MeanPooling
+from geolive.models.graphcnn import GraphCNN
+from geolive.models.stacked import StackedNetwork
+from geolive.models.trainer import Schedule, fit_network
+from tests.graphs.places import make_places
+
+KINDS = {
+    "gcn": lambda **given: GraphCNN(epochs=5, **given),
+    "gcn with early stopping": lambda **given: GraphCNN(epochs=6, patience=2, **given),
+    "attention": lambda **given: AttentionPooling("classification", epochs=6, patience=3, **given),
+    "stacked": lambda **given: StackedNetwork(epochs=3, **given),
+}
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a training: power, memory, a signal."""
+
+
+@pytest.fixture(scope="module")
+def survey():
+    wealth = np.random.default_rng(1).normal(size=40)
+    return make_places(np.full(40, 12), seed=1, wealth=wealth), (wealth > 0).astype(float)
+
+
+@pytest.fixture
+def every_epoch(monkeypatch):
+    monkeypatch.setattr(fitting, "CHECKPOINT_SECONDS", 0.0)
+
+
+def stop_after(times):
+    told = []
+
+    def tell(words):
+        told.append(words)
+        if len(told) == times:
+            raise Stopped
+
+    return tell
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_that_was_stopped_goes_on_to_the_same_bits(survey, tmp_path, every_epoch, kind):
+    places, values = survey
+    whole = KINDS[kind]().fit(places, values).predict(places)
+    for times in (2, 4):
+        own = tmp_path / str(times)
+        with pytest.raises(Stopped):
+            KINDS[kind](checkpoint=own / "fit.safetensors", progress=stop_after(times)).fit(places, values)
+        told = []
+        again = KINDS[kind](checkpoint=own / "fit.safetensors", progress=told.append).fit(places, values)
+        assert again.predict(places).tobytes() == whole.tobytes()
+        fresh = []
+        KINDS[kind](progress=fresh.append).fit(places, values)
+        assert len(told) < len(fresh), "it began anew"
+        # a finished training is only read
+        told.clear()
+        KINDS[kind](checkpoint=own / "fit.safetensors", progress=told.append).fit(places, values)
+        assert told == []
+
+
+def test_a_checkpoint_of_other_data_or_settings_is_refused(survey, tmp_path):
+    places, values = survey
+    path = tmp_path / "fit.safetensors"
+    MeanPooling(epochs=2, checkpoint=path).fit(places, values)
+    with pytest.raises(InputError, match="other data or settings"):
+        MeanPooling(epochs=3, checkpoint=path).fit(places, values)
+    with pytest.raises(InputError, match="other data or settings"):
+        MeanPooling(epochs=2, checkpoint=path).fit(places, values[::-1])
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(InputError, match="not a checkpoint"):
+        MeanPooling(epochs=2, checkpoint=path).fit(places, values)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(survey, tmp_path, every_epoch, monkeypatch):
+    import safetensors.torch
+
+    places, values = survey
+    path, written, save = tmp_path / "fit.safetensors", [], safetensors.torch.save_file
+
+    def save_until_full(tensors, to, about):
+        if len(written) == 2:
+            to.write_bytes(b"half of it")
+            raise OSError(28, "No space left on device")
+        written.append(save(tensors, to, about))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(safetensors.torch, "save_file", save_until_full)
+        with pytest.raises(InputError, match="No space left on device") as error:
+            MeanPooling(epochs=4, checkpoint=path).fit(places, values)
+    assert "\n" not in str(error.value)
+    assert [file.name for file in tmp_path.iterdir()] == ["fit.safetensors"]
+    told = []
+    again = MeanPooling(epochs=4, checkpoint=path, progress=told.append).fit(places, values)
+    assert len(told) == 2
+    assert again.predict(places).tobytes() == MeanPooling(epochs=4).fit(places, values).predict(places).tobytes()
+
+
+def line():
+    network = torch.nn.Linear(1, 1)
+    return network, torch.optim.Adam(network.parameters()), torch.Generator()
+
+
+def test_training_stops_where_nothing_is_gained_and_keeps_the_best_weights():
+    network, adam, generator = line()
+    losses, seen = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.1]), []
+
+    def epoch():
+        with torch.no_grad():
+            network.bias.add_(1)
+        return 0.0
+
+    def validate():
+        seen.append(network.bias.item())
+        return next(losses)
+
+    curve = fit_network(network, adam, generator, Schedule(6, 1e-3, patience=3), epoch, validate)
+    assert (len(curve.train), curve.best) == (5, 2)
+    assert network.bias.item() == seen[1]
+
+
+def test_the_learning_rate_falls_only_where_it_shall():
+    assert [Schedule(4, 1.0).rate(epoch) for epoch in range(4)] == [1.0] * 4
+    falling = [Schedule(4, 1.0, decay=True).rate(epoch) for epoch in range(4)]
+    assert falling[0] == 1.0
+    assert sorted(falling, reverse=True) == falling
+    assert falling[-1] < 0.2

@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geolive.dataset import read_dataset, write_dataset
+from geolive.errors import InputError
+from geolive.sources.survey.reader import read_survey
+from geolive.tables import check_clusters
+
+GOOD = "lon,lat,wealth,id,region,country\n85.1,25.6,0.5,a,north,ia\n84.0,25.0,-1.5,b,south,ia\n84.5,25.2,2,c,south,ia\n"
+
+
+def survey(tmp_path, text, **options):
+    path = tmp_path / "survey.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_survey(path, **{"lon": "lon", "lat": "lat", "values": {"wealth": "wealth"}, **options})
+
+
+def error(tmp_path, text, **options):
+    with pytest.raises(InputError) as caught:
+        survey(tmp_path, text, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_survey_becomes_a_dataset(tmp_path):
+    read = survey(tmp_path, GOOD, id="id", group="region", values={"pov": "wealth"})
+    clusters = read_dataset(write_dataset(read, tmp_path / "dataset")).clusters
+    assert clusters["unique_cluster"].tolist() == ["a", "b", "c"]
+    assert clusters["district_id"].tolist() == ["north", "south", "south"]
+    assert clusters["country"].tolist() == ["ia"] * 3
+    assert clusters["pov"].tolist() == [0.5, -1.5, 2]
+    assert clusters["pov_label"].tolist() == [1, 0, 1]
+    assert clusters.geometry.x.tolist() == [85.1, 84.0, 84.5]
+    assert (read.thresholds, read.source, read.simulated) == ({"pov": 0.5}, "survey.csv", False)
+    assert "--value pov=wealth --id id --group region" in read.command
+
+
+def test_rows_are_numbered_as_wide_as_needed(tmp_path):
+    rows = "".join(f"{i},1,2\n" for i in range(12))
+    ids = survey(tmp_path, "lon,lat,wealth\n" + rows).clusters["unique_cluster"]
+    assert ids.iloc[[0, 11]].tolist() == ["row-01", "row-12"]
+
+
+def test_without_country_or_group_they_are_unknown(tmp_path):
+    clusters = survey(tmp_path, "lon,lat,wealth\n1,2,3\n").clusters
+    assert clusters["country"].tolist() == [""]
+    assert clusters["district_id"].isna().all()
+
+
+def test_several_indicators_and_one_column_for_two(tmp_path):
+    read = survey(tmp_path, "lon,lat,a,b\n1,2,3,4\n", values={"x": "a", "y": "b", "z": "a"})
+    assert read.clusters[["x", "y", "z"]].to_numpy().tolist() == [[3, 4, 3]]
+    assert read.indicators == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefflon,lat,wealth\r\n1,2,3\r\n",  # as spreadsheets save it
+        "lon , lat, wealth\n 1, 2 ,+3.0e0\n\n,,\n",  # spaces, a blank line, a row of empty cells
+        '"lon","lat","wealth"\n"1","2","3"',
+        'wealth,note,lat,lon\n3,"two\nlines, one cell",2,1\n',
+        "lon,lat,wealth\r1,2,3\r",
+    ],
+)
+def test_ways_to_write_the_same(tmp_path, text):
+    clusters = survey(tmp_path, text).clusters
+    assert (clusters.geometry.iloc[0].wkt, clusters["wealth"].tolist()) == ("POINT (1 2)", [3.0])
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "cause"),
+    [
+        ("x,25,1", "lon", "not a number 'x'"),
+        ("80,25,12abc", "wealth", "not a number '12abc'"),
+        ('80,25,"0,5"', "wealth", "not a number '0,5'"),
+        ("80,25,1_000", "wealth", "not a number"),
+        ("80,,1", "lat", "missing coordinate"),
+        ("NaN,25,1", "lon", "missing coordinate 'NaN'"),
+        ("80,25,", "wealth", "missing value"),
+        ("80,25,NA", "wealth", "missing value 'NA'"),
+        ("80,25,inf", "wealth", "infinite"),
+        ("80,25,1e999", "wealth", "infinite or too large"),
+        ("181,25,1", "lon", "out of range"),
+        ("80,-90.5,1", "lat", "out of range"),
+    ],
+)
+def test_a_row_that_cannot_be_used(tmp_path, row, column, cause):
+    good = "80,25,1\n" * 20
+    text = f"lon,lat,wealth\n{good}\n{row}\n{good}"  # after a blank line: the row is in line 23
+    message = error(tmp_path, text)
+    assert f"survey.csv: line 23, column '{column}': {cause}" in message
+    assert "--drop-invalid (1 of 41)" in message
+    read = survey(tmp_path, text, drop_invalid=True)
+    assert len(read.clusters) == 40
+    assert read.rejects["row"].tolist() == [23]
+    assert cause in read.rejects["reason"][0]
+    assert read.clusters["unique_cluster"].iloc[[19, 20]].tolist() == ["row-20", "row-22"]
+    assert len(read_dataset(write_dataset(read, tmp_path / "dataset")).rejects) == 1
+
+
+def test_a_row_of_another_length(tmp_path):
+    text = "lon,lat,wealth\n80,25,1\n80,25\n80,25,1,2\n"
+    assert "line 3, 2 fields where the header has 3" in error(tmp_path, text)
+    assert survey(tmp_path, text, drop_invalid=True).rejects["row"].tolist() == [3, 4]
+
+
+def test_ids_are_there_and_unique(tmp_path):
+    text = "lon,lat,wealth,id\n80,25,1,a\n81,25,2,\n82,25,3,a\n"
+    assert "line 3, column 'id': missing" in error(tmp_path, text, id="id")
+    assert "line 3, column 'id': name 'a' occurs already in line 2" in error(
+        tmp_path, text.replace("2,\n", "2,a\n"), id="id"
+    )
+    assert "without --id rows are numbered" in error(tmp_path, text.replace("2,\n", "2,b\n"), id="id")
+    read = survey(tmp_path, text, id="id", drop_invalid=True)
+    assert read.rejects["row"].tolist() == [3, 4]
+    assert "line 3, column 'id': missing" in error(tmp_path, text, group="id")
+
+
+def test_swapped_coordinates(tmp_path):
+    assert "look swapped" in error(tmp_path, GOOD, lon="lat", lat="lon")
+    renamed = GOOD.replace("lon,lat", "x,y")
+    for drop_invalid in (False, True):
+        message = error(tmp_path, renamed, lon="y", lat="x", drop_invalid=drop_invalid)
+        assert "3 of 3 latitudes" in message
+        assert "exchange --lon and --lat" in message
+    one_of_many = "x,y,wealth\n" + "40,25,1\n" * 20 + "25,85,1\n"
+    assert "line 22, column 'y': next to a pole (longitude and latitude look swapped)" in error(
+        tmp_path, one_of_many, lon="x", lat="y"
+    )
+    assert survey(tmp_path, one_of_many, lon="x", lat="y", drop_invalid=True).rejects["row"].tolist() == [22]
+
+
+def test_columns_that_are_not_there(tmp_path):
+    assert "no column 'weath'; its columns are: 'wealth', " in error(tmp_path, GOOD, values={"w": "weath"})
+    assert "no column 'zone'" in error(tmp_path, GOOD, group="zone")
+    assert "separate columns with commas" in error(tmp_path, GOOD.replace(",", ";"))
+    assert "'lon' occurs 2 times" in error(tmp_path, "lon,lon,lat,wealth\n1,1,2,3\n")
+    hostile = 'lon,"a\nb\x1b[31m",' + ",".join(f"c{i}" for i in range(500)) + "\n1,2\n"
+    assert len(error(tmp_path, hostile)) < 1000
+
+
+def test_names_that_cannot_be_indicators(tmp_path):
+    for name in ("", "a b", "<b>", "1st", "geometry", "country", "n_images"):
+        assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={name: "wealth"})
+    assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={"a": "wealth", "a_label": "wealth"})
+    assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={})
+    assert "column each" in error(tmp_path, GOOD, lon="wealth", lat="wealth")
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"lon,lat,wealth\n", "no rows"),
+        (b"lon,lat,wealth\n1,2,\xff\n", "UTF-8"),
+        ("lon,lat,wealth\n1,2,3\n".encode("utf-16"), "UTF-8"),
+        (b"PK\x03\x04\x00\x00\x00", "not a text file"),
+        (b'lon,lat,wealth\n1,2,3\n1,"2,3\n', "line 3 is no CSV"),
+        (b'lon,lat,wealth\n1,2,"3"x\n', "line 2 is no CSV"),
+        (b"lon,lat,wealth\n1,2," + b"3" * 200_000, "line 2 is no CSV"),
+        (b"lon,lat,wealth\n,,1\nx,y,2\n", "line 2, column 'lon': missing coordinate, nor can any other row be used"),
+        (b"lon,lat,wealth\n1,2,x\n", "line 2, column 'wealth': not a number 'x'; correct it"),
+    ],
+)
+def test_files_that_are_no_survey(tmp_path, content, cause):
+    assert cause in error(tmp_path, content)
+    assert error(tmp_path, content, drop_invalid=True)
+
+
+def test_paths_that_cannot_be_read(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, cause in (("none.csv", "no such file"), (".", "is a folder"), ("loop", "cannot be read")):
+        with pytest.raises(InputError, match=cause):
+            read_survey(tmp_path / name, "lon", "lat", {"wealth": "wealth"})
+
+
+cells = st.sampled_from(
+    ["80", "25.5", "-1e3", "", "NaN", "inf", "181", "1e40", '"', '"x"', "\n", "\r", "\0", "٣", "1_0", "é"]
+)
+tables = st.lists(st.lists(cells | st.text(max_size=3), max_size=5).map(",".join), max_size=6).map("\n".join)
+
+
+def dataset_or_error(path, drop_invalid):
+    try:
+        return read_survey(path, "lon", "lat", {"wealth": "wealth"}, drop_invalid=drop_invalid)
+    except InputError as failure:
+        return failure
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text() | tables | tables.map("lon,lat,wealth\n80,25,1\n".__add__), drop_invalid=st.booleans())
+def test_any_text_is_a_dataset_or_an_input_error(tmp_path_factory, text, drop_invalid):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    read = dataset_or_error(path, drop_invalid)
+    if isinstance(read, InputError):
+        assert str(read).isprintable()
+        return
+    assert len(check_clusters(read.clusters, ["wealth"])) > 0
+    assert np.isfinite(read.clusters["wealth"]).all()
+    assert drop_invalid or read.rejects.empty
