@@ -38,7 +38,7 @@ def dataset_of(photos: Path, n: int, folder: Path) -> Dataset:
     text = {"key": [str(i) for i in range(n)], "country": "", "img_path": [names[i % len(names)] for i in range(n)]}
     images = gpd.GeoDataFrame(text, geometry=points(np.zeros(n), np.zeros(n)))
     images["unique_cluster"] = pd.Series(None, index=images.index, dtype="str")
-    empty = make_sample("goa", seed=0).dataset
+    empty = make_sample("goa", seed=0)
     made = replace(
         empty, images=images, clusters=empty.clusters[:0], features={}, extra={"photos_folder": str(photos.resolve())}
     )

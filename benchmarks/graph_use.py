@@ -25,7 +25,7 @@ SETTINGS = {"learning_rate": 3e-3, "epochs": 30}
 
 def r2(world: str, seed: int, edges: str, clusters: int) -> float:
     """At the clusters of the blocks left out."""
-    dataset = make_sample("bihar", seed, n_clusters=clusters, n_sites=38, world=world).dataset
+    dataset = make_sample("bihar", seed, n_clusters=clusters, n_sites=38, world=world)
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
     folds = fold_numbers(BlockSplit(km=100.0, n_splits=3, seed=seed), dataset.clusters)
     learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)

@@ -23,7 +23,7 @@ PUBLISHED = {"pov": (0.16, 0.52), "pop": (0.66, 0.81), "bmi": (0.25, 0.54)}
 
 def scores_of(seed: int) -> dict[str, tuple[float, float]]:
     """R² of neighbours and forest for each indicator, random 5-fold."""
-    dataset = make_sample("bihar", seed).dataset
+    dataset = make_sample("bihar", seed)
     models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest")}
     found = {}
     for name in INDICATORS:
@@ -34,7 +34,7 @@ def scores_of(seed: int) -> dict[str, tuple[float, float]]:
 
 def ceiling_of(seed: int, times: int, chunks: int = 20) -> dict[str, float]:
     """R² at the surveyed clusters of a forest that learnt from `times` as many others."""
-    dataset, land = make_sample("bihar", seed).dataset, Countryside("bihar", seed)
+    dataset, land = make_sample("bihar", seed), Countryside("bihar", seed)
     noise = np.sqrt([RECIPES[name].noise for name in INDICATORS])
     inputs, values = [], []
     for chunk in range(chunks):

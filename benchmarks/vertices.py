@@ -22,7 +22,7 @@ KINDS = ("obj", "feats", "both")
 
 def figures_of(seed: int, models: list[str]) -> np.ndarray:
     """R² of each model (rows) on each kind of vertices (columns)."""
-    dataset = make_sample("bihar", seed, n_sites=38, with_features=True).dataset
+    dataset = make_sample("bihar", seed, n_sites=38, with_features=True)
     places, values = dataset.cluster_places(dataset.clusters, "simfeats"), dataset.clusters["pov"].to_numpy()
     folds = fold_numbers(BlockSplit(km=100, n_splits=3, seed=seed), dataset.clusters)
     means = np.array([values[folds != fold].mean() for fold in range(3)])[folds]

@@ -47,7 +47,7 @@ class Dataset:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
     >>> dataset.simulated, dataset.indicators
     (True, ['pov', 'pop', 'bmi'])
     """
@@ -184,7 +184,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
     >>> folder = Path(tempfile.mkdtemp()) / "bihar"
-    >>> made = make_sample("bihar", seed=0, n_clusters=40, n_sites=10).dataset
+    >>> made = make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
     >>> len(read_dataset(write_dataset(made, folder)).clusters)
     40
     """
@@ -241,7 +241,7 @@ def add_features(
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
     >>> folder = Path(tempfile.mkdtemp()) / "goa"
-    >>> _ = write_dataset(make_sample("goa", seed=1).dataset, folder)
+    >>> _ = write_dataset(make_sample("goa", seed=1), folder)
     >>> missing = add_features(folder, "two", [(np.array([0, 2]), np.ones((2, 5)))], {"source": "an example"})
     >>> read_dataset(folder).features["two"][:3, 0].tolist()
     [1.0, nan, 1.0]
@@ -287,7 +287,7 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
     --------
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
-    >>> folder = write_dataset(make_sample("goa", seed=1).dataset, Path(tempfile.mkdtemp()) / "goa")
+    >>> folder = write_dataset(make_sample("goa", seed=1), Path(tempfile.mkdtemp()) / "goa")
     >>> file = folder / "features" / ".ones.npy"
     >>> np.save(file, np.ones((len(read_dataset(folder).images), 2), np.float16))
     >>> place_features(folder, "ones", file, pd.DataFrame({"key": []}), {"source": "an example"})

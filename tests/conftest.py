@@ -19,9 +19,9 @@ def _own_cache(tmp_path_factory):
 @pytest.fixture(scope="session")
 def small_sample():
     """A simulated Bihar of 80 clusters and 120 further places."""
-    from geolive.simulation.sample import make_sample
+    from geolive.simulation.sample import simulate
 
-    return make_sample("bihar", seed=3, n_clusters=80, n_sites=120)
+    return simulate("bihar", seed=3, n_clusters=80, n_sites=120)
 
 
 @pytest.fixture(scope="session")

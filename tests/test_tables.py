@@ -10,7 +10,7 @@ from geolive.tables import bad_positions, check_clusters, check_images, points, 
 
 @pytest.fixture(scope="module")
 def goa():
-    return make_sample("goa", seed=0).dataset
+    return make_sample("goa", seed=0)
 
 
 def test_classes_are_the_papers():

@@ -59,7 +59,7 @@ def predict(
     trained = _trained(data, model, indicator, seed)
     if trained.card.get("features") == "imagewise":
         with step("Looking at photos") as tell:
-            data = look(data, trained, area, photos=photos, device=device, progress=tell)
+            data = predict_photos(data, trained, area, photos=photos, device=device, progress=tell)
     with step(f"Predicting {len(area.districts)} districts"):
         drawn = predict_map(
             data,

@@ -47,11 +47,11 @@ def sample(
     if paper_format:
         _write_standin(out, ids, clusters, seed)
         return
-    from geolive.simulation.sample import make_sample, write_sample, write_sample_with_photos
+    from geolive.simulation.sample import simulate, write_sample, write_sample_with_photos
 
     most = PICTURES_A_PLACE if with_images and max_per_place is None else max_per_place
     with step(f"Simulating survey and imagery in {region}"):
-        made = make_sample(region, seed, world=world, most_images=most, with_features=with_features)
+        made = simulate(region, seed, world=world, most_images=most, with_features=with_features)
     if with_images:
         with step(f"Drawing {out}") as tell:
             write_sample_with_photos(made, out, tell)

@@ -75,7 +75,7 @@ def predict_spec(
     >>> from geolive.evaluation.model_specs import find_specs
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
-    >>> evaluation_task = make_task(make_sample("goa", seed=0).dataset, "pov", "regression", RandomSplit(), "random")
+    >>> evaluation_task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit(), "random")
     >>> predicted = predict_spec(find_specs("mean")[0], evaluation_task, "nested")
     >>> predicted.model, predicted.values.shape == (1, len(evaluation_task.values))
     ('mean', True)

@@ -55,7 +55,7 @@ class ModelSpec:
         Examples
         --------
         >>> from geolive.simulation.sample import make_sample
-        >>> dataset = make_sample("goa", seed=0).dataset
+        >>> dataset = make_sample("goa", seed=0)
         >>> find_specs("gcn-feats")[0].missing(dataset, None)
         'needs image features (embed, or ingest features)'
         """

@@ -100,7 +100,7 @@ def run_task(
     >>> from geolive.evaluation.model_specs import find_specs
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> evaluation_task = make_task(dataset, "pov", "regression", RandomSplit(), "random")
     >>> found = run_task(dataset, find_specs("mean,gcn-feats"), evaluation_task)
     >>> found.results.groupby("model", sort=False).value.first().to_dict()

@@ -58,7 +58,7 @@ def write_report(
     >>> from geolive.evaluation.model_specs import find_specs
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> found = run_task(dataset, find_specs("mean"), make_task(dataset, "pov", "regression", RandomSplit(), "random"))
     >>> write_report(dataset, [found], Path(tempfile.mkdtemp()) / "report", "nested").files[0]
     'results.csv'

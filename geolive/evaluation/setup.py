@@ -47,7 +47,7 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> splitter_for(make_sample("goa", seed=0).dataset, "district").n_splits
+    >>> splitter_for(make_sample("goa", seed=0), "district").n_splits
     3
     """
     splitter = parse_split(text, seed, folds)
@@ -80,7 +80,7 @@ def with_buffer(splitter, dataset: Dataset, km: float | None = None):
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> with_buffer(parse_split("blocks:50km"), make_sample("goa", seed=0).dataset).km
+    >>> with_buffer(parse_split("blocks:50km"), make_sample("goa", seed=0)).km
     10.0
     """
     if isinstance(splitter, RowSplit) or not hasattr(splitter, "_folds"):
@@ -102,7 +102,7 @@ def feature_set(dataset: Dataset, name: str | None) -> str | None:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> feature_set(make_sample("goa", seed=0).dataset, None) is None
+    >>> feature_set(make_sample("goa", seed=0), None) is None
     True
     """
     sets = sorted(set(dataset.features) - {"objects"})

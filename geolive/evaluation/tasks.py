@@ -114,7 +114,7 @@ def make_task(
     --------
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
-    >>> evaluation_task = make_task(make_sample("goa", seed=0).dataset, "pov", "regression", RandomSplit(), "random")
+    >>> evaluation_task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit(), "random")
     >>> len(evaluation_task.partitions), len(evaluation_task.partitions[0])
     (1, 5)
     """
@@ -172,7 +172,7 @@ def leaks(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: P
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> clusters = dataset.clusters.iloc[[0, 1, 0]].assign(unique_cluster=list("abc"))
     >>> pairs = [(np.array([0, 1]), np.array([2]))]
     >>> leaks(dataset, clusters, dataset.cluster_places(clusters), pairs, "mine")[0]

@@ -100,7 +100,7 @@ def explain(
     --------
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
     >>> found = explain(dataset, train(dataset, lambda: Forest(trees=5), "pov"))
     >>> found.importance.columns.tolist(), len(found.dependence)
     (['group', 'columns', 'value', 'lower', 'upper'], 6)

@@ -72,7 +72,7 @@ def draw_gallery(dataset: Dataset, trained: Trained, weights: Weights, files) ->
     >>> import pandas as pd
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.vision.images import PhotoFiles
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> photos = pd.DataFrame({"unique_cluster": ["a"], "key": dataset.images["key"][:1], "change": [0.1]})
     >>> weights, files = Weights(photos, None, {"highest": "a"}, 1), PhotoFiles(".", [None] * len(dataset.images), [])
     >>> draw_gallery(dataset, None, weights, files)
@@ -107,7 +107,7 @@ def attribution(dataset: Dataset) -> str:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> attribution(make_sample("goa", seed=0).dataset)
+    >>> attribution(make_sample("goa", seed=0))
     ''
     """
     said = [dataset.extra.get(name) for name in ("attribution", "licence")]

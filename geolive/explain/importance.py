@@ -181,7 +181,7 @@ def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarra
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset, trained = make_sample("goa", seed=0).dataset, SimpleNamespace(card={"indicator": "pov"})
+    >>> dataset, trained = make_sample("goa", seed=0), SimpleNamespace(card={"indicator": "pov"})
     >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[2:]
     (12, 12)
     """

@@ -63,7 +63,7 @@ def draw_overview(
     --------
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
-    >>> draw_overview(make_sample("goa", seed=0).dataset, Path(tempfile.mkdtemp()) / "goa.png").name
+    >>> draw_overview(make_sample("goa", seed=0), Path(tempfile.mkdtemp()) / "goa.png").name
     'goa.png'
     """
     path = check_picture(path)

@@ -49,7 +49,7 @@ def predict_photos(
     >>> from types import SimpleNamespace
     >>> from geolive.regions import find_region
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset, forest = make_sample("goa", seed=0).dataset, SimpleNamespace(model="a forest")
+    >>> dataset, forest = make_sample("goa", seed=0), SimpleNamespace(model="a forest")
     >>> predict_photos(dataset, forest, find_region("goa")) is dataset
     True
     """

@@ -68,7 +68,7 @@ def predict_map(
     >>> from geolive.models.training import train
     >>> from geolive.regions import find_region
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
     >>> drawn = predict_map(dataset, trained, find_region("goa"))
     >>> drawn.title, len(drawn.districts)
@@ -227,7 +227,7 @@ def check_covers(dataset: Dataset, region: Region) -> None:
     --------
     >>> from geolive.regions import find_region
     >>> from geolive.simulation.sample import make_sample
-    >>> check_covers(make_sample("goa", seed=0).dataset, find_region("goa"))
+    >>> check_covers(make_sample("goa", seed=0), find_region("goa"))
     """
     if not (_inside(dataset.clusters, region).any() or _inside(dataset.images, region).any()):
         raise _nothing_in(dataset, region, "cluster or image")

@@ -60,7 +60,7 @@ def summarise(dataset: Dataset) -> Summary:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> found = summarise(make_sample("goa", seed=0).dataset)
+    >>> found = summarise(make_sample("goa", seed=0))
     >>> found.indicators.indicator.tolist(), found.facts["simulated"][:3]
     (['pov', 'pop', 'bmi'], 'yes')
     """

@@ -49,7 +49,7 @@ def save_bundle(trained: Trained, folder: str | Path) -> Path:
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
-    >>> trained = train(make_sample("goa", seed=0).dataset, lambda: Forest(trees=5), "pov")
+    >>> trained = train(make_sample("goa", seed=0), lambda: Forest(trees=5), "pov")
     >>> folder = save_bundle(trained, Path(tempfile.mkdtemp()) / "forest")
     >>> load_bundle(folder).card["model"]
     'clusterwise-forest-5'

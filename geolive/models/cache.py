@@ -40,8 +40,8 @@ def cached_forest(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from geolive.dataset import read_dataset
-    >>> from geolive.simulation.sample import make_sample, write_sample
-    >>> folder = write_sample(make_sample("goa", seed=0), Path(tempfile.mkdtemp()) / "goa")
+    >>> from geolive.simulation.sample import simulate, write_sample
+    >>> folder = write_sample(simulate("goa", seed=0), Path(tempfile.mkdtemp()) / "goa")
     >>> cached_forest(read_dataset(folder), "pov").card["model"]
     'clusterwise-forest-100'
     """

@@ -34,7 +34,7 @@ class Forest:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> places = dataset.cluster_places(dataset.clusters)
     >>> forest = Forest("regression", seed=0, trees=10).fit(places, dataset.clusters["pov"].to_numpy())
     >>> forest.predict(places).shape == (len(places),)

@@ -45,7 +45,7 @@ def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.simulation.sample import make_sample
-    >>> check_seen(make_sample("goa", seed=0).dataset, SimpleNamespace(vertices="obj"), None)
+    >>> check_seen(make_sample("goa", seed=0), SimpleNamespace(vertices="obj"), None)
     """
     vertices = getattr(model, "vertices", "obj")
     if vertices != "feats" and "objects" not in dataset.features:

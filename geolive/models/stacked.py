@@ -46,7 +46,7 @@ class StackedNetwork:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("goa", seed=0).dataset
+    >>> dataset = make_sample("goa", seed=0)
     >>> places = dataset.cluster_places(dataset.clusters)
     >>> model = StackedNetwork(epochs=2).fit(places, dataset.clusters["pov"].to_numpy())
     >>> model.name, model.predict(places).shape == (len(places),)

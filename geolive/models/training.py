@@ -86,7 +86,7 @@ def train(
     --------
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
     >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
     >>> len(trained.residuals), trained.card["folds"]["kind"]
     (60, 'districts')
@@ -148,7 +148,7 @@ def train_together(
     --------
     >>> from geolive.models.attention import MeanPooling
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
     >>> list(train_together(dataset, lambda: MeanPooling(epochs=1), ["pov", "bmi"]))
     ['pov', 'bmi']
     """

@@ -47,7 +47,7 @@ class Sample:
     districts: pd.DataFrame
 
 
-def make_sample(
+def simulate(
     region: str = "bihar",
     seed: int = 0,
     n_clusters: int | None = None,
@@ -85,7 +85,7 @@ def make_sample(
 
     Examples
     --------
-    >>> sample = make_sample("goa", seed=1)
+    >>> sample = simulate("goa", seed=1)
     >>> sample.dataset.simulated, len(sample.districts)
     (True, 3)
     """
@@ -141,13 +141,38 @@ def make_sample(
     )
 
 
+def make_sample(region: str = "bihar", seed: int = 0, **settings) -> Dataset:
+    """Simulate a survey and street imagery in a state of India, without the truth behind it.
+
+    Parameters
+    ----------
+    region : str
+        A state.
+    seed : int
+        Another seed gives another countryside.
+    **settings
+        The other parameters of `simulate`.
+
+    Returns
+    -------
+    Dataset
+        A simulated dataset; `simulate` returns the truth of its places and districts, too.
+
+    Examples
+    --------
+    >>> make_sample("goa", seed=1).simulated
+    True
+    """
+    return simulate(region, seed, **settings).dataset
+
+
 def write_sample(sample: Sample, folder: str | Path) -> Path:
     """Write a sample as a dataset folder; its truth goes to `truth/`, which no model reads.
 
     Examples
     --------
     >>> import tempfile
-    >>> folder = write_sample(make_sample("goa", seed=1), Path(tempfile.mkdtemp()) / "goa")
+    >>> folder = write_sample(simulate("goa", seed=1), Path(tempfile.mkdtemp()) / "goa")
     >>> sorted(p.name for p in (folder / "truth").iterdir())
     ['districts.parquet', 'places.parquet']
     """
@@ -163,7 +188,7 @@ def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Calla
     Examples
     --------
     >>> import tempfile
-    >>> sample = make_sample("goa", seed=1, n_sites=3, most_images=1)
+    >>> sample = simulate("goa", seed=1, n_sites=3, most_images=1)
     >>> folder = write_sample_with_photos(sample, Path(tempfile.mkdtemp()) / "goa")
     >>> len(list((folder / "photos").iterdir())) == len(sample.dataset.images)
     True
@@ -189,7 +214,7 @@ def cached_sample(region: str = "bihar", seed: int = 0) -> Dataset:
         with contextlib.suppress(InputError):
             return read_dataset(folder)
         shutil.rmtree(folder)  # the cache's own file, damaged: it is made again
-    sample = make_sample(region, seed)
+    sample = simulate(region, seed)
     try:
         write_sample(sample, folder)
     except InputError:

@@ -138,7 +138,7 @@ def draw_scenes(
     --------
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
-    >>> sample = make_sample("goa", seed=0, n_sites=3, most_images=1).dataset
+    >>> sample = make_sample("goa", seed=0, n_sites=3, most_images=1)
     >>> drawn = draw_scenes(sample.images, sample.features["objects"], Path(tempfile.mkdtemp()), seed=0)
     >>> drawn["img_path"].str.fullmatch("photos/sim0-[0-9]{7}.jpg").all()
     np.True_

@@ -26,7 +26,7 @@ def dataset_classes(dataset: Dataset) -> list[str]:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset_classes(make_sample("goa", seed=0).dataset)[22]
+    >>> dataset_classes(make_sample("goa", seed=0))[22]
     'Vegetation'
     """
     standard = vistas_classes()["name"].tolist()

@@ -63,7 +63,7 @@ def count_objects(
     --------
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.vision.detectors import Detector
-    >>> made = make_sample("goa", seed=0).dataset
+    >>> made = make_sample("goa", seed=0)
     >>> birds = Detector("birds", ["Dodo"], lambda images: [[("Dodo", 1.0)] for _ in images], 224, {})
     >>> count_objects(made, None, birds)  # doctest: +ELLIPSIS
     Traceback (most recent call last):

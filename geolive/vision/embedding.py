@@ -97,7 +97,7 @@ def embed(
     --------
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.vision.backbones import load_backbone
-    >>> made = make_sample("goa", seed=0).dataset
+    >>> made = make_sample("goa", seed=0)
     >>> files = PhotoFiles(Path("no/such/folder"), [None] * len(made.images), [None] * len(made.images))
     >>> embed(made, files, load_backbone("resnet18", "none"), "r18", device=Device("cpu", "float32"))
     Traceback (most recent call last):

@@ -77,7 +77,7 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> photo_files(make_sample("goa", seed=0).dataset)  # doctest: +ELLIPSIS
+    >>> photo_files(make_sample("goa", seed=0))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     geolive.errors.InputError: ...: its images have no photos (no img_path); ...
     """

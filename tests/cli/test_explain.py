@@ -16,7 +16,7 @@ from geolive.simulation.sample import make_sample
 
 @pytest.fixture(scope="module")
 def goa():
-    return make_sample("goa", 1, most_images=4).dataset
+    return make_sample("goa", 1, most_images=4)
 
 
 @pytest.fixture(scope="module")

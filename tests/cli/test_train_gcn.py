@@ -22,7 +22,7 @@ QUICK = ["--epochs", "2"]
 def goa(tmp_path_factory):
     """14 clusters and 32 other places, with simulated features."""
     return write_dataset(
-        make_sample("goa", 1, most_images=12, with_features=True).dataset, tmp_path_factory.mktemp("d") / "goa"
+        make_sample("goa", 1, most_images=12, with_features=True), tmp_path_factory.mktemp("d") / "goa"
     )
 
 

@@ -30,7 +30,7 @@ def dataset(small_sample):
 @pytest.fixture(scope="module")
 def few_photos():
     """60 clusters of at most four photos, with image features."""
-    return make_sample("bihar", seed=3, n_clusters=60, n_sites=38, most_images=4, with_features=True).dataset
+    return make_sample("bihar", seed=3, n_clusters=60, n_sites=38, most_images=4, with_features=True)
 
 
 def planted_in(dataset, in_one_photo=False):
@@ -168,7 +168,7 @@ def test_the_only_photo_of_a_place_has_no_change(few_photos):
 
 @pytest.fixture(scope="module")
 def goa():
-    return make_sample("goa", 1, most_images=5, with_features=True).dataset
+    return make_sample("goa", 1, most_images=5, with_features=True)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def forest(task="regression", seed=0):
 
 @pytest.fixture(scope="module")
 def dataset():
-    return make_sample("bihar", seed=0, n_sites=38).dataset
+    return make_sample("bihar", seed=0, n_sites=38)
 
 
 @pytest.fixture(scope="module")

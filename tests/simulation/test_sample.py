@@ -13,7 +13,7 @@ from geolive.models.registry import model_maker
 from geolive.official_statistics import bihar_statistics
 from geolive.regions import assign_districts, find_region
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, ExponentialField, generator
-from geolive.simulation.sample import cached_sample, make_sample
+from geolive.simulation.sample import cached_sample, make_sample, simulate
 from geolive.simulation.simulated_photos import base_rates, draw_loadings
 from geolive.splits import RandomSplit
 from geolive.tables import vistas_classes
@@ -21,7 +21,7 @@ from geolive.tables import vistas_classes
 
 @pytest.fixture(scope="module")
 def sample():
-    return make_sample("bihar", seed=0)
+    return simulate("bihar", seed=0)
 
 
 def test_172_clusters_and_hundreds_of_places_by_population(sample):
@@ -96,10 +96,10 @@ def test_shares_of_variance():
 
 def test_the_same_seed_gives_the_same_counts_everywhere():
     """Fixed on one machine; another gives the same, or the sample's version must rise."""
-    made = make_sample("goa", seed=1)
+    made = simulate("goa", seed=1)
     digest = hashlib.sha256(np.ascontiguousarray(made.dataset.features["objects"], dtype="<u2").tobytes()).hexdigest()
     assert digest[:16] == GOA_1
-    again, other = make_sample("goa", seed=1), make_sample("goa", seed=2)
+    again, other = simulate("goa", seed=1), simulate("goa", seed=2)
     assert np.array_equal(made.dataset.features["objects"], again.dataset.features["objects"])
     assert np.allclose(made.dataset.clusters["pov"], again.dataset.clusters["pov"], atol=1e-9, rtol=0)
     assert not np.array_equal(draw_loadings(1), draw_loadings(2))
@@ -114,7 +114,7 @@ def test_difficulty_is_near_the_published_table():
     # means over 2 seeds scatter more than the ± 0.1 that benchmarks/sample_difficulty.py shows for 10
     found = []
     for seed in (0, 1):
-        dataset = make_sample("bihar", seed, n_sites=38).dataset
+        dataset = make_sample("bihar", seed, n_sites=38)
         models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest", trees=30)}
         for name in INDICATORS:
             results, _ = compare(dataset, models, name, "regression", RandomSplit(seed=seed), "random")
@@ -133,18 +133,18 @@ def test_nothing_but_images_carries_the_signal(sample):
 
 
 def test_other_states_start_from_random_fields():
-    made = make_sample("kerala", seed=0)
+    made = simulate("kerala", seed=0)
     assert set(made.dataset.clusters["state"]) == {"Kerala"}
     assert len(made.dataset.clusters) >= 14
     assert made.dataset.simulated
-    assert make_sample("goa", seed=0).districts["pov"].notna().all()
+    assert simulate("goa", seed=0).districts["pov"].notna().all()
 
 
 def test_bad_requests():
     with pytest.raises(InputError, match="fewer than Bihar's 38 districts"):
-        make_sample("bihar", n_clusters=5)
+        simulate("bihar", n_clusters=5)
     with pytest.raises(InputError, match="nearest"):
-        make_sample("atlantis")
+        simulate("atlantis")
 
 
 def test_the_cached_sample_is_made_again_when_damaged(tmp_path, monkeypatch):

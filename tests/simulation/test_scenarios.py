@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geolive.errors import InputError
-from geolive.simulation.sample import make_sample
+from geolive.simulation.sample import make_sample, simulate
 from geolive.simulation.scenarios import DECISIVE_MARKS, SCENARIOS
 from geolive.tables import vistas_classes
 from tests.commands import run
@@ -14,7 +14,7 @@ from tests.commands import run
 
 @pytest.fixture(scope="module")
 def worlds():
-    return {name: make_sample("bihar", 0, n_sites=38, world=name).dataset for name in SCENARIOS}
+    return {name: make_sample("bihar", 0, n_sites=38, world=name) for name in SCENARIOS}
 
 
 def clusters_of(dataset):
@@ -37,7 +37,7 @@ def log_rates(places):
 
 @pytest.mark.slow
 def test_the_default_is_the_sample_as_it_ever_was(worlds):
-    plain = make_sample("bihar", 0).dataset
+    plain = make_sample("bihar", 0)
     objects = np.ascontiguousarray(plain.features["objects"])
     assert hashlib.sha256(objects.tobytes()).hexdigest().startswith("9ad2370773bbc626")
     assert hashlib.sha256(plain.clusters["pov"].to_numpy().tobytes()).hexdigest().startswith("76f0974319963233")
@@ -93,12 +93,12 @@ def test_in_the_arrangement_world_only_where_things_stand_tells(worlds):
 @pytest.mark.slow
 def test_simulated_features_tell_of_the_place_and_not_in_the_null_world():
     for world, least, most in (("composition", 0.2, 0.9), ("none", -1, 0.15)):
-        dataset = make_sample("bihar", 0, n_sites=38, world=world, with_features=True).dataset
+        dataset = make_sample("bihar", 0, n_sites=38, world=world, with_features=True)
         assert dataset.features["simfeats"].dtype == np.float16
         places = dataset.cluster_places(dataset.clusters, "simfeats")
         means = np.add.reduceat(places.features.read(), places.offsets[:-1]) / places.n_images[:, None]
         assert least < held_out_r2(means, dataset.clusters["pov"].to_numpy()) < most
-    fewer = make_sample("goa", 1, most_images=3, with_features=True).dataset
+    fewer = make_sample("goa", 1, most_images=3, with_features=True)
     assert len(fewer.features["simfeats"]) == len(fewer.images)
 
 
@@ -115,4 +115,4 @@ def test_the_command_names_worlds_and_features(tmp_path):
 
 def test_an_unknown_world_is_refused():
     with pytest.raises(InputError, match="no such world"):
-        make_sample("goa", world="flat")
+        simulate("goa", world="flat")

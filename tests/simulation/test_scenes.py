@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from geolive.dataset import read_dataset
-from geolive.simulation.sample import make_sample
+from geolive.simulation.sample import simulate
 from geolive.simulation.scene_drawing import PARTS
 from geolive.simulation.scenes import LABEL, Scene, draw_scene, scene_bytes
 from geolive.sources.photos.exif import read_facts
@@ -106,7 +106,7 @@ def test_sample_with_images_on_the_command_line(tmp_path):
 
 
 def test_fewer_images_are_some_of_all():
-    every, few = make_sample("goa", seed=2), make_sample("goa", seed=2, most_images=5)
+    every, few = simulate("goa", seed=2), simulate("goa", seed=2, most_images=5)
     whole = every.dataset.images.set_index("key")
     assert set(few.dataset.images["key"]) < set(whole.index)
     assert few.dataset.images["unique_cluster"].value_counts().max() == 5

@@ -61,7 +61,7 @@ def test_with_one_fold_every_site_is_near():
 
 
 def test_training_keeps_predictions_by_models_that_saw_the_district():
-    dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10).dataset
+    dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
     trained = train(dataset, lambda: Forest(trees=5), "pov")
     again = train(dataset, lambda: Forest(trees=5), "pov")
     near = trained.residuals["prediction_near"]
@@ -71,5 +71,5 @@ def test_training_keeps_predictions_by_models_that_saw_the_district():
 
 
 def test_too_few_places_to_leave_out_singly_leave_the_column_out():
-    dataset = make_sample("goa", seed=0, n_clusters=8, n_sites=3).dataset
+    dataset = make_sample("goa", seed=0, n_clusters=8, n_sites=3)
     assert "prediction_near" not in train(dataset, lambda: Forest(trees=5), "pov").residuals

@@ -105,7 +105,7 @@ def plan_runs(table: gpd.GeoDataFrame, split: str, folds: int, seed: int) -> tup
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> runs, _ = plan_runs(make_sample("bihar", seed=0, n_sites=38).dataset.clusters, "random", folds=0, seed=0)
+    >>> runs, _ = plan_runs(make_sample("bihar", seed=0, n_sites=38).clusters, "random", folds=0, seed=0)
     >>> [len(part) for part in (runs[0].train, runs[0].validation, runs[0].test)]
     [119, 18, 35]
     """

@@ -123,7 +123,7 @@ def area_around(survey: Dataset) -> Area:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> survey = make_sample("goa", seed=0).dataset
+    >>> survey = make_sample("goa", seed=0)
     >>> area = area_around(survey)
     >>> bool(area.holds(lonlat(survey.clusters.geometry)).all())
     True

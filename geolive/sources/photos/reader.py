@@ -127,7 +127,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> photos = make_sample("goa", seed=0).dataset
+    >>> photos = make_sample("goa", seed=0)
     >>> survey = replace(photos, images=photos.images[:0], features={})
     >>> joined = join_survey(photos, survey)
     >>> int(joined.clusters.n_images.sum()) == int(joined.images.unique_cluster.notna().sum())

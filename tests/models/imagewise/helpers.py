@@ -20,7 +20,7 @@ TINY = "timm:test_resnet"
 
 def write_coloured_survey(folder, n_clusters=40):
     """A dataset in Bihar with 3 photos a cluster, redder where pov is higher, and the photos in it."""
-    made = make_sample("bihar", seed=1, n_clusters=n_clusters, n_sites=38, most_images=3).dataset
+    made = make_sample("bihar", seed=1, n_clusters=n_clusters, n_sites=38, most_images=3)
     images = made.images.assign(img_path="photos/" + made.images["key"] + ".png")
     dataset = read_dataset(write_dataset(replace(made, images=images), folder))
     (folder / "photos").mkdir()
