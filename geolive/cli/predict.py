@@ -46,6 +46,7 @@ def predict(
     from geolive.console import show_map, step
     from geolive.mapping.districts import Support
     from geolive.mapping.exports import check_outputs_free
+    from geolive.mapping.photo_inference import predict_photos
     from geolive.mapping.prediction import check_covers, predict_map
     from geolive.models.registry import describe
     from geolive.regions import find_region
