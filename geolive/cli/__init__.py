@@ -25,6 +25,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
 )
 from geolive.cli.apps import app
 from geolive.errors import InputError
+from geolive.extras import missing_extra
 
 
 def main() -> None:
@@ -45,11 +46,18 @@ def _exit_code() -> int:
         return _fail(f"{error.format_message()} (see --help)", 2)
     except PermissionError as error:
         return _fail(f"{error.filename}: permission denied; choose another place, or change its permissions", 2)
+    except ModuleNotFoundError as error:
+        missing = missing_extra(error.name or "")
+        return _fail(str(missing), 2) if missing else _fail_of_ours(error)
     except Exception as error:
-        if os.environ.get("GEOLIVE_DEBUG"):
-            raise
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        return _fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", 1)
+        return _fail_of_ours(error)
+
+
+def _fail_of_ours(error: Exception) -> int:
+    if os.environ.get("GEOLIVE_DEBUG"):
+        raise error
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return _fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", 1)
 
 
 def _fail(words: str, code: int) -> int:
