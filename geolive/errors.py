@@ -1,12 +1,28 @@
 """The errors that reach a user as one line."""
 
 
-class InputError(Exception):
-    """Something the user gave cannot be used; the message names what, where and the remedy (exit code 2).
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one line that says what was given, the cause, and after a semicolon the remedy. It speaks Python, as in
+    `level=7: must be between 0 and 1`; the command line writes its own options in place of the parameters (`--level 7`) and
+    ends with exit code 2.
+
+    Parameters
+    ----------
+    message : str
+    parameter : str, optional
+        Name of the parameter of the called function that cannot be used.
 
     Examples
     --------
     >>> raise InputError("survey.csv: no column 'lon'; its columns are: x, y")
     Traceback (most recent call last):
     geolive.errors.InputError: survey.csv: no column 'lon'; its columns are: x, y
+    >>> InputError("level=7: must be between 0 and 1", parameter="level").parameter
+    'level'
     """
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.parameter = parameter

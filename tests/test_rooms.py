@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = [
-    "errors", "extras", "files", "tables", "indicators", "geodesy", "regions", "places", "clusters", "dataset", "official_statistics",
+    "errors", "extras", "command_line", "files", "tables", "indicators", "geodesy", "regions", "places", "clusters",
+    "dataset", "official_statistics",
     "splits", "metrics", "map_plots", "svg_minify", "svg_plots", "console", "sources", "simulation", "graphs", "vision", "models",
     "uncertainty", "explain", "evaluation", "mapping", "cli",
 ]  # fmt: skip

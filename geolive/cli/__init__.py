@@ -1,4 +1,7 @@
-"""The command line: one thin module for each group of commands. Imports stand inside commands, so that --help is instant."""
+"""The command line: one thin module for each group of commands.
+
+Commands import what they need inside their functions, so that --help is instant.
+"""
 
 import os
 import sys
@@ -24,22 +27,27 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     train_imagewise,
 )
 from geolive.cli.apps import app
+from geolive.cli.parameters import as_options, running_command
+from geolive.command_line import program
 from geolive.errors import InputError
 from geolive.extras import missing_extra
 
 
 def main() -> None:
-    """Run the command line; every error is one line, with exit code 2 for bad input, 1 for our own fault, 130 when stopped."""
+    """Run the command line.
+
+    Every error is one line. The exit code is 0, 2 for bad input, 1 for a fault of geolive, or 130 when the user stopped it.
+    """
     sys.exit(_exit_code())
 
 
 def _exit_code() -> int:
     try:
-        code = app(prog_name="geolive", standalone_mode=False) or 0
-        # typer catches Ctrl-C itself, and gives back the code alone
+        code = app(prog_name=program(), standalone_mode=False) or 0
+        # typer catches Ctrl-C itself and returns only the code
         return _fail("stopped; nothing was left half-written", code) if code == 130 else code
     except InputError as error:
-        return _fail(str(error), 2)
+        return _fail(as_options(str(error), running_command(app, sys.argv[1:])), 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped; nothing was left half-written", 130)
     except typer.TyperException as error:

@@ -355,6 +355,8 @@ class PhotoSetModel:
         try:
             model = cls(**settings)
             model.set_tensors(read_tensors(path), path, outputs=int(count))
+        except InputError:
+            raise
         except (TypeError, AttributeError, ValueError):
             raise InputError(f"{path}: not settings of a {cls.arch}: {json.dumps(settings)}; train it again") from None
         return model if number is None else model.column(int(number))

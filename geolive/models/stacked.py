@@ -225,6 +225,8 @@ class StackedNetwork:
         try:
             model = cls(**settings)
             model._set_tensors(read_tensors(path), path, int(count))
+        except InputError:
+            raise
         except (TypeError, AttributeError, ValueError, KeyError, IndexError):
             raise InputError(f"{path}: not what train wrote, or not its settings; train it again") from None
         return model if number is None else model.column(int(number))

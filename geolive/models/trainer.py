@@ -206,6 +206,8 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
         optimizer.load_state_dict(state)
         generator.set_state(tensors["generator"])
         return Curve(**json.loads(about["curve"])), _under("kept.", tensors) or None
+    except InputError:
+        raise
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: not a checkpoint that geolive wrote ({reason}); remove it to start anew") from None

@@ -88,6 +88,8 @@ def download(address: str, most_bytes: int, missing: str, otherwise: str) -> byt
         raise InputError(f"{address}: its server says {error.code}; try again later, or {otherwise}") from None
     except http.client.IncompleteRead:
         raise InputError(f"{address}: was cut off; try again, or {otherwise}") from None
+    except InputError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = " ".join(str(getattr(error, "reason", error)).split())[:200] or type(error).__name__
         raise InputError(f"{address}: cannot be reached ({reason}); {otherwise}") from None

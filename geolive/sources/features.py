@@ -137,6 +137,8 @@ def _read_hdf5(path: Path, table: str | Path) -> Iterator[tuple[np.ndarray, np.n
             for start in range(0, len(keys), ROWS_AT_ONCE):
                 values = np.asarray(array[start : start + ROWS_AT_ONCE], np.float32)
                 yield keys[start : start + ROWS_AT_ONCE], values.reshape(-1, width)
+    except InputError:
+        raise
     except (OSError, TypeError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); get the file again") from None
 
