@@ -50,10 +50,10 @@ def note(words: str) -> None:
     PROGRESS.print(f"[yellow]note:[/yellow] {escape(words)}")
 
 
-def note_dropped(card: dict) -> None:
+def note_dropped(clusters: int) -> None:
     """Tell how many surveyed clusters were left out of training because they have no images."""
-    if dropped := card["clusters_without_images"]:
-        note(f"{dropped} surveyed clusters have no images and were left out of training")
+    if clusters:
+        note(f"{clusters} surveyed clusters have no images and were left out of training")
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

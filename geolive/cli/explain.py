@@ -41,7 +41,7 @@ def explain(
         trained = load_bundle(bundle)
         kind = kind_of(trained)
         if gallery and kind == "forest":
-            raise InputError(f"--gallery: {trained.card['model']} looks at no photo by itself; leave it out")
+            raise InputError(f"--gallery: {trained.card.model} looks at no photo by itself; leave it out")
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     # what a gallery lacks is said before the long part
@@ -79,7 +79,7 @@ def _tell(trained, found, is_simulated: bool) -> None:
     if found.importance is not None:
         top = found.importance.head(5)
         rows = [[row.group, f"{row.value:.3f}", f"{row.lower:.3f} to {row.upper:.3f}"] for row in top.itertuples()]
-        show_table(f"{simulated}most important to {trained.card['model']}", ["inputs", "growth of error", "95 %"], rows)
+        show_table(f"{simulated}most important to {trained.card.model}", ["inputs", "growth of error", "95 %"], rows)
     if found.tree:
         say(f"A tree of three questions tells {found.tree.fidelity:.2f} of the variance of the forest's predictions.")
     if truth := found.truth:

@@ -58,7 +58,7 @@ def predict(
     data = _dataset_of(area, dataset, region)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
-    if trained.card.get("features") == "imagewise":
+    if trained.card.features == "imagewise":
         with step("Looking at photos") as tell:
             data = predict_photos(data, trained, area, photos=photos, device=device, progress=tell)
     with step(f"Predicting {len(area.districts)} districts"):
@@ -71,7 +71,7 @@ def predict(
             about=describe(trained.model),
             command=_command(
                 region=region,
-                indicator=trained.card["indicator"],
+                indicator=trained.card.indicator,
                 model=model,
                 dataset=dataset,
                 boundaries=boundaries,
@@ -126,7 +126,7 @@ def _trained(dataset, model: str | None, indicator: str, seed: int):
     if model is None or model == "forest":
         with step(f"Fitting the forest to {indicator}, or opening the one kept") as tell:
             trained = cached_forest(dataset, indicator, seed, tell)
-        note_dropped(trained.card)
+        note_dropped(trained.card.clusters_without_images)
         return trained
     if not Path(model).exists():
         raise InputError(
@@ -134,10 +134,10 @@ def _trained(dataset, model: str | None, indicator: str, seed: int):
         )
     with step(f"Opening {model}"):
         trained = load_bundle(model)
-    if trained.card["indicator"] != indicator:
+    if trained.card.indicator != indicator:
         raise InputError(
-            f"--model {model}: was trained on {trained.card['indicator']!r}, not on {indicator!r}; "
-            f"add --indicator {trained.card['indicator']}"
+            f"--model {model}: was trained on {trained.card.indicator!r}, not on {indicator!r}; "
+            f"add --indicator {trained.card.indicator}"
         )
     return trained
 

@@ -57,11 +57,11 @@ def tell_trained(trained, out: Path) -> None:
     from geolive.console import note_dropped, say
     from geolive.metrics import NAMES
 
-    note_dropped(trained.card)
-    shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card["metrics"].items() if value[0] is not None}
-    kind = trained.card["folds"]["kind"]
-    simulated = "SIMULATED: " if trained.card["simulated"] else ""
+    note_dropped(trained.card.clusters_without_images)
+    shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card.metrics.items() if value[0] is not None}
+    kind = trained.card.folds.kind
+    simulated = "SIMULATED: " if trained.card.simulated else ""
     say(
-        f"{out}: {simulated}{trained.card['model']}; out of fold, whole {kind} left out: "
+        f"{out}: {simulated}{trained.card.model}; out of fold, whole {kind} left out: "
         + ", ".join(f"{metric} {figure}" for metric, figure in shown.items())
     )

@@ -145,11 +145,12 @@ def train_imagewise_command(
     )
     save_bundle(trained, out)
     remove_work(work)
-    note_dropped(trained.card)
-    simulated = "SIMULATED: " if trained.card["simulated"] else ""
+    note_dropped(trained.card.clusters_without_images)
+    simulated = "SIMULATED: " if trained.card.simulated else ""
     permuted = "PERMUTED LABELS: " if permute_labels else ""
-    for words, name in (("per cluster", "metrics"), ("per image", "metrics_per_image")):
-        figures = [f"{NAMES[k]} {v[0]:.3f}" for k, v in trained.card[name].items() if v[0] is not None]
+    card = trained.card
+    for words, metrics in (("per cluster", card.metrics), ("per image", card.metrics_per_image)):
+        figures = [f"{NAMES[name]} {figure.value:.3f}" for name, figure in metrics.items() if figure.value is not None]
         judged = "left-out folds" if folds else "the test part"
-        say(f"{out}: {permuted}{simulated}{trained.card['model']}; {judged}, {words}: {', '.join(figures)}")
-    note(trained.card["honest"])
+        say(f"{out}: {permuted}{simulated}{trained.card.model}; {judged}, {words}: {', '.join(figures)}")
+    note(trained.card.honest)

@@ -27,7 +27,7 @@ from geolive.explain.inputs import Group, Inputs, LeftOut, Numbers, PhotoColumns
 from geolive.explain.occlusion import Weights, spread_over, weights_in_means, weights_of
 from geolive.models.clusterwise import Forest
 from geolive.models.interface import MakeModel, Model
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.tables import N_CLASSES, vistas_classes
 
@@ -69,7 +69,7 @@ class Explanation:
 
 
 def explain(
-    dataset: Dataset, trained: Trained, seed: int = 0, *, files=None, device: str = "auto", progress: Tell = None
+    dataset: Dataset, trained: TrainedModel, seed: int = 0, *, files=None, device: str = "auto", progress: Tell = None
 ) -> Explanation:
     """Explain a trained model by the places that it was trained on.
 
@@ -77,7 +77,7 @@ def explain(
     ----------
     dataset : Dataset
         That it was trained on.
-    trained : Trained
+    trained : TrainedModel
     seed : int
         Of what is exchanged and of the intervals.
     files : PhotoFiles, optional
@@ -115,7 +115,7 @@ def explain(
     return _explain_network(dataset, trained, survey, make, np.random.default_rng(seed), progress)
 
 
-def kind_of(trained: Trained) -> str:
+def kind_of(trained: TrainedModel) -> str:
     """In which way a model is explained: "forest", "network" or "imagewise".
 
     Raises
@@ -126,7 +126,7 @@ def kind_of(trained: Trained) -> str:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> kind_of(SimpleNamespace(model=Forest(), card={}))
+    >>> kind_of(SimpleNamespace(model=Forest()))
     'forest'
     """
     model = trained.model
@@ -137,7 +137,7 @@ def kind_of(trained: Trained) -> str:
     if hasattr(model, "arch") and hasattr(model, "column"):
         return "network"
     raise InputError(
-        f"{trained.card['model']}: looks at no images, so there is nothing to explain; give a bundle of train "
+        f"{trained.card.model}: looks at no images, so there is nothing to explain; give a bundle of train "
         "clusterwise, gcn or imagewise"
     )
 
@@ -153,8 +153,8 @@ class _Survey:
     units: np.ndarray
 
 
-def _survey(dataset: Dataset, trained: Trained) -> _Survey:
-    clusters, features = _clusters(dataset, trained), trained.card.get("features")
+def _survey(dataset: Dataset, trained: TrainedModel) -> _Survey:
+    clusters, features = _clusters(dataset, trained), trained.card.features
     if features is not None:
         if features not in dataset.features:
             raise InputError(
@@ -170,7 +170,7 @@ def _survey(dataset: Dataset, trained: Trained) -> _Survey:
     return _Survey(places, places.features.rows, *columns)
 
 
-def _clusters(dataset: Dataset, trained: Trained) -> gpd.GeoDataFrame:
+def _clusters(dataset: Dataset, trained: TrainedModel) -> gpd.GeoDataFrame:
     residuals = trained.residuals
     missing = ~residuals["unique_cluster"].isin(dataset.clusters["unique_cluster"])
     if missing.any():
@@ -181,7 +181,9 @@ def _clusters(dataset: Dataset, trained: Trained) -> gpd.GeoDataFrame:
     return dataset.clusters.set_index("unique_cluster").loc[residuals["unique_cluster"]].reset_index()
 
 
-def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.Generator, tell: Tell) -> Explanation:
+def _explain_forest(
+    dataset, trained: TrainedModel, survey: _Survey, rng: np.random.Generator, tell: Tell
+) -> Explanation:
     model, places = trained.model, survey.places
     inputs = Numbers(model.numbers(places), input_names(model.vertices, places))
     fits = left_out_models(partial(unfitted, model), places, survey.values, survey.folds, tell)
@@ -198,7 +200,7 @@ def _explain_forest(dataset, trained: Trained, survey: _Survey, rng: np.random.G
 
 
 def _explain_network(
-    dataset, trained: Trained, survey: _Survey, make: MakeModel, rng: np.random.Generator, tell: Tell
+    dataset, trained: TrainedModel, survey: _Survey, make: MakeModel, rng: np.random.Generator, tell: Tell
 ) -> Explanation:
     model, places = trained.model, survey.places
     inputs = PhotoColumns(places, model.vertices)
@@ -212,7 +214,7 @@ def _explain_network(
         notes.append(
             f"Photos and classes were left out at {looked} of the {weights.places} places, evenly spread over the predictions."
         )
-    if trained.card.get("learnt_with"):
+    if trained.card.learnt_with:
         notes.append(
             "The bundle learnt several indicators at once; the networks that leave out a fold learn this one alone."
         )
@@ -223,7 +225,7 @@ def _explain_network(
     return Explanation(table, _truth(dataset, trained, alone), weights=weights, notes=notes)
 
 
-def _explain_imagewise(dataset: Dataset, trained: Trained, files, device: str, tell: Tell) -> Explanation:
+def _explain_imagewise(dataset: Dataset, trained: TrainedModel, files, device: str, tell: Tell) -> Explanation:
     from geolive.models.imagewise.model import FEATURES
     from geolive.vision.devices import choose_device
     from geolive.vision.images import photo_files
@@ -282,7 +284,7 @@ def _importance(
     return table, {column: float(of_group[column,]) for (column,) in columns}
 
 
-def _truth(dataset: Dataset, trained: Trained, alone: dict[int, float]) -> Agreement | None:
+def _truth(dataset: Dataset, trained: TrainedModel, alone: dict[int, float]) -> Agreement | None:
     if trained.model.vertices != "obj":
         return None
     return agreement_with_truth(dataset, trained, np.array([alone.get(column, 0.0) for column in range(N_CLASSES)]))
@@ -311,7 +313,7 @@ def _notes(inputs: Inputs, model: Model) -> list[str]:
     return notes
 
 
-def _notes_of_imagewise(trained: Trained, looked: int) -> list[str]:
+def _notes_of_imagewise(trained: TrainedModel, looked: int) -> list[str]:
     residuals = trained.residuals
     notes = [f"Photos of {looked} of the {len(residuals)} places were looked at."] if looked < len(residuals) else []
     part = residuals.get("part")

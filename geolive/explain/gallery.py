@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.explain.occlusion import Weights, weightiest
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 from geolive.sources.photos.image_files import UnusableImageError
 
 PHOTOS_EACH = 4
@@ -45,13 +45,13 @@ class Gallery:
     fields: tuple[int, int] | None = None
 
 
-def draw_gallery(dataset: Dataset, trained: Trained, weights: Weights, files) -> Gallery:
+def draw_gallery(dataset: Dataset, trained: TrainedModel, weights: Weights, files) -> Gallery:
     """The photos that weigh most in the clusters shown; of an image-wise model with Grad-CAM beside.
 
     Parameters
     ----------
     dataset : Dataset
-    trained : Trained
+    trained : TrainedModel
     weights : Weights
         As `geolive.explain.explanation.explain` gives them.
     files : PhotoFiles

@@ -11,7 +11,7 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.explain.inputs import Group, Inputs, LeftOut
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 from geolive.simulation.scenarios import DEFAULT_WORLD
 from geolive.simulation.simulated_photos import draw_loadings
 
@@ -162,13 +162,13 @@ def importance_table(
     return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
 
 
-def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarray) -> Agreement | None:
+def agreement_with_truth(dataset: Dataset, trained: TrainedModel, of_class: np.ndarray) -> Agreement | None:
     """On a simulated sample: how far importance goes with the true loadings.
 
     Parameters
     ----------
     dataset : Dataset
-    trained : Trained
+    trained : TrainedModel
     of_class : array of float, shape (66,)
         Importance of each class of objects, alone.
 
@@ -181,7 +181,7 @@ def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarra
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.simulation.sample import make_sample
-    >>> dataset, trained = make_sample("goa", seed=0), SimpleNamespace(card={"indicator": "pov"})
+    >>> dataset, trained = make_sample("goa", seed=0), SimpleNamespace(card=SimpleNamespace(indicator="pov"))
     >>> agreement_with_truth(dataset, trained, np.abs(draw_loadings(0)[:, 0]))[2:]
     (12, 12)
     """
@@ -189,7 +189,7 @@ def agreement_with_truth(dataset: Dataset, trained: Trained, of_class: np.ndarra
 
     from geolive.simulation.countryside import INDICATORS
 
-    indicator, known = trained.card["indicator"], dataset.simulated and "sample_version" in dataset.extra
+    indicator, known = trained.card.indicator, dataset.simulated and "sample_version" in dataset.extra
     plain = dataset.extra.get("world", DEFAULT_WORLD) == DEFAULT_WORLD
     if not (known and plain and indicator in INDICATORS):
         return None

@@ -17,21 +17,21 @@ from geolive.files import new_folder, today
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import require_matplotlib, short
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
 
 
 def write_explanation(
-    dataset: Dataset, trained: Trained, found: Explanation, folder: str | Path, gallery: Gallery | None = None
+    dataset: Dataset, trained: TrainedModel, found: Explanation, folder: str | Path, gallery: Gallery | None = None
 ) -> list[str]:
     """Write `explain.html` and its tables to a new folder, whole or not at all.
 
     Parameters
     ----------
     dataset : Dataset
-    trained : Trained
+    trained : TrainedModel
     found : Explanation
         Of that model.
     folder : str or Path
@@ -85,21 +85,21 @@ def write_explanation(
     return ["explain.html", *tables]
 
 
-def _context(dataset: Dataset, trained: Trained, found: Explanation, gallery: Gallery | None) -> dict:
+def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, gallery: Gallery | None) -> dict:
     card = trained.card
-    simulated = bool(dataset.simulated or card["simulated"])
-    unit = find_indicator(card["indicator"]).unit if card["task"] == "regression" else "probability of label 1"
-    unit = unit or card["indicator"]
-    svgs, plainly = _drawn(found, simulated, card["indicator"], unit)
+    simulated = bool(dataset.simulated or card.simulated)
+    unit = find_indicator(card.indicator).unit if card.task == "regression" else "probability of label 1"
+    unit = unit or card.indicator
+    svgs, plainly = _drawn(found, simulated, card.indicator, unit)
     return {
-        "title": f"What {card['model']} looks at: {card['indicator']}",
+        "title": f"What {card.model} looks at: {card.indicator}",
         "kind": kind_of(trained),
         "vertices": trained.model.vertices,
         "simulated": simulated,
         "means_of_areas": MEANS_OF_AREAS,
         "version": geolive.__version__,
         "n": len(trained.residuals),
-        "folds": card["folds"],
+        "folds": card.folds,
         "svgs": svgs,
         "shown": 0 if found.importance is None else min(SHOWN, len(found.importance)),
         "groups": 0 if found.importance is None else len(found.importance),
@@ -135,7 +135,7 @@ def _drawn(found: Explanation, simulated: bool, indicator: str, unit: str) -> tu
     return svgs, plainly
 
 
-def _weights(trained: Trained, found: Explanation) -> list[dict]:
+def _weights(trained: TrainedModel, found: Explanation) -> list[dict]:
     """What the page says of the clusters with the highest, median and lowest prediction."""
     if found.weights is None:
         return []

@@ -7,14 +7,14 @@ import numpy as np
 import shapely
 
 from geolive.dataset import Dataset
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 from geolive.regions import Region
 from geolive.tables import lonlat
 
 
 def predict_photos(
     dataset: Dataset,
-    trained: Trained,
+    trained: TrainedModel,
     region: Region,
     *,
     photos: str | Path | None = None,
@@ -26,7 +26,7 @@ def predict_photos(
     Parameters
     ----------
     dataset : Dataset
-    trained : Trained
+    trained : TrainedModel
     region : Region
         Photos in it are looked at, and all of the clusters in it.
     photos : str or Path, optional

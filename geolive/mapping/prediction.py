@@ -15,7 +15,7 @@ from geolive.indicators import indicator as find_indicator
 from geolive.mapping.districts import DistrictMap, Provenance, Support, districts_from_sites
 from geolive.models.aoa_features import COLUMN, importance, predictors
 from geolive.models.interface import check_seen
-from geolive.models.training import Trained
+from geolive.models.trained_model import TrainedModel
 from geolive.official_statistics import official_sentences
 from geolive.places import Places, group_images
 from geolive.regions import Region
@@ -29,7 +29,7 @@ SAME_PLACE_DEGREES = 1e-6
 
 def predict_map(
     dataset: Dataset,
-    trained: Trained,
+    trained: TrainedModel,
     region: Region,
     *,
     level: float = 0.9,
@@ -43,7 +43,7 @@ def predict_map(
     ----------
     dataset : Dataset
         Its surveyed clusters and the sites that its other images form are predicted.
-    trained : Trained
+    trained : TrainedModel
         At its training clusters the out-of-fold prediction is shown, never the fitted one.
     region : Region
     level : float
@@ -74,20 +74,20 @@ def predict_map(
     >>> drawn.title, len(drawn.districts)
     ('Asset wealth in Goa', 3)
     """
-    name, classifies = trained.card["indicator"], trained.card["task"] == "classification"
-    needs_images = trained.card["needs_images"]
+    name, classifies = trained.card.indicator, trained.card.task == "classification"
+    needs_images = trained.card.needs_images
     support = support or Support()
     if not needs_images:
         support = replace(support, images=0)
-    features = trained.card.get("features")
+    features = trained.card.features
     if needs_images:
         check_seen(dataset, trained.model, features)
     sites, places = find_sites(dataset, region, needs_images, features)
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     sites, error = _with_intervals(trained, sites, places, level, limits)
-    threshold = 0.5 if classifies else trained.card["label_threshold"]
+    threshold = 0.5 if classifies else trained.card.label_threshold
     districts = districts_from_sites(region.districts, sites, name, error, support, level, threshold, limits)
-    simulated = bool(dataset.simulated or trained.card["simulated"])
+    simulated = bool(dataset.simulated or trained.card.simulated)
     districts["simulated"] = simulated
     if not simulated:
         districts["official"] = official_sentences(name, districts["district_id"])
@@ -101,7 +101,7 @@ def predict_map(
         level,
         _support_words(support, sites),
         Provenance(
-            model=trained.card["model"],
+            model=trained.card.model,
             model_about=about,
             dataset=dataset.source,
             boundaries=region.source,
@@ -109,21 +109,21 @@ def predict_map(
             made=today(),
             version=geolive.__version__,
             simulated=simulated,
-            metrics={metric: value[0] for metric, value in trained.card["metrics"].items() if value[0] is not None},
+            metrics={metric: value[0] for metric, value in trained.card.metrics.items() if value[0] is not None},
         ),
     )
 
 
 def _with_intervals(
-    trained: Trained, sites: gpd.GeoDataFrame, places: Places, level: float, limits: tuple[float, float]
+    trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places, level: float, limits: tuple[float, float]
 ) -> tuple[gpd.GeoDataFrame, DistrictError]:
     """The sites that have an honest prediction: with value, interval and applicability, and their part in errors of districts."""
-    name = trained.card["indicator"]
+    name = trained.card.indicator
     trained_on, value = _predict(trained, sites, places)
     here = np.isfinite(value)
     if not here.any():
         raise InputError(
-            f"{trained.card['model']}: has learnt from every place of this region and has no honest prediction of any; "
+            f"{trained.card.model}: has learnt from every place of this region and has no honest prediction of any; "
             "train it with --folds 5"
         )
     sites, value, applicable = sites[here].reset_index(drop=True), value[here], _applicable(trained, places)[here]
@@ -246,11 +246,11 @@ def _support_words(support: Support, sites: gpd.GeoDataFrame) -> str:
     return f"{support}{left_out if unlike else ''}"
 
 
-def _applicable(trained: Trained, places: Places) -> np.ndarray:
+def _applicable(trained: TrainedModel, places: Places) -> np.ndarray:
     """Whether each place is like those that the model was trained on; so it is taken to be where a bundle does not say."""
     if COLUMN not in trained.residuals:
         return np.ones(len(places), bool)
-    needs_images = trained.card["needs_images"]
+    needs_images = trained.card.needs_images
     training = np.stack(trained.residuals[COLUMN].to_list())
     known = area_of_applicability(
         training, trained.residuals["fold"].to_numpy(), importance(trained.model, training, needs_images)
@@ -258,7 +258,7 @@ def _applicable(trained: Trained, places: Places) -> np.ndarray:
     return known.holds(predictors(trained.model, places, needs_images))
 
 
-def _predict(trained: Trained, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:
+def _predict(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:
     """Which sites are training clusters, and the values of all: out-of-fold there, of the model itself elsewhere."""
     known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
     at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)

@@ -9,7 +9,7 @@ import geopandas as gpd
 
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
-from geolive.models.training import Trained
+from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals
 from geolive.tables import vistas_classes
 
 SCHEMA_VERSION = 1
@@ -24,12 +24,12 @@ KINDS = {
 }
 
 
-def save_bundle(trained: Trained, folder: str | Path) -> Path:
+def save_bundle(trained: TrainedModel, folder: str | Path) -> Path:
     """Write a trained model to a new folder, whole or not at all.
 
     Parameters
     ----------
-    trained : Trained
+    trained : TrainedModel
     folder : str or Path
         Must not exist, or be empty.
 
@@ -51,7 +51,7 @@ def save_bundle(trained: Trained, folder: str | Path) -> Path:
     >>> from geolive.simulation.sample import make_sample
     >>> trained = train(make_sample("goa", seed=0), lambda: Forest(trees=5), "pov")
     >>> folder = save_bundle(trained, Path(tempfile.mkdtemp()) / "forest")
-    >>> load_bundle(folder).card["model"]
+    >>> load_bundle(folder).card.model
     'clusterwise-forest-5'
     """
     kind = next((kind for kind, (_, name, _) in KINDS.items() if name == type(trained.model).__name__), None)
@@ -62,7 +62,7 @@ def save_bundle(trained: Trained, folder: str | Path) -> Path:
         settings = trained.model.save(temporary)
         trained.residuals.to_parquet(temporary / "residuals.parquet", index=False, schema_version="1.1.0")
         files = sorted(path.name for path in temporary.iterdir())
-        card = trained.card | {
+        card = trained.card.to_json() | {
             "schema_version": SCHEMA_VERSION,
             "kind": kind,
             "settings": settings,
@@ -76,7 +76,7 @@ def save_bundle(trained: Trained, folder: str | Path) -> Path:
     return Path(folder)
 
 
-def load_bundle(folder: str | Path) -> Trained:
+def load_bundle(folder: str | Path) -> TrainedModel:
     """Read a bundle.
 
     Raises
@@ -100,6 +100,7 @@ def load_bundle(folder: str | Path) -> Trained:
         module, name, _ = KINDS[card["kind"]]
         files = {Path(file).name: expected for file, expected in card["checksums"].items()}
         versions, settings, version = card["versions"], card["settings"], card["schema_version"]
+        facts = ModelCard.from_json(card)
         again = f"train {card['kind']} DATASET --indicator {card['indicator']} --task {card['task']} --out BUNDLE"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
@@ -116,11 +117,10 @@ def load_bundle(folder: str | Path) -> Trained:
             raise InputError(f"{folder}: made with {library} {made_with}, here is {here}; train again: {again}")
     model = getattr(importlib.import_module(module), name).load(folder, settings)
     try:
-        residuals = gpd.read_parquet(folder / "residuals.parquet")
-        residuals[["unique_cluster", "value", "prediction", "reference", "fold", "district_id"]]
-    except (OSError, ValueError, KeyError) as error:
+        residuals = check_residuals(gpd.read_parquet(folder / "residuals.parquet"))
+    except (OSError, ValueError, KeyError, InputError) as error:
         raise InputError(f"{folder}/residuals.parquet: cannot be read ({error}); train again: {again}") from None
-    return Trained(model, residuals, card)
+    return TrainedModel(model, residuals, facts)
 
 
 def _readme(card: dict) -> str:

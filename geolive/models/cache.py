@@ -14,12 +14,13 @@ from geolive.errors import InputError
 from geolive.files import cache_folder
 from geolive.models.bundle import load_bundle, save_bundle
 from geolive.models.registry import model_maker
-from geolive.models.training import Trained, train
+from geolive.models.trained_model import TrainedModel
+from geolive.models.training import train
 
 
 def cached_forest(
     dataset: Dataset, indicator: str, seed: int = 0, progress: Callable[[str], None] | None = None
-) -> Trained:
+) -> TrainedModel:
     """The cluster-wise forest of a dataset, from the cache folder, fitted first where it is not there.
 
     Parameters
@@ -33,7 +34,7 @@ def cached_forest(
 
     Returns
     -------
-    Trained
+    TrainedModel
 
     Examples
     --------
@@ -42,7 +43,7 @@ def cached_forest(
     >>> from geolive.dataset import read_dataset
     >>> from geolive.simulation.sample import simulate, write_sample
     >>> folder = write_sample(simulate("goa", seed=0), Path(tempfile.mkdtemp()) / "goa")
-    >>> cached_forest(read_dataset(folder), "pov").card["model"]
+    >>> cached_forest(read_dataset(folder), "pov").card.model
     'clusterwise-forest-100'
     """
     depends_on = [

@@ -1,41 +1,239 @@
-"""What every model can do, and what it asks of its places."""
+"""The base class of every model, and the checks that models share."""
 
+import math
 from collections.abc import Callable
-from typing import Protocol
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.places import Places
 
+TASKS = ("regression", "classification")
+VERTICES = ("obj", "feats", "both")
 
-class Model(Protocol):
-    """A model from places to values.
+MakeModel = Callable[[], "Model"]
 
-    `name` and `params` (JSON) tell which it is; `task` is "regression" (values) or "classification" (labels 0 and 1, whose
-    prediction is the probability of 1). A model of images may say in `vertices` what it looks at (`check_seen`).
+
+class Model(BaseEstimator):
+    """A model from places to values, in scikit-learn's form.
+
+    A model is a scikit-learn estimator whose samples are places (`geolive.places.Places`), not rows of an array. So
+    `sklearn.base.clone`, `get_params`, `set_params`, `copy.copy` and `pickle.dumps` work on it. An unfitted model serves as a
+    prototype: `train` and `evaluate` fit clones of it.
+
+    To write a model of your own, derive from this class. Take every parameter as a keyword of `__init__` and store it as it is
+    given; write `fit` and `predict`. `fit` calls `check_parameters`, and sets attributes whose names end in an underscore;
+    `predict` calls `check_fitted`.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+        Whether the model learns values, or labels 0 and 1, whose prediction is the probability of 1.
+    random_state : int
+        Seed of the random number generator.
+
+    Attributes
+    ----------
+    kind : str
+        Name in `geolive.models.registry`; empty for models that are not registered there.
+    tasks : tuple of str
+        The tasks that the model can do.
+    needs_images : bool
+        Whether the model can only predict places with images.
+    vertices : {"obj", "feats", "both"} or None
+        What the model uses of images: object counts, image features, both, or nothing but their positions.
+    takes_validation : bool
+        Whether `fit` accepts `validation`, places and values that choose the best epoch.
+    inputs : str
+        What the model uses, in words.
+
+    Examples
+    --------
+    >>> class Median(Model):
+    ...     '''The median of all surveyed clusters.'''
+    ...
+    ...     needs_images = False
+    ...
+    ...     def __init__(self, task="regression", *, random_state=0):
+    ...         self.task, self.random_state = task, random_state
+    ...
+    ...     def fit(self, places, values):
+    ...         self.check_parameters()
+    ...         self.median_ = np.median(values)
+    ...         return self
+    ...
+    ...     def predict(self, places):
+    ...         self.check_fitted()
+    ...         return np.full(len(places), self.median_)
+    >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
+    >>> Median().fit(places, np.array([1.0, 2.0])).predict(places)
+    array([1.5, 1.5])
     """
 
-    name: str
-    params: dict
-    task: str
+    kind: str = ""
+    tasks: tuple[str, ...] = TASKS
+    needs_images: bool = True
+    vertices: str | None = None
+    takes_validation: bool = False
+    inputs: str = ""
+
+    def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
+        self.task = task
+        self.random_state = random_state
+
+    @property
+    def name(self) -> str:
+        """Name of the model in results."""
+        return self.kind or type(self).__name__
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that results and cards show, as JSON-able facts."""
+        return {k: v for k, v in self.get_params(deep=False).items() if k not in ("task", "random_state")}
+
+    @property
+    def about(self) -> str:
+        """What the model does, in one sentence for people: by default the first sentence of its docstring."""
+        first = " ".join((type(self).__doc__ or type(self).__name__).strip().split("\n\n")[0].split())
+        return first.split(". ")[0].rstrip(".")
 
     def fit(self, places: Places, values: np.ndarray) -> "Model":
-        """Fit to values (or labels) of places, shape (n,)."""
+        """Fit to values, or to labels 0 and 1, of places, shape (n,)."""
+        raise NotImplementedError(f"{type(self).__name__}.fit")
 
     def predict(self, places: Places) -> np.ndarray:
-        """Values (or probabilities) of places, shape (n,)."""
+        """Values of places, or probabilities of label 1, shape (n,)."""
+        raise NotImplementedError(f"{type(self).__name__}.predict")
+
+    def for_task(self, task: str, random_state: int) -> "Model":
+        """An unfitted copy for this task, with this seed."""
+        given = {"task": task, "random_state": random_state}
+        own = self.get_params(deep=False)
+        return clone(self).set_params(**{name: value for name, value in given.items() if name in own})
+
+    def check_parameters(self) -> None:
+        """Raise where a parameter has a value that the model cannot use; `fit` calls this first.
+
+        Raises
+        ------
+        InputError
+        """
+        check_choice("task", self.task, self.tasks)
+        if "random_state" in self.get_params(deep=False):
+            check_integer("random_state", self.random_state, 0)
+        if "vertices" in self.get_params(deep=False):
+            check_choice("vertices", self.vertices, VERTICES)
+
+    def check_fitted(self) -> None:
+        """Raise where the model is not fitted.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+        """
+        name = type(self).__name__
+        check_is_fitted(self, msg=f"this {name} is not fitted yet; call fit(places, values) before you use it")
+
+    def column(self, number: int) -> "Model":
+        """The model of one of the indicators that it was trained on together.
+
+        Raises
+        ------
+        InputError
+            The model learns one indicator at a time.
+        """
+        raise InputError(f"{self.name} learns one indicator at a time; use train in place of train_together")
+
+    def unbounded(self) -> "Model":
+        """The same model, without limits on its predictions; models without limits return themselves."""
+        return self
+
+    @property
+    def curves(self) -> list:
+        """Learning curves of the networks that the model trained; empty for other models."""
+        return []
+
+    @property
+    def importances_(self) -> np.ndarray | None:
+        """How much each of the model's inputs matters to it, shape (p,); None where the model does not know."""
+        return None
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write what was learnt to `folder`, without pickle; `load` needs the settings that come back.
+
+        Raises
+        ------
+        InputError
+            Models of this kind are not kept.
+        """
+        raise InputError(f"{self.name} is not kept in a bundle; fit it anew each time")
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "Model":
+        """Read what `save` wrote, with the settings that it gave back."""
+        raise InputError(f"{cls.__name__} is not kept in a bundle; fit it anew each time")
 
 
-MakeModel = Callable[[], Model]
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise where a parameter is none of its choices.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_choice("task", "regresion", TASKS)
+    Traceback (most recent call last):
+    geolive.errors.InputError: task='regresion' is not a choice; choose 'regression' or 'classification'
+    """
+    if value not in choices:
+        raise InputError(f"{name}={value!r} is not a choice; choose {' or '.join(map(repr, choices))}")
+
+
+def check_integer(name: str, value: Any, least: int) -> None:
+    """Raise where a parameter is not an integer of at least so much.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_integer("n_estimators", 0, 1)
+    Traceback (most recent call last):
+    geolive.errors.InputError: n_estimators=0 must be an integer of at least 1
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name}={value!r} must be an integer of at least {least}")
+
+
+def check_positive(name: str, value: Any, *, zero: bool = False) -> None:
+    """Raise where a parameter is not a number above 0, or, with `zero`, at least 0.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_positive("learning_rate", -1.0)
+    Traceback (most recent call last):
+    geolive.errors.InputError: learning_rate=-1.0 must be a number above 0
+    """
+    sound = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not sound or value < 0 or (value == 0 and not zero):
+        raise InputError(f"{name}={value!r} must be a number {'of at least' if zero else 'above'} 0")
 
 
 def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
-    """Raise where a dataset lacks what a model of images looks at.
-
-    A model's attribute `vertices` says what that is: "obj", object counts (so it is without the attribute), "feats", image
-    features, or "both".
+    """Raise where a dataset lacks what a model of images uses (its `vertices`).
 
     Raises
     ------
@@ -58,7 +256,7 @@ def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
 
 
 def check_images(places: Places, model: str) -> None:
-    """Raise where a place has no image to look at.
+    """Raise where a place has no image.
 
     Raises
     ------

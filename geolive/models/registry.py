@@ -4,9 +4,12 @@ import difflib
 import importlib
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from geolive.errors import InputError
-from geolive.models.interface import Model
+
+if TYPE_CHECKING:
+    from geolive.models.interface import Model
 
 # name on the command line: module, class, what it does
 _MODELS = {
@@ -54,7 +57,7 @@ _MODELS = {
 BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
 
 
-def model_maker(name: str, **options) -> Callable[..., Model]:
+def model_maker(name: str, **options) -> Callable[..., "Model"]:
     """A maker of unfitted models, to be called with `task` and `seed`.
 
     Parameters
@@ -85,7 +88,7 @@ def model_maker(name: str, **options) -> Callable[..., Model]:
     return partial(getattr(importlib.import_module(f"geolive.models.{module}"), kind), **options)
 
 
-def describe(model: Model) -> str:
+def describe(model: "Model") -> str:
     """What a model does, in a sentence for people.
 
     Examples

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -15,34 +15,13 @@ from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import COLUMN, predictors
 from geolive.models.cross_validation import NEAR, out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
+from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
 from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers
 from geolive.splits.base import positions_of
 
 FOLDS = 10
 BLOCK_KM = 100.0
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A fitted model and what is known of its errors.
-
-    Parameters
-    ----------
-    model : Model
-        Fitted to all labelled clusters.
-    residuals : GeoDataFrame
-        One training cluster a row: `unique_cluster`, `geometry`, `value`, `prediction` (out of fold), `reference` (mean of the
-        values that fold was trained on), `fold`, `district_id` (the unit that folds keep whole), `n_images`, `predictors`
-        (what the place looks like to the model: `geolive.models.aoa_features`), and `prediction_near` (by models that saw other
-        clusters of the district); bundles may lack the last three.
-    card : dict
-        The model card, as JSON.
-    """
-
-    model: Model
-    residuals: gpd.GeoDataFrame
-    card: dict
 
 
 def train(
@@ -54,7 +33,7 @@ def train(
     needs_images: bool = True,
     features: str | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Trained:
+) -> TrainedModel:
     """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
 
     Parameters
@@ -74,7 +53,7 @@ def train(
 
     Returns
     -------
-    Trained
+    TrainedModel
         Folds keep whole districts together; where clusters have no district, blocks of 100 km.
 
     Raises
@@ -88,7 +67,7 @@ def train(
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
     >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
-    >>> len(trained.residuals), trained.card["folds"]["kind"]
+    >>> len(trained.residuals), trained.card.folds.kind
     (60, 'districts')
     """
     model = make_model()
@@ -110,9 +89,8 @@ def train(
     if progress:
         progress(f"fitting {model.name} to {len(places)} clusters")
     model.fit(places, values)
-    return Trained(
-        model, residuals, _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed)
-    )
+    card = _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed)
+    return TrainedModel(model, check_residuals(residuals), card)
 
 
 def train_together(
@@ -123,7 +101,7 @@ def train_together(
     seed: int = 0,
     features: str | None = None,
     progress: Callable[[str], None] | None = None,
-) -> dict[str, Trained]:
+) -> dict[str, TrainedModel]:
     """As `train`, with one model that learns several indicators at once, for example a network of photos.
 
     Parameters
@@ -136,7 +114,7 @@ def train_together(
 
     Returns
     -------
-    dict of str to Trained
+    dict of str to TrainedModel
         One for each indicator, with the clusters that have a value of it.
 
     Raises
@@ -177,41 +155,33 @@ def train_together(
         residuals, one = _residuals(rows, *own), model.column(number)
         residuals = residuals.assign(**_seen(model, places.take(np.flatnonzero(known)), True))
         card = _card(dataset, one, indicator, True, features, residuals, n_dropped, kind, seed)
-        trained[indicator] = Trained(
-            one, residuals, card | {"learnt_with": [name for name in indicators if name != indicator]}
-        )
+        others = tuple(name for name in indicators if name != indicator)
+        trained[indicator] = TrainedModel(one, check_residuals(residuals), replace(card, learnt_with=others))
     return trained
 
 
-def _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed) -> dict:
+def _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed) -> ModelCard:
     values, predictions, reference = (residuals[name].to_numpy() for name in ("value", "prediction", "reference"))
     unit = residuals["district_id"].to_numpy(object)
     table = scores(model.task, values, predictions, reference, unit, seed=seed)
-    return {
-        "model": model.name,
-        "params": model.params,
-        "indicator": indicator,
-        "task": model.task,
-        "needs_images": needs_images,
-        "features": features,
-        "trained_on": dataset.name if dataset.path is None else dataset.source,
-        "training_checksum": dataset.checksum,
-        "simulated": dataset.simulated,
-        "label_threshold": dataset.thresholds.get(indicator),
-        "clusters": len(residuals),
-        "clusters_without_images": n_dropped,
-        "folds": {
-            "kind": kind,
-            "number": int(residuals["fold"].max()) + 1,
-            "units": len(np.unique(unit)),
-            "seed": seed,
-        },
-        "metrics": {
-            row.metric: [_number(row.value), _number(row.lower), _number(row.upper)] for row in table.itertuples()
-        },
-        "made": today().isoformat(),
-        "geolive": geolive.__version__,
-    }
+    return ModelCard(
+        model=model.name,
+        params=model.params,
+        indicator=indicator,
+        task=model.task,
+        needs_images=needs_images,
+        features=features,
+        trained_on=dataset.name if dataset.path is None else dataset.source,
+        training_checksum=dataset.checksum,
+        simulated=dataset.simulated,
+        label_threshold=dataset.thresholds.get(indicator),
+        clusters=len(residuals),
+        clusters_without_images=n_dropped,
+        folds=FoldFacts(kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), seed),
+        metrics={row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()},
+        made=today().isoformat(),
+        geolive=geolive.__version__,
+    )
 
 
 def _training_clusters(
@@ -292,7 +262,3 @@ def _seen(model: Model, places: Places, needs_images: bool) -> dict:
     seen = {COLUMN: list(predictors(model, places, needs_images))}
     # errors of a model of positions do not go with images
     return seen | ({"n_images": places.n_images} if needs_images else {})
-
-
-def _number(value: float) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)

@@ -97,13 +97,13 @@ def test_simulation_and_the_model_are_told(drawn, trained):
     assert drawn.provenance.simulated
     assert drawn.districts["simulated"].all()
     assert "official" not in drawn.districts
-    assert drawn.provenance.metrics["r2"] == trained.card["metrics"]["r2"][0]
+    assert drawn.provenance.metrics["r2"] == trained.card.metrics["r2"][0]
 
 
 def test_official_figures_stand_beside_real_data_only(dataset, trained, region):
     real = predict_map(
         replace(dataset, simulated=False),
-        replace(trained, card=trained.card | {"simulated": False}),
+        replace(trained, card=replace(trained.card, simulated=False)),
         region,
     )
     assert real.districts["official"].notna().all()

@@ -28,7 +28,7 @@ def test_a_bundle_predicts_as_the_model_did(small_sample, trained, folder):
     loaded = load_bundle(folder)
     assert np.array_equal(loaded.model.predict(places), trained.model.predict(places))
     assert np.array_equal(loaded.residuals["prediction"], trained.residuals["prediction"])
-    assert loaded.card["metrics"] == trained.card["metrics"]
+    assert loaded.card.metrics == trained.card.metrics
 
 
 def test_its_card_is_readable_and_says_simulated(folder):
@@ -134,4 +134,4 @@ def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, m
     assert np.array_equal(first.residuals["prediction"], second.residuals["prediction"])
     for path in (cache_folder() / "models").rglob("model.skops"):
         path.write_bytes(b"damaged")
-    assert cached_forest(dataset, "bmi").card["metrics"] == second.card["metrics"]
+    assert cached_forest(dataset, "bmi").card.metrics == second.card.metrics

@@ -40,11 +40,11 @@ def test_each_cluster_is_predicted_by_a_model_that_saw_nothing_of_its_district(d
 def test_scores_on_the_card_are_those_of_the_residuals(trained):
     value, predicted, reference = (trained.residuals[name] for name in ("value", "prediction", "reference"))
     r2 = 1 - ((value - predicted) ** 2).sum() / ((value - reference) ** 2).sum()
-    found, lower, upper = trained.card["metrics"]["r2"]
+    found, lower, upper = trained.card.metrics["r2"]
     assert found == pytest.approx(r2)
     assert lower < found < upper
     assert found > 0.3
-    assert trained.card["simulated"] is True
+    assert trained.card.simulated is True
 
 
 def test_permuted_values_teach_nothing(dataset):
@@ -52,7 +52,7 @@ def test_permuted_values_teach_nothing(dataset):
     found = []
     for _ in range(3):
         clusters = dataset.clusters.assign(pov=rng.permutation(dataset.clusters["pov"].to_numpy()))
-        found.append(train(replace(dataset, clusters=clusters), forest(), "pov").card["metrics"]["r2"][0])
+        found.append(train(replace(dataset, clusters=clusters), forest(), "pov").card.metrics["r2"][0])
     assert np.mean(found) < 0.05
 
 
@@ -60,14 +60,14 @@ def test_other_images_other_predictions(dataset, trained):
     objects = np.array(dataset.features["objects"])[::-1]
     other = train(replace(dataset, features={"objects": objects}), forest(), "pov")
     assert not np.allclose(other.residuals["prediction"], trained.residuals["prediction"])
-    assert other.card["metrics"]["r2"][0] < trained.card["metrics"]["r2"][0]
+    assert other.card.metrics["r2"][0] < trained.card.metrics["r2"][0]
 
 
 def test_classification_gives_probabilities(dataset):
     trained = train(dataset, forest("classification"), "pov")
     assert trained.residuals["prediction"].between(0, 1).all()
-    assert trained.card["metrics"]["accuracy"][0] > 0.6
-    assert trained.card["metrics"]["auc"][0] > 0.65
+    assert trained.card.metrics["accuracy"][0] > 0.6
+    assert trained.card.metrics["auc"][0] > 0.65
 
 
 def test_clusters_without_images_are_dropped_with_a_count(dataset):
@@ -75,7 +75,7 @@ def test_clusters_without_images_are_dropped_with_a_count(dataset):
     mine = images["unique_cluster"].isin(["sim_0001", "sim_0002"])
     images.loc[mine, "unique_cluster"] = None
     trained = train(replace(dataset, images=images), forest(), "pov")
-    assert trained.card["clusters_without_images"] == 2
+    assert trained.card.clusters_without_images == 2
     assert len(trained.residuals) == 170
     with pytest.raises(InputError, match="none of the 172 clusters"):
         train(replace(dataset, images=images.assign(unique_cluster=None)), forest(), "pov")
@@ -97,7 +97,7 @@ def test_missing_values_and_single_classes(dataset):
 def test_without_districts_blocks_are_left_out(dataset):
     clusters = dataset.clusters.assign(district_id=None)
     trained = train(replace(dataset, clusters=clusters), forest(), "pov")
-    assert trained.card["folds"]["kind"] == "blocks of 100 km"
+    assert trained.card.folds.kind == "blocks of 100 km"
     assert trained.residuals.groupby("district_id")["fold"].nunique().max() == 1
     here = gpd.GeoSeries([clusters.geometry.iloc[0]] * len(clusters), crs=4326)
     with pytest.raises(InputError, match="--group"):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 
 import geolive
 from geolive.dataset import Dataset
@@ -20,7 +19,7 @@ from geolive.files import replacing, today
 from geolive.metrics import scores
 from geolive.models.imagewise.model import FEATURES, ImageWise, Pretrained, answers_of_pixels
 from geolive.models.imagewise.photo_cache import Pixels, decode
-from geolive.models.training import Trained
+from geolive.models.trained_model import Figure, FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.splits import RandomSplit, parse_split
 from geolive.tables import lonlat
@@ -177,7 +176,7 @@ def train_imagewise(
     permute: bool = False,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Trained:
+) -> TrainedModel:
     """Train an image-wise model; killed and called again with the same arguments it goes on, and ends with the same weights.
 
     Parameters
@@ -203,7 +202,7 @@ def train_imagewise(
 
     Returns
     -------
-    Trained
+    TrainedModel
         Residuals have a row a cluster. `prediction` is null at clusters that the network has learnt from, or was chosen by,
         and for which no other network was trained: without folds, at all but the test part.
 
@@ -230,14 +229,17 @@ def train_imagewise(
     by_district = split == "district"
     unit = known.table["district_id"].to_numpy(object) if by_district else units.astype(str).astype(object)
     residuals = _residuals(known, runs, answers, unit)
-    card = _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels) | {
-        **_metrics(settings, known, residuals, answers, units),
-        "folds": {"kind": _kind(split), "number": folds or 1, "units": len(np.unique(units)), "seed": settings.seed},
+    metrics, per_image = _metrics(settings, known, residuals, answers, units)
+    card = _card(dataset, model, indicator, settings, known, n_dropped, runs, pixels)
+    card |= {
+        "metrics": metrics,
+        "metrics_per_image": per_image,
+        "folds": FoldFacts(_kind(split), folds or 1, len(np.unique(units)), settings.seed),
         "honest": _honest(folds, int(residuals["prediction"].notna().sum()), len(residuals)),
         "permuted": permute,
         "history": history,
     }
-    return Trained(model, residuals, card)
+    return TrainedModel(model, check_residuals(residuals), ModelCard(**card))
 
 
 def _residuals(known: Clusters, runs: list[Run], answers: np.ndarray, unit: np.ndarray) -> gpd.GeoDataFrame:
@@ -261,17 +263,19 @@ def _residuals(known: Clusters, runs: list[Run], answers: np.ndarray, unit: np.n
     return gpd.GeoDataFrame(columns, geometry=known.table.geometry.to_numpy(), crs=known.table.crs)
 
 
-def _metrics(settings, known: Clusters, residuals: gpd.GeoDataFrame, answers: np.ndarray, units: np.ndarray) -> dict:
+def _metrics(
+    settings, known: Clusters, residuals: gpd.GeoDataFrame, answers: np.ndarray, units: np.ndarray
+) -> tuple[dict[str, Figure], ...]:
     """Figures of clusters, the mean of their photos, and of photos, each with its cluster's value."""
     prediction, reference = residuals["prediction"].to_numpy(), residuals["reference"].to_numpy()
     judged, seen = np.flatnonzero(np.isfinite(prediction)), np.flatnonzero(np.isfinite(answers))
     of = known.cluster[seen]
     per_cluster = (known.values[judged], prediction[judged], reference[judged], units[judged])
     per_image = (known.values[of], answers[seen], reference[of], units[of])
-    return {
-        "metrics": _figures(scores(settings.task, *per_cluster, seed=settings.seed)),
-        "metrics_per_image": _figures(scores(settings.task, *per_image, seed=settings.seed)),
-    }
+    return tuple(
+        {row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()}
+        for table in (scores(settings.task, *judged, seed=settings.seed) for judged in (per_cluster, per_image))
+    )
 
 
 def train_run(
@@ -420,13 +424,6 @@ def _honest(folds: int, judged: int, clusters: int) -> str:
 
 def _kind(split: str) -> str:
     return {"district": "districts", "random": "places", "official": "lists that came with the data"}.get(split, split)
-
-
-def _figures(table: pd.DataFrame) -> dict[str, list[float | None]]:
-    def number(value: float) -> float | None:
-        return float(value) if np.isfinite(value) else None
-
-    return {row.metric: [number(row.value), number(row.lower), number(row.upper)] for row in table.itertuples()}
 
 
 def _digest(rows: np.ndarray) -> str:

@@ -20,6 +20,7 @@ from geolive.models.bundle import load_bundle, save_bundle
 from geolive.models.imagewise.model import load_authors_weights, load_pretrained
 from geolive.models.imagewise.training import plan_runs, train_imagewise
 from geolive.models.registry import describe
+from geolive.models.trained_model import FoldFacts
 from geolive.regions import find_region
 from geolive.tables import lonlat
 from geolive.vision.backbones import load_backbone
@@ -86,25 +87,25 @@ def test_the_split_that_came_with_the_data_is_kept(small_sample):
 
 def test_colour_is_learnt_and_judged_on_clusters_that_were_not_seen(trained):
     card, residuals = trained.card, trained.residuals
-    assert card["metrics"]["r2"][0] > 0.5
-    assert card["metrics"]["r2"][0] > card["metrics_per_image"]["r2"][0] - 0.05
-    assert residuals["part"].value_counts().to_dict() == card["parts"]
+    assert card.metrics["r2"][0] > 0.5
+    assert card.metrics["r2"][0] > card.metrics_per_image["r2"][0] - 0.05
+    assert residuals["part"].value_counts().to_dict() == card.parts
     honest = residuals["prediction"].notna()
     assert (residuals["part"][honest] == "test").all()
-    assert honest.sum() == card["parts"]["test"]
+    assert honest.sum() == card.parts["test"]
     of_train = residuals["value"][residuals["part"] == "train"]
     assert residuals["reference"][honest].to_numpy() == pytest.approx(of_train.mean())
     assert trained.model.target == pytest.approx((of_train.mean(), of_train.std(ddof=0)))
-    assert "only there" in card["honest"]
-    assert card["simulated"]
-    assert len(card["history"]) == 10
+    assert "only there" in card.honest
+    assert card.simulated
+    assert len(card.history) == 10
 
 
 def test_permuted_labels_are_not_learnt(survey, trained, tmp_path):
     mixed = train(survey, tmp_path / "work", split="random", permute=True)
-    assert mixed.card["permuted"]
+    assert mixed.card.permuted
     assert sorted(mixed.residuals["value"]) == pytest.approx(sorted(trained.residuals["value"]))
-    assert mixed.card["metrics"]["r2"][0] < 0.3
+    assert mixed.card.metrics["r2"][0] < 0.3
 
 
 def test_folds_give_every_cluster_an_honest_prediction(survey, tmp_path):
@@ -113,8 +114,8 @@ def test_folds_give_every_cluster_an_honest_prediction(survey, tmp_path):
     assert residuals["prediction"].between(0, 1).all()
     assert set(residuals["fold"]) == {0, 1}
     assert residuals.groupby("district_id")["fold"].nunique().max() == 1
-    assert trained.card["metrics"]["auc"][0] > 0.7
-    assert trained.card["folds"] == {"kind": "districts", "number": 2, "units": 38, "seed": 0}
+    assert trained.card.metrics["auc"][0] > 0.7
+    assert trained.card.folds == FoldFacts(kind="districts", number=2, units=38, seed=0)
 
 
 def test_a_bundle_predicts_as_the_model_did(survey, trained, bundle):
@@ -181,7 +182,7 @@ def test_photos_that_cannot_be_used_are_left_out_and_counted(survey, tmp_path):
         replace(survey, path=folder), photo_files(survey, folder), pretrained(), "pov", quick(epochs=1), tmp_path / "work",
         split="random",
     )  # fmt: skip
-    assert found.card["photos_not_used"] == 4
+    assert found.card.photos_not_used == 4
 
 
 @pytest.mark.parametrize(("task", "head"), [("classification", "fc"), ("regression", "fc.0")])

@@ -1,0 +1,238 @@
+"""A trained model with all that is known about its errors: the fitted model, its residuals and its card."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+
+from geolive.errors import InputError
+from geolive.models.interface import Model
+
+# columns that every table of residuals has, and those that it may have
+REQUIRED_COLUMNS = ("unique_cluster", "value", "prediction", "reference", "fold", "district_id")
+OPTIONAL_COLUMNS = ("n_images", "predictors", "prediction_near", "part")
+
+
+class Figure(NamedTuple):
+    """A metric with its 95 % interval; None where it cannot be computed."""
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True)
+class FoldFacts:
+    """How the clusters were divided into folds.
+
+    Parameters
+    ----------
+    kind : str
+        What each fold keeps whole, in the plural: "districts", "blocks of 100 km", ...
+    number : int
+        Number of folds.
+    units : int
+        Number of districts, blocks, ...
+    seed : int
+        Seed of the division.
+    """
+
+    kind: str
+    number: int
+    units: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """The facts about a trained model that travel with it.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model, for example "clusterwise-forest-100".
+    params : dict
+        Parameters of the model.
+    indicator : str
+        The indicator that the model predicts.
+    task : str
+        "regression" or "classification".
+    needs_images : bool
+        Whether the model can only predict places with images.
+    features : str or None
+        The image feature set that the model uses.
+    trained_on : str
+        The dataset's source, or its name where it was not read from a folder.
+    training_checksum : str
+        Checksum of the dataset.
+    simulated : bool
+        Whether the survey or the imagery is simulated.
+    label_threshold : float or None
+        Value from which on a label is 1.
+    clusters : int
+        Number of training clusters.
+    clusters_without_images : int
+        Number of surveyed clusters that were left out because they have no images.
+    folds : FoldFacts
+    metrics : dict of str to Figure
+        Metrics of the out-of-fold predictions.
+    made : str
+        Date of training, ISO 8601.
+    geolive : str
+        Version of geolive.
+    learnt_with : tuple of str
+        Other indicators that the same model was trained on.
+    parts : dict of str to int
+        Image-wise models: number of clusters in the training, validation and test part.
+    photos, photos_not_used : int or None
+        Image-wise models: number of photos, and of photos that could not be decoded.
+    metrics_per_image : dict of str to Figure
+        Image-wise models: metrics of single photos.
+    honest : str
+        Image-wise models: which predictions are out of fold, in a sentence.
+    permuted : bool
+        Image-wise models: whether clusters were given each other's values, to see what chance reaches.
+    history : list of dict
+        Image-wise models: losses and scores of each epoch.
+
+    Examples
+    --------
+    >>> from geolive.models.clusterwise import Forest
+    >>> from geolive.models.training import train
+    >>> from geolive.simulation.sample import make_sample
+    >>> card = train(make_sample("goa", seed=0), lambda: Forest(trees=5), "pov").card
+    >>> card.indicator, card.folds.kind, ModelCard.from_json(card.to_json()) == card
+    ('pov', 'districts', True)
+    """
+
+    model: str
+    params: dict[str, Any]
+    indicator: str
+    task: str
+    needs_images: bool
+    features: str | None
+    trained_on: str
+    training_checksum: str
+    simulated: bool
+    label_threshold: float | None
+    clusters: int
+    clusters_without_images: int
+    folds: FoldFacts
+    metrics: dict[str, Figure]
+    made: str
+    geolive: str
+    learnt_with: tuple[str, ...] = ()
+    parts: dict[str, int] = field(default_factory=dict)
+    photos: int | None = None
+    photos_not_used: int | None = None
+    metrics_per_image: dict[str, Figure] = field(default_factory=dict)
+    honest: str = ""
+    permuted: bool = False
+    history: list[dict] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as numbers, strings, lists and dicts; optional fields only where they say something."""
+        facts = dataclasses.asdict(self)
+        for name in ("metrics", "metrics_per_image"):
+            facts[name] = {metric: list(figure) for metric, figure in facts[name].items()}
+        facts["learnt_with"] = list(self.learnt_with)
+        return {name: fact for name, fact in facts.items() if name in _REQUIRED or not _says_nothing(fact)}
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> "ModelCard":
+        """Read what `to_json` gave; facts that are no fields of a card are left out.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            A field is missing, or is not as `to_json` gives it.
+        """
+        known = {f.name: facts[f.name] for f in dataclasses.fields(cls) if f.name in facts or f.name in _REQUIRED}
+        for name in ("metrics", "metrics_per_image"):
+            if name in known:
+                known[name] = {metric: Figure(*figure) for metric, figure in known[name].items()}
+        known["folds"] = FoldFacts(**known["folds"])
+        known["learnt_with"] = tuple(known.get("learnt_with", ()))
+        return cls(**known)
+
+
+_REQUIRED = [
+    f.name
+    for f in dataclasses.fields(ModelCard)
+    if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A fitted model and what is known about its errors.
+
+    Parameters
+    ----------
+    model : Model
+        Fitted to all labelled clusters.
+    residuals : GeoDataFrame
+        One training cluster a row, as `check_residuals` describes it.
+    card : ModelCard
+    """
+
+    model: Model
+    residuals: gpd.GeoDataFrame
+    card: ModelCard
+
+
+def check_residuals(residuals: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Check a table of out-of-fold predictions at the training clusters.
+
+    Parameters
+    ----------
+    residuals : GeoDataFrame
+        One training cluster a row, EPSG:4326, with the columns `unique_cluster`, `geometry`, `value`, `prediction` (out of
+        fold; null where there is none), `reference` (mean of the values that the fold was trained on), `fold` and `district_id`
+        (the unit that folds keep whole). Optional columns: `n_images`; `predictors` (what the place looks like to the model,
+        see `geolive.models.aoa_features`); `prediction_near` (predictions of models that saw other clusters of the district);
+        `part` ("train", "validation" or "test", where a model was trained once).
+
+    Returns
+    -------
+    GeoDataFrame
+        The same table.
+
+    Raises
+    ------
+    InputError
+        A required column is missing, or there is a column that no table of residuals has.
+
+    Examples
+    --------
+    >>> check_residuals(gpd.GeoDataFrame({"value": [1.0]}))
+    Traceback (most recent call last):
+    geolive.errors.InputError: residuals lack the columns unique_cluster, prediction, reference, fold, district_id, geometry
+    """
+    known = (*REQUIRED_COLUMNS, "geometry")
+    missing = [name for name in known if name not in residuals.columns]
+    if missing:
+        raise InputError(f"residuals lack the columns {', '.join(missing)}")
+    unknown = [str(name) for name in residuals.columns if name not in (*known, *OPTIONAL_COLUMNS)]
+    if unknown:
+        raise InputError(f"residuals have unknown columns: {', '.join(unknown)}")
+    return residuals
+
+
+def figure_of(value: float, lower: float, upper: float) -> Figure:
+    """A metric's figures, with None in place of numbers that are not finite.
+
+    Examples
+    --------
+    >>> figure_of(0.5, 0.25, float("nan"))
+    Figure(value=0.5, lower=0.25, upper=None)
+    """
+    return Figure(
+        *(float(number) if number is not None and np.isfinite(number) else None for number in (value, lower, upper))
+    )
+
+
+def _says_nothing(fact: Any) -> bool:
+    return fact is None or fact is False or fact in ([], {}, "")
