@@ -209,7 +209,7 @@ def change_variance(row: int, value: float):
         (change_variance(3, 0.0), "variance: row 3: is 0"),
         (change_variance(3, -1.0), "variance: row 3: is -1"),
         (change_variance(3, np.nan), "variance: row 3: is missing"),
-        (lambda c, y, v: (c.where(c.index != 2), y, v), "covariates: row 2: light is missing"),
+        (lambda c, y, v: (c.assign(light=c["light"].where(c.index != 2)), y, v), "covariates: row 2: light is missing"),
         (lambda c, y, v: (c.assign(double=c["light"] * 2), y, v), "double is collinear with intercept, light, roads"),
         (lambda c, y, v: (c.assign(one=1.0), y, v), "one is collinear"),
         (
