@@ -13,7 +13,7 @@ ROOMS = [
     "errors", "extras", "command_line", "files", "tables", "indicators", "geodesy", "regions", "places", "clusters",
     "dataset", "official_statistics",
     "splits", "metrics", "map_plots", "svg_minify", "svg_plots", "console", "sources", "simulation", "graphs", "vision", "models",
-    "uncertainty", "explain", "evaluation", "mapping", "cli",
+    "uncertainty", "estimation", "explain", "evaluation", "mapping", "cli",
 ]  # fmt: skip
 SLOW = {
     "torch", "torch_geometric", "torchvision", "lightning", "timm", "transformers", "skops", "matplotlib", "sklearn", "folium",

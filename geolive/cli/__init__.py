@@ -11,6 +11,7 @@ import typer
 from geolive.cli import (  # noqa: F401  (each registers its commands)
     detect,
     embed,
+    estimate,
     evaluate,
     explain,
     fetch_boundaries,

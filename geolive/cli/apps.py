@@ -16,9 +16,11 @@ app = typer.Typer(
 ingest = typer.Typer(help="Read a source into a dataset.", no_args_is_help=True)
 fetch = typer.Typer(help="Download imagery or boundaries.", no_args_is_help=True)
 train = typer.Typer(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
+estimate = typer.Typer(help="Small-area estimates from a survey and covariates.", no_args_is_help=True)
 app.add_typer(ingest, name="ingest")
 app.add_typer(fetch, name="fetch")
 app.add_typer(train, name="train")
+app.add_typer(estimate, name="estimate")
 
 DatasetArgument = Annotated[
     Path, typer.Argument(help="A dataset folder, as sample and ingest make them.", metavar="DATASET")

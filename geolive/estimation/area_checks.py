@@ -48,19 +48,22 @@ pooled or generalised variance
         raise InputError(
             f"direct: {_first(index, np.isinf(y))}: is infinite; leave it empty where there is no estimate"
         )
+    of_direct, of_variance = _name(direct, "direct"), _name(variance, "variance")
     surveyed = ~np.isnan(y)
     if not surveyed.any():
-        raise InputError("direct: no area has a direct estimate; give at least one more than there are coefficients")
+        raise InputError(
+            f"{of_direct}: no area has a direct estimate; give at least one more than there are coefficients"
+        )
     absent = surveyed & ~np.isfinite(d)
     if absent.any():
         raise InputError(
-            f"variance: {_first(index, absent)}: is missing beside a direct estimate; give a pooled or generalised variance, or "
+            f"{of_variance}: {_first(index, absent)}: is missing beside a direct estimate; give a pooled or generalised variance, or "
             "leave the direct estimate empty"
         )
     wrong = surveyed & (d <= 0)
     if wrong.any():
         raise InputError(
-            f"variance: {_first(index, wrong)}: is {d[wrong][0]:g}, and must be above 0: an area is never measured without "
+            f"{of_variance}: {_first(index, wrong)}: is {d[wrong][0]:g}, and must be above 0: an area is never measured without "
             "error; give a pooled or generalised variance"
         )
     return y, np.where(surveyed, d, np.nan)
@@ -109,8 +112,8 @@ def check_level(level: float) -> None:
 
 
 def _as_numbers(name: str, values: Values, n: int) -> Array:
+    name = _name(values, name)
     if isinstance(values, pd.Series):
-        name = str(values.name or name)
         if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
             bad = values[pd.to_numeric(values, errors="coerce").isna() & values.notna()]
             where = f"{label(bad.index[0])}: {bad.iloc[0]!r}" if len(bad) else f"type {values.dtype}"
@@ -125,3 +128,8 @@ def _as_numbers(name: str, values: Values, n: int) -> Array:
 
 def _first(index: pd.Index, mask: NDArray[np.bool_]) -> str:
     return label(index[mask][0])
+
+
+def _name(values: Values, parameter: str) -> str:
+    """Name of a column where there is one, else that of the parameter."""
+    return str(getattr(values, "name", None) or parameter)

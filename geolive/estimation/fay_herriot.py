@@ -69,6 +69,8 @@ class FayHerriot(BaseEstimator):
     dispersion_p_value_ : float
         Probability of a dispersion as low as that if there were no area effects: a small value says that the given
         sampling variances are too large.
+    warnings_ : list of str
+        What a user must know before using the estimates, such as a variance of the area effects of zero.
     n_areas_ : int
         Number of areas with a direct estimate.
     feature_names_in_ : array of str
@@ -214,20 +216,28 @@ class FayHerriot(BaseEstimator):
         -------
         DataFrame
             `residual` (direct less synthetic), `standardised_residual` (divided by the square root of sigma2_u + D),
-            `area_effect` (the predicted u) and `standardised_area_effect` (divided by its standard deviation under the
-            model).
+            `area_effect` (the predicted u) and `sampling_residual` (direct less estimate, divided by the square root of
+            D).
         """
         check_is_fitted(self, "sigma2_u_")
         fit = self.fit_.regression
-        standardised = fit.residuals / np.sqrt(fit.total)
+        gamma = self.sigma2_u_ / fit.total
         table = {
             "residual": fit.residuals,
-            "standardised_residual": standardised,
-            "area_effect": self.sigma2_u_ / fit.total * fit.residuals,
-            # u = gamma (y - x b) has the variance gamma sigma2_u, so that both standardise to the same number
-            "standardised_area_effect": standardised,
+            "standardised_residual": fit.residuals / np.sqrt(fit.total),
+            "area_effect": gamma * fit.residuals,
+            "sampling_residual": (1 - gamma) * fit.residuals / np.sqrt(self.fit_.data.variance),
         }
         return pd.DataFrame(table, index=self.areas_)
+
+    def summary(self) -> str:
+        """One line on the fit: method, areas, variances and criteria."""
+        check_is_fitted(self, "sigma2_u_")
+        factor = f", factor of the sampling variances {self.variance_factor_:.4g}" if self.fit_.factor else ""
+        return (
+            f"Fay-Herriot by {self.method}, {self.n_areas_} areas with a direct estimate, sigma2_u {self.sigma2_u_:.6g}{factor}, "
+            f"R2 {self.r2_:.3f}, log-likelihood {self.log_likelihood_:.5g}, AIC {self.aic_:.5g}, BIC {self.bic_:.5g}"
+        )
 
     def _check_parameters(self) -> None:
         check_choice("method", self.method, list(METHODS))
@@ -259,6 +269,18 @@ class FayHerriot(BaseEstimator):
         without = weighted_fit(data, 0.0)
         self.dispersion_ = float((without.residuals**2 / without.total).sum())
         self.dispersion_p_value_ = float(chi2.cdf(self.dispersion_, m - p))
+        self.warnings_ = self._collect_warnings()
+
+    def _collect_warnings(self) -> list[str]:
+        found = []
+        if self.sigma2_u_ == 0:
+            found.append("sigma2_u is 0, so that no area's own survey counts; method ampl never gives 0")
+        if self.dispersion_p_value_ < 0.01:
+            found.append(
+                f"the given sampling variances look too large: residuals scatter less than they imply even without area effects "
+                f"(p = {self.dispersion_p_value_:.2g}); check them, or give the sample sizes and let their factor be estimated"
+            )
+        return found
 
     def _half_widths(self, design: Array, d: Array, mse: Array) -> tuple[Array, Array]:
         from scipy.stats import norm

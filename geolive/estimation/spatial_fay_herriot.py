@@ -50,6 +50,18 @@ class SpatialFayHerriot(BaseEstimator):
         `direct`, `synthetic`, `estimate`, `mse`, `lower`, `upper` and `gamma` of all areas of the fit; `gamma` is the
         weight of an area's own direct estimate, and the effects of neighbours are in `estimate`.
 
+    warnings_ : list of str
+        What a user must know before using the estimates.
+    effect_variance_ : array of shape (n,)
+        Variance of each area's effect under the model.
+    conditional_variance_ : array of shape (n,)
+        The same, given the direct estimates and all parameters.
+
+    See Also
+    --------
+    FayHerriot : Area effects are independent.
+    contiguity : A proximity matrix from polygons.
+
     References
     ----------
     Singh, Shukla and Kundu (2005), Survey Methodology 31; Petrucci and Salvati (2006), JABES 11; Pratesi and Salvati (2008),
@@ -108,6 +120,7 @@ class SpatialFayHerriot(BaseEstimator):
         data = _SpatialData(y, d, x, weights, surveyed)
         self.sigma2_u_, self.rho_ = _maximise(data, self.method)
         self.n_areas_ = int(surveyed.sum())
+        self.warnings_: list[str] = []
         self.estimates_ = self._estimate(data, covariates.index)
         return self
 
@@ -115,6 +128,14 @@ class SpatialFayHerriot(BaseEstimator):
         """Estimates of the areas of the fit, as `estimates_`; other areas would need another proximity matrix."""
         check_is_fitted(self, "estimates_")
         return self.estimates_.copy()
+
+    def summary(self) -> str:
+        """One line on the fit: method, areas, variance, autoregression and criteria."""
+        check_is_fitted(self, "estimates_")
+        return (
+            f"Spatial Fay-Herriot by {self.method}, {self.n_areas_} areas with a direct estimate, sigma2_u {self.sigma2_u_:.6g}, "
+            f"rho {self.rho_:.4f}, log-likelihood {self.log_likelihood_:.5g}, AIC {self.aic_:.5g}, BIC {self.bic_:.5g}"
+        )
 
     def _estimate(self, data: "_SpatialData", areas: pd.Index) -> pd.DataFrame:
         from scipy.stats import norm
@@ -137,6 +158,9 @@ class SpatialFayHerriot(BaseEstimator):
         estimate = synthetic + state.weights @ state.residuals
         gamma = np.zeros(len(areas))
         gamma[data.surveyed] = np.diag(state.weights[data.surveyed])
+        self.effect_variance_ = self.sigma2_u_ * np.diag(state.effects)
+        shared = self.sigma2_u_ * _diagonal(state.weights, state.effects[:, data.surveyed])
+        self.conditional_variance_ = self.effect_variance_ - shared
         mse = _mse(data, state, self.sigma2_u_, self.rho_, self.method)
         half = norm.ppf(0.5 + self.level / 2) * np.sqrt(mse)
         columns = {"direct": data.direct, "synthetic": synthetic, "estimate": estimate, "mse": mse}
