@@ -7,7 +7,7 @@ from geolive.errors import InputError
 from geolive.estimation.area_model import AreaFit, estimate_from_fit, fit_area_model
 from geolive.estimation.area_variance import AreaData
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 def pivot_quantiles(

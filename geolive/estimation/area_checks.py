@@ -1,6 +1,7 @@
 """Checks of direct estimates and their sampling variances, each with one line that names the area."""
 
 from collections.abc import Hashable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from geolive.errors import InputError
 from geolive.estimation.design_matrix import label
 
-Array = NDArray[np.float64]
-Values = pd.Series | NDArray[np.float64] | Sequence[float]
+Array = NDArray[np.floating]
+Values: TypeAlias = pd.Series | NDArray[np.float64] | Sequence[float]
 
 
 def check_direct(index: pd.Index, direct: Values, variance: Values) -> tuple[Array, Array]:
@@ -44,12 +45,12 @@ def check_direct(index: pd.Index, direct: Values, variance: Values) -> tuple[Arr
 pooled or generalised variance
     """
     y, d = _as_numbers("direct", direct, len(index)), _as_numbers("variance", variance, len(index))
-    if np.isinf(y).any():
-        raise InputError(
-            f"direct: {_first(index, np.isinf(y))}: is infinite; leave it empty where there is no estimate"
-        )
     of_direct, of_variance = _name(direct, "direct"), _name(variance, "variance")
     surveyed = ~np.isnan(y)
+    if np.isinf(y).any():
+        raise InputError(
+            f"{of_direct}: {_first(index, np.isinf(y))}: is infinite; leave it empty where there is no estimate"
+        )
     if not surveyed.any():
         raise InputError(
             f"{of_direct}: no area has a direct estimate; give at least one more than there are coefficients"
@@ -57,8 +58,8 @@ pooled or generalised variance
     absent = surveyed & ~np.isfinite(d)
     if absent.any():
         raise InputError(
-            f"{of_variance}: {_first(index, absent)}: is missing beside a direct estimate; give a pooled or generalised variance, or "
-            "leave the direct estimate empty"
+            f"{of_variance}: {_first(index, absent)}: is missing beside a direct estimate; give a pooled or generalised "
+            "variance, or leave the direct estimate empty"
         )
     wrong = surveyed & (d <= 0)
     if wrong.any():

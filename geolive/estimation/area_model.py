@@ -14,7 +14,7 @@ from geolive.estimation.area_variance import (
     weighted_fit,
 )
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

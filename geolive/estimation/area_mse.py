@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from geolive.estimation.area_variance import ADJUSTED, RESIDUAL, AreaData, weighted_fit
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 def prediction_mse(data: AreaData, sigma2_u: float, method: str, design: Array, variance: Array) -> Array:

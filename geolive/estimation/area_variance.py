@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from geolive.errors import InputError
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 METHODS = {
     "ampl": "adjusted maximum profile likelihood (Li and Lahiri 2010); never zero",

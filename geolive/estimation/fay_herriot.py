@@ -15,7 +15,7 @@ from geolive.estimation.area_model import estimate_from_fit, fit_area_model
 from geolive.estimation.area_variance import ADJUSTED, METHODS, AreaData, log_likelihood, weighted_fit
 from geolive.estimation.design_matrix import DesignMatrix, check_rank
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 class FayHerriot(BaseEstimator):

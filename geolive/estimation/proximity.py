@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geolive.errors import InputError
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 def contiguity(areas: gpd.GeoDataFrame, name: str) -> pd.DataFrame:

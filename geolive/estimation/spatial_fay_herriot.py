@@ -14,7 +14,7 @@ from geolive.estimation.area_checks import Values, check_choice, check_direct, c
 from geolive.estimation.design_matrix import DesignMatrix, check_rank
 from geolive.estimation.proximity import check_proximity
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 class SpatialFayHerriot(BaseEstimator):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from geolive.errors import InputError
 from geolive.estimation.design_matrix import label
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -246,3 +246,24 @@ def test_no_convergence_is_an_error():
     covariates, direct, variance = random_areas(seed=0, m=5)
     with pytest.raises(InputError, match="did not converge; leave"):
         FayHerriot("amrl").fit(covariates, direct, variance)
+
+
+@pytest.mark.parametrize("method", ["reml", "fh"])
+def test_another_implementation_agrees(method):
+    """Samplics 0.6, on random tables; its ml stops early, so that R's figures above are what checks ours."""
+    from samplics.sae import EblupAreaModel
+    from samplics.utils.types import FitMethod
+
+    for seed in range(5):
+        covariates, direct, variance = random_areas(seed, m=40, sigma2_u=1.4)
+        x = np.column_stack([np.ones(40), covariates])
+        other = EblupAreaModel(FitMethod[method])
+        other.fit(
+            direct.to_numpy(), x, np.arange(40), np.sqrt(variance.to_numpy()), intercept=False, tol=1e-10, maxiter=500
+        )
+        other.predict(x, np.arange(40), intercept=False)
+        model = FayHerriot(method).fit(covariates, direct, variance)
+        result = model.predict(covariates, direct, variance)
+        assert model.sigma2_u_ == pytest.approx(other.re_std**2, rel=1e-5)
+        np.testing.assert_allclose(result["estimate"], list(other.area_est.values()), rtol=1e-5)
+        np.testing.assert_allclose(result["mse"], list(other.area_mse.values()), rtol=1e-5)
