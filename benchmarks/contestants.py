@@ -94,7 +94,7 @@ def survey_of(world: str, seed: int) -> tuple[Places, np.ndarray, np.ndarray]:
     """Places, values and outer folds."""
     dataset = make_sample("bihar", seed, n_sites=38, world=world)
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
-    return places, values, fold_numbers(BlockSplit(km=BLOCK_KM, n_splits=OUTER, seed=seed), dataset.clusters)
+    return places, values, fold_numbers(BlockSplit(km=BLOCK_KM, n_splits=OUTER, random_state=seed), dataset.clusters)
 
 
 def figures_of(world: str, seed: int, contestant: str) -> list[dict]:

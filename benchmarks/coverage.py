@@ -67,8 +67,8 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
     truth, survey = made["truth"][:, column], made["survey"][:, column]
     surveyed = np.arange(BIHAR_CLUSTERS)
     values, seen = survey[surveyed], places.take(surveyed)
-    folds = fold_numbers(DistrictSplit(seed=seed), places.positions[surveyed], district[surveyed])
-    alone = fold_numbers(RandomSplit(n_splits=10, seed=seed), places.positions[surveyed])
+    folds = fold_numbers(DistrictSplit(random_state=seed), places.positions[surveyed], district[surveyed])
+    alone = fold_numbers(RandomSplit(n_splits=10, random_state=seed), places.positions[surveyed])
     strata = {
         "like the survey's": np.arange(BIHAR_CLUSTERS, BIHAR_CLUSTERS + FRESH),
         "fewer photos": np.arange(BIHAR_CLUSTERS + FRESH, len(places)),

@@ -27,7 +27,7 @@ def r2(world: str, seed: int, edges: str, clusters: int) -> float:
     """At the clusters of the blocks left out."""
     dataset = make_sample("bihar", seed, n_clusters=clusters, n_sites=38, world=world)
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
-    folds = fold_numbers(BlockSplit(km=100.0, n_splits=3, seed=seed), dataset.clusters)
+    folds = fold_numbers(BlockSplit(km=100.0, n_splits=3, random_state=seed), dataset.clusters)
     learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     model = GraphCNN(seed=seed, edges=edges, **SETTINGS).fit(places.take(learn), values[learn])
     error = np.square(values[test] - model.predict(places.take(test))).sum()

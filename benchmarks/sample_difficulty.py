@@ -27,7 +27,7 @@ def scores_of(seed: int) -> dict[str, tuple[float, float]]:
     models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest")}
     found = {}
     for name in INDICATORS:
-        results, _ = compare(dataset, models, name, "regression", RandomSplit(seed=seed), "random", seed)
+        results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random", seed)
         found[name] = tuple(results.loc[results["metric"] == "r2", "value"])
     return found
 

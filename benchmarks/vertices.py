@@ -24,7 +24,7 @@ def figures_of(seed: int, models: list[str]) -> np.ndarray:
     """R² of each model (rows) on each kind of vertices (columns)."""
     dataset = make_sample("bihar", seed, n_sites=38, with_features=True)
     places, values = dataset.cluster_places(dataset.clusters, "simfeats"), dataset.clusters["pov"].to_numpy()
-    folds = fold_numbers(BlockSplit(km=100, n_splits=3, seed=seed), dataset.clusters)
+    folds = fold_numbers(BlockSplit(km=100, n_splits=3, random_state=seed), dataset.clusters)
     means = np.array([values[folds != fold].mean() for fold in range(3)])[folds]
     found = np.empty((len(models), len(KINDS)))
     for row, name in enumerate(models):

@@ -85,7 +85,7 @@ def evaluate(
     from geolive.evaluation.setup import feature_set, splitter_for
     from geolive.evaluation.tasks import make_task
     from geolive.files import check_new_folder
-    from geolive.splits.names import parse_km, parse_split
+    from geolive.splits import parse_km, parse_split
 
     wanted = _tasks(tasks)
     check_protocol(protocol)

@@ -255,9 +255,9 @@ def _split_sections(answers: list[EvaluationResult], gallery: _Gallery) -> list[
         if km := getattr(splitter, "km", 0) if inner is not splitter else 0:
             words.append(f"training clusters within {km:g} km of the fold are left out")
         if isinstance(inner, KnndmSplit):
-            wanted, between = inner.distances_km(clusters)
+            to_survey, between = inner.distances_km(clusters)
             words.append(
-                f"median distance of a place to predict to the survey {np.median(wanted):.1f} km, between folds "
+                f"median distance of a place to predict to the survey {np.median(to_survey):.1f} km, between folds "
                 f"{np.median(between):.1f} km"
             )
         sections[evaluation_task.split] = {

@@ -14,6 +14,7 @@ from geolive.splits import (
     DistrictSplit,
     KnndmSplit,
     RowSplit,
+    Splitter,
     StateSplit,
     parse_split,
     shared_sequences,
@@ -83,7 +84,7 @@ def with_buffer(splitter, dataset: Dataset, km: float | None = None):
     >>> with_buffer(parse_split("blocks:50km"), make_sample("goa", seed=0)).km
     10.0
     """
-    if isinstance(splitter, RowSplit) or not hasattr(splitter, "_folds"):
+    if isinstance(splitter, RowSplit) or not isinstance(splitter, Splitter):
         return splitter
     by_kind = 10.0 if isinstance(splitter, SPATIAL) and not isinstance(splitter, KnndmSplit) else 0.0
     return BufferedSplit(

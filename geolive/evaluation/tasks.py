@@ -11,7 +11,7 @@ from geolive.errors import InputError
 from geolive.geodesy import km_to_chord, unit_sphere
 from geolive.metrics import training_means_of
 from geolive.places import Places
-from geolive.splits import place_numbers, shared_sequences, with_seed
+from geolive.splits import place_numbers, shared_sequences, with_random_state
 from geolive.splits.admin import CountrySplit, DistrictSplit, StateSplit
 from geolive.splits.knndm import KnndmSplit
 from geolive.splits.spatial import BlockSplit
@@ -139,7 +139,8 @@ def make_task(
     plain = getattr(splitter, "splitter", splitter)
     units = splitter.units(clusters)
     few = isinstance(plain, SPATIAL) and len(np.unique(units)) < FEWEST_UNITS
-    splitters = tuple(with_seed(splitter, splitter.seed + 1000 * i) for i in range(repeats if few else 1))
+    again = [with_random_state(splitter, splitter.random_state + 1000 * i) for i in range(1, repeats)] if few else []
+    splitters = (splitter, *again)
     partitions = tuple(list(one.split(clusters)) for one in splitters)
     for _, test in (pair for pairs in partitions for pair in pairs):
         if not len(test):

@@ -53,7 +53,7 @@ class ResidualKriging:
     def fit(self, places: Places, values: np.ndarray) -> "ResidualKriging":
         """Fit the model, and the kriging to its residuals."""
         values = np.asarray(values, float)
-        folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, seed=self.seed), places.positions)
+        folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, random_state=self.seed), places.positions)
         residuals = values - out_of_fold(self._make, places, values, folds)
         self._model.fit(places, values)
         self._kriging = Kriging("regression", self.seed).fit(places, residuals)

@@ -17,8 +17,7 @@ from geolive.models.cross_validation import NEAR, out_of_fold
 from geolive.models.interface import MakeModel, Model, check_seen
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
-from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers
-from geolive.splits.base import positions_of
+from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers, positions_of
 
 FOLDS = 10
 BLOCK_KM = 100.0
@@ -204,9 +203,8 @@ def _training_clusters(
 def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Fold and unit of each cluster, and the units' kind: whole districts where they are known, else blocks."""
     by_district = clusters["district_id"].notna().all()
-    splitter = (
-        DistrictSplit(n_splits=FOLDS, seed=seed) if by_district else BlockSplit(km=BLOCK_KM, n_splits=FOLDS, seed=seed)
-    )
+    blocks = BlockSplit(km=BLOCK_KM, n_splits=FOLDS, random_state=seed)
+    splitter = DistrictSplit(n_splits=FOLDS, random_state=seed) if by_district else blocks
     kind = "districts" if by_district else f"blocks of {BLOCK_KM:g} km"
     unit = splitter.units(clusters)
     n_units = len(np.unique(unit))
@@ -222,7 +220,7 @@ def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.
 def _single_places(clusters: gpd.GeoDataFrame, seed: int) -> np.ndarray | None:
     """Folds of single places, whatever their district; None where there are too few."""
     n_places = len(np.unique(place_numbers(positions_of(clusters))))
-    return None if n_places < FOLDS else fold_numbers(RandomSplit(n_splits=FOLDS, seed=seed), clusters)
+    return None if n_places < FOLDS else fold_numbers(RandomSplit(n_splits=FOLDS, random_state=seed), clusters)
 
 
 def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:

@@ -1,17 +1,20 @@
-"""Ways to divide clusters into folds, in scikit-learn's form.
+"""Splitters: ways to divide clusters into folds, with the interface of scikit-learn's cross-validators.
 
-A figure from random folds says how well a model fills in between surveyed places; one from spatial folds says how well
-it does away from them. The two are the ends between interpolation and extrapolation, and neither is "the" truth: report
-both. In every splitter but `RowSplit`, clusters at one coordinate share a fold: a place is no test of what was learnt
-from it.
+Scores from random folds say how well a model fills in between surveyed places; scores from spatial folds say how well it
+does away from them. They are two ends between interpolation and extrapolation, and neither is "the" truth: report both. In
+every splitter but `RowSplit`, rows at one position share a fold, because a place that was trained on is no test.
+
+Positions are apart from features: X is a GeoDataFrame or GeoSeries of points, or the splitter is given `positions`.
 """
 
 from geolive.splits.admin import CountrySplit, DistrictSplit, StateSplit
-from geolive.splits.base import Splitter, between_folds_km, describe_folds, fold_numbers, place_numbers, with_seed
+from geolive.splits.base import Splitter, parse_km
 from geolive.splits.buffered import BufferedSplit, shared_sequences
+from geolive.splits.folds import between_folds_km, describe_folds, fold_numbers, with_random_state
 from geolive.splits.knndm import KnndmSplit, prediction_grid
 from geolive.splits.names import KNOWN_SPLITS, parse_split
 from geolive.splits.official import OfficialSplit
+from geolive.splits.positions import place_numbers, positions_of
 from geolive.splits.spatial import BlockSplit, RandomSplit, RowSplit
 
 __all__ = [
@@ -29,9 +32,11 @@ __all__ = [
     "between_folds_km",
     "describe_folds",
     "fold_numbers",
+    "parse_km",
     "parse_split",
     "place_numbers",
+    "positions_of",
     "prediction_grid",
     "shared_sequences",
-    "with_seed",
+    "with_random_state",
 ]

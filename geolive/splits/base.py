@@ -1,242 +1,167 @@
-"""What all splitters share: places, units that stay together, and folds of about equal size."""
+"""The base class of all splitters: positions, units that stay together, and folds of about equal size."""
 
 import heapq
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 
 from geolive.errors import InputError
-from geolive.geodesy import chord_to_km, unit_sphere
-from geolive.tables import lonlat
-
-SAME_PLACE_DEGREES = 1e-9
+from geolive.splits.positions import is_points, place_numbers, positions_of
 
 
-def place_numbers(positions: np.ndarray) -> np.ndarray:
-    """Number the distinct places among positions; those within 1e-9 degrees of each other are one place.
-
-    Parameters
-    ----------
-    positions : array of float, shape (n, 2)
-        Longitude, latitude in degrees.
-
-    Returns
-    -------
-    array of int, shape (n,)
-        From 0 without gaps, by longitude and then latitude: the order of rows plays no part.
-
-    Examples
-    --------
-    >>> place_numbers(np.array([[85.1, 25.6], [84.0, 25.0], [85.1, 25.6 + 1e-12]]))
-    array([1, 0, 1])
-    """
-    positions = np.asarray(positions, float).reshape(-1, 2)
-    pairs = np.column_stack([_runs(axis) for axis in positions.T])
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, repr=False)
 class Splitter:
-    """What splitters share: the number of folds, the seed, and folds made of whole units.
+    """Base class of splitters, with the interface of scikit-learn's cross-validators.
 
     Parameters
     ----------
-    n_splits : int
-        Number of folds.
-    seed : int
+    n_splits : int, default 5
+        Number of folds, at least 2.
+    random_state : int, default 0
+        Seed of the random number generator: equal calls give equal folds.
+    positions : array of float, shape (n, 2), GeoSeries or GeoDataFrame, optional
+        Position of each row of X, as longitude and latitude in degrees or as points. Give it where X holds features, as in
+        `cross_val_score`. Without it, X itself must be a GeoDataFrame or GeoSeries of points.
     """
 
     n_splits: int = 5
-    seed: int = 0
+    random_state: int = field(default=0, kw_only=True)
+    positions: np.ndarray | None = field(default=None, kw_only=True, compare=False)
+
+    name: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        if self.n_splits < 2:
-            raise InputError(f"{self.n_splits} folds: at least 2 are needed, one to learn from and one to test on")
+        if not _is_whole(self.n_splits) or self.n_splits < 2:
+            raise InputError(
+                f"n_splits={self.n_splits!r}: must be a whole number of at least 2, since a model is trained on one fold and "
+                "tested on another"
+            )
+        if not _is_whole(self.random_state) or self.random_state < 0:
+            raise InputError(f"random_state={self.random_state!r}: must be a whole number of 0 or more")
+        if self.positions is not None:
+            object.__setattr__(self, "positions", positions_of(self.positions))
+
+    def __repr__(self) -> str:
+        """The call that makes the splitter; positions by their shape only."""
+        own = [one for one in fields(self) if one.name not in Splitter.__dataclass_fields__]
+        shared = [one for one in fields(self) if one.name in Splitter.__dataclass_fields__]
+        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in (*own, *shared) if one.repr and one.compare]
+        if self.positions is not None:
+            shown.append(f"positions=<array of shape {self.positions.shape}>")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def get_n_splits(self, X=None, y=None, groups=None) -> int:
-        """Number of folds."""
+        """Return the number of folds; the arguments are not used."""
         return self.n_splits
 
-    def split(self, X, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Row numbers to learn from and to test on, for each fold.
+    def split(self, X=None, y=None, groups=None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the row numbers of the training and of the test part of each fold.
 
         Parameters
         ----------
-        X : GeoDataFrame or array of float, shape (n, 2)
-            Clusters (points, EPSG:4326), or their longitudes and latitudes in degrees.
+        X : GeoDataFrame, GeoSeries or array, shape (n, ...)
+            Points; or, with the parameter `positions`, any data with a row for each position.
         y
             Not used; scikit-learn passes it.
-        groups : array of str, shape (n,), optional
-            Administrative unit of each cluster; only `DistrictSplit` uses it.
+        groups : array, shape (n,), optional
+            Administrative unit of each row. Only splits by administrative unit use it.
 
         Raises
         ------
         InputError
-            There are fewer units to keep together than folds.
+            The positions are not known or not as many as the rows of X, or there are fewer units than folds.
         """
         folds = self._folds(X, groups)
         for fold in range(self.n_splits):
             yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
 
-    def units(self, X, groups=None) -> np.ndarray:
-        """Number of each row's unit: rows of one unit stay together, and are resampled together in intervals."""
-        return place_numbers(positions_of(X))
+    def units(self, X=None, groups=None) -> np.ndarray:
+        """Return the number of each row's unit; rows of one unit share a fold and are resampled together in intervals."""
+        return place_numbers(self.positions_for(X))
+
+    def positions_for(self, X=None) -> np.ndarray:
+        """Return longitude and latitude of each row of X, from the parameter `positions` or else from the points X.
+
+        Raises
+        ------
+        InputError
+            The positions are not known, or not as many as the rows of X.
+        """
+        if self.positions is not None:
+            if X is not None and n_rows(X) != len(self.positions):
+                raise InputError(
+                    f"X has {n_rows(X):,} rows and positions has {len(self.positions):,}; give one position for each row of X"
+                )
+            return self.positions
+        if not is_points(X):
+            made = type(self).__name__
+            raise InputError(
+                f"{made} needs the position of each row, and X is no GeoDataFrame or GeoSeries of points; "
+                f"use {made}(positions=lonlat) with an array of longitudes and latitudes, shape (n, 2)"
+            )
+        return positions_of(X)
 
     def _folds(self, X, groups) -> np.ndarray:
         units = self.units(X, groups)
         if (count := len(np.unique(units))) < self.n_splits:
             raise InputError(self._too_few(count))
-        return assign_folds(units, self.n_splits, self.seed)
+        return assign_folds(units, self.n_splits, self.random_state)
 
     def _too_few(self, count: int) -> str:
         return f"{count} places with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
 
 
-def fold_numbers(splitter, clusters: gpd.GeoDataFrame | np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """The fold in which each cluster is tested.
+def n_rows(X) -> int:
+    """Number of rows of an array, a sparse matrix, a table or a list.
+
+    Examples
+    --------
+    >>> n_rows(np.zeros((4, 2))), n_rows([1, 2])
+    (4, 2)
+    """
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def parse_km(size: float | str, what: str, example: str) -> float:
+    """A number of kilometres, given as a number or as text with or without its unit.
 
     Parameters
     ----------
-    splitter
-        One of this module's, or any of scikit-learn's that tests each row once.
-    clusters : GeoDataFrame or array of float, shape (n, 2)
-    groups : array, shape (n,), optional
-
-    Returns
-    -------
-    array of int, shape (n,)
-
-    Raises
-    ------
-    ValueError
-        The splitter does not test each row exactly once.
-
-    Examples
-    --------
-    >>> from sklearn.model_selection import KFold
-    >>> fold_numbers(KFold(2), np.zeros((4, 2)))
-    array([0, 0, 1, 1])
-    """
-    folds = np.full(len(clusters), -1)
-    times = np.zeros(len(clusters), int)
-    for fold, (_, test) in enumerate(splitter.split(clusters, groups=groups)):
-        folds[test] = fold
-        times[test] += 1
-    if (times != 1).any():
-        raise ValueError(f"{splitter!r} does not test each row exactly once")
-    return folds
-
-
-def describe_folds(splitter, clusters: gpd.GeoDataFrame | np.ndarray, groups: np.ndarray | None = None) -> pd.DataFrame:
-    """What each fold holds, and how far it is from what is learnt.
-
-    Parameters
-    ----------
-    splitter
-        One of this room's.
-    clusters : GeoDataFrame or array of float, shape (n, 2)
-    groups : array, shape (n,), optional
-
-    Returns
-    -------
-    DataFrame
-        A row a fold: `fold` (from 1), `tested` and `learnt` (clusters), `left_out` (neither: too near to the fold, or not
-        in the lists), `nearest_km` (median distance of a tested cluster to the nearest learnt one).
-
-    Examples
-    --------
-    >>> from geolive.splits import RandomSplit
-    >>> describe_folds(RandomSplit(n_splits=2), np.column_stack([np.arange(80, 84), np.full(4, 0)])).round(1)
-       fold  tested  learnt  left_out  nearest_km
-    0     1       2       2         0       111.2
-    1     2       2       2         0       111.2
-    """
-    from scipy.spatial import cKDTree
-
-    sphere, rows = unit_sphere(positions_of(clusters)), []
-    for fold, (learn, test) in enumerate(splitter.split(clusters, groups=groups)):
-        km = chord_to_km(cKDTree(sphere[learn]).query(sphere[test])[0])
-        left_out = len(sphere) - len(learn) - len(test)
-        rows.append([fold + 1, len(test), len(learn), left_out, float(np.median(km))])
-    return pd.DataFrame(rows, columns=["fold", "tested", "learnt", "left_out", "nearest_km"])
-
-
-def with_seed(splitter, seed: int):
-    """The same splitter with another seed, for a further partition.
-
-    Examples
-    --------
-    >>> from geolive.splits import RandomSplit
-    >>> with_seed(RandomSplit(), 3)
-    RandomSplit(n_splits=5, seed=3)
-    """
-    inner = getattr(splitter, "splitter", None)
-    return replace(splitter, seed=seed) if inner is None else replace(splitter, splitter=with_seed(inner, seed))
-
-
-def between_folds_km(positions: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Distance of each place to the nearest in another fold.
-
-    Parameters
-    ----------
-    positions : array of float, shape (n, 2)
-        Longitude, latitude in degrees.
-    folds : array of int, shape (n,)
-
-    Returns
-    -------
-    array of float, shape (n,)
-        Kilometres; infinite where there is one fold only.
-
-    Examples
-    --------
-    >>> between_folds_km(np.array([[80.0, 0.0], [80.1, 0.0], [81.0, 0.0]]), np.array([0, 0, 1])).round().tolist()
-    [111.0, 100.0, 100.0]
-    """
-    from scipy.spatial import cKDTree
-
-    sphere, km = unit_sphere(positions), np.full(len(positions), np.inf)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        if not inside.all():
-            km[inside] = chord_to_km(cKDTree(sphere[~inside]).query(sphere[inside])[0])
-    return km
-
-
-def positions_of(X) -> np.ndarray:
-    """Longitude and latitude in degrees, shape (n, 2), of a table of clusters or of an array of them.
+    size : float or str
+    what : str
+        What it is, for the message where it is no number.
+    example : str
+        An example of it, for the message.
 
     Raises
     ------
     InputError
-        A position is missing.
+        It is no number.
 
     Examples
     --------
-    >>> positions_of([[80.0, 25.0]]).tolist()
-    [[80.0, 25.0]]
+    >>> parse_km("12.5 km", "the buffer", "10km"), parse_km(100, "the buffer", "10km")
+    (12.5, 100.0)
     """
-    positions = lonlat(X.geometry) if isinstance(X, gpd.GeoDataFrame) else np.asarray(X, float).reshape(-1, 2)
-    if not np.isfinite(positions).all():
-        raise InputError(f"cluster {int(np.argmin(np.isfinite(positions).all(1)))} has no position; remove it")
-    return positions
+    number = re.fullmatch(r"(-?[0-9]+\.?[0-9]*|\.[0-9]+)(e[0-9]+)? ?(km)?", str(size).strip().lower())
+    if not number or isinstance(size, bool):
+        raise InputError(f"{what} must be a number of kilometres, as in {example}")
+    return float(number[1] + (number[2] or ""))
 
 
-def _runs(numbers: np.ndarray) -> np.ndarray:
-    """Number the runs of nearly equal numbers; unlike rounding, no boundary parts two that are equal but for noise."""
-    order = np.argsort(numbers)
-    run = np.empty(len(numbers), int)
-    run[order] = np.cumsum(np.diff(numbers[order], prepend=numbers[order][:1]) > SAME_PLACE_DEGREES)
-    return run
+def assign_folds(units: np.ndarray, n_splits: int, random_state: int) -> np.ndarray:
+    """Fold of each row: units in random order, the largest first, each to the fold that has the fewest rows.
 
-
-def assign_folds(units: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
-    """Fold of each row: units in random order, the largest first, each to the fold that has the fewest rows."""
+    Examples
+    --------
+    >>> assign_folds(np.array([0, 0, 1, 2]), 2, 0)
+    array([0, 0, 1, 1])
+    """
     sizes = np.bincount(units)
-    order = np.random.default_rng(seed).permutation(len(sizes))
+    order = np.random.default_rng(random_state).permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
     filled = [(0, fold) for fold in range(n_splits)]
     fold_of_unit = np.zeros(len(sizes), int)
@@ -247,19 +172,5 @@ def assign_folds(units: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
     return fold_of_unit[units]
 
 
-def join(groups: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Number of each row's unit, where rows of one group and rows at one place belong together.
-
-    Examples
-    --------
-    >>> join(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]))
-    array([0, 0, 0, 1])
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n_groups, n = int(groups.max(initial=-1)) + 1, len(groups)
-    size = n_groups + int(places.max(initial=-1)) + 1
-    links = coo_array((np.ones(n), (groups, n_groups + places)), shape=(size, size))
-    joined = connected_components(links, directed=False)[1][groups]
-    return np.unique(joined, return_inverse=True)[1].reshape(-1)
+def _is_whole(number) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

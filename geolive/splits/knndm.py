@@ -6,7 +6,9 @@ import numpy as np
 
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, chord_to_km, unit_sphere
-from geolive.splits.base import Splitter, assign_folds, between_folds_km, place_numbers, positions_of
+from geolive.splits.base import Splitter, assign_folds
+from geolive.splits.folds import between_folds_km
+from geolive.splits.positions import place_numbers, positions_of
 
 # more places than this are first put together in the cells of a grid, so that distances fit in memory
 _MOST_TO_CLUSTER = 3000
@@ -16,95 +18,117 @@ _LARGEST_SHARE = 0.5
 _GRID_POINTS = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, repr=False)
 class KnndmSplit(Splitter):
-    """Folds whose distances to training clusters are distributed as those of the places to predict (k-fold NNDM).
+    """Folds as far from their training places as the places to predict are from the survey (k-fold NNDM).
 
-    Use it to learn how well a map will do that is made for given places: random folds are too easy where the survey is
-    clustered, blocks too hard where it is dense. Do not use it where the places to predict are not known.
+    Use it to learn how well a map of given places will do: random folds are too easy where the survey is clustered, and
+    blocks are too hard where it is dense. Do not use it where the places to predict are not known.
 
-    Places are joined by average linkage into q spatial groups, the groups merged into folds, and of many q the one is taken whose
-    nearest-neighbour distances between folds are most like those from the places to predict to the survey (Wasserstein
-    distance); places at random are among the candidates, so a survey that is not clustered gets random folds.
+    Parameters
+    ----------
+    n_splits : int, default 5
+        Number of folds.
+    random_state : int, default 0
+        Seed of the random number generator: for random folds, and where groups are dealt to folds.
+    targets : array of float, shape (m, 2), GeoSeries or GeoDataFrame, optional
+        The places to predict, as longitude and latitude in degrees or as points; by default a grid over the survey's
+        convex hull.
+    positions : array of float, shape (n, 2), GeoSeries or GeoDataFrame, optional
+        Position of each row of X, as longitude and latitude in degrees or as points; needed where X holds features.
+
+    Notes
+    -----
+    Average linkage joins the places into q spatial groups, and the groups are merged into folds. Of many q, the splitter takes
+    the one whose nearest-neighbour distances between folds are most like the distances from the places to predict to the
+    survey (by Wasserstein distance). Places at random are among the candidates, so a survey that is not clustered gets random
+    folds.
 
     Source: Linnenbrink et al. 2024, doi 10.5194/gmd-17-5897-2024. Here random folds compete on the same measure, where the
     paper tests first whether the survey is clustered.
 
-    Parameters
-    ----------
-    n_splits : int
-        Number of folds.
-    seed : int
-        For random folds, and where groups are dealt to folds.
-    targets : array of float, shape (m, 2), optional
-        Longitude and latitude of the places to predict, degrees; without it a grid over the survey's convex hull.
-
     Examples
     --------
-    Four towns that were surveyed, and targets between them: towns stay whole.
+    Four surveyed towns of five places each, with targets between them: towns stay whole.
 
     >>> from geolive.splits import fold_numbers
     >>> town = np.repeat([[80.0, 25.0], [82.0, 25.0], [80.0, 27.0], [82.0, 27.0]], 5, axis=0)
     >>> survey = town + np.random.default_rng(0).normal(0, 0.02, (20, 2))
     >>> folds = fold_numbers(KnndmSplit(n_splits=4, targets=np.array([[81.0, 26.0], [82.0, 26.0]])), survey)
-    >>> [len(set(folds[i : i + 5])) for i in (0, 5, 10, 15)]
-    [1, 1, 1, 1]
+    >>> folds.reshape(4, 5)
+    array([[0, 0, 0, 0, 0],
+           [3, 3, 3, 3, 3],
+           [1, 1, 1, 1, 1],
+           [2, 2, 2, 2, 2]])
     """
 
-    targets: np.ndarray | None = field(default=None, compare=False, repr=False)
+    targets: np.ndarray | None = field(default=None, compare=False, repr=False, kw_only=True)
 
-    def units(self, X, groups=None) -> np.ndarray:
-        """Number of each row's spatial group; a place, where random folds fit best."""
+    name = "knndm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.targets is not None:
+            object.__setattr__(self, "targets", positions_of(self.targets))
+
+    def units(self, X=None, groups=None) -> np.ndarray:
+        """Return the number of each row's spatial group; of its place, where random folds fit best."""
         return self._chosen(X)[0]
 
-    def distances_km(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """How far the places to predict are from the survey, and how far each place is from the nearest in another fold.
+    def distances_km(self, X=None) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far the places to predict are from the survey, and each place from the nearest in another fold.
+
+        Parameters
+        ----------
+        X : GeoDataFrame or GeoSeries, optional
+            Points.
 
         Returns
         -------
-        wanted : array, shape (m,)
-        found : array, shape (places,)
-            Kilometres.
+        to_survey : array, shape (m,)
+            Distance of each place to predict to the nearest surveyed place, kilometres.
+        between_folds : array, shape (places,)
+            Distance of each surveyed place to the nearest in another fold, kilometres.
         """
-        positions = positions_of(X)
+        positions = self.positions_for(X)
         _, first = np.unique(place_numbers(positions), return_index=True)
-        return self._wanted(positions[first]), between_folds_km(positions[first], self._folds(X, None)[first])
+        return self._to_survey(positions[first]), between_folds_km(positions[first], self._folds(X, None)[first])
 
     def _folds(self, X, groups) -> np.ndarray:
         return self._chosen(X)[1]
 
-    def _wanted(self, positions: np.ndarray) -> np.ndarray:
+    def _to_survey(self, positions: np.ndarray) -> np.ndarray:
         from scipy.spatial import cKDTree
 
-        targets = prediction_grid(positions) if self.targets is None else positions_of(self.targets)
+        targets = prediction_grid(positions) if self.targets is None else self.targets
         if not len(targets):
-            raise InputError("split 'knndm': there is no place to predict; use --split random or blocks:100km")
+            raise InputError("split 'knndm': there is no place to predict; use the split random or blocks:100km")
         return chord_to_km(cKDTree(unit_sphere(positions)).query(unit_sphere(targets))[0])
 
     def _chosen(self, X) -> tuple[np.ndarray, np.ndarray]:
         """Unit and fold of each row."""
         from scipy.stats import wasserstein_distance
 
-        positions = positions_of(X)
+        positions = self.positions_for(X)
         place = place_numbers(positions)
         _, first = np.unique(place, return_index=True)
         if len(first) < self.n_splits:
             raise InputError(self._too_few(len(first)))
-        sphere, wanted = unit_sphere(positions[first]), self._wanted(positions[first])
+        sphere, to_survey = unit_sphere(positions[first]), self._to_survey(positions[first])
         everyone = np.arange(len(first))
-        best, least = (everyone, assign_folds(everyone, self.n_splits, self.seed)), np.inf
+        best, least = (everyone, assign_folds(everyone, self.n_splits, self.random_state)), np.inf
         for groups in [everyone, *_spatial_groups(positions[first], self.n_splits)]:
-            folds = best[1] if groups is everyone else _merge(groups, sphere, self.n_splits, self.seed)
+            folds = best[1] if groups is everyone else _merge(groups, sphere, self.n_splits, self.random_state)
             if groups is not everyone and np.bincount(folds).max() > max(_LARGEST_SHARE * len(first), 1):
                 continue
-            distance = wasserstein_distance(between_folds_km(positions[first], folds), wanted)
+            distance = wasserstein_distance(between_folds_km(positions[first], folds), to_survey)
             if distance < least:
                 best, least = (groups, folds), distance
         return best[0][place], best[1][place]
 
 
 def prediction_grid(positions: np.ndarray) -> np.ndarray:
-    """About 2,000 places on a regular grid over the convex hull of a survey, for want of places to predict.
+    """About 2,000 places on a regular grid over the convex hull of a survey, where the places to predict are not known.
 
     Parameters
     ----------
@@ -154,7 +178,7 @@ def _spatial_groups(positions: np.ndarray, n_splits: int):
 
 
 def _cells(positions: np.ndarray) -> np.ndarray:
-    """Number of each place's cell: a place a cell, where there are few enough."""
+    """Number of each place's cell; each place is a cell of its own where there are few."""
     sphere, side = unit_sphere(positions), 1e-6
     cell = np.arange(len(positions))
     while cell.max() + 1 > _MOST_TO_CLUSTER:
@@ -163,12 +187,12 @@ def _cells(positions: np.ndarray) -> np.ndarray:
     return cell
 
 
-def _merge(groups: np.ndarray, sphere: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
-    """Fold of each place: groups as large as a fold are one each; the others take turns along their main axis."""
+def _merge(groups: np.ndarray, sphere: np.ndarray, n_splits: int, random_state: int) -> np.ndarray:
+    """Fold of each place: a group as large as a fold is a fold; the other groups take turns along their main axis."""
     sizes = np.bincount(groups)
     large = np.flatnonzero(sizes >= len(groups) / n_splits)
     if len(large) >= n_splits:
-        return assign_folds(groups, n_splits, seed)
+        return assign_folds(groups, n_splits, random_state)
     middle = np.column_stack([np.bincount(groups, weights=axis) / sizes for axis in sphere.T])
     main = np.linalg.svd(middle - middle.mean(axis=0), full_matrices=False)[2][0]
     main *= np.sign(main[np.argmax(np.abs(main))])

@@ -30,9 +30,9 @@ def test_clusters_in_training_that_copy_tested_ones_are_told(dataset):
     copies = clusters.iloc[:20].assign(unique_cluster=[f"copy{i}" for i in range(20)]).set_geometry(moved.to_numpy())
     leaking = replace(dataset, clusters=pd.concat([clusters, copies.set_crs(4326)], ignore_index=True))
     # a few of the places have two rows, so the copies' originals and the copies may share a fold
-    notes = make_task(leaking, "wealth", "regression", RandomSplit(seed=1), "random").notes
+    notes = make_task(leaking, "wealth", "regression", RandomSplit(random_state=1), "random").notes
     assert any("equal a training cluster in all that is known of them: copies" in note for note in notes)
-    assert not make_task(dataset, "wealth", "regression", RandomSplit(seed=1), "random").notes
+    assert not make_task(dataset, "wealth", "regression", RandomSplit(random_state=1), "random").notes
 
 
 def test_copies_are_told_by_their_objects_wherever_they_stand(small_sample):

@@ -117,7 +117,7 @@ def test_difficulty_is_near_the_published_table():
         dataset = make_sample("bihar", seed, n_sites=38)
         models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest", trees=30)}
         for name in INDICATORS:
-            results, _ = compare(dataset, models, name, "regression", RandomSplit(seed=seed), "random")
+            results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random")
             found.append(results.loc[results["metric"] == "r2", "value"].to_numpy())
     neighbours, forest = np.mean(np.reshape(found, (2, 3, 2)), axis=0).T
     assert np.all(np.abs(neighbours - [0.16, 0.66, 0.25]) < 0.25)

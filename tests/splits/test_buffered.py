@@ -23,7 +23,7 @@ from geolive.splits import (
     fold_numbers,
     parse_split,
     shared_sequences,
-    with_seed,
+    with_random_state,
 )
 from geolive.tables import points
 
@@ -46,7 +46,7 @@ def nearest_km(positions, learn, test):
 )
 def test_no_training_cluster_is_nearer_than_the_buffer(positions, km, splitter):
     try:
-        folds = list(BufferedSplit(splitter=splitter, km=km).split(positions))
+        folds = list(BufferedSplit(splitter, km).split(points(*positions.T)))
     except InputError as error:
         assert "buffer" in str(error) or "folds" in str(error)
         return
@@ -57,15 +57,17 @@ def test_no_training_cluster_is_nearer_than_the_buffer(positions, km, splitter):
 
 def test_the_folds_are_the_splitters_own():
     positions = np.random.default_rng(0).uniform([80, 25], [84, 29], (200, 2))
-    block = BlockSplit(km=100)
-    apart = BufferedSplit(splitter=block, km=10)
+    block = BlockSplit("100km")
+    apart = BufferedSplit(block, "10 km")
+    assert apart == BufferedSplit(block, km=10)
+    assert apart.name == "blocks:100km"
     assert np.array_equal(fold_numbers(apart, positions), fold_numbers(block, positions))
-    assert np.array_equal(apart.units(positions), block.units(positions))
+    assert np.array_equal(apart.units(points(*positions.T)), block.units(points(*positions.T)))
     plain, buffered = describe_folds(block, positions), describe_folds(apart, positions)
     assert (plain["left_out"] == 0).all()
     assert buffered["left_out"].sum() > 0
     assert (buffered["nearest_km"] >= plain["nearest_km"]).all()
-    assert with_seed(apart, 4).splitter == BlockSplit(km=100, seed=4)
+    assert with_random_state(apart, 4).splitter == BlockSplit(km=100, random_state=4)
 
 
 def test_a_copy_of_test_clusters_nearby_teaches_nothing_behind_a_buffer():
@@ -74,10 +76,9 @@ def test_a_copy_of_test_clusters_nearby_teaches_nothing_behind_a_buffer():
     value = rng.normal(size=200)
     leaked = np.concatenate([positions, positions + np.array([0.0, 0.01])])
     values = np.concatenate([value, value])
-    model = KNeighborsRegressor(1)
+    model, places = KNeighborsRegressor(1), RandomSplit(random_state=1, positions=leaked)
     open_, closed = (
-        cross_val_score(model, leaked, values, cv=splitter).mean()
-        for splitter in (RandomSplit(seed=1), BufferedSplit(splitter=RandomSplit(seed=1), km=5))
+        cross_val_score(model, leaked, values, cv=splitter).mean() for splitter in (places, BufferedSplit(places, km=5))
     )
     assert open_ > 0.3
     assert closed < -0.5
@@ -105,10 +106,11 @@ def test_images_without_sequences_share_none():
 
 def test_nothing_left_to_learn_from_is_an_error():
     near = np.array([[80.0, 25.0], [80.01, 25.0], [80.02, 25.0]])
-    with pytest.raises(InputError, match=r"within 10 km.*smaller --buffer"):
-        list(BufferedSplit(splitter=RandomSplit(n_splits=2)).split(near))
-    with pytest.raises(InputError, match="0 to 1,000 km"):
-        BufferedSplit(splitter=RandomSplit(), km=-1)
+    with pytest.raises(InputError, match=r"within 10 km.*smaller buffer"):
+        list(BufferedSplit(RandomSplit(n_splits=2, positions=near)).split())
+    for km, reason in ((-1, "0 to 1,000 km"), ("wide", "a number of kilometres")):
+        with pytest.raises(InputError, match=reason):
+            BufferedSplit(RandomSplit(), km=km)
 
 
 def test_states_and_countries_stay_whole():

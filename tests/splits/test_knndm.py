@@ -15,6 +15,7 @@ from geolive.splits import (
     place_numbers,
     prediction_grid,
 )
+from geolive.tables import points
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def mismatch(splitter, positions, wanted):
 def test_folds_are_as_far_apart_as_targets_are_from_the_survey(towns):
     survey, targets = towns
     knndm = KnndmSplit(targets=targets)
-    wanted, found = knndm.distances_km(survey)
+    wanted, found = knndm.distances_km(points(*survey.T))
     assert wasserstein_distance(found, wanted) < 0.5 * mismatch(RandomSplit(), survey, wanted)
     assert np.median(found) > 5 * np.median(between_folds_km(survey, fold_numbers(RandomSplit(), survey)))
 
@@ -40,7 +41,7 @@ def test_folds_are_as_far_apart_as_targets_are_from_the_survey(towns):
 def test_a_survey_at_random_gets_nearly_random_folds(towns):
     survey = np.random.default_rng(1).uniform([78, 20], [86, 28], (300, 2))
     knndm = KnndmSplit(targets=towns[1])
-    wanted, found = knndm.distances_km(survey)
+    wanted, found = knndm.distances_km(points(*survey.T))
     assert np.median(found) == pytest.approx(np.median(wanted), rel=0.25)
     assert wasserstein_distance(found, wanted) <= mismatch(RandomSplit(), survey, wanted)
     assert wasserstein_distance(found, wanted) < mismatch(BlockSplit(km=200), survey, wanted)
@@ -53,7 +54,7 @@ def test_a_survey_at_random_gets_nearly_random_folds(towns):
     st.integers(0, 2),
 )
 def test_every_row_is_tested_once_and_no_place_is_parted(positions, n_splits, seed):
-    splitter = KnndmSplit(n_splits=n_splits, seed=seed)
+    splitter = KnndmSplit(n_splits=n_splits, random_state=seed)
     place = place_numbers(positions)
     if place.max() + 1 < n_splits:
         with pytest.raises(InputError, match="folds"):
@@ -61,7 +62,7 @@ def test_every_row_is_tested_once_and_no_place_is_parted(positions, n_splits, se
         return
     folds = fold_numbers(splitter, positions)
     assert set(folds) == set(range(n_splits))
-    for unit in (place, splitter.units(positions)):
+    for unit in (place, splitter.units(points(*positions.T))):
         for number in np.unique(unit):
             assert len(set(folds[unit == number])) == 1
     assert np.bincount(folds).max() < len(positions)
@@ -93,4 +94,4 @@ def test_the_grid_lies_within_the_survey(towns):
 def test_no_place_to_predict_is_said():
     with pytest.raises(InputError, match="no place to predict"):
         fold_numbers(KnndmSplit(n_splits=2, targets=np.zeros((0, 2))), np.array([[80.0, 25.0], [81.0, 25.0]]))
-    assert parse_split("knndm", seed=2, folds=4) == KnndmSplit(n_splits=4, seed=2)
+    assert parse_split("knndm", random_state=2, n_splits=4) == KnndmSplit(n_splits=4, random_state=2)

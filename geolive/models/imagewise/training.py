@@ -119,7 +119,7 @@ def plan_runs(table: gpd.GeoDataFrame, split: str, folds: int, seed: int) -> tup
     def run(name: str, learn: np.ndarray, test: np.ndarray) -> Run:
         if named is not None and (named[learn] == "val").any():
             return Run(name, learn[named[learn] != "val"], learn[named[learn] == "val"], test)
-        inner = RandomSplit(n_splits=VALIDATION_FOLDS, seed=seed) if named is not None else None
+        inner = RandomSplit(n_splits=VALIDATION_FOLDS, random_state=seed) if named is not None else None
         inner = inner or parse_split(split, seed, VALIDATION_FOLDS)
         train, validation = next(iter(inner.split(table.iloc[learn])))
         return Run(name, learn[train], learn[validation], test)
