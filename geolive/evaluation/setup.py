@@ -56,7 +56,7 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
         units = len(np.unique(splitter.units(dataset.clusters)))
         if units < 2:
             raise InputError(
-                f"split {text!r}: all clusters lie in one {splitter.kind}, and folds need two; use --split random or blocks:50km"
+                f"split {text!r}: all clusters lie in one {splitter.name}, and folds need two; use --split random or blocks:50km"
             )
         splitter = replace(splitter, n_splits=min(splitter.n_splits, units))
     if isinstance(splitter, KnndmSplit):
