@@ -12,7 +12,7 @@ from geolive.dataset import Dataset
 from geolive.explain.explanation import Explanation, kind_of
 from geolive.explain.gallery import Gallery, signed
 from geolive.explain.occlusion import weightiest
-from geolive.explain.tree_drawing import drawn_tree
+from geolive.explain.tree_drawing import draw_tree
 from geolive.files import new_folder, today
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
@@ -90,7 +90,7 @@ def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, galler
     simulated = bool(dataset.simulated or card.simulated)
     unit = find_indicator(card.indicator).unit if card.task == "regression" else "probability of label 1"
     unit = unit or card.indicator
-    svgs, plainly = _drawn(found, simulated, card.indicator, unit)
+    svgs = _drawn(found, simulated, unit)
     return {
         "title": f"What {card.model} looks at: {card.indicator}",
         "kind": kind_of(trained),
@@ -106,7 +106,6 @@ def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, galler
         "names": list(found.dependence),
         "unit": unit,
         "fidelity": found.tree and signed(found.tree.fidelity, ".2f"),
-        "plainly": plainly,
         "truth": found.truth and [signed(part, ".2f" if isinstance(part, float) else "d") for part in found.truth],
         "weights": _weights(trained, found),
         "gallery": gallery,
@@ -117,22 +116,21 @@ def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, galler
     }
 
 
-def _drawn(found: Explanation, simulated: bool, indicator: str, unit: str) -> tuple[dict[str, list[str]], str]:
-    """The pictures of each section, with ids of their own, and why the tree is a plain one."""
-    svgs, plainly = {"importance": [], "dependence": [], "tree": []}, ""
+def _drawn(found: Explanation, simulated: bool, unit: str) -> dict[str, list[str]]:
+    """The pictures of each section, with ids that are unique in the page."""
+    svgs: dict[str, list[str]] = {"importance": [], "dependence": [], "tree": []}
     if found.importance is not None:
         table = found.importance.head(SHOWN)
         svgs["importance"] = [svg_plots.svg_plot(_importance_plot(table), simulated, (7.2, 1.0 + 0.27 * len(table)))]
     for name, curve in found.dependence.items():
         svgs["dependence"].append(svg_plots.svg_plot(_dependence_plot(name, curve, unit), simulated))
     if found.tree:
-        tree, plainly = drawn_tree(found.tree, short(indicator, 20), simulated)
-        svgs["tree"] = [tree]
+        svgs["tree"] = [draw_tree(found.tree, simulated)]
     number = 0
     for section, drawn in svgs.items():
         svgs[section] = [svg_plots.with_unique_ids(svg, number + i + 1) for i, svg in enumerate(drawn)]
         number += len(drawn)
-    return svgs, plainly
+    return svgs
 
 
 def _weights(trained: TrainedModel, found: Explanation) -> list[dict]:
