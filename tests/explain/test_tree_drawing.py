@@ -33,7 +33,9 @@ def test_every_box_has_its_question_its_places_and_its_mean(tree):
     assert sum(line.endswith("?") for line in said) == inner.sum()
     places = sorted(int(line.removesuffix(" places")) for line in said if line.endswith(" places"))
     assert places == sorted(nodes.n_node_samples)
-    means = [float(line.removeprefix("mean ").replace("\N{MINUS SIGN}", "-")) for line in said if line.startswith("mean ")]
+    means = [
+        float(line.removeprefix("mean ").replace("\N{MINUS SIGN}", "-")) for line in said if line.startswith("mean ")
+    ]
     assert sorted(means) == pytest.approx(sorted(nodes.value.ravel()), abs=0.006)
     assert said.count("yes   ") + said.count("yes") == 1
 
