@@ -23,6 +23,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     ingest_survey,
     predict,
     sample,
+    target,
     train,
     train_gcn,
     train_imagewise,

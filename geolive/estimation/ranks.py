@@ -1,0 +1,229 @@
+"""Confidence sets for ranks, and for which districts are among the best or the worst."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geolive.errors import InputError
+
+Array = NDArray[np.float64]
+
+N_DRAWS = 1000
+
+
+def rank_sets(
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    level: float = 0.9,
+    *,
+    freedom: float = np.inf,
+    simultaneous: bool = False,
+    stepdown: bool = True,
+    seed: int = 0,
+) -> tuple[Array, Array]:
+    """Confidence sets for ranks; rank 1 is the highest value.
+
+    A district ranks below another with confidence where their difference is larger than chance makes the largest of many
+    differences at that level. Marginal sets hold a district's own rank with that probability, whichever district one asks
+    about; simultaneous sets hold the ranks of all districts at once, and are wider. Use the marginal ones to tell a reader
+    about one district, and the simultaneous ones to speak of the whole table.
+
+    Parameters
+    ----------
+    estimate, standard_error : array of shape (n,)
+        NaN where there is none. Errors of districts are taken as independent.
+    level : float
+    freedom : float
+        Degrees of freedom of the standard errors where they share an estimated scale: errors are then t-distributed.
+    simultaneous : bool
+    stepdown : bool
+        Test again without the differences already found, which narrows the sets at the same level (Romano and Wolf 2005).
+    seed : int
+        Seed of the random draws.
+
+    Returns
+    -------
+    best, worst : array of float, shape (n,)
+        The smallest and the largest rank of each set; NaN where there is no value.
+
+    Raises
+    ------
+    InputError
+        A standard error is 0 or negative, or the level is not between 0 and 1.
+
+    References
+    ----------
+    Mogstad, Romano, Shaikh and Wilhelm (2024), doi 10.1093/restud/rdad006, sections 3.1 to 3.3.
+
+    Examples
+    --------
+    >>> rank_sets(np.array([3.0, 1.0, 1.5]), np.full(3, 0.3))
+    (array([1., 2., 2.]), array([1., 3., 3.]))
+    """
+    value, error = np.asarray(estimate, float), np.asarray(standard_error, float)
+    _check_level(level)
+    known = _known(value, error)
+    at, error = value[known], error[known]
+    draws = _draws(error, freedom, seed)
+    if simultaneous:
+        above, below = _all_found(at, error, draws, level, stepdown=stepdown, two_sided=True)
+    else:
+        found = [_found_about(i, at, error, draws, level, stepdown) for i in range(len(known))]
+        above, below = (np.array([pair[side] for pair in found], float) for side in (0, 1))
+    best, worst = np.full(len(value), np.nan), np.full(len(value), np.nan)
+    best[known] = 1 + above
+    worst[known] = len(known) - below
+    return best, worst
+
+
+def best_set(
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    tau: int,
+    level: float = 0.9,
+    *,
+    freedom: float = np.inf,
+    stepdown: bool = True,
+    seed: int = 0,
+) -> NDArray[np.bool_]:
+    """Confidence set for the `tau` highest: it holds all of them with that probability.
+
+    Parameters
+    ----------
+    estimate, standard_error : array of shape (n,)
+        NaN where there is none; such a district is in no set.
+    tau : int
+        Number of highest districts, 1 to n.
+    level, freedom, stepdown, seed
+        As in `rank_sets`.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+        Whether each district may be among the `tau` highest.
+
+    Raises
+    ------
+    InputError
+        As `rank_sets`; `tau` is out of range.
+
+    Notes
+    -----
+    The set is made of the districts for which fewer than `tau` others are higher with confidence, by one-sided tests of all
+    pairs at once (the projection of Mogstad et al., section 3.5).
+
+    Examples
+    --------
+    >>> best_set(np.array([3.0, 1.0, 1.5]), np.full(3, 0.3), tau=2)
+    array([ True,  True,  True])
+    >>> best_set(np.array([3.0, 1.0, 1.5]), np.full(3, 0.03), tau=2)
+    array([ True, False,  True])
+    """
+    value, error = np.asarray(estimate, float), np.asarray(standard_error, float)
+    _check_level(level)
+    known = _known(value, error)
+    if not 1 <= tau <= len(known):
+        raise InputError(
+            f"tau={tau}: must be between 1 and the number of districts with an estimate, {len(known)}", "tau"
+        )
+    draws = _draws(error[known], freedom, seed)
+    above, _ = _all_found(value[known], error[known], draws, level, stepdown=stepdown, two_sided=False)
+    chosen = np.zeros(len(value), bool)
+    chosen[known] = above < tau
+    return chosen
+
+
+def worst_set(
+    estimate: ArrayLike,
+    standard_error: ArrayLike,
+    tau: int,
+    level: float = 0.9,
+    *,
+    freedom: float = np.inf,
+    stepdown: bool = True,
+    seed: int = 0,
+) -> NDArray[np.bool_]:
+    """Confidence set for the `tau` lowest; parameters as in `best_set`.
+
+    Examples
+    --------
+    >>> worst_set(np.array([3.0, 1.0, 1.5]), np.full(3, 0.1), tau=2)
+    array([False,  True,  True])
+    """
+    return best_set(
+        -np.asarray(estimate, float), standard_error, tau, level, freedom=freedom, stepdown=stepdown, seed=seed
+    )
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise InputError(f"level={level}: must be between 0 and 1, such as 0.9", "level")
+
+
+def _known(value: Array, error: Array) -> NDArray[np.int_]:
+    """Rows that have a value and a standard error above 0."""
+    known = np.isfinite(value) & np.isfinite(error)
+    if (wrong := known & (error <= 0)).any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            f"standard_error: row {row}: is {error[row]:g}, and must be above 0; leave the estimate empty where its error is "
+            "not known"
+        )
+    return np.flatnonzero(known)
+
+
+def _draws(error: Array, freedom: float, seed: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    drawn = rng.standard_normal((N_DRAWS, len(error))) * error
+    if np.isfinite(freedom):
+        # the standard errors are estimated together, so one draw of their scale goes for all districts
+        drawn /= np.sqrt(rng.chisquare(freedom, (N_DRAWS, 1)) / freedom)
+    return drawn.astype(np.float32)
+
+
+def _found_about(
+    i: int, at: Array, error: Array, draws: NDArray[np.float32], level: float, stepdown: bool
+) -> tuple[int, int]:
+    """How many districts are above and below one of them with confidence, by two-sided tests."""
+    spread = np.hypot(error, error[i])
+    difference = (at - at[i]) / spread
+    chance = np.abs((draws - draws[:, [i]]) / spread.astype(np.float32))
+    left = np.arange(len(at)) != i
+    while left.any():
+        critical = np.quantile(chance[:, left].max(axis=1), level)
+        new = left & (np.abs(difference) > critical)
+        left &= ~new
+        if not stepdown or not new.any():
+            break
+    left[i] = True
+    return int((difference[~left] > 0).sum()), int((difference[~left] < 0).sum())
+
+
+def _all_found(
+    at: Array, error: Array, draws: NDArray[np.float32], level: float, *, stepdown: bool, two_sided: bool
+) -> tuple[Array, Array]:
+    """How many districts are above and below each of them with confidence, by tests of all pairs at once."""
+    spread = np.hypot(error[:, None], error)
+    difference = (at - at[:, None]) / spread  # [i, j]: how far j is above i
+    left = ~np.eye(len(at), dtype=bool)
+    while left.any():
+        critical = np.quantile(_largest(draws, spread, left, two_sided), level)
+        new = left & ((np.abs(difference) if two_sided else difference) > critical)
+        left &= ~new
+        if not stepdown or not new.any():
+            break
+    np.fill_diagonal(left, True)
+    return ((difference > 0) & ~left).sum(axis=1), ((difference < 0) & ~left).sum(axis=1)
+
+
+def _largest(
+    draws: NDArray[np.float32], spread: Array, left: NDArray[np.bool_], two_sided: bool
+) -> NDArray[np.float32]:
+    """The largest difference of each draw over the pairs that are left; shape (draws,)."""
+    largest = np.full(len(draws), -np.inf, np.float32)
+    for i in np.flatnonzero(left.any(axis=1)):
+        # where both directions of a pair count alike, one is enough
+        columns = np.flatnonzero(left[i, i:]) + i if two_sided else np.flatnonzero(left[i])
+        if len(columns):
+            chance = (draws[:, columns] - draws[:, [i]]) / spread[i, columns].astype(np.float32)
+            np.maximum(largest, (np.abs(chance) if two_sided else chance).max(axis=1), out=largest)
+    return largest

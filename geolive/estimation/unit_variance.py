@@ -1,0 +1,217 @@
+"""Variance components of the nested-error model: sums over units, and the likelihood of the two variances."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geolive.errors import InputError
+
+Array = NDArray[np.float64]
+
+METHODS = {
+    "reml": "restricted maximum likelihood",
+    "ml": "maximum likelihood",
+    "amrl": "adjusted maximum residual likelihood: reml times sigma2_u, as Li and Lahiri (2010); never zero",
+    "ampl": "adjusted maximum profile likelihood: ml times sigma2_u, as Li and Lahiri (2010); never zero",
+}
+RESIDUAL = {"reml", "amrl"}
+ADJUSTED = {"amrl", "ampl"}
+
+
+@dataclass(frozen=True)
+class UnitSums:
+    """What the likelihood needs of the units, so that each evaluation costs the number of areas, not of units.
+
+    Attributes
+    ----------
+    n_units : int
+    size : array of shape (m,)
+        Sum of the units' k in each area; the number of units where all k are 1.
+    count : array of shape (m,)
+        Number of units in each area.
+    x : array of shape (m, p)
+        Mean of the covariates in each area, weighted by k.
+    y : array of shape (m,)
+        Mean of the values in each area, weighted by k.
+    within_xx, within_xy, within_yy : array of shape (p, p), (p,) and float
+        Sums of squares and products about the areas' means, weighted by k.
+    log_k : float
+        Sum of the logarithms of the units' k.
+    """
+
+    n_units: int
+    size: Array
+    count: Array
+    x: Array
+    y: Array
+    within_xx: Array
+    within_xy: Array
+    within_yy: float
+    log_k: float
+
+
+@dataclass(frozen=True)
+class UnitFit:
+    """The regression by generalised least squares, and both variances.
+
+    Attributes
+    ----------
+    coefficients : array of shape (p,)
+    covariance : array of shape (p, p)
+        Covariance matrix of the coefficients.
+    sigma2_u, sigma2_e : float
+        Variance of the area effects, and of a unit's error where its k is 1.
+    gamma : array of shape (m,)
+        Weight of the survey in each area.
+    log_likelihood : float
+        Of the values, not adjusted; restricted for reml and amrl.
+    """
+
+    coefficients: Array
+    covariance: Array
+    sigma2_u: float
+    sigma2_e: float
+    gamma: Array
+    log_likelihood: float
+
+
+def unit_sums(design: Array, values: Array, area: NDArray[np.int_], n_areas: int, k: Array) -> UnitSums:
+    """Sum the units by area.
+
+    Parameters
+    ----------
+    design : array of shape (n, p)
+    values : array of shape (n,)
+    area : array of int, shape (n,)
+        Number of each unit's area, below `n_areas`.
+    n_areas : int
+    k : array of shape (n,)
+        The error of a unit has variance sigma2_e / k.
+
+    Examples
+    --------
+    >>> sums = unit_sums(np.ones((3, 1)), np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1]), 2, np.ones(3))
+    >>> sums.y.tolist(), sums.within_yy
+    ([2.0, 5.0], 2.0)
+    """
+
+    def mean(column: Array) -> Array:
+        return np.bincount(area, k * column, n_areas) / size
+
+    size = np.bincount(area, k, n_areas).astype(float)
+    x, y = np.column_stack([mean(column) for column in design.T]), mean(values)
+    dx, dy = design - x[area], values - y[area]
+    return UnitSums(
+        len(values),
+        size,
+        np.bincount(area, minlength=n_areas).astype(float),
+        x,
+        y,
+        (dx * k[:, None]).T @ dx,
+        dx.T @ (k * dy),
+        float(k @ dy**2),
+        float(np.log(k).sum()),
+    )
+
+
+def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
+    """Fit the regression and sigma2_e where the ratio sigma2_u / sigma2_e is given.
+
+    Parameters
+    ----------
+    sums : UnitSums
+    ratio : float
+        At least 0.
+    method : str
+        One of `METHODS`.
+
+    Notes
+    -----
+    The inverse of an area's covariance matrix is known exactly, (diag(k) - gamma k k' / k.) / sigma2_e with gamma = ratio k. /
+    (1 + ratio k.), so that the sums of squares are those within areas plus (1 - gamma) k. times those of the areas' means.
+
+    Examples
+    --------
+    >>> sums = unit_sums(np.ones((4, 1)), np.array([1.0, 3.0, 5.0, 7.0]), np.array([0, 0, 1, 1]), 2, np.ones(4))
+    >>> fit_at_ratio(sums, 1.0, "ml").coefficients
+    array([4.])
+    """
+    n, p = sums.n_units, sums.x.shape[1]
+    gamma: Array = ratio * sums.size / (1 + ratio * sums.size)
+    between = (1 - gamma) * sums.size
+    matrix = sums.within_xx + (sums.x * between[:, None]).T @ sums.x
+    inverse = np.asarray(np.linalg.inv(matrix), float)
+    coefficients = inverse @ (sums.within_xy + sums.x.T @ (between * sums.y))
+    residual = sums.y - sums.x @ coefficients
+    within = sums.within_yy - 2 * coefficients @ sums.within_xy + coefficients @ sums.within_xx @ coefficients
+    square_sum = float(within + between @ residual**2)
+    freedom = n - (p if method in RESIDUAL else 0) - (2 if method in ADJUSTED else 0)
+    sigma2_e = square_sum / freedom
+    whole = n - (p if method in RESIDUAL else 0)
+    log_likelihood = -0.5 * (
+        whole * np.log(2 * np.pi * sigma2_e)
+        + square_sum / sigma2_e
+        + np.log1p(ratio * sums.size).sum()
+        - sums.log_k
+        + (np.linalg.slogdet(matrix)[1] if method in RESIDUAL else 0.0)
+    )
+    return UnitFit(coefficients, sigma2_e * inverse, ratio * sigma2_e, sigma2_e, gamma, float(log_likelihood))
+
+
+def fit_units(sums: UnitSums, method: str) -> UnitFit:
+    """Estimate both variances and the coefficients.
+
+    Parameters
+    ----------
+    sums : UnitSums
+    method : str
+        One of `METHODS`.
+
+    Returns
+    -------
+    UnitFit
+        sigma2_u is zero where the likelihood is highest there; reml and ml only.
+
+    Raises
+    ------
+    InputError
+        The likelihood has no maximum within the range that the data allow.
+
+    Notes
+    -----
+    sigma2_e and the coefficients have closed forms at a given ratio sigma2_u / sigma2_e, so the likelihood is profiled over the
+    ratio alone: on a grid over 16 powers of ten, then by Brent's method around the best point.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> area = np.repeat(np.arange(200), 5)
+    >>> y = rng.normal(0, 2, 200)[area] + rng.normal(0, 1, 1000)
+    >>> fit = fit_units(unit_sums(np.ones((1000, 1)), y, area, 200, np.ones(1000)), "reml")
+    >>> round(fit.sigma2_u, 1), round(fit.sigma2_e, 1)
+    (3.7, 1.0)
+    """
+    from scipy.optimize import minimize_scalar
+
+    def objective(ratio: float) -> float:
+        fit = fit_at_ratio(sums, ratio, method)
+        return fit.log_likelihood + (np.log(fit.sigma2_u) if method in ADJUSTED else 0.0)
+
+    grid = np.geomspace(1e-8, 1e8, 81) / np.median(sums.size)
+    if method not in ADJUSTED:
+        grid = np.concatenate([[0.0], grid])
+    values = np.array([objective(float(ratio)) for ratio in grid])
+    best = int(np.argmax(values))
+    if not np.isfinite(values[best]) or best == len(grid) - 1:
+        raise InputError(
+            f"method={method!r}: the likelihood has no maximum, so the estimation did not converge; leave covariates out, or try "
+            f"another of {', '.join(METHODS)}"
+        )
+    if best == 0:
+        return fit_at_ratio(sums, float(grid[0]), method)
+    low, high = np.log(max(grid[best - 1], grid[best] * 1e-3)), np.log(grid[best + 1])
+    found = minimize_scalar(
+        lambda log: -objective(float(np.exp(log))), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
+    )
+    return fit_at_ratio(sums, float(np.exp(found.x)), method)

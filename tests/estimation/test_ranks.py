@@ -1,0 +1,111 @@
+"""Rank sets: a published example, other words for the same definition, and how often they hold."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from geolive.errors import InputError
+from geolive.estimation.ranks import best_set, rank_sets, worst_set
+
+PISA = Path(__file__).parents[3] / "shared" / "data" / "oracles" / "pisa2018.csv"
+
+
+@pytest.mark.skipif(not PISA.exists(), reason="the published examples are not in ../shared/data/oracles")
+def test_pisa_of_mogstad_romano_shaikh_and_wilhelm():
+    scores = pd.read_csv(PISA)
+    value, error = scores["math_score"], scores["math_se"]
+    kingdom = scores.index[scores["jurisdiction"] == "United Kingdom"][0]
+    assert value.rank(ascending=False)[kingdom] == 13
+    single, down = rank_sets(value, error, 0.95, stepdown=False), rank_sets(value, error, 0.95)
+    assert [ends[kingdom] for ends in single] == [7, 23]
+    assert [ends[kingdom] for ends in down] == [8, 23]
+    assert best_set(value, error, 5, 0.9).sum() == 11
+
+
+def test_of_two_districts_it_is_the_test_of_their_difference():
+    for gap in np.linspace(0.5, 4, 15):
+        best, worst = rank_sets([gap, 0.0], [1.0, 1.0], 0.9)
+        critical = norm.ppf(0.95) * np.sqrt(2)
+        if abs(gap - critical) > 0.2:  # Monte-Carlo error of the critical value
+            assert (best[1] == 2) == (gap > critical)
+            assert (worst[0] == 1) == (gap > critical)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.integers(2, 25), level=st.sampled_from([0.8, 0.9]))
+def test_sets_hold_the_estimated_rank_and_nest(seed, n, level):
+    rng = np.random.default_rng(seed)
+    value, error = rng.normal(size=n), rng.uniform(0.05, 1, n)
+    rank = 1 + (value[None, :] > value[:, None]).sum(axis=1)
+    best, worst = rank_sets(value, error, level)
+    assert ((best <= rank) & (rank <= worst)).all()
+    for options in ({"level": 0.95}, {"level": level, "stepdown": False}):
+        low, high = rank_sets(value, error, **options)
+        assert ((low <= best) & (worst <= high)).all()
+    together = rank_sets(value, error, level, simultaneous=True, stepdown=False)
+    assert ((together[0] <= low) & (high <= together[1])).all()
+    tau = int(rng.integers(1, n + 1))
+    may = best_set(value, error, tau, level)
+    assert may[rank <= tau].all()
+    assert (worst_set(-value, error, tau, level) == may).all()
+
+
+def test_scale_and_shift_do_not_matter():
+    rng = np.random.default_rng(0)
+    value, error = rng.normal(size=20), rng.uniform(0.1, 0.5, 20)
+    assert np.array_equal(rank_sets(value, error), rank_sets(5 + 1e3 * value, 1e3 * error))
+
+
+def test_marginal_and_simultaneous_sets_hold_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    truth, error = np.sort(rng.normal(size=12))[::-1], np.full(12, 0.3)
+    rank, single, all_at_once, best = np.arange(1, 13), [], [], []
+    for _ in range(300):
+        value = truth + rng.normal(0, 0.3, 12)
+        low, high = rank_sets(value, error, 0.9)
+        single.append((low <= rank) & (rank <= high))
+        low, high = rank_sets(value, error, 0.9, simultaneous=True)
+        all_at_once.append(((low <= rank) & (rank <= high)).all())
+        best.append(best_set(value, error, 3, 0.9)[:3].all())
+    # they hold at least as often as they say; a Monte-Carlo error of 1.7 points
+    assert np.mean(single, axis=0).min() >= 0.9 - 0.04
+    assert np.mean(all_at_once) >= 0.9 - 0.04
+    assert np.mean(best) >= 0.9 - 0.04
+    # and are not so wide that nothing could be told
+    assert np.mean(high - low) < 9
+
+
+def test_districts_without_a_value_have_no_rank_and_do_not_count():
+    best, worst = rank_sets([1.0, np.nan, 3.0], np.full(3, 0.01))
+    assert np.isnan(best[1])
+    assert np.isnan(worst[1])
+    assert (best[2], worst[0]) == (1, 2)
+    assert not best_set([1.0, np.nan, 3.0], np.full(3, 0.01), 1)[1]
+
+
+def test_few_degrees_of_freedom_widen_sets():
+    value, error = np.linspace(0, 3, 20), np.full(20, 0.3)
+    normal, t = rank_sets(value, error), rank_sets(value, error, freedom=4)
+    assert (t[1] - t[0]).sum() > (normal[1] - normal[0]).sum()
+
+
+def test_one_district_has_rank_one():
+    assert [int(end[0]) for end in rank_sets([2.0], [1.0])] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: rank_sets([1.0, 2.0], [0.0, 1.0]), "standard_error: row 0: is 0"),
+        (lambda: rank_sets([1.0, 2.0], [1.0, 1.0], 90), "level=90: must be between 0 and 1"),
+        (lambda: best_set([1.0, 2.0], [1.0, 1.0], 3), "tau=3: must be between 1 and"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(call, words):
+    with pytest.raises(InputError, match=words):
+        call()
