@@ -1,4 +1,4 @@
-"""Which model does best, in worlds that differ in where the signal sits: forest, graph network, mean pooling, stacked network.
+"""Which model does best, in scenarios that differ in where the signal sits: forest, graph network, mean pooling, stacked network.
 
     python benchmarks/contestants.py --seeds 10 --out contestants.csv
     python benchmarks/contestants.py --seeds 10 --out contestants.csv --table
@@ -31,7 +31,7 @@ from geolive.simulation.scenarios import SCENARIOS
 from geolive.splits import BlockSplit, fold_numbers
 
 OUTER, INNER, BLOCK_KM = 3, 2, 100.0
-COLUMNS = ["world", "seed", "contestant", "kriged", "r2", "cpu_seconds"]
+COLUMNS = ["scenario", "seed", "contestant", "kriged", "r2", "cpu_seconds"]
 GCN = {"epochs": 20}
 
 
@@ -90,38 +90,38 @@ def predict(
 
 
 @lru_cache(maxsize=1)
-def survey_of(world: str, seed: int) -> tuple[Places, np.ndarray, np.ndarray]:
+def survey_of(scenario: str, seed: int) -> tuple[Places, np.ndarray, np.ndarray]:
     """Places, values and outer folds."""
-    dataset = make_sample("bihar", seed, n_sites=38, world=world)
+    dataset = make_sample("bihar", seed, n_sites=38, scenario=scenario)
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
     return places, values, fold_numbers(BlockSplit(km=BLOCK_KM, n_splits=OUTER, random_state=seed), dataset.clusters)
 
 
-def figures_of(world: str, seed: int, contestant: str) -> list[dict]:
+def figures_of(scenario: str, seed: int, contestant: str) -> list[dict]:
     """R² without and with kriging."""
     start = time.process_time()
-    places, values, folds = survey_of(world, seed)
+    places, values, folds = survey_of(scenario, seed)
     learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     found = np.array(predict(contestant, places, values, learn, test, seed))
     r2 = 1 - ((values[test] - found) ** 2).sum(1) / ((values[test] - values[learn].mean()) ** 2).sum()
     took = time.process_time() - start
     return [
-        dict(zip(COLUMNS, (world, seed, contestant, kriged, round(float(r2[kriged]), 4), round(took, 1)), strict=True))
+        dict(zip(COLUMNS, (scenario, seed, contestant, kriged, round(float(r2[kriged]), 4), round(took, 1)), strict=True))
         for kriged in (0, 1)
     ]
 
 
-def run(worlds: list[str], contestants: list[str], seeds: range, out: Path) -> None:
+def run(scenarios: list[str], contestants: list[str], seeds: range, out: Path) -> None:
     """Append what is not there yet, seed by seed."""
     done = set()
     if out.exists():
-        done = {tuple(row) for row in pd.read_csv(out)[["world", "seed", "contestant"]].itertuples(index=False)}
-    for seed, world, contestant in itertools.product(seeds, worlds, contestants):
-        if (world, seed, contestant) in done:
+        done = {tuple(row) for row in pd.read_csv(out)[["scenario", "seed", "contestant"]].itertuples(index=False)}
+    for seed, scenario, contestant in itertools.product(seeds, scenarios, contestants):
+        if (scenario, seed, contestant) in done:
             continue
-        rows = pd.DataFrame(figures_of(world, seed, contestant))
+        rows = pd.DataFrame(figures_of(scenario, seed, contestant))
         rows.to_csv(out, mode="a", header=not out.exists(), index=False)
-        print(world, seed, contestant, rows["r2"].tolist(), f"{rows['cpu_seconds'][0]} s", flush=True)
+        print(scenario, seed, contestant, rows["r2"].tolist(), f"{rows['cpu_seconds'][0]} s", flush=True)
 
 
 def tables(path: Path, ours: str = "stacked") -> str:
@@ -129,28 +129,28 @@ def tables(path: Path, ours: str = "stacked") -> str:
     figures = pd.read_csv(path)
     lines = []
     for kriged in (0, 1):
-        wide = figures[figures["kriged"] == kriged].pivot(index=["world", "seed"], columns="contestant", values="r2")
+        wide = figures[figures["kriged"] == kriged].pivot(index=["scenario", "seed"], columns="contestant", values="r2")
         others = [name for name in ("forest", "gcn-distance", "mean") if name in wide]
         names = [*others, *(name for name in wide if name not in (*others, ours)), ours]
         lines += [
             f"kriged residuals: {'yes' if kriged else 'no'}",
             "",
-            f"| world | {' | '.join(names)} | against the best other |",
+            f"| scenario | {' | '.join(names)} | against the best other |",
         ]
         lines.append("|---" * (len(names) + 2) + "|")
-        for world in [world for world in SCENARIOS if world in wide.index.get_level_values(0)]:
-            rows = wide.loc[world]
+        for scenario in [scenario for scenario in SCENARIOS if scenario in wide.index.get_level_values(0)]:
+            rows = wide.loc[scenario]
             best = rows[others].mean().idxmax()
             cells = [_mean(rows[name].dropna()) for name in names]
             lines.append(
-                f"| {world} | {' | '.join(cells)} | {_mean((rows[ours] - rows[best]).dropna(), '+')} ({best}) |"
+                f"| {scenario} | {' | '.join(cells)} | {_mean((rows[ours] - rows[best]).dropna(), '+')} ({best}) |"
             )
         lines.append("")
         if "gcn-random" in wide:
             apart = (wide["gcn-distance"] - wide["gcn-random"]).dropna()
             lines += [
-                f"distance less random edges, {world}: {_mean(apart.loc[world], '+')}"
-                for world in apart.index.unique(0)
+                f"distance less random edges, {scenario}: {_mean(apart.loc[scenario], '+')}"
+                for scenario in apart.index.unique(0)
             ]
             lines.append("")
     return "\n".join(lines)
@@ -166,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--worlds", default=",".join(SCENARIOS))
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
     parser.add_argument("--contestants", default="forest,stacked,mean,gcn-distance")
     parser.add_argument("--out", type=Path, default=Path("contestants.csv"))
     parser.add_argument("--table", action="store_true", help="print the tables of what is there")
@@ -175,7 +175,7 @@ def main() -> None:
         print(tables(given.out))
         return
     seeds = range(given.first_seed, given.first_seed + given.seeds)
-    run(given.worlds.split(","), given.contestants.split(","), seeds, given.out)
+    run(given.scenarios.split(","), given.contestants.split(","), seeds, given.out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/graph_use.py --seeds 5 --out graph_use.csv
 
-R² of pov at a third of the simulated clusters, whole blocks of 100 km left out, by the authors' graph network. In the world
+R² of pov at a third of the simulated clusters, whole blocks of 100 km left out, by the authors' graph network. In the scenario
 `arrangement` the signal is in where telling things stand, in `alike` neighbouring photos share nothing that distant ones do
 not. 172 clusters are too few for this network to learn the first, hence more. Every seed is another countryside; differences are
 paired. Figures are appended as they come: started again, it goes on.
@@ -23,9 +23,9 @@ SCENARIOS, EDGES = ("arrangement", "alike"), ("distance", "random")
 SETTINGS = {"learning_rate": 3e-3, "epochs": 30}
 
 
-def r2(world: str, seed: int, edges: str, clusters: int) -> float:
+def r2(scenario: str, seed: int, edges: str, clusters: int) -> float:
     """At the clusters of the blocks left out."""
-    dataset = make_sample("bihar", seed, n_clusters=clusters, n_sites=38, world=world)
+    dataset = make_sample("bihar", seed, n_clusters=clusters, n_sites=38, scenario=scenario)
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
     folds = fold_numbers(BlockSplit(km=100.0, n_splits=3, random_state=seed), dataset.clusters)
     learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
@@ -40,12 +40,12 @@ def table(figures: pd.DataFrame) -> str:
     def mean(values: pd.Series, sign: str = "") -> str:
         return f"{values.mean():{sign}.3f} ± {values.std() / np.sqrt(len(values)):.3f}"
 
-    wide = figures.pivot(index=["world", "seed"], columns="edges", values="r2").dropna()
-    lines = [f"| world | {' | '.join(EDGES)} | difference | seeds |", "|---|---|---|---|---|"]
-    for world in wide.index.unique(0):
-        rows = wide.loc[world]
+    wide = figures.pivot(index=["scenario", "seed"], columns="edges", values="r2").dropna()
+    lines = [f"| scenario | {' | '.join(EDGES)} | difference | seeds |", "|---|---|---|---|---|"]
+    for scenario in wide.index.unique(0):
+        rows = wide.loc[scenario]
         apart = mean(rows["distance"] - rows["random"], "+")
-        lines.append(f"| {world} | {' | '.join(mean(rows[edges]) for edges in EDGES)} | {apart} | {len(rows)} |")
+        lines.append(f"| {scenario} | {' | '.join(mean(rows[edges]) for edges in EDGES)} | {apart} | {len(rows)} |")
     return "\n".join(lines)
 
 
@@ -56,13 +56,13 @@ def main() -> None:
     parser.add_argument("--clusters", type=int, default=1200)
     parser.add_argument("--out", type=Path, default=Path("graph_use.csv"))
     given = parser.parse_args()
-    done = pd.read_csv(given.out) if given.out.exists() else pd.DataFrame(columns=["world", "seed", "edges", "r2"])
-    finished = set(done[["world", "seed", "edges"]].itertuples(index=False, name=None))
-    for seed, world, edges in itertools.product(range(given.seeds), SCENARIOS, EDGES):
-        if (world, seed, edges) in finished:
+    done = pd.read_csv(given.out) if given.out.exists() else pd.DataFrame(columns=["scenario", "seed", "edges", "r2"])
+    finished = set(done[["scenario", "seed", "edges"]].itertuples(index=False, name=None))
+    for seed, scenario, edges in itertools.product(range(given.seeds), SCENARIOS, EDGES):
+        if (scenario, seed, edges) in finished:
             continue
         row = pd.DataFrame(
-            [(world, seed, edges, round(r2(world, seed, edges, given.clusters), 4))], columns=done.columns
+            [(scenario, seed, edges, round(r2(scenario, seed, edges, given.clusters), 4))], columns=done.columns
         )
         row.to_csv(given.out, mode="a", header=not given.out.exists(), index=False)
         print(*row.iloc[0], flush=True)

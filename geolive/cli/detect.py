@@ -61,7 +61,7 @@ def detect_command(
             classes=names,
             device=chosen.name,
         )
-    with step(f"Counting objects on {chosen.name}") as tell:
+    with step(f"Counting objects on {chosen.name}") as progress:
         added = count_objects(
             data,
             files,
@@ -70,7 +70,7 @@ def detect_command(
             renamed=renamed,
             batch_size=batch_size or 1,
             workers=choose_workers(workers, chosen),
-            progress=tell,
+            progress=progress,
         )
     report(dataset, added, note)
     simulated = "SIMULATED: " if data.simulated else ""

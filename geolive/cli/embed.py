@@ -48,7 +48,7 @@ def embed_command(
         note(
             "--weights none: the network's weights are random, and its features tell next to nothing; recorded as such"
         )
-    with step(f"Embedding with {backbone.arch} on {chosen.name}, {chosen.precision}") as tell:
+    with step(f"Embedding with {backbone.arch} on {chosen.name}, {chosen.precision}") as progress:
         added = embed(
             data,
             files,
@@ -58,7 +58,7 @@ def embed_command(
             dtype=dtype,
             batch_size=batch_size,
             workers=workers,
-            progress=tell,
+            progress=progress,
         )
     report(dataset, added, note)
     simulated = "SIMULATED: " if data.simulated else ""
@@ -69,7 +69,7 @@ def embed_command(
 
 
 def report(dataset: Path, added, note) -> None:
-    """Tell where the work was taken up, and which photos could not be used."""
+    """Progress where the work was taken up, and which photos could not be used."""
     import collections
 
     if added.resumed_at:

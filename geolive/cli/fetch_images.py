@@ -126,8 +126,8 @@ def _show_plan(area, wanted, out: Path, access, retry_policy, boundaries: Path |
     from geolive.sources.mapillary.fetch import plan_fetch, work_folder
     from geolive.sources.mapillary.sampling import plan_table
 
-    with step(f"Asking {len(area.tiles):,} tiles for images") as tell:
-        found, chosen = plan_fetch(area, wanted, out, access, retry_policy, tell)
+    with step(f"Asking {len(area.tiles):,} tiles for images") as progress:
+        found, chosen = plan_fetch(area, wanted, out, access, retry_policy, progress)
     with step("Counting by district"):
         table = plan_table(found, chosen, districts_of(area, boundaries), wanted)
     rows = [[d.district, "", f"{d.found:,}", f"{d.chosen:,}", _size(d.bytes)] for d in table.itertuples()]
@@ -143,9 +143,16 @@ def _fetch(area, wanted, out: Path, access, retry_policy, command: str, leave_ou
     from geolive.dataset import read_dataset
     from geolive.sources.mapillary.fetch import fetch_images
 
-    with step(f"Fetching images of {area.name} ({len(area.tiles):,} tiles)") as tell:
+    with step(f"Fetching images of {area.name} ({len(area.tiles):,} tiles)") as progress:
         fetch_images(
-            area, wanted, out, access, retry_policy, command=command, leave_out_failed=leave_out_failed, tell=tell
+            area,
+            wanted,
+            out,
+            access,
+            retry_policy,
+            command=command,
+            leave_out_failed=leave_out_failed,
+            progress=progress,
         )
     made = read_dataset(out)
     for reason, number in made.rejects["reason"].value_counts().items():

@@ -31,8 +31,8 @@ def ingest_paper(
     check_new_folder(out)
     # slow to import, and needed only when all is read: meanwhile
     threading.Thread(target=importlib.import_module, args=("pandera.pandas",), daemon=True).start()
-    with step(f"Reading {file}") as tell:
-        dataset, unmatched = read_paper(file, splits, strict, tell)
+    with step(f"Reading {file}") as progress:
+        dataset, unmatched = read_paper(file, splits, strict, progress)
     with step(f"Writing {out}"):
         write_dataset(dataset, out, {UNMATCHED: unmatched})
     for reason, number in count_reasons(dataset.rejects).items():

@@ -38,8 +38,8 @@ def ingest_photos(
     if survey is not None:
         with step(f"Reading {survey}"):
             surveyed = read_dataset(survey)
-    with step(f"Reading {folder}") as tell:
-        dataset = read_photos(folder, gap_seconds=gap_seconds, gap_metres=gap_metres, progress=tell)
+    with step(f"Reading {folder}") as progress:
+        dataset = read_photos(folder, gap_seconds=gap_seconds, gap_metres=gap_metres, progress=progress)
     n_rejects = len(dataset.rejects)
     for reason, count in dataset.rejects["reason"].value_counts().items():
         note(f"{count:,} of {len(dataset.images) + n_rejects:,} photos left out: {reason}")

@@ -12,7 +12,7 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.explain.inputs import Group, Inputs, LeftOut
 from geolive.models.trained_model import TrainedModel
-from geolive.simulation.scenarios import DEFAULT_WORLD
+from geolive.simulation.scenarios import DEFAULT_SCENARIO
 from geolive.simulation.simulated_photos import draw_loadings
 
 CORRELATED = 0.7
@@ -190,7 +190,7 @@ def agreement_with_truth(dataset: Dataset, trained: TrainedModel, of_class: np.n
     from geolive.simulation.countryside import INDICATORS
 
     indicator, known = trained.card.indicator, dataset.simulated and "sample_version" in dataset.extra
-    plain = dataset.extra.get("world", DEFAULT_WORLD) == DEFAULT_WORLD
+    plain = dataset.extra.get("scenario", DEFAULT_SCENARIO) == DEFAULT_SCENARIO
     if not (known and plain and indicator in INDICATORS):
         return None
     size = np.abs(draw_loadings(dataset.extra["seed"])[:, INDICATORS.index(indicator)])

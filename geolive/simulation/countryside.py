@@ -1,7 +1,7 @@
 """A simulated countryside: where places are, and how wealth, density and nutrition vary from place to place.
 
-Everything here is simulated. Only the district polygons and, for Bihar, the districts' statistics are real. The truth is a
-function of position, so that it is known at the places of the sample, at any number of further ones, and as district means.
+Only the district polygons and, for Bihar, the statistics of the districts are real; everything else is simulated. The truth
+is a function of position, so it is known at the places of the sample, at any other place, and as district means.
 """
 
 import zlib
@@ -24,14 +24,14 @@ TRUTH_POINTS = 400
 
 @dataclass(frozen=True)
 class Recipe:
-    """Mean and spread of an indicator, and the shares of its variance; the shares of the truth sum to 1.
+    """How an indicator varies: its mean, its standard deviation, and the sources of its variance.
 
     Parameters
     ----------
     mean, spread : float
-        Of the truth over places, in the indicator's unit.
+        Mean and standard deviation of the true values over places, in the unit of the indicator.
     district, field, local : float
-        Shares of the true variance between districts, along a spatial field, and from one place to the next.
+        Shares of the true variance between districts, along a spatial field, and between neighbouring places; they sum to 1.
     noise : float
         Variance of the survey's error, as a share of the true variance.
     """
@@ -44,7 +44,7 @@ class Recipe:
     noise: float
 
 
-# shares chosen so that spatial and image models score as in the paper's table: see benchmarks/sample_difficulty.py
+# with these shares, spatial and image models score as in the paper's table (benchmarks/sample_difficulty.py)
 RECIPES = {
     "pov": Recipe(mean=-0.65, spread=0.75, district=0.21, field=0.34, local=0.45, noise=0.09),
     "pop": Recipe(mean=1180.0, spread=330.0, district=0.90, field=0.05, local=0.05, noise=0.03),
@@ -53,7 +53,7 @@ RECIPES = {
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
-    """A random generator of its own for each purpose, so that one part of a sample can change without the others.
+    """Return a random generator for one purpose, so that one part of a sample can change without the others.
 
     Examples
     --------
@@ -67,13 +67,13 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
 class ExponentialField:
     """A Gaussian random field with exponential covariance, mean 0 and variance 1, as a sum of random plane waves.
 
-    Source: spectral simulation, Mantoglou & Wilson 1982, doi 10.1029/WR018i005p01379. It is evaluated where wanted,
-    without a matrix, and to the same figures on every machine.
+    Source: spectral simulation, Mantoglou & Wilson 1982, doi 10.1029/WR018i005p01379. The field can be evaluated anywhere; it
+    needs no covariance matrix and gives the same numbers on every machine.
 
     Parameters
     ----------
     e_fold_km : float
-        Distance at which the correlation is 1/e.
+        Distance at which the correlation is 1/e, in kilometres.
     rng : numpy Generator
 
     Examples
@@ -89,9 +89,9 @@ class ExponentialField:
         self.phase = rng.uniform(0, 2 * np.pi, N_WAVES)
 
     def __call__(self, km: np.ndarray) -> np.ndarray:
-        """Values at positions in kilometres, shape (n, 2) to (n,)."""
+        """Return the values at positions in kilometres, shape (n, 2), as an array of shape (n,)."""
         total = np.zeros(len(km))
-        for start in range(0, N_WAVES, 200):  # bounds memory at 200 numbers a point
+        for start in range(0, N_WAVES, 200):  # memory: 200 numbers per point at a time
             waves, phase = self.waves[start : start + 200], self.phase[start : start + 200]
             angle = km[:, :1] * waves[:, 0] + km[:, 1:] * waves[:, 1] + phase
             total += np.cos(angle).sum(axis=1)
@@ -99,13 +99,14 @@ class ExponentialField:
 
 
 class Countryside:
-    """One simulated region: its districts, its fields, and the truth anywhere.
+    """One simulated region: its districts, its random fields, and the true values at any place.
 
     Parameters
     ----------
     region : str
-        A state of India. Bihar starts from its districts' real statistics, any other from random fields.
+        A state of India. Bihar starts from the real statistics of its districts, any other state from random fields.
     seed : int
+        Seed of the random numbers.
 
     Examples
     --------
@@ -121,19 +122,34 @@ class Countryside:
         self.districts = self.region.districts
         self._km = Transformer.from_crs("EPSG:4326", metric_crs(self.districts.total_bounds), always_xy=True)
         self._fields = [ExponentialField(E_FOLD_KM, generator(seed, f"field {name}")) for name in INDICATORS]
-        self.population, self._district_part = self._official() if self.region.name == "Bihar" else self._invented()
+        self.population, self._district_part = (
+            self._from_statistics() if self.region.name == "Bihar" else self._from_fields()
+        )
 
     def km(self, positions: np.ndarray) -> np.ndarray:
-        """Longitude and latitude in degrees to kilometres in the region's projection, both shape (n, 2)."""
+        """Project longitude and latitude in degrees, shape (n, 2), to kilometres in the projection of the region."""
         return np.column_stack(self._km.transform(positions[:, 0], positions[:, 1])) / 1000
 
     def degrees(self, km: np.ndarray) -> np.ndarray:
-        """The inverse of `km`."""
+        """Return longitude and latitude of positions in kilometres: the inverse of `km`."""
         lonlat = self._km.transform(km[:, 0] * 1000, km[:, 1] * 1000, direction="INVERSE")
         return np.column_stack(lonlat)
 
     def spread_by_population(self, total: int, least: int, dark: np.ndarray) -> np.ndarray:
-        """Numbers of places a district in proportion to population, at least `least`; exactly `least` where dark.
+        """Divide places among the districts in proportion to population.
+
+        Parameters
+        ----------
+        total : int
+            Number of places.
+        least : int
+            Smallest number of places of a district.
+        dark : array of int
+            Rows of the districts that get exactly `least` places.
+
+        Returns
+        -------
+        array of int, shape (districts,)
 
         Examples
         --------
@@ -150,11 +166,12 @@ class Countryside:
         return number + least
 
     def draw_places(self, number: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """So many places in each district, evenly at random.
+        """Draw places uniformly at random in each district.
 
         Parameters
         ----------
         number : array of int, shape (districts,)
+            Number of places in each district.
         rng : numpy Generator
 
         Returns
@@ -168,27 +185,27 @@ class Countryside:
         return np.concatenate(drawn), np.repeat(np.arange(len(number)), number)
 
     def latents(self, positions: np.ndarray, district: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """The truth at places in standard units: district + field + local part.
+        """Return the true values at places in standard units: the sum of a district part, a field and a local part.
 
         Returns
         -------
         array, shape (places, 3)
-            For pov, pop, bmi, with mean 0 and variance 1 over the region.
+            Values of pov, pop, bmi, with mean 0 and variance 1 over the region.
         """
         local = rng.standard_normal((len(positions), len(INDICATORS)))
         share = np.sqrt([RECIPES[name].local for name in INDICATORS])
         return self._expected(positions, district) + share * local
 
     def in_units(self, latents: np.ndarray) -> np.ndarray:
-        """Standard units to the indicators' units, shape (n, 3); densities stay above 0."""
+        """Convert standard units to the units of the indicators, shape (n, 3); densities are at least 20."""
         values = np.array([RECIPES[n].mean for n in INDICATORS]) + latents * [RECIPES[n].spread for n in INDICATORS]
         values[:, 1] = np.maximum(values[:, 1], 20.0)
         return values
 
     def district_truth(self) -> pd.DataFrame:
-        """True mean of each indicator in each district, over all of its area; index district_id.
+        """Return the true mean of each indicator over the area of each district; the index is district_id.
 
-        The local part is left out: over the thousands of settlements of a district it averages to nothing.
+        The local part is left out, because over the thousands of settlements of a district its mean is near 0.
         """
         number = np.full(len(self.districts), TRUTH_POINTS)
         positions, district = self.draw_places(number, generator(self.seed, "truth"))
@@ -205,10 +222,10 @@ class Countryside:
         ]
         return np.column_stack(parts)
 
-    def _official(self) -> tuple[np.ndarray, np.ndarray]:
+    def _from_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         table = bihar_statistics().loc[self.districts["district_id"]]
         population = table["population_2011"].to_numpy(float)
-        # more poverty is less wealth, more women below a normal BMI is a lower mean
+        # more poverty means less wealth; more women below a normal BMI mean a lower mean BMI
         part = np.column_stack(
             [
                 -table["mpi_headcount_pct_2015_16"],
@@ -218,7 +235,7 @@ class Countryside:
         )
         return population, _standardise(part, population)
 
-    def _invented(self) -> tuple[np.ndarray, np.ndarray]:
+    def _from_fields(self) -> tuple[np.ndarray, np.ndarray]:
         middle = shapely.point_on_surface(self.districts.geometry.values)
         km = self.km(shapely.get_coordinates(middle))
         fields = [ExponentialField(REGIONAL_E_FOLD_KM, generator(self.seed, f"regional {n}")) for n in INDICATORS]
@@ -232,11 +249,11 @@ def _standardise(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (values - mean) / np.where(spread > 0, spread, 1)
 
 
-def _points_in(polygon, n: int, rng: np.random.Generator) -> np.ndarray:
+def _points_in(polygon: shapely.Polygon | shapely.MultiPolygon, n: int, rng: np.random.Generator) -> np.ndarray:
     west, south, east, north = polygon.bounds
     shapely.prepare(polygon)
-    found = np.zeros((0, 2))
-    while len(found) < n:
-        tried = rng.uniform((west, south), (east, north), size=(4 * n + 8, 2))
-        found = np.concatenate([found, tried[shapely.contains_xy(polygon, tried)]])
-    return found[:n]
+    inside = np.zeros((0, 2))
+    while len(inside) < n:
+        candidates = rng.uniform((west, south), (east, north), size=(4 * n + 8, 2))
+        inside = np.concatenate([inside, candidates[shapely.contains_xy(polygon, candidates)]])
+    return inside[:n]

@@ -1,29 +1,31 @@
-"""The embedded sample: real districts, simulated survey and simulated imagery, with the truth kept apart."""
+"""The built-in sample: real districts with a simulated survey and simulated imagery, and the truth kept apart."""
 
 import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels, read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
 from geolive.places import key_hash
 from geolive.simulation import simulated_features as simfeats
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
-from geolive.simulation.scenarios import DEFAULT_WORLD, SCENARIOS
+from geolive.simulation.scenarios import DEFAULT_SCENARIO, SCENARIOS
 from geolive.simulation.simulated_photos import Photos, draw_loadings, draw_photos, draw_sizes
 from geolive.tables import CRS, points
 
-# raised whenever the same seed gives other data, so that a cached sample is made again
+# increased whenever the same seed gives other data, so that a cached sample is made again
 SAMPLE_VERSION = 1
 BIHAR_CLUSTERS, BIHAR_SITES = 172, 600
-CLUSTERS_A_DISTRICT, SITES_A_DISTRICT = 4.5, 16
+CLUSTERS_PER_DISTRICT, SITES_PER_DISTRICT = 4.5, 16
 DARK_DISTRICTS = 3
 SURVEYED_MEDIAN, UNSURVEYED_MEDIAN = 420.0, 60.0
 ABOUT = "geolive's sample (SIMULATED survey and imagery on real districts)"
@@ -36,15 +38,45 @@ class Sample:
     Parameters
     ----------
     dataset : Dataset
+        What a model may use.
     places : GeoDataFrame
-        The truth at every place, surveyed or not: `place_id`, `unique_cluster` (or null), `district_id`, pov, pop, bmi.
+        The true values at every place, surveyed or not: `place_id`, `unique_cluster` (or null), `district_id`, pov, pop, bmi.
     districts : DataFrame
-        The truth of every district: `district_id`, pov, pop, bmi.
+        The true values of every district: `district_id`, pov, pop, bmi.
     """
 
     dataset: Dataset
     places: gpd.GeoDataFrame
     districts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Places:
+    """All simulated places; the surveyed ones come first.
+
+    Parameters
+    ----------
+    positions : array, shape (places, 2)
+        Longitude, latitude in degrees.
+    district : array of int, shape (places,)
+        Row of the districts table.
+    latents : array, shape (places, 3)
+        True values in standard units.
+    cluster_ids : array of str, shape (surveyed places,)
+    is_dark : array of bool, shape (places,)
+        Whether the place lies in a district with hardly any imagery.
+    """
+
+    positions: np.ndarray
+    district: np.ndarray
+    latents: np.ndarray
+    cluster_ids: np.ndarray
+    is_dark: np.ndarray
+
+    @property
+    def unique_cluster(self) -> np.ndarray:
+        """The cluster of each place; None where it was not surveyed."""
+        return np.concatenate([self.cluster_ids, np.full(len(self.positions) - len(self.cluster_ids), None)])
 
 
 def simulate(
@@ -53,7 +85,7 @@ def simulate(
     n_clusters: int | None = None,
     n_sites: int | None = None,
     *,
-    world: str = DEFAULT_WORLD,
+    scenario: str = DEFAULT_SCENARIO,
     most_images: int | None = None,
     with_features: bool = False,
 ) -> Sample:
@@ -62,17 +94,20 @@ def simulate(
     Parameters
     ----------
     region : str
-        A state. Bihar starts from its districts' real statistics, the others from random fields.
+        Name of a state. The simulation of Bihar starts from the real statistics of its districts, that of any other state from
+        random fields.
     seed : int
-        Another seed, another countryside.
+        Seed of the random numbers; each seed gives another countryside.
     n_clusters, n_sites : int, optional
-        Surveyed clusters, and places with imagery but no survey; for Bihar 172 (as in the paper's split) and 600.
-    world : str
-        Where in the photos the signal sits: composition, few, arrangement, alike or none (`geolive.simulation.scenarios`).
+        Numbers of surveyed clusters, and of places with imagery but without a survey. For Bihar, the defaults are 172 (as in
+        the paper's split) and 600.
+    scenario : str
+        Where in the photos the signal is: composition, few, arrangement, alike or none (`geolive.simulation.scenarios`).
     most_images : int, optional
-        Of each place so many images at most, the first by the hash of their keys; the others are as without it.
+        Largest number of images of a place. Those with the lowest hashes of their keys are kept, and they are the same as
+        without this limit.
     with_features : bool
-        Whether images have simulated features, too: the feature set `simfeats` (`geolive.simulation.simulated_features`).
+        Add simulated image features as the feature set `simfeats` (`geolive.simulation.simulated_features`).
 
     Returns
     -------
@@ -81,7 +116,7 @@ def simulate(
     Raises
     ------
     InputError
-        No such state or world, or fewer clusters than districts.
+        The state or the scenario is unknown, or there are fewer clusters than districts.
 
     Examples
     --------
@@ -90,66 +125,45 @@ def simulate(
     (True, 3)
     """
     if seed < 0:
-        raise InputError(f"--seed {seed}: must be 0 or more")
-    if world not in SCENARIOS:
-        raise InputError(f"--world {world!r}: there is no such world; choose {', '.join(SCENARIOS)}")
-    land = Countryside(region, seed)
-    n_districts, bihar = len(land.districts), land.region.name == "Bihar"
-    n_clusters = n_clusters or (BIHAR_CLUSTERS if bihar else round(CLUSTERS_A_DISTRICT * n_districts))
-    n_sites = n_sites or (BIHAR_SITES if bihar else SITES_A_DISTRICT * n_districts)
-    if n_clusters < n_districts:
+        raise InputError(f"seed={seed}: must be 0 or more", parameter="seed")
+    if scenario not in SCENARIOS:
         raise InputError(
-            f"{n_clusters} clusters are fewer than {land.region.name}'s {n_districts} districts; ask for more"
+            f"scenario={scenario!r}: there is no such scenario; choose {', '.join(SCENARIOS)}", parameter="scenario"
         )
-    dark = _dark_districts(land)
-    surveyed = land.draw_places(land.spread_by_population(n_clusters, 1, dark), generator(seed, "clusters"))
-    others = land.draw_places(land.spread_by_population(n_sites, 0, dark), generator(seed, "sites"))
-    positions, district = (np.concatenate(pair) for pair in zip(surveyed, others, strict=True))
-    latents = land.latents(positions, district, generator(seed, "local"))
-    sizes = _sizes(seed, n_clusters, district, dark)
-    photos = draw_photos(latents, sizes, draw_loadings(seed), generator(seed, "photos"), world)
-    keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
-    features = {}
-    if with_features:
-        told = latents if world != "none" else np.zeros_like(latents)
-        features[simfeats.NAME] = simfeats.draw_features(told, photos.place, generator(seed, simfeats.NAME))
-    if most_images is not None:
-        all_keys = keys
-        photos, keys = _at_most(photos, keys, most_images)
-        features = {name: array[np.isin(all_keys, keys)] for name, array in features.items()}
-    cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
-    place_cluster = np.concatenate([cluster_ids, np.full(len(positions) - n_clusters, None)])
-    images = _images_table(land, photos, keys, positions, place_cluster)
-    default = world == DEFAULT_WORLD
-    clusters, thresholds = _clusters_table(land, positions, district, latents, photos, cluster_ids)
+    land = Countryside(region, seed)
+    places = _draw_places(land, n_clusters, n_sites)
+    photos, keys, features = _draw_imagery(seed, places, scenario, most_images, with_features)
+    clusters, thresholds = _clusters_table(land, places, photos)
+    command = ["sample", "--region", land.region.name.lower(), "--seed", seed]
+    command += ["--scenario", scenario] if scenario != DEFAULT_SCENARIO else []
+    command += ["--max-per-place", most_images] if most_images is not None else []
+    command += ["--with-features"] if with_features else []
+    command += ["--out", land.region.name.lower().replace(" ", "-")]
+    described = "" if scenario == DEFAULT_SCENARIO else f", scenario {scenario}"
     dataset = Dataset(
-        images,
+        _images_table(land, places, photos, keys),
         clusters,
-        {"objects": photos.objects, **features},
+        features,
         list(INDICATORS),
-        source=f"{ABOUT}, {land.region.name}, seed {seed}{'' if default else f', world {world}'}",
-        command=f"sample --region {land.region.name.lower()!r} --seed {seed}{'' if default else f' --world {world}'}"
-        + (f" --max-per-place {most_images}" if most_images is not None else "")
-        + (" --with-features" if with_features else ""),
+        source=f"{ABOUT}, {land.region.name}, seed {seed}{described}",
+        command=command_line(*command),
         simulated=True,
         thresholds=thresholds,
         extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}
-        | ({} if default else {"world": world}),
+        | ({} if scenario == DEFAULT_SCENARIO else {"scenario": scenario}),
     )
-    return Sample(
-        dataset, _truth_of_places(land, positions, district, latents, place_cluster), _truth_of_districts(land)
-    )
+    return Sample(dataset, _true_places(land, places), land.district_truth().reset_index())
 
 
-def make_sample(region: str = "bihar", seed: int = 0, **settings) -> Dataset:
+def make_sample(region: str = "bihar", seed: int = 0, **settings: Any) -> Dataset:
     """Simulate a survey and street imagery in a state of India, without the truth behind it.
 
     Parameters
     ----------
     region : str
-        A state.
+        Name of a state.
     seed : int
-        Another seed gives another countryside.
+        Seed of the random numbers; each seed gives another countryside.
     **settings
         The other parameters of `simulate`.
 
@@ -167,7 +181,18 @@ def make_sample(region: str = "bihar", seed: int = 0, **settings) -> Dataset:
 
 
 def write_sample(sample: Sample, folder: str | Path) -> Path:
-    """Write a sample as a dataset folder; its truth goes to `truth/`, which no model reads.
+    """Write a sample as a dataset folder; its truth goes to the folder `truth` in it, which no model reads.
+
+    Parameters
+    ----------
+    sample : Sample
+    folder : str or Path
+        Must not exist, or be empty.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Examples
     --------
@@ -181,9 +206,22 @@ def write_sample(sample: Sample, folder: str | Path) -> Path:
 
 
 def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Callable[[str], None] | None = None) -> Path:
-    """Write a sample whose images are pictures too: a drawing of the objects in each, `photos/KEY.jpg`.
+    """Write a sample with a picture of each image: a drawing of its objects, `photos/KEY.jpg`.
 
-    As with fetched photos, `dataset.json` lists `images.parquet`, which has `img_path` and `sha256` of each.
+    As in a dataset of fetched photos, `images.parquet` has the columns `img_path` and `sha256`.
+
+    Parameters
+    ----------
+    sample : Sample
+    folder : str or Path
+        Must not exist, or be empty.
+    progress : callable, optional
+        Called with words that say how many pictures are drawn.
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Examples
     --------
@@ -196,32 +234,49 @@ def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Calla
     from geolive.simulation.scenes import draw_scenes
 
     dataset = sample.dataset
-    with new_folder(folder) as whole:
-        images = draw_scenes(dataset.images, dataset.features["objects"], whole, dataset.extra["seed"], progress)
-        command = dataset.command.replace("sample ", "sample --with-images ", 1)
-        drawn = replace(sample, dataset=replace(dataset, images=images, command=command))
-        # moved up from a folder of its own, since the list of checksums names each file that it finds in the folder
-        for path in write_sample(drawn, whole / "dataset").iterdir():
-            path.rename(whole / path.name)
-        (whole / "dataset").rmdir()
+    with new_folder(folder) as temporary:
+        images = draw_scenes(dataset.images, dataset.features["objects"], temporary, dataset.extra["seed"], progress)
+        drawn = replace(sample, dataset=replace(dataset, images=images, command=f"{dataset.command} --with-images"))
+        # written to a folder of its own first: the list of checksums names each file that it finds in the folder
+        for path in write_sample(drawn, temporary / "dataset").iterdir():
+            path.rename(temporary / path.name)
+        (temporary / "dataset").rmdir()
     return Path(folder)
 
 
 def cached_sample(region: str = "bihar", seed: int = 0) -> Dataset:
-    """The sample of a region from the cache folder, made first where it is not there or damaged."""
+    """Return the sample of a region from the cache folder; make it first where it is missing or damaged."""
     folder = cache_folder() / f"sample-{region}-{seed}-v{SAMPLE_VERSION}"
     if folder.exists():
         with contextlib.suppress(InputError):
             return read_dataset(folder)
-        shutil.rmtree(folder)  # the cache's own file, damaged: it is made again
+        shutil.rmtree(folder)  # damaged: geolive wrote it, so geolive may make it again
     sample = simulate(region, seed)
     try:
         write_sample(sample, folder)
     except InputError:
-        # another process may have been faster: then its sample, which is the same, is read
+        # another process was faster; its sample is the same
         if not folder.exists():
             raise
     return read_dataset(folder)
+
+
+def _draw_places(land: Countryside, n_clusters: int | None, n_sites: int | None) -> _Places:
+    seed, n_districts, is_bihar = land.seed, len(land.districts), land.region.name == "Bihar"
+    n_clusters = n_clusters or (BIHAR_CLUSTERS if is_bihar else round(CLUSTERS_PER_DISTRICT * n_districts))
+    n_sites = n_sites or (BIHAR_SITES if is_bihar else SITES_PER_DISTRICT * n_districts)
+    if n_clusters < n_districts:
+        raise InputError(
+            f"n_clusters={n_clusters}: fewer than {land.region.name}'s {n_districts} districts; give at least {n_districts}",
+            parameter="n_clusters",
+        )
+    dark = _dark_districts(land)
+    surveyed = land.draw_places(land.spread_by_population(n_clusters, 1, dark), generator(seed, "clusters"))
+    others = land.draw_places(land.spread_by_population(n_sites, 0, dark), generator(seed, "sites"))
+    positions, district = (np.concatenate(pair) for pair in zip(surveyed, others, strict=True))
+    latents = land.latents(positions, district, generator(seed, "local"))
+    cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
+    return _Places(positions, district, latents, cluster_ids, np.isin(district, dark))
 
 
 def _dark_districts(land: Countryside) -> np.ndarray:
@@ -230,66 +285,78 @@ def _dark_districts(land: Countryside) -> np.ndarray:
     return generator(land.seed, "dark districts").choice(len(land.districts), n, replace=False)
 
 
-def _sizes(seed: int, n_clusters: int, district: np.ndarray, dark: np.ndarray) -> np.ndarray:
-    rng = generator(seed, "sizes")
-    sizes = np.concatenate(
-        [draw_sizes(n_clusters, SURVEYED_MEDIAN, rng), draw_sizes(len(district) - n_clusters, UNSURVEYED_MEDIAN, rng)]
-    )
-    return np.where(np.isin(district, dark), np.minimum(sizes, 8), sizes)
+def _draw_imagery(
+    seed: int, places: _Places, scenario: str, most_images: int | None, with_features: bool
+) -> tuple[Photos, np.ndarray, dict[str, np.ndarray]]:
+    """Photos, their keys, and their feature sets."""
+    sizes = _draw_sizes(seed, places)
+    photos = draw_photos(places.latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario)
+    keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
+    features = {}
+    if with_features:
+        shown = places.latents if scenario != "none" else np.zeros_like(places.latents)
+        features[simfeats.NAME] = simfeats.draw_features(shown, photos.place, generator(seed, simfeats.NAME))
+    if most_images is not None:
+        rows = _rows_to_keep(photos, keys, most_images)
+        photos, keys = photos.take(rows), keys[rows]
+        features = {name: array[rows] for name, array in features.items()}
+    return photos, keys, {"objects": photos.objects, **features}
 
 
-def _at_most(photos: Photos, keys: np.ndarray, most: int) -> tuple[Photos, np.ndarray]:
-    """So many photos of each place at most, chosen as models choose theirs."""
+def _draw_sizes(seed: int, places: _Places) -> np.ndarray:
+    """Number of images of each place."""
+    n_clusters, rng = len(places.cluster_ids), generator(seed, "sizes")
+    surveyed = draw_sizes(n_clusters, SURVEYED_MEDIAN, rng)
+    others = draw_sizes(len(places.positions) - n_clusters, UNSURVEYED_MEDIAN, rng)
+    sizes = np.concatenate([surveyed, others])
+    return np.where(places.is_dark, np.minimum(sizes, 8), sizes)
+
+
+def _rows_to_keep(photos: Photos, keys: np.ndarray, most: int) -> np.ndarray:
+    """Rows of at most so many photos of each place, chosen in the way that models choose theirs."""
     order = np.lexsort((key_hash(keys), photos.place))
     rank = np.arange(len(order)) - np.searchsorted(photos.place, photos.place[order])
-    kept = np.sort(order[rank < most])
-    columns = {name: getattr(photos, name)[kept] for name in ("place", "walk", "step", "km", "objects")}
-    return Photos(**columns), keys[kept]
+    return np.sort(order[rank < most])
 
 
-def _images_table(
-    land: Countryside, photos: Photos, keys: np.ndarray, positions: np.ndarray, place_cluster: np.ndarray
-) -> gpd.GeoDataFrame:
-    where = np.round(land.degrees(land.km(positions)[photos.place] + photos.km), 7)
+def _images_table(land: Countryside, places: _Places, photos: Photos, keys: np.ndarray) -> gpd.GeoDataFrame:
+    where = np.round(land.degrees(land.km(places.positions)[photos.place] + photos.km), 7)
     rng = generator(land.seed, "dates")
-    start = rng.integers(1_400_000_000, 1_560_000_000, photos.walk[-1] + 1)
-    seconds = start[photos.walk] + 4 * photos.step
+    start = rng.integers(1_400_000_000, 1_560_000_000, photos.sequence[-1] + 1)
+    seconds = start[photos.sequence] + 4 * photos.step
     columns = {
         "key": keys,
         "country": np.full(len(where), "ia", dtype=object),
-        "unique_cluster": place_cluster[photos.place],
-        "sequence_id": np.array([f"walk-{i:06d}" for i in photos.walk], dtype=object),
+        "unique_cluster": places.unique_cluster[photos.place],
+        "sequence_id": np.array([f"walk-{i:06d}" for i in photos.sequence], dtype=object),
         "captured_at": pd.to_datetime(seconds, unit="s", utc=True),
         "creator": np.full(len(where), "simulated", dtype=object),
     }
     return gpd.GeoDataFrame(columns, geometry=points(*where.T), crs=CRS)
 
 
-def _clusters_table(land, positions, district, latents, photos, ids) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
-    n = len(ids)
+def _clusters_table(land: Countryside, places: _Places, photos: Photos) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
+    """The survey, with its errors, and the threshold of each label."""
+    n = len(places.cluster_ids)
     spread = np.sqrt([RECIPES[name].noise for name in INDICATORS])
     error = generator(land.seed, "survey").standard_normal((n, len(INDICATORS))) * spread
     columns = {
-        "unique_cluster": ids,
+        "unique_cluster": places.cluster_ids,
         "country": np.full(n, "ia", dtype=object),
-        "state": land.districts["state"].to_numpy(object)[district[:n]],
-        "district_id": land.districts["district_id"].to_numpy(object)[district[:n]],
+        "state": land.districts["state"].to_numpy(object)[places.district[:n]],
+        "district_id": land.districts["district_id"].to_numpy(object)[places.district[:n]],
         "urban": np.full(n, None, dtype=object),
         "n_images": np.bincount(photos.place, minlength=n)[:n],
         "split": np.full(n, None, dtype=object),
-    } | dict(zip(INDICATORS, land.in_units(latents[:n] + error).T, strict=True))
-    clusters = gpd.GeoDataFrame(columns, geometry=points(*np.round(positions[:n], 7).T), crs=CRS)
+    } | dict(zip(INDICATORS, land.in_units(places.latents[:n] + error).T, strict=True))
+    clusters = gpd.GeoDataFrame(columns, geometry=points(*np.round(places.positions[:n], 7).T), crs=CRS)
     return add_labels(clusters, list(INDICATORS))
 
 
-def _truth_of_places(land, positions, district, latents, place_cluster) -> gpd.GeoDataFrame:
+def _true_places(land: Countryside, places: _Places) -> gpd.GeoDataFrame:
     columns = {
-        "place_id": np.array([f"place-{i + 1:05d}" for i in range(len(positions))], dtype=object),
-        "unique_cluster": place_cluster,
-        "district_id": land.districts["district_id"].to_numpy(object)[district],
-    } | dict(zip(INDICATORS, land.in_units(latents).T, strict=True))
-    return gpd.GeoDataFrame(columns, geometry=points(*positions.T), crs=CRS)
-
-
-def _truth_of_districts(land: Countryside) -> pd.DataFrame:
-    return land.district_truth().reset_index()
+        "place_id": np.array([f"place-{i + 1:05d}" for i in range(len(places.positions))], dtype=object),
+        "unique_cluster": places.unique_cluster,
+        "district_id": land.districts["district_id"].to_numpy(object)[places.district],
+    } | dict(zip(INDICATORS, land.in_units(places.latents).T, strict=True))
+    return gpd.GeoDataFrame(columns, geometry=points(*places.positions.T), crs=CRS)

@@ -1,7 +1,7 @@
-"""Where in the simulated photos a place's wealth, density and nutrition show: a world for each way a model can look.
+"""Scenarios: where in the simulated photos the wealth, density and nutrition of a place show.
 
-Models are compared in all of them (benchmarks/contestants.py), since nobody knows which is nearest to real photos. All
-worlds share the countryside, the survey and the places where photos stand. Everything here is simulated.
+Models are compared in all scenarios (benchmarks/contestants.py), since nobody knows which one is nearest to real photos. All
+scenarios share the countryside, the survey and the numbers of photos. Everything here is simulated.
 """
 
 from collections.abc import Callable
@@ -9,39 +9,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DEFAULT_WORLD = "composition"
-# `few`: one photo in so many tells, so much more strongly; its kind is known by two classes that are rare elsewhere
+DEFAULT_SCENARIO = "composition"
+# `few`: one photo in twelve is informative, and strongly so; two classes that are rare elsewhere mark it
 DECISIVE_SHARE, DECISIVE_STRENGTH = 1 / 12, 2.5
 DECISIVE_MARKS, MARK_RATE = ("Banner", "Bench"), 40.0
-# `arrangement`: so many photos stand in a hamlet so far away; what telling photos show more of, and how steeply the latent
-# decides whether they are the hamlet's
+# `arrangement`: the share of photos in a hamlet, its distance and the size of the village; how many more informative objects
+# the informative photos show; how steeply the latent value decides whether these photos are in the hamlet
 HAMLET_SHARE, HAMLET_KM, VILLAGE_SIZE = 0.3, 4.0, 0.3
 SHOWN_STRENGTH, SORTING = 1.2, 2.0
-# `alike`: every class tells a little
+# `alike`: every class is a little informative
 ALIKE_STRENGTH = 0.16
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Where the signal sits.
+    """Where the signal is.
 
     Parameters
     ----------
-    about : str
-        In words.
     of_places : callable
-        (latents, loadings) to what is added to the logarithm of each class's rate at a place, shape (places, 66).
-    walks_differ : float
-        1 where photos of a walk share surroundings of their own, 0 where all photos of a place are alike.
+        Takes (latents, loadings) and returns what is added to the logarithm of each class's rate at a place, shape (places, 66).
+    sequences_differ : float
+        1 where the photos of a sequence share surroundings of their own, 0 where all photos of a place are alike.
     of_photos : callable, optional
-        (latents, loadings, place of each photo, generator) to factors of the rates, shape (images, 66).
+        Takes (latents, loadings, place of each photo, generator) and returns factors of the rates, shape (images, 66).
     moved : callable, optional
-        (place of each photo, km, generator) to other positions of the photos, shape (images, 2), kilometres from the middle.
+        Takes (place of each photo, km, generator) and returns other positions of the photos, shape (images, 2), in kilometres
+        from the middle of the place.
     """
 
-    about: str
     of_places: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    walks_differ: float = 1.0
+    sequences_differ: float = 1.0
     of_photos: Callable[..., np.ndarray] | None = None
     moved: Callable[..., np.ndarray] | None = None
 
@@ -55,12 +53,14 @@ def _nothing(latents: np.ndarray, loadings: np.ndarray) -> np.ndarray:
 
 
 def _every_class_a_little(latents: np.ndarray, loadings: np.ndarray) -> np.ndarray:
-    # which way a class goes is fixed by the loadings' own seed, through their numbers
+    # the numbers of the loadings are the seed of the signs, so that the sample's seed decides them
     rng = np.random.Generator(np.random.PCG64(np.frombuffer(loadings.tobytes()[:1024], np.uint32)))
     return latents @ (ALIKE_STRENGTH * rng.choice([-1.0, 1.0], loadings.shape)).T
 
 
-def _decisive_photos(latents, loadings, place, rng) -> np.ndarray:
+def _decisive_photos(
+    latents: np.ndarray, loadings: np.ndarray, place: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     from geolive.tables import vistas_classes
 
     factors = np.ones((len(place), len(loadings)))
@@ -72,14 +72,16 @@ def _decisive_photos(latents, loadings, place, rng) -> np.ndarray:
 
 
 def _village_and_hamlet(place: np.ndarray, km: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Positions where most photos of a place stand in a village, and the others in a hamlet away from it."""
+    """Positions: most photos of a place are in a village, and the others in a hamlet away from it."""
     bearing = rng.uniform(0, 2 * np.pi, place.max(initial=-1) + 1)[place]
     away = np.where(_in_hamlet(place), HAMLET_KM, 0.0)
     return np.column_stack([away * np.cos(bearing), away * np.sin(bearing)]) + VILLAGE_SIZE * km
 
 
-def _in_village_or_hamlet(latents, loadings, place, rng) -> np.ndarray:
-    """As many photos as the hamlet has show telling classes: the more of the latent, the more of these stand in the hamlet."""
+def _in_village_or_hamlet(
+    latents: np.ndarray, loadings: np.ndarray, place: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """A fixed share of photos shows the informative classes: the higher the latent value, the more of them are in the hamlet."""
     hamlet, logs = _in_hamlet(place), np.zeros((len(place), len(loadings)))
     for i in range(latents.shape[1]):
         in_hamlet = rng.random(len(place)) < (1 / (1 + np.exp(-SORTING * latents[:, i])))[place]
@@ -98,14 +100,14 @@ def _in_hamlet(place: np.ndarray) -> np.ndarray:
 
 
 SCENARIOS = {
-    "composition": Scenario("in what there is at a place: sums of its objects", _composition),
-    "few": Scenario("in one photo of twelve, of a kind of its own", _nothing, of_photos=_decisive_photos),
-    "arrangement": Scenario(
-        "in where telling things stand, in the village or out in a hamlet; sums tell nothing",
-        _nothing,
-        of_photos=_in_village_or_hamlet,
-        moved=_village_and_hamlet,
-    ),
-    "alike": Scenario("in all photos alike: every class tells a little, in every photo", _every_class_a_little, 0.0),
-    "none": Scenario("nowhere: photos tell nothing", _nothing),
+    # in the sums of objects at a place
+    "composition": Scenario(_composition),
+    # in one photo of twelve, which two rare classes mark
+    "few": Scenario(_nothing, of_photos=_decisive_photos),
+    # in where the informative objects are, in the village or in a hamlet; their sums are uninformative
+    "arrangement": Scenario(_nothing, of_photos=_in_village_or_hamlet, moved=_village_and_hamlet),
+    # in all photos alike: every class is a little informative in every photo
+    "alike": Scenario(_every_class_a_little, sequences_differ=0.0),
+    # nowhere: photos are uninformative
+    "none": Scenario(_nothing),
 }

@@ -1,20 +1,20 @@
-"""Simulated image features: what a vision network might say of each photo, so that features can be tried without pixels."""
+"""Simulated image features, as a vision network might give them, so that features can be tried without photos."""
 
 import numpy as np
 
 NAME = "simfeats"
 SIZE = 16
-# noise a place and a photo, in standard units of what is to be predicted: independent of the noise in object counts
+# noise of places and of photos in standard units of the indicators; independent of the noise in object counts
 PLACE_NOISE, PHOTO_NOISE = 0.9, 1.5
 
 
 def draw_features(latents: np.ndarray, place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Features of photos that show the latents of their place through noise, mixed with numbers that mean nothing.
+    """Draw features of photos: the latent values of their place with noise, mixed with uninformative numbers.
 
     Parameters
     ----------
     latents : array, shape (places, m)
-        In standard units; zeros where photos shall tell nothing.
+        In standard units; zeros give features without information.
     place : array of int, shape (images,)
         The place of each image.
     rng : numpy Generator

@@ -1,7 +1,7 @@
-"""Simulated street photos of a place: where they were taken, along which walk, and what stands in them.
+"""Simulated street photos of a place: where they were taken, in which sequence, and which objects they show.
 
-Everything here is simulated. Counts are over-dispersed; photos of one walk share their surroundings; a place has its own
-character, which has nothing to do with what is to be predicted.
+Everything here is simulated. Counts are over-dispersed. Photos of one sequence share their surroundings. Each place has a
+character of its own, which is unrelated to the indicators.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolive.simulation.countryside import INDICATORS, generator
-from geolive.simulation.scenarios import DEFAULT_WORLD, SCENARIOS
+from geolive.simulation.scenarios import DEFAULT_SCENARIO, SCENARIOS
 from geolive.tables import N_CLASSES, vistas_classes
 
 MOST_IMAGES = 200
 FARTHEST_KM = 4.9
-PHOTOS_A_WALK = 25
+PHOTOS_PER_SEQUENCE = 25
 EMPTY_SHARE = 0.02
 
-# mean number an image where a class is common; every other class appears once in some 200 images
+# mean number per image of the common classes; every other class appears once in about 200 images
 RATES = {
     "Vegetation": 3.5,
     "Building": 2.4,
@@ -58,11 +58,11 @@ RATES = {
 RARE_RATE = 0.005
 VOID_RATE = 0.8
 
-# how strongly the objects that tell of an indicator follow it: calibrated with benchmarks/sample_difficulty.py
+# how strongly the informative classes of an indicator follow it: calibrated with benchmarks/sample_difficulty.py
 STRENGTH = {"pov": 0.37, "pop": 0.65, "bmi": 0.42}
-TELLING_CLASSES = 12
+INFORMATIVE_CLASSES = 12
 PLACE_SPREAD = 0.45
-WALK_SPREAD = 0.6
+SEQUENCE_SPREAD = 0.6
 IMAGE_SHAPE = 1.5
 
 
@@ -73,29 +73,36 @@ class Photos:
     Parameters
     ----------
     place : array of int, shape (images,)
-    walk : array of int, shape (images,)
-        Number of the walk, over all places.
+        Row of the place.
+    sequence : array of int, shape (images,)
+        Number of the sequence, counted over all places.
     step : array of int, shape (images,)
-        Number of the photo in its walk.
+        Number of the photo in its sequence.
     km : array, shape (images, 2)
-        East and north of the place, in kilometres.
+        Position east and north of the place, in kilometres.
     objects : array of uint16, shape (images, 66)
+        Object counts.
     """
 
     place: np.ndarray
-    walk: np.ndarray
+    sequence: np.ndarray
     step: np.ndarray
     km: np.ndarray
     objects: np.ndarray
 
+    def take(self, rows: np.ndarray) -> "Photos":
+        """Return the photos of these rows."""
+        return Photos(self.place[rows], self.sequence[rows], self.step[rows], self.km[rows], self.objects[rows])
+
 
 def draw_loadings(seed: int) -> np.ndarray:
-    """How the logarithm of each class's rate follows each indicator; fixed by the seed.
+    """Return how the logarithm of each class's rate follows each indicator; the seed decides.
 
     Returns
     -------
     array, shape (66, 3)
-        A dozen of the more common classes tell of each indicator, half of them more, half less; one class may tell of two.
+        Twelve of the more common classes are informative of each indicator: six of them increase with it, six decrease. A class
+        may be informative of two indicators.
 
     Examples
     --------
@@ -106,14 +113,14 @@ def draw_loadings(seed: int) -> np.ndarray:
     common = np.flatnonzero(base_rates()[:65] >= 0.1)
     loadings = np.zeros((N_CLASSES, len(INDICATORS)))
     for i, name in enumerate(INDICATORS):
-        telling = rng.choice(common, TELLING_CLASSES, replace=False)
-        size = STRENGTH[name] * np.linspace(0.5, 1.5, TELLING_CLASSES)
-        loadings[telling, i] = size * np.where(np.arange(TELLING_CLASSES) % 2, 1, -1)
+        informative = rng.choice(common, INFORMATIVE_CLASSES, replace=False)
+        size = STRENGTH[name] * np.linspace(0.5, 1.5, INFORMATIVE_CLASSES)
+        loadings[informative, i] = size * np.where(np.arange(INFORMATIVE_CLASSES) % 2, 1, -1)
     return loadings
 
 
 def base_rates() -> np.ndarray:
-    """Mean number of each class an image, shape (66,).
+    """Return the mean number of objects of each class per image, shape (66,).
 
     Examples
     --------
@@ -125,7 +132,7 @@ def base_rates() -> np.ndarray:
 
 
 def draw_sizes(n_places: int, median: float, rng: np.random.Generator) -> np.ndarray:
-    """Numbers of images of places: log-normal, from 1 to 200.
+    """Draw the numbers of images of places from a log-normal distribution, cut to 1 to 200.
 
     Examples
     --------
@@ -137,20 +144,29 @@ def draw_sizes(n_places: int, median: float, rng: np.random.Generator) -> np.nda
 
 
 def draw_photos(
-    latents: np.ndarray, sizes: np.ndarray, loadings: np.ndarray, rng: np.random.Generator, world: str = DEFAULT_WORLD
+    latents: np.ndarray,
+    sizes: np.ndarray,
+    loadings: np.ndarray,
+    rng: np.random.Generator,
+    scenario: str = DEFAULT_SCENARIO,
 ) -> Photos:
-    """Photos of places whose objects follow the places' latents.
+    """Draw photos of places whose objects follow the latent values of the places.
 
     Parameters
     ----------
     latents : array, shape (places, 3)
         In standard units.
     sizes : array of int, shape (places,)
-        Images a place.
+        Number of images of each place.
     loadings : array, shape (66, 3)
+        As `draw_loadings` returns them.
     rng : numpy Generator
-    world : str
-        Where in the photos the latents show: see `geolive.simulation.scenarios`.
+    scenario : str
+        Where in the photos the signal is (`geolive.simulation.scenarios`).
+
+    Returns
+    -------
+    Photos
 
     Examples
     --------
@@ -158,38 +174,39 @@ def draw_photos(
     >>> photos.objects.shape, int(np.hypot(*photos.km.T).max()) < 5
     ((35, 66), True)
     """
-    place, walk, step = _walks(sizes)
-    km = _wander(place, walk, step, rng)
-    world_of = SCENARIOS[world]
-    place_part = world_of.of_places(latents, loadings) + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
-    walk_part = rng.normal(0, WALK_SPREAD, (walk[-1] + 1 if len(walk) else 0, N_CLASSES)) * world_of.walks_differ
-    # so that the mean rate stays the base rate, whatever the spreads
-    level = base_rates() * np.exp(-(PLACE_SPREAD**2 + WALK_SPREAD**2) / 2)
-    rates = np.exp(place_part[place] + walk_part[walk]) * level
+    place, sequence, step = _number_photos(sizes)
+    n_sequences = sequence[-1] + 1 if len(sequence) else 0
+    km = _draw_positions(sequence, step, n_sequences, rng)
+    rules = SCENARIOS[scenario]
+    place_part = rules.of_places(latents, loadings) + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
+    sequence_part = rng.normal(0, SEQUENCE_SPREAD, (n_sequences, N_CLASSES)) * rules.sequences_differ
+    # the mean rate stays the base rate, whatever the spreads
+    level = base_rates() * np.exp(-(PLACE_SPREAD**2 + SEQUENCE_SPREAD**2) / 2)
+    rates = np.exp(place_part[place] + sequence_part[sequence]) * level
     rates *= rng.gamma(IMAGE_SHAPE, 1 / IMAGE_SHAPE, (len(place), 1))
     rates[rng.random(len(place)) < EMPTY_SHARE] = 0
-    if world_of.of_photos:
-        rates *= world_of.of_photos(latents, loadings, place, rng)
-    if world_of.moved:
-        km = world_of.moved(place, km, rng)
-    return Photos(place, walk, step, km, np.minimum(rng.poisson(rates), 65535).astype(np.uint16))
+    if rules.of_photos:
+        rates *= rules.of_photos(latents, loadings, place, rng)
+    if rules.moved:
+        km = rules.moved(place, km, rng)
+    return Photos(place, sequence, step, km, np.minimum(rng.poisson(rates), 65535).astype(np.uint16))
 
 
-def _walks(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _number_photos(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Place, sequence and step of each photo."""
     place = np.repeat(np.arange(len(sizes)), sizes)
     number = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    step = number % PHOTOS_A_WALK
+    step = number % PHOTOS_PER_SEQUENCE
     return place, np.cumsum(step == 0) - 1, step
 
 
-def _wander(place: np.ndarray, walk: np.ndarray, step: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Positions about the middle of the place: walks start within a few kilometres and turn slowly."""
-    n_walks = walk[-1] + 1 if len(walk) else 0
-    start = rng.normal(0, 1.0, (n_walks, 2))
-    heading = rng.uniform(0, 2 * np.pi, n_walks)[walk] + 0.15 * rng.standard_normal(len(walk)) * np.sqrt(step)
-    stride = rng.uniform(0.015, 0.045, len(walk))[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])
+def _draw_positions(sequence: np.ndarray, step: np.ndarray, n_sequences: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions around the middle of the place: sequences start within a few kilometres of it and turn slowly."""
+    start = rng.normal(0, 1.0, (n_sequences, 2))
+    heading = rng.uniform(0, 2 * np.pi, n_sequences)[sequence] + 0.15 * rng.standard_normal(len(step)) * np.sqrt(step)
+    stride = rng.uniform(0.015, 0.045, len(step))[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])
     path = np.cumsum(stride, axis=0)
     first = np.flatnonzero(step == 0)
-    km = start[walk] + path - path[first][walk]
-    far = np.hypot(*km.T)
-    return km * np.minimum(1, FARTHEST_KM / np.maximum(far, 1e-9))[:, None]
+    km = start[sequence] + path - path[first][sequence]
+    distance = np.hypot(*km.T)
+    return km * np.minimum(1, FARTHEST_KM / np.maximum(distance, 1e-9))[:, None]

@@ -73,7 +73,7 @@ def test_without_bounds_a_value_may_leave_the_range_of_training(survey, stacked)
 
 @pytest.mark.slow
 def test_few_decisive_photos_are_found_by_attention():
-    sample = make_sample("bihar", 1, n_clusters=200, n_sites=38, world="few")
+    sample = make_sample("bihar", 1, n_clusters=200, n_sites=38, scenario="few")
     places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()
     test = np.arange(200) % 3 == 0
     found = {}
@@ -85,7 +85,7 @@ def test_few_decisive_photos_are_found_by_attention():
 
 @pytest.mark.slow
 def test_where_things_stand_is_found_by_the_stacked_network():
-    sample = make_sample("bihar", 1, n_sites=38, world="arrangement")
+    sample = make_sample("bihar", 1, n_sites=38, scenario="arrangement")
     places, values = sample.cluster_places(sample.clusters), sample.clusters["pov"].to_numpy()
     test = np.arange(len(values)) % 3 == 0
     model = StackedNetwork(epochs=10).fit(places.take(np.flatnonzero(~test)), values[~test])

@@ -1,4 +1,4 @@
-"""Where the signal sits in each world. How well models do there is measured by benchmarks/contestants.py."""
+"""Where the signal sits in each scenario. How well models do there is measured by benchmarks/contestants.py."""
 
 import hashlib
 
@@ -13,8 +13,8 @@ from tests.commands import run
 
 
 @pytest.fixture(scope="module")
-def worlds():
-    return {name: make_sample("bihar", 0, n_sites=38, world=name) for name in SCENARIOS}
+def scenarios():
+    return {name: make_sample("bihar", 0, n_sites=38, scenario=name) for name in SCENARIOS}
 
 
 def clusters_of(dataset):
@@ -36,28 +36,28 @@ def log_rates(places):
 
 
 @pytest.mark.slow
-def test_the_default_is_the_sample_as_it_ever_was(worlds):
+def test_the_default_is_the_sample_as_it_ever_was(scenarios):
     plain = make_sample("bihar", 0)
     objects = np.ascontiguousarray(plain.features["objects"])
     assert hashlib.sha256(objects.tobytes()).hexdigest().startswith("9ad2370773bbc626")
     assert hashlib.sha256(plain.clusters["pov"].to_numpy().tobytes()).hexdigest().startswith("76f0974319963233")
-    assert "world" not in plain.extra
-    assert worlds["few"].extra["world"] == "few"
-    assert "world few" in worlds["few"].source
-    assert "--world few" in worlds["few"].command
+    assert "scenario" not in plain.extra
+    assert scenarios["few"].extra["scenario"] == "few"
+    assert "scenario few" in scenarios["few"].source
+    assert "--scenario few" in scenarios["few"].command
 
 
-def test_all_worlds_share_survey_and_numbers_of_images(worlds):
-    first = worlds["composition"]
-    for dataset in worlds.values():
+def test_all_scenarios_share_survey_and_numbers_of_images(scenarios):
+    first = scenarios["composition"]
+    for dataset in scenarios.values():
         assert dataset.simulated
         assert dataset.clusters["pov"].tolist() == first.clusters["pov"].tolist()
         assert dataset.clusters["n_images"].tolist() == first.clusters["n_images"].tolist()
 
 
-def test_sums_tell_where_they_shall_and_nowhere_else(worlds):
+def test_sums_tell_where_they_shall_and_nowhere_else(scenarios):
     found = {
-        name: held_out_r2(log_rates(clusters_of(d)[0]), d.clusters["pov"].to_numpy()) for name, d in worlds.items()
+        name: held_out_r2(log_rates(clusters_of(d)[0]), d.clusters["pov"].to_numpy()) for name, d in scenarios.items()
     }
     assert found["composition"] > 0.4
     assert found["alike"] > 0.4
@@ -66,8 +66,8 @@ def test_sums_tell_where_they_shall_and_nowhere_else(worlds):
     assert found["none"] < 0.2
 
 
-def test_few_photos_decide(worlds):
-    places, values = clusters_of(worlds["few"])
+def test_few_photos_decide(scenarios):
+    places, values = clusters_of(scenarios["few"])
     marks = np.flatnonzero(vistas_classes()["name"].isin(DECISIVE_MARKS))
     marked = np.flatnonzero(places.objects[:, marks].any(axis=1))
     assert len(marked) < 0.2 * len(places.objects)
@@ -78,8 +78,8 @@ def test_few_photos_decide(worlds):
     assert held_out_r2(log_rates(places.keep_images(others))[seen], values[seen]) < told - 0.2
 
 
-def test_in_the_arrangement_world_only_where_things_stand_tells(worlds):
-    places, values = clusters_of(worlds["arrangement"])
+def test_in_the_arrangement_scenario_only_where_things_stand_tells(scenarios):
+    places, values = clusters_of(scenarios["arrangement"])
     x = np.log1p(places.objects)
     likeness = []
     for start, stop in zip(places.offsets[:-1], places.offsets[1:], strict=True):
@@ -91,9 +91,9 @@ def test_in_the_arrangement_world_only_where_things_stand_tells(worlds):
 
 
 @pytest.mark.slow
-def test_simulated_features_tell_of_the_place_and_not_in_the_null_world():
-    for world, least, most in (("composition", 0.2, 0.9), ("none", -1, 0.15)):
-        dataset = make_sample("bihar", 0, n_sites=38, world=world, with_features=True)
+def test_simulated_features_tell_of_the_place_and_not_in_the_null_scenario():
+    for scenario, least, most in (("composition", 0.2, 0.9), ("none", -1, 0.15)):
+        dataset = make_sample("bihar", 0, n_sites=38, scenario=scenario, with_features=True)
         assert dataset.features["simfeats"].dtype == np.float16
         places = dataset.cluster_places(dataset.clusters, "simfeats")
         means = np.add.reduceat(places.features.read(), places.offsets[:-1]) / places.n_images[:, None]
@@ -103,16 +103,16 @@ def test_simulated_features_tell_of_the_place_and_not_in_the_null_world():
 
 
 @pytest.mark.slow
-def test_the_command_names_worlds_and_features(tmp_path):
-    done = run("sample", "--region", "goa", "--world", "few", "--with-features", "--out", tmp_path / "goa")
+def test_the_command_names_scenarios_and_features(tmp_path):
+    done = run("sample", "--region", "goa", "--scenario", "few", "--with-features", "--out", tmp_path / "goa")
     assert done.returncode == 0, done.stderr
     assert "SIMULATED" in done.stdout
     assert (tmp_path / "goa" / "features" / "simfeats.npy").is_file()
-    done = run("sample", "--region", "goa", "--world", "flat", "--out", tmp_path / "other")
+    done = run("sample", "--region", "goa", "--scenario", "flat", "--out", tmp_path / "other")
     assert done.returncode == 2
     assert "composition, few, arrangement, alike, none" in done.stderr.splitlines()[-1]
 
 
-def test_an_unknown_world_is_refused():
-    with pytest.raises(InputError, match="no such world"):
-        simulate("goa", world="flat")
+def test_an_unknown_scenario_is_refused():
+    with pytest.raises(InputError, match="no such scenario"):
+        simulate("goa", scenario="flat")

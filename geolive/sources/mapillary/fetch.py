@@ -31,7 +31,7 @@ from geolive.sources.mapillary.tiles import tile_bounds
 # a server that fails this often in a row, with no success between, is not asked any further
 _MOST_IN_A_ROW = 20
 T = TypeVar("T")
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 def work_folder(out: str | Path) -> Path:
@@ -52,7 +52,7 @@ def plan_fetch(
     out: str | Path,
     access: Access,
     retry_policy: RetryPolicy,
-    tell: Tell = lambda words: None,
+    progress: Progress = lambda words: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Find the images of an area and choose among them; `fetch_images` goes on from there.
 
@@ -72,7 +72,7 @@ def plan_fetch(
         As in `fetch_images`.
     """
     with _opened(area, wanted, out) as ledger:
-        return asyncio.run(_discover(ledger, area, wanted, access, retry_policy, tell))
+        return asyncio.run(_discover(ledger, area, wanted, access, retry_policy, progress))
 
 
 def fetch_images(
@@ -84,7 +84,7 @@ def fetch_images(
     *,
     command: str = "",
     leave_out_failed: bool = False,
-    tell: Tell = lambda words: None,
+    progress: Progress = lambda words: None,
 ) -> Path:
     """Fetch an area's images into a dataset; run again after any interruption, it goes on where it was.
 
@@ -100,8 +100,8 @@ def fetch_images(
         To keep in dataset.json.
     leave_out_failed : bool
         Make the dataset even where some images could not be fetched; they are listed among the rejects.
-    tell : callable, optional
-        Takes words on how far it is.
+    progress : callable, optional
+        Called with words that say how far it is.
 
     Returns
     -------
@@ -119,15 +119,15 @@ def fetch_images(
         shutil.rmtree(work_folder(out), ignore_errors=True)
         return out
     with _opened(area, wanted, out) as ledger:
-        found, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), tell))
+        found, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), progress))
         rescue_photos(work_folder(out))
         photos = work_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
         _check_photos(ledger, photos)
-        failed = asyncio.run(_collect(ledger, area, wanted, photos, access, retry_policy or RetryPolicy(), tell))
+        failed = asyncio.run(_collect(ledger, area, wanted, photos, access, retry_policy or RetryPolicy(), progress))
         if failed and not leave_out_failed:
             raise _unfinished(failed, ledger)
-        tell("writing")
+        progress("writing")
         request = {"request": _digest(_request(area, wanted)), "found": len(found), **wanted.as_text()}
         move_into_place(make_dataset(ledger, area, wanted, failed, command, request), work_folder(out), out)
     shutil.rmtree(work_folder(out), ignore_errors=True)
@@ -180,13 +180,13 @@ def _digest(request: dict) -> str:
 
 
 async def _discover(
-    ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, tell: Tell
+    ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Ask for all tiles that are left; then choose, unless that was done before."""
     left = ledger.tiles_left()
     if left:
         async with Client(access, retry_policy) as client:
-            await _ask_tiles(ledger, area, left, client, retry_policy, tell)
+            await _ask_tiles(ledger, area, left, client, retry_policy, progress)
     found = ledger.found()
     if found.empty:
         west, south = tile_bounds(area.tiles[:1])[0, :2]
@@ -194,7 +194,7 @@ async def _discover(
             # a server may answer a bad token with empty tiles
             await _or_stop(client.check_token(west, south))
         raise InputError(f"{area.name}: Mapillary has no image there; name another area")
-    tell(f"choosing among {len(found):,} images")
+    progress(f"choosing among {len(found):,} images")
     chosen = choose(found, area, wanted)
     if chosen.empty:
         raise InputError(
@@ -206,7 +206,12 @@ async def _discover(
 
 
 async def _ask_tiles(
-    ledger: Ledger, area: Area, left: list[tuple[int, int, int]], client: Client, retry_policy: RetryPolicy, tell: Tell
+    ledger: Ledger,
+    area: Area,
+    left: list[tuple[int, int, int]],
+    client: Client,
+    retry_policy: RetryPolicy,
+    progress: Progress,
 ) -> None:
     done, strange = 0, 0
 
@@ -219,7 +224,7 @@ async def _ask_tiles(
         inside = area.holds(np.array([(image.lon, image.lat) for image in good], float))
         ledger.put_tile(number, [image for image, kept in zip(good, inside, strict=True) if kept])
         done += 1
-        tell(
+        progress(
             f"{done:,} of {len(left):,} tiles"
             + (f", {strange} images with an impossible id left out" if strange else "")
         )
@@ -228,7 +233,13 @@ async def _ask_tiles(
 
 
 async def _collect(
-    ledger: Ledger, area: Area, wanted: Wanted, photos: Path, access: Access, retry_policy: RetryPolicy, tell: Tell
+    ledger: Ledger,
+    area: Area,
+    wanted: Wanted,
+    photos: Path,
+    access: Access,
+    retry_policy: RetryPolicy,
+    progress: Progress,
 ) -> dict[str, str]:
     """Fetch what is missing of each image; returns the reasons for those given up."""
     tasks = ledger.tasks(wanted.objects, wanted.thumb is not None)
@@ -248,7 +259,7 @@ async def _collect(
             if in_a_row >= _MOST_IN_A_ROW:
                 raise _unfinished(failed, ledger) from None
         done += 1
-        tell(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
+        progress(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
 
     async with Client(access, retry_policy) as client:
         await _for_each(tasks, fetch, retry_policy.at_once)

@@ -26,7 +26,7 @@ def read_paper(
     path: str | Path,
     splits: str | Path,
     strict: bool = False,
-    tell: Callable[[str], None] = lambda words: None,
+    progress: Callable[[str], None] = lambda words: None,
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read the paper's table and split lists.
 
@@ -38,8 +38,8 @@ def read_paper(
         Folder with `train_clusters_ia.txt`, `val_clusters_ia.txt` and so on.
     strict : bool
         Raise where any row cannot be used, instead of leaving it out.
-    tell : callable, optional
-        Takes words on how far it is.
+    progress : callable, optional
+        Called with words that say how far it is.
 
     Returns
     -------
@@ -77,8 +77,8 @@ def read_paper(
     0       ia_50001  Bihar         1  train -0.5
     """
     lists = read_split_lists(splits)
-    table = read_table(path, tell)
-    tell("checking keys and clusters")
+    table = read_table(path, progress)
+    progress("checking keys and clusters")
     kept, rejects = _settled(table)
     _check_rejects(path, rejects, len(kept), strict)
     images, clusters = _images(table, kept), _clusters(table, kept)

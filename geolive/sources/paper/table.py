@@ -49,7 +49,7 @@ class PaperTable:
     rejects: list[tuple[int, str]]
 
 
-def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: None) -> PaperTable:
+def read_table(path: str | Path, progress: Callable[[str], None] = lambda words: None) -> PaperTable:
     """Read a data.csv, plain, gzip or zstd, or "-" for standard input.
 
     Memory holds positions, keys and object counts, not the file.
@@ -57,8 +57,8 @@ def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: Non
     Parameters
     ----------
     path : str or Path
-    tell : callable, optional
-        Takes words on how far it is.
+    progress : callable, optional
+        Called with words that say how far it is.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def read_table(path: str | Path, tell: Callable[[str], None] = lambda words: Non
         for rows in read_blocks(reader, itertools.chain([rest], blocks), 2):
             parts.append(rows)
             n_rows += len(rows.objects) + len(rows.rejects)
-            tell(f"{n_rows:,} rows")
+            progress(f"{n_rows:,} rows")
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(f"{path}:") else f"{path}, {error}") from None
     table = pa.concat_tables([rows.table for rows in parts])
