@@ -1,1 +1,1 @@
-"""The table of Lee et al. 2021 as a source of datasets."""
+"""The table of Lee et al. (2021) becomes a dataset."""

@@ -1,10 +1,13 @@
-"""A block of lines of the paper's data.csv becomes a block of rows."""
+"""A block of lines of the paper's data.csv becomes a block of rows.
 
+Arrow reads a block whole where every line is written in the usual way; this is several times as fast as line by line. Any other
+block is read line by line by `RowReader`, which says why a line cannot be used. Both ways give the same rows.
+"""
+
+import csv
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +15,6 @@ import pyarrow as pa
 from geolive.sources.paper.rows import LISTS, BadRow, RowReader
 from geolive.tables import N_CLASSES, VOID
 
-SCANNERS = 2
-# blocks read ahead, so that no scanner waits while rows are made of another block
-WAITING = 6
 _SCHEMA = pa.schema(
     {
         "line": pa.int64(),
@@ -25,10 +25,14 @@ _SCHEMA = pa.schema(
         "img_path": pa.large_string(),
     }
 )
+# JSON has more forms of a number, and CSV more forms of a degree; a block with one of those is read line by line
+_NUMBER = r"[0-9](?:\.[0-9]+)?(?:e-[0-9]{1,3})?"
+_NUMBERS = rf"^\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]$"
+_DEGREES = r"^-?[0-9]{1,3}(?:\.[0-9]{1,20})?$"
 
 
 class Rows(NamedTuple):
-    """The rows of a block that can be used, in its order, and the others.
+    """The usable rows of a block, in its order, and the others.
 
     Parameters
     ----------
@@ -49,15 +53,12 @@ class Rows(NamedTuple):
 def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iterator[Rows]:
     """Read blocks of whole lines, in their order.
 
-    The first is read by the book, from which the names of classes are learned; of the others, usual lines are read by
-    compiled code (paper_scan.py), which is several times as fast.
-
     Parameters
     ----------
     reader : RowReader
     blocks : iterable of bytes
     number : int
-        The number of the first block's first line.
+        Number of the first line of the first block.
 
     Yields
     ------
@@ -66,7 +67,7 @@ def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iter
     Raises
     ------
     InputError
-        Two lines call a class by different names.
+        Two lines give a class different names.
 
     Examples
     --------
@@ -74,146 +75,188 @@ def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iter
     >>> [rows.rejects for rows in read_blocks(RowReader(header.split(",")), [b"nonsense\\n"], 2)]
     [[(2, 'line: wrong number of fields')]]
     """
-    blocks = iter(blocks)
-    first = next(blocks, b"")
-    yield read_by_the_book(reader, first, number)
-    number += first.count(b"\n")
-    if _usual_columns(reader.header):
-        for block, found in _scanned(reader, blocks):
-            yield _read_scanned(reader, block, found, number)
-            number += len(found.kind)
-    else:
-        for block in blocks:
-            yield read_by_the_book(reader, block, number)
-            number += block.count(b"\n")
+    for block in blocks:
+        yield read_usual_block(reader, block, number) or read_line_by_line(reader, block, number)
+        number += block.count(b"\n")
 
 
-def read_by_the_book(reader: RowReader, block: bytes, number: int) -> Rows:
-    """Read a block of whole lines, of which the first has that number, line by line.
+def read_line_by_line(reader: RowReader, block: bytes, number: int) -> Rows:
+    """Read a block of whole lines line by line; an empty line is no row.
+
+    Parameters
+    ----------
+    reader : RowReader
+    block : bytes
+    number : int
+        Number of the first line of the block.
 
     Raises
     ------
     InputError
-        Two lines call a class by different names.
+        Two lines give a class different names.
     """
-    lines = block.split(b"\n")
-    return _read_lines(reader, ((number + i, line.removesuffix(b"\r")) for i, line in enumerate(lines)))
-
-
-def _read_lines(reader: RowReader, lines: Iterable[tuple[int, bytes]]) -> Rows:
-    """Rows of numbered lines; an empty line is no row."""
-    rows, classes, rejects = [], [], []
-    for number, line in lines:
+    rows, objects, rejects = [], [], []
+    for i, line in enumerate(block.split(b"\n"), number):
+        line = line.removesuffix(b"\r")
         if not line:
             continue
         try:
-            key, lon, lat, cluster, found, img_path = reader.read(line, number)
+            key, lon, lat, cluster, classes, img_path = reader.read(line, i)
         except BadRow as reason:
-            rejects.append((number, str(reason)))
+            rejects.append((i, str(reason)))
             continue
-        rows.append((number, key, lon, lat, cluster, img_path))
-        classes.append(found)
-    columns = zip(*rows, strict=True) if rows else [()] * len(_SCHEMA)
+        rows.append((i, key, lon, lat, cluster, img_path))
+        columns = np.minimum(np.frombuffer(classes, np.uint8), VOID)
+        objects.append(np.bincount(columns, minlength=N_CLASSES).astype(np.uint16))
+    columns_of_table = list(zip(*rows, strict=True)) or [()] * len(_SCHEMA)
     table = pa.table(
-        [pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)], schema=_SCHEMA
+        [pa.array(column, kind) for column, kind in zip(columns_of_table, _SCHEMA.types, strict=True)], schema=_SCHEMA
     )
-    return Rows(table, _histograms(classes), rejects)
+    return Rows(table, np.array(objects, np.uint16).reshape(-1, N_CLASSES), rejects)
 
 
-def _histograms(classes: list[bytes]) -> np.ndarray:
-    """Object counts, shape (images, 66), of class indexes; a field is too short for more than 65,535 of them."""
-    row = np.repeat(np.arange(len(classes)), [len(found) for found in classes])
-    column = np.minimum(np.frombuffer(b"".join(classes), np.uint8), VOID)
-    counts = np.bincount(row * N_CLASSES + column, minlength=len(classes) * N_CLASSES)
+def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | None:
+    """Read a block in which every line is written in the usual way, all at once; return None for any other block.
+
+    Usual lines quote only fields with a comma or a quote, write the lists as `json.dumps` does, give classes the names that
+    they had before, and write positions and confidences as plain decimals.
+
+    Parameters
+    ----------
+    reader : RowReader
+    block : bytes
+    number : int
+        Number of the first line of the block.
+    """
+    import pyarrow.compute as pc
+
+    fields = _usual_fields(reader, block)
+    if fields is None:
+        return None
+    key, *degrees = (fields[name] for name in ("key", "ilon", "ilat"))
+    if pc.any(pc.equal(key, "")).as_py():
+        return None
+    if not all(_all_match(column, _DEGREES) for column in degrees):
+        return None
+    lon, lat = (pc.cast(column, pa.float64()).to_numpy() for column in degrees)
+    if (np.abs(lon) > 180).any() or (np.abs(lat) > 90).any():
+        return None
+    objects = _usual_objects(reader, *(fields[name] for name in LISTS))
+    if objects is None:
+        return None
+    cluster, reasons = _clusters(reader, fields)
+    img_path = fields["img_path"] if "img_path" in fields else pa.array([""] * len(key))
+    lines = number + np.arange(len(key))
+    good = cluster >= 0
+    table = pa.table([lines, key, lon, lat, cluster, img_path], names=_SCHEMA.names).cast(_SCHEMA)
+    rejects = [(int(lines[i]), reasons[int(cluster[i])]) for i in np.flatnonzero(~good)]
+    return Rows(table if good.all() else table.filter(pa.array(good)), objects[good], rejects)
+
+
+def _usual_fields(reader: RowReader, block: bytes) -> dict[str, Any] | None:
+    """The columns of a block as texts by name, if a CSV writer would write the same bytes again; else None.
+
+    So no quote is where Python's strict reader and Arrow's reader could differ.
+    """
+    import pyarrow.compute as pc
+    from pyarrow import csv as arrow_csv
+
+    if b"\r" in block:
+        block = block.replace(b"\r\n", b"\n")
+    block = block.removesuffix(b"\n")
+    numbers = [str(i) for i in range(len(reader.header))]  # the header may have a name twice
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(block),
+            arrow_csv.ReadOptions(column_names=numbers, block_size=len(block) + 1, use_threads=False),
+            arrow_csv.ParseOptions(ignore_empty_lines=False),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns = [column.combine_chunks() for column in table.columns]
+    longest = max(pc.max(pc.binary_length(column)).as_py() for column in columns)
+    if longest > csv.field_size_limit() or block.count(b"\n") != len(table) - 1:
+        return None
+    lists = [reader.header.index(name) for name in LISTS]
+    for quoting in (_quote, _quote_needed):
+        written = [quoting(column) if i in lists else column for i, column in enumerate(columns)]
+        lines = pc.binary_join_element_wise(*written, ",")
+        if pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer() == block:
+            return {name: columns[i] for i, name in reversed([*enumerate(reader.header)])}
+    return None
+
+
+def _quote(texts: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
+
+
+def _quote_needed(texts: Any) -> Any:
+    import pyarrow.compute as pc
+
+    needs_quotes = pc.or_(pc.match_substring(texts, ","), pc.match_substring(texts, '"'))
+    return pc.if_else(needs_quotes, _quote(texts), texts)
+
+
+def _usual_objects(reader: RowReader, indexes: Any, names: Any, confidences: Any) -> np.ndarray | None:
+    """Object counts, shape (rows, 66), of the three lists as texts; None if one of the lists is not usual."""
+    import pyarrow.compute as pc
+
+    inner = pc.utf8_slice_codeunits(indexes, 1, -1)
+    items = pc.split_pattern(inner, ", ")
+    # an empty list has one item, the empty text
+    empty = pc.equal(indexes, "[]")
+    known = sorted(reader.class_names)
+    place = pc.index_in(items.flatten(), pa.array(["", *map(str, known)]))
+    if place.null_count:
+        return None
+    place, row = place.to_numpy(), pc.list_parent_indices(items).to_numpy()
+    name_of = pa.array(["", *(json.dumps(reader.class_names[index]) for index in known)])
+    expected = pc.binary_join(pa.ListArray.from_arrays(items.offsets, name_of.take(pa.array(place))), ", ")
+    same_length = pc.and_(
+        pc.equal(pc.count_substring(indexes, ","), pc.count_substring(confidences, ",")),
+        pc.equal(empty, pc.equal(confidences, "[]")),
+    )
+    usual = (
+        (place == 0).sum() == pc.sum(empty).as_py()
+        and pc.all(pc.equal(indexes, _in_brackets(inner))).as_py()
+        and pc.all(pc.equal(names, _in_brackets(expected))).as_py()
+        and pc.all(same_length).as_py()
+        and _all_match(confidences, _NUMBERS)
+    )
+    if not usual:
+        return None
+    column = np.minimum([0, *known], VOID)[place]
+    counts = np.bincount((row * N_CLASSES + column)[place > 0], minlength=len(indexes) * N_CLASSES)
     return counts.astype(np.uint16).reshape(-1, N_CLASSES)
 
 
-def _usual_columns(header: Sequence[str]) -> bool:
-    """Whether the three lists are neighbours, as they are in the authors' file."""
-    first_list = header.index(LISTS[0])
-    return tuple(header[first_list : first_list + len(LISTS)]) == LISTS
+def _in_brackets(texts: Any) -> Any:
+    import pyarrow.compute as pc
+
+    return pc.binary_join_element_wise("[", texts, "]", "")
 
 
-def _scanned(reader: RowReader, blocks: Iterator[bytes]) -> Iterator[tuple]:
-    """Blocks with what the scanner finds in them, a few at a time."""
-    waiting: deque = deque()
-    layout, n_names = None, -1
-    with ThreadPoolExecutor(SCANNERS) as threads:
-        for block in blocks:
-            from geolive.sources.paper.scan import scan  # slow to import, and not needed for a small file
+def _all_match(texts: Any, pattern: str) -> bool:
+    import pyarrow.compute as pc
 
-            if n_names != len(reader.class_names):
-                layout, n_names = _layout(reader), len(reader.class_names)
-            waiting.append((block, threads.submit(scan, block, layout)))
-            if len(waiting) > WAITING:
-                block, found = waiting.popleft()
-                yield block, found.result()
-        for block, found in waiting:
-            yield block, found.result()
+    return pc.all(pc.match_substring_regex(texts, pattern)).as_py()
 
 
-def _layout(reader: RowReader):
-    """What the scanner must know of the header, and of the names of classes so far."""
-    from geolive.sources.paper import scan as paper_scan
+def _clusters(reader: RowReader, fields: dict[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
+    """Number of each row's cluster; a negative number stands for the reason why the row cannot be used."""
+    import pyarrow.compute as pc
 
-    roles = np.full(len(reader.header), paper_scan.IGNORED, np.uint8)
-    roles[list(reader.about_cluster)] = paper_scan.CLUSTER
-    of_column = {"key": paper_scan.KEY, "ilon": paper_scan.LON, "ilat": paper_scan.LAT, "img_path": paper_scan.IMG_PATH}
-    for name, role in of_column.items():
-        if name in reader.header:
-            roles[reader.header.index(name)] = role
-    names = [b""] * 256
-    for index, name in reader.class_names.items():
-        names[index] = json.dumps(name).replace('"', '""').encode()
-    return paper_scan.Layout.of(roles, reader.header.index(LISTS[0]), names)
-
-
-def _read_scanned(reader: RowReader, block: bytes, found, number: int) -> Rows:
-    from geolive.sources.paper.scan import BY_THE_BOOK, USUAL
-
-    usual = np.flatnonzero(found.kind == USUAL)
-    cluster, reasons = _clusters(reader, block, found, usual)
-    rejects = [(number + int(usual[i]), reasons[cluster[i]]) for i in np.flatnonzero(cluster < 0)]
-    usual, cluster = usual[cluster >= 0], cluster[cluster >= 0]
-    table = pa.table(
-        [
-            pa.array(usual + number),
-            _texts(block, found.key[usual]),
-            *(pa.array(axis) for axis in found.position[usual].T.copy()),
-            pa.array(cluster.astype(np.int32)),
-            _texts(block, found.img_path[usual]),
-        ],
-        schema=_SCHEMA,
-    )
-    objects = found.objects if len(usual) == len(found.kind) else found.objects[usual]
-    others = np.flatnonzero(found.kind == BY_THE_BOOK)
-    if not len(others) and not rejects:
-        return Rows(table, objects, rejects)
-    spans = zip(others.tolist(), found.start[others].tolist(), found.end[others].tolist(), strict=True)
-    book = _read_lines(reader, ((number + i, block[start:end]) for i, start, end in spans))
-    table = pa.concat_tables([table, book.table])
-    order = np.argsort(table["line"].to_numpy())
-    return Rows(table.take(order), np.concatenate([objects, book.objects])[order], sorted(rejects + book.rejects))
-
-
-def _clusters(reader: RowReader, block: bytes, found, usual: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
-    """Number of the cluster of each usual line; a negative one stands for the reason why it is none."""
-    new = ~found.as_before[usual]
+    names = reader.cluster_columns
+    # no field of a line holds a line break
+    texts = pc.binary_join_element_wise(*(fields[name] for name in names), "\n").dictionary_encode()
     numbers, reasons = [], {}
-    for i in usual[new].tolist():
-        first, last = found.lists[i]
-        head, tail = block[found.start[i] : first].decode(), block[last : found.end[i]].decode()
-        fields = [*head.split(",")[:-1], *LISTS, *tail.split(",")[1:]]
+    for text in texts.dictionary.to_pylist():
         try:
-            numbers.append(reader.cluster_number(fields))
+            numbers.append(reader.cluster_number(tuple(text.split("\n"))))
         except BadRow as reason:
             numbers.append(-1 - len(reasons))
             reasons[numbers[-1]] = str(reason)
-    return np.array(numbers, np.int64)[np.cumsum(new) - 1], reasons
-
-
-def _texts(block: bytes, spans: np.ndarray) -> pa.Array:
-    from geolive.sources.paper.scan import gather
-
-    data, offsets = gather(block, spans)
-    return pa.Array.from_buffers(pa.large_string(), len(spans), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return np.array(numbers, np.int64)[texts.indices.to_numpy()], reasons

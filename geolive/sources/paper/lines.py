@@ -1,4 +1,4 @@
-"""The bytes of a table, plain, compressed or piped, as blocks of whole lines."""
+"""Reads a table, plain, compressed or piped, in blocks of whole lines."""
 
 import contextlib
 import gzip
@@ -12,28 +12,28 @@ from typing import BinaryIO
 from geolive.errors import InputError
 
 BLOCK = 2 << 20
-# a row of the paper's table has some 1,300 bytes; what is longer than this cannot be one, and is not held in memory
+# a row of the paper's table has about 1,300 bytes; a longer line than this cannot be one, and is not held in memory
 LONGEST_LINE = 1 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 def read_line_blocks(path: str | Path) -> Iterator[bytes]:
-    """The file in blocks of a few megabytes, each of which ends with a newline.
+    """Read a file in blocks of a few megabytes; each block ends with a newline.
 
     Parameters
     ----------
     path : str or Path
-        A file, or "-" for standard input; gzip and zstd are known by how they begin.
+        A file, or "-" for standard input; gzip and zstd are recognised by their first bytes.
 
     Yields
     ------
     bytes
-        Of a line longer than `LONGEST_LINE` perhaps only so much is given that it is still longer.
+        A line longer than `LONGEST_LINE` may be shortened, but stays longer than that.
 
     Raises
     ------
     InputError
-        The file cannot be read, or its compressed data are damaged or cut short.
+        The file cannot be read, or its compressed data are damaged or incomplete.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the file in it") from None
+        raise InputError(f"{path}: is a folder; give a file in it") from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{path}: damaged or cut short ({error}); get the file again") from None
     except OSError as error:
@@ -85,6 +85,6 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _skip_line(stream: BinaryIO) -> None:
-    """Skip what is left of a line."""
+    """Read on to the end of a line."""
     while (part := stream.readline(BLOCK)) and not part.endswith(b"\n"):
         pass

@@ -1,8 +1,8 @@
-"""The states of India as the fourth National Family Health Survey (2015-16) numbers them, and so the paper's cluster ids."""
+"""Numbers of India's states in the fourth National Family Health Survey (2015-16), which the paper's cluster ids contain."""
 
 import re
 
-# alphabetical, as in the survey's recode manual (v024), with today's name of a state that was renamed or merged since
+# in alphabetical order, as in the survey's recode manual (v024); states renamed or merged since have their present name
 STATES = {
     1: "Andaman and Nicobar Islands",
     2: "Andhra Pradesh",
@@ -44,17 +44,17 @@ STATES = {
 
 
 def state_of_cluster(unique_cluster: str) -> str | None:
-    """The state of an Indian cluster of the paper: the digits before the last four of its id are the state's number.
+    """Return the state of an Indian cluster of the paper: the digits before the last four of its id are the state's number.
 
     Returns
     -------
     str or None
-        None for a cluster of another country, or one whose id is not of that form.
+        None where the cluster is in another country or its id has another form.
 
     Examples
     --------
     >>> state_of_cluster("ia_50383"), state_of_cluster("ke_12")
     ('Bihar', None)
     """
-    found = re.fullmatch(r"ia_(\d{1,2})\d{4}", unique_cluster, re.ASCII)
-    return STATES.get(int(found[1])) if found else None
+    matched = re.fullmatch(r"ia_(\d{1,2})\d{4}", unique_cluster, re.ASCII)
+    return STATES.get(int(matched[1])) if matched else None

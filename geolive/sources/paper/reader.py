@@ -1,6 +1,5 @@
-"""The paper's data.csv and split lists become a dataset."""
+"""Reads the paper's data.csv and split lists into a dataset."""
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.regions import assign_districts, read_districts
@@ -17,7 +17,7 @@ from geolive.sources.paper.split_lists import read_split_lists
 from geolive.sources.paper.table import PaperTable, read_table
 from geolive.tables import points
 
-# survey points are displaced by up to 10 km, so some lie in a gap between districts, or off the coast
+# survey points are displaced by up to 10 km, so some are in a gap between districts or off the coast
 _GAP_DEGREES = 0.1
 UNMATCHED = "split_lists_unmatched.parquet"
 
@@ -26,7 +26,7 @@ def read_paper(
     path: str | Path,
     splits: str | Path,
     strict: bool = False,
-    progress: Callable[[str], None] = lambda words: None,
+    progress: Callable[[str], None] | None = None,
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read the paper's table and split lists.
 
@@ -37,31 +37,30 @@ def read_paper(
     splits : str or Path
         Folder with `train_clusters_ia.txt`, `val_clusters_ia.txt` and so on.
     strict : bool
-        Raise where any row cannot be used, instead of leaving it out.
+        Raise an error where any row cannot be used, instead of leaving the row out.
     progress : callable, optional
-        Called with words that say how far it is.
+        Called with words that say how many rows are read.
 
     Returns
     -------
     dataset : Dataset
-        Images and clusters in the file's order, object counts, labels as delivered (by the median where the table has none).
-        A cluster lies where `lon`, `lat` say, else in the mean of its images' positions; its district is the one that this
-        point lies in. `rejects` has the line (`row`)
-        and reason of rows left out. `extra` holds `rows` (read, kept, rejected by reason), `class_names`, `labels_off_median`
-        and `split_lists`.
+        Images and clusters in the order of the file, with object counts. Labels are those of the table; where it has none, the
+        median decides. A cluster is at `lon`, `lat`, or at the mean position of its images where the table lacks these columns;
+        its district is the one that contains this point. `rejects` has the line (`row`) and the reason of each row left out.
+        `extra` holds `rows` (read, kept, rejected by reason), `class_names`, `labels_off_median` and `split_lists`.
     unmatched : DataFrame
-        Clusters that stand only in a list or only in the table: `unique_cluster`, `country`, `split`, `where`.
+        Clusters that are only in a list or only in the table: `unique_cluster`, `country`, `split`, `where`.
 
     Raises
     ------
     InputError
-        A file cannot be read, lacks a column, contradicts itself on a class's name or on a cluster's split, or has no row that
-        can be used.
+        A file cannot be read or lacks a column, lines contradict each other on the name of a class, a cluster is in two lists,
+        or no row can be used.
 
     Notes
     -----
-    Where the rows of a cluster differ in what they say of it, what most of them say holds (of equals, what comes first),
-    and the others are rejected; of rows with one key all but the first are.
+    Where the rows of a cluster say different things about it, the most frequent statement holds (among equally frequent ones,
+    the first), and the other rows are rejected. Of several rows with the same key, only the first is kept.
 
     Examples
     --------
@@ -78,40 +77,40 @@ def read_paper(
     """
     lists = read_split_lists(splits)
     table = read_table(path, progress)
-    progress("checking keys and clusters")
-    kept, rejects = _settled(table)
+    if progress:
+        progress("checking keys and clusters")
+    kept, rejects = _consistent_rows(table)
     _check_rejects(path, rejects, len(kept), strict)
     images, clusters = _images(table, kept), _clusters(table, kept)
     indicators = [name for name in INDICATORS if clusters[name].notna().any()]
     clusters = clusters.drop(columns=[f"{n}{end}" for n in INDICATORS if n not in indicators for end in ("", "_label")])
     clusters, thresholds, off_median = _labels(clusters, indicators)
     clusters, unmatched = _with_splits(clusters, lists)
-    extra = {
-        "rows": {"read": len(kept) + len(rejects), "kept": len(kept), "rejected": count_reasons(rejects)},
-        "class_names": {str(index): table.class_names[index] for index in sorted(table.class_names)},
-        "labels_off_median": off_median,
-        "split_lists": {
-            "matched": int(clusters["split"].notna().sum()),
-            **unmatched["where"].value_counts().sort_index().to_dict(),
-        },
-    }
     dataset = Dataset(
         images,
         clusters,
         {"objects": table.objects if len(kept) == len(table.rows) else table.objects[kept["image"].to_numpy()]},
         indicators,
-        "standard input" if str(path) == "-" else Path(path).name,
-        shlex.join(["geolive", "ingest", "paper", str(path), "--splits", str(splits)] + ["--strict"] * strict),
-        bool(images["key"].str.startswith(SIMULATED_PREFIX).any()),
-        thresholds,
-        rejects,
-        extra,
+        source="standard input" if str(path) == "-" else Path(path).name,
+        command=_command(path, splits, strict),
+        simulated=bool(images["key"].str.startswith(SIMULATED_PREFIX).any()),
+        thresholds=thresholds,
+        rejects=rejects,
+        extra={
+            "rows": {"read": len(kept) + len(rejects), "kept": len(kept), "rejected": count_reasons(rejects)},
+            "class_names": {str(index): table.class_names[index] for index in sorted(table.class_names)},
+            "labels_off_median": off_median,
+            "split_lists": {
+                "matched": int(clusters["split"].notna().sum()),
+                **unmatched["where"].value_counts().sort_index().to_dict(),
+            },
+        },
     )
     return dataset, unmatched
 
 
 def count_reasons(rejects: pd.DataFrame) -> dict[str, int]:
-    """How many rows were left out for each reason, the most frequent first.
+    """Count the rows left out for each reason, the most frequent first.
 
     Examples
     --------
@@ -121,17 +120,22 @@ def count_reasons(rejects: pd.DataFrame) -> dict[str, int]:
     return {reason: int(n) for reason, n in rejects["reason"].value_counts().items()}
 
 
-def _settled(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that also hold together, with their row of the table's as `image` and `unique_cluster`; and all rejects."""
+def _command(path: str | Path, splits: str | Path, strict: bool) -> str:
+    out = "paper" if str(path) == "-" else Path(path).name.split(".")[0]
+    return command_line("ingest", "paper", path, "--splits", splits, *(["--strict"] if strict else []), "--out", out)
+
+
+def _consistent_rows(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows that agree with the others, with the column `image` (row of the table), and all rejects."""
     rows = table.rows.drop(columns="key").assign(image=np.arange(len(table.rows)))
-    repeated = table.repeated
-    # numbers of clusters, in the order in which their ids come
-    of_version, _ = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
-    n_rows = np.bincount(rows["cluster"][~repeated], minlength=len(of_version))
-    order = np.lexsort((np.arange(len(n_rows)), -n_rows, of_version))
-    version_of = order[np.unique(of_version[order], return_index=True)[1]] if len(order) else order
+    repeated = table.rows["key"].duplicated().to_numpy()
+    # number of the cluster of each statement, in the order of first appearance
+    cluster_of, _ = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
+    n_rows = np.bincount(rows["cluster"][~repeated], minlength=len(cluster_of))
+    order = np.lexsort((np.arange(len(n_rows)), -n_rows, cluster_of))
+    most_frequent = order[np.unique(cluster_of[order], return_index=True)[1]] if len(order) else order
     version = rows["cluster"].to_numpy()
-    differs = version_of[of_version[version]] != version if len(version) else np.zeros(0, bool)
+    differs = most_frequent[cluster_of[version]] != version if len(version) else np.zeros(0, bool)
     late = [(int(line), "key: repeated") for line in rows["line"][repeated]]
     late += [(int(line), "unique_cluster: two values for one cluster") for line in rows["line"][differs & ~repeated]]
     rejects = pd.DataFrame(sorted(table.rejects + late), columns=["row", "reason"])
@@ -145,7 +149,7 @@ def _check_rejects(path: str | Path, rejects: pd.DataFrame, n_kept: int, strict:
     if rejects.empty:
         raise InputError(f"{path}: has a header but no row; check the file")
     counted = "; ".join(f"{reason} ({n:,})" for reason, n in count_reasons(rejects).items())
-    remedy = "mend them, or leave out --strict" if n_kept else "check that it is the paper's data.csv"
+    remedy = "correct them, or leave out strict=True" if n_kept else "check that it is the paper's data.csv"
     first = rejects["row"].iloc[0]
     raise InputError(
         f"{path}: {len(rejects):,} of {n_kept + len(rejects):,} rows cannot be used, the first in line {first}: {counted}; "
@@ -165,7 +169,7 @@ def _images(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
-    """A row for each cluster with an image, in the order in which they come."""
+    """A row for each cluster with an image, in the order of first appearance."""
     by_version = kept.groupby("cluster", sort=False)
     said = [table.clusters[version] for version in by_version.size().index]
     middle = by_version[["lon", "lat"]].mean().to_numpy()
@@ -186,16 +190,18 @@ def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _districts(where: np.ndarray, countries: list[str]) -> np.ndarray:
-    """The district that each Indian cluster lies in, so that folds can keep districts whole; null elsewhere."""
-    india = np.array([country == "ia" for country in countries])
-    found = np.full(len(where), None, dtype=object)
-    if india.any():
-        found[india] = assign_districts(points(*where[india].T), read_districts(), _GAP_DEGREES)
-    return found
+    """The district that contains each Indian cluster, so that folds can keep districts whole; null elsewhere."""
+    in_india = np.array([country == "ia" for country in countries])
+    district_ids = np.full(len(where), None, dtype=object)
+    if in_india.any():
+        district_ids[in_india] = assign_districts(points(*where[in_india].T), read_districts(), _GAP_DEGREES)
+    return district_ids
 
 
-def _labels(clusters: gpd.GeoDataFrame, indicators: list[str]):
-    """Clusters with the labels that the table lacks; medians; and how many delivered labels do not follow the median."""
+def _labels(
+    clusters: gpd.GeoDataFrame, indicators: list[str]
+) -> tuple[gpd.GeoDataFrame, dict[str, float], dict[str, int]]:
+    """Clusters with all labels, the medians, and how many labels of the table do not follow the median."""
     by_median, thresholds = add_labels(clusters, indicators)
     off = {}
     for name in indicators:
@@ -206,7 +212,7 @@ def _labels(clusters: gpd.GeoDataFrame, indicators: list[str]):
 
 
 def _with_splits(clusters: gpd.GeoDataFrame, lists: pd.DataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    """Clusters with their split, and those that stand on one side only."""
+    """Clusters with their split, and the clusters that are only in the table or only in a list."""
     on = ["unique_cluster", "country"]
     both = clusters[on].merge(lists, on=on, how="outer", indicator="where")
     alone = both[both["where"] != "both"].reset_index(drop=True)

@@ -1,6 +1,6 @@
 """One line of the paper's data.csv becomes one row, or the reason why it cannot be used.
 
-A line is a row: no field of this table holds a line break, so a stray quote spoils its own line only.
+Each line is a row: no field of this table holds a line break, so a stray quote spoils only its own line.
 """
 
 import csv
@@ -34,13 +34,13 @@ _CLASSES = {*range(LAST_CLASS + 1), VOID_INDEX}
 
 
 class BadRow(Exception):
-    """A line that cannot be used; its text is the reason."""
+    """A line cannot be used; the message is the reason."""
 
 
 class Cluster(NamedTuple):
-    """What a row says of its cluster; None where the table says nothing.
+    """What a row says about its cluster; None where the table has no value.
 
-    `surveyed` holds value and label of pov, pop and bmi in turn.
+    `surveyed` holds the value and the label of pov, of pop, and of bmi.
     """
 
     unique_cluster: str
@@ -50,24 +50,27 @@ class Cluster(NamedTuple):
 
 
 # key, longitude and latitude of the image, number of its Cluster in RowReader.clusters, a byte for each object (its class
-# index), img_path: a plain tuple, for a million of them are made
+# index), img_path; a plain tuple, because there may be a million of them
 Row = tuple[str, float, float, int, bytes, str]
 
 
 @dataclass
 class RowReader:
-    """Reads lines of one table by the book, and keeps what they say of clusters and of the names of classes.
+    """Reads the lines of one table strictly, and keeps what they say about clusters and the names of classes.
 
     Parameters
     ----------
     header : sequence of str
-        The names of the columns; those of `REQUIRED` must be among them, once.
+        The names of the columns; each of `REQUIRED` must be among them, once.
 
     Attributes
     ----------
     clusters : list of Cluster
-        Every different thing that lines say of their cluster.
+        All different statements of lines about their cluster.
     class_names : dict of int to str
+        Name of each class index so far.
+    cluster_columns : list of str
+        The columns that describe the cluster.
 
     Examples
     --------
@@ -88,11 +91,10 @@ class RowReader:
     clusters: list[Cluster] = field(default_factory=list, init=False)
     class_names: dict[int, str] = field(default_factory=dict, init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         column = {name: i for i, name in reversed([*enumerate(self.header)])}
-        said = [name for name in ("unique_cluster", "country", "lon", "lat", *_SURVEYED) if name in column]
-        self.about_cluster = {column[name]: name for name in said}
-        self._of_cluster = itemgetter(*self.about_cluster)
+        self.cluster_columns = [n for n in ("unique_cluster", "country", "lon", "lat", *_SURVEYED) if n in column]
+        self._of_cluster = itemgetter(*(column[name] for name in self.cluster_columns))
         self._of_image = itemgetter(*(column[name] for name in ("key", "ilon", "ilat")))
         self._lists_of = itemgetter(*(column[name] for name in LISTS))
         self._img_path = column.get("img_path")
@@ -101,7 +103,7 @@ class RowReader:
         self._line_of_class: dict[int, int] = {}
 
     def read(self, line: bytes, number: int) -> Row:
-        """The row that a line holds.
+        """Return the row that a line holds.
 
         Parameters
         ----------
@@ -113,31 +115,35 @@ class RowReader:
         Raises
         ------
         BadRow
-            It cannot be used.
+            The line cannot be used.
         InputError
-            It gives a class another name than a line before it: then nobody knows what any count means.
+            The line gives a class another name than a line before it, so the meaning of all counts is unknown.
         """
         fields, classes, names = self._fields(line)
         key, lon, lat = self._of_image(fields)
         if not key:
             raise BadRow("key: empty")
         x, y = _position(lon, lat, "ilon, ilat")
-        cluster = self.cluster_number(fields)
+        cluster = self.cluster_number(self._of_cluster(fields))
         self._learn(classes, names, number)
         return key, x, y, cluster, classes, "" if self._img_path is None else fields[self._img_path]
 
-    def cluster_number(self, fields: Sequence[str]) -> int:
-        """Where in `clusters` that stands what a row says of its cluster.
+    def cluster_number(self, texts: tuple[str, ...]) -> int:
+        """Return the position in `clusters` of what a row says about its cluster.
+
+        Parameters
+        ----------
+        texts : tuple of str
+            The row's fields in `cluster_columns`.
 
         Raises
         ------
         BadRow
-            It cannot be used.
+            One of the values cannot be used.
         """
-        texts = self._of_cluster(fields)
         number = self._number_of_texts.get(texts)
         if number is None:
-            cluster = _cluster(dict(zip(self.about_cluster.values(), texts, strict=True)))
+            cluster = _cluster(dict(zip(self.cluster_columns, texts, strict=True)))
             number = self._number_of_cluster.setdefault(cluster, len(self.clusters))
             if number == len(self.clusters):
                 self.clusters.append(cluster)
@@ -145,7 +151,7 @@ class RowReader:
         return number
 
     def _fields(self, line: bytes) -> tuple[list[str], bytes, list[str]]:
-        """All fields of a line, and the class indexes and names in two of them."""
+        """All fields of a line, its class indexes and its class names."""
         if len(line) > LONGEST_LINE:
             raise BadRow("line: too long")
         try:
@@ -181,7 +187,7 @@ class RowReader:
 
 
 def _cluster(text: dict[str, str]) -> Cluster:
-    """What the texts of a row's columns say of its cluster."""
+    """Parse what a row says about its cluster."""
     unique_cluster = text["unique_cluster"]
     if not unique_cluster:
         raise BadRow("unique_cluster: empty")
@@ -196,16 +202,16 @@ def _cluster(text: dict[str, str]) -> Cluster:
 
 def _json_list(column: str, text: str) -> list:
     try:
-        found = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BadRow(f"{column}: bad JSON") from None
-    if not isinstance(found, list):
+    if not isinstance(value, list):
         raise BadRow(f"{column}: not a list")
-    return found
+    return value
 
 
-def _no_number(constant: str):
-    raise ValueError(constant)  # Python would read NaN and Infinity, which JSON does not have
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(constant)  # Python reads NaN and Infinity, which JSON does not have
 
 
 def _number(text: str, column: str) -> float:
@@ -230,7 +236,7 @@ def _position(lon: str, lat: str, columns: str) -> tuple[float, float]:
 
 
 def _measured(name: str, text: dict[str, str], country: str) -> tuple[float | None, float | None]:
-    """Value and label of an indicator; Kenya's table has 0 where the body-mass index was not measured."""
+    """Parse value and label of an indicator; the table of Kenya has 0 where the body-mass index was not measured."""
     column = f"{name}_label"
     value = _number(text[name], name) if text[name] else None
     label = _number(text[column], column) if text[column] else None

@@ -16,7 +16,7 @@ def read_split_lists(folder: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     folder : str or Path
-        XX is the country ("ia", "ke"). A file has one cluster id a line; blank lines and repeated ids do not matter, and the
+        XX is the country ("ia", "ke"). A file has one cluster id per line; blank lines and repeated ids are ignored, and the
         last line may lack its newline.
 
     Returns
@@ -27,7 +27,7 @@ def read_split_lists(folder: str | Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        No such folder, no list in it, a list that is no text, or an id in two lists.
+        The folder is missing or holds no list, a list is not text, or an id is in two lists.
 
     Examples
     --------
@@ -43,24 +43,24 @@ def read_split_lists(folder: str | Path) -> pd.DataFrame:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; name the one with the split lists (train_clusters_ia.txt, …)")
-    found: dict[str, tuple[str, str]] = {}
+        raise InputError(f"{folder}: no such folder; give the folder with the split lists (train_clusters_ia.txt, …)")
+    list_of: dict[str, tuple[str, str]] = {}
     for path in sorted(folder.iterdir()):
         if (name := _NAME.fullmatch(path.name)) is None:
             continue
         split, country = name.groups()
         for unique_cluster in _ids(path):
-            before = found.setdefault(unique_cluster, (country, split))
+            before = list_of.setdefault(unique_cluster, (country, split))
             if before != (country, split):
                 raise InputError(
-                    f"{path}: {unique_cluster!r} is also in {before[1]}_clusters_{before[0]}.txt; a cluster can be in one "
-                    "list only, so take it out of the other"
+                    f"{path}: {unique_cluster!r} is also in {before[1]}_clusters_{before[0]}.txt; a cluster can be in "
+                    "one list only; remove it from one of the two"
                 )
-    if not found:
+    if not list_of:
         raise InputError(
-            f"{folder}: no cluster ids in split lists there; their names are train_clusters_ia.txt and so on"
+            f"{folder}: holds no split list with cluster ids; name the lists train_clusters_ia.txt, val_clusters_ia.txt and so on"
         )
-    rows = [(unique_cluster, country, split) for unique_cluster, (country, split) in found.items()]
+    rows = [(unique_cluster, country, split) for unique_cluster, (country, split) in list_of.items()]
     return pd.DataFrame(rows, columns=["unique_cluster", "country", "split"], dtype="str")
 
 

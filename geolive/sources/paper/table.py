@@ -1,4 +1,4 @@
-"""All rows of the paper's data.csv, block by block: what is kept of each, and the lines that were left out."""
+"""All rows of the paper's data.csv, read block by block, and the lines that cannot be used."""
 
 import csv
 import itertools
@@ -16,27 +16,22 @@ from geolive.sources.paper.lines import read_line_blocks
 from geolive.sources.paper.rows import OPTIONAL, REQUIRED, Cluster, RowReader
 from geolive.sources.survey.tables import require
 
-# so many rows that it is worth while to compile something for them
-MANY = 100_000
-
 
 @dataclass(frozen=True)
 class PaperTable:
-    """The rows of a table, each of which is valid by itself.
+    """The rows of a table; each row is valid by itself.
 
     Parameters
     ----------
     rows : DataFrame
-        An image a row, in the file's order: `line` (its number in the file, the header being line 1), `key`, `lon`, `lat`
+        One image per row, in the order of the file: `line` (number in the file; the header is line 1), `key`, `lon`, `lat`
         (degrees), `cluster` (row of `clusters`), `img_path` (empty where the table has none).
     objects : array of uint16, shape (rows, 66)
         Object counts.
     clusters : list of Cluster
-        Every different thing that rows say of their cluster; of one cluster there may be several.
+        All different statements of rows about their cluster; a cluster may have several.
     class_names : dict of int to str
-        What the file calls each class index.
-    repeated : array of bool, shape (rows,)
-        Whether a row before it has the same key.
+        Name of each class index.
     rejects : list of (int, str)
         Line and reason of every other row.
     """
@@ -45,20 +40,19 @@ class PaperTable:
     objects: np.ndarray
     clusters: list[Cluster]
     class_names: dict[int, str]
-    repeated: np.ndarray
     rejects: list[tuple[int, str]]
 
 
-def read_table(path: str | Path, progress: Callable[[str], None] = lambda words: None) -> PaperTable:
+def read_table(path: str | Path, progress: Callable[[str], None] | None = None) -> PaperTable:
     """Read a data.csv, plain, gzip or zstd, or "-" for standard input.
 
-    Memory holds positions, keys and object counts, not the file.
+    Memory holds positions, keys and object counts, but not the file.
 
     Parameters
     ----------
     path : str or Path
     progress : callable, optional
-        Called with words that say how far it is.
+        Called with words that say how many rows are read.
 
     Returns
     -------
@@ -67,7 +61,7 @@ def read_table(path: str | Path, progress: Callable[[str], None] = lambda words:
     Raises
     ------
     InputError
-        The file cannot be read, is empty, lacks a column, or contradicts itself on the name of a class.
+        The file cannot be read, is empty or lacks a column, or two lines give a class different names.
 
     Examples
     --------
@@ -90,7 +84,8 @@ def read_table(path: str | Path, progress: Callable[[str], None] = lambda words:
         for rows in read_blocks(reader, itertools.chain([rest], blocks), 2):
             parts.append(rows)
             n_rows += len(rows.objects) + len(rows.rejects)
-            progress(f"{n_rows:,} rows")
+            if progress:
+                progress(f"{n_rows:,} rows")
     except InputError as error:
         raise InputError(str(error) if str(error).startswith(f"{path}:") else f"{path}, {error}") from None
     table = pa.concat_tables([rows.table for rows in parts])
@@ -100,17 +95,8 @@ def read_table(path: str | Path, progress: Callable[[str], None] = lambda words:
         np.concatenate([rows.objects for rows in parts]),
         reader.clusters,
         reader.class_names,
-        np.zeros(len(rows), bool) if _many_and_different(table["key"]) else rows["key"].duplicated().to_numpy(),
         [reject for rows in parts for reject in rows.rejects],
     )
-
-
-def _many_and_different(keys: pa.ChunkedArray) -> bool:
-    if len(keys) < MANY:
-        return False
-    from geolive.sources.paper.scan import all_different  # slow to import
-
-    return all_different(keys)
 
 
 def _header(path: str | Path, line: bytes) -> list[str]:
