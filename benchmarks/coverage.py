@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from geolive.estimation.ranks import rank_sets
 from geolive.models.aoa_features import importance, predictors
 from geolive.models.clusterwise import Forest
 from geolive.models.cross_validation import NEAR, out_of_fold
@@ -26,7 +27,6 @@ from geolive.simulation.simulated_photos import draw_loadings, draw_photos, draw
 from geolive.splits import DistrictSplit, RandomSplit, fold_numbers
 from geolive.uncertainty.applicability import area_of_applicability
 from geolive.uncertainty.conformal import interval_score
-from geolive.uncertainty.district_intervals import rank_sets
 from geolive.uncertainty.site_intervals import are_near, site_errors
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -128,7 +128,7 @@ def _districts(site_error, predicted, district, truth, level) -> list[dict]:
     error = site_error.of_means(predicted, district, np.flatnonzero(supported))
     mean, truth = mean[supported], truth[supported]
     half = error.half_width(level)
-    best, worst = rank_sets(mean, error.standard_error, error.freedom, level)
+    best, worst = rank_sets(mean, error.standard_error, level, freedom=error.freedom)
     rank = 1 + (truth[None, :] > truth[:, None]).sum(axis=1)
     ranks = {"target": "district's rank", "held": float(((best <= rank) & (rank <= worst)).mean()), "n": len(rank)}
     return [held(truth, mean - half, mean + half, level), ranks | {"width": float((worst - best).mean())}]

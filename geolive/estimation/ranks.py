@@ -30,7 +30,8 @@ def rank_sets(
     Parameters
     ----------
     estimate, standard_error : array of shape (n,)
-        NaN where there is none. Errors of districts are taken as independent.
+        NaN where there is none; an error of 0 says that a value is known exactly. Errors of districts are taken as
+        independent.
     level : float
     freedom : float
         Degrees of freedom of the standard errors where they share an estimated scale: errors are then t-distributed.
@@ -48,7 +49,7 @@ def rank_sets(
     Raises
     ------
     InputError
-        A standard error is 0 or negative, or the level is not between 0 and 1.
+        A standard error is negative, or the level is not between 0 and 1.
 
     References
     ----------
@@ -62,7 +63,7 @@ def rank_sets(
     value, error = np.asarray(estimate, float), np.asarray(standard_error, float)
     _check_level(level)
     known = _known(value, error)
-    at, error = value[known], error[known]
+    at, error = value[known], _above_zero(value, error)[known]
     draws = _draws(error, freedom, seed)
     if simultaneous:
         above, below = _all_found(at, error, draws, level, stepdown=stepdown, two_sided=True)
@@ -125,6 +126,7 @@ def best_set(
         raise InputError(
             f"tau={tau}: must be between 1 and the number of districts with an estimate, {len(known)}", "tau"
         )
+    error = _above_zero(value, error)
     draws = _draws(error[known], freedom, seed)
     above, _ = _all_found(value[known], error[known], draws, level, stepdown=stepdown, two_sided=False)
     chosen = np.zeros(len(value), bool)
@@ -160,15 +162,21 @@ def _check_level(level: float) -> None:
 
 
 def _known(value: Array, error: Array) -> NDArray[np.int_]:
-    """Rows that have a value and a standard error above 0."""
+    """Rows that have a value and a standard error."""
     known = np.isfinite(value) & np.isfinite(error)
-    if (wrong := known & (error <= 0)).any():
+    if (wrong := known & (error < 0)).any():
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(
-            f"standard_error: row {row}: is {error[row]:g}, and must be above 0; leave the estimate empty where its error is "
-            "not known"
+            f"standard_error: row {row}: is {error[row]:g}, and must not be negative; leave the estimate empty where its error "
+            "is not known"
         )
     return np.flatnonzero(known)
+
+
+def _above_zero(value: Array, error: Array) -> Array:
+    """Errors of 0 as a billionth of what values differ by, so that differences can be divided by them."""
+    spread = np.nanmax(value) - np.nanmin(value) if np.isfinite(value).any() else 0.0
+    return np.maximum(error, 1e-9 * spread if spread > 0 else 1e-9)
 
 
 def _draws(error: Array, freedom: float, seed: int) -> NDArray[np.float32]:

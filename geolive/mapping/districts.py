@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from shapely import Geometry
 
+from geolive.estimation.ranks import rank_sets
 from geolive.indicators import Indicator, class_breaks
 from geolive.regions import assign_districts
-from geolive.uncertainty.district_intervals import DistrictError, rank_sets
+from geolive.uncertainty.district_intervals import DistrictError
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def districts_from_sites(
     half = mean_error.half_width(level)
     lower, upper = (np.where(supported, np.clip(end, *limits), np.nan) for end in (value - half, value + half))
     label = np.full(len(ids), np.nan) if threshold is None else (value >= threshold).astype(float)
-    best, worst = rank_sets(value, mean_error.standard_error, mean_error.freedom, level)
+    best, worst = rank_sets(value, mean_error.standard_error, level, freedom=mean_error.freedom)
     columns = {
         name: value,
         f"{name}_lower": lower,

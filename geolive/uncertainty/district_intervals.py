@@ -1,4 +1,4 @@
-"""How far off the means of districts are, learnt from districts that the model had not seen, and what ranks that leaves.
+"""How far off the means of districts are, learnt from districts that the model had not seen.
 
 Three targets are kept apart: the survey's value at a place and the place's mean (`geolive.uncertainty.conformal`), and the
 district's mean, which is here.
@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-
-_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -135,50 +133,3 @@ def district_error(residuals: pd.DataFrame) -> DistrictError:
 
     found = minimize_scalar(minus_log_likelihood, bounds=(np.log(most * 1e-6), np.log(most * 10)), method="bounded")
     return DistrictError(float(np.exp(found.x)), single, len(n))
-
-
-def rank_sets(
-    value: np.ndarray, standard_error: np.ndarray, freedom: int, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence sets for ranks, 1 for the highest: each district's own rank lies in its set at least as often as `level`.
-
-    A district is taken to rank below another where their difference is larger than chance makes the largest of all its
-    differences, at that level; so the sets hold however many districts there are. Errors of districts are taken as
-    independent and t-distributed.
-
-    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, doi 10.1093/restud/rdad006 (marginal confidence sets).
-
-    Parameters
-    ----------
-    value, standard_error : array, shape (n,)
-        NaN where there is none.
-    freedom : int
-        Degrees of freedom of the standard errors.
-    level : float
-
-    Returns
-    -------
-    best, worst : array of float, shape (n,)
-        NaN where there is no value.
-
-    Examples
-    --------
-    >>> rank_sets(np.array([3.0, 1.0, 1.5]), np.full(3, 0.3), 30, 0.9)
-    (array([1., 2., 2.]), array([1., 3., 3.]))
-    """
-    value, standard_error = np.asarray(value, float), np.asarray(standard_error, float)
-    known = np.flatnonzero(np.isfinite(value) & np.isfinite(standard_error))
-    best, worst = np.full(len(value), np.nan), np.full(len(value), np.nan)
-    at, error = value[known], np.maximum(standard_error[known], 1e-12)
-    rng = np.random.default_rng(0)
-    # the standard errors are estimated together, so one draw of their size goes for all districts
-    size = np.sqrt(rng.chisquare(freedom, (_DRAWS, 1)) / freedom)
-    drawn = rng.standard_normal((_DRAWS, len(known))) * error / size
-    for row, i in enumerate(known):
-        spread = np.hypot(error, error[row])
-        largest = np.abs((drawn - drawn[:, [row]]) / spread).max(axis=1)
-        critical = np.quantile(largest, level)
-        difference = (at - at[row]) / spread
-        best[i] = 1 + (difference > critical).sum()
-        worst[i] = len(known) - (difference < -critical).sum()
-    return best, worst

@@ -94,6 +94,13 @@ def test_few_degrees_of_freedom_widen_sets():
     assert (t[1] - t[0]).sum() > (normal[1] - normal[0]).sum()
 
 
+def test_values_known_exactly_have_one_rank_each_and_equal_ones_share_all():
+    exact = rank_sets([1.0, 3.0, 2.0], [0.0, 0.0, 0.0])
+    assert [list(end) for end in exact] == [[3, 1, 2], [3, 1, 2]]
+    tied = rank_sets(np.zeros(3), np.ones(3))
+    assert [list(end) for end in tied] == [[1, 1, 1], [3, 3, 3]]
+
+
 def test_one_district_has_rank_one():
     assert [int(end[0]) for end in rank_sets([2.0], [1.0])] == [1, 1]
 
@@ -101,7 +108,7 @@ def test_one_district_has_rank_one():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: rank_sets([1.0, 2.0], [0.0, 1.0]), "standard_error: row 0: is 0"),
+        (lambda: rank_sets([1.0, 2.0], [-1.0, 1.0]), "standard_error: row 0: is -1"),
         (lambda: rank_sets([1.0, 2.0], [1.0, 1.0], 90), "level=90: must be between 0 and 1"),
         (lambda: best_set([1.0, 2.0], [1.0, 1.0], 3), "tau=3: must be between 1 and"),
     ],

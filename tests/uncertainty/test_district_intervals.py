@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.uncertainty.district_intervals import DistrictError, district_error, rank_sets
+from geolive.uncertainty.district_intervals import DistrictError, district_error
 
 
 def residuals(rng, sizes, shared, single):
@@ -60,28 +60,3 @@ def test_with_one_site_a_district_what_surveyed_places_tell_must_do():
 def test_a_model_without_error():
     table = pd.DataFrame({"value": 1.0, "prediction": 1.0, "district_id": ["a", "a", "b"]})
     assert district_error(table).of_means(np.ones(2), np.zeros(2), [0]).half_width(0.9).tolist() == [0.0]
-
-
-def test_each_rank_lies_in_its_set_as_often_as_it_says():
-    rng, truth = np.random.default_rng(3), np.linspace(0, 1, 12)
-    held, width = [], []
-    for _ in range(60):
-        best, worst = rank_sets(truth + rng.normal(0, 0.1, 12), np.full(12, 0.1), 200, 0.9)
-        rank = np.arange(12, 0, -1)
-        held.append((best <= rank) & (rank <= worst))
-        width.append(worst - best)
-    assert np.mean(held, axis=0).min() > 0.85
-    assert 3 < np.mean(width) < 10
-
-
-def test_districts_far_apart_have_one_rank_each_and_equal_ones_share_all():
-    far = rank_sets(np.array([1.0, 3.0, 2.0]), np.full(3, 1e-3), 30, 0.9)
-    assert [list(end) for end in far] == [[3, 1, 2], [3, 1, 2]]
-    tied = rank_sets(np.zeros(3), np.ones(3), 30, 0.9)
-    assert [list(end) for end in tied] == [[1, 1, 1], [3, 3, 3]]
-
-
-def test_districts_without_a_value_have_no_rank():
-    best, worst = rank_sets(np.array([1.0, np.nan, 3.0]), np.full(3, 0.01), 30, 0.9)
-    assert best.tolist()[::2] == worst.tolist()[::2] == [2.0, 1.0]
-    assert np.isnan([best[1], worst[1]]).all()
