@@ -44,7 +44,7 @@ def make_part(folder: str, n: int, out: Path) -> None:
         part = features[start : start + 50_000]
         part[:] = np.random.default_rng(start).standard_normal(part.shape, np.float32)
     found = {"objects": np.asarray(dataset.features["objects"][rows]), "simulated": features}
-    write_dataset(replace(dataset, images=images, clusters=clusters, features=found, path=None, checksum=""), out)
+    write_dataset(replace(dataset, images=images, clusters=clusters, features=found), out)
 
 
 def like_the_authors(folder: str, batch: int) -> dict:

@@ -1,29 +1,43 @@
-"""The dataset folder: images, clusters, feature sets and the facts about them, in and out."""
+"""A dataset: images, surveyed clusters, feature sets and the facts about them, in memory and as a folder."""
 
 import contextlib
+import hashlib
+import html
 import json
 import re
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.clusters import form_sites
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder, replacing, umask
 from geolive.places import ImageFeatures, Places, group_images
-from geolive.tables import check_clusters, check_images, collector_paused, lonlat
+from geolive.tables import N_CLASSES, check_clusters, check_images, collector_paused, lonlat
 
 SCHEMA_VERSION = 1
 FACTS = "dataset.json"
+_SITES, _SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
+# so many rows of a feature set are read at once when its checksum is taken
+_ROWS_AT_ONCE = 65_536
+
+Rows = np.ndarray | pd.Series | list | slice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Images and surveyed clusters, with the facts that make results reproducible.
+
+    A dataset is checked when it is made, so its parts always fit together. It cannot be changed; `select_images`,
+    `select_clusters`, `with_features` and `dataclasses.replace` make a new one, which has neither the `path` nor the
+    `checksum` of the folder that the first was read from.
 
     Parameters
     ----------
@@ -34,9 +48,9 @@ class Dataset:
     indicators : list of str
         The indicators that `clusters` holds.
     source, command : str
-        What it was made from, and by which command.
+        What the dataset was made from, and the command that made it.
     simulated : bool
-        Whether survey or imagery are simulated.
+        Whether the survey or the images are simulated.
     thresholds : dict of str to float
         For each indicator the value from which on its label is 1.
     rejects : DataFrame or None
@@ -44,10 +58,20 @@ class Dataset:
     extra : dict
         Further facts to keep in dataset.json.
 
+    Attributes
+    ----------
+    path : Path or None
+        The folder that the dataset was read from.
+
+    Raises
+    ------
+    InputError
+        A table breaks its contract, or a feature set has another number of rows than `images`.
+
     Examples
     --------
-    >>> from geolive.simulation.sample import make_sample
-    >>> dataset = make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
+    >>> import geolive
+    >>> dataset = geolive.make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
     >>> dataset.simulated, dataset.indicators
     (True, ['pov', 'pop', 'bmi'])
     """
@@ -61,17 +85,185 @@ class Dataset:
     simulated: bool
     thresholds: dict[str, float] = field(default_factory=dict)
     rejects: pd.DataFrame | None = None
-    extra: dict = field(default_factory=dict)
-    path: Path | None = None
-    checksum: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+    # not parameters, so that dataclasses.replace does not carry them to a dataset that differs
+    path: Path | None = field(init=False, default=None)
+    _folder_checksum: str | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        # a dictionary that the caller changes later must not change the dataset
+        object.__setattr__(self, "features", dict(self.features))
+        object.__setattr__(self, "indicators", list(self.indicators))
+        check_images(self.images)
+        check_clusters(self.clusters, self.indicators)
+        for name, array in self.features.items():
+            if np.ndim(array) != 2 or len(array) != len(self.images):
+                raise InputError(
+                    f"features: {name!r} has shape {np.shape(array)}, and there are {len(self.images):,} images; give one "
+                    "row of numbers for each image, or choose images with select_images",
+                    parameter="features",
+                )
+        if "objects" in self.features and self.features["objects"].shape[1] != N_CLASSES:
+            raise InputError(
+                f"features: 'objects' has {self.features['objects'].shape[1]} columns; object counts have {N_CLASSES}",
+                parameter="features",
+            )
+
+    def __repr__(self) -> str:
+        return f"<Dataset: {self._summary()}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(words)}</td></tr>"
+            for name, words in (
+                ("Dataset", ("SIMULATED: " if self.simulated else "") + self.name),
+                ("Images", f"{len(self.images):,}"),
+                ("Clusters", f"{len(self.clusters):,}"),
+                ("Indicators", ", ".join(self.indicators) or "none"),
+                ("Feature sets", ", ".join(self.features) or "none"),
+                ("Source", self.source),
+                ("Command", self.command),
+            )
+        )
+        return f"<table>{rows}</table>"
+
+    def _summary(self) -> str:
+        simulated = "SIMULATED, " if self.simulated else ""
+        of = f" with {', '.join(self.indicators)}" if self.indicators else ""
+        features = f"; features: {', '.join(self.features)}" if self.features else ""
+        return f"{simulated}{len(self.images):,} images, {len(self.clusters):,} clusters{of}{features}"
 
     @property
     def name(self) -> str:
-        """What to call it in messages."""
+        """What to call the dataset in messages."""
         return str(self.path) if self.path else self.source
 
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 of what the dataset holds: of its folder's list of files where it was read, else of its tables and features."""
+        return self._folder_checksum or _content_checksum(self)
+
+    @property
+    def sites(self) -> gpd.GeoDataFrame:
+        """Prediction sites, formed once from all images that belong to no cluster (`geolive.clusters.form_sites`).
+
+        Columns `site_id`, `n_images` and `geometry` (EPSG:4326). The sites do not depend on the region that is mapped.
+        """
+        return self._sites_and_images[0]
+
+    @property
+    def site_of_image(self) -> np.ndarray:
+        """Row of `sites` for each image, shape (images,); -1 for an image that belongs to a cluster."""
+        return self._sites_and_images[1]
+
+    @cached_property
+    def _sites_and_images(self) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+        unassigned = np.flatnonzero(self.images["unique_cluster"].isna())
+        sites, site_of_unassigned = form_sites(self.images.iloc[unassigned])
+        site_of_image = np.full(len(self.images), -1, np.int32)
+        site_of_image[unassigned] = pd.Index(sites["site_id"]).get_indexer(site_of_unassigned)
+        return sites, site_of_image
+
+    def select_images(self, rows: Rows) -> "Dataset":
+        """A dataset with some of the images, their features, and all clusters; `n_images` of the clusters is counted anew.
+
+        Parameters
+        ----------
+        rows : array of bool or int, or slice
+            A mask of length (images,), or row numbers.
+
+        Raises
+        ------
+        InputError
+            The mask has another length, or a row number is out of range or occurs twice.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> few = dataset.select_images(dataset.images["unique_cluster"].notna())
+        >>> len(few.images) == len(few.features["objects"]) == dataset.clusters["n_images"].sum()
+        np.True_
+        """
+        chosen = _row_numbers(rows, len(self.images))
+        images = self.images.iloc[chosen].reset_index(drop=True)
+        count = images["unique_cluster"].value_counts()
+        n_images = self.clusters["unique_cluster"].map(count).fillna(0).astype(np.int64)
+        return replace(
+            self,
+            images=images,
+            features={name: array[chosen] for name, array in self.features.items()},
+            clusters=self.clusters.assign(n_images=n_images),
+            extra=self._extra_with_photos(),
+        )
+
+    def select_clusters(self, rows: Rows) -> "Dataset":
+        """A dataset with some of the clusters; the images of the others are left out, images of no cluster stay.
+
+        Parameters
+        ----------
+        rows : array of bool or int, or slice
+            A mask of length (clusters,), or row numbers.
+
+        Raises
+        ------
+        InputError
+            The mask has another length, or a row number is out of range or occurs twice.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> urban = dataset.select_clusters(dataset.clusters["pop"] > 1000)
+        >>> bool((urban.clusters["pop"] > 1000).all())
+        True
+        """
+        clusters = self.clusters.iloc[_row_numbers(rows, len(self.clusters))].reset_index(drop=True)
+        of_image = self.images["unique_cluster"]
+        kept = np.flatnonzero(of_image.isna() | of_image.isin(clusters["unique_cluster"]))
+        return replace(
+            self,
+            images=self.images.iloc[kept].reset_index(drop=True),
+            features={name: array[kept] for name, array in self.features.items()},
+            clusters=clusters,
+            extra=self._extra_with_photos(),
+        )
+
+    def with_features(self, name: str, array: np.ndarray) -> "Dataset":
+        """The dataset with a further feature set, or with another in place of the one of that name.
+
+        Parameters
+        ----------
+        name : str
+        array : array of float, shape (images, columns)
+
+        Raises
+        ------
+        InputError
+            The array has another number of rows than `images`.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> list(dataset.with_features("ones", np.ones((len(dataset.images), 2))).features)
+        ['objects', 'ones']
+        """
+        changed = replace(self, features=self.features | {name: array}, extra=self._extra_with_photos())
+        if "_sites_and_images" in self.__dict__:
+            # the images are the same, so the sites are
+            changed.__dict__["_sites_and_images"] = self._sites_and_images
+        return changed
+
+    def _extra_with_photos(self) -> dict[str, Any]:
+        """The further facts, with the folder of the photos: relative paths of photos start at the dataset's own folder."""
+        if self.path is None or "img_path" not in self.images or "photos_folder" in self.extra:
+            return self.extra
+        return self.extra | {"photos_folder": str(self.path)}
+
     def labelled(self, indicator: str) -> gpd.GeoDataFrame:
-        """The clusters with a value of that indicator.
+        """The clusters that have a value of an indicator.
 
         Raises
         ------
@@ -80,14 +272,20 @@ class Dataset:
         """
         if indicator not in self.indicators:
             known = ", ".join(self.indicators) or "none"
-            raise InputError(f"{self.name}: no indicator {indicator!r}; it has: {known} (choose with --indicator)")
+            raise InputError(
+                f"indicator={indicator!r} is not in the dataset {self.name}; it has: {known}", parameter="indicator"
+            )
         rows = self.clusters[self.clusters[indicator].notna()]
         if rows.empty:
-            raise InputError(f"{self.name}: no cluster has a value of {indicator!r}")
+            raise InputError(
+                f"indicator={indicator!r}: no cluster of {self.name} has a value; choose another of: "
+                f"{', '.join(self.indicators)}",
+                parameter="indicator",
+            )
         return rows
 
     def feature_set(self, name: str | None = None) -> str:
-        """The feature set of that name; without a name, the only one there is beside the object counts.
+        """The feature set of that name; without a name, the only one beside the object counts.
 
         Raises
         ------
@@ -100,40 +298,115 @@ class Dataset:
         if name is None and len(there) == 1:
             return there[0]
         if not there:
-            raise InputError(f"{self.name}: has no image features; add some with embed or ingest features")
-        said = "several feature sets" if name is None else f"no image features {name!r}"
-        raise InputError(f"{self.name}: has {said}; choose with --features: {', '.join(there)}")
+            raise InputError(
+                f"{self.name}: has no image features; add some with embed or ingest features", parameter="features"
+            )
+        if name is None:
+            raise InputError(
+                f"{self.name}: has several feature sets; choose one with features={there[0]!r}: {', '.join(there)}",
+                parameter="features",
+            )
+        raise InputError(
+            f"features={name!r} is not in the dataset {self.name}; it has: {', '.join(there)}", parameter="features"
+        )
 
     def image_features(self, name: str, rows: np.ndarray | None = None) -> ImageFeatures:
-        """Features of all images, or of those rows of the images table, to be read when they are needed."""
+        """Features of all images, or of some rows of the images table, that are read when they are needed."""
         rows = np.arange(len(self.images)) if rows is None else rows
         return ImageFeatures(name, self.features[name], rows)
 
     def has_features(self, name: str) -> np.ndarray:
-        """Which images have features of that set, shape (images,): not each photo can be read."""
+        """Which images have features of a set, shape (images,) of bool; an image whose photo could not be read has none."""
         listed = self.path and self.path / "features" / f"{name}.missing.parquet"
         if listed and listed.is_file():
             return ~self.images["key"].isin(pd.read_parquet(listed)["key"]).to_numpy()
         return np.isfinite(self.features[name][:, 0])
 
     def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:
-        """What a model sees of these clusters: their images, with object counts where the dataset has any.
+        """Clusters as a model sees them: with their images, where the dataset has object counts or features are named.
 
         Parameters
         ----------
         clusters : GeoDataFrame
             Rows of `clusters`.
         features : str, optional
-            A feature set that images bring too; those without features are left out.
+            A feature set to bring along; images without features are left out.
         """
         ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
-        objects, of_image = self.features.get("objects"), self.images["unique_cluster"]
+        if features is None and "objects" not in self.features:
+            return Places.without_images(ids, where)
+        return self._places(ids, where, self.images["unique_cluster"], features)
+
+    def site_places(self, sites: gpd.GeoDataFrame, features: str | None = None) -> Places:
+        """Sites as a model sees them, with their images.
+
+        Parameters
+        ----------
+        sites : GeoDataFrame
+            Rows of `sites`.
+        features : str, optional
+            A feature set to bring along; images without features are left out.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> places = dataset.site_places(dataset.sites.iloc[:3])
+        >>> bool((places.n_images == dataset.sites["n_images"][:3].clip(upper=200)).all())
+        True
+        """
+        # -1, of no site, takes the last
+        id_of_image = np.append(self.sites["site_id"].to_numpy(object), None)[self.site_of_image]
+        of_image = pd.Series(id_of_image, index=self.images.index, dtype=object)
+        return self._places(sites["site_id"].to_numpy(), lonlat(sites.geometry), of_image, features)
+
+    def _places(self, ids: np.ndarray, where: np.ndarray, of_image: pd.Series, features: str | None) -> Places:
+        objects = self.features.get("objects")
         if features is None:
-            if objects is None:
-                return Places.without_images(ids, where)
             return group_images(ids, where, self.images, objects, of_image)
         of_image = of_image.where(self.has_features(features))
         return group_images(ids, where, self.images, objects, of_image, self.image_features(features))
+
+
+def _row_numbers(rows: Rows, n: int) -> np.ndarray:
+    """Row numbers of a mask, of row numbers or of a slice."""
+    wanted = rows if isinstance(rows, slice) else np.asarray(rows)
+    if isinstance(wanted, np.ndarray) and wanted.size == 0:
+        wanted = wanted.astype(np.int64)
+    try:
+        chosen = np.arange(n)[wanted]
+    except IndexError as error:
+        raise InputError(
+            f"rows: {error}; give a mask of length {n}, or row numbers below {n}", parameter="rows"
+        ) from None
+    if chosen.ndim != 1 or len(np.unique(chosen)) < len(chosen):
+        raise InputError("rows: a row occurs twice; give each row once", parameter="rows")
+    return chosen
+
+
+def _content_checksum(dataset: Dataset) -> str:
+    """SHA-256 of the tables and features of a dataset; equal content gives an equal checksum."""
+    digest = hashlib.sha256()
+    facts = {name: getattr(dataset, name) for name in ("indicators", "source", "simulated", "thresholds", "extra")}
+    digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
+    for table in (dataset.images, dataset.clusters):
+        digest.update(np.ascontiguousarray(lonlat(table.geometry)).tobytes())
+        for name in table.columns.drop(table.geometry.name):
+            digest.update(f"{name}: {table[name].dtype}".encode())
+            digest.update(_column_hashes(table[name]).tobytes())
+    for name in sorted(dataset.features):
+        array = dataset.features[name]
+        digest.update(f"{name}: {array.dtype} {array.shape}".encode())
+        for start in range(0, len(array), _ROWS_AT_ONCE):
+            digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).tobytes())
+    return digest.hexdigest()
+
+
+def _column_hashes(column: pd.Series) -> np.ndarray:
+    try:
+        return pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy()
+    except TypeError:  # cells that cannot be hashed, lists for example
+        return pd.util.hash_pandas_object(column.map(repr), index=False, categorize=False).to_numpy()
 
 
 def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
@@ -188,11 +461,6 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     >>> len(read_dataset(write_dataset(made, folder)).clusters)
     40
     """
-    check_images(dataset.images)
-    check_clusters(dataset.clusters, dataset.indicators)
-    for name, array in dataset.features.items():
-        if len(array) != len(dataset.images):
-            raise InputError(f"feature set {name!r} has {len(array)} rows, images has {len(dataset.images)}")
     with new_folder(folder) as temporary:
         _write_table(dataset.images, temporary / "images.parquet")
         _write_table(dataset.clusters, temporary / "clusters.parquet")
@@ -203,6 +471,9 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             np.save(temporary / "features" / f"{name}.npy", array, allow_pickle=False)
             about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
             (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+        if len(dataset.sites):
+            _write_table(dataset.sites, temporary / _SITES)
+            np.save(temporary / _SITE_OF_IMAGE, dataset.site_of_image, allow_pickle=False)
         for name, table in (extra_files or {}).items():
             (temporary / name).parent.mkdir(exist_ok=True)
             _write_table(table, temporary / name)
@@ -345,30 +616,26 @@ def read_dataset(folder: str | Path) -> Dataset:
             raise InputError(
                 f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
             )
-    images = check_images(_read_table(folder / "images.parquet"), f"{folder}/images.parquet")
-    clusters = check_clusters(
-        _read_table(folder / "clusters.parquet"), facts["indicators"], f"{folder}/clusters.parquet"
-    )
-    features = {}
-    for name in facts["features"]:
-        features[name] = np.load(folder / "features" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        if len(features[name]) != len(images):
-            rows = f"{len(features[name])} rows, images.parquet has {len(images)}"
-            raise InputError(f"{folder}/features/{name}.npy: {rows}; make the feature set again")
-    return Dataset(
-        images,
-        clusters,
-        features,
-        facts["indicators"],
-        facts["source"],
-        facts["command"],
-        bool(facts["simulated"]),
-        facts["thresholds"],
-        pd.read_parquet(folder / "rejects.parquet"),
-        facts["extra"],
-        folder,
-        checksum(folder / FACTS),
-    )
+    try:
+        dataset = Dataset(
+            _read_table(folder / "images.parquet"),
+            _read_table(folder / "clusters.parquet"),
+            {name: _read_array(folder / "features" / f"{name}.npy") for name in facts["features"]},
+            facts["indicators"],
+            facts["source"],
+            facts["command"],
+            bool(facts["simulated"]),
+            facts["thresholds"],
+            pd.read_parquet(folder / "rejects.parquet"),
+            facts["extra"],
+        )
+    except InputError as error:
+        raise InputError(f"{folder}: {error}; make the dataset again") from None
+    object.__setattr__(dataset, "path", folder)
+    object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
+    if _SITES in facts["checksums"]:
+        dataset.__dict__["_sites_and_images"] = _read_table(folder / _SITES), np.load(folder / _SITE_OF_IMAGE)
+    return dataset
 
 
 def _facts(dataset: Dataset, folder: Path) -> dict:
@@ -435,6 +702,10 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
     version = {"schema_version": "1.1.0"} if isinstance(table, gpd.GeoDataFrame) else {}
     with collector_paused():
         table.to_parquet(path, index=False, compression="zstd", **version)
+
+
+def _read_array(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_table(path: Path) -> gpd.GeoDataFrame:

@@ -73,8 +73,10 @@ class Places:
         Object counts; all 0 where nothing was counted.
     features : ImageFeatures, optional
         A feature set of the same images.
-    walks : array of int64, shape (images, 2), optional
-        Number of the walk that each image is of, -1 for none, and its place in the order of all images.
+    sequences : array of int64, shape (images, 2), optional
+        Number of the sequence that each image belongs to, -1 for none, and its rank in the order of all images.
+    image_rows : array of int64, shape (images,), optional
+        Row of each image in the dataset's images table.
 
     Examples
     --------
@@ -89,7 +91,8 @@ class Places:
     image_positions: np.ndarray
     objects: np.ndarray
     features: ImageFeatures | None = None
-    walks: np.ndarray | None = None
+    sequences: np.ndarray | None = None
+    image_rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -98,7 +101,9 @@ class Places:
     def without_images(cls, ids: np.ndarray, positions: np.ndarray) -> "Places":
         """Places of which only the position is known."""
         nothing = np.zeros((0, N_CLASSES), np.uint16)
-        return cls(np.asarray(ids), positions, np.zeros(len(ids) + 1, np.int64), np.zeros((0, 2)), nothing)
+        rows = np.zeros(0, np.int64)
+        offsets = np.zeros(len(ids) + 1, np.int64)
+        return cls(np.asarray(ids), positions, offsets, np.zeros((0, 2)), nothing, image_rows=rows)
 
     @property
     def n_images(self) -> np.ndarray:
@@ -118,24 +123,35 @@ class Places:
         offsets = np.searchsorted(images, self.offsets)
         return self._with_images(self.ids, self.positions, offsets, images)
 
-    def _with_images(self, ids, positions, offsets, images) -> "Places":
-        features = self.features and self.features.take(images)
-        walks = None if self.walks is None else self.walks[images]
-        return Places(ids, positions, offsets, self.image_positions[images], self.objects[images], features, walks)
+    def _with_images(self, ids: np.ndarray, positions: np.ndarray, offsets: np.ndarray, images: np.ndarray) -> "Places":
+        return Places(
+            ids,
+            positions,
+            offsets,
+            self.image_positions[images],
+            self.objects[images],
+            None if self.features is None else self.features.take(images),
+            None if self.sequences is None else self.sequences[images],
+            None if self.image_rows is None else self.image_rows[images],
+        )
 
     def joined(self, others: "Places") -> "Places":
-        """These places, then the others; either both have image features, of one dataset, or neither."""
-        walks = None
-        if self.walks is not None and others.walks is not None:
-            walks = np.concatenate([self.walks, others.walks])
+        """These places, then the others, of the same dataset.
+
+        Sequences, image rows and features are kept where both have them.
+        """
+        features = None
+        if self.features is not None and others.features is not None:
+            features = self.features.joined(others.features)
         return Places(
             np.concatenate([self.ids, others.ids]),
             np.concatenate([self.positions, others.positions]),
             np.concatenate([self.offsets, others.offsets[1:] + self.offsets[-1]]),
             np.concatenate([self.image_positions, others.image_positions]),
             np.concatenate([self.objects, others.objects]),
-            self.features and self.features.joined(others.features),
-            walks,
+            features,
+            _joined(self.sequences, others.sequences),
+            _joined(self.image_rows, others.image_rows),
         )
 
     def counts(self) -> np.ndarray:
@@ -148,6 +164,10 @@ class Places:
         """
         total = np.concatenate([np.zeros((1, N_CLASSES)), np.cumsum(self.objects, axis=0, dtype=np.float64)])
         return np.column_stack([np.diff(total[self.offsets], axis=0), self.n_images])
+
+
+def _joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    return None if one is None or other is None else np.concatenate([one, other])
 
 
 def key_hash(keys: np.ndarray) -> np.ndarray:
@@ -211,9 +231,17 @@ def group_images(
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
     counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
-    of_images, walks = features and features.take(image), sequences_of(images)
-    walks = None if walks is None else walks[image]
-    return Places(np.asarray(ids), np.asarray(positions, float), offsets, where, counts, of_images, walks)
+    sequences = sequences_of(images)
+    return Places(
+        np.asarray(ids),
+        np.asarray(positions, float),
+        offsets,
+        where,
+        counts,
+        None if features is None else features.take(image),
+        None if sequences is None else sequences[image],
+        image,
+    )
 
 
 def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
@@ -226,7 +254,7 @@ def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
-    """Which walk each image is of, and where it stands in the order of images: by time, then by key.
+    """The sequence of each image and its rank in the order of images, which is by time, then by key.
 
     Parameters
     ----------
@@ -236,7 +264,7 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     Returns
     -------
     array of int64, shape (images, 2), or None
-        Number of the walk, -1 where an image has no `sequence_id`, and the rank; None where the table has no such column.
+        Number of the sequence, -1 where an image has no `sequence_id`, and the rank; None where the table has no such column.
 
     Examples
     --------
@@ -246,7 +274,7 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     """
     if "sequence_id" not in images.columns:
         return None
-    walk = pd.factorize(images["sequence_id"])[0]
+    sequence = pd.factorize(images["sequence_id"])[0]
     order = np.argsort(images["key"].to_numpy(object).astype(str), kind="stable")
     if "captured_at" in images.columns:
         # images without a time come last
@@ -254,4 +282,4 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
         order = order[np.argsort(taken[order], kind="stable")]
     rank = np.empty(len(images), np.int64)
     rank[order] = np.arange(len(images))
-    return np.column_stack([walk, rank])
+    return np.column_stack([sequence, rank])

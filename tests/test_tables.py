@@ -31,8 +31,10 @@ def test_valid_tables_pass_unchanged(goa):
     ("spoil", "said"),
     [
         (lambda t: t.drop(columns="key"), "no column 'key'"),
-        (lambda t: t.assign(key=["same"] * len(t)), "column 'key', row 0"),
-        (lambda t: t.assign(key=range(len(t))), "column 'key'"),
+        (lambda t: t.assign(key=["same"] * len(t)), "column 'key', row 1: same occurs twice"),
+        (lambda t: t.assign(key=range(len(t))), "column 'key', row 0: 0 is not text"),
+        (lambda t: t.assign(country=None), "column 'country', row 0: None is missing"),
+        (lambda t: t.assign(unique_cluster=3), "column 'unique_cluster', row 0: 3 is not text"),
         (lambda t: t.to_crs(3857), "EPSG:4326"),
         (lambda t: t.set_geometry(t.buffer(0.01)), "row 0: not a point"),
         (lambda t: t.set_geometry(gpd.GeoSeries([None, *t.geometry[1:]], crs=4326)), "row 0: not a point"),
@@ -47,7 +49,7 @@ def test_a_broken_images_table_is_told_where(goa, spoil, said):
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("pov", np.inf, "column 'pov', row 2: not a finite number"),
+        ("pov", np.inf, "column 'pov', row 2: inf is not a finite number"),
         ("pov_label", 0.5, "column 'pov_label', row 2"),
         ("n_images", -1, "column 'n_images', row 2"),
         ("split", "training", "column 'split', row 2"),

@@ -20,17 +20,12 @@ def ingest_paper(
     strict: Annotated[bool, typer.Option("--strict", help="Stop where any row cannot be used.")] = False,
 ) -> None:
     """Read the paper's table: an image a row, with its objects and its cluster's survey."""
-    import importlib
-    import threading
-
     from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.paper.reader import UNMATCHED, count_reasons, read_paper
 
     check_new_folder(out)
-    # slow to import, and needed only when all is read: meanwhile
-    threading.Thread(target=importlib.import_module, args=("pandera.pandas",), daemon=True).start()
     with step(f"Reading {file}") as progress:
         dataset, unmatched = read_paper(file, splits, strict, progress)
     with step(f"Writing {out}"):

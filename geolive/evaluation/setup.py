@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.tasks import SPATIAL
@@ -60,8 +59,7 @@ def splitter_for(dataset: Dataset, text: str, seed: int = 0, folds: int | None =
             )
         splitter = replace(splitter, n_splits=min(splitter.n_splits, units))
     if isinstance(splitter, KnndmSplit):
-        outside = dataset.images[dataset.images["unique_cluster"].isna()]
-        sites = form_sites(outside)[0] if len(outside) else outside
+        sites = dataset.sites
         if len(sites) >= FEWEST_TARGETS:
             splitter = replace(splitter, targets=lonlat(sites.geometry))
     return with_buffer(splitter, dataset, buffer_km)

@@ -5,7 +5,7 @@ place's prediction loses without a photo or a class. Image-wise models: what eac
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import geopandas as gpd
@@ -155,19 +155,14 @@ class _Survey:
 
 def _survey(dataset: Dataset, trained: TrainedModel) -> _Survey:
     clusters, features = _clusters(dataset, trained), trained.card.features
-    if features is not None:
-        if features not in dataset.features:
-            raise InputError(
-                f"{dataset.name}: lacks the image features {features!r} that the bundle was trained on; add them with embed or "
-                "ingest features"
-            )
-        places = dataset.cluster_places(clusters, features)
-    else:
-        # the rows of images travel as a feature set of their own, whose name no set of a dataset can have
-        numbered = replace(dataset, features=dataset.features | {"": np.arange(len(dataset.images))[:, None]})
-        places = numbered.cluster_places(clusters, "")
+    if features is not None and features not in dataset.features:
+        raise InputError(
+            f"{dataset.name}: lacks the image features {features!r} that the bundle was trained on; add them with embed or "
+            "ingest features"
+        )
+    places = dataset.cluster_places(clusters, features)
     columns = (trained.residuals[name].to_numpy() for name in ("value", "fold", "district_id"))
-    return _Survey(places, places.features.rows, *columns)
+    return _Survey(places, places.image_rows, *columns)
 
 
 def _clusters(dataset: Dataset, trained: TrainedModel) -> gpd.GeoDataFrame:
@@ -245,7 +240,7 @@ def _explain_imagewise(dataset: Dataset, trained: TrainedModel, files, device: s
     places = seen.cluster_places(chosen, FEATURES)
     places = places.take(np.flatnonzero(places.n_images))
     part = residuals.set_index("unique_cluster").get("part", pd.Series(dtype=object)).reindex(places.ids).to_numpy()
-    keys = dataset.images["key"].to_numpy(object)[places.features.rows]
+    keys = dataset.images["key"].to_numpy(object)[places.image_rows]
     weights = weights_in_means(places, keys, part, len(residuals))
     return Explanation(weights=weights, notes=_notes_of_imagewise(trained, len(places)))
 

@@ -226,9 +226,9 @@ class _Source:
         valid = torch.from_numpy(mask).to(self.device)
         keys = torch.from_numpy(self.keys[rows]).to(self.device)
         objects = self._padded(self.places.objects[images].astype(np.float32), mask) if "objects" in kinds else None
-        walks = self.places.walks[images] if "sequence" in kinds else None
+        sequences = self.places.sequences[images] if "sequence" in kinds else None
         by_graph = np.split(where, np.cumsum(sizes)[:-1])
-        return GraphPoints(self._padded(sphere_points(where), mask), valid, keys, by_graph, walks, objects)
+        return GraphPoints(self._padded(sphere_points(where), mask), valid, keys, by_graph, sequences, objects)
 
     def _padded(self, values: np.ndarray, mask: np.ndarray) -> torch.Tensor:
         """Rows of vertices with zeros where there is none, shape (b, n, columns)."""
@@ -249,7 +249,7 @@ def _check(places: Places, edges: EdgeSpec) -> None:
     if wrong.any():
         place = places.ids[np.searchsorted(places.offsets, np.argmax(wrong), side="right") - 1]
         raise InputError(f"an image of place {str(place)!r} has no position, so it has no edges; leave it out")
-    if "sequence" in edges.kinds and places.walks is None:
+    if "sequence" in edges.kinds and places.sequences is None:
         raise InputError(
             "edges sequence: the images do not say which walk they are of; they need a column sequence_id, and captured_at"
         )

@@ -205,12 +205,12 @@ def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int 
     return _symmetric(*chosen_pairs(n, share, seed), n)
 
 
-def sequence_edges(walks: np.ndarray) -> Edges:
+def sequence_edges(sequences: np.ndarray) -> Edges:
     """Consecutive images of a walk, with weight 1.
 
     Parameters
     ----------
-    walks : array of int, shape (n, 2)
+    sequences : array of int, shape (n, 2)
         Number of the walk (negative: of none), and a number by which its images are ordered; of equal ones the lower row
         comes first. Images that are left out do not part the others.
 
@@ -224,7 +224,7 @@ def sequence_edges(walks: np.ndarray) -> Edges:
     >>> edges.matrix(4).toarray().astype(int).tolist()
     [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0], [1, 1, 0, 1]]
     """
-    walk, order = np.asarray(walks, np.int64).reshape(-1, 2).T
+    walk, order = np.asarray(sequences, np.int64).reshape(-1, 2).T
     rows = np.lexsort((order, walk))
     joined = (walk[rows[1:]] == walk[rows[:-1]]) & (walk[rows[1:]] >= 0)
     return _symmetric(rows[:-1][joined], rows[1:][joined], len(walk))

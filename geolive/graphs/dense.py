@@ -31,7 +31,7 @@ class GraphPoints:
         Of `geolive.graphs.random_pairs.seed_keys`, for random edges.
     positions : list of array, each of shape (vertices, 2)
         Longitude, latitude in degrees.
-    walks : array of int64, shape (vertices of all graphs, 2), optional
+    sequences : array of int64, shape (vertices of all graphs, 2), optional
     objects : tensor, shape (b, n, 66), optional
     """
 
@@ -39,7 +39,7 @@ class GraphPoints:
     mask: torch.Tensor
     keys: torch.Tensor
     positions: list[np.ndarray]
-    walks: np.ndarray | None = None
+    sequences: np.ndarray | None = None
     objects: torch.Tensor | None = None
 
 
@@ -136,8 +136,8 @@ def _sequence(points: GraphPoints, *_) -> torch.Tensor:
     sizes = [len(positions) for positions in points.positions]
     graph = np.repeat(np.arange(b), sizes)
     row = np.arange(len(graph)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    walk, order = points.walks.T
-    # a walk through two graphs is two walks
+    walk, order = points.sequences.T
+    # a sequence whose images are in two graphs counts as two sequences
     own = np.where(walk >= 0, graph * (walk.max(initial=0) + 1) + walk, -1)
     edges = sequence_edges(np.column_stack([own, order]))
     weight = torch.zeros(b, n, n)

@@ -35,14 +35,14 @@ class Points:
     ----------
     positions : array of float, shape (n, 2)
         Longitude, latitude in degrees.
-    walks : array of int, shape (n, 2), optional
+    sequences : array of int, shape (n, 2), optional
         See `geolive.graphs.builders.sequence_edges`.
     objects : array of int, shape (n, 66), optional
         Object counts.
     """
 
     positions: np.ndarray
-    walks: np.ndarray | None = None
+    sequences: np.ndarray | None = None
     objects: np.ndarray | None = None
 
 
@@ -178,7 +178,7 @@ def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: in
     Raises
     ------
     InputError
-        k is not below the number of places, a position is no number, or there are no walks between places.
+        k is not below the number of places, a position is no number, or there are no sequences between places.
 
     Examples
     --------
@@ -228,11 +228,11 @@ def _share(text: str | None) -> float:
 
 
 def _sequence(points: Points) -> Edges:
-    if points.walks is None:
+    if points.sequences is None:
         raise InputError(
             "edges sequence: it is not known which images follow each other; they need the columns sequence_id and captured_at"
         )
-    return sequence_edges(points.walks)
+    return sequence_edges(points.sequences)
 
 
 def _objects(points: Points) -> list[Edges]:

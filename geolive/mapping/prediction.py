@@ -7,7 +7,6 @@ import numpy as np
 import shapely
 
 import geolive
-from geolive.clusters import form_sites
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
@@ -197,19 +196,11 @@ def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str
 
 
 def _unsurveyed_places(dataset: Dataset, region: Region, features: str | None) -> Places | None:
-    usable = dataset.images["unique_cluster"].isna().to_numpy() & _inside(dataset.images, region)
-    if features is not None:
-        usable &= dataset.has_features(features)
-    rows = np.flatnonzero(usable)
-    images = dataset.images.iloc[rows].reset_index(drop=True)
-    if images.empty:
+    sites = dataset.sites[_inside(dataset.sites, region)]
+    if sites.empty:
         return None
-    sites, site_of_image = form_sites(images)
-    # the middle of the images of a crescent-shaped district's rim may lie outside of it
-    sites = sites[_inside(sites, region)]
-    objects = dataset.features["objects"][rows] if "objects" in dataset.features else None
-    of_images = None if features is None else dataset.image_features(features, rows)
-    return group_images(sites["site_id"].to_numpy(), lonlat(sites.geometry), images, objects, site_of_image, of_images)
+    places = dataset.site_places(sites, features)
+    return places.take(np.flatnonzero(places.n_images > 0))
 
 
 def _inside(table: gpd.GeoDataFrame, region: Region) -> np.ndarray:

@@ -200,7 +200,7 @@ def run_python(code, words):
         (["--split", "blocks:9000km"], "smaller blocks"),
         (["--split", "official"], "ingest paper --splits"),
         (["--buffer", "900km", "--split", "random"], "smaller --buffer"),
-        (["--indicators", "height"], "no indicator 'height'"),
+        (["--indicators", "height"], "height is not in the dataset"),
     ],
 )
 def test_bad_input_is_one_line_and_2(survey, tmp_path, words, match):

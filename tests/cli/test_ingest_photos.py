@@ -97,7 +97,7 @@ def test_photos_alone_tell_what_a_map_needs(tmp_path):
     write_photo(tmp_path / "photos" / "1.jpg", 13.2, 55.6)
     assert run("ingest", "photos", tmp_path / "photos", "--out", tmp_path / "data").returncode == 0
     words = ["--boundaries", districts_file(tmp_path / "districts.geojson"), "--dataset", tmp_path / "data"]
-    refused(run("predict", *words, "--model", "idw", "--out", tmp_path / "x.html"), "no indicator 'pov'; it has: none")
+    refused(run("predict", *words, "--model", "idw", "--out", tmp_path / "x.html"), "pov is not in the dataset")
 
 
 @pytest.mark.skipif(not LUND.is_dir(), reason="the real photos are not here (../shared/data/lund)")

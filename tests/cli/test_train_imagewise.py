@@ -61,7 +61,7 @@ def test_a_bundle_logs_and_a_map(survey, tmp_path):
     [
         (["--task", "ranking"], "must be regression or classification"),
         (["--from-authors", "a.pth", "--no-pretrained"], "--from-authors: has weights of its own"),
-        (["--indicator", "height"], "no indicator 'height'"),
+        (["--indicator", "height"], "height is not in the dataset"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(survey, tmp_path, words, says):

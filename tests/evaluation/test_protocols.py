@@ -111,7 +111,7 @@ def test_a_model_that_fails_is_reported_and_the_others_go_on(dataset):
 
 
 def test_a_missing_indicator_is_an_input_error(dataset):
-    with pytest.raises(InputError, match="no indicator 'height'"):
+    with pytest.raises(InputError, match="'height' is not in the dataset"):
         compare(dataset, BASELINES, "height", "regression", parse_split("random"), "random")
 
 

@@ -50,9 +50,7 @@ def report(tmp_path_factory):
     rng = np.random.default_rng(0)
     lon, lat = rng.uniform(73, 88, 1000), rng.uniform(12, 30, 1000)
     pd.DataFrame({"lon": lon, "lat": lat, "pov": truth(lon, lat)}).to_csv(folder / "survey.csv", index=False)
-    survey = replace(
-        read_survey(folder / "survey.csv", lon="lon", lat="lat", values={"pov": "pov"}), path=None, simulated=True
-    )
+    survey = replace(read_survey(folder / "survey.csv", lon="lon", lat="lat", values={"pov": "pov"}), simulated=True)
     plain = [row(f"clusterwise-forest-{i}", 0.3 + i / 20) for i in range(3)]
     networks = [row(f"gcn-both-distance-{i}", 0.5 + i / 20, networks=1 + i % 2) for i in range(4)]
     rows = [*plain, *networks, row("gcn-both-distance-1+kriged", 0.55, networks=2), row("neighbours", 1.0)]

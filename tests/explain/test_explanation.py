@@ -114,7 +114,7 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
     )
     array, evil = np.array(few_photos.features["simfeats"])[:, :12], "<script>"
     features = {"objects": few_photos.features["objects"], evil: array}
-    data = replace(few_photos, clusters=few_photos.clusters.assign(pov=telling), features=features, path=None)
+    data = replace(few_photos, clusters=few_photos.clusters.assign(pov=telling), features=features)
     trained = train(data, partial(Forest, trees=20, vertices=vertices), "pov", features=evil)
     found = explain(data, trained)
     assert found.importance["columns"][0] == (5,)

@@ -174,12 +174,12 @@ def test_delaunay_of_coincident_and_of_aligned_points():
 
 
 def test_images_of_a_walk_are_joined_in_their_order_whoever_else_is_between():
-    walks = np.array([[4, 10], [2, 11], [4, 12], [-1, 13], [2, 5], [4, 11], [-1, 14]])
-    found = dense(sequence_edges(walks), 7) - np.eye(7)
+    sequences = np.array([[4, 10], [2, 11], [4, 12], [-1, 13], [2, 5], [4, 11], [-1, 14]])
+    found = dense(sequence_edges(sequences), 7) - np.eye(7)
     assert sorted(map(tuple, np.argwhere(np.triu(found)).tolist())) == [(0, 5), (1, 4), (2, 5)]
     assert np.array_equal(found, found.T)
     # without the middle image its neighbours follow each other
-    left = dense(sequence_edges(np.delete(walks, 5, axis=0)), 6)
+    left = dense(sequence_edges(np.delete(sequences, 5, axis=0)), 6)
     assert left[0, 2] == 1
 
 
@@ -193,12 +193,12 @@ def test_walks_come_with_the_images_of_places():
     of_place = pd.Series(["p", "p", "p", "p", "p"])
     places = group_images(np.array(["q", "p"]), np.zeros((2, 2)), images, counts, of_place)
     row = {int(first) // 66: i for i, first in enumerate(places.objects[:, 0])}
-    found = dense(sequence_edges(places.take(np.array([1])).walks), 5)
+    found = dense(sequence_edges(places.take(np.array([1])).sequences), 5)
     assert found[row[1], row[2]] == found[row[2], row[0]] == 1
     assert found.sum() == 5 + 4
-    assert places.joined(places).walks.shape == (10, 2)
+    assert places.joined(places).sequences.shape == (10, 2)
     plain = group_images(np.array(["p"]), np.zeros((1, 2)), images.drop(columns="sequence_id"), counts, of_place)
-    assert plain.walks is None
+    assert plain.sequences is None
     with pytest.raises(InputError, match="sequence_id"):
         parse_edges("sequence").build(Points(plain.image_positions))
 

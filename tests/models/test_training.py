@@ -90,7 +90,7 @@ def test_missing_values_and_single_classes(dataset):
     assert len(train(replace(dataset, clusters=clusters), forest(), "pov").residuals) == 167
     with pytest.raises(InputError, match="one class only"):
         train(replace(dataset, clusters=dataset.clusters.assign(pov_label=1.0)), forest("classification"), "pov")
-    with pytest.raises(InputError, match="no cluster has a value"):
+    with pytest.raises(InputError, match="has a value; choose another"):
         train(replace(dataset, clusters=dataset.clusters.assign(pov=np.nan)), forest(), "pov")
 
 
@@ -108,3 +108,8 @@ def test_the_same_seed_gives_the_same_model(dataset, trained):
     again = train(dataset, forest(), "pov")
     assert again.card == trained.card
     assert np.array_equal(again.residuals["prediction"], trained.residuals["prediction"])
+
+
+def test_images_that_do_not_fit_their_counts_are_refused(dataset):
+    with pytest.raises(InputError, match="choose images with select_images"):
+        train(replace(dataset, images=dataset.images.iloc[100:]), forest(), "pov")

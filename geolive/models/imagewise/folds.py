@@ -96,7 +96,7 @@ def decode_library(
         raise InputError(f"{dataset.name}: none of its clusters has a photo; add photos")
     made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve())}
     workers = choose_workers(None, choose_device())
-    pixels = decode(files, places.features.rows, preprocessing, folder, made_by, workers, progress)
+    pixels = decode(files, places.image_rows, preprocessing, folder, made_by, workers, progress)
     cluster = np.repeat(np.arange(len(places)), places.n_images)
     rows = usable(pixels, np.arange(len(cluster)))
     kept = np.unique(cluster[rows])

@@ -281,7 +281,7 @@ class ImageWise:
         if len(reasons) == len(rows):
             why = next(iter(reasons.values()), "there is none")
             raise InputError(f"{dataset.name}: none of {len(rows):,} photos can be used: {why}; see --photos")
-        return replace(dataset, features=dataset.features | {FEATURES: found})
+        return dataset.with_features(FEATURES, found)
 
     def save(self, folder: Path) -> dict:
         """Write the weights to `folder`; what comes back is needed to load them."""

@@ -20,7 +20,7 @@ from geolive.metrics import scores
 from geolive.models.imagewise.model import FEATURES, ImageWise, Pretrained, answers_of_pixels
 from geolive.models.imagewise.photo_cache import Pixels, decode
 from geolive.models.trained_model import Figure, FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
-from geolive.places import ImageFeatures, Places, group_images
+from geolive.places import Places, group_images
 from geolive.splits import RandomSplit, parse_split
 from geolive.tables import lonlat
 from geolive.vision.devices import choose_workers
@@ -131,12 +131,10 @@ def plan_runs(table: gpd.GeoDataFrame, split: str, folds: int, seed: int) -> tup
 
 
 def photos_by_cluster(dataset: Dataset, files: PhotoFiles, table: gpd.GeoDataFrame) -> Places:
-    """Clusters as places whose images are those that have a photo; `features.rows` are their rows of the images table."""
+    """Clusters as places whose images are those that have a photo."""
     has_photo = np.array([path is not None for path in files.paths])
     of_image = dataset.images["unique_cluster"].where(has_photo)
-    ids, numbers = table["unique_cluster"].to_numpy(), np.arange(len(dataset.images))
-    photos = ImageFeatures(FEATURES, numbers[:, None], numbers)
-    return group_images(ids, lonlat(table.geometry), dataset.images, None, of_image, photos)
+    return group_images(table["unique_cluster"].to_numpy(), lonlat(table.geometry), dataset.images, None, of_image)
 
 
 def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, task: str) -> tuple[Clusters, int]:
@@ -160,7 +158,7 @@ def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, ta
     if task == "classification" and len(np.unique(values)) < 2:
         raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
     cluster = np.repeat(np.arange(len(places)), places.n_images)
-    return Clusters(table, values, places.features.rows, cluster), len(labelled) - len(seen)
+    return Clusters(table, values, places.image_rows, cluster), len(labelled) - len(seen)
 
 
 def train_imagewise(

@@ -155,8 +155,6 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
         command=command,
         rejects=pd.concat(rejects, ignore_index=True).fillna({"path": ""}) if rejects else None,
         extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
-        path=None,
-        checksum="",
     )
 
 

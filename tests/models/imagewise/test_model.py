@@ -13,6 +13,7 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
+from geolive.dataset import read_dataset
 from geolive.errors import InputError
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.prediction import predict_map
@@ -179,7 +180,7 @@ def test_photos_that_cannot_be_used_are_left_out_and_counted(survey, tmp_path):
     for path in damaged:
         (folder / path).write_bytes(b"no photo")
     found = train_imagewise(
-        replace(survey, path=folder), photo_files(survey, folder), pretrained(), "pov", quick(epochs=1), tmp_path / "work",
+        read_dataset(folder), photo_files(survey, folder), pretrained(), "pov", quick(epochs=1), tmp_path / "work",
         split="random",
     )  # fmt: skip
     assert found.card.photos_not_used == 4

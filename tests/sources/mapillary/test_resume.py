@@ -15,9 +15,7 @@ from tests.sources.mapillary.server import FakeMapillary, fake_images
 IMAGES = fake_images(30, seed=1)
 # a process that has imported all there is, from which others are forked in no time
 START = multiprocessing.get_context("forkserver")
-START.set_forkserver_preload(
-    ["tests.sources.mapillary.fetching", "geolive.sources.mapillary.fetch", "PIL.Image", "pandera"]
-)
+START.set_forkserver_preload(["tests.sources.mapillary.fetching", "geolive.sources.mapillary.fetch", "PIL.Image"])
 # what changes files, as the interpreter reports it
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "tempfile.mkstemp", "tempfile.mkdtemp"}
 
