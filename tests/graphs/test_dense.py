@@ -39,7 +39,7 @@ def test_a_batch_has_the_edges_of_each_graph(kind, places):
         assert batch.adjacency.shape[2] == edges.n_types
         for row, adjacency in zip(batch.rows, batch.adjacency, strict=True):
             mine = slice(places.offsets[row], places.offsets[row + 1])
-            points = Points(places.image_positions[mine], places.walks[mine], places.objects[mine])
+            points = Points(places.image_positions[mine], places.sequences[mine], places.objects[mine])
             wanted = torch.zeros_like(adjacency)
             for t, found in enumerate(edges.build(points, 30.0)):
                 wanted[found.target, t, found.source] = torch.from_numpy(found.weight)
