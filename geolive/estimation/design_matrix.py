@@ -160,9 +160,10 @@ def _check_complete(covariates: pd.DataFrame) -> None:
         column = covariates[name]
         absent = column.isna() if _is_categorical(column) else ~pd.Series(np.isfinite(_numbers(column)), column.index)
         if absent.any():
+            first, n = label(column.index[absent.to_numpy()][0]), int(absent.sum())
+            others = f" (and in {n - 1} more)" if n > 1 else ""
             raise InputError(
-                f"covariates: {label(column.index[absent.to_numpy()][0])}: {name} is missing or infinite; fill it in, or drop "
-                "the area or the column"
+                f"covariates: {first}: {name} is missing or infinite{others}; fill it in, or drop the areas or the covariate"
             )
 
 

@@ -118,7 +118,9 @@ class SpatialFayHerriot(BaseEstimator):
         x = self.design_.transform(covariates)
         check_rank(x[surveyed], self.design_.names)
         data = _SpatialData(y, d, x, weights, surveyed)
-        self.sigma2_u_, self.rho_ = _maximise(data, self.method)
+        likelihood = _Likelihood(data)
+        self.sigma2_u_, self.rho_ = _maximise(data, likelihood, self.method)
+        self.log_likelihood_ = likelihood(self.sigma2_u_, self.rho_, "ml")
         self.n_areas_ = int(surveyed.sum())
         self.warnings_: list[str] = []
         self.estimates_ = self._estimate(data, covariates.index)
@@ -151,7 +153,6 @@ class SpatialFayHerriot(BaseEstimator):
         }
         self.coefficients_ = pd.DataFrame(described, index=list(self.design_.names))
         m, n_parameters = self.n_areas_, len(z) + 2
-        self.log_likelihood_ = _log_likelihood(data, self.sigma2_u_, self.rho_, "ml")
         self.aic_ = 2 * n_parameters - 2 * self.log_likelihood_
         self.bic_ = float(np.log(m)) * n_parameters - 2 * self.log_likelihood_
         synthetic = data.design @ state.coefficients
@@ -184,7 +185,6 @@ class _SpatialState:
 
     effects: Array  # covariance of the area effects over sigma2_u, (n, n)
     inverse: Array  # of the covariance of the direct estimates, (m, m)
-    log_determinant: float  # of that covariance
     covariance: Array  # of the coefficients, (p, p)
     coefficients: Array
     residuals: Array
@@ -201,18 +201,45 @@ def _solve(data: _SpatialData, sigma2_u: float, rho: float) -> _SpatialState:
     covariance = np.linalg.inv(x.T @ inverse @ x)
     coefficients = covariance @ (x.T @ (inverse @ y))
     weights = sigma2_u * effects[:, surveyed] @ inverse
-    log_determinant = float(np.linalg.slogdet(total)[1])
-    return _SpatialState(effects, inverse, log_determinant, covariance, coefficients, y - x @ coefficients, weights)
+    return _SpatialState(effects, inverse, covariance, coefficients, y - x @ coefficients, weights)
 
 
-def _log_likelihood(data: _SpatialData, sigma2_u: float, rho: float, method: str) -> float:
-    state = _solve(data, sigma2_u, rho)
-    m = len(state.residuals)
-    value = -0.5 * (m * np.log(2 * np.pi) + state.log_determinant + state.residuals @ state.inverse @ state.residuals)
-    return float(value + 0.5 * np.linalg.slogdet(state.covariance)[1]) if method == "reml" else float(value)
+class _Likelihood:
+    """Log-likelihood of variance and autoregression, with one Cholesky factor of n areas for each value.
+
+    With Q = (I - rho W)' (I - rho W) / sigma2_u the precision of the area effects, Z the choice of surveyed areas and M =
+    Q + Z' D^-1 Z, the covariance V of the direct estimates has V^-1 = D^-1 - D^-1 Z M^-1 Z' D^-1 and log|V| = log|D| +
+    log|M| - log|Q|.
+    """
+
+    def __init__(self, data: _SpatialData) -> None:
+        w = data.proximity
+        self.both, self.square = w + w.T, w.T @ w
+        self.eigenvalues = np.linalg.eigvals(w)
+        self.precision = np.where(data.surveyed, 1 / np.where(data.surveyed, data.variance, 1.0), 0.0)
+        values = np.column_stack([np.where(data.surveyed, data.direct, 0.0), data.design])
+        self.values = np.where(data.surveyed[:, None], values, 0.0)
+        self.log_d = float(np.log(data.variance[data.surveyed]).sum())
+        self.m = int(data.surveyed.sum())
+
+    def __call__(self, sigma2_u: float, rho: float, method: str) -> float:
+        from scipy.linalg import cho_factor, cho_solve
+
+        n = len(self.precision)
+        matrix = (np.eye(n) - rho * self.both + rho**2 * self.square) / sigma2_u
+        matrix[np.diag_indices(n)] += self.precision
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        log_q = 2 * np.log(np.abs(1 - rho * self.eigenvalues)).sum() - n * np.log(sigma2_u)
+        log_v = self.log_d + 2 * np.log(np.diag(factor[0])).sum() - log_q
+        scaled = self.precision[:, None] * self.values
+        moments = self.values.T @ scaled - scaled.T @ cho_solve(factor, scaled, check_finite=False)
+        of_y, of_xy, of_x = moments[0, 0], moments[1:, 0], moments[1:, 1:]
+        squares = of_y - of_xy @ np.linalg.solve(of_x, of_xy)
+        value = -0.5 * (self.m * np.log(2 * np.pi) + log_v + squares)
+        return float(value - 0.5 * np.linalg.slogdet(of_x)[1]) if method == "reml" else float(value)
 
 
-def _maximise(data: _SpatialData, method: str) -> tuple[float, float]:
+def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple[float, float]:
     """Variance and autoregression where the likelihood is highest: the best of a grid, then the simplex method from there."""
     from scipy.optimize import minimize
 
@@ -222,11 +249,11 @@ def _maximise(data: _SpatialData, method: str) -> tuple[float, float]:
     scale = float(residuals @ residuals / (len(y) - x.shape[1]) + d.mean())
 
     def objective(point: Array) -> float:
-        return -_log_likelihood(data, scale * float(np.exp(point[0])), float(np.tanh(point[1])), method)
+        return -likelihood(scale * float(np.exp(point[0])), float(np.tanh(point[1])), method)
 
     logs, autoregressions = (-6, -4, -2.5, -1.5, -0.5, 0.5), (-1, -0.4, 0, 0.4, 1, 1.7)
     start = min((np.array([log, atanh]) for log in logs for atanh in autoregressions), key=objective)
-    found = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-10, "maxiter": 2000})
+    found = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
     log, rho = float(found.x[0]), float(np.tanh(found.x[1]))
     # near either end the likelihood is flat, and the simplex creeps on for ever
     if log < -14:
