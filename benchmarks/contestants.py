@@ -106,7 +106,9 @@ def figures_of(scenario: str, seed: int, contestant: str) -> list[dict]:
     r2 = 1 - ((values[test] - found) ** 2).sum(1) / ((values[test] - values[learn].mean()) ** 2).sum()
     took = time.process_time() - start
     return [
-        dict(zip(COLUMNS, (scenario, seed, contestant, kriged, round(float(r2[kriged]), 4), round(took, 1)), strict=True))
+        dict(
+            zip(COLUMNS, (scenario, seed, contestant, kriged, round(float(r2[kriged]), 4), round(took, 1)), strict=True)
+        )
         for kriged in (0, 1)
     ]
 

@@ -21,8 +21,8 @@ def share_below(
 ) -> pd.DataFrame:
     """Estimate in each district the share of clusters whose mean is below a line.
 
-    It is a share of places, not of people: a cluster above the line has poor households, too. Where there are households' data
-    use `poverty_rates`.
+    It is a share of places, not of people: a cluster above the line has poor households, too. Where there are households'
+    data use `poverty_rates`.
 
     Parameters
     ----------

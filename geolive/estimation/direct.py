@@ -70,8 +70,8 @@ def direct_estimates(
     weight : str, optional
         Column with survey weights; all units count alike without it.
     stratum : str, optional
-        Column with the strata. Without it each district is taken as a stratum, which conditions on how many units the district
-        has.
+        Column with the strata. Without it each district is taken as a stratum, which conditions on how many units the
+        district has.
     psu : str, optional
         Column with the primary sampling units. Without it a place is one: rows with the same coordinates, or each row where
         there are none.
@@ -86,24 +86,24 @@ def direct_estimates(
     Returns
     -------
     DataFrame
-        Index `district`, sorted; `direct`, `variance` (always above 0), `standard_error`, `cv` (standard error over the size of
-        the estimate), `n_units`, `n_psus`, `n_places`, `n_effective` (Kish: squared sum of weights over sum of squared weights,
-        of primary sampling units), `variance_source` ("design", "pooled" or "gvf").
+        Index `district`, sorted; `direct`, `variance` (always above 0), `standard_error`, `cv` (standard error over the
+        size of the estimate), `n_units`, `n_psus`, `n_places`, `n_effective` (Kish: squared sum of weights over sum of
+        squared weights, of primary sampling units), `variance_source` ("design", "pooled" or "gvf").
 
     Raises
     ------
     InputError
-        A column lacks, a weight is negative, missing or all are zero, a primary sampling unit lies in two strata, a unit has no
-        district, or no variance can be pooled since no district has two primary sampling units.
+        A column lacks, a weight is negative, missing or all are zero, a primary sampling unit lies in two strata, a unit
+        has no district, or no variance can be pooled since no district has two primary sampling units.
 
     Notes
     -----
-    The estimate is the Hájek mean sum(w y) / sum(w), or sum(w y) / sum(w x) for a rate. With z = w (y - r x) / sum(w x) in the
-    district and 0 elsewhere, its variance is the sum over strata of n_h / (n_h - 1) times the sum of squares of the totals of z
-    by primary sampling unit about their mean, as for sampling with replacement (R's survey package does the same). A stratum
-    with one primary sampling unit counts with its squared deviation from the mean over all strata (R's option "adjust").
-    For rates, the pooled variance is p (1 - p) / n with p = (events + 1) / (n + 2), so that it is above 0 even where p is 0 or
-    1, times the pooled design effect (at least 1).
+    The estimate is the Hájek mean sum(w y) / sum(w), or sum(w y) / sum(w x) for a rate. With z = w (y - r x) / sum(w x)
+    in the district and 0 elsewhere, its variance is the sum over strata of n_h / (n_h - 1) times the sum of squares of
+    the totals of z by primary sampling unit about their mean, as for sampling with replacement (R's survey package does
+    the same). A stratum with one primary sampling unit counts with its squared deviation from the mean over all strata
+    (R's option "adjust"). For rates, the pooled variance is p (1 - p) / n with p = (events + 1) / (n + 2), so that it is
+    above 0 even where p is 0 or 1, times the pooled design effect (at least 1).
 
     Examples
     --------
@@ -292,8 +292,8 @@ def _choose(own: Array, pooled: Array, n: Array, variance: str, fallback: str) -
 def _generalised_variance(own: Array, n: Array) -> Array:
     """Variances from a straight line: their logarithm on that of the number of primary sampling units.
 
-    The logarithm of an estimated variance is biased and varies by known amounts, digamma(f / 2) - log(f / 2) and trigamma(f /
-    2) with f degrees of freedom, so that small districts neither bias nor dominate the line.
+    The logarithm of an estimated variance is biased and varies by known amounts, digamma(f / 2) - log(f / 2) and
+    trigamma(f / 2) with f degrees of freedom, so that small districts neither bias nor dominate the line.
     """
     from scipy.special import digamma, polygamma
 

@@ -20,17 +20,17 @@ Array = NDArray[np.float64]
 class NestedError(BaseEstimator):
     """Empirical best linear unbiased predictor (EBLUP) of the means of areas, from units and their covariates.
 
-    The model of unit j in area i is y_ij = x_ij' b + u_i + e_ij, with area effects u_i ~ N(0, sigma2_u) and errors e_ij ~ N(0,
-    sigma2_e / k_ij), where k_ij is 1 or, for the mean of k_ij households, their number. The estimate of an area's mean is X_i' b
-    + gamma_i (ybar_i - xbar_i' b): X_i is the mean of the covariates over the whole area, ybar_i and xbar_i are means of its
-    units weighted by k, and gamma_i = sigma2_u / (sigma2_u + sigma2_e / k_i.). An area without units gets the synthetic value
-    X_i' b.
+    The model of unit j in area i is y_ij = x_ij' b + u_i + e_ij, with area effects u_i ~ N(0, sigma2_u) and errors e_ij ~
+    N(0, sigma2_e / k_ij), where k_ij is 1 or, for the mean of k_ij households, their number. The estimate of an area's
+    mean is X_i' b + gamma_i (ybar_i - xbar_i' b): X_i is the mean of the covariates over the whole area, ybar_i and
+    xbar_i are means of its units weighted by k, and gamma_i = sigma2_u / (sigma2_u + sigma2_e / k_i.). An area without
+    units gets the synthetic value X_i' b.
 
     Use it where the covariates are known at each unit and their means are known for each area. The covariate of geolive is a
     model's prediction: at each unit the cross-fitted one, from a model that was fitted without the unit's district, and for
     each area the mean over all its sites. Do not use it where the survey chose its units by what is measured (an informative
-    design), since survey weights do not enter; use `FayHerriot` on design-weighted direct estimates there. The units are taken
-    to be a negligible share of their area.
+    design), since survey weights do not enter; use `FayHerriot` on design-weighted direct estimates there. The units are
+    taken to be a negligible share of their area.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ class NestedError(BaseEstimator):
 
     References
     ----------
-    Battese, Harter and Fuller (1988), JASA 83; Prasad and Rao (1990), JASA 85; Datta and Lahiri (2000), Statistica Sinica 10;
-    Li and Lahiri (2010), J. Multivariate Analysis 101; Rao and Molina (2015), Small Area Estimation, chapter 7.
+    Battese, Harter and Fuller (1988), JASA 83; Prasad and Rao (1990), JASA 85; Datta and Lahiri (2000), Statistica Sinica
+    10; Li and Lahiri (2010), J. Multivariate Analysis 101; Rao and Molina (2015), Small Area Estimation, chapter 7.
 
     Examples
     --------
@@ -168,8 +168,8 @@ class NestedError(BaseEstimator):
             Means of the covariates over each whole area; the index names the areas. Give the shares of each level of a text
             covariate as numbers by fitting with numeric dummies.
         covariate_variance : DataFrame of d areas, optional
-            Variance of the error of each of these means, in columns named as the covariates; a column that is absent has none.
-            For a mean over n sites it is their variance over n.
+            Variance of the error of each of these means, in columns named as the covariates; a column that is absent has
+            none. For a mean over n sites it is their variance over n.
 
         Returns
         -------

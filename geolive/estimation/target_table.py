@@ -20,8 +20,8 @@ class TargetTable:
     Attributes
     ----------
     districts : DataFrame
-        Index: the districts' ids. `name`, `estimate`, `standard_error`, and where known `direct`, `predicted` and `people`; all
-        have an estimate.
+        Index: the districts' ids. `name`, `estimate`, `standard_error`, and where known `direct`, `predicted` and
+        `people`; all have an estimate.
     value : str
         Name of the column with the estimates.
     left_out : list of str
@@ -55,8 +55,8 @@ def read_target_table(
     value : str, optional
         Column with the estimates; without it `estimate`, or the only one that has VALUE_lower and VALUE_upper beside it.
     mse : str, optional
-        Column with mean squared errors; without it VALUE_mse or `mse`, else the interval (VALUE_lower, VALUE_upper, or lower,
-        upper) is taken as a normal one of the given level.
+        Column with mean squared errors; without it VALUE_mse or `mse`, else the interval (VALUE_lower, VALUE_upper, or
+        lower, upper) is taken as a normal one of the given level.
     level : float
         Level of that interval.
     direct, predicted : str, optional
@@ -74,8 +74,8 @@ def read_target_table(
     Raises
     ------
     InputError
-        The file cannot be read, a column lacks or is not numeric, an error or the people are 0, negative or missing, or an id
-        is missing or stands twice.
+        The file cannot be read, a column lacks or is not numeric, an error or the people are 0, negative or missing, or
+        an id is missing or stands twice.
 
     Examples
     --------

@@ -20,9 +20,9 @@ def describe_target(report: TargetReport) -> str:
     >>> from geolive.estimation.targeting import Budget
     >>> districts = pd.DataFrame({"name": list("abc"), "estimate": [1.0, 2.0, 9.0], "standard_error": 0.5}, index=list("abc"))
     >>> print(describe_target(assess_target(TargetTable(districts, "pov", [], False), Budget(1, False))))
-    A budget of 1 district chooses the lowest values of pov: a. Of these, 1 is among the truly lowest with a probability of 90 %
-    or more, and 1 further district has a probability of 5 % or more. With 90 % confidence the lowest one is among 2 districts.
-    The choice is expected to miss 8 % of those that it should reach.
+    A budget of 1 district chooses the lowest values of pov: a. Of these, 1 is among the truly lowest with a probability
+    of 90 % or more, and 1 further district has a probability of 5 % or more. With 90 % confidence the lowest one is among
+    2 districts. The choice is expected to miss 8 % of those that it should reach.
     """
     return " ".join([_choice(report), _sureness(report), _expected(report), *_real(report), *_left_out(report)])
 

@@ -73,8 +73,8 @@ def choose_districts(values: Array, budget: Budget, people: Array | None = None)
     values : array of shape (..., n)
         Lower is poorer.
     budget : Budget
-        Of a share of people, districts are taken from the poorest on until the next would go beyond the share; the poorest one is
-        always taken.
+        Of a share of people, districts are taken from the poorest on until the next would go beyond the share; the
+        poorest one is always taken.
     people : array of shape (n,), optional
         People in each district; needed for a share of people.
 

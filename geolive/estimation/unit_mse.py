@@ -62,8 +62,8 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     -----
     g1 + g2 + 2 g3 - b' grad g1: g1 = gamma sigma2_e / k. is the error where all parameters are known, g2 comes from the
     coefficients, g3 from the variances, and b is the bias of the estimated variances: zero for reml (Prasad and Rao 1990),
-    that of Datta and Lahiri (2000) for ml, and what the factor sigma2_u adds to it for the adjusted likelihoods. Where b' grad
-    g1 is above g1, g1 counts as zero.
+    that of Datta and Lahiri (2000) for ml, and what the factor sigma2_u adds to it for the adjusted likelihoods. Where b'
+    grad g1 is above g1, g1 counts as zero.
 
     Examples
     --------
@@ -100,8 +100,8 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
 def bootstrap_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str, n_bootstrap: int, seed: int) -> Array:
     """Mean squared error by the parametric bootstrap; shape (d,).
 
-    New area effects and errors are drawn from the fitted model, the whole estimation is repeated, and the squared error to the
-    drawn areas' means is averaged.
+    New area effects and errors are drawn from the fitted model, the whole estimation is repeated, and the squared error
+    to the drawn areas' means is averaged.
 
     Source: González-Manteiga et al. 2008, doi 10.1080/00949650601141811.
 

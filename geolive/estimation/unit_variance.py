@@ -128,8 +128,9 @@ def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
 
     Notes
     -----
-    The inverse of an area's covariance matrix is known exactly, (diag(k) - gamma k k' / k.) / sigma2_e with gamma = ratio k. /
-    (1 + ratio k.), so that the sums of squares are those within areas plus (1 - gamma) k. times those of the areas' means.
+    The inverse of an area's covariance matrix is known exactly, (diag(k) - gamma k k' / k.) / sigma2_e with gamma = ratio
+    k. / (1 + ratio k.), so that the sums of squares are those within areas plus (1 - gamma) k. times those of the areas'
+    means.
 
     Examples
     --------
@@ -180,8 +181,8 @@ def fit_units(sums: UnitSums, method: str) -> UnitFit:
 
     Notes
     -----
-    sigma2_e and the coefficients have closed forms at a given ratio sigma2_u / sigma2_e, so the likelihood is profiled over the
-    ratio alone: on a grid over 16 powers of ten, then by Brent's method around the best point.
+    sigma2_e and the coefficients have closed forms at a given ratio sigma2_u / sigma2_e, so the likelihood is profiled
+    over the ratio alone: on a grid over 16 powers of ten, then by Brent's method around the best point.
 
     Examples
     --------

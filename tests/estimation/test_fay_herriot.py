@@ -248,6 +248,7 @@ def test_no_convergence_is_an_error():
         FayHerriot("amrl").fit(covariates, direct, variance)
 
 
+@pytest.mark.filterwarnings("ignore:samplics is archived:FutureWarning")
 @pytest.mark.parametrize("method", ["reml", "fh"])
 def test_another_implementation_agrees(method):
     """Samplics 0.6, on random tables; its ml stops early, so that R's figures above are what checks ours."""
