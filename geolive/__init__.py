@@ -34,7 +34,7 @@ _PUBLIC = {
     "load_model": "geolive.models.bundle",
     "evaluate": "geolive.evaluation.protocols",
     "predict": "geolive.mapping.prediction",
-    "DistrictMap": "geolive.mapping.districts",
+    "DistrictMap": "geolive.mapping.district_map",
     "InputError": "geolive.errors",
 }
 

@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,26 +72,6 @@ def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     OUT.print(table)
 
 
-def show_map(drawn, written: list[Path]) -> None:
-    """Print a `DistrictMap`'s five highest and lowest districts, those without support, and the files written."""
-    name = drawn.indicator.name
-    ranked = drawn.districts[drawn.districts["supported"]].sort_values(name, ascending=False, kind="stable")
-    simulated = "SIMULATED: " if drawn.provenance.simulated else ""
-    direction = drawn.indicator.direction or drawn.indicator.unit
-    say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
-    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if len(ranked) > 10 else {"All": ranked}
-    columns = ["rank", "district", drawn.indicator.unit, f"{drawn.level:.0%} interval", "sites", "images"]
-    for title, part in ends.items():
-        rows = [_district_row(district, name) for _, district in part.iterrows()]
-        show_table(f"{title} of {len(ranked)} supported districts", columns, rows)
-    say("Tied: not told apart from other districts, so any rank in the range is possible.")
-    missing = drawn.districts[~drawn.districts["supported"]]
-    if len(missing):
-        names = ", ".join(f"{d.district} ({d.n_sites} sites, {d.n_images} images)" for d in missing.itertuples())
-        say(f"Not supported ({drawn.support}): {names}")
-    say("Written: " + ", ".join(str(path) for path in written))
-
-
 def show_task(indicator: str, task: str, split: str, simulated: bool) -> None:
     """Print the head of a table that fills row by row."""
     OUT.print()
@@ -118,11 +97,3 @@ def show_row(results: pd.DataFrame) -> None:
 def _brief(value: float) -> str:
     """Three decimals, and none where the figure has three digits before them: columns must not meet."""
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def _district_row(district: pd.Series, name: str) -> list[str]:
-    best, worst = int(district["rank_best"]), int(district["rank_worst"])
-    rank = f"{best}" if best == worst else f"{best}–{worst} (tied)"
-    interval = f"{district[f'{name}_lower']:.3g} to {district[f'{name}_upper']:.3g}"
-    counts = [f"{district['n_sites']}", f"{district['n_images']}"]
-    return [rank, district["district"], f"{district[name]:.3g}", interval, *counts]

@@ -1,9 +1,12 @@
 """What is mapped: an indicator's words, unit, direction and colours, and the classes of its legend."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from geolive.wording import decimal_text
 
 MEANS_OF_AREAS = "Values are means of areas, not of households."
 
@@ -121,6 +124,46 @@ def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
     inner = np.round(np.quantile(values, np.linspace(0, 1, n_classes + 1)[1:-1]) * scale) / scale
     edges = np.concatenate([[np.floor(low * scale) / scale], inner, [np.ceil(high * scale) / scale]])
     return np.unique(np.round(edges, max(digits, 0)))
+
+
+def class_labels(breaks: np.ndarray) -> list[str]:
+    """The legend's words for the classes between breaks.
+
+    Examples
+    --------
+    >>> class_labels(np.array([-1.5, 0.0, 1200.0]))
+    ['−1.5 to 0.0', '0.0 to 1,200.0']
+    >>> class_labels(np.array([2.0, 2.0]))
+    ['2']
+    """
+    words = break_labels(breaks)
+    if len(words) == 2 and words[0] == words[1]:
+        return words[:1]
+    return [f"{low} to {high}" for low, high in itertools.pairwise(words)]
+
+
+def break_labels(breaks: np.ndarray) -> list[str]:
+    """The edges of classes in words, all with the decimals that the finest of them needs.
+
+    Examples
+    --------
+    >>> break_labels(np.array([0.25, 1000.0]))
+    ['0.25', '1,000.00']
+    """
+    digits = break_digits(breaks)
+    return [decimal_text(edge, digits) for edge in breaks]
+
+
+def break_digits(breaks: np.ndarray) -> int:
+    """How many decimals the edges of classes need, at most 9.
+
+    Examples
+    --------
+    >>> break_digits(np.array([0.25, 1000.0]))
+    2
+    """
+    exact = (d for d in range(9) if np.allclose(np.round(breaks, d), breaks, rtol=1e-12, atol=0))
+    return next(exact, 9)
 
 
 def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
@@ -11,6 +12,9 @@ import shapely
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.regions import read_districts
+
+if TYPE_CHECKING:
+    from matplotlib.path import Path as MatplotlibPath
 
 INK, GREY = "#24292f", "#6b7480"
 _MOST_DISTRICTS = 250
@@ -218,6 +222,26 @@ def mark_simulated(axes, points: float = 70) -> None:
             transform=place,
         )
     )
+
+
+def polygon_path(shape: shapely.Geometry) -> "MatplotlibPath":
+    """A polygon or multipolygon as a path of matplotlib, with its holes.
+
+    Examples
+    --------
+    >>> ring = shapely.box(0, 0, 3, 3).difference(shapely.box(1, 1, 2, 2))
+    >>> path = polygon_path(ring)
+    >>> path.contains_point((0.5, 0.5)), path.contains_point((1.5, 1.5))
+    (True, False)
+    """
+    from matplotlib.path import Path as MatplotlibPath
+
+    rings = _rings(np.array([shapely.orient_polygons(shape)], dtype=object))
+    if not rings:
+        return MatplotlibPath(np.empty((0, 2)))
+    move, line, close = MatplotlibPath.MOVETO, MatplotlibPath.LINETO, MatplotlibPath.CLOSEPOLY
+    codes = [[move, *[line] * (len(ring) - 2), close] for ring in rings]
+    return MatplotlibPath(np.concatenate(rings), np.concatenate(codes))
 
 
 def one_line(text: str) -> str:

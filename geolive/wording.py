@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun, in the singular for 1, with separators between thousands.
@@ -43,3 +45,44 @@ def number_text(value: float, digits: int = 3) -> str:
     decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decimal_text(value: float, digits: int) -> str:
+    """A number with so many decimals, thousands separators and a true minus sign.
+
+    Examples
+    --------
+    >>> decimal_text(-1234.567, 1), decimal_text(-0.001, 2)
+    ('−1,234.6', '0.00')
+    """
+    return f"{round(float(value), digits) + 0.0:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def decimals_to_show(values: np.ndarray) -> int:
+    """Decimals that tell values apart by about a hundredth of their spread.
+
+    Parameters
+    ----------
+    values : array of float
+        NaN are left out.
+
+    Examples
+    --------
+    >>> decimals_to_show(np.array([-1.2, 0.9])), decimals_to_show(np.array([100.0, 1800.0]))
+    (2, 0)
+    """
+    finite = np.asarray(values, float)[np.isfinite(values)]
+    spread = np.ptp(finite) if finite.size else 0
+    size = spread or np.abs(finite).max(initial=0)
+    return int(np.clip(2 - np.floor(np.log10(size)), 0, 6)) if size > 0 else 0
+
+
+def percent_text(share: float) -> str:
+    """A share of 1 in percent.
+
+    Examples
+    --------
+    >>> percent_text(0.9), percent_text(0.1234)
+    ('90 %', '12.3 %')
+    """
+    return f"{round(100 * share, 1):g} %"

@@ -86,6 +86,33 @@ def test_a_baseline_a_box_and_other_boundaries(main_job, tmp_path):
     assert drawn["bmi"].notna().any()
 
 
+def test_boundaries_alone_are_mapped_whole(main_job, small_folder, tmp_path):
+    folder, _ = main_job
+    done = run("predict", "--boundaries", folder / "pov.geojson", "--dataset", small_folder, "--model", "idw",
+               "--out", tmp_path / "all.html", "--out", tmp_path / "all.gpkg")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(gpd.read_file(tmp_path / "all.gpkg", layer="districts")) == 38
+    without = run(
+        "predict", "--boundaries", folder / "pov.geojson", "--out", tmp_path / "sample.csv", "--model", "mean"
+    )
+    assert without.returncode == 0, without.stderr
+    assert "SIMULATED" in without.stderr
+
+
+def test_the_recorded_command_works_when_pasted(small_folder, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = run("predict", "--region", "bihar", "--dataset", small_folder, "--model", "idw", "--min-sites", "1", "--no-exports",
+               "--indicator", "bmi", "--out", first / "bmi.html", "--out", first / "bmi.geojson")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads((first / "bmi.geojson").read_text())["description"].split(": ")[-1]
+    assert recorded.startswith("python cli.py predict --out bmi.html --out bmi.geojson --region bihar --indicator bmi")
+    second.mkdir()
+    pasted = recorded.replace("python cli.py", f"{sys.executable} {ROOT / 'cli.py'}", 1)
+    again = subprocess.run(pasted, shell=True, cwd=second, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert {p.name: p.read_bytes() for p in first.iterdir()} == {p.name: p.read_bytes() for p in second.iterdir()}
+
+
 def test_train_and_predict_with_a_bundle(small_folder, tmp_path):
     bundle = tmp_path / "bundle"
     done = run("train", "clusterwise", small_folder, "--indicator", "bmi", "--trees", "20", "--out", bundle)
@@ -96,8 +123,14 @@ def test_train_and_predict_with_a_bundle(small_folder, tmp_path):
                "--out", tmp_path / "bmi.geojson")  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert gpd.read_file(tmp_path / "bmi.geojson")["bmi"].notna().any()
-    refused("predict", "--region", "bihar", "--dataset", small_folder, "--model", bundle, "--out", tmp_path / "p.html",
-            match="was trained on 'bmi'")  # fmt: skip
+    refused("predict", "--region", "bihar", "--dataset", small_folder, "--model", bundle, "--indicator", "pov",
+            "--out", tmp_path / "p.html", match="was trained on 'bmi', not on 'pov'; give --indicator bmi")  # fmt: skip
+    # a bundle knows its indicator
+    again = run(
+        "predict", "--region", "bihar", "--dataset", small_folder, "--model", bundle, "--out", tmp_path / "b.csv"
+    )
+    assert again.returncode == 0, again.stderr
+    assert pd.read_csv(tmp_path / "b.csv")["bmi"].notna().any()
     refused("train", "clusterwise", small_folder, "--out", bundle, match="exists already")
 
 
@@ -147,12 +180,14 @@ def test_the_real_panel_survey(tmp_path):
     ("words", "match"),
     [
         (["--region", "biharr"], "nearest: Bihar"),
-        (["--region", "kerala"], "python cli.py sample --region 'Kerala'"),
+        (["--region", "kerala"], "python cli.py sample --region Kerala --out data/kerala"),
         (["--region", "85,26,84,25"], "bounding box"),
         (["--region", "bihar", "--model", "no/bundle"], "no such bundle"),
         (["--region", "bihar", "--dataset", "no/data"], "no such dataset folder"),
         (["--region", "bihar", "--boundaries", "no.geojson"], "no such file"),
         (["--region", "bihar", "--level", "7"], "--level"),
+        (["--boundaries", "cli.py"], "cli.py: cannot be read as polygons"),
+        (["--region", "goa", "--dataset", "no/data"], "no such dataset folder"),
         (["--region", "bihar", "--indicator", "height"], "it has: pov, pop, bmi"),
         (["--nonsense"], "--nonsense"),
     ],
@@ -168,7 +203,7 @@ def test_predict_overwrites_nothing_of_the_users(tmp_path):
     refused("predict", "--region", "bihar", "--out", tmp_path / "pov.html", match="pov.geojson")
     assert [p.name for p in tmp_path.iterdir()] == ["pov.geojson"]
     assert mine.read_text().startswith('{"type"')
-    refused("predict", "--region", "bihar", "--out", tmp_path / "pov.pdf", match=".html, .geojson or .tif")
+    refused("predict", "--region", "bihar", "--out", tmp_path / "pov.pdf", match=".html, .geojson, .gpkg, .tif or .csv")
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,38 @@
 """`predict`: the main job."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import Indicator, Seed, app
+from geolive.cli.apps import Seed, app
+from geolive.command_line import command_line
 from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.dataset import Dataset
+    from geolive.models.trained_model import TrainedModel
+    from geolive.regions import Region
 
 
 @app.command()
 def predict(
+    context: typer.Context,
     out: Annotated[
-        list[Path], typer.Option(help="A .html, .geojson or .tif file to write; may be repeated.", metavar="FILE")
+        list[Path],
+        typer.Option(help="A .html, .geojson, .gpkg, .tif or .csv file to write; may be repeated.", metavar="FILE"),
     ],
     region: Annotated[
         str | None,
-        typer.Option(help="A state's name, a box west,south,east,north, or a polygon file.", metavar="REGION"),
+        typer.Option(
+            help="A state's name, a box west,south,east,north, or a polygon file; all of --boundaries without it.",
+            metavar="REGION",
+        ),
     ] = None,
-    indicator: Indicator = "pov",
+    indicator: Annotated[
+        str | None,
+        typer.Option(help="pov, pop, bmi, or any that the dataset has; pov, or the bundle's own, without it."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -30,6 +44,12 @@ def predict(
     ] = None,
     boundaries: Annotated[
         Path | None, typer.Option(help="A file of districts in place of India's.", metavar="FILE")
+    ] = None,
+    name_column: Annotated[
+        str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
@@ -43,51 +63,36 @@ def predict(
     seed: Seed = 0,
 ) -> None:
     """Draw an indicator's district map: a page, GeoJSON and GeoTIFF, styled for QGIS."""
-    from geolive.console import show_map, step
-    from geolive.mapping.districts import Support
-    from geolive.mapping.exports import check_outputs_free
-    from geolive.mapping.photo_inference import predict_photos
-    from geolive.mapping.prediction import check_covers, predict_map
-    from geolive.models.registry import describe
+    from geolive.cli.map_summary import show_map
+    from geolive.cli.parameters import recorded_command
+    from geolive.console import note, step
+    from geolive.extras import has_extra
+    from geolive.mapping.exports import write_files
+    from geolive.mapping.output_check import check_outputs_free
+    from geolive.mapping.prediction import predict as predict_districts
+    from geolive.mapping.region_sites import check_covers
     from geolive.regions import find_region
 
     region_file = [Path(region)] if region and Path(region).is_file() else []
     check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
     with step("Finding the region's districts"):
         area = find_region(region, boundaries)
-    data = _dataset_of(area, dataset, region)
+    data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
-    if trained.card.features == "imagewise":
-        with step("Looking at photos") as tell:
-            data = predict_photos(data, trained, area, photos=photos, device=device, progress=tell)
-    with step(f"Predicting {len(area.districts)} districts"):
-        drawn = predict_map(
-            data,
-            trained,
-            area,
-            level=level,
-            support=Support(min_sites, min_images),
-            about=describe(trained.model),
-            command=_command(
-                region=region,
-                indicator=trained.card.indicator,
-                model=model,
-                dataset=dataset,
-                boundaries=boundaries,
-                level=level,
-                min_sites=min_sites,
-                min_images=min_images,
-                seed=seed,
-            ),
-        )
+    with step(f"Predicting {len(area.districts):,} districts") as tell:
+        drawn = predict_districts(
+            data, trained, area, level=level, min_sites=min_sites, min_images=min_images, photos=photos, device=device,
+            command=recorded_command(context), progress=tell,
+        )  # fmt: skip
     with step("Writing the map"):
-        # pages first: they bring their own exports, which need not be written twice
-        written = _write_map(drawn, sorted(out, key=lambda path: path.suffix != ".html"), exports)
+        written = write_files(drawn, out, exports=exports)
+    if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
+        note("no GeoTIFF was written beside the page, since rasterio is not installed; run: pip install rasterio")
     show_map(drawn, written)
 
 
-def _dataset_of(area, folder: Path | None, region: str | None):
+def _dataset_of(area: "Region", folder: Path | None) -> "Dataset":
     from geolive.console import note, step
     from geolive.dataset import read_dataset
     from geolive.simulation.sample import cached_sample
@@ -100,70 +105,64 @@ def _dataset_of(area, folder: Path | None, region: str | None):
             dataset = cached_sample("bihar", 0)
         note("no --dataset was named: the survey and the imagery are SIMULATED, and of Bihar only")
         return dataset
-    name = area.states[0] if len(area.states) == 1 and area.states[0] else region
-    short = "".join(c if c.isalnum() else "-" for c in name.lower())
-    raise InputError(
-        f"no dataset for {area.name}: simulate one (python cli.py sample --region '{name}' --out data/{short}), or bring your "
-        f"own survey (python cli.py ingest survey FILE --value NAME --out data/{short}) and imagery (ingest photos, "
-        f"fetch images), then add --dataset data/{short}"
+    raise InputError(_no_dataset_words(area))
+
+
+def _no_dataset_words(area: "Region") -> str:
+    """Which commands make a dataset of a region; simulated ones exist for the states of India only."""
+    from geolive.regions import INDIA_SOURCE
+
+    state = area.states[0] if len(area.states) == 1 else ""
+    name = state or area.name
+    folder = "data/" + "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")
+    sample = command_line("sample", "--region", state, "--out", folder)
+    simulate = f"simulate one ({sample}), or " if state and area.source == INDIA_SOURCE else ""
+    survey = command_line("ingest", "survey", "FILE", "--value", "NAME", "--out", folder)
+    return (
+        f"no dataset for {name}; {simulate}bring your own survey ({survey}) and imagery (ingest photos, fetch images), then "
+        f"add --dataset {folder}"
     )
 
 
-def _trained(dataset, model: str | None, indicator: str, seed: int):
+def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed: int) -> "TrainedModel":
     """The bundle that was named, a baseline fitted on the spot, or the cached forest."""
     from functools import partial
 
     from geolive.console import note_dropped, step
-    from geolive.models.bundle import load_bundle
     from geolive.models.cache import cached_forest
     from geolive.models.registry import BASELINES, model_maker
     from geolive.models.training import train
 
+    wanted = indicator or "pov"
     if model in BASELINES:
-        with step(f"Fitting {model} to {indicator}") as tell:
+        with step(f"Fitting {model} to {wanted}") as tell:
             make = partial(model_maker(model), task="regression", seed=seed)
-            return train(dataset, make, indicator, seed=seed, needs_images=False, progress=tell)
+            return train(dataset, make, wanted, seed=seed, needs_images=False, progress=tell)
     if model is None or model == "forest":
-        with step(f"Fitting the forest to {indicator}, or opening the one kept") as tell:
-            trained = cached_forest(dataset, indicator, seed, tell)
+        with step(f"Fitting the forest to {wanted}, or opening the one kept") as tell:
+            trained = cached_forest(dataset, wanted, seed, tell)
         note_dropped(trained.card.clusters_without_images)
         return trained
+    return _bundle(model, indicator)
+
+
+def _bundle(model: str, indicator: str | None) -> "TrainedModel":
+    from geolive.console import step
+    from geolive.models.bundle import load_bundle
+    from geolive.models.registry import BASELINES
+
     if not Path(model).exists():
+        training = command_line("train", "clusterwise", "DATASET", "--out", model)
         raise InputError(
-            f"--model {model}: no such bundle, nor one of: forest, {', '.join(BASELINES)}; train one with: train"
+            f"model={model!r}: no such bundle, nor one of: forest, {', '.join(BASELINES)}; train one with: {training}",
+            parameter="model",
         )
     with step(f"Opening {model}"):
         trained = load_bundle(model)
-    if trained.card.indicator != indicator:
+    known = trained.card.indicator
+    if indicator is not None and indicator != known:
         raise InputError(
-            f"--model {model}: was trained on {trained.card.indicator!r}, not on {indicator!r}; "
-            f"add --indicator {trained.card.indicator}"
+            f"model={model!r}: was trained on {known!r}, not on {indicator!r}; give indicator={known!r}",
+            parameter="model",
         )
     return trained
-
-
-def _command(**options) -> str:
-    """The command that makes a map again, without options that have their default."""
-    import shlex
-
-    defaults = {"indicator": "pov", "level": 0.9, "min_sites": 3, "min_images": 50, "seed": 0}
-    words = ["python", "cli.py", "predict"]
-    for name, value in options.items():
-        if value is not None and defaults.get(name) != value:
-            words += [f"--{name.replace('_', '-')}", str(value)]
-    return shlex.join(words)
-
-
-def _write_map(drawn, outs: list[Path], exports: bool) -> list[Path]:
-    from geolive.mapping.exports import write_exports, write_geojson, write_geotiff
-
-    written: list[Path] = []
-    for out in outs:
-        if out.suffix == ".html":
-            from geolive.mapping.webmap import write_page
-
-            write_page(drawn, out)
-            written += [out, *(write_exports(drawn, out) if exports else [])]
-        elif out not in written:
-            written += (write_geojson if out.suffix == ".geojson" else write_geotiff)(drawn, out)
-    return written

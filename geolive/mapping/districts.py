@@ -1,112 +1,38 @@
-"""The district map: what the page and every export are drawn from."""
+"""From sites to districts: means, intervals, labels and ranks, and which districts have enough sites and images."""
 
-import datetime
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from shapely import Geometry
 
 from geolive.estimation.ranks import rank_sets
-from geolive.indicators import Indicator, class_breaks
 from geolive.regions import assign_districts
 from geolive.uncertainty.district_intervals import DistrictError
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How and when a map was made.
-
-    Parameters
-    ----------
-    model, model_about : str
-        The model's name, and a sentence on it.
-    dataset, boundaries : str
-        Where images and survey come from; whose borders are drawn.
-    command : str
-        The command that makes the map again.
-    made : date
-    version : str
-        geolive's.
-    simulated : bool
-        Whether survey or imagery are simulated.
-    metrics : dict of str to float
-        Out-of-fold scores of the model at the surveyed clusters ("r2", "rmse", or "accuracy", "auc").
-    """
-
-    model: str
-    model_about: str
-    dataset: str
-    boundaries: str
-    command: str
-    made: datetime.date
-    version: str
-    simulated: bool
-    metrics: dict[str, float]
-
-
-@dataclass(frozen=True)
-class DistrictMap:
-    """Districts and sites with their predicted values, and all that a reader must know of them.
-
-    Parameters
-    ----------
-    indicator : Indicator
-    region : str
-        The region's name, for titles.
-    area : Geometry
-        The region's polygon, EPSG:4326.
-    districts : GeoDataFrame
-        The districts table of the design: `district_id`, `district`, `state`, `geometry`, NAME, NAME_lower, NAME_upper,
-        NAME_label, `n_sites`, `n_images`, `supported`, `simulated`; also `rank_best`, `rank_worst` (1 is the highest value;
-        null where not supported) and, on real data only, `official` (a sentence, or null).
-    sites : GeoDataFrame
-        `site_id`, `geometry` (points), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a survey cluster, whose
-        value is the out-of-fold prediction), `applicable` (bool: like the training places; others do not enter districts).
-    level : float
-        The intervals' level, for example 0.9.
-    support : str
-        The rule for a district to be supported, in words.
-    provenance : Provenance
-    """
-
-    indicator: Indicator
-    region: str
-    area: Geometry
-    districts: gpd.GeoDataFrame
-    sites: gpd.GeoDataFrame
-    level: float
-    support: str
-    provenance: Provenance
-
-    @property
-    def title(self) -> str:
-        """For example "Asset wealth in Bihar"."""
-        return f"{self.indicator.title} in {self.region}"
-
-    @property
-    def breaks(self) -> np.ndarray:
-        """Edges of the legend's classes of district values; the page and every style use these."""
-        return class_breaks(self.districts[self.indicator.name].to_numpy(float))
+from geolive.wording import count_of
 
 
 @dataclass(frozen=True)
 class Support:
-    """When a district has enough to go on.
+    """When a district has enough sites and images to be given a value.
 
     Parameters
     ----------
     sites, images : int
         The fewest sites and images.
+
+    Examples
+    --------
+    >>> print(Support(1, 50))
+    fewer than 1 site or 50 images
     """
 
     sites: int = 3
     images: int = 50
 
     def __str__(self) -> str:
-        images = f" or {self.images} images" if self.images else ""
-        return f"fewer than {self.sites} sites{images}"
+        images = f" or {count_of(self.images, 'image')}" if self.images else ""
+        return f"fewer than {count_of(self.sites, 'site')}{images}"
 
     def holds(self, n_sites: np.ndarray, n_images: np.ndarray) -> np.ndarray:
         """Whether districts with so many sites and images are supported.

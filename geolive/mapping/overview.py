@@ -9,7 +9,7 @@ import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import replacing
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_of
+from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_labels, class_of
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import (
     GREY,
@@ -24,7 +24,6 @@ from geolive.map_plots import (
     require_matplotlib,
     short,
 )
-from geolive.mapping.qgis_styles import class_labels
 from geolive.regions import INDIA_SOURCE
 from geolive.tables import lonlat
 

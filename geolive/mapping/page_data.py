@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 
-from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_of
-from geolive.mapping.districts import DistrictMap
+from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_labels, class_of
+from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.shapes import page_shapes, page_sites
+from geolive.wording import decimal_text, decimals_to_show, percent_text
 
 
 def page_data(district_map: DistrictMap) -> dict:
@@ -25,23 +26,13 @@ def page_data(district_map: DistrictMap) -> dict:
 
     Examples
     --------
-    >>> import datetime
-    >>> import geopandas as gpd
-    >>> import shapely
-    >>> from geolive.indicators import indicator
-    >>> from geolive.mapping.districts import DistrictMap, Provenance
-    >>> from geolive.tables import points
-    >>> area = shapely.box(84, 25, 85, 26)
-    >>> row = dict(district_id="1", district="Gaya", state="Bihar", pov=0.5, pov_lower=0.2, pov_upper=0.9, n_sites=4,
-    ...            n_images=300, supported=True, rank_best=1, rank_worst=1)
-    >>> districts = gpd.GeoDataFrame([row], geometry=[area], crs="EPSG:4326")
-    >>> sites = gpd.GeoDataFrame({"surveyed": [True]}, geometry=points([84.5], [25.5]))
-    >>> made = Provenance("mean", "", "invented", "a box", "", datetime.date(2026, 1, 1), "0.1.0", True, {"r2": 0.5})
-    >>> shown = DistrictMap(indicator("pov"), "Bihar", area, districts, sites, 0.9, "fewer than 3 sites", made)
-    >>> page_data(shown)["districts"][0]["facts"]
-    ['0.500', '0.200 to 0.900', '1 of 1', '4', '300', None]
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> page_data(result)["facts"][:3]
+    ['Value', '90 % interval', 'Rank (1 is highest)']
     """
-    level = _percent(district_map.level)
+    level = percent_text(district_map.level)
     west, south, east, north = (float(x) for x in district_map.districts.total_bounds)
     values, lower, upper = _values(district_map)
     missing = int(np.isnan(values).sum())
@@ -50,7 +41,10 @@ def page_data(district_map: DistrictMap) -> dict:
         "title": district_map.title,
         "simulated": bool(district_map.provenance.simulated),
         "bounds": [[south, west], [north, east]],
-        "facts": ["Value", f"{level} interval", "Rank (1 is highest)", "Sites", "Images", "Official statistic"],
+        "facts": [
+            *["Value", f"{level} interval", "Rank (1 is highest)", "Sites", "Images", "Official statistic"],
+            *district_map.estimates.values(),
+        ],
         "districts": _districts(district_map, values, lower, upper),
         "layers": [
             {"name": "value", "choice": "Value", "title": shown.legend_title, "unit": shown.unit}
@@ -63,18 +57,21 @@ def page_data(district_map: DistrictMap) -> dict:
             }
             | _classes(upper - lower, class_breaks(upper - lower), WIDTH_COLOURS),
         ],
-        "unsupported": {"label": f"Not supported: {district_map.support}", "count": str(missing)} if missing else None,
+        "unsupported": {"label": f"Not supported: {district_map.support}", "count": f"{missing:,}"}
+        if missing
+        else None,
         "sites": {"choice": "Sites"} | page_sites(district_map.sites),
         "how": _how_it_was_made(district_map),
     }
 
 
 def _how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
+    """Terms and texts of the panel "How this was made"."""
     made = district_map.provenance
-    level = _percent(district_map.level)
+    level = percent_text(district_map.level)
     interval = (
-        f"The mean of a district is expected inside its {level} interval in {level} of districts. Errors of places in "
-        "one district go together, so intervals come from predicting whole districts that the model had not seen."
+        f"The {level} interval is expected to contain the mean of a district in {level} of districts. Places in one district "
+        "have similar errors, so the intervals come from predictions of whole districts that the model had not seen."
     )
     unit = district_map.indicator.unit
     scores = "; ".join(_score(name, value, unit) for name, value in made.metrics.items() if np.isfinite(value))
@@ -84,14 +81,14 @@ def _how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
         ("Meaning of the interval", interval),
         (
             "Not supported",
-            f"Districts are left without a value where there is too little to go by: {district_map.support}",
+            f"A district has no value where it has {district_map.support}",
         ),
         (
             "Data",
             f"{made.dataset}{' (simulated)' if made.simulated and 'simulated' not in made.dataset.lower() else ''}",
         ),
         ("Boundaries", made.boundaries),
-        ("Command", made.command),
+        *([("Command", made.command)] if made.command else []),
         ("Made", f"{made.made.isoformat()} with geolive {made.version}"),
     ]
 
@@ -110,31 +107,6 @@ def as_json(data: dict) -> str:
     return text
 
 
-def number(value: float, digits: int) -> str:
-    """A number as people read it.
-
-    Examples
-    --------
-    >>> number(-1234.567, 1), number(-0.001, 2)
-    ('−1,234.6', '0.00')
-    """
-    return f"{round(float(value), digits) + 0.0:,.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def digits_to_show(values: np.ndarray) -> int:
-    """Decimals that tell values apart by about a hundredth of their spread.
-
-    Examples
-    --------
-    >>> digits_to_show(np.array([-1.2, 0.9])), digits_to_show(np.array([100.0, 1800.0]))
-    (2, 0)
-    """
-    finite = np.asarray(values, float)[np.isfinite(values)]
-    spread = np.ptp(finite) if finite.size else 0
-    size = spread or np.abs(finite).max(initial=0)
-    return int(np.clip(2 - np.floor(np.log10(size)), 0, 6)) if size > 0 else 0
-
-
 def _values(district_map: DistrictMap) -> list[np.ndarray]:
     """Value, lower and upper end of each district; NaN where it is not supported."""
     name, table = district_map.indicator.name, district_map.districts
@@ -145,7 +117,7 @@ def _values(district_map: DistrictMap) -> list[np.ndarray]:
 
 def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[dict]:
     table = district_map.districts
-    digits = digits_to_show(np.concatenate([lower, upper]))
+    digits = decimals_to_show(np.concatenate([lower, upper]))
     n_ranked = int(np.isfinite(values).sum())
     # a statistic that a simulation was made from must not stand beside it
     show_official = "official" in table.columns and not district_map.provenance.simulated
@@ -155,12 +127,16 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
     for i, row in enumerate(table.drop(columns="geometry").to_dict("records")):
         supported = bool(np.isfinite(values[i]))
         facts = [
-            number(values[i], digits) if supported else "Not supported",
-            f"{number(lower[i], digits)} to {number(upper[i], digits)}" if supported else None,
+            decimal_text(values[i], digits) if supported else "Not supported",
+            f"{decimal_text(lower[i], digits)} to {decimal_text(upper[i], digits)}" if supported else None,
             _rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None,
-            number(row["n_sites"], 0),
-            number(row["n_images"], 0),
+            decimal_text(row["n_sites"], 0),
+            decimal_text(row["n_images"], 0),
             str(row["official"]) if show_official and pd.notna(row["official"]) else None,
+            *[
+                decimal_text(row[column], 2 if column.endswith("_gamma") else digits) if pd.notna(row[column]) else None
+                for column in district_map.estimates
+            ],
         ]
         numbers = [float(x) if supported else None for x in (values[i], lower[i], upper[i])]
         rows.append(
@@ -174,20 +150,15 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
 
 def _classes(values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]) -> dict:
     """Entries of a legend from its lowest class to its highest, and each district's class."""
-    found = class_of(values, breaks)
-    digits = next((d for d in range(7) if np.array_equal(np.round(breaks, d), breaks)), digits_to_show(breaks))
-    edges = list(zip(breaks[:-1].tolist(), breaks[1:].tolist(), strict=True))
+    labels, edges = class_labels(breaks), breaks.tolist()
+    classes = class_of(values, breaks)
     items = [
-        {
-            "low": low,
-            "high": high,
-            "colour": colour,
-            "label": f"{number(low, digits)} to {number(high, digits)}" if low < high else number(low, digits),
-            "count": str(int((found == i).sum())),
-        }
-        for i, ((low, high), colour) in enumerate(zip(edges, class_colours(colours, len(edges)), strict=False))
+        {"low": low, "high": high, "colour": colour, "label": label, "count": f"{(classes == i).sum():,}"}
+        for i, (low, high, colour, label) in enumerate(
+            zip(edges, edges[1:], class_colours(colours, len(labels)), labels, strict=False)
+        )
     ]
-    return {"items": items, "classes": found.tolist(), "border": border_colour(colours)}
+    return {"items": items, "classes": classes.tolist(), "border": border_colour(colours)}
 
 
 def _rank(best: float, worst: float, of: int) -> str | None:
@@ -198,17 +169,13 @@ def _rank(best: float, worst: float, of: int) -> str | None:
 
 def _score(name: str, value: float, unit: str) -> str:
     words = {
-        "r2": f"R² {number(value, 2)}",
-        "rmse": f"root mean square error {number(value, max(digits_to_show(np.array([value])) - 1, 0))} ({unit})",
-        "accuracy": f"accuracy {_percent(value)}",
-        "pearson_r": f"correlation {number(value, 2)}",
-        "auc": f"area under the ROC curve {number(value, 2)}",
-        "balanced_accuracy": f"balanced accuracy {_percent(value)}",
-        "brier": f"Brier score {number(value, 2)}",
-        "calibration_slope": f"calibration slope {number(value, 2)}",
+        "r2": f"R² {decimal_text(value, 2)}",
+        "rmse": f"root mean square error {decimal_text(value, max(decimals_to_show(np.array([value])) - 1, 0))} ({unit})",
+        "accuracy": f"accuracy {percent_text(value)}",
+        "pearson_r": f"correlation {decimal_text(value, 2)}",
+        "auc": f"area under the ROC curve {decimal_text(value, 2)}",
+        "balanced_accuracy": f"balanced accuracy {percent_text(value)}",
+        "brier": f"Brier score {decimal_text(value, 2)}",
+        "calibration_slope": f"calibration slope {decimal_text(value, 2)}",
     }
-    return words.get(name, f"{name} {number(value, 2)}")
-
-
-def _percent(share: float) -> str:
-    return f"{round(100 * share, 1):g} %"
+    return words.get(name, f"{name} {decimal_text(value, 2)}")

@@ -1,4 +1,4 @@
-"""What a GIS is told about a layer: title, abstract and the metadata file (QMD) that QGIS reads from beside it."""
+"""What a GIS shows about a layer: title, abstract and the metadata file (QMD) that QGIS reads from beside it."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ET
 import numpy as np
 
 from geolive.indicators import MEANS_OF_AREAS
-from geolive.mapping.districts import DistrictMap
+from geolive.mapping.district_map import DistrictMap
 from geolive.metrics import NAMES
+from geolive.wording import number_text, percent_text
 
 QGIS_VERSION = "3.22"
 WRITTEN_BY = "Written by geolive"
@@ -26,7 +27,7 @@ def layer_title(district_map: DistrictMap) -> str:
 
 
 def abstract(district_map: DistrictMap) -> str:
-    """All that a reader of the exported files must know, in sentences, a paragraph a line.
+    """All that a reader of the exported files must know, in sentences, one paragraph on each line.
 
     Examples
     --------
@@ -36,18 +37,18 @@ def abstract(district_map: DistrictMap) -> str:
     """
     about, shown = district_map.provenance, district_map.indicator
     measured = {NAMES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}
-    scores = ", ".join(f"{words} {value:.3g}" for words, value in measured.items())
-    level = f"{100 * district_map.level:g} %"
+    scores = ", ".join(f"{words} {number_text(value)}" for words, value in measured.items())
+    level = percent_text(district_map.level)
     lines = [
         "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
         f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
         f"The {level} interval is that of a district's mean; in the surface, that of single sites, interpolated.",
-        f"Districts are left without a value where there is too little to go by: {district_map.support}.",
+        f"A district has no value where it has {district_map.support}.",
         f"Model: {about.model}. {about.model_about}",
         f"Scores at surveyed clusters, out of fold: {scores}." * bool(scores),
         f"Data: {about.dataset}.",
         f"Boundaries: {about.boundaries}.",
-        f"Made on {about.made.isoformat()} by geolive {about.version}: {about.command}",
+        f"Made on {about.made.isoformat()} by geolive {about.version}{f': {about.command}' if about.command else '.'}",
     ]
     return plain_text("\n".join(re.sub(r"\.\.(?=\s|$)", ".", line) for line in lines if line))
 
@@ -86,7 +87,8 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
     for word in [district_map.indicator.title, district_map.region, about.model, *["SIMULATED"] * about.simulated]:
         add(keywords, "keyword", word)
     add(root, "rights", f"Boundaries: {about.boundaries}")
-    add(root, "history", f"{about.made.isoformat()}: made by geolive {about.version} with: {about.command}")
+    command = f" with: {about.command}" if about.command else " in Python"
+    add(root, "history", f"{about.made.isoformat()}: made by geolive {about.version}{command}")
     system = add(add(root, "crs"), "spatialrefsys")
     for tag, text in {"srid": "4326", "authid": "EPSG:4326", "description": "WGS 84", "geographicflag": "true"}.items():
         add(system, tag, text)

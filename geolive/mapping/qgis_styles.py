@@ -6,36 +6,26 @@ map tips as text only.
 """
 
 import html
-import itertools
 import xml.etree.ElementTree as ET
 
-import numpy as np
-
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, border_colour, class_colours
-from geolive.mapping.districts import DistrictMap
+from geolive.indicators import (
+    MEANS_OF_AREAS,
+    NOT_SUPPORTED_COLOUR,
+    border_colour,
+    break_digits,
+    break_labels,
+    class_colours,
+    class_labels,
+)
+from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
+from geolive.wording import percent_text
 
 NOT_SUPPORTED = "Not supported"
 SIMULATED = "SIMULATED survey and imagery"
 
 # far below every value; no feature and no pixel falls into the second, which is the legend's heading
 _NO_VALUE, _HEADING = "-1e+30", "-2e+30"
-
-
-def class_labels(breaks: np.ndarray) -> list[str]:
-    """The legend's words for the classes between breaks.
-
-    Examples
-    --------
-    >>> class_labels(np.array([-1.5, 0.0, 1200.0]))
-    ['−1.5 to 0.0', '0.0 to 1,200.0']
-    >>> class_labels(np.array([2.0, 2.0]))
-    ['2']
-    """
-    at = _numbers(breaks)
-    if len(at) == 2 and at[0] == at[1]:
-        return at[:1]
-    return [f"{low} to {high}" for low, high in itertools.pairwise(at)]
 
 
 def legend_heading(district_map: DistrictMap) -> str:
@@ -82,6 +72,43 @@ def district_style(district_map: DistrictMap) -> bytes:
     return document(root, district_map.provenance.version)
 
 
+def site_style(district_map: DistrictMap) -> bytes:
+    """The QML of the sites: dots in the page's classes, the outer ones open, since sites vary more than districts.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Returns
+    -------
+    bytes
+        An XML document.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> b"SimpleMarker" in site_style(result)
+    True
+    """
+    root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="AllStyleCategories")
+    edges = [_NO_VALUE, *(repr(float(b)) for b in district_map.breaks[1:-1]), "1e+30"]
+    classes = [
+        (*ends, label, [_layer("SimpleMarker", name="circle", size="2", color=_rgba(colour), outline_width="0.2")])
+        for *ends, (_, colour, label) in zip(edges, edges[1:], _surface_classes(district_map)[1:], strict=False)
+    ]
+    nothing = _layer("SimpleMarker", size="0", color="0,0,0,0", outline_style="no")
+    classes.append((_HEADING, _HEADING, legend_heading(district_map), [nothing]))
+    root.append(_graduated(_column(district_map), "marker", classes[::-1]))
+    aliases = ET.SubElement(root, "aliases")
+    words = {"site_id": "Site", "surveyed": "Surveyed", "applicable": "Like the places that the model learnt from"}
+    for column, alias in (_aliases(district_map) | words).items():
+        add(aliases, "alias", field=column, name=alias)
+    add(root, "layerGeometryType", "0")
+    return document(root, district_map.provenance.version)
+
+
 def surface_style(district_map: DistrictMap) -> bytes:
     """The QML of the surface: band 1 in the page's classes, the outer ones open, since sites vary more than districts.
 
@@ -115,10 +142,6 @@ def surface_style(district_map: DistrictMap) -> bytes:
 
 
 def _renderer(district_map: DistrictMap) -> ET.Element:
-    column = '"' + district_map.indicator.name.replace('"', '""') + '"'
-    renderer = ET.Element("renderer-v2", type="graduatedSymbol", graduatedMethod="GraduatedColor")
-    renderer.set("attr", f"coalesce({column}, {_NO_VALUE})")
-    ranges, symbols = ET.SubElement(renderer, "ranges"), ET.SubElement(renderer, "symbols")
     breaks = district_map.breaks
     labels = class_labels(breaks)
     colours = class_colours(district_map.indicator.colours, len(labels))
@@ -131,9 +154,22 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     classes.append((_NO_VALUE, _NO_VALUE, NOT_SUPPORTED, _hatching(border)))
     nothing = _layer("SimpleFill", style="no", outline_style="no")
     classes.insert(0, (_HEADING, _HEADING, legend_heading(district_map), [nothing]))
+    return _graduated(_column(district_map), "fill", classes)
+
+
+def _column(district_map: DistrictMap) -> str:
+    """The indicator's column in an expression of QGIS."""
+    return '"' + district_map.indicator.name.replace('"', '""') + '"'
+
+
+def _graduated(column: str, kind: str, classes: list[tuple[str, str, str, list[ET.Element]]]) -> ET.Element:
+    """A renderer of classes, each with its lower and upper end, its words and the layers of its symbol."""
+    renderer = ET.Element("renderer-v2", type="graduatedSymbol", graduatedMethod="GraduatedColor")
+    renderer.set("attr", f"coalesce({column}, {_NO_VALUE})")
+    ranges, symbols = ET.SubElement(renderer, "ranges"), ET.SubElement(renderer, "symbols")
     for i, (lower, upper, label, layers) in enumerate(classes):
         add(ranges, "range", lower=lower, upper=upper, label=label, symbol=str(i), render="true")
-        add(symbols, "symbol", type="fill", name=str(i), alpha="1", clip_to_extent="1", force_rhr="0").extend(layers)
+        add(symbols, "symbol", type=kind, name=str(i), alpha="1", clip_to_extent="1", force_rhr="0").extend(layers)
     method = add(renderer, "classificationMethod", id="Custom")
     add(method, "labelFormat", format="%1 to %2", labelprecision="4", trimtrailingzeroes="1")
     return renderer
@@ -177,7 +213,7 @@ def _labelling() -> ET.Element:
 
 def _aliases(district_map: DistrictMap) -> dict[str, str]:
     shown = district_map.indicator
-    interval = f"{100 * district_map.level:g} % interval"
+    interval = f"{percent_text(district_map.level)} interval"
     return {
         "id": "Feature id",
         "district_id": "District code",
@@ -187,6 +223,7 @@ def _aliases(district_map: DistrictMap) -> dict[str, str]:
         f"{shown.name}_lower": f"Lower end of the {interval}",
         f"{shown.name}_upper": f"Upper end of the {interval}",
         f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
+        **district_map.estimates,
         "n_sites": "Sites",
         "n_images": "Images",
         "supported": "Supported by enough imagery",
@@ -199,7 +236,7 @@ def _aliases(district_map: DistrictMap) -> dict[str, str]:
 def _map_tip(district_map: DistrictMap) -> str:
     """HTML that QGIS fills in; what comes from names is escaped here, or by the expression where it is a feature's."""
     shown = district_map.indicator
-    decimals = _decimals(district_map.breaks) + 1
+    decimals = break_digits(district_map.breaks) + 1
 
     def number(suffix: str) -> str:
         return "format_number(" + '"' + (shown.name + suffix).replace('"', '""') + f'", {decimals})'
@@ -209,9 +246,9 @@ def _map_tip(district_map: DistrictMap) -> str:
     lines = [
         f"<b>[% {district} %]</b>",
         f"{_template_text(shown.legend_title)}: <b>[% coalesce({number('')}, 'not supported') %]</b>",
-        f"{100 * district_map.level:g} % interval: [% coalesce({interval}, 'none') %]",
+        f"{percent_text(district_map.level)} interval: [% coalesce({interval}, 'none') %]",
         f"Unit: {_template_text(shown.unit)}",
-        '[% "n_sites" %] sites, [% "n_images" %] images',
+        'Sites: [% "n_sites" %]; images: [% "n_images" %]',
         html.escape(MEANS_OF_AREAS),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
     ]
@@ -228,19 +265,11 @@ def _surface_classes(district_map: DistrictMap) -> list[tuple[str, str, str]]:
     breaks = district_map.breaks
     labels = class_labels(breaks) or ["No district is supported"]
     colours = class_colours(district_map.indicator.colours, len(labels)) if len(breaks) else [NOT_SUPPORTED_COLOUR]
-    at = _numbers(breaks)
+    at = break_labels(breaks)
     if len(labels) > 1:
         labels[0], labels[-1] = f"below {at[1]}", f"{at[-2]} and above"
     ends = [*(repr(float(b)) for b in breaks[1:-1]), "inf"]
     return [(_HEADING, "#ffffff", legend_heading(district_map)), *zip(ends, colours, labels, strict=True)]
-
-
-def _decimals(breaks: np.ndarray) -> int:
-    return next((d for d in range(9) if np.allclose(np.round(breaks, d), breaks, rtol=1e-12, atol=0)), 9)
-
-
-def _numbers(breaks: np.ndarray) -> list[str]:
-    return [f"{b:,.{_decimals(breaks)}f}".replace("-", "−") for b in breaks]
 
 
 def _rgba(colour: str) -> str:

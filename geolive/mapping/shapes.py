@@ -48,7 +48,7 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
         # some metres are exact enough where corners are left out that lie hundreds of metres aside
         digits = 5 if tolerance < 0.001 else 4
         shapes = shapely.coverage_simplify(original, tolerance)
-    middles, rooms = zip(*[_largest_circle(shape) for shape in shapes], strict=True)
+    middles, rooms = zip(*[largest_circle(shape) for shape in shapes], strict=True)
     return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
 
@@ -95,18 +95,24 @@ def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
     return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds}
 
 
-def _bytes(shapes: np.ndarray, digits: int) -> int:
-    """About the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
-    return int(shapely.get_num_coordinates(shapes).sum()) * (2 * digits + 10) + 10 * len(shapes)
+def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
+    """Middle and radius of the largest circle inside a district's largest part, in degrees.
 
-
-def _largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
-    """Middle and radius of the largest circle inside a district's largest part."""
+    Examples
+    --------
+    >>> largest_circle(shapely.box(84, 25, 86, 26))
+    ([84.9995, 25.5], 0.5)
+    """
     part = max(shapely.get_parts(shape), key=lambda part: part.area, default=None)
     if part is None or part.is_empty:
         return [0.0, 0.0], 0.0
     circle = shapely.maximum_inscribed_circle(part, tolerance=max(part.length / 500, 1e-6))
     return [round(float(x), 4) for x in shapely.get_coordinates(circle)[0]], round(float(circle.length), 4)
+
+
+def _bytes(shapes: np.ndarray, digits: int) -> int:
+    """About the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
+    return int(shapely.get_num_coordinates(shapes).sum()) * (2 * digits + 10) + 10 * len(shapes)
 
 
 def _outline(shape: shapely.Geometry, digits: int) -> list:

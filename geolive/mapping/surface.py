@@ -9,7 +9,7 @@ from rasterio.transform import from_origin
 from scipy.spatial import cKDTree
 
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
-from geolive.mapping.districts import DistrictMap
+from geolive.mapping.district_map import DistrictMap
 from geolive.tables import lonlat
 
 BANDS = ("value", "lower", "upper")

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from geolive.indicators import indicator
-from geolive.mapping.districts import DistrictMap, Provenance
+from geolive.mapping.district_map import DistrictMap, Provenance
 
 EVIL = "<img src=x onerror=window.evil=1>"
 SCRIPT = "</script><script>window.evil=1</script>"

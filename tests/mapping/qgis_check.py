@@ -1,6 +1,6 @@
-"""Run by a Python that has QGIS: opens a GeoJSON and a GeoTIFF, prints what QGIS makes of them, and draws both.
+"""Run by a Python that has QGIS: opens a GeoJSON, a GeoTIFF and a GeoPackage, prints what QGIS makes of them, and draws both.
 
-    python3 qgis_check.py DISTRICTS.geojson SURFACE.tif FOLDER
+    python3 qgis_check.py DISTRICTS.geojson SURFACE.tif PACKAGE.gpkg FOLDER
 
 prints one JSON object and leaves `districts.png`, `districts_plain.png` (no labels) and `surface.png` in FOLDER,
 and the districts' style as QGIS saves it, `saved.qml`.
@@ -136,10 +136,27 @@ def check_surface(path, folder):
     return facts
 
 
-def main(districts, surface, folder):
+def check_package(path, folder):
+    facts = {}
+    for name in ("districts", "sites"):
+        layer = QgsVectorLayer(f"{path}|layername={name}", name, "ogr")
+        _, loaded = layer.loadDefaultStyle()
+        facts[name] = {
+            "valid": layer.isValid(),
+            "loaded": loaded,
+            "features": layer.featureCount(),
+            "ranges": [[r.label(), r.symbol().color().name()] for r in layer.renderer().ranges()],
+        }
+        draw(layer, f"{folder}/package_{name}.png")
+        facts[name]["colours_drawn"] = colours_in(f"{folder}/package_{name}.png")
+    return facts
+
+
+def main(districts, surface, package, folder):
     application = QgsApplication([], False)
     application.initQgis()
     facts = {"districts": check_districts(districts, folder), "surface": check_surface(surface, folder)}
+    facts["package"] = check_package(package, folder)
     print(json.dumps(facts))
     application.exitQgis()
 

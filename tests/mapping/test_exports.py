@@ -1,8 +1,10 @@
 """What the exported files hold; how QGIS shows them is in test_qgis.py."""
 
+import contextlib
 import functools
 import json
 import os
+import sqlite3
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -18,15 +20,20 @@ from hypothesis import strategies as st
 
 from geolive.errors import InputError
 from geolive.indicators import class_colours, indicator
-from geolive.mapping.exports import check_outputs_free, write_exports, write_geojson, write_geotiff
+from geolive.mapping.exports import write_files
+from geolive.mapping.output_check import check_outputs_free
 from geolive.mapping.surface import interpolate_surface
-from geolive.mapping.webmap import write_page
 from tests.mapping.districtmaps import EVIL, SCRIPT, bihar_polygons, fake_district_map, with_provenance
 
 COLUMNS = [
     *["district_id", "district", "state", "pov", "pov_lower", "pov_upper", "pov_label"],
     *["n_sites", "n_images", "supported", "simulated", "rank_best", "rank_worst"],
 ]
+
+
+def write_exports(made, page):
+    """What is written beside a page."""
+    return [path for path in write_files(made, [page], exports=True) if path.suffix != ".html"]
 
 
 def refuse(constant):
@@ -63,7 +70,9 @@ def made():
 @pytest.fixture(scope="module")
 def folder(made, tmp_path_factory):
     folder = tmp_path_factory.mktemp("maps")
-    write_exports(made, folder / "pov.html")
+    for path in write_files(made, [folder / "pov.html"], exports=True):
+        if path.suffix == ".html":
+            path.unlink()
     return folder
 
 
@@ -177,7 +186,7 @@ def test_borders_are_shared_where_rounding_breaks_a_polygon(tmp_path):
     assert shapely.coverage_is_valid(at.districts.geometry.to_numpy())
     rounded = shapely.transform(at.districts.geometry.to_numpy(), lambda c: np.round(c, 6))
     assert not shapely.is_valid(rounded).all(), "else this test proves nothing"
-    write_geojson(at, tmp_path / "a.geojson")
+    at.to_file(tmp_path / "a.geojson")
     shapes = gpd.read_file(tmp_path / "a.geojson").geometry.to_numpy()
     assert shapely.is_valid(shapes).all()
     assert shapely.coverage_is_valid(shapes)
@@ -189,7 +198,7 @@ def test_holes_keep_their_hand(tmp_path):
     at = squares(outer, inner)
     ring = shapely.MultiPolygon([shapely.Polygon(outer, [inner])])
     districts = at.districts.set_geometry([ring, at.districts.geometry.iloc[1]], crs="EPSG:4326")
-    write_geojson(replace(at, districts=districts), tmp_path / "a.geojson")
+    replace(at, districts=districts).to_file(tmp_path / "a.geojson")
     exterior, hole = read_strictly(tmp_path / "a.geojson")["features"][0]["geometry"]["coordinates"][0]
     assert signed_area(exterior) == 9
     assert signed_area(hole) == -1
@@ -202,7 +211,7 @@ def test_any_name_arrives_as_text(name, words, tmp_path_factory):
     at = squares([(0, 0), (1, 0), (1, 1), (0, 1)], columns={"district": [name], "district_id": [name]})
     # words from a command line may hold what is not UTF-8
     at = with_provenance(replace(at, region=words, support=words), command=words, boundaries=words)
-    geojson, style, about = write_geojson(at, folder / "a.geojson")
+    geojson, style, about = at.to_file(folder / "a.geojson")
     feature = read_strictly(geojson)["features"][0]
     assert feature["id"] == feature["properties"]["district"] == name
     assert ET.parse(style).getroot().tag == "qgis"
@@ -283,7 +292,7 @@ def test_equal_maps_give_equal_bytes(folder, tmp_path):
     assert len(again) == 6
     for path in again:
         assert path.read_bytes() == (folder / path.name).read_bytes()
-    other = write_geojson(fake_district_map(seed=1), tmp_path / "other.geojson")
+    other = fake_district_map(seed=1).to_file(tmp_path / "other.geojson")
     assert other[0].read_bytes() != again[0].read_bytes()
 
 
@@ -295,9 +304,10 @@ def test_nothing_is_changed_that_was_given(tmp_path):
     assert_geodataframe_equal(made.sites, sites)
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_geojson, "a.geojson"), (write_geotiff, "a.tif")])
-def test_all_files_or_none(made, tmp_path, monkeypatch, write, name):
-    write(made, tmp_path / name)
+@pytest.mark.parametrize("names", [["a.geojson"], ["a.tif"], ["a.html", "b.gpkg", "c.csv"]])
+def test_all_files_or_none(made, tmp_path, monkeypatch, names):
+    paths = [tmp_path / name for name in names]
+    write_files(made, paths, exports=True)
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
 
     def fails(*_):
@@ -306,12 +316,87 @@ def test_all_files_or_none(made, tmp_path, monkeypatch, write, name):
     monkeypatch.setattr("geolive.mapping.exports.district_style", fails)
     monkeypatch.setattr("geolive.mapping.exports.surface_style", fails)
     with pytest.raises(OSError, match="no space left"):
-        write(fake_district_map(seed=1), tmp_path / name)
+        write_files(fake_district_map(seed=1), paths, exports=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def test_the_geopackage_holds_both_layers_with_styles(made, tmp_path):
+    path = tmp_path / "pov.gpkg"
+    assert made.to_file(path) == [path]
+    assert set(gpd.list_layers(path)["name"]) == {"districts", "sites", "layer_styles"}
+    districts, sites = (gpd.read_file(path, layer=layer) for layer in ("districts", "sites"))
+    assert districts.crs.to_epsg() == sites.crs.to_epsg() == 4326
+    assert [c for c in districts.columns if c != "geometry"] == COLUMNS
+    np.testing.assert_allclose(districts["pov"], made.districts["pov"], atol=1e-5)
+    assert districts["supported"].tolist() == made.districts["supported"].tolist()
+    assert districts.loc[~districts["supported"], ["pov", "pov_label", "rank_best"]].isna().all(axis=None)
+    assert (districts.geometry.geom_type == "MultiPolygon").all()
+    assert sites["site_id"].tolist() == made.sites["site_id"].tolist()
+    assert sites["surveyed"].tolist() == made.sites["surveyed"].tolist()
+    np.testing.assert_allclose(sites["pov"], made.sites["pov"])
+    assert sites["simulated"].all()
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault").fetchall())
+        about = dict(database.execute("SELECT table_name, description FROM gpkg_contents").fetchall())
+    for layer, symbol in (("districts", "SimpleFill"), ("sites", "SimpleMarker")):
+        assert symbol in styles[layer]
+        assert "SIMULATED" in about[layer]
+    assert made.to_file(tmp_path / "again.gpkg")[0].read_bytes() == path.read_bytes()
+
+
+def test_a_geopackage_with_a_layer_of_the_user_is_never_overwritten(made, tmp_path):
+    path = made.to_file(tmp_path / "pov.gpkg")[0]
+    assert check_outputs_free([path], []) == [path]
+    made.sites[["geometry"]].to_file(path, layer="my own", mode="a")
+    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+        check_outputs_free([path], [])
+
+
+def test_the_csv_holds_the_districts_and_no_formula(tmp_path):
+    names = {"Patna": "=1+1", "Gaya": "@SUM(A1)", "Siwan": "-2+3", "Saran": '+x, "y"'}
+    made = fake_district_map(rename=names)
+    path = made.to_file(tmp_path / "pov.csv")[0]
+    table = pd.read_csv(path, dtype={"district_id": str})
+    assert [c for c in table.columns if c != "made_with"] == COLUMNS
+    for name in names.values():
+        assert table["district"].tolist().count(f"'{name}") == 1
+    np.testing.assert_allclose(table["pov"], made.districts["pov"], atol=1e-5)
+    assert (table["pov"] < 0).any(), "a negative number stays a number"
+    assert check_outputs_free([path], []) == [path]
+    (tmp_path / "mine.csv").write_text("district_id,note\n230,mine\n")
+    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+        check_outputs_free([tmp_path / "mine.csv"], [])
+
+
+def test_estimates_are_exported_where_the_table_has_them(tmp_path):
+    made = fake_district_map()
+    columns = {"pov_direct": 1.25, "pov_predicted": made.districts["pov"], "pov_gamma": 0.5}
+    made = replace(made, districts=made.districts.assign(**columns))
+    made.to_file(tmp_path / "pov.geojson")
+    properties = [f["properties"] for f in read_strictly(tmp_path / "pov.geojson")["features"]]
+    assert {p["pov_direct"] for p in properties} == {1.25}
+    assert {p["pov_gamma"] for p in properties} == {0.5}
+    aliases = ET.parse(tmp_path / "pov.qml").getroot().findall("aliases/alias")
+    assert "Direct estimate (survey alone)" in [alias.get("name") for alias in aliases]
+    assert {"pov_direct", "pov_gamma"} <= set(pd.read_csv(made.to_file(tmp_path / "pov.csv")[0]).columns)
+
+
+def test_another_ending_is_one_line(made, tmp_path):
+    with pytest.raises(
+        InputError, match=r"cannot write \.pdf files; give a name that ends in \.html, \.geojson, \.gpkg"
+    ):
+        made.to_file(tmp_path / "map.pdf")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_rasterio_a_page_brings_its_districts_alone(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("geolive.mapping.exports.has_extra", lambda _: False)
+    names = [path.name for path in write_files(made, [tmp_path / "pov.html"], exports=True)]
+    assert names == ["pov.html", "pov.geojson", "pov.qml", "pov.qmd"]
+
+
 def test_a_page_of_geolive_is_free_to_be_written_again(made, tmp_path):
-    write_page(made, tmp_path / "pov.html")
+    made.to_file(tmp_path / "pov.html")
     assert check_outputs_free([tmp_path / "pov.html"], [], exports=False) == [tmp_path / "pov.html"]
     (tmp_path / "notes.html").write_text("<p>What I think of geolive</p>")
     with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
@@ -344,7 +429,7 @@ def test_someone_elses_raster_is_foreign(tmp_path):
 
 
 def test_inputs_are_never_overwritten(tmp_path, made):
-    given_file = write_geojson(made, tmp_path / "boundaries.geojson")[0]
+    given_file = made.to_file(tmp_path / "boundaries.geojson")[0]
     with pytest.raises(InputError, match="is an input"):
         check_outputs_free([given_file], [given_file])
     (tmp_path / "link.geojson").symlink_to(given_file)
@@ -356,10 +441,10 @@ def test_inputs_are_never_overwritten(tmp_path, made):
 
 def test_outputs_that_cannot_be_written(tmp_path):
     for name in ("map.pdf", "map", "map.GeoJSON.gz"):
-        with pytest.raises(InputError, match=r"--out must end in \.html, \.geojson or \.tif"):
+        with pytest.raises(InputError, match=r"give a name that ends in \.html, \.geojson, \.gpkg, \.tif or \.csv"):
             check_outputs_free([tmp_path / name], [])
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="file is not a folder; choose another --out"):
+    with pytest.raises(InputError, match="file is not a folder; choose another folder"):
         check_outputs_free([tmp_path / "file" / "a.tif"], [])
     (tmp_path / "a.tif").mkdir()
     with pytest.raises(InputError, match="is a folder"):

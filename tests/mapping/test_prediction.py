@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from geolive.errors import InputError
-from geolive.mapping.districts import Support
-from geolive.mapping.prediction import check_covers, predict_map
+from geolive.mapping.prediction import predict
+from geolive.mapping.region_sites import check_covers
 from geolive.mapping.surface import interpolate_surface
 from geolive.models.clusterwise import Forest
 from geolive.models.registry import model_maker
@@ -38,7 +38,7 @@ def trained(dataset):
 
 @pytest.fixture(scope="module")
 def drawn(dataset, trained, region):
-    return predict_map(dataset, trained, region, support=Support(1, 1))
+    return predict(dataset, trained, region, min_sites=1, min_images=1)
 
 
 def test_a_training_cluster_shows_its_out_of_fold_prediction(dataset, trained, drawn):
@@ -52,7 +52,7 @@ def test_a_training_cluster_shows_its_out_of_fold_prediction(dataset, trained, d
 
 def test_a_survey_of_the_same_ids_elsewhere_is_not_taken_for_the_training_data(dataset, trained, region, drawn):
     moved = dataset.clusters.set_geometry(dataset.clusters.translate(0.001, 0.001))
-    other = predict_map(replace(dataset, clusters=moved), trained, region)
+    other = predict(replace(dataset, clusters=moved), trained, region)
     fitted = trained.model.predict(dataset.cluster_places(dataset.clusters))
     value = other.sites[other.sites["surveyed"]].set_index("site_id")["pov"]
     expected = pd.Series(fitted, index=dataset.clusters["unique_cluster"]).reindex(value.index)
@@ -73,7 +73,7 @@ def test_other_images_other_values(dataset, trained, region, drawn):
     objects = np.array(dataset.features["objects"])
     unsurveyed = dataset.images["unique_cluster"].isna().to_numpy()
     objects[unsurveyed] = np.random.default_rng(0).permutation(objects[unsurveyed])
-    other = predict_map(replace(dataset, features={"objects": objects}), trained, region, support=Support(1, 1))
+    other = predict(replace(dataset, features={"objects": objects}), trained, region, min_sites=1, min_images=1)
     surveyed = drawn.sites["surveyed"]
     assert np.allclose(other.sites["pov"][surveyed], drawn.sites["pov"][surveyed])
     assert not np.isclose(other.sites["pov"][~surveyed], drawn.sites["pov"][~surveyed]).any(axis=None)
@@ -87,7 +87,7 @@ def test_permuted_labels_in_training_tell_nothing_of_the_truth(small_sample, dat
     for _ in range(4):
         clusters = dataset.clusters.assign(pov=rng.permutation(dataset.clusters["pov"].to_numpy()))
         permuted = replace(dataset, clusters=clusters)
-        other = predict_map(permuted, train(permuted, forest(), "pov"), region, support=Support(1, 1)).districts["pov"]
+        other = predict(permuted, train(permuted, forest(), "pov"), region, min_sites=1, min_images=1).districts["pov"]
         found.append(np.corrcoef(other[known], truth[known])[0, 1])
     assert learnt > 0.4
     assert np.mean(found) < 0.2
@@ -101,20 +101,20 @@ def test_simulation_and_the_model_are_told(drawn, trained):
 
 
 def test_official_figures_stand_beside_real_data_only(dataset, trained, region):
-    real = predict_map(
+    real = predict(
         replace(dataset, simulated=False),
         replace(trained, card=replace(trained.card, simulated=False)),
         region,
     )
     assert real.districts["official"].notna().all()
     assert not real.districts["simulated"].any()
-    half = predict_map(replace(dataset, simulated=False), trained, region)  # the model learnt from a simulation
+    half = predict(replace(dataset, simulated=False), trained, region)  # the model learnt from a simulation
     assert half.provenance.simulated
     assert "official" not in half.districts
 
 
 def test_a_classifier_maps_probabilities(dataset, region):
-    drawn = predict_map(dataset, train(dataset, forest("classification"), "pov"), region, support=Support(1, 1))
+    drawn = predict(dataset, train(dataset, forest("classification"), "pov"), region, min_sites=1, min_images=1)
     shown = drawn.districts[drawn.districts["supported"]]
     assert shown[["pov", "pov_lower", "pov_upper"]].min(axis=None) >= 0
     assert shown[["pov", "pov_lower", "pov_upper"]].max(axis=None) <= 1
@@ -125,11 +125,11 @@ def test_a_classifier_maps_probabilities(dataset, region):
 @pytest.mark.parametrize("name", ["neighbours", "idw", "kriging"])
 def test_baselines_draw_maps_too_and_need_no_images(dataset, region, name):
     made = train(dataset, partial(model_maker(name), task="regression", seed=0), "pov", needs_images=False)
-    drawn = predict_map(dataset, made, region, support=Support(1, 50))
-    assert drawn.support.split(" (")[0] == "fewer than 1 sites"
+    drawn = predict(dataset, made, region, min_sites=1, min_images=50)
+    assert drawn.support.split(" (")[0] == "fewer than 1 site"
     assert drawn.districts["supported"].all()
     without = replace(dataset, features={}, images=dataset.images.iloc[:0])
-    survey_only = predict_map(without, made, region)
+    survey_only = predict(without, made, region)
     assert survey_only.sites["surveyed"].all()
     assert len(survey_only.sites) == len(dataset.clusters)
 
@@ -139,7 +139,7 @@ def test_a_dataset_of_another_region(dataset, trained):
     with pytest.raises(InputError, match=r"no cluster or image lies in Goa.*the dataset covers 83"):
         check_covers(dataset, goa)
     with pytest.raises(InputError, match="no image lies in Goa"):
-        predict_map(dataset, trained, goa)
+        predict(dataset, trained, goa)
 
 
 def test_a_model_without_any_honest_prediction_is_one_line(dataset, trained, region):
@@ -147,13 +147,15 @@ def test_a_model_without_any_honest_prediction_is_one_line(dataset, trained, reg
     in_clusters = dataset.images["unique_cluster"].notna().to_numpy()
     images = dataset.images[in_clusters].reset_index(drop=True)
     alone = replace(dataset, images=images, features={"objects": dataset.features["objects"][in_clusters]})
-    with pytest.raises(InputError, match="has no honest prediction of any; train it with --folds 5"):
-        predict_map(alone, untold, region)
+    with pytest.raises(
+        InputError, match=r"has no out-of-fold prediction of any; .*geolive train imagewise DATASET --folds 5"
+    ):
+        predict(alone, untold, region)
 
 
 def test_too_few_training_clusters_promise_nothing_of_a_place(dataset, trained, region):
     few = replace(trained, residuals=trained.residuals.iloc[:6])
-    drawn = predict_map(dataset, few, region, support=Support(1, 1))
+    drawn = predict(dataset, few, region, min_sites=1, min_images=1)
     assert drawn.sites["pov"].notna().all()
     assert drawn.sites[["pov_lower", "pov_upper"]].isna().all(axis=None)
     surface = interpolate_surface(drawn).values

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from geolive.errors import InputError
-from geolive.indicators import NOT_SUPPORTED_COLOUR, class_colours, class_of, indicator
-from geolive.mapping.exports import check_outputs_free, write_exports
-from geolive.mapping.qgis_styles import NOT_SUPPORTED, SIMULATED, class_labels
+from geolive.indicators import NOT_SUPPORTED_COLOUR, class_colours, class_labels, class_of, indicator
+from geolive.mapping.exports import write_files
+from geolive.mapping.output_check import check_outputs_free
+from geolive.mapping.qgis_styles import NOT_SUPPORTED, SIMULATED
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
 PYTHON = "/usr/bin/python3"
@@ -37,9 +38,11 @@ pytestmark = [
 
 def predict_photos(made, folder):
     """What QGIS makes of the exports of a map."""
-    paths = {p.name: p for p in write_exports(made, folder / "pov.html")}
+    paths = {p.name: p for p in write_files(made, [folder / "pov.html", folder / "pov.gpkg"], exports=True)}
     script = Path(__file__).with_name("qgis_check.py")
-    done = run(str(script), str(paths["pov.geojson"]), str(paths["pov_surface.tif"]), str(folder))
+    done = run(
+        str(script), str(paths["pov.geojson"]), str(paths["pov_surface.tif"]), str(paths["pov.gpkg"]), str(folder)
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -116,7 +119,7 @@ def test_columns_labels_and_map_tips_are_in_words(made, seen):
     row = made.districts.set_index("district").loc["Gaya"]
     for words in ("<b>Gaya</b>", f"{row['pov']:.3f}", f"{row['pov_lower']:.3f} to {row['pov_upper']:.3f}", SIMULATED):
         assert words in tips["Gaya"]
-    assert f"{row['n_sites']} sites" in tips["Gaya"]
+    assert f"Sites: {row['n_sites']}; images: {row['n_images']}" in tips["Gaya"]
 
 
 def test_a_nasty_name_stays_text(seen):
@@ -170,3 +173,15 @@ def test_another_indicator_keeps_its_own_colours(tmp_path):
     seen = predict_photos(fake_district_map(name="pop", simulated=False), tmp_path)
     drawn = [r[3] for r in seen["districts"]["ranges"][1:]]
     assert drawn == [*indicator("pop").colours[::-1], NOT_SUPPORTED_COLOUR]
+
+
+def test_the_geopackage_opens_styled(made, seen):
+    for name, table in (("districts", made.districts), ("sites", made.sites)):
+        facts = seen["package"][name]
+        assert facts["valid"]
+        assert facts["loaded"]
+        assert facts["features"] == len(table)
+        labels, colours = zip(*facts["ranges"], strict=True)
+        assert set(class_colours(made.indicator.colours, 5)) <= set(colours)
+        assert HEADING in labels
+        assert facts["colours_drawn"] > 5

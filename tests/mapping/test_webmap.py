@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import folium
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -17,9 +16,10 @@ from hypothesis import strategies as st
 import geolive
 from geolive.errors import InputError
 from geolive.indicators import MEANS_OF_AREAS, class_of
-from geolive.mapping.page_data import as_json, digits_to_show, number, page_data
+from geolive.mapping.page_data import as_json, page_data
 from geolive.mapping.shapes import page_shapes
-from geolive.mapping.webmap import TILES, draw_map, write_page
+from geolive.mapping.webmap import TILES
+from geolive.wording import decimal_text, decimals_to_show
 from tests.browser import browser, needs_browser, opened
 from tests.mapping.districtmaps import EVIL, SCRIPT, bihar_polygons, fake_district_map, with_provenance
 
@@ -28,12 +28,12 @@ PATNA = "230"
 
 def written(shown, folder: Path, name: str = "map.html") -> str:
     path = folder / name
-    write_page(shown, path)
+    shown.to_file(path)
     return path.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def plain() -> "geolive.mapping.districts.DistrictMap":
+def plain() -> "geolive.mapping.district_map.DistrictMap":
     return fake_district_map()
 
 
@@ -43,7 +43,6 @@ def plain() -> "geolive.mapping.districts.DistrictMap":
 def test_equal_maps_give_equal_bytes_and_others_do_not(plain, tmp_path):
     first = written(plain, tmp_path)
     assert first == written(fake_district_map(), tmp_path)
-    assert first == written(draw_map(plain), tmp_path)
     assert first != written(fake_district_map(seed=1), tmp_path)
 
 
@@ -70,53 +69,10 @@ def test_page_says_what_it_is(plain, tmp_path):
 
 def test_input_is_not_changed(plain, tmp_path):
     before = fake_district_map()
-    drawn = draw_map(plain)
-    ids = [child.get_name() for child in drawn._children.values()]
-    write_page(drawn, tmp_path / "map.html")
-    assert [child.get_name() for child in drawn._children.values()] == ids
+    written(plain, tmp_path)
+    plain._repr_html_()
     assert_geodataframe_equal(plain.districts, before.districts)
     assert_geodataframe_equal(plain.sites, before.sites)
-
-
-def test_a_page_saved_before_is_not_written_twice(plain, tmp_path):
-    drawn = draw_map(plain)
-    drawn.save(tmp_path / "folium.html")
-    drawn._repr_html_()
-    assert written(drawn, tmp_path) == written(plain, tmp_path)
-
-
-def test_added_layers_survive_in_order_and_equal_bytes(plain, tmp_path):
-    def with_layers() -> folium.Map:
-        drawn = draw_map(plain)
-        group = folium.FeatureGroup("Mine").add_to(drawn)
-        folium.Marker([25.6, 85.1], tooltip="Patna station").add_to(group)
-        folium.LayerControl().add_to(drawn)
-        return drawn
-
-    text = written(with_layers(), tmp_path)
-    assert "Patna station" in text
-    assert text == written(with_layers(), tmp_path)
-    assert "cdn." not in text, "a marker needs nothing but Leaflet"
-
-
-def test_what_added_layers_load_is_kept(plain, tmp_path):
-    from folium.plugins import MarkerCluster
-
-    drawn = draw_map(plain)
-    folium.Marker([25.6, 85.1], popup="a popup").add_to(MarkerCluster().add_to(drawn))
-    text = written(drawn, tmp_path)
-    assert re.search(r'<script src="https://[^"]*markercluster[^"]*\.js"', text)
-    assert re.search(r'<script src="https://[^"]*jquery[^"]*"', text), "folium's popups call it"
-    assert not re.search(r'<script src="https://[^"]*leaflet(\.min)?\.js"', text)
-    assert "Content-Security-Policy" not in text, "it would block them"
-
-
-def test_any_folium_map_can_be_written(tmp_path):
-    drawn = folium.Map([25.6, 85.1], tiles=None)
-    folium.CircleMarker([25.6, 85.1]).add_to(drawn)
-    text = written(drawn, tmp_path)
-    assert "L.circleMarker" in text
-    assert "geolive-district" not in text
 
 
 def test_a_country_fits_in_the_file(tmp_path):
@@ -155,8 +111,9 @@ def test_simplified_districts_still_share_their_borders():
 
 
 def test_a_file_that_cannot_be_written_is_one_line(plain, tmp_path):
+    (tmp_path / "folder.html").mkdir()
     with pytest.raises(InputError, match="folder"):
-        write_page(plain, tmp_path)
+        plain.to_file(tmp_path / "folder.html")
 
 
 # ---- numbers and words ----------------------------------------------------------------------------------------------
@@ -224,14 +181,14 @@ def test_json_never_leaves_its_script(text):
 
 @given(st.floats(-1e9, 1e9), st.integers(0, 6))
 def test_number_reads_back(value, digits):
-    text = number(value, digits)
+    text = decimal_text(value, digits)
     assert float(text.replace(",", "").replace("−", "-")) == pytest.approx(value, abs=0.51 * 10.0**-digits)
     assert not re.fullmatch(r"−0\.?0*", text)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30).filter(lambda v: np.ptp(v) > 1e-3))
 def test_shown_digits_tell_values_apart(values):
-    digits = digits_to_show(np.array(values))
+    digits = decimals_to_show(np.array(values))
     assert 0 <= digits <= 6
     assert 10.0**-digits <= max(np.ptp(values) / 10, 1)
 
@@ -248,7 +205,7 @@ def chromium():
 @pytest.fixture(scope="module")
 def page_file(plain, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "map.html"
-    write_page(plain, path)
+    plain.to_file(path)
     return path
 
 
@@ -383,7 +340,7 @@ class TestInBrowser:
 
     def test_watermark_stands_there_only_while_simulated(self, shown, chromium, tmp_path):
         mark = shown.page.locator("#geolive-watermark")
-        box, frame = mark.bounding_box(), shown.page.locator(".folium-map").bounding_box()
+        box, frame = mark.bounding_box(), shown.page.locator("#geolive-map").bounding_box()
         assert mark.text_content() == "SIMULATED"
         assert box["width"] > 0.95 * frame["width"]
         assert mark.evaluate("e => getComputedStyle(e).pointerEvents") == "none"
@@ -394,7 +351,7 @@ class TestInBrowser:
         shown.page.wait_for_timeout(400)
         after = mark.bounding_box()
         assert [after["x"], after["y"]] == pytest.approx([box["x"], box["y"]], abs=2), "it does not move with the map"
-        write_page(fake_district_map(simulated=False), tmp_path / "real.html")
+        fake_district_map(simulated=False).to_file(tmp_path / "real.html")
         with opened(chromium, tmp_path / "real.html") as real:
             assert real.page.locator("path.geolive-district").count() == 38
             assert real.page.locator("#geolive-watermark").count() == 0
@@ -424,7 +381,7 @@ class TestInBrowser:
         districts.loc[3, "state"] = evil
         indicator = replace(bad.indicator, title=evil, unit=evil, direction=evil)
         bad = replace(bad, districts=districts, region=evil, support=evil, indicator=indicator)
-        write_page(bad, tmp_path / "bad.html")
+        bad.to_file(tmp_path / "bad.html")
         with opened(chromium, tmp_path / "bad.html") as tab:
             page = tab.page
             page.hover(f"[data-district-id='{PATNA}']")
@@ -458,17 +415,11 @@ class TestInBrowser:
             assert tab.requests == []
             assert sum("Content Security Policy" in error for error in tab.errors) >= 3
 
-    def test_added_layers_work_offline(self, chromium, plain, tmp_path):
-        drawn = draw_map(plain)
-        group = folium.FeatureGroup("My places").add_to(drawn)
-        folium.Marker([25.6, 85.1], tooltip="Patna station").add_to(group)
-        folium.GeoJson(plain.districts[["district", "geometry"]].iloc[:1], name="One").add_to(drawn)
-        folium.LayerControl(collapsed=False).add_to(drawn)
-        write_page(drawn, tmp_path / "mine.html")
-        with opened(chromium, tmp_path / "mine.html") as tab:
-            page = tab.page
-            assert page.locator(".leaflet-marker-icon").count() == 1
-            assert page.evaluate("document.querySelector('.leaflet-marker-icon').naturalWidth") > 0
-            assert "My places" in page.inner_text(".leaflet-control-layers")
-            assert page.locator("path.geolive-district").count() == 38
+    def test_a_notebook_shows_the_page_in_a_frame(self, chromium, plain, tmp_path):
+        (tmp_path / "notebook.html").write_text(f"<!DOCTYPE html><p>In [1]: result</p>{plain._repr_html_()}")
+        with opened(chromium, tmp_path / "notebook.html") as tab:
+            frame = tab.page.frame_locator("iframe")
+            frame.locator(f"[data-district-id='{PATNA}']").hover()
+            assert "Patna" in frame.locator("#geolive-info").inner_text()
+            assert frame.locator("path.geolive-district").count() == 38
             assert tab.errors == tab.requests == []

@@ -6,8 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from geolive.mapping.districts import Support
-from geolive.mapping.prediction import predict_map
+from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_bundle, save_bundle
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
@@ -56,7 +55,7 @@ def trained(small_sample):
 
 def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trained):
     dataset, region = small_sample.dataset, find_region("bihar")
-    before = predict_map(dataset, trained, region, support=Support(1, 1))
+    before = predict(dataset, trained, region, min_sites=1, min_images=1)
     many = before.sites["n_images"] >= 100
     assert before.sites["applicable"][many].mean() > 0.95
     assert before.sites["applicable"][before.sites["surveyed"]].all()
@@ -65,7 +64,7 @@ def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trai
     gaya = region.districts[region.districts["district"] == "Gaya"].geometry.iloc[0]
     strange = dataset.images["unique_cluster"].isna().to_numpy() & dataset.images.within(gaya).to_numpy()
     objects[strange] = 5000
-    after = predict_map(replace(dataset, features={"objects": objects}), trained, region, support=Support(1, 1))
+    after = predict(replace(dataset, features={"objects": objects}), trained, region, min_sites=1, min_images=1)
     changed = after.sites.within(gaya) & ~after.sites["surveyed"]
     assert changed.any()
     assert not after.sites["applicable"][changed].any()
@@ -79,7 +78,7 @@ def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trai
 def test_a_bundle_keeps_what_it_takes(small_sample, trained, tmp_path):
     region = find_region("bihar")
     kept = load_bundle(save_bundle(trained, tmp_path / "bundle"))
-    one, other = (predict_map(small_sample.dataset, t, region).sites for t in (trained, kept))
+    one, other = (predict(small_sample.dataset, t, region).sites for t in (trained, kept))
     assert one["applicable"].tolist() == other["applicable"].tolist()
     old = replace(kept, residuals=kept.residuals.drop(columns=["predictors", "n_images"]))
-    assert predict_map(small_sample.dataset, old, region).sites["applicable"].all()
+    assert predict(small_sample.dataset, old, region).sites["applicable"].all()

@@ -1,7 +1,9 @@
-// Draws a district map into a Leaflet map and the page around it.
+// Draws a district map into the page.
 // Names come from data files: they are only ever set as text, never as HTML.
-function geolive(map, page) {
+function geolive(page) {
   "use strict";
+  const map = L.map("geolive-map", { zoomSnap: 0.25, zoomDelta: 0.5 });
+  map.setView([(page.bounds[0][0] + page.bounds[1][0]) / 2, (page.bounds[0][1] + page.bounds[1][1]) / 2], 6);
   const SVG = "http://www.w3.org/2000/svg";
   const HATCH = "url(#geolive-hatch)";
   const at = (id) => document.getElementById(id);

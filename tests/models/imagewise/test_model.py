@@ -15,8 +15,7 @@ pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
-from geolive.mapping.photo_inference import predict_photos
-from geolive.mapping.prediction import predict_map
+from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_bundle, save_bundle
 from geolive.models.imagewise.model import load_authors_weights, load_pretrained
 from geolive.models.imagewise.training import plan_runs, train_imagewise
@@ -148,8 +147,7 @@ def test_embed_takes_the_bundles_trunk(bundle, trained):
 
 def test_a_map_shows_no_prediction_where_the_network_learnt(survey, bundle):
     loaded, region = load_bundle(bundle), find_region("bihar")
-    seen = predict_photos(survey, loaded, region, device="cpu")
-    drawn = predict_map(seen, loaded, region)
+    drawn = predict(survey, loaded, region, device="cpu")
     learnt = loaded.residuals["unique_cluster"][loaded.residuals["part"] != "test"]
     test = loaded.residuals[loaded.residuals["part"] == "test"].set_index("unique_cluster")
     sites = drawn.sites.set_index("site_id")

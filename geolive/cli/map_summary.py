@@ -1,0 +1,56 @@
+"""What `predict` says about a district map at the terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from geolive.console import say, show_table
+from geolive.wording import count_of, decimal_text, decimals_to_show, percent_text
+
+if TYPE_CHECKING:
+    from geolive.mapping.district_map import DistrictMap
+
+_MOST_NAMED = 5
+
+
+def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
+    """Print the five highest and lowest districts, how many are not supported, and the files written."""
+    name, districts = drawn.indicator.name, drawn.districts
+    ranked = districts[districts["supported"]].sort_values(name, ascending=False, kind="stable")
+    simulated = "SIMULATED: " if drawn.provenance.simulated else ""
+    direction = drawn.indicator.direction or drawn.indicator.unit
+    say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
+    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if len(ranked) > 10 else {"All": ranked}
+    columns = ["rank", "district", drawn.indicator.unit, f"{percent_text(drawn.level)} interval", "sites", "images"]
+    decimals = decimals_to_show(ranked[[f"{name}_lower", f"{name}_upper"]].to_numpy(float))
+    for title, part in ends.items():
+        rows = [_district_row(district, name, decimals) for _, district in part.iterrows()]
+        show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
+    say("Tied: not told apart from other districts, so any rank in the range is possible.")
+    if words := not_supported_words(drawn):
+        say(words)
+    say("Written: " + ", ".join(str(path) for path in written))
+
+
+def not_supported_words(drawn: "DistrictMap") -> str:
+    """How many districts are not supported, and the first few by name; empty where all are supported."""
+    missing = drawn.districts[~drawn.districts["supported"].astype(bool)]
+    if missing.empty:
+        return ""
+    names = [
+        f"{row['district']} ({count_of(row['n_sites'], 'site')}, {count_of(row['n_images'], 'image')})"
+        for _, row in missing.head(_MOST_NAMED).iterrows()
+    ]
+    more = len(missing) - len(names)
+    named = ", ".join(names) + (f" and {more:,} more" if more else "")
+    return f"Not supported ({drawn.support}): {len(missing):,} of {count_of(len(drawn.districts), 'district')}: {named}"
+
+
+def _district_row(district: pd.Series, name: str, decimals: int) -> list[str]:
+    best, worst = int(district["rank_best"]), int(district["rank_worst"])
+    rank = f"{best}" if best == worst else f"{best}–{worst} (tied)"
+    value, lower, upper = (decimal_text(district[f"{name}{end}"], decimals) for end in ("", "_lower", "_upper"))
+    interval = f"{lower} to {upper}" if np.isfinite(district[f"{name}_lower"]) else "–"
+    return [rank, str(district["district"]), value, interval, f"{district['n_sites']:,}", f"{district['n_images']:,}"]

@@ -1,0 +1,42 @@
+"""The districts as a table without borders."""
+
+import csv
+import io
+
+from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.export_table import district_columns
+
+# with these a spreadsheet would take a text for a formula and run it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_bytes(district_map: DistrictMap) -> bytes:
+    """The districts table as CSV in UTF-8, one district a row; empty where there is no value.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> csv_bytes(result).decode().splitlines()[0][:40]
+    'district_id,district,state,pov,pov_lower'
+    """
+    columns = district_columns(district_map)
+    columns["made_with"] = [f"geolive {district_map.provenance.version}"] * len(district_map.districts)
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(map(_harmless, columns))
+    writer.writerows([_harmless(value) for value in row] for row in zip(*columns.values(), strict=True))
+    return lines.getvalue().encode("utf-8", "replace")
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value

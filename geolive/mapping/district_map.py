@@ -1,0 +1,239 @@
+"""The district map: what the page, the pictures and every file are made from."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+from shapely import Geometry
+
+from geolive.indicators import Indicator, class_breaks
+from geolive.wording import count_of, percent_text
+
+if TYPE_CHECKING:
+    import folium
+    from matplotlib.axes import Axes
+
+# columns NAME_... that an estimation may add to the districts table, and their words for readers
+ESTIMATE_COLUMNS = {
+    "direct": "Direct estimate (survey alone)",
+    "predicted": "Predicted (model alone)",
+    "gamma": "Weight of the direct estimate (0 to 1)",
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How and when a map was made.
+
+    Parameters
+    ----------
+    model, model_about : str
+        The model's name, and a sentence about it.
+    dataset, boundaries : str
+        Where images and survey come from, and whose borders are drawn.
+    command : str
+        The command that makes the map again; empty where it was made in Python.
+    made : date
+    version : str
+        The version of geolive.
+    simulated : bool
+        Whether survey or imagery are simulated.
+    metrics : dict of str to float
+        Out-of-fold scores of the model at the surveyed clusters ("r2", "rmse", or "accuracy", "auc").
+    """
+
+    model: str
+    model_about: str
+    dataset: str
+    boundaries: str
+    command: str
+    made: datetime.date
+    version: str
+    simulated: bool
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, repr=False)
+class DistrictMap:
+    """Districts and sites with their predicted values, and all that a reader must know about them.
+
+    `geolive.predict` makes it. In Jupyter it shows itself as a map.
+
+    Parameters
+    ----------
+    indicator : Indicator
+    region : str
+        The region's name, for titles.
+    area : Geometry
+        The region's polygon, EPSG:4326.
+    districts : GeoDataFrame
+        One district a row: `district_id`, `district`, `state`, `geometry` (MultiPolygon, EPSG:4326), NAME, NAME_lower,
+        NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`, `simulated`, `rank_best` and
+        `rank_worst` (1 is the highest value). Values, labels and ranks are null where a district is not supported. Optional
+        columns are NAME_direct, NAME_predicted and NAME_gamma, and `official` (a sentence or null), on real data only.
+    sites : GeoDataFrame
+        One site a row: `site_id`, `geometry` (Point, EPSG:4326), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a
+        survey cluster, whose value is the out-of-fold prediction), `applicable` (bool: like the training clusters; other
+        sites do not enter districts).
+    level : float
+        Level of the intervals, for example 0.9.
+    support : str
+        When a district is not supported, in words.
+    provenance : Provenance
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), region="goa")
+    >>> result
+    <DistrictMap: Asset wealth in Goa (SIMULATED), 3 districts, 43 sites, 90 % intervals>
+    """
+
+    indicator: Indicator
+    region: str
+    area: Geometry
+    districts: gpd.GeoDataFrame
+    sites: gpd.GeoDataFrame
+    level: float
+    support: str
+    provenance: Provenance
+
+    @property
+    def title(self) -> str:
+        """Title of the map, for example "Asset wealth in Bihar"."""
+        return f"{self.indicator.title} in {self.region}"
+
+    @property
+    def breaks(self) -> np.ndarray:
+        """Edges of the legend's classes of district values; the page, the plot and every style use these."""
+        return class_breaks(self.districts[self.indicator.name].to_numpy(float))
+
+    @property
+    def estimates(self) -> dict[str, str]:
+        """Optional columns of estimates that the districts table has, each with its words for readers."""
+        columns = {f"{self.indicator.name}_{suffix}": words for suffix, words in ESTIMATE_COLUMNS.items()}
+        return {column: words for column, words in columns.items() if column in self.districts}
+
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        show: str = "value",
+        names: bool = True,
+        sites: bool = False,
+        figsize: tuple[float, float] | None = None,
+    ) -> "Axes":
+        """Draw the map with matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Axes to draw on; new ones without it.
+        show : {"value", "uncertainty"}
+            The values of the districts, or the widths of their intervals.
+        names : bool
+            Whether districts are named where their name fits.
+        sites : bool
+            Whether sites are drawn.
+        figsize : tuple of float, optional
+            Width and height in inches of a new figure; the region's shape decides without it.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            In longitude and latitude, degrees.
+
+        Raises
+        ------
+        InputError
+            `show` is neither of the two, or matplotlib is not installed.
+
+        Examples
+        --------
+        >>> from tests.mapping.districtmaps import fake_district_map
+        >>> fake_district_map().plot().get_title(loc="left")
+        'Asset wealth in Bihar'
+        """
+        from geolive.mapping.static_map import plot_districts
+
+        return plot_districts(self, ax, show=show, names=names, sites=sites, figsize=figsize)
+
+    def explore(self, tiles: str | None = "OpenStreetMap") -> "folium.Map":
+        """Make a `folium.Map` of the districts, to which your own layers can be added.
+
+        folium loads its scripts from the network; `to_file("NAME.html")` writes a page that needs none.
+
+        Parameters
+        ----------
+        tiles : str or None
+            The base map, a name or address that `folium.Map` takes; None for an empty background.
+
+        Returns
+        -------
+        folium.Map
+
+        Examples
+        --------
+        >>> import folium
+        >>> from tests.mapping.districtmaps import fake_district_map
+        >>> drawn = fake_district_map().explore()
+        >>> _ = folium.Marker([25.6, 85.1], tooltip="Patna").add_to(drawn)
+        """
+        from geolive.mapping.folium_map import explore_districts
+
+        return explore_districts(self, tiles)
+
+    def to_file(self, path: str | Path) -> list[Path]:
+        """Write the map as the kind of file that the name's ending says; a file of that name is replaced.
+
+        - `.html`: a page that needs no network
+        - `.geojson`: the districts
+        - `.gpkg`: the districts and the sites
+        - `.tif`: the sites' values interpolated, a Cloud-Optimized GeoTIFF
+        - `.csv`: the districts without their borders
+
+        A style and metadata for QGIS are written beside `.geojson` and `.tif` (`.qml`, `.qmd`); a `.gpkg` holds its styles.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        list of Path
+            The files written: all of them, or none where writing one fails.
+
+        Raises
+        ------
+        InputError
+            Another ending, or the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from tests.mapping.districtmaps import fake_district_map
+        >>> [p.name for p in fake_district_map().to_file(Path(tempfile.mkdtemp()) / "pov.geojson")]
+        ['pov.geojson', 'pov.qml', 'pov.qmd']
+        """
+        from geolive.mapping.exports import write_files
+
+        return write_files(self, [path])
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{self.title}{' (SIMULATED)' if self.provenance.simulated else ''}",
+            count_of(len(self.districts), "district"),
+            count_of(len(self.sites), "site"),
+            f"{percent_text(self.level)} intervals",
+        ]
+        return f"<DistrictMap: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, which Jupyter shows in place of the `repr`."""
+        from geolive.mapping.webmap import framed_page
+
+        return framed_page(self)

@@ -1,0 +1,86 @@
+"""Districts and sites as one GeoPackage, with the styles that QGIS reads from its table `layer_styles`."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyogrio
+
+from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.export_table import district_table, site_table
+from geolive.mapping.qgis_metadata import abstract, layer_title
+from geolive.mapping.qgis_styles import district_style, site_style
+
+LAYERS = ("districts", "sites")
+_STYLES = "layer_styles"
+# the columns that QGIS looks for
+_STYLE_COLUMNS = (
+    "id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT, f_table_name TEXT, "
+    "f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, "
+    "owner TEXT, ui TEXT, update_time DATETIME"
+)
+
+
+def write_geopackage(district_map: DistrictMap, path: Path) -> None:
+    """Write the layers `districts` and `sites`, each with its style; equal maps give equal layers.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+    path : Path
+        A file to write anew.
+    """
+    path.unlink(missing_ok=True)
+    tables = {"districts": district_table(district_map), "sites": site_table(district_map)}
+    made = f"{district_map.provenance.made.isoformat()}T00:00:00.000Z"
+    with _dated(made):
+        for number, (layer, table) in enumerate(tables.items()):
+            options = {"IDENTIFIER": f"{layer_title(district_map)}: {layer}", "DESCRIPTION": abstract(district_map)}
+            kind = "MultiPolygon" if layer == "districts" else "Point"
+            pyogrio.write_dataframe(
+                table, path, layer=layer, driver="GPKG", geometry_type=kind, append=number > 0, layer_options=options
+            )
+    styles = {"districts": district_style(district_map), "sites": site_style(district_map)}
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"CREATE TABLE {_STYLES} ({_STYLE_COLUMNS})")
+        for layer, style in styles.items():
+            database.execute(
+                f"INSERT INTO {_STYLES} (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+                "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+                "VALUES ('', '', ?, 'geom', 'geolive', ?, '', 1, 'Classes of the page', '', ?)",
+                (layer, style.decode("utf-8"), made),
+            )
+        database.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
+            "VALUES (?, 'attributes', ?, '', ?)",
+            (_STYLES, _STYLES, made),
+        )
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a GeoPackage holds the layers that geolive wrote and nothing else.
+
+    Examples
+    --------
+    >>> is_ours(Path("no.gpkg"))
+    False
+    """
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database,
+    ):
+        rows = database.execute("SELECT table_name, description FROM gpkg_contents").fetchall()
+        names = {name for name, _ in rows}
+        return names == {*LAYERS, _STYLES} and all("geolive " in words for name, words in rows if name in LAYERS)
+    return False
+
+
+@contextlib.contextmanager
+def _dated(moment: str) -> Iterator[None]:
+    """GDAL writes this moment in place of the present one."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": moment})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

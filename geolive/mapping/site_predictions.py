@@ -1,0 +1,109 @@
+"""The sites of a region with predictions that no model made which had learnt from them, and with intervals."""
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+
+from geolive.command_line import command_line
+from geolive.errors import InputError
+from geolive.models.aoa_features import COLUMN, importance, predictors
+from geolive.models.trained_model import TrainedModel
+from geolive.places import Places
+from geolive.tables import CRS, lonlat
+from geolive.uncertainty.applicability import area_of_applicability
+from geolive.uncertainty.district_intervals import DistrictError
+from geolive.uncertainty.site_intervals import are_near, site_errors
+
+SAME_PLACE_DEGREES = 1e-6
+
+
+@dataclass(frozen=True)
+class SitePredictions:
+    """Predictions at sites, and the errors of means over them.
+
+    Parameters
+    ----------
+    sites : GeoDataFrame
+        The sites that have a prediction, with the columns of `DistrictMap.sites`.
+    district_error : DistrictError
+        What districts of these sites share in their errors, site by site.
+    """
+
+    sites: gpd.GeoDataFrame
+    district_error: DistrictError
+
+
+def predict_sites(
+    trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places, level: float, limits: tuple[float, float]
+) -> SitePredictions:
+    """Predict sites: out of fold where the model was trained on them, by the model itself elsewhere.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    sites : GeoDataFrame
+        `site_id`, `n_images`, `surveyed`, `geometry` (points, EPSG:4326).
+    places : Places
+        The same sites with what the model sees of them.
+    level : float
+        Level of the intervals.
+    limits : tuple of float
+        Values that no end of an interval exceeds.
+
+    Raises
+    ------
+    InputError
+        The model has learnt from every one of these sites, and has no out-of-fold prediction of any.
+    """
+    name = trained.card.indicator
+    trained_on, value = _values(trained, sites, places)
+    here = np.isfinite(value)
+    if not here.any():
+        remedy = command_line("train", "imagewise", "DATASET", "--folds", 5, "--out", "BUNDLE")
+        raise InputError(
+            f"{trained.card.model}: has learnt from every place of this region and has no out-of-fold prediction of any; "
+            f"train it again with folds: {remedy}"
+        )
+    applicable = _are_applicable(trained, places)[here]
+    sites, value = sites[here].reset_index(drop=True), value[here]
+    # a model that was trained once has out-of-fold predictions of some clusters only
+    judged = trained.residuals[trained.residuals["prediction"].notna()]
+    # at a training cluster the prediction is of a model that saw nothing of its district
+    near = ~trained_on[here] & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
+    errors, n_images = site_errors(judged), sites["n_images"].to_numpy()
+    half = errors.half_width(n_images, near, level)
+    # too few training clusters promise nothing of a single place
+    half[~np.isfinite(half)] = np.nan
+    columns = {
+        name: value,
+        f"{name}_lower": np.clip(value - half, *limits),
+        f"{name}_upper": np.clip(value + half, *limits),
+        "applicable": applicable,
+    }
+    return SitePredictions(sites.assign(**columns), errors.of_districts(n_images, near))
+
+
+def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:
+    """Which sites are training clusters, and the values of all sites."""
+    known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
+    at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)
+    away = np.abs(np.column_stack([at.x, at.y]) - lonlat(sites.geometry)).max(axis=1)
+    # ids alone do not tell: two surveys may both number their rows
+    trained_on = sites["surveyed"].to_numpy() & (away < SAME_PLACE_DEGREES)
+    value = known["prediction"].to_numpy(float).copy()
+    new = np.flatnonzero(~trained_on)
+    if len(new):
+        value[new] = trained.model.predict(places.take(new))
+    return trained_on, value
+
+
+def _are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
+    """Whether each place is like the training clusters; all are taken to be where the residuals do not say."""
+    if COLUMN not in trained.residuals:
+        return np.ones(len(places), bool)
+    needs_images = trained.card.needs_images
+    training = np.stack(trained.residuals[COLUMN].to_list())
+    weights = importance(trained.model, training, needs_images)
+    known = area_of_applicability(training, trained.residuals["fold"].to_numpy(), weights)
+    return known.holds(predictors(trained.model, places, needs_images))

@@ -1,0 +1,209 @@
+"""A district map drawn with matplotlib, for reports and articles."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from geolive.errors import InputError
+from geolive.indicators import (
+    MEANS_OF_AREAS,
+    NOT_SUPPORTED_COLOUR,
+    WIDTH_COLOURS,
+    border_colour,
+    class_breaks,
+    class_colours,
+    class_labels,
+    class_of,
+)
+from geolive.map_plots import GREY, INK, draw_scale_bar, mark_simulated, one_line, plain_matplotlib, polygon_path
+from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.shapes import largest_circle
+from geolive.tables import lonlat
+from geolive.wording import percent_text
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+SHOWN = ("value", "uncertainty")
+_MAP_WIDTH_INCHES, _LEGEND_INCHES, _TITLE_INCHES = 6.4, 2.9, 1.1
+_EDGE, _HATCH_COLOUR = "#5d6673", "#8a8f98"
+_NAME_POINTS = 6.5
+
+
+def plot_districts(
+    district_map: DistrictMap,
+    ax: "Axes | None" = None,
+    *,
+    show: str = "value",
+    names: bool = True,
+    sites: bool = False,
+    figsize: tuple[float, float] | None = None,
+) -> "Axes":
+    """Draw districts in the legend's classes, hatched where they are not supported; see `DistrictMap.plot`."""
+    if show not in SHOWN:
+        raise InputError(f"show={show!r}: must be {' or '.join(map(repr, SHOWN))}", parameter="show")
+    with plain_matplotlib():
+        axes = _new_axes(district_map, figsize) if ax is None else ax
+        _frame(axes, district_map)
+        values, breaks, colours, title = _shown(district_map, show)
+        handles = _draw_districts(axes, district_map, values, breaks, colours)
+        if sites:
+            handles += _draw_sites(axes, district_map)
+        (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+        draw_scale_bar(axes, (west, south, east, north))
+        _write_words(axes, district_map, handles, title)
+        if ax is None:
+            # the size of the map is known once the legend has its place
+            axes.get_figure().draw_without_rendering()
+        if names:
+            _draw_names(axes, district_map)
+        if district_map.provenance.simulated:
+            mark_simulated(axes, points=_mark_points(axes))
+    return axes
+
+
+def _new_axes(district_map: DistrictMap, figsize: tuple[float, float] | None) -> "Axes":
+    """Axes of a figure as high as the region's shape asks for."""
+    import matplotlib.pyplot as plt
+
+    west, south, east, north = district_map.districts.total_bounds
+    squeeze = _squeeze(south, north)
+    aspect = (north - south) / max((east - west) * squeeze, 1e-9)
+    height = float(np.clip(_MAP_WIDTH_INCHES * aspect, 3.2, 9.0))
+    size = figsize or (_MAP_WIDTH_INCHES + _LEGEND_INCHES, height + _TITLE_INCHES)
+    _, axes = plt.subplots(figsize=size, layout="constrained", facecolor="white")
+    return axes
+
+
+def _frame(axes: "Axes", district_map: DistrictMap) -> None:
+    west, south, east, north = district_map.districts.total_bounds
+    margin = 0.03 * max(east - west, north - south)
+    axes.set_xlim(west - margin, east + margin)
+    axes.set_ylim(south - margin, north + margin)
+    axes.set_aspect(1 / _squeeze(south, north))
+    axes.set_anchor("W")
+    axes.set_axis_off()
+
+
+def _squeeze(south: float, north: float) -> float:
+    """How much shorter than a degree of latitude a degree of longitude is there."""
+    return max(float(np.cos(np.radians((south + north) / 2))), 0.05)
+
+
+def _shown(district_map: DistrictMap, show: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, str]]:
+    """The numbers that colour districts (NaN: not supported), their classes and colours, and the legend's title and unit."""
+    name, table, shown = district_map.indicator.name, district_map.districts, district_map.indicator
+    columns = [table[column].to_numpy(float) for column in (name, f"{name}_lower", f"{name}_upper")]
+    supported = table["supported"].to_numpy(bool)
+    if show == "value":
+        values = np.where(supported, columns[0], np.nan)
+        return values, district_map.breaks, shown.colours, (shown.legend_title, shown.unit)
+    widths = np.where(supported, columns[2] - columns[1], np.nan)
+    title = f"Width of the {percent_text(district_map.level)} interval"
+    return widths, class_breaks(widths), WIDTH_COLOURS, (title, f"{shown.unit}; darker is less certain")
+
+
+def _draw_districts(
+    axes: "Axes", district_map: DistrictMap, values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]
+) -> list["Artist"]:
+    """Fill and outline the districts; the legend's entries."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.patches import Patch
+
+    paths = [polygon_path(shape) for shape in district_map.districts.geometry]
+    classes, labels = class_of(values, breaks), class_labels(breaks)
+    of_class = class_colours(colours, len(labels))
+    border = border_colour(colours)
+    handles: list[Artist] = []
+    for number, (colour, label) in enumerate(zip(of_class, labels, strict=False)):
+        chosen = [path for path, c in zip(paths, classes, strict=True) if c == number]
+        axes.add_collection(PathCollection(chosen, facecolors=colour, edgecolors=border, linewidths=0.6, zorder=2))
+        handles.append(Patch(facecolor=colour, edgecolor=GREY, linewidth=0.4, label=f"{label}  ({len(chosen):,})"))
+    without = [path for path, c in zip(paths, classes, strict=True) if c < 0]
+    if without:
+        hatched = {"facecolor": NOT_SUPPORTED_COLOUR, "edgecolor": _HATCH_COLOUR, "hatch": "/////", "linewidth": 0.0}
+        axes.add_collection(PathCollection(without, zorder=2, **hatched))
+        axes.add_collection(PathCollection(without, facecolors="none", edgecolors="white", linewidths=0.6, zorder=2.1))
+        handles.append(Patch(label=f"Not supported  ({len(without):,})", **hatched))
+    outline = polygon_path(district_map.area)
+    axes.add_collection(PathCollection([outline], facecolors="none", edgecolors=_EDGE, linewidths=1.0, zorder=2.2))
+    return handles
+
+
+def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
+    from matplotlib.lines import Line2D
+
+    where = lonlat(district_map.sites.geometry)
+    surveyed = district_map.sites["surveyed"].to_numpy(bool)
+    kinds = [("Place with images, no survey", ~surveyed, "white", 2.6), ("Survey place", surveyed, INK, 2.4)]
+    handles: list[Artist] = []
+    for label, rows, colour, size in kinds:
+        if not rows.any():
+            continue
+        mark = {"marker": "o", "linestyle": "none", "color": colour, "markeredgecolor": INK, "markeredgewidth": 0.5}
+        axes.plot(*where[rows].T, markersize=size, zorder=3, **mark)
+        handles.append(Line2D([], [], markersize=4, label=f"{label}  ({rows.sum():,})", **mark))
+    return handles
+
+
+def _draw_names(axes: "Axes", district_map: DistrictMap) -> None:
+    """Name districts from the roomiest to the narrowest, each where its name fits and meets no other."""
+    from matplotlib.patheffects import withStroke
+
+    axes.apply_aspect()
+    circles = [largest_circle(shape) for shape in district_map.districts.geometry]
+    points_per_pixel = 72 / axes.figure.dpi
+    taken: list[shapely.Geometry] = []
+    for row in sorted(range(len(circles)), key=lambda row: -circles[row][1]):
+        (lon, lat), radius = circles[row]
+        name = one_line(str(district_map.districts["district"].iloc[row]))
+        (x, y), (_, top) = axes.transData.transform([(lon, lat), (lon, lat + radius)]) * points_per_pixel
+        half_width, half_height = len(name) * _NAME_POINTS * 0.29 + 1, _NAME_POINTS * 0.6
+        box = shapely.box(x - half_width, y - half_height, x + half_width, y + half_height)
+        if 2 * half_width > 4 * (top - y) or any(box.intersects(other) for other in taken):
+            continue
+        taken.append(box)
+        halo = [withStroke(linewidth=1.6, foreground="white")]
+        axes.text(
+            lon, lat, name, ha="center", va="center", fontsize=_NAME_POINTS, color=INK, path_effects=halo, zorder=5,
+            clip_on=True,
+        )  # fmt: skip
+
+
+def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: tuple[str, str]) -> None:
+    """Title and unit above the map, the legend beside it, and how it was made below it."""
+    made, level = district_map.provenance, percent_text(district_map.level)
+    axes.set_title(one_line(district_map.title), loc="left", fontsize=13, fontweight="bold", pad=20, wrap=True)
+    mark = "SIMULATED survey or imagery. " if made.simulated else ""
+    axes.text(0, 1.012, f"{mark}{MEANS_OF_AREAS}", transform=axes.transAxes, fontsize=8.5, color=GREY, va="bottom")
+    head = f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n(number of districts)"
+    legend = axes.legend(
+        handles=handles, title=head, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, alignment="left",
+        fontsize=8.5, title_fontsize=8.5, handlelength=1.6, handleheight=1.0, labelspacing=0.5, borderaxespad=0,
+    )  # fmt: skip
+    legend.get_title().set_linespacing(1.3)
+    lines = [
+        f"Model: {made.model}; out of fold at surveyed clusters{_score(made.metrics)}.",
+        f"Not supported: {district_map.support}." if not district_map.districts["supported"].all() else "",
+        f"Intervals of {level} and ranks are in the table and on the page. Boundaries: {made.boundaries}.",
+        f"geolive {made.version}, {made.made.isoformat()}.",
+    ]
+    words = "\n".join(textwrap.fill(one_line(line), 118) for line in lines if line)
+    axes.text(0, -0.015, words, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top", linespacing=1.35)
+
+
+def _score(metrics: dict[str, float]) -> str:
+    for name, words in (("r2", "R²"), ("accuracy", "accuracy")):
+        if np.isfinite(metrics.get(name, np.nan)):
+            return f" {words} {metrics[name]:.2f}"
+    return " not measured"
+
+
+def _mark_points(axes: "Axes") -> float:
+    """A size of letters at which the mark spans most of the map."""
+    axes.apply_aspect()
+    box = axes.get_window_extent()
+    return float(np.clip(box.width / axes.figure.dpi * 11.5, 12, 90))
