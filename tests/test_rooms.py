@@ -13,7 +13,7 @@ ROOMS = """
 errors wording extras command_line files tables indicators geodesy regions hexagons places clusters
 dataset official_statistics splits metrics map_plots svg_minify svg_plots console sources simulation
 graphs vision models uncertainty estimation explain evaluation mapping cli
-""".split()
+""".split()  # noqa: SIM905
 SLOW = {
     "torch", "torch_geometric", "torchvision", "lightning", "timm", "transformers", "skops", "matplotlib", "sklearn", "folium",
     "rasterio",

@@ -45,7 +45,8 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     ]
     more = len(missing) - len(names)
     named = ", ".join(names) + (f" and {more:,} more" if more else "")
-    return f"Not supported ({drawn.support}): {len(missing):,} of {count_of(len(drawn.districts), 'district')}: {named}"
+    of_all = f"{len(missing):,} of {count_of(len(drawn.districts), 'district')}"
+    return f"Not supported: {of_all}, with {drawn.support}: {named}"
 
 
 def _district_row(district: pd.Series, name: str, decimals: int) -> list[str]:

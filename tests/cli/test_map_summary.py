@@ -10,7 +10,7 @@ from tests.mapping.districtmaps import fake_district_map
 def test_districts_without_support_are_counted_and_the_first_named():
     made = fake_district_map()
     words = not_supported_words(made)
-    assert words.startswith("Not supported (fewer than 3 sites or 100 images): 2 of 38 districts: ")
+    assert words.startswith("Not supported: 2 of 38 districts, with fewer than 3 sites or 100 images: ")
     assert "Sheohar (1 site, 3 images)" in words
     assert " more" not in words
     none = replace(made, districts=made.districts.assign(supported=False))
