@@ -130,19 +130,19 @@ class NestedError(BaseEstimator):
         check_choice("method", self.method, list(METHODS))
         check_choice("mse", self.mse, ["formula", "bootstrap"])
         check_level(self.level)
-        y = _numbers("values", values, covariates.index)
-        weight = np.ones(len(y)) if k is None else _numbers("k", k, covariates.index)
+        y = unit_numbers("values", values, covariates.index)
+        weight = np.ones(len(y)) if k is None else unit_numbers("k", k, covariates.index)
         if (weight <= 0).any():
             row = label(covariates.index[weight <= 0][0])
             raise InputError(
                 f"k: {row}: is {weight[weight <= 0][0]:g}, and must be above 0; drop units without households"
             )
-        number, self.areas_ = _area_numbers(areas, covariates.index)
+        number, self.areas_ = area_numbers(areas, covariates.index)
         self.design_ = DesignMatrix.learn(covariates, self.fit_intercept)
         design = self.design_.transform(covariates)
         names = self.design_.names
         check_rank(design, names)
-        _check_enough(len(y), len(self.areas_), names)
+        check_enough(len(y), len(self.areas_), names)
         # standardised, so that the cross products are as exact as the covariates are
         self._scale = np.where(np.abs(design).max(axis=0) > 0, np.sqrt((design**2).mean(axis=0)), 1.0)
         self._sums = unit_sums(design / self._scale, y, number, len(self.areas_), weight)
@@ -201,7 +201,7 @@ class NestedError(BaseEstimator):
         else:
             mse = second_order_mse(self._sums, self._fit, targets, self.method)
         mse = mse + self._measurement_error(covariate_variance, area_covariates.index)
-        half = _normal_quantile(self.level) * np.sqrt(mse)
+        half = normal_quantile(self.level) * np.sqrt(mse)
         columns = {
             "n_units": targets.of(self._sums.count, 0.0).astype(int),
             "direct": targets.of(self._sums.y, np.nan),
@@ -233,7 +233,7 @@ class NestedError(BaseEstimator):
         return given.to_numpy(float) @ slope**2
 
 
-def _numbers(name: str, values: Values, index: pd.Index) -> Array:
+def unit_numbers(name: str, values: Values, index: pd.Index) -> Array:
     array = pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce").to_numpy(float)
     if len(array) != len(index):
         raise InputError(f"{name}: has {len(array)} numbers for {len(index)} units; give one for each")
@@ -242,7 +242,7 @@ def _numbers(name: str, values: Values, index: pd.Index) -> Array:
     return array
 
 
-def _area_numbers(areas: Values, index: pd.Index) -> tuple[NDArray[np.int_], pd.Index]:
+def area_numbers(areas: Values, index: pd.Index) -> tuple[NDArray[np.int_], pd.Index]:
     series = pd.Series(np.asarray(areas))
     if len(series) != len(index):
         raise InputError(f"areas: has {len(series)} names for {len(index)} units; give one for each")
@@ -252,7 +252,7 @@ def _area_numbers(areas: Values, index: pd.Index) -> tuple[NDArray[np.int_], pd.
     return number, pd.Index(names)
 
 
-def _check_enough(n_units: int, n_areas: int, names: tuple[str, ...]) -> None:
+def check_enough(n_units: int, n_areas: int, names: tuple[str, ...]) -> None:
     if n_areas <= len(names):
         raise InputError(
             f"covariates: {n_areas} areas with units are too few for {len(names)} coefficients ({', '.join(names)}); leave "
@@ -273,7 +273,7 @@ def _coefficient_table(names: tuple[str, ...], coefficients: Array, errors: Arra
     return pd.DataFrame(table, index=list(names))
 
 
-def _normal_quantile(level: float) -> float:
+def normal_quantile(level: float) -> float:
     from scipy.stats import norm
 
     return float(norm.ppf((1 + level) / 2))

@@ -21,10 +21,16 @@ class Targets:
         Mean of the covariates over all of each area.
     row : array of int, shape (d,)
         Row of each area in the sums; -1 where it has no unit.
+    residual_error, cross_error, target_error : float or array of shape (d,)
+        What an error in the area's covariates adds to the variance of its units' common residual, to the covariance of that
+        residual with the area's mean, and to the variance of the area's mean about the regression.
     """
 
     x: Array
     row: NDArray[np.int_]
+    residual_error: Array | float = 0.0
+    cross_error: Array | float = 0.0
+    target_error: Array | float = 0.0
 
     def of(self, numbers: Array, absent: float) -> Array:
         """Numbers of the surveyed areas, and `absent` where an area has no unit."""
@@ -41,7 +47,7 @@ def eblup(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Array,
     >>> eblup(sums, fit_at_ratio(sums, 0.5, "reml"), Targets(np.ones((3, 1)), np.array([0, 1, -1])))
     (array([4., 4., 4.]), array([3., 5., 4.]), array([0.5, 0.5, 0. ]))
     """
-    gamma = targets.of(fit.gamma, 0.0)
+    gamma = _weights(sums, fit, targets)[0]
     residual = targets.of(sums.y - sums.x @ fit.coefficients, 0.0)
     synthetic = targets.x @ fit.coefficients
     return synthetic, synthetic + gamma * residual, gamma
@@ -60,7 +66,8 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
 
     Notes
     -----
-    g1 + g2 + 2 g3 - b' grad g1: g1 = gamma sigma2_e / k. is the error where all parameters are known, g2 comes from the
+    g1 + g2 + 2 g3 - b' grad g1: g1 = gamma sigma2_e / k. is the error where all parameters are known (and, with an error in
+    covariates, sigma2_u + target_error - gamma (sigma2_u + cross_error)), g2 comes from the
     coefficients, g3 from the variances, and b is the bias of the estimated variances: zero for reml (Prasad and Rao 1990),
     that of Datta and Lahiri (2000) for ml, and what the factor sigma2_u adds to it for the adjusted likelihoods. Where b'
     grad g1 is above g1, g1 counts as zero.
@@ -76,21 +83,17 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     >>> second_order_mse(sums, fit, Targets(np.ones((2, 1)), np.array([0, -1])), "reml").round(1)
     array([0.2, 1. ])
     """
-    total = fit.sigma2_e + sums.size * fit.sigma2_u
+    gamma, mean_variance = _weights(sums, fit, targets)
+    # sigma2_e plus the size times the variance of the area's effect, whatever that is made of
+    total = fit.sigma2_e / (1 - fit.gamma)
     information = _information(sums, fit, total)
     covariance = np.asarray(np.linalg.inv(information), float)
-    gamma = targets.of(fit.gamma, 0.0)
     inverse_size = targets.of(1 / sums.size, 0.0)
-    g1 = (1 - gamma) * fit.sigma2_u
+    g1 = fit.sigma2_u + targets.target_error - gamma * (fit.sigma2_u + targets.cross_error)
     lever = targets.x - gamma[:, None] * np.where((targets.row >= 0)[:, None], sums.x[np.maximum(targets.row, 0)], 0.0)
     g2 = np.einsum("ij,jk,ik->i", lever, fit.covariance, lever)
     # gamma's derivatives by both variances; that of an area without units is 0, as its gamma always is
-    mean_variance = fit.sigma2_u + fit.sigma2_e * inverse_size
-    slope = np.where(
-        targets.row >= 0,
-        np.array([fit.sigma2_e * inverse_size, -fit.sigma2_u * inverse_size]) / mean_variance**2,
-        0.0,
-    )
+    slope = np.where(targets.row >= 0, np.array([1 - gamma, -gamma * inverse_size]) / mean_variance, 0.0)
     g3 = np.einsum("ji,jk,ki->i", slope, covariance, slope) * mean_variance
     gradient = np.array([(1 - gamma) ** 2, gamma**2 * inverse_size])
     bias = _bias(sums, fit, total, covariance, method)
@@ -126,6 +129,14 @@ def bootstrap_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str, n
         )
         total += (eblup(new, again, targets)[1] - truth) ** 2
     return total / n_bootstrap
+
+
+def _weights(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Array]:
+    """Weight of each area's mean residual, and its variance."""
+    mean_variance = fit.sigma2_u + targets.residual_error + fit.sigma2_e * targets.of(1 / sums.size, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gamma = np.where(targets.row >= 0, (fit.sigma2_u + targets.cross_error) / mean_variance, 0.0)
+    return gamma, np.maximum(mean_variance, np.finfo(float).tiny)
 
 
 def _drawn_sums(

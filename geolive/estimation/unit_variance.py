@@ -63,7 +63,7 @@ class UnitFit:
     sigma2_u, sigma2_e : float
         Variance of the area effects, and of a unit's error where its k is 1.
     gamma : array of shape (m,)
-        Weight of the survey in each area.
+        Share of the variance of each area's mean that is the area's effect.
     log_likelihood : float
         Of the values, not adjusted; restricted for reml and amrl.
     """
@@ -115,7 +115,7 @@ def unit_sums(design: Array, values: Array, area: NDArray[np.int_], n_areas: int
     )
 
 
-def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
+def fit_at_ratio(sums: UnitSums, ratio: float, method: str, extra: Array | float = 0.0) -> UnitFit:
     """Fit the regression and sigma2_e where the ratio sigma2_u / sigma2_e is given.
 
     Parameters
@@ -125,6 +125,8 @@ def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
         At least 0.
     method : str
         One of `METHODS`.
+    extra : float or array of shape (m,)
+        Known further variance of each area's effect, as a ratio to sigma2_e.
 
     Notes
     -----
@@ -139,7 +141,8 @@ def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
     array([4.])
     """
     n, p = sums.n_units, sums.x.shape[1]
-    gamma: Array = ratio * sums.size / (1 + ratio * sums.size)
+    relative: Array = (ratio + extra) * sums.size
+    gamma = relative / (1 + relative)
     between = (1 - gamma) * sums.size
     matrix = sums.within_xx + (sums.x * between[:, None]).T @ sums.x
     inverse = np.asarray(np.linalg.inv(matrix), float)
@@ -153,14 +156,14 @@ def fit_at_ratio(sums: UnitSums, ratio: float, method: str) -> UnitFit:
     log_likelihood = -0.5 * (
         whole * np.log(2 * np.pi * sigma2_e)
         + square_sum / sigma2_e
-        + np.log1p(ratio * sums.size).sum()
+        + np.log1p(relative).sum()
         - sums.log_k
         + (np.linalg.slogdet(matrix)[1] if method in RESIDUAL else 0.0)
     )
     return UnitFit(coefficients, sigma2_e * inverse, ratio * sigma2_e, sigma2_e, gamma, float(log_likelihood))
 
 
-def fit_units(sums: UnitSums, method: str) -> UnitFit:
+def fit_units(sums: UnitSums, method: str, extra: Array | float = 0.0) -> UnitFit:
     """Estimate both variances and the coefficients.
 
     Parameters
@@ -168,6 +171,8 @@ def fit_units(sums: UnitSums, method: str) -> UnitFit:
     sums : UnitSums
     method : str
         One of `METHODS`.
+    extra : float or array of shape (m,)
+        Known further variance of each area's effect, as a ratio to sigma2_e.
 
     Returns
     -------
@@ -196,7 +201,7 @@ def fit_units(sums: UnitSums, method: str) -> UnitFit:
     from scipy.optimize import minimize_scalar
 
     def objective(ratio: float) -> float:
-        fit = fit_at_ratio(sums, ratio, method)
+        fit = fit_at_ratio(sums, ratio, method, extra)
         return fit.log_likelihood + (np.log(fit.sigma2_u) if method in ADJUSTED else 0.0)
 
     grid = np.geomspace(1e-8, 1e8, 81) / np.median(sums.size)
@@ -210,9 +215,9 @@ def fit_units(sums: UnitSums, method: str) -> UnitFit:
             f"another of {', '.join(METHODS)}"
         )
     if best == 0:
-        return fit_at_ratio(sums, float(grid[0]), method)
+        return fit_at_ratio(sums, float(grid[0]), method, extra)
     low, high = np.log(max(grid[best - 1], grid[best] * 1e-3)), np.log(grid[best + 1])
     found = minimize_scalar(
         lambda log: -objective(float(np.exp(log))), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
     )
-    return fit_at_ratio(sums, float(np.exp(found.x)), method)
+    return fit_at_ratio(sums, float(np.exp(found.x)), method, extra)

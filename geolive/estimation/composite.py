@@ -1,0 +1,243 @@
+"""The composite estimate: what the survey measured in a district, and what a model predicts at all of its sites."""
+
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from geolive.errors import InputError
+from geolive.estimation.area_checks import Values, check_choice, check_level
+from geolive.estimation.design_matrix import check_rank
+from geolive.estimation.nested_error import NestedError, area_numbers, check_enough, normal_quantile, unit_numbers
+from geolive.estimation.unit_mse import Targets, eblup, second_order_mse
+from geolive.estimation.unit_variance import METHODS, UnitFit, UnitSums, fit_units, unit_sums
+
+Array = NDArray[np.float64]
+
+_MOST_ROUNDS = 50
+
+
+class CompositeEstimator(BaseEstimator):
+    """Means of districts from the survey's clusters and the predictions at sites.
+
+    The model of cluster j in district i is y_ij = a + b X_i + c (x_ij - X_i) + u_i + e_ij. X_i is the mean of the
+    prediction over the whole district, x_ij the prediction at the cluster, u_i ~ N(0, sigma2_u), e_ij ~ N(0, sigma2_e /
+    k_ij). The district's mean is a + b X_i + u_i. Two things make this different from a nested-error model on the
+    predictions at clusters:
+
+    - Slopes between districts (b) and within them (c) are apart. A prediction from a few photos is noisy, so that within
+      a district it tells little, while its mean over many sites tells much; one slope for both is wrong for each.
+    - X_i is not known but estimated from the district's sites. It is estimated by a nested-error model of its own, which moves a
+      mean over few sites towards the mean of all, and the error that remains enters the weights and the mean squared error: a
+      district with few sites relies more on its survey.
+
+    Use it where a survey with at least some twenty districts meets a model's predictions. Do not use it where the survey chose
+    its clusters by what it measures, since survey weights do not enter.
+
+    Parameters
+    ----------
+    method : {"amrl", "reml", "ml", "ampl"}
+        Estimator of the variances, as in `NestedError`.
+    level : float
+        Probability of the intervals.
+
+    Attributes
+    ----------
+    sigma2_u_, sigma2_e_ : float
+        Variance of the district effects, and of a cluster's error where its k is 1.
+    coefficients_ : Series
+        `intercept`, `between` (b) and, where clusters have predictions, `within` (c).
+    site_means_ : DataFrame
+        For each district with clusters or sites: `n_sites`, `predicted` (mean over its sites), `calibrated` (the estimate of
+        X_i) and `variance` (of its error).
+
+    See Also
+    --------
+    NestedError : One covariate whose means are known.
+    geolive.estimation.fay_herriot.FayHerriot : The area-level model, which takes survey weights into account.
+
+    References
+    ----------
+    Battese, Harter and Fuller (1988), JASA 83; Ybarra and Lohr (2008), Biometrika 95 (error in covariates); Carroll et al.
+    (2006), Measurement Error in Nonlinear Models, chapter 4 (regression calibration); Rao and Molina (2015), section 7.1.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> truth = rng.normal(size=30)
+    >>> site_district, district = np.repeat(np.arange(30), 20), np.repeat(np.arange(30), 4)
+    >>> predicted = 0.7 * truth[site_district] + rng.normal(0, 0.5, 600)
+    >>> model = CompositeEstimator().fit(truth[district] + rng.normal(size=120), district, predicted, site_district)
+    >>> found = model.predict([0, 1])
+    >>> found[["n_units", "n_sites", "direct", "predicted", "estimate", "gamma"]].round(2)
+       n_units  n_sites  direct  predicted  estimate  gamma
+    0        4       20    0.18       0.34      0.36    0.3
+    1        4       20    0.70      -0.11      0.08    0.3
+    """
+
+    def __init__(self, method: str = "amrl", *, level: float = 0.9) -> None:
+        self.method = method
+        self.level = level
+
+    def fit(
+        self,
+        values: Values,
+        areas: Values,
+        site_predictions: Values,
+        site_areas: Values,
+        *,
+        predictions: Values | None = None,
+        k: Values | None = None,
+    ) -> Self:
+        """Estimate the variances, the slopes and the districts' means of the prediction.
+
+        Parameters
+        ----------
+        values, areas : Series or array of length n
+            What the survey measured at each cluster, and the cluster's district.
+        site_predictions, site_areas : Series or array of length s
+            Predictions at the sites, clusters among them, and the district of each. A district's sites must be predicted by a
+            model that was fitted without the district's clusters.
+        predictions : Series or array of length n, optional
+            Predictions at the clusters by the same models, from as many photos as at other sites: a prediction from more photos
+            varies more, and then the difference between a cluster and its district's sites would be one of photos. Leave them
+            out where that is not so.
+        k : Series or array of length n, optional
+            The number of households of each cluster.
+
+        Returns
+        -------
+        CompositeEstimator
+            The estimator itself.
+
+        Raises
+        ------
+        InputError
+            A value cannot be used, districts are too few, or the estimation does not converge.
+        """
+        check_choice("method", self.method, list(METHODS))
+        check_level(self.level)
+        index = pd.RangeIndex(len(np.asarray(values)))
+        y = unit_numbers("values", values, index)
+        weight = np.ones(len(y)) if k is None else unit_numbers("k", k, index)
+        if (weight <= 0).any():
+            raise InputError(
+                f"k: row {int(np.flatnonzero(weight <= 0)[0])}: must be above 0; drop clusters without households"
+            )
+        number, self.areas_ = area_numbers(areas, index)
+        self.site_means_ = _site_means(site_predictions, site_areas, self.areas_, self.level)
+        own = self.site_means_.loc[self.areas_]
+        mean = own["calibrated"].to_numpy()
+        columns = [np.ones(len(y)), mean[number]]
+        if predictions is not None:
+            columns.append(unit_numbers("predictions", predictions, index) - mean[number])
+        names = ("intercept", "between", "within")[: len(columns)]
+        design = np.column_stack(columns)
+        check_enough(len(y), len(self.areas_), names)
+        check_rank(design, names)
+        self._sums = unit_sums(design, y, number, len(self.areas_), weight)
+        self._fit = _fit_with_error(self._sums, own["variance"].to_numpy(), self.method)
+        self.sigma2_u_, self.sigma2_e_ = self._fit.sigma2_u, self._fit.sigma2_e
+        self.coefficients_ = pd.Series(self._fit.coefficients, index=list(names))
+        return self
+
+    def predict(self, areas: pd.Index | Values | list) -> pd.DataFrame:
+        """Estimate the means of districts.
+
+        Parameters
+        ----------
+        areas : Index or array of length d
+            Districts; each needs clusters or sites for an estimate of its own. One with neither gets the mean of all districts
+            with the error that this has.
+
+        Returns
+        -------
+        DataFrame
+            Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by k), `predicted` (mean over sites),
+            `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey), `mse`, `lower`, `upper`.
+        """
+        check_is_fitted(self)
+        wanted = pd.Index(areas)
+        known = self.site_means_.reindex(wanted)
+        mean = known["calibrated"].fillna(self._grand_mean).to_numpy()
+        variance = known["variance"].fillna(self._between_variance).to_numpy()
+        x = np.column_stack([np.ones(len(wanted)), mean, *([np.zeros(len(wanted))] * (self._sums.x.shape[1] - 2))])
+        between, difference = _slopes(self._fit)
+        row = self.areas_.get_indexer(wanted)
+        targets = Targets(
+            x,
+            row,
+            difference**2 * variance,
+            between * difference * variance,
+            np.broadcast_to(between**2 * variance, len(row)),
+        )
+        synthetic, estimate, gamma = eblup(self._sums, self._fit, targets)
+        mse = second_order_mse(self._sums, self._fit, targets, self.method)
+        half = normal_quantile(self.level) * np.sqrt(mse)
+        columns = {
+            "n_units": targets.of(self._sums.count, 0.0).astype(int),
+            "n_sites": known["n_sites"].fillna(0).to_numpy(int),
+            "direct": targets.of(self._sums.y, np.nan),
+            "predicted": known["predicted"].to_numpy(),
+            "synthetic": synthetic,
+            "estimate": estimate,
+            "gamma": gamma,
+            "mse": mse,
+            "lower": estimate - half,
+            "upper": estimate + half,
+        }
+        return pd.DataFrame(columns, index=wanted)
+
+    @property
+    def _grand_mean(self) -> float:
+        return float(self.site_means_.attrs["mean"])
+
+    @property
+    def _between_variance(self) -> float:
+        return float(self.site_means_.attrs["variance"])
+
+
+def _site_means(predictions: Values, areas: Values, surveyed: pd.Index, level: float) -> pd.DataFrame:
+    """Mean of the prediction over each district: over its sites, as estimated, and the variance of that estimate's error."""
+    index = pd.RangeIndex(len(np.asarray(predictions)))
+    x = unit_numbers("site_predictions", predictions, index)
+    try:
+        model = NestedError("amrl", level=level).fit(pd.DataFrame(index=index), x, areas)
+    except InputError as error:
+        raise InputError(f"site_predictions: {error}") from error
+    every = model.areas_.union(surveyed)
+    found = model.predict(pd.DataFrame(index=every))
+    table = pd.DataFrame(
+        {
+            "n_sites": found["n_units"],
+            "predicted": found["direct"],
+            "calibrated": found["estimate"],
+            "variance": found["mse"],
+        }
+    )
+    table.attrs = {"mean": model.coefficients_["coefficient"].iloc[0], "variance": model.sigma2_u_}
+    return table
+
+
+def _slopes(fit: UnitFit) -> tuple[float, float]:
+    """The slope between districts, and what it exceeds that within them by."""
+    within = float(fit.coefficients[2]) if len(fit.coefficients) > 2 else 0.0
+    return float(fit.coefficients[1]), float(fit.coefficients[1]) - within
+
+
+def _fit_with_error(sums: UnitSums, variance: Array, method: str) -> UnitFit:
+    """Fit where the covariate's means have errors, whose part in the districts' effects depends on the slopes themselves."""
+    extra = np.zeros(len(variance))
+    for _ in range(_MOST_ROUNDS):
+        fit = fit_units(sums, method, extra)
+        new = _slopes(fit)[1] ** 2 * variance / fit.sigma2_e
+        if np.allclose(new, extra, rtol=1e-4, atol=1e-9):
+            return fit
+        extra = new
+    raise InputError(
+        f"method={method!r}: the slopes and the errors of the predictions' means did not converge; leave predictions=None, or "
+        "use the area-level model (FayHerriot)"
+    )
