@@ -1,4 +1,6 @@
-"""Images and the clusters they belong to, and the sites they form where there was no survey."""
+"""Join images to survey clusters, and form prediction sites from the images of no cluster."""
+
+import numbers
 
 import geopandas as gpd
 import numpy as np
@@ -11,17 +13,17 @@ from geolive.tables import CRS, lonlat, points
 SITE_RADIUS_KM = 5.0
 # how far an image may be from its survey point: one distance, or one each for urban and rural points
 Radius = float | dict[str, float]
-# points are equally near where their distances differ by less than a millimetre; so many of them are looked at
+# points whose distances differ by less than a millimetre are equally near; at most so many of them are compared
 _TIES, _TIE_CHORD = 4, 1e-10
 
 
 def join_images(
     images: gpd.GeoDataFrame, clusters: gpd.GeoDataFrame, radius_km: Radius = SITE_RADIUS_KM
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Images with the survey point that each belongs to: the nearest of those whose radius reaches it.
+    """Join each image to the nearest survey point whose radius reaches it.
 
-    Surveys displace their points on purpose (DHS: urban ones by up to 2 km, rural ones by up to 5 km), so the join is by
-    distance from the position that the survey published.
+    Surveys displace their points on purpose (DHS: urban points by up to 2 km, rural points by up to 5 km), so the distance is
+    measured from the position that the survey published.
 
     Parameters
     ----------
@@ -35,15 +37,15 @@ def join_images(
     Returns
     -------
     images : GeoDataFrame
-        A copy with `unique_cluster` (null out of reach of all points) and `country` of that cluster. Of points equally
-        near, one place surveyed twice for example, the first by name has the image.
+        A copy with `unique_cluster` (null where no point is within reach) and `country` of that cluster. Where several
+        points are equally near, for example because a place was surveyed twice, the image belongs to the first by name.
     clusters : GeoDataFrame
-        A copy with `n_images`: all of its images; `group_images` chooses 200 of them where there are more.
+        A copy with `n_images`, the number of all images of a cluster; `group_images` takes at most 200 of them.
 
     Raises
     ------
     InputError
-        A radius is not above 0, or urban and rural have their own and no cluster says which it is.
+        A distance is not above 0, a kind of point is missing or unknown, or the survey does not say which points are urban.
 
     Examples
     --------
@@ -55,7 +57,7 @@ def join_images(
     """
     from scipy.spatial import cKDTree
 
-    radius = _radius_of(clusters, radius_km)
+    radius = _radius_of_clusters(clusters, radius_km)
     # the last stands for no cluster, -1
     name, country = (np.append(clusters[column].to_numpy(object), None) for column in ("unique_cluster", "country"))
     by_name = np.argsort(name[:-1].astype(str), kind="stable")
@@ -82,27 +84,39 @@ def join_images(
     return joined, clusters.assign(n_images=np.bincount(chosen[found], minlength=len(clusters)))
 
 
-def _radius_of(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.ndarray:
-    """The radius of each cluster, km."""
+def _radius_of_clusters(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.ndarray:
+    """The radius of each cluster, shape (clusters,), km."""
     kinds = radius_km if isinstance(radius_km, dict) else {"all": radius_km}
-    if not all(np.isfinite(km) and km > 0 for km in kinds.values()):
-        raise InputError("--radius: a distance in kilometres must be above 0, for example 5 or urban=2,rural=5")
+    if isinstance(radius_km, dict) and set(radius_km) != {"urban", "rural"}:
+        raise InputError(
+            f"radius_km={radius_km}: gives distances for {', '.join(map(str, radius_km)) or 'nothing'}; give one "
+            "distance in kilometres, or one each for 'urban' and 'rural'",
+            parameter="radius_km",
+        )
+    if not all(isinstance(km, numbers.Real) and np.isfinite(km) and km > 0 for km in kinds.values()):
+        raise InputError(
+            f"radius_km={radius_km}: a distance in kilometres must be a number, and must be above 0; give for example 5",
+            parameter="radius_km",
+        )
     if not isinstance(radius_km, dict):
         return np.full(len(clusters), float(radius_km))
     urban = clusters["urban"].astype("boolean")
     if urban.isna().all():
         raise InputError(
-            "--radius: the survey does not say which points are urban; give one radius, or ingest with --urban"
+            "radius_km: the survey does not say which points are urban; give one distance, or name the column that says "
+            "so when the survey is read (urban)",
+            parameter="radius_km",
         )
     by_kind = np.where(urban.fillna(False), radius_km["urban"], radius_km["rural"])
     return np.where(urban.isna(), SITE_RADIUS_KM, by_kind).astype(float)
 
 
 def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> tuple[gpd.GeoDataFrame, pd.Series]:
-    """Prediction sites from images that belong to no cluster, as wide as the clusters that models learn from.
+    """Form prediction sites from images that belong to no cluster, as wide as the clusters that models learn from.
 
     Images are counted in cells of about 1 km. The cell with the most images within `radius_km` becomes the middle of a
-    site that takes them all; then the next among the images left, until none is left.
+    site, which takes all of these images. The next site is formed in the same way from the remaining images, until no image
+    remains. The sites depend on the set of images, so form them from all images of a dataset (`Dataset.sites`).
 
     Parameters
     ----------
@@ -139,14 +153,14 @@ def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> t
 
 
 def _cell(degrees: np.ndarray) -> np.ndarray:
-    """Row and column of cells of about 1 km, on parallels that are 0.009 degrees apart."""
+    """Row and column of each position's cell of about 1 km; rows of cells are 0.009 degrees high."""
     row = np.floor(degrees[:, 1] / 0.009)
     column = np.floor(degrees[:, 0] * np.cos(np.radians((row + 0.5) * 0.009)) / 0.009)
     return np.column_stack([row, column]).astype(np.int64)
 
 
 def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np.ndarray:
-    """Number of the site of each cell; a heap whose entries are brought up to date when they come first."""
+    """Number of the site of each cell. The entries of the heap are updated when they come first."""
     import heapq
 
     from scipy.spatial import cKDTree

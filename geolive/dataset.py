@@ -18,7 +18,7 @@ import pandas as pd
 
 from geolive.clusters import form_sites
 from geolive.errors import InputError
-from geolive.files import checksum, new_folder, replacing, umask
+from geolive.files import checksum, new_folder, replacing
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.tables import N_CLASSES, check_clusters, check_images, collector_paused, lonlat
 
@@ -578,7 +578,6 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
         facts["features"] = sorted([*facts["features"], name])
         facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in (files | {".npy": file}).items()}
         new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        file.chmod(0o666 & ~umask())
         file.replace(folder / f"{stem}.npy")
 
 

@@ -1,12 +1,12 @@
-"""Files and folders that appear whole or not at all, checksums, dates and the cache folder."""
+"""Write files and folders whole or not at all; checksums, today's date and the cache folder."""
 
 import contextlib
 import datetime
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -16,12 +16,12 @@ from geolive.errors import InputError
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the place of `path` when the block ends without an error.
+    """Give a temporary file beside `path` to write to, which replaces `path` when the block ends without an error.
 
     Parameters
     ----------
     path : str or Path
-        The file to write; its folder is made if need be.
+        The file to write; its folder is made if it does not exist.
 
     Yields
     ------
@@ -44,17 +44,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, so no file of that name can be written; give another name")
+        raise InputError(f"{path}: is a folder, so no file can have that name; give another name", parameter="out")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        temporary = _make_temporary(path, _make_file)
     except OSError as error:
-        raise InputError(f"{path}: cannot write to that folder ({error.strerror}); choose another --out") from error
-    os.close(handle)
-    temporary = Path(name)
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); choose another folder", parameter="out"
+        ) from error
     try:
         yield temporary
-        temporary.chmod(0o666 & ~umask())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -62,7 +61,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder to fill; it becomes `path` when the block ends without an error.
+    """Give a temporary folder to fill, which becomes `path` when the block ends without an error.
 
     Parameters
     ----------
@@ -92,12 +91,13 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     check_new_folder(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        temporary = _make_temporary(path, _make_folder)
     except OSError as error:
-        raise InputError(f"{path}: cannot be made there ({error.strerror}); choose another --out") from error
+        raise InputError(
+            f"{path}: cannot be made there ({error.strerror}); choose another folder", parameter="out"
+        ) from error
     try:
         yield temporary
-        temporary.chmod(0o777 & ~umask())
         check_new_folder(path)  # another process may have made it in the meantime
         if path.is_dir():
             path.rmdir()
@@ -107,7 +107,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
 
 def check_new_folder(path: str | Path) -> None:
-    """Raise if `path` cannot become a new folder, so that long work is not started in vain.
+    """Check that `path` can become a new folder, before long work begins.
 
     Raises
     ------
@@ -120,11 +120,14 @@ def check_new_folder(path: str | Path) -> None:
     """
     path = Path(path)
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise InputError(f"{path}: exists already and nothing is overwritten; choose another --out, or remove it first")
+        raise InputError(
+            f"{path}: exists already and nothing is overwritten; choose another folder, or remove it first",
+            parameter="out",
+        )
 
 
 def checksum(path: str | Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits.
+    """Return the SHA-256 of a file as hexadecimal digits.
 
     Examples
     --------
@@ -139,7 +142,7 @@ def checksum(path: str | Path) -> str:
 
 
 def today() -> datetime.date:
-    """The date to write into results: that of SOURCE_DATE_EPOCH where it is set, else today's, in UTC.
+    """Return the date to write into results: the date of SOURCE_DATE_EPOCH if it is set, else today's date, in UTC.
 
     Raises
     ------
@@ -164,7 +167,7 @@ def today() -> datetime.date:
 
 
 def cache_folder() -> Path:
-    """Where samples and fitted models are kept between runs; GEOLIVE_CACHE names another folder.
+    """Return the folder where samples and fitted models are kept between runs; GEOLIVE_CACHE names another folder.
 
     Examples
     --------
@@ -174,14 +177,22 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GEOLIVE_CACHE") or platformdirs.user_cache_path("geolive", appauthor=False)).absolute()
 
 
-def umask() -> int:
-    """The permissions that new files do not have.
+def _make_temporary(path: Path, make: Callable[[Path], None]) -> Path:
+    """Make a hidden file or folder beside `path`, under a name that nothing has.
 
-    Examples
-    --------
-    >>> 0 <= umask() <= 0o777
-    True
+    The system gives it the permissions of any new file. The module tempfile would make it private, and giving it the usual
+    permissions later needs the umask, which a process can only read by changing it for all of its threads.
     """
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    while True:
+        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+        with contextlib.suppress(FileExistsError):
+            make(temporary)
+            return temporary
+
+
+def _make_file(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+def _make_folder(path: Path) -> None:
+    path.mkdir(mode=0o777)

@@ -237,7 +237,7 @@ def test_missing_and_unreadable_files(tmp_path, survey):
     (tmp_path / "photo.csv").write_bytes(b"\xff\xd8\xff\xe0" + bytes(range(256)))
     refused("ingest", "survey", tmp_path / "photo.csv", *given, "--out", tmp_path / "new", match="photo.csv")
     (tmp_path / "file").touch()
-    refused("ingest", "survey", survey, *given, "--out", tmp_path / "file" / "new", match="choose another --out")
+    refused("ingest", "survey", survey, *given, "--out", tmp_path / "file" / "new", match="choose another folder")
     refused("evaluate", tmp_path / "none", "--out", tmp_path / "report", match="no such dataset folder")
     assert not (tmp_path / "new").exists()
 

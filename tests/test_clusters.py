@@ -151,7 +151,13 @@ def test_the_join_changes_nothing_that_it_was_given():
     assert clusters.equals(before[1])
 
 
-@pytest.mark.parametrize("radius", [0.0, -1.0, float("nan"), {"urban": 2.0, "rural": 0.0}])
+@pytest.mark.parametrize("radius", [0.0, -1.0, float("nan"), "5", {"urban": 2.0, "rural": 0.0}])
 def test_radii_that_reach_nothing(radius):
     with pytest.raises(InputError, match="must be above 0"):
+        join_images(table([85.0], [25.0]).assign(country=""), survey([(85.0, 25.0)], [True]), radius)
+
+
+@pytest.mark.parametrize("radius", [{"urban": 2.0}, {"urban": 2.0, "rural": 5.0, "other": 1.0}, {}])
+def test_a_distance_for_each_kind_of_point_or_one_for_all(radius):
+    with pytest.raises(InputError, match="give one distance in kilometres, or one each for 'urban' and 'rural'"):
         join_images(table([85.0], [25.0]).assign(country=""), survey([(85.0, 25.0)], [True]), radius)

@@ -19,6 +19,7 @@ _OTHER_NAMES = {
     "indicator": ("indicators",),
     "model": ("models",),
     "task": ("tasks",),
+    "radius_km": ("radius",),
 }
 _ASSIGNED = re.compile(
     r"""(?<![\w.'"-])([a-z][a-z_0-9]*)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^\]]*\]|-?[\w+/.:-]*\w)"""
