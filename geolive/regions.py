@@ -5,11 +5,11 @@ drawn as that source has them; geolive takes no side on any of them. Rows that t
 states belong to neither and are left out.
 """
 
-import contextlib
 import difflib
 import importlib.util
-import json
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import pyogrio
 import shapely
 from shapely import Geometry
 
+from geolive.boundary_files import read_boundaries, read_polygons
 from geolive.errors import InputError
 from geolive.tables import CRS
 
@@ -52,20 +53,9 @@ _ALIASES = {
     "tn": "tamilnadu",
     "wb": "westbengal",
 }
-_NAME_COLUMNS = (
-    "district",
-    "shapeName",
-    "NAME_2",
-    "ADM2_EN",
-    "ADM2_NAME",
-    "DISTRICT",
-    "dtname",
-    "county",
-    "name",
-    "NAME",
-)
-_ID_COLUMNS = ("district_id", "shapeID", "GID_2", "ADM2_PCODE", "DIST_LGD", "id")
-_STATE_COLUMNS = ("state", "NAME_1", "ADM1_EN", "ADM1_NAME", "STATE_UT", "STATE", "stname", "province", "region")
+_POLYGON_FILES = {".geojson", ".json", ".gpkg", ".shp", ".parquet", ".fgb", ".kml"}
+# letters that Unicode does not take for another with a mark
+_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "ı": "i", "þ": "th"})
 
 
 @dataclass(frozen=True)
@@ -100,17 +90,26 @@ class Region:
         return sorted(self.districts["state"].unique())
 
 
-def find_region(region: str | None, boundaries: str | Path | None = None) -> Region:
-    """The region that a user means.
+def find_region(
+    region: str | None = None,
+    boundaries: str | Path | None = None,
+    *,
+    name_column: str | None = None,
+    id_column: str | None = None,
+) -> Region:
+    """Find the region that a user means.
 
     Parameters
     ----------
-    region : str or None
+    region : str, optional
         A state's name in any case or common spelling, a bounding box "west,south,east,north" in degrees, or the path of a
-        polygon file. Districts that a box or polygon overlaps are taken whole. None: all districts of `boundaries`.
+        polygon file. Districts that a box or polygon overlaps are taken whole. Without it, the region is the whole of
+        `boundaries`.
     boundaries : str or Path, optional
-        A file of districts to use in place of India's: any format that GDAL reads, with a column for the district's name
-        (district, shapeName, NAME_2, ADM2_EN, …).
+        A file of districts to use in place of India's districts, in any format that GDAL reads.
+    name_column, id_column : str, optional
+        Columns of `boundaries` with the districts' names and unique ids. By default the most specific column of names and
+        the most specific column of ids whose values are unique; `Region.source` says which column of names was taken.
 
     Returns
     -------
@@ -120,7 +119,8 @@ def find_region(region: str | None, boundaries: str | Path | None = None) -> Reg
     Raises
     ------
     InputError
-        No such name (with the nearest ones), an impossible box, an unreadable file, no district there.
+        There is no such name (the message lists the nearest ones), the box is impossible, a file cannot be read, or no
+        district lies there.
 
     Examples
     --------
@@ -131,22 +131,32 @@ def find_region(region: str | None, boundaries: str | Path | None = None) -> Reg
     """
     if region is None and boundaries is None:
         raise InputError(
-            "no region: name a state, a bounding box west,south,east,north or a polygon file with --region"
+            "region: is missing; name a state, a bounding box west,south,east,north or a polygon file, for example "
+            "region='bihar'",
+            parameter="region",
+        )
+    if boundaries is None and (name_column or id_column):
+        raise InputError(
+            "name_column and id_column are about a file of districts; name it with boundaries='FILE'",
+            parameter="name_column",
         )
     box = _parse_box(region) if region else None
-    source = _source_of(Path(boundaries)) if boundaries else INDIA_SOURCE
+    if box is None and boundaries is None and not _is_file(str(region)):
+        return _state_of_india(str(region))
+    if boundaries is None:
+        districts, source = _india(), INDIA_SOURCE
+    else:
+        file = read_boundaries(boundaries, name_column=name_column, id_column=id_column)
+        districts, source = file.districts, f"{file.source}; cleaned by geolive"
+    if region is None:
+        return _build(Path(str(boundaries)).stem, districts, source)
     if box is not None:
-        districts = _overlapping(read_districts(boundaries), shapely.box(*box), "the bounding box", boundaries)
-        return _build(_name_of(districts, region), districts, source)
-    if region and _is_file(region):
-        area = shapely.union_all(_read_polygons(Path(region)).geometry.values)
-        districts = _overlapping(read_districts(boundaries), area, region, boundaries)
-        return _build(Path(region).stem, districts, source)
-    if boundaries is not None:
-        return _region_of_boundaries(region, boundaries, source)
-    state = _match(region, _india_states(), "no such state of India")
-    where = "STATE_UT = '{}'".format(_india_states()[state].replace("'", "''"))
-    return _build(state, _india(where=where), source)
+        found = _overlapping(districts, shapely.box(*box), "the bounding box", boundaries)
+        return _build(_name_of(found, region), found, source)
+    if _is_file(region):
+        area = shapely.union_all(read_polygons(region).geometry.values)
+        return _build(Path(region).stem, _overlapping(districts, area, region, boundaries), source)
+    return _state_of_boundaries(region, districts, boundaries, source)
 
 
 def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach: float = 0.0) -> pd.Series:
@@ -199,17 +209,22 @@ def metric_crs(bounds: np.ndarray) -> str:
     return f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
 
 
-def _region_of_boundaries(region: str | None, boundaries: str | Path, source: str) -> Region:
-    districts = read_districts(boundaries)
-    if region is None:
-        return _build(Path(boundaries).stem, districts, source)
+def _state_of_india(region: str) -> Region:
+    state = _match(region, _india_states(), "no such state of India")
+    where = "STATE_UT = '{}'".format(_india_states()[state].replace("'", "''"))
+    return _build(state, _india(where=where), INDIA_SOURCE)
+
+
+def _state_of_boundaries(
+    region: str, districts: gpd.GeoDataFrame, boundaries: str | Path | None, source: str
+) -> Region:
+    """The districts of a state, as the file assigns them; where it does not say, those that overlap a state of India."""
     states = sorted(set(districts["state"]) - {""})
     if states:
-        state = _match(region, states, f"{boundaries}: no state of that name")
+        state = _match(region, states, f"{boundaries} has no state of that name")
         return _build(state, districts[districts["state"] == state], source)
-    # the file does not say which state a district is in: India's own borders do
-    state = find_region(region)
-    return _build(state.name, _overlapping(districts, state.area, state.name, boundaries), source)
+    found = _state_of_india(region)
+    return _build(found.name, _overlapping(districts, found.area, found.name, boundaries), source)
 
 
 def _build(name: str, districts: gpd.GeoDataFrame, source: str) -> Region:
@@ -263,12 +278,17 @@ def _india(**selection) -> gpd.GeoDataFrame:
     ).reset_index(drop=True)
 
 
-def read_districts(boundaries: str | Path | None = None) -> gpd.GeoDataFrame:
-    """All districts of a file, or of India, with borders as the source has them.
+def read_districts(
+    boundaries: str | Path | None = None, *, name_column: str | None = None, id_column: str | None = None
+) -> gpd.GeoDataFrame:
+    """Read all districts of a file, or of India, with borders as the source has them.
 
     Parameters
     ----------
     boundaries : str or Path, optional
+        A file of districts; India's districts without it.
+    name_column, id_column : str, optional
+        Columns of `boundaries`, see `find_region`.
 
     Returns
     -------
@@ -287,60 +307,7 @@ def read_districts(boundaries: str | Path | None = None) -> gpd.GeoDataFrame:
     """
     if boundaries is None:
         return _india()
-    raw = _read_polygons(Path(boundaries))
-    name_column = _first_of(raw, _NAME_COLUMNS)
-    if name_column is None:
-        columns = ", ".join(c for c in raw.columns if c != "geometry")
-        raise InputError(f"{boundaries}: no column with the districts' names; rename one of [{columns}] to 'district'")
-    id_column, state_column = _first_of(raw, _ID_COLUMNS), _first_of(raw, _STATE_COLUMNS)
-    name = raw[name_column].fillna("").astype(str)
-    if name.eq("").any():
-        row = int(np.argmax(name.eq("")))
-        raise InputError(f"{boundaries}: column {name_column!r}, row {row}: no name; fill it in")
-    code = raw[id_column].astype(str) if id_column else name
-    if code.duplicated().any():
-        code = code + "/" + pd.Series(np.arange(len(raw)) + 1, index=raw.index).astype(str)
-    state = raw[state_column].fillna("").astype(str) if state_column else pd.Series("", index=raw.index)
-    columns = {"district_id": code.astype(object), "district": name.astype(object), "state": state.astype(object)}
-    return gpd.GeoDataFrame(columns, geometry=raw.geometry.values, crs=CRS)
-
-
-def _source_of(path: Path) -> str:
-    """Whose borders a file holds: what `fetch boundaries` wrote into it, for their licence asks to be named, or its name."""
-    said = f"districts as in {path.name}"
-    if path.suffix.lower() == ".geojson" and path.is_file():
-        with contextlib.suppress(OSError, ValueError):
-            document = json.loads(path.read_text(encoding="utf-8"))
-            if (
-                isinstance(document, dict)
-                and "geoBoundaries" in document
-                and isinstance(document.get("description"), str)
-            ):
-                said = document["description"].rstrip(".")
-    return f"{said}; cleaned by geolive"
-
-
-def _read_polygons(path: Path) -> gpd.GeoDataFrame:
-    """Polygons of a vector file in EPSG:4326."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give a polygon file such as .geojson, .gpkg or .shp")
-    try:
-        if path.suffix.lower() == ".vrt":  # could point GDAL at any other file or address
-            raise ValueError("a .vrt file is not accepted; give the file it points to")
-        raw = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else pyogrio.read_dataframe(path)
-        if not isinstance(raw, gpd.GeoDataFrame) or raw.empty:
-            raise ValueError("it holds no polygon")
-        if raw.crs is None:
-            raise ValueError("it has no coordinate reference system; assign one")
-        raw = raw.to_crs(CRS)
-    except Exception as error:  # whatever GDAL or Arrow say of a user's file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as polygons: {reason}") from error
-    polygonal = raw.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
-    if not polygonal.all():
-        row = int(np.argmin(polygonal))
-        raise InputError(f"{path}: row {row}: not a polygon ({raw.geometry.geom_type.iloc[row]}); keep polygons only")
-    return raw.set_geometry(gpd.GeoSeries(shapely.make_valid(shapely.force_2d(raw.geometry.values)), crs=CRS))
+    return read_boundaries(boundaries, name_column=name_column, id_column=id_column).districts
 
 
 def _overlapping(districts: gpd.GeoDataFrame, area: Geometry, what: str, boundaries) -> gpd.GeoDataFrame:
@@ -377,33 +344,31 @@ def _parse_box(text: str) -> tuple[float, float, float, float] | None:
 
 
 def _is_file(text: str) -> bool:
-    return Path(text).is_file() or Path(text).suffix.lower() in {
-        ".geojson",
-        ".json",
-        ".gpkg",
-        ".shp",
-        ".parquet",
-        ".fgb",
-        ".kml",
-    }
+    return Path(text).is_file() or Path(text).suffix.lower() in _POLYGON_FILES
 
 
-def _match(text: str, names, complaint: str) -> str:
-    """The name that a user means, whatever its case, spacing and ampersands."""
-    plain = {_plain(name): name for name in names}
-    wanted = _ALIASES.get(_plain(text), _plain(text))
-    if wanted in plain:
-        return plain[wanted]
-    near = difflib.get_close_matches(wanted, plain, n=3, cutoff=0.5) or sorted(plain)[:3]
-    raise InputError(f"--region {text!r}: {complaint}; nearest: {', '.join(plain[n] for n in near)}")
+def _match(text: str, names: Iterable[str], complaint: str) -> str:
+    """The name that a user means, whatever its case, spacing, accents and ampersands."""
+    names = list(names)
+    if text in names:
+        return text
+    by_plain = {_plain(name): name for name in names}
+    wanted = _plain(text)
+    if wanted not in by_plain:
+        # the file's own names come before other spellings of India's states
+        wanted = _ALIASES.get(wanted, wanted)
+    if wanted in by_plain:
+        return by_plain[wanted]
+    near = difflib.get_close_matches(wanted, by_plain, n=3, cutoff=0.5) or sorted(by_plain)[:3]
+    raise InputError(
+        f"region={text!r}: {complaint}; nearest: {', '.join(by_plain[name] for name in near)}", parameter="region"
+    )
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.casefold().replace("&", "and"))
-
-
-def _first_of(table: pd.DataFrame, names: tuple[str, ...]) -> str | None:
-    return next((name for name in names if name in table.columns), None)
+    """A name without case, accents, spaces and punctuation, in any script."""
+    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", "and"))
+    return "".join(letter for letter in decomposed if letter.isalnum()).translate(_LETTERS)
 
 
 def _title_case(name: str) -> str:

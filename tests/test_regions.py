@@ -131,7 +131,7 @@ def test_unreadable_boundaries(tmp_path, content, said):
 
 
 def test_boundaries_must_have_names_and_polygons(tmp_path):
-    with pytest.raises(InputError, match="'district'"):
+    with pytest.raises(InputError, match="name_column='what'"):
         find_region(None, squares(tmp_path, what=[1, 2, 3]))
     path = tmp_path / "points.geojson"
     gpd.GeoDataFrame({"district": ["A"]}, geometry=points([36.0], [-1.0])).to_file(path)
@@ -139,7 +139,7 @@ def test_boundaries_must_have_names_and_polygons(tmp_path):
         find_region(None, path)
     with pytest.raises(InputError, match="no such file"):
         find_region(None, tmp_path / "none.geojson")
-    with pytest.raises(InputError, match="--region"):
+    with pytest.raises(InputError, match="region='bihar'"):
         find_region(None)
 
 
@@ -169,7 +169,10 @@ def test_no_named_district_of_india_is_lost():
 def test_a_fetched_file_names_its_source_and_licence(tmp_path):
     path = squares(tmp_path, shapeName=["A", "B", "C"])
     document = json.loads(path.read_text())
-    assert find_region(None, path).source == "districts as in kenya.geojson; cleaned by geolive"
+    assert (
+        find_region(None, path).source
+        == "districts as in kenya.geojson, names from column 'shapeName'; cleaned by geolive"
+    )
     document |= {"geoBoundaries": {}, "description": "Districts of Kenya: somebody's survey. Licence: CC BY 4.0."}
     path.write_text(json.dumps(document))
-    assert find_region(None, path).source.startswith("Districts of Kenya: somebody's survey. Licence: CC BY 4.0;")
+    assert find_region(None, path).source.startswith("Districts of Kenya: somebody's survey. Licence: CC BY 4.0, names")
