@@ -68,7 +68,9 @@ def test_the_user_names_the_columns(tmp_path):
     assert found.districts["district"].tolist() == BLOCKS["district"]
     assert found.districts["district_id"].tolist() == ["1", "2", "3", "4"]
     assert "column 'district'" in found.source
-    with pytest.raises(InputError, match=r"name_column='blok' is not a column of .*; its columns are: st_nm, ") as wrong:
+    with pytest.raises(
+        InputError, match=r"name_column='blok' is not a column of .*; its columns are: st_nm, "
+    ) as wrong:
         find_region(None, path, name_column="blok")
     assert wrong.value.parameter == "name_column"
     with pytest.raises(InputError, match=r"id_column='twice' of .*: '1' in row 1 occurs twice"):

@@ -76,7 +76,7 @@ def predict(
     region_file = [Path(region)] if region and Path(region).is_file() else []
     check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
     with step("Finding the region's districts"):
-        area = find_region(region, boundaries)
+        area = find_region(region, boundaries, name_column=name_column, id_column=id_column)
     data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)

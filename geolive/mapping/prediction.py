@@ -43,7 +43,8 @@ def predict(
     """Predict an indicator at the sites of a region and average it over its districts.
 
     Sites are the surveyed clusters and the places of images that belong to none. At a cluster that the model was trained on
-    the out-of-fold prediction is shown, never the fitted one.
+    the out-of-fold prediction is shown, never the fitted one. Clusters at one position are visits of one place: they are one
+    site, whose prediction is the mean over the visits.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def predict(
     boundaries : str or Path, optional
         A file of districts in place of India's.
     name_column, id_column : str, optional
-        The columns of `boundaries` with the districts' names and ids; found by their usual names without them.
+        The columns of `boundaries` with the districts' names and unique ids; see `geolive.find_region`.
     level : float
         Level of the intervals, between 0 and 1.
     min_sites, min_images : int
@@ -88,7 +89,8 @@ def predict(
     """
     _check_parameters(level, min_sites, min_images)
     card = trained.card
-    area = region if isinstance(region, Region) else find_region(region, boundaries)
+    columns = {"name_column": name_column, "id_column": id_column}
+    area = region if isinstance(region, Region) else find_region(region, boundaries, **columns)
     if card.features == "imagewise":
         dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
     if card.needs_images:

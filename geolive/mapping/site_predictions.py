@@ -10,6 +10,7 @@ from geolive.errors import InputError
 from geolive.models.aoa_features import COLUMN, importance, predictors
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
+from geolive.splits.positions import place_numbers
 from geolive.tables import CRS, lonlat
 from geolive.uncertainty.applicability import area_of_applicability
 from geolive.uncertainty.district_intervals import DistrictError
@@ -58,19 +59,19 @@ def predict_sites(
     """
     name = trained.card.indicator
     trained_on, value = _values(trained, sites, places)
-    here = np.isfinite(value)
-    if not here.any():
+    if not np.isfinite(value).any():
         remedy = command_line("train", "imagewise", "DATASET", "--folds", 5, "--out", "BUNDLE")
         raise InputError(
             f"{trained.card.model}: has learnt from every place of this region and has no out-of-fold prediction of any; "
             f"train it again with folds: {remedy}"
         )
-    applicable = _are_applicable(trained, places)[here]
-    sites, value = sites[here].reset_index(drop=True), value[here]
+    visits = sites.assign(value=value, applicable=_are_applicable(trained, places), trained_on=trained_on)
+    sites = join_visits(visits[np.isfinite(value)])
+    value, trained_on = sites.pop("value").to_numpy(), sites.pop("trained_on").to_numpy()
     # a model that was trained once has out-of-fold predictions of some clusters only
     judged = trained.residuals[trained.residuals["prediction"].notna()]
     # at a training cluster the prediction is of a model that saw nothing of its district
-    near = ~trained_on[here] & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
+    near = ~trained_on & are_near(lonlat(sites.geometry), lonlat(judged.geometry), judged["fold"].to_numpy())
     errors, n_images = site_errors(judged), sites["n_images"].to_numpy()
     half = errors.half_width(n_images, near, level)
     # too few training clusters promise nothing of a single place
@@ -79,9 +80,41 @@ def predict_sites(
         name: value,
         f"{name}_lower": np.clip(value - half, *limits),
         f"{name}_upper": np.clip(value + half, *limits),
-        "applicable": applicable,
+        "applicable": sites.pop("applicable"),
     }
     return SitePredictions(sites.assign(**columns), errors.of_districts(n_images, near))
+
+
+def join_visits(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Make one site of the surveyed clusters at one position, which are visits of one place.
+
+    Parameters
+    ----------
+    sites : GeoDataFrame
+        `site_id`, `n_images`, `surveyed`, `value`, `applicable`, `trained_on`, `geometry` (points, EPSG:4326).
+
+    Returns
+    -------
+    GeoDataFrame
+        The columns of `sites`. A place has the id of its first visit, the sum of their images and the mean of their values.
+        It is applicable if all its visits are, and the model was trained on it if it was trained on any.
+
+    Examples
+    --------
+    >>> from geolive.tables import points
+    >>> columns = {"site_id": ["a", "b", "c"], "n_images": [2, 1, 5], "surveyed": True, "value": [1.0, 2.0, 9.0],
+    ...            "applicable": True, "trained_on": [True, False, False]}
+    >>> sites = gpd.GeoDataFrame(columns, geometry=points([85.1, 85.1, 86.0], [25.6, 25.6, 25.6]))
+    >>> join_visits(sites)[["site_id", "n_images", "value", "trained_on"]].values.tolist()
+    [['a', 3, 1.5, True], ['c', 5, 9.0, False]]
+    """
+    place = place_numbers(lonlat(sites.geometry))
+    # a site of images is a place of its own, even at the position of a cluster
+    place = np.where(sites["surveyed"], place, len(sites) + np.arange(len(sites)))
+    how = dict.fromkeys(sites.columns, "first")
+    how |= {"n_images": "sum", "value": "mean", "applicable": "all", "trained_on": "any"}
+    joined = sites.groupby(place, sort=False).agg(how).reset_index(drop=True)
+    return gpd.GeoDataFrame(joined, geometry="geometry", crs=sites.crs)
 
 
 def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,54 @@
+from functools import partial
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from geolive.dataset import read_dataset
+from geolive.mapping.prediction import predict
+from geolive.mapping.region_sites import sites_in_region
+from geolive.models.registry import model_maker
+from geolive.models.training import train
+from geolive.regions import find_region
+from tests.panels import panel
+
+
+def test_a_districts_sites_do_not_depend_on_the_frame(small_sample, small_folder):
+    whole = find_region("bihar")
+    bhojpur = whole.districts[whole.districts["district"] == "Bhojpur"].geometry.iloc[0]
+    found = []
+    for dataset in (small_sample.dataset, read_dataset(small_folder)):
+        for region in (whole, find_region("84,25,86,26")):
+            sites, places = sites_in_region(dataset, region, needs_images=True)
+            inside = shapely.contains_xy(bhojpur, *np.array(sites.get_coordinates()).T)
+            assert sites["n_images"].tolist() == places.n_images.tolist()
+            found.append((sites["site_id"][inside].tolist(), places.take(np.flatnonzero(inside)).counts().tolist()))
+    assert len(found[0][0]) >= 3
+    assert found[1:] == found[:1] * 3
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory):
+    """A file of two districts that hold the panel."""
+    path = tmp_path_factory.mktemp("squares") / "districts.geojson"
+    boxes = [shapely.box(80, 22, 83, 27), shapely.box(83, 22, 86, 27)]
+    gpd.GeoDataFrame({"district": ["West", "East"]}, geometry=boxes, crs=4326).to_file(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["idw", "mean"])
+def test_a_place_that_was_visited_twice_is_one_site(tmp_path, squares, name):
+    dataset = panel(tmp_path, n_places=100)
+    assert len(dataset.clusters) == 150
+    trained = train(dataset, partial(model_maker(name), task="regression"), "wealth", needs_images=False)
+    drawn = predict(dataset, trained, boundaries=squares)
+    assert len(drawn.sites) == 100
+    assert drawn.districts["n_sites"].sum() == 100
+    visits = trained.residuals.assign(at=trained.residuals.geometry.to_wkt()).groupby("at")["prediction"].mean()
+    shown = drawn.sites.set_index(drawn.sites.geometry.to_wkt())["wealth"]
+    assert shown.to_numpy() == pytest.approx(visits.reindex(shown.index).to_numpy())
+    # each place counts once in the district's mean
+    west = drawn.sites.geometry.x < 83
+    district = drawn.districts.set_index("district")["wealth"]
+    assert district["West"] == pytest.approx(drawn.sites["wealth"][west].mean())
