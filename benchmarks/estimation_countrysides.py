@@ -11,8 +11,9 @@ and a forest of 50 trees that leaves whole districts out. Compared with the true
     fh, fh-plain      Fay-Herriot (adjusted likelihood) on direct and predicted-crossfit, or predicted
     ne                nested-error model (adjusted likelihood) on the clusters' cross-fitted predictions, with predicted-crossfit
     ne-matched        ne where clusters are seen in as few photos as other sites are, so that both predictions are alike
-    composite         CompositeEstimator on the sites' cross-fitted predictions
+    composite         CompositeEstimator on the cross-fitted predictions at the other sites
     composite-within  the same with the clusters' predictions from as few photos as at other sites
+    composite-plain   composite on predictions by the forest that was fitted to all clusters
 
 Printed are, for each class of districts by number of clusters: the mean squared error over that of the direct estimate, the bias
 over the root of the direct estimate's mean squared error, and how often 90 % intervals hold the truth, each with its Monte-Carlo
@@ -134,9 +135,10 @@ def estimate(district: np.ndarray, values: np.ndarray, made: dict) -> dict[str, 
         model = NestedError("amrl", level=LEVEL).fit(units, values, district[:n])
         error = means[kind][["variance"]].rename(columns={"variance": "predicted"})
         found[name] = model.predict(means[kind][["predicted"]], error)
-    for name, kind in (("composite", "crossfit"), ("composite-within", "matched")):
+    for name, kind in (("composite", "crossfit"), ("composite-within", "matched"), ("composite-plain", "plain")):
         own = made[kind][:n] if kind == "matched" else None
-        model = CompositeEstimator(level=LEVEL).fit(values, district[:n], made[kind], district, predictions=own)
+        model = CompositeEstimator(level=LEVEL)
+        model.fit(values, district[:n], made[kind][n:], district[n:], predictions=own)
         found[name] = model.predict(ids)
     return found
 

@@ -51,8 +51,8 @@ class CompositeEstimator(BaseEstimator):
     coefficients_ : Series
         `intercept`, `between` (b) and, where clusters have predictions, `within` (c).
     site_means_ : DataFrame
-        For each district with clusters or sites: `n_sites`, `predicted` (mean over its sites), `calibrated` (the estimate of
-        X_i) and `variance` (of its error).
+        For each district with clusters or sites: `n_sites` (with the clusters where they have predictions), `predicted` (mean
+        over its sites), `calibrated` (the estimate of X_i) and `variance` (of its error).
 
     See Also
     --------
@@ -99,12 +99,14 @@ class CompositeEstimator(BaseEstimator):
         values, areas : Series or array of length n
             What the survey measured at each cluster, and the cluster's district.
         site_predictions, site_areas : Series or array of length s
-            Predictions at the sites, clusters among them, and the district of each. A district's sites must be predicted by a
-            model that was fitted without the district's clusters.
+            Predictions at sites that are not clusters, and the district of each. Clusters must not be among them: what a model
+            predicts at a cluster shares the cluster's error. Best are predictions by a model that was fitted without the
+            district's clusters (cross-fitted); of a model that follows its neighbours, such as kriging, they must be, since the
+            survey would otherwise count twice.
         predictions : Series or array of length n, optional
-            Predictions at the clusters by the same models, from as many photos as at other sites: a prediction from more photos
-            varies more, and then the difference between a cluster and its district's sites would be one of photos. Leave them
-            out where that is not so.
+            Cross-fitted predictions at the clusters, from as many photos as at other sites; the clusters then count as sites,
+            too. A prediction from more photos varies more, and the difference between a cluster and its district's sites would
+            be one of photos: leave these predictions out where that is so.
         k : Series or array of length n, optional
             The number of households of each cluster.
 
@@ -128,12 +130,13 @@ class CompositeEstimator(BaseEstimator):
                 f"k: row {int(np.flatnonzero(weight <= 0)[0])}: must be above 0; drop clusters without households"
             )
         number, self.areas_ = area_numbers(areas, index)
-        self.site_means_ = _site_means(site_predictions, site_areas, self.areas_, self.level)
+        own_x = None if predictions is None else unit_numbers("predictions", predictions, index)
+        self.site_means_ = _site_means(_all_sites(site_predictions, site_areas, own_x, areas), self.areas_)
         own = self.site_means_.loc[self.areas_]
         mean = own["calibrated"].to_numpy()
         columns = [np.ones(len(y)), mean[number]]
-        if predictions is not None:
-            columns.append(unit_numbers("predictions", predictions, index) - mean[number])
+        if own_x is not None:
+            columns.append(own_x - mean[number])
         names = ("intercept", "between", "within")[: len(columns)]
         design = np.column_stack(columns)
         check_enough(len(y), len(self.areas_), names)
@@ -200,12 +203,22 @@ class CompositeEstimator(BaseEstimator):
         return float(self.site_means_.attrs["variance"])
 
 
-def _site_means(predictions: Values, areas: Values, surveyed: pd.Index, level: float) -> pd.DataFrame:
-    """Mean of the prediction over each district: over its sites, as estimated, and the variance of that estimate's error."""
+def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas: Values) -> tuple[Array, pd.Series]:
+    """Predictions and districts of the sites, and of the clusters where they count as sites."""
     index = pd.RangeIndex(len(np.asarray(predictions)))
-    x = unit_numbers("site_predictions", predictions, index)
+    x, place = unit_numbers("site_predictions", predictions, index), pd.Series(np.asarray(areas))
+    if len(place) != len(x):
+        raise InputError(f"site_areas: has {len(place)} names for {len(x)} sites; give one for each")
+    if own is None:
+        return x, place
+    return np.concatenate([x, own]), pd.concat([place, pd.Series(np.asarray(own_areas))], ignore_index=True)
+
+
+def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFrame:
+    """Mean of the prediction over each district: over its sites, as estimated, and the variance of that estimate's error."""
+    x, areas = sites
     try:
-        model = NestedError("amrl", level=level).fit(pd.DataFrame(index=index), x, areas)
+        model = NestedError("amrl").fit(pd.DataFrame(index=areas.index), x, areas)
     except InputError as error:
         raise InputError(f"site_predictions: {error}") from error
     every = model.areas_.union(surveyed)

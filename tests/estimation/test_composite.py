@@ -98,7 +98,7 @@ def test_scale_shift_and_order_do_not_matter(seed, scale, shift):
 def test_districts_without_survey_without_sites_and_without_both():
     made, _ = countryside(2)
     surveyed, imaged = made["areas"] != 3, made["site_areas"] != 5
-    cut = {name: made[name][surveyed] for name in ("values", "areas", "predictions")}
+    cut = {name: made[name][surveyed] for name in ("values", "areas")}
     cut |= {name: made[name][imaged] for name in ("site_predictions", "site_areas")}
     found = fit(cut).predict([3, 5, 99, 7])
     assert found.loc[3, ["n_units", "gamma"]].to_list() == [0, 0]
@@ -109,8 +109,19 @@ def test_districts_without_survey_without_sites_and_without_both():
     assert found["estimate"].notna().all()
 
 
+def test_predictions_at_clusters_narrow_the_error():
+    made, _ = countryside(6)
+    # where what is special of a cluster shows in its photos, its prediction tells how unusual it is in its district
+    made["predictions"] = made["predictions"] + 0.8 * (made["values"] - made["values"].mean())
+    made["site_predictions"] = made["site_predictions"] + np.random.default_rng(0).normal(0, 0.8, 680)
+    with_them = fit(made).predict(np.arange(40))
+    del made["predictions"]
+    assert with_them["mse"].mean() < 0.9 * fit(made).predict(np.arange(40))["mse"].mean()
+
+
 def test_a_larger_survey_counts_more():
     made, _ = countryside(4)
+    del made["predictions"]
     found = fit(made).predict(np.arange(40))
     sites = found[found["n_sites"] == 30].sort_values("n_units")
     assert sites["gamma"].is_monotonic_increasing
@@ -119,8 +130,8 @@ def test_a_larger_survey_counts_more():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"site_predictions": np.zeros(680)}, "site_predictions: values: do not vary"),
-        ({"site_predictions": np.zeros(3)}, "site_predictions: areas: has 680 names for 3 units"),
+        ({"site_predictions": 0.0}, "site_predictions: values: do not vary"),
+        ({"site_predictions": np.zeros(3)}, "site_areas: has 680 names for 3 sites"),
         ({"predictions": np.zeros(3)}, "predictions: has 3 numbers"),
         ({"k": 0.0}, "k: row 0: must be above 0"),
         ({"values": np.nan}, "values: row 0: is missing"),
@@ -129,7 +140,10 @@ def test_a_larger_survey_counts_more():
 )
 def test_bad_input_is_told_in_one_line(change, words):
     made, _ = countryside(0)
-    filled = {k: np.full(len(made["values"]), v) if np.isscalar(v) else v for k, v in change.items()}
+    lengths = {name: len(array) for name, array in made.items()} | {"k": len(made["values"])}
+    filled = {name: np.full(lengths[name], v) if np.isscalar(v) else v for name, v in change.items()}
+    if "site_predictions" in filled:
+        del made["predictions"]
     with pytest.raises(InputError, match=words) as error:
         fit(made | filled)
     assert "\n" not in str(error.value)
