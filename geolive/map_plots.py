@@ -4,7 +4,7 @@ import contextlib
 import functools
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -52,7 +52,7 @@ def plain_matplotlib():
     import matplotlib
     from matplotlib.figure import Figure
 
-    look = {"text.parse_math": False, "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK}
+    look: Any = {"text.parse_math": False, "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK}
     with matplotlib.rc_context(look), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield Figure

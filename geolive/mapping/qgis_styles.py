@@ -27,6 +27,9 @@ SIMULATED = "SIMULATED survey and imagery"
 # far below every value; no feature and no pixel falls into the second, which is the legend's heading
 _NO_VALUE, _HEADING = "-1e+30", "-2e+30"
 
+# lower and upper end, words, and the layers of the symbol
+_Class = tuple[str, str, str, list[ET.Element]]
+
 
 def legend_heading(district_map: DistrictMap) -> str:
     """What the legend is of, in words; QGIS itself heads it with the file's name.
@@ -94,9 +97,9 @@ def site_style(district_map: DistrictMap) -> bytes:
     """
     root = ET.Element("qgis", version=QGIS_VERSION, styleCategories="AllStyleCategories")
     edges = [_NO_VALUE, *(repr(float(b)) for b in district_map.breaks[1:-1]), "1e+30"]
-    classes = [
-        (*ends, label, [_layer("SimpleMarker", name="circle", size="2", color=_rgba(colour), outline_width="0.2")])
-        for *ends, (_, colour, label) in zip(edges, edges[1:], _surface_classes(district_map)[1:], strict=False)
+    classes: list[_Class] = [
+        (low, high, label, [_layer("SimpleMarker", name="circle", size="2", color=_rgba(colour), outline_width="0.2")])
+        for low, high, (_, colour, label) in zip(edges, edges[1:], _surface_classes(district_map)[1:], strict=False)
     ]
     nothing = _layer("SimpleMarker", size="0", color="0,0,0,0", outline_style="no")
     classes.append((_HEADING, _HEADING, legend_heading(district_map), [nothing]))
@@ -147,9 +150,9 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     colours = class_colours(district_map.indicator.colours, len(labels))
     edges = [repr(float(b)) for b in breaks]
     border = _rgba(border_colour(colours))
-    classes = [
-        (*ends, label, _fill(colour, border))
-        for *ends, label, colour in zip(edges, edges[1:], labels, colours, strict=False)
+    classes: list[_Class] = [
+        (low, high, label, _fill(colour, border))
+        for low, high, label, colour in zip(edges, edges[1:], labels, colours, strict=False)
     ][::-1]
     classes.append((_NO_VALUE, _NO_VALUE, NOT_SUPPORTED, _hatching(border)))
     nothing = _layer("SimpleFill", style="no", outline_style="no")
@@ -162,8 +165,8 @@ def _column(district_map: DistrictMap) -> str:
     return '"' + district_map.indicator.name.replace('"', '""') + '"'
 
 
-def _graduated(column: str, kind: str, classes: list[tuple[str, str, str, list[ET.Element]]]) -> ET.Element:
-    """A renderer of classes, each with its lower and upper end, its words and the layers of its symbol."""
+def _graduated(column: str, kind: str, classes: list[_Class]) -> ET.Element:
+    """A renderer that draws each feature by the class that its value lies in."""
     renderer = ET.Element("renderer-v2", type="graduatedSymbol", graduatedMethod="GraduatedColor")
     renderer.set("attr", f"coalesce({column}, {_NO_VALUE})")
     ranges, symbols = ET.SubElement(renderer, "ranges"), ET.SubElement(renderer, "symbols")

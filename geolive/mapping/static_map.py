@@ -1,7 +1,7 @@
 """A district map drawn with matplotlib, for reports and articles."""
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -55,9 +55,9 @@ def plot_districts(
         (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
         draw_scale_bar(axes, (west, south, east, north))
         _write_words(axes, district_map, handles, title)
-        if ax is None:
+        if ax is None and (figure := axes.get_figure(root=True)) is not None:
             # the size of the map is known once the legend has its place
-            axes.get_figure().draw_without_rendering()
+            figure.draw_without_rendering()
         if names:
             _draw_names(axes, district_map)
         if district_map.provenance.simulated:
@@ -124,7 +124,12 @@ def _draw_districts(
         handles.append(Patch(facecolor=colour, edgecolor=GREY, linewidth=0.4, label=f"{label}  ({len(chosen):,})"))
     without = [path for path, c in zip(paths, classes, strict=True) if c < 0]
     if without:
-        hatched = {"facecolor": NOT_SUPPORTED_COLOUR, "edgecolor": _HATCH_COLOUR, "hatch": "/////", "linewidth": 0.0}
+        hatched: dict[str, Any] = {
+            "facecolor": NOT_SUPPORTED_COLOUR,
+            "edgecolor": _HATCH_COLOUR,
+            "hatch": "/////",
+            "linewidth": 0.0,
+        }
         axes.add_collection(PathCollection(without, zorder=2, **hatched))
         axes.add_collection(PathCollection(without, facecolors="none", edgecolors="white", linewidths=0.6, zorder=2.1))
         handles.append(Patch(label=f"Not supported  ({len(without):,})", **hatched))
@@ -143,7 +148,13 @@ def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
     for label, rows, colour, size in kinds:
         if not rows.any():
             continue
-        mark = {"marker": "o", "linestyle": "none", "color": colour, "markeredgecolor": INK, "markeredgewidth": 0.5}
+        mark: dict[str, Any] = {
+            "marker": "o",
+            "linestyle": "none",
+            "color": colour,
+            "markeredgecolor": INK,
+            "markeredgewidth": 0.5,
+        }
         axes.plot(*where[rows].T, markersize=size, zorder=3, **mark)
         handles.append(Line2D([], [], markersize=4, label=f"{label}  ({rows.sum():,})", **mark))
     return handles

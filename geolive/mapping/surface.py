@@ -118,7 +118,7 @@ def _interpolate(
     """Numbers at the pixels' middles, shape (pixels, 3)."""
     result = np.full((len(middles), numbers.shape[1]), np.nan)
     on_sphere = unit_sphere(middles)
-    chord, _ = tree.query(on_sphere, distance_upper_bound=km_to_chord(reach_km))
+    chord, _ = tree.query(on_sphere, distance_upper_bound=float(km_to_chord(np.asarray(reach_km))))
     reached = np.flatnonzero(np.isfinite(chord))
     if len(reached) == 0:
         return result
