@@ -1,4 +1,4 @@
-"""What is mapped: an indicator's words, unit, direction and colours, and the classes of its legend."""
+"""Indicators: their words, unit, direction and colours, and the classes of the legend."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ MEANS_OF_AREAS = "Values are means of areas, not of households."
 
 @dataclass(frozen=True)
 class Indicator:
-    """An indicator's column name and how people read it.
+    """The column name of an indicator, and its words and colours for readers.
 
     Parameters
     ----------
     name : str
         The column in the clusters and districts tables.
     title, unit, direction : str
-        In words, for legends: what it is, in what unit, which end is which (may be empty).
+        Words for legends: what is measured, in which unit, and what a higher value means (may be empty).
     colours : tuple of str
-        Five colours from the lowest class to the highest, safe for colour-blind readers.
+        Five colours from the lowest class to the highest, which colour-blind readers can tell apart.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class Indicator:
 
     @property
     def as_probability(self) -> "Indicator":
-        """The same indicator as a classifier maps it: the probability of label 1."""
+        """The indicator that a classifier maps: the probability of label 1."""
         return replace(
             self,
             title=f"Probability of {self.title[:1].lower()}{self.title[1:]} at or above the threshold",
@@ -78,7 +78,7 @@ _KNOWN = {
 
 
 def indicator(name: str) -> Indicator:
-    """The indicator of that name; one that geolive does not know is shown under its own name.
+    """The indicator of a given name; an unknown one is shown under its own name.
 
     Examples
     --------
@@ -91,20 +91,20 @@ def indicator(name: str) -> Indicator:
 
 
 def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
-    """Edges of the legend's classes: about as many values in each, at round numbers.
+    """Edges of the legend's classes: round numbers with about the same number of values in each class.
 
     Parameters
     ----------
     values : array of float
         Values to show; NaN are left out.
     n_classes : int
-        The most classes wanted.
+        Largest number of classes.
 
     Returns
     -------
     array of float, shape (classes + 1,)
-        Strictly increasing edges that enclose every value; classes are closed below and open above, the last one closed.
-        Two edges where all values are equal; none where there is no value.
+        Strictly increasing edges that enclose every value. A class includes its lower edge and excludes its upper edge; the
+        last class includes both. There are two equal edges where all values are equal, and none where there is no value.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def break_digits(breaks: np.ndarray) -> int:
 
 
 def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
-    """Index of the legend class of each value; -1 where there is none.
+    """Index of the legend class of each value; -1 for NaN.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
 
 
 def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
-    """That many colours from a scale, evenly spaced from its first to its last.
+    """A given number of colours from a scale, evenly spaced from its first to its last.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
 
 
 def border_colour(colours: Sequence[str]) -> str:
-    """White for the borders between areas of these colours, or grey where one of them is nearly white.
+    """The colour of borders between areas: white, or grey where one of the areas' colours is nearly white.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Official statistics of Bihar's districts: what the sample starts from, and what a map of real data is set beside."""
+"""Official statistics of Bihar's districts: the start of the simulation, and figures to show beside a map of real data."""
 
 from importlib import resources
 
@@ -31,7 +31,7 @@ def bihar_statistics() -> pd.DataFrame:
 def official_sentences(indicator: str, district_ids: pd.Series) -> pd.Series:
     """The official statistic nearest to an indicator, in words, for each district that has one.
 
-    It is never shown beside the simulated sample, which was made from it.
+    It is never shown beside the simulated sample, since that was made from it.
 
     Examples
     --------

@@ -22,7 +22,7 @@ def csv_bytes(district_map: DistrictMap) -> bytes:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> csv_bytes(result).decode().splitlines()[0][:40]
     'district_id,district,state,pov,pov_lower'

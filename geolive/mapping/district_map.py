@@ -87,7 +87,7 @@ class DistrictMap:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), region="goa")
     >>> result
     <DistrictMap: Asset wealth in Goa (SIMULATED), 3 districts, 43 sites, 90 % intervals>
@@ -154,9 +154,11 @@ class DistrictMap:
 
         Examples
         --------
-        >>> from tests.mapping.districtmaps import fake_district_map
-        >>> fake_district_map().plot().get_title(loc="left")
-        'Asset wealth in Bihar'
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("goa")
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+        >>> result.plot().get_title(loc="left")
+        'Asset wealth in Goa'
         """
         from geolive.mapping.static_map import plot_districts
 
@@ -179,9 +181,11 @@ class DistrictMap:
         Examples
         --------
         >>> import folium
-        >>> from tests.mapping.districtmaps import fake_district_map
-        >>> drawn = fake_district_map().explore()
-        >>> _ = folium.Marker([25.6, 85.1], tooltip="Patna").add_to(drawn)
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("goa")
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+        >>> drawn = result.explore()
+        >>> _ = folium.Marker([15.5, 73.8], tooltip="Panaji").add_to(drawn)
         """
         from geolive.mapping.folium_map import explore_districts
 
@@ -215,8 +219,10 @@ class DistrictMap:
         Examples
         --------
         >>> import tempfile
-        >>> from tests.mapping.districtmaps import fake_district_map
-        >>> [p.name for p in fake_district_map().to_file(Path(tempfile.mkdtemp()) / "pov.geojson")]
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("goa")
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+        >>> [p.name for p in result.to_file(Path(tempfile.mkdtemp()) / "pov.geojson")]
         ['pov.geojson', 'pov.qml', 'pov.qmd']
         """
         from geolive.mapping.exports import write_files

@@ -55,25 +55,25 @@ def districts_from_sites(
     threshold: float | None,
     limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> gpd.GeoDataFrame:
-    """Means of districts over their sites, with intervals for the means.
+    """Average sites over districts, with intervals for the means.
 
-    Sites count equally, whatever their number of images: that follows who takes photos, not who lives there.
+    Each site counts equally, whatever its number of images, since that depends on who takes photos and not on who lives there.
 
     Parameters
     ----------
     districts : GeoDataFrame
         `district_id`, `district`, `state`, `geometry`.
     sites : GeoDataFrame
-        Points with `name` and `n_images`; those whose `applicable` is false, where there is that column, are left out.
+        Points with the columns `name` and `n_images`. Sites whose optional column `applicable` is false are left out.
     name : str
-        The indicator's column.
+        Column of the indicator.
     error : DistrictError
-        Its `shared` the same for all sites, or an array with a number for each.
+        Its `shared` is one number for all sites, or an array with one number for each.
     support : Support
     level : float
         Level of the intervals.
     threshold : float or None
-        From which value on the label is 1.
+        Value from which on a label is 1.
     limits : tuple of float
         Values that cannot be exceeded (0 and 1 for probabilities).
 

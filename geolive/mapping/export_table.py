@@ -27,7 +27,7 @@ def district_columns(district_map: DistrictMap) -> dict[str, list]:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> district_columns(result)["simulated"]
     [True, True, True]
@@ -58,7 +58,7 @@ def district_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> district_table(result).geometry.geom_type.unique().tolist()
     ['MultiPolygon']
@@ -81,7 +81,7 @@ def site_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> site_table(result).columns.tolist()
     ['site_id', 'pov', 'pov_lower', 'pov_upper', 'n_images', 'surveyed', 'applicable', 'simulated', 'geometry']

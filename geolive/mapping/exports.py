@@ -46,7 +46,7 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
     --------
     >>> import tempfile
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> folder = Path(tempfile.mkdtemp())
     >>> [p.name for p in write_files(result, [folder / "pov.html", folder / "pov.csv"])]

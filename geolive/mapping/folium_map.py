@@ -36,7 +36,7 @@ def explore_districts(district_map: DistrictMap, tiles: str | None = "OpenStreet
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> type(explore_districts(result)).__name__
     'Map'

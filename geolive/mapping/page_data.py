@@ -27,7 +27,7 @@ def page_data(district_map: DistrictMap) -> dict:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> page_data(result)["facts"][:3]
     ['Value', '90 % interval', 'Rank (1 is highest)']

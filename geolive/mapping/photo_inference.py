@@ -1,4 +1,4 @@
-"""Photos of a region, looked at by an image-wise model, so that its places can be predicted."""
+"""Prediction of the photos of a region by a network of single photos, so that its places can be predicted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +21,18 @@ def predict_photos(
     device: str = "auto",
     progress: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """A dataset with what an image-wise model makes of a region's photos; as it was where the model is of another kind.
+    """Predict the photos of a region and add the predictions to the dataset as a feature set.
+
+    A model of another kind leaves the dataset as it is.
 
     Parameters
     ----------
     dataset : Dataset
     trained : TrainedModel
     region : Region
-        Photos in it are looked at, and all of the clusters in it.
+        Photos in it are predicted, and all photos of the clusters in it.
     photos : str or Path, optional
-        The folder that `img_path` starts from, where it is another now.
+        The folder that `img_path` starts from, if the photos have moved.
     device : str
         auto, cpu, cuda or mps.
     progress : callable, optional

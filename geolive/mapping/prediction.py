@@ -82,7 +82,7 @@ def predict(
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> trained = gl.train(dataset, gl.Forest(n_estimators=5), "pov")
     >>> gl.predict(dataset, trained, region="goa").districts["district"].tolist()
     ['North Goa', 'South Goa']

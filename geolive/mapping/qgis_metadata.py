@@ -31,8 +31,10 @@ def abstract(district_map: DistrictMap) -> str:
 
     Examples
     --------
-    >>> from tests.mapping.districtmaps import fake_district_map
-    >>> print(abstract(fake_district_map()).splitlines()[1])
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> print(abstract(result).splitlines()[1])
     Asset wealth (higher is wealthier). Unit: DHS asset-wealth index. Values are means of areas, not of households.
     """
     about, shown = district_map.provenance, district_map.indicator
@@ -71,9 +73,11 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
 
     Examples
     --------
-    >>> from tests.mapping.districtmaps import fake_district_map
-    >>> written = metadata(fake_district_map(), "districts", (0, 0, 1, 1))
-    >>> b"<title>Asset wealth in Bihar (SIMULATED): districts</title>" in written
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> written = metadata(result, "districts", (0, 0, 1, 1))
+    >>> b"<title>Asset wealth in Goa (SIMULATED): districts</title>" in written
     True
     """
     about = district_map.provenance

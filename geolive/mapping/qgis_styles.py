@@ -1,8 +1,8 @@
 """Styles for QGIS (QML): the classes and colours of the page, labels, columns in words.
 
-QGIS loads `NAME.qml` by itself when it opens the layer NAME beside it. The elements are those that QGIS 3.22 writes,
-cut down to what differs from its defaults. Names come from files of others: they reach XML, expressions and the HTML of
-map tips as text only.
+QGIS loads `NAME.qml` when it opens a layer NAME in the same folder. The elements are those that QGIS 3.22 writes, without
+those at its defaults. Names come from files of others, so they are written as text only into XML, expressions and the
+HTML of map tips.
 """
 
 import html
@@ -24,7 +24,7 @@ from geolive.wording import percent_text
 NOT_SUPPORTED = "Not supported"
 SIMULATED = "SIMULATED survey and imagery"
 
-# far below every value; no feature and no pixel falls into the second, which is the legend's heading
+# both are far below every value; nothing falls into the second, which is a class that shows the legend's heading
 _NO_VALUE, _HEADING = "-1e+30", "-2e+30"
 
 # lower and upper end, words, and the layers of the symbol
@@ -32,12 +32,14 @@ _Class = tuple[str, str, str, list[ET.Element]]
 
 
 def legend_heading(district_map: DistrictMap) -> str:
-    """What the legend is of, in words; QGIS itself heads it with the file's name.
+    """Heading of the legend in words, since QGIS itself shows only the file's name.
 
     Examples
     --------
-    >>> from tests.mapping.districtmaps import fake_district_map
-    >>> legend_heading(fake_district_map())
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> legend_heading(result)
     'SIMULATED Asset wealth (higher is wealthier), DHS asset-wealth index'
     """
     shown = district_map.indicator
@@ -45,7 +47,7 @@ def legend_heading(district_map: DistrictMap) -> str:
 
 
 def district_style(district_map: DistrictMap) -> bytes:
-    """The QML of the districts: the page's classes and colours, names as labels, columns in words.
+    """The QML of the districts, with the classes and colours of the page, names as labels and words for the columns.
 
     Parameters
     ----------
@@ -54,13 +56,15 @@ def district_style(district_map: DistrictMap) -> bytes:
     Returns
     -------
     bytes
-        An XML document. The highest class comes first: QGIS gives a value on a break to the first class that it fits,
-        and it belongs to the higher one.
+        An XML document. The highest class comes first, because QGIS puts a value on a break into the first class that it
+        fits, and it belongs to the higher one.
 
     Examples
     --------
-    >>> from tests.mapping.districtmaps import fake_district_map
-    >>> b"graduatedSymbol" in district_style(fake_district_map())
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> b"graduatedSymbol" in district_style(result)
     True
     """
     root = ET.Element("qgis", version=QGIS_VERSION, labelsEnabled="1", styleCategories="AllStyleCategories")
@@ -76,7 +80,9 @@ def district_style(district_map: DistrictMap) -> bytes:
 
 
 def site_style(district_map: DistrictMap) -> bytes:
-    """The QML of the sites: dots in the page's classes, the outer ones open, since sites vary more than districts.
+    """The QML of the sites: dots in the classes of the page.
+
+    The lowest and the highest class are open, since sites vary more than districts.
 
     Parameters
     ----------
@@ -90,7 +96,7 @@ def site_style(district_map: DistrictMap) -> bytes:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> b"SimpleMarker" in site_style(result)
     True
@@ -113,7 +119,9 @@ def site_style(district_map: DistrictMap) -> bytes:
 
 
 def surface_style(district_map: DistrictMap) -> bytes:
-    """The QML of the surface: band 1 in the page's classes, the outer ones open, since sites vary more than districts.
+    """The QML of the surface: band 1 in the classes of the page.
+
+    The lowest and the highest class are open, since sites vary more than districts.
 
     Parameters
     ----------
@@ -126,8 +134,10 @@ def surface_style(district_map: DistrictMap) -> bytes:
 
     Examples
     --------
-    >>> from tests.mapping.districtmaps import fake_district_map
-    >>> b"singlebandpseudocolor" in surface_style(fake_district_map())
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> b"singlebandpseudocolor" in surface_style(result)
     True
     """
     breaks = district_map.breaks
@@ -237,7 +247,7 @@ def _aliases(district_map: DistrictMap) -> dict[str, str]:
 
 
 def _map_tip(district_map: DistrictMap) -> str:
-    """HTML that QGIS fills in; what comes from names is escaped here, or by the expression where it is a feature's."""
+    """HTML that QGIS fills in; names are escaped here, and those of features by the expression."""
     shown = district_map.indicator
     decimals = break_digits(district_map.breaks) + 1
 

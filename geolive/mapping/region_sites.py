@@ -41,7 +41,7 @@ def sites_in_region(
     Examples
     --------
     >>> import geolive as gl
-    >>> sites, places = sites_in_region(gl.make_sample("goa", random_state=0), gl.find_region("goa"), True)
+    >>> sites, places = sites_in_region(gl.make_sample("goa"), gl.find_region("goa"), True)
     >>> len(sites) == len(places)
     True
     """
@@ -74,7 +74,7 @@ def check_covers(dataset: Dataset, region: Region) -> None:
     Examples
     --------
     >>> import geolive as gl
-    >>> check_covers(gl.make_sample("goa", random_state=0), gl.find_region("goa"))
+    >>> check_covers(gl.make_sample("goa"), gl.find_region("goa"))
     """
     if not (_inside(dataset.clusters, region).any() or _inside(dataset.images, region).any()):
         raise _nothing_in(dataset, region, "cluster or image")

@@ -1,4 +1,4 @@
-"""Shapes and sites for the page: as exact as fits into one file of limited size."""
+"""Outlines of districts and positions of sites for the page, as exact as a file of limited size allows."""
 
 import json
 
@@ -13,23 +13,23 @@ SITES_BYTES = 250_000
 
 
 def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tuple[list, list, list]:
-    """Districts' outlines as coordinates, with a place for their names.
+    """Coordinates of the districts' outlines, and a place for each name.
 
-    Shared borders stay shared: all outlines are simplified together, and only as far as the size asks for it.
+    All outlines are simplified together, so shared borders stay shared, and only as far as the size requires.
 
     Parameters
     ----------
     geometry : GeoSeries
         Polygons or MultiPolygons, EPSG:4326.
     most_bytes : int
-        The most that the outlines may take as JSON.
+        Largest size of the outlines as JSON, in bytes.
 
     Returns
     -------
     outlines : list
-        Of each district its polygons' rings' [longitude, latitude], degrees, as in a GeoJSON MultiPolygon.
+        For each district the coordinates of a GeoJSON MultiPolygon: longitude and latitude in degrees.
     middles : list of [float, float]
-        Longitude and latitude of the middle of the largest circle in each district.
+        Longitude and latitude of the centre of the largest circle inside each district.
     rooms : list of float
         That circle's radius, degrees.
 
@@ -45,7 +45,7 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     shapes, digits, tolerance = original, 5, 0.0
     while _bytes(shapes, digits) > most_bytes and tolerance < 1:
         tolerance = tolerance * 1.5 or 0.0003
-        # some metres are exact enough where corners are left out that lie hundreds of metres aside
+        # where simplification moves a border by hundreds of metres, a few metres need no further decimal
         digits = 5 if tolerance < 0.001 else 4
         shapes = shapely.coverage_simplify(original, tolerance)
     middles, rooms = zip(*[largest_circle(shape) for shape in shapes], strict=True)
@@ -53,20 +53,20 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
 
 
 def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
-    """Positions of sites on a grid fine enough for the eye, small enough for a page.
+    """Positions of sites on a grid, as fine as the size of the page allows.
 
     Parameters
     ----------
     sites : GeoDataFrame
         Points, EPSG:4326, with `surveyed`.
     most_bytes : int
-        The most that the positions may take as JSON.
+        Largest size of the positions as JSON, in bytes.
 
     Returns
     -------
     dict
-        `west`, `south` (degrees), `step` (degrees) and `kinds`: of surveyed and other sites `name`, `label`, `count`
-        and `places`, the steps east and north of each, one after the other. Sites that share a place are drawn once.
+        `west`, `south` and `step` in degrees, and `kinds`: for surveyed and for other sites `name`, `label`, `count` and
+        `places`, which lists the steps east and north of each place. Sites at the same place are drawn once.
 
     Examples
     --------
@@ -100,8 +100,8 @@ def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
 
     Examples
     --------
-    >>> largest_circle(shapely.box(84, 25, 86, 26))
-    ([84.9995, 25.5], 0.5)
+    >>> largest_circle(shapely.box(84, 25, 85, 26))
+    ([84.5, 25.5], 0.5)
     """
     part = max(shapely.get_parts(shape), key=lambda part: part.area, default=None)
     if part is None or part.is_empty:

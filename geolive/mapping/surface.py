@@ -1,4 +1,4 @@
-"""From sites to a raster: inverse-distance interpolation of their values and intervals."""
+"""Inverse-distance interpolation of the sites' values and intervals to a raster."""
 
 from dataclasses import dataclass
 
@@ -37,32 +37,32 @@ def interpolate_surface(
     district_map: DistrictMap,
     resolution: float = 0.01,
     power: float = 2.0,
-    neighbours: int = 12,
+    n_neighbors: int = 12,
     reach_km: float = REACH_KM,
 ) -> Surface:
     """Interpolate the sites' values and intervals by inverse great-circle distance.
 
-    A pixel takes the mean of its nearest sites, weighted by 1 / distance ** power; a pixel that a site lies in takes
-    that site's numbers (their mean, if there are several). The interval is that of single sites, interpolated as the
-    value is: it is wider than that of a district's mean, and it is no kriging variance.
+    A pixel gets the mean of its nearest sites, weighted by 1 / distance ** power. A pixel that contains a site gets the
+    numbers of that site, or the mean of several. The interval is the interpolated interval of single sites: it is wider than
+    the interval of a district's mean, and it is not a kriging variance.
 
     Parameters
     ----------
     district_map : DistrictMap
-        Its sites; those without a value, or not applicable, are left out.
+        Its sites are interpolated; those without a value and those not applicable are left out.
     resolution : float
-        Side of a pixel, degrees. Pixels are aligned to its multiples.
+        Side of a pixel in degrees. Pixels are aligned to multiples of it.
     power : float
-        The larger, the more the nearest site counts.
-    neighbours : int
-        How many of the nearest sites count, however far they are.
+        The larger it is, the more the nearest site counts.
+    n_neighbors : int
+        Number of nearest sites that count.
     reach_km : float
         Pixels farther than this from every site have no value.
 
     Returns
     -------
     Surface
-        NaN in pixels whose middle is outside the region's polygon or out of reach.
+        NaN in pixels whose centre lies outside the region's polygon or out of reach.
 
     Notes
     -----
@@ -98,7 +98,7 @@ def interpolate_surface(
         strip = from_origin(transform.c, transform.f - top * resolution, resolution, resolution)
         row, column = np.nonzero(geometry_mask([district_map.area], shape, strip, invert=True))
         middles = np.column_stack([strip.c + (column + 0.5) * resolution, strip.f - (row + 0.5) * resolution])
-        values[:, top + row, column] = _interpolate(tree, numbers, middles, power, neighbours, reach_km).T
+        values[:, top + row, column] = _interpolate(tree, numbers, middles, power, n_neighbors, reach_km).T
     _set_site_pixels(values, transform, where, numbers)
     return Surface(values, transform)
 
@@ -113,7 +113,7 @@ def _grid(bounds: tuple[float, float, float, float], resolution: float) -> tuple
 
 
 def _interpolate(
-    tree: cKDTree, numbers: np.ndarray, middles: np.ndarray, power: float, neighbours: int, reach_km: float
+    tree: cKDTree, numbers: np.ndarray, middles: np.ndarray, power: float, n_neighbors: int, reach_km: float
 ) -> np.ndarray:
     """Numbers at the pixels' middles, shape (pixels, 3)."""
     result = np.full((len(middles), numbers.shape[1]), np.nan)
@@ -122,7 +122,7 @@ def _interpolate(
     reached = np.flatnonzero(np.isfinite(chord))
     if len(reached) == 0:
         return result
-    chord, site = tree.query(on_sphere[reached], k=np.arange(1, min(neighbours, len(numbers)) + 1))
+    chord, site = tree.query(on_sphere[reached], k=np.arange(1, min(n_neighbors, len(numbers)) + 1))
     # a metre is nothing against a pixel, and keeps the weight of a site in the very middle finite
     weight = np.maximum(chord_to_km(chord), 1e-3) ** -power
     weight /= weight.sum(axis=1, keepdims=True)

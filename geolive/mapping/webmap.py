@@ -39,7 +39,7 @@ def page_bytes(district_map: DistrictMap) -> bytes:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> b"<title>SIMULATED: Asset wealth in Goa</title>" in page_bytes(result)
     True
@@ -69,7 +69,7 @@ def framed_page(district_map: DistrictMap, height: int = 620) -> str:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa", random_state=0)
+    >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> framed_page(result)[:15]
     '<iframe srcdoc='

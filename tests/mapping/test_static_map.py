@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import matplotlib
+import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -109,3 +110,21 @@ def test_a_map_without_any_value(tmp_path):
         axes = nothing.plot(show=show, sites=True)
         axes.figure.savefig(tmp_path / "map.png")
         assert legend_texts(axes) == ["Not supported  (38)"]
+
+
+def test_holes_are_not_filled(tmp_path):
+    import shapely
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+
+    from geolive.map_plots import polygon_path
+
+    figure = Figure(figsize=(1, 1), dpi=90)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, 3), ylim=(0, 3))
+    ring = shapely.box(0, 0, 3, 3).difference(shapely.box(1, 1, 2, 2))
+    axes.add_collection(PathCollection([polygon_path(ring)], facecolors="red", edgecolors="none"))
+    axes.set_axis_off()
+    figure.savefig(tmp_path / "ring.png")
+    picture = matplotlib.image.imread(tmp_path / "ring.png")
+    assert picture[10, 10, :3].tolist() == [1, 0, 0]
+    assert picture[45, 45, :3].tolist() == [1, 1, 1]

@@ -66,7 +66,7 @@ def test_two_sites_by_hand():
     # halfway the two weigh the same, whatever the power
     for power in (1, 2, 3):
         assert interpolate_surface(at, power=power).values[0, 1, 5] == pytest.approx(2.0)
-    nearest = interpolate_surface(at, neighbours=1).values[0, 1]
+    nearest = interpolate_surface(at, n_neighbors=1).values[0, 1]
     assert nearest[:5].tolist() == [1.0] * 5
     assert nearest[6:].tolist() == [3.0] * 5
 
