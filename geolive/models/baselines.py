@@ -1,24 +1,25 @@
-"""Models that see no images: chance, the mean, and averages over neighbouring clusters.
+"""Models that do not look at images: chance, the mean, and averages over neighbouring clusters.
 
-A model that learns from images must beat these at the same places and folds to be worth its images.
+A model that learns from images is worth its images only if it does better than these at the same places and folds.
 """
 
 import numpy as np
 import pandas as pd
 
 from geolive.geodesy import chord_to_km, unit_sphere
-from geolive.models.interface import check_images
+from geolive.models.interface import Model, check_images, check_integer, check_positive
 from geolive.places import Places
 from geolive.splits import place_numbers
 
 
-class Random:
+class Random(Model):
     """Chance: a fair coin for a label, the value of some training cluster for a value.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
+    random_state : int
+        Seed of the draws.
 
     Examples
     --------
@@ -27,34 +28,35 @@ class Random:
     array([1., 1.])
     """
 
-    name = "random"
+    kind = "random"
+    needs_images = False
 
-    def __init__(self, task: str = "regression", seed: int = 0) -> None:
-        self.task, self.seed = task, seed
-        self.params: dict = {}
+    def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
+        self.task = task
+        self.random_state = random_state
 
     def fit(self, places: Places, values: np.ndarray) -> "Random":
         """Keep the values to draw from."""
-        self._values = np.asarray(values, float)
+        self.check_parameters()
+        self.values_ = np.asarray(values, float)
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """One draw a place, shape (n,), fixed by its id: whatever else is asked, a place gets the same draw."""
-        drawn = pd.util.hash_array(np.asarray(places.ids, object), hash_key=f"{self.seed % 10**16:016d}")
-        lots = np.array([0.0, 1.0]) if self.task == "classification" else self._values
+        """One draw for each place, shape (n,); it depends on the place's id alone, not on the other places asked for."""
+        self.check_fitted()
+        drawn = pd.util.hash_array(np.asarray(places.ids, object), hash_key=f"{self.random_state % 10**16:016d}")
+        lots = np.array([0.0, 1.0]) if self.task == "classification" else self.values_
         return lots[(drawn % len(lots)).astype(np.intp)]
 
 
-class Mean:
-    """The mean of the training clusters everywhere; of labels, their share of 1, which is the majority's vote.
-
-    Named `mean` in regression, `majority` in classification.
+class Mean(Model):
+    """The mean of the training clusters everywhere; for labels, their share of 1, which is the majority's vote.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-        Not used.
+    random_state : int
+        Not used: the model has nothing random.
 
     Examples
     --------
@@ -63,86 +65,117 @@ class Mean:
     array([1.5, 1.5])
     """
 
-    def __init__(self, task: str = "regression", seed: int = 0) -> None:
-        self.name = "majority" if task == "classification" else "mean"
-        self.task, self.seed = task, seed
-        self.params: dict = {}
+    kind = "mean"
+    needs_images = False
+
+    def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
+        self.task = task
+        self.random_state = random_state
+
+    @property
+    def name(self) -> str:
+        """ "mean" in regression, "majority" in classification."""
+        return "majority" if self.task == "classification" else "mean"
 
     def fit(self, places: Places, values: np.ndarray) -> "Mean":
         """Take the mean."""
-        self._mean = np.asarray(values, float).mean()
+        self.check_parameters()
+        self.mean_ = np.asarray(values, float).mean()
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """The mean, shape (n,)."""
-        return np.full(len(places), self._mean)
+        self.check_fitted()
+        return np.full(len(places), self.mean_)
 
 
-class Neighbours:
-    """The average of the k training clusters nearest by great circle, each counting the same.
+class Neighbours(Model):
+    """The average of the training clusters that are nearest by great circle, each counting the same.
 
-    Equal to scikit-learn's KNeighborsRegressor with the haversine metric on (latitude, longitude) in radians. Clusters
-    at one coordinate count each; where not all of them are among the k, the choice is scikit-learn's.
+    The predictions equal those of scikit-learn's KNeighborsRegressor with the haversine metric on (latitude, longitude) in
+    radians. Clusters at one coordinate count one by one; where the limit falls among them, scikit-learn chooses.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-        Not used.
-    k : int
-        Number of neighbours; all training clusters where there are fewer.
+    random_state : int
+        Not used: the model has nothing random.
+    n_neighbors : int
+        Number of clusters that are averaged; all training clusters where there are fewer.
 
     Examples
     --------
     >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
-    >>> Neighbours(k=1).fit(places, np.array([1.0, 2.0])).predict(places)
+    >>> Neighbours(n_neighbors=1).fit(places, np.array([1.0, 2.0])).predict(places)
     array([1., 2.])
     """
 
-    name = "neighbours"
+    kind = "neighbours"
+    needs_images = False
 
-    def __init__(self, task: str = "regression", seed: int = 0, k: int = 10) -> None:
-        self.k, self.task, self.seed = k, task, seed
-        self.params = {"k": k}
+    def __init__(self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 10) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_neighbors = n_neighbors
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_neighbors", self.n_neighbors, 1)
 
     def fit(self, places: Places, values: np.ndarray) -> "Neighbours":
         """Keep the training clusters in a search tree."""
         from sklearn.neighbors import KNeighborsRegressor
 
-        self._regressor = KNeighborsRegressor(min(self.k, len(places)), metric="haversine")
-        self._regressor.fit(_radians(places), np.asarray(values, float))
+        self.check_parameters()
+        self.regressor_ = KNeighborsRegressor(min(self.n_neighbors, len(places)), metric="haversine")
+        self.regressor_.fit(_radians(places), np.asarray(values, float))
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Averages of the neighbours, shape (n,)."""
-        return self._regressor.predict(_radians(places)) if len(places) else np.empty(0)
+        """Averages over the neighbours, shape (n,)."""
+        self.check_fitted()
+        return self.regressor_.predict(_radians(places)) if len(places) else np.empty(0)
 
 
-class NeighbourImages:
-    """The average of the training clusters of the nearest training images, one vote an image: the authors' neighbours.
+class NeighbourImages(Model):
+    """The average over the nearest training images of their clusters' values: the authors' neighbours.
 
-    Distances are from the place to the images, on the sphere; the authors took 1,000 images and degrees. What the images
-    show is not used.
+    Each image has one vote. Distances run from the place to the images, on the sphere; the authors took 1,000 images and degrees.
+    The model uses where images are, but not what they show.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-        Not used.
-    images : int
-        Number of images; all where there are fewer.
+    random_state : int
+        Not used: the model has nothing random.
+    n_neighbors : int
+        Number of images that are averaged; all where there are fewer.
 
     Examples
     --------
     >>> where = np.array([[85.0, 25.0], [85.0, 25.0], [86.0, 25.0]])
     >>> places = Places(np.array(["a", "b"]), where[1:], np.array([0, 2, 3]), where, np.ones((3, 66), np.uint16))
-    >>> NeighbourImages(images=3).fit(places, np.array([0.0, 3.0])).predict(places)
+    >>> NeighbourImages(n_neighbors=3).fit(places, np.array([0.0, 3.0])).predict(places)
     array([1., 1.])
     """
 
-    def __init__(self, task: str = "regression", seed: int = 0, images: int = 1000) -> None:
-        self.task, self.images = task, images
-        self.name, self.params = f"neighbours-{images}-images", {"images": images}
+    kind = "neighbours-images"
+
+    def __init__(self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 1000) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_neighbors = n_neighbors
+
+    @property
+    def name(self) -> str:
+        """The number of images."""
+        return f"neighbours-{self.n_neighbors}-images"
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_neighbors", self.n_neighbors, 1)
 
     def fit(self, places: Places, values: np.ndarray) -> "NeighbourImages":
         """Keep the training images in a search tree.
@@ -150,69 +183,84 @@ class NeighbourImages:
         Raises
         ------
         InputError
-            A place has no images.
+            A parameter has no such value, or a place has no images.
         """
         from scipy.spatial import cKDTree
 
+        self.check_parameters()
         check_images(places, self.name)
-        self._tree = cKDTree(unit_sphere(places.image_positions))
-        self._values = np.repeat(np.asarray(values, float), places.n_images)
+        self.tree_ = cKDTree(unit_sphere(places.image_positions))
+        self.values_ = np.repeat(np.asarray(values, float), places.n_images)
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Averages over the nearest images, shape (n,)."""
-        nearest = np.arange(1, min(self.images, len(self._values)) + 1)
-        _, index = self._tree.query(unit_sphere(places.positions), k=nearest)
-        return self._values[index].mean(axis=1)
+        self.check_fitted()
+        nearest = np.arange(1, min(self.n_neighbors, len(self.values_)) + 1)
+        _, index = self.tree_.query(unit_sphere(places.positions), k=nearest)
+        return self.values_[index].mean(axis=1)
 
 
-class InverseDistance:
-    """The average of the k nearest training places, weighted by a power of the inverse great-circle distance.
+class InverseDistance(Model):
+    """The average of the nearest training places, weighted by a power of the inverse great-circle distance.
 
-    Rows at one coordinate are averaged to one place first, which weighs as many times as it has rows; at a training
+    The model first averages the rows at one coordinate to one place, which weighs as many times as it has rows. At a training
     place the prediction is that place's mean.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-        Not used.
-    k : int
-        Number of places; all where there are fewer.
+    random_state : int
+        Not used: the model has nothing random.
+    n_neighbors : int
+        Number of places that are averaged; all where there are fewer.
     power : float
-        0 is the plain average; the higher, the more the nearest decides.
+        With 0 all places weigh the same; the higher the power, the more the nearest place decides.
 
     Examples
     --------
     >>> places = Places.without_images(np.array(["a", "b"]), np.array([[0.0, 0.0], [3.0, 0.0]]))
     >>> between = Places.without_images(np.array(["c"]), np.array([[1.0, 0.0]]))
-    >>> InverseDistance(k=2).fit(places, np.array([0.0, 5.0])).predict(between).round(3)
+    >>> InverseDistance(n_neighbors=2).fit(places, np.array([0.0, 5.0])).predict(between).round(3)
     array([1.])
     """
 
-    name = "idw"
+    kind = "idw"
+    needs_images = False
 
-    def __init__(self, task: str = "regression", seed: int = 0, k: int = 10, power: float = 2.0) -> None:
-        self.k, self.power, self.task, self.seed = k, power, task, seed
-        self.params = {"k": k, "power": power}
+    def __init__(
+        self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 10, power: float = 2.0
+    ) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_neighbors = n_neighbors
+        self.power = power
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_neighbors", self.n_neighbors, 1)
+        check_positive("power", self.power, zero=True)
 
     def fit(self, places: Places, values: np.ndarray) -> "InverseDistance":
         """Keep the training places in a search tree."""
         from scipy.spatial import cKDTree
 
-        positions, self._means, self._rows, _ = average_at_places(places.positions, values)
-        self._tree = cKDTree(unit_sphere(positions))
+        self.check_parameters()
+        positions, self.means_, self.rows_, _ = average_at_places(places.positions, values)
+        self.tree_ = cKDTree(unit_sphere(positions))
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Weighted averages, shape (n,)."""
-        nearest = np.arange(1, min(self.k, len(self._means)) + 1)
-        chord, index = self._tree.query(unit_sphere(places.positions), k=nearest)
+        self.check_fitted()
+        nearest = np.arange(1, min(self.n_neighbors, len(self.means_)) + 1)
+        chord, index = self.tree_.query(unit_sphere(places.positions), k=nearest)
         # distances relative to the nearest, so that no power overflows; a millimetre stands for none
         km = np.maximum(chord_to_km(chord), 1e-6)
-        weight = self._rows[index] * (km[:, :1] / km) ** self.power
+        weight = self.rows_[index] * (km[:, :1] / km) ** self.power
         weight[km[:, 0] <= 1e-6, 1:] = 0
-        return (weight * self._means[index]).sum(axis=1) / weight.sum(axis=1)
+        return (weight * self.means_[index]).sum(axis=1) / weight.sum(axis=1)
 
 
 def average_at_places(positions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -227,12 +275,13 @@ def average_at_places(positions: np.ndarray, values: np.ndarray) -> tuple[np.nda
     Returns
     -------
     positions : array of float, shape (m, 2)
-        Of the distinct places.
+        Positions of the distinct places.
     means : array of float, shape (m,)
+        Mean value at each place.
     rows : array of int, shape (m,)
         Number of rows at each place.
     variance : float
-        Of rows about the mean of their place, pooled; 0 where no place has two rows.
+        Variance of rows about the mean of their place, pooled; 0 where no place has two rows.
 
     Examples
     --------

@@ -1,18 +1,19 @@
-"""Cluster-wise models: a forest on what a place's images show, summed or averaged (Lee et al. 2021, "Cluster-wise learning")."""
+"""Cluster-wise models: scikit-learn estimators on what a place's images show, summed or averaged.
+
+Source: Lee et al. 2021, "Cluster-wise learning".
+"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from geolive.errors import InputError
-from geolive.models.interface import check_images
+from geolive.models.estimator_files import load_estimator, save_estimator
+from geolive.models.interface import Model, check_images, check_integer
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
-FILE = "model.skops"
-# the one type beyond skops' own that a fitted forest consists of; its node numbers are checked after loading
-ALLOWED_TYPES = ["sklearn.tree._tree.Tree"]
-N_INPUTS = N_CLASSES + 1
 _INPUTS = {
     "obj": "object counts summed over a place's images (66), number of images",
     "feats": "mean of the image features over a place's images, number of images",
@@ -20,111 +21,209 @@ _INPUTS = {
 }
 
 
-class Forest:
+class ClusterwiseModel(Model):
+    """A scikit-learn estimator on one row of numbers a place: the base class of `Forest`, `CountModel` and others.
+
+    A subclass says in `make_estimator` which estimator; this class makes the rows, fits, predicts, saves and loads.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted scikit-learn estimator.
+    only_label_ : float or None
+        In classification the only label of the training places, which is then predicted everywhere.
+    """
+
+    vertices: str = "obj"
+
+    def make_estimator(self) -> Any:
+        """An unfitted scikit-learn estimator."""
+        raise NotImplementedError(f"{type(self).__name__}.make_estimator")
+
+    @property
+    def inputs(self) -> str:  # type: ignore[override]
+        """What the model uses, in words."""
+        return _INPUTS[self.vertices]
+
+    def fit(self, places: Places, values: np.ndarray) -> "ClusterwiseModel":
+        """Fit the estimator to places that have images.
+
+        Parameters
+        ----------
+        places : Places
+        values : array of float, shape (n,)
+            Values, or labels 0 and 1.
+
+        Raises
+        ------
+        InputError
+            A parameter has no such value, a place has no images, or its image features are missing.
+        """
+        self.check_parameters()
+        check_images(places, self.name)
+        values, table = np.asarray(values, float), self.table(places)
+        self.n_features_in_ = table.shape[1]
+        self.only_label_ = float(values[0]) if self.task == "classification" and len(np.unique(values)) == 1 else None
+        self.estimator_ = self.make_estimator()
+        if self.only_label_ is None:
+            self._fit_estimator(table, values)
+        return self
+
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+        self.estimator_.fit(table, values)
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Values of places, or the probability of label 1; shape (n,)."""
+        self.check_fitted()
+        check_images(places, self.name)
+        return self.predict_table(self.table(places))
+
+    def predict_table(self, table: np.ndarray) -> np.ndarray:
+        """As `predict`, from the rows that `table` gives, shape (n, p)."""
+        self.check_fitted()
+        if self.only_label_ is not None:
+            return np.full(len(table), self.only_label_)
+        if self.task == "regression" or not hasattr(self.estimator_, "predict_proba"):
+            return np.asarray(self.estimator_.predict(table), float)
+        return self.estimator_.predict_proba(table)[:, self.estimator_.classes_ == 1].sum(axis=1)
+
+    def table(self, places: Places) -> np.ndarray:
+        """What the estimator sees of places, in the order of `inputs`; shape (n, p).
+
+        Raises
+        ------
+        InputError
+            The places have no image features, or others than the training places.
+        """
+        if self.vertices == "obj":
+            return places.counts()
+        means = mean_features(places)
+        trained_with, other = getattr(self, "n_features_in_", None), N_CLASSES + 1 if self.vertices == "both" else 1
+        if trained_with not in (None, means.shape[1] + other):
+            raise InputError(
+                f"the images have {means.shape[1]} features each, but the model was trained with {trained_with - other}; "
+                "use the feature set of training"
+            )
+        return np.column_stack([means, places.counts() if self.vertices == "both" else places.n_images])
+
+    @property
+    def importances_(self) -> np.ndarray | None:
+        """How much each of its inputs lowers the error in the trees, summing to 1; None for an estimator without trees."""
+        self.check_fitted()
+        return getattr(self.estimator_, "feature_importances_", None)
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write the estimator to `folder`; `load` needs the settings that come back.
+
+        Raises
+        ------
+        InputError
+            The estimator consists of types that cannot be read back safely.
+        """
+        self.check_fitted()
+        if self.only_label_ is not None:
+            raise InputError(f"{self.name} was trained on one label only; it is not kept in a bundle")
+        save_estimator(self.estimator_, folder)
+        return {**self._settings(), "n_inputs": int(self.n_features_in_)}
+
+    def _settings(self) -> dict[str, Any]:
+        return self.get_params(deep=False)
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "ClusterwiseModel":
+        """Read what `save` wrote; nothing but the estimator is built from the file.
+
+        Raises
+        ------
+        InputError
+            The file is damaged or holds something else, or the settings are not as `save` gives them.
+        """
+        settings = dict(settings)
+        try:
+            n_inputs = int(settings.pop("n_inputs"))
+            model = cls._of_settings(settings, estimator := load_estimator(folder, n_inputs))
+            model.check_parameters()
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
+        model.estimator_, model.n_features_in_, model.only_label_ = estimator, n_inputs, None
+        made, read = type(model.make_estimator()).__name__, type(estimator).__name__
+        if made != read:
+            raise InputError(f"{folder}: holds a {read}, not a {made} that geolive wrote; train it again")
+        return model
+
+    @classmethod
+    def _of_settings(cls, settings: dict[str, Any], estimator: Any) -> "ClusterwiseModel":
+        return cls(**settings)
+
+
+class Forest(ClusterwiseModel):
     """A random forest on 67 numbers a place: object counts summed over its images, and the number of images.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-    trees : int
+    random_state : int
+        Seed of the random number generator.
+    n_estimators : int
+        Number of trees.
     vertices : {"obj", "feats", "both"}
-        The object counts, the mean of the images' features and the number of images, or all of these.
+        The inputs: object counts, the mean of the images' features and the number of images, or all of these.
+
+    Attributes
+    ----------
+    estimator_ : RandomForestRegressor or RandomForestClassifier
+
+    See Also
+    --------
+    geolive.models.count_models.CountModel : Any other scikit-learn estimator on the same inputs.
 
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("goa", seed=0)
     >>> places = dataset.cluster_places(dataset.clusters)
-    >>> forest = Forest("regression", seed=0, trees=10).fit(places, dataset.clusters["pov"].to_numpy())
+    >>> forest = Forest(n_estimators=10).fit(places, dataset.clusters["pov"].to_numpy())
     >>> forest.predict(places).shape == (len(places),)
     True
     """
 
-    def __init__(self, task: str = "regression", seed: int = 0, trees: int = 100, vertices: str = "obj"):
-        if vertices not in _INPUTS:
-            raise InputError(f"--vertices {vertices!r}: no such vertices; choose {', '.join(_INPUTS)}")
-        self.task, self.seed, self.trees, self.vertices = task, seed, trees, vertices
-        self.name = f"clusterwise-forest-{trees}" + ("" if vertices == "obj" else f"-{vertices}")
-        self.params = {"trees": trees} | ({} if vertices == "obj" else {"vertices": vertices})
-        self.inputs = _INPUTS[vertices]
-        self._forest = None
+    kind = "forest"
 
-    def fit(self, places: Places, values: np.ndarray) -> "Forest":
-        """Fit to the values of places that have images.
-
-        Raises
-        ------
-        InputError
-            A place has no images.
-        """
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
-        check_images(places, self.name)
-        kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
-        # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
-        self._forest = kind(self.trees, random_state=self.seed, n_jobs=-1).fit(self.numbers(places), values)
-        self._forest.n_jobs = 1
-        return self
-
-    def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or the probability of label 1; shape (n,)."""
-        check_images(places, self.name)
-        return self.predict_counts(self.numbers(places))
-
-    def predict_counts(self, numbers: np.ndarray) -> np.ndarray:
-        """As `predict`, from the numbers that the trees see, shape (n, p)."""
-        if self.task == "regression":
-            return self._forest.predict(numbers)
-        classes = self._forest.classes_
-        return self._forest.predict_proba(numbers)[:, classes == 1].sum(axis=1)
-
-    def numbers(self, places: Places) -> np.ndarray:
-        """What the trees see of places, shape (n, p): in the order of `inputs`."""
-        if self.vertices == "obj":
-            return places.counts()
-        means = mean_features(places)
-        if self._forest is not None and hasattr(self._forest, "n_features_in_"):
-            other = N_INPUTS if self.vertices == "both" else 1
-            if self._forest.n_features_in_ != means.shape[1] + other:
-                raise InputError(
-                    f"the images have {means.shape[1]} features each, and training saw {self._forest.n_features_in_ - other}; "
-                    "use the feature set of training"
-                )
-        return np.column_stack([means, places.counts() if self.vertices == "both" else places.n_images])
+    def __init__(
+        self,
+        task: str = "regression",
+        *,
+        random_state: int = 0,
+        n_estimators: int = 100,
+        vertices: str = "obj",
+    ) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_estimators = n_estimators
+        self.vertices = vertices
 
     @property
-    def importances(self) -> np.ndarray:
-        """How much each of its numbers lowers the error in the trees, summing to 1."""
-        return self._forest.feature_importances_
+    def name(self) -> str:
+        """The number of trees, and the inputs where they are not the object counts."""
+        return f"clusterwise-forest-{self.n_estimators}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
 
-    def save(self, folder: Path) -> dict:
-        """Write the forest to `folder`; what comes back is needed to load it."""
-        import skops.io
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the forest cannot use."""
+        super().check_parameters()
+        check_integer("n_estimators", self.n_estimators, 1)
 
-        skops.io.dump(self._forest, folder / FILE)
-        settings = {"task": self.task, "seed": self.seed, **self.params}
-        return settings if self.vertices == "obj" else settings | {"n_inputs": int(self._forest.n_features_in_)}
+    def make_estimator(self) -> Any:
+        """An unfitted forest."""
+        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    @classmethod
-    def load(cls, folder: Path, settings: dict) -> "Forest":
-        """Read a forest that `save` wrote; nothing but a forest is ever built from the file.
+        kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
+        return kind(self.n_estimators, random_state=self.random_state)
 
-        Raises
-        ------
-        InputError
-            The file is damaged, or holds something else.
-        """
-        import skops.io
-
-        model = cls(settings["task"], settings["seed"], settings["trees"], settings.get("vertices", "obj"))
-        try:
-            model._forest = skops.io.load(folder / FILE, trusted=ALLOWED_TYPES)
-            _check_forest(model._forest, settings.get("n_inputs", N_INPUTS))
-        except Exception as error:  # whatever skops, zipfile and scikit-learn say of a damaged or foreign file
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{folder / FILE}: not a forest that geolive wrote ({reason}); train it again") from error
-        return model
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+        # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
+        self.estimator_.set_params(n_jobs=-1).fit(table, values).set_params(n_jobs=1)
 
 
 def mean_features(places: Places) -> np.ndarray:
@@ -133,7 +232,7 @@ def mean_features(places: Places) -> np.ndarray:
     Raises
     ------
     InputError
-        The places have no image features, or some are no numbers.
+        The places have no image features, or some of these are not numbers.
 
     Examples
     --------
@@ -149,22 +248,7 @@ def mean_features(places: Places) -> np.ndarray:
     if not np.isfinite(means).all():
         place = places.ids[int(np.argmin(np.isfinite(means).all(axis=1)))]
         raise InputError(
-            f"feature set {places.features.name!r}: an image of place {str(place)!r} has features that are no numbers; "
+            f"feature set {places.features.name!r}: an image of place {str(place)!r} has features that are not numbers; "
             "make the feature set again"
         )
     return means
-
-
-def _check_forest(forest, n_inputs: int) -> None:
-    """Raise ValueError where a node points outside its tree or its inputs: scikit-learn would follow it blindly."""
-    if type(forest).__name__ not in ("RandomForestRegressor", "RandomForestClassifier"):
-        raise ValueError(f"it holds a {type(forest).__name__}")
-    for estimator in forest.estimators_:
-        tree = estimator.tree_
-        node = np.arange(tree.node_count)
-        inner = tree.children_left != -1
-        children = np.stack([tree.children_left, tree.children_right])[:, inner]
-        after = (children > node[inner]) & (children < tree.node_count)
-        feature = tree.feature[inner]
-        if tree.n_features != n_inputs or not (after.all() and (feature >= 0).all() and (feature < n_inputs).all()):
-            raise ValueError("a node points outside its tree")

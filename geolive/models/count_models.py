@@ -1,232 +1,356 @@
-"""Further cluster-wise models of Lee et al. 2021 on object counts: k nearest, boosted trees, and the authors' dense network."""
+"""Further cluster-wise models: any scikit-learn estimator, and those that Lee et al. 2021 compare with the forest."""
 
-import contextlib
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from geolive.models.interface import check_images
+from geolive.errors import InputError
+from geolive.models.clusterwise import ClusterwiseModel
+from geolive.models.interface import check_integer, check_positive
 from geolive.places import Places
+from geolive.tables import N_CLASSES
 
 
-class NearestCounts:
-    """The mean of the k training clusters whose object counts are most alike; nothing is scaled, as in the paper.
+class CountModel(ClusterwiseModel):
+    """A scikit-learn regressor or classifier of your choice, fitted to what a place's images show.
+
+    The task follows from the estimator: a regressor learns values, a classifier labels. It can be trained, evaluated and mapped like
+    every model. `save_model` keeps it where its types can be read back safely: forests, boosted trees, linear models,
+    nearest neighbours, and pipelines of these with scalers.
 
     Parameters
     ----------
-    task : {"regression", "classification"}
-    seed : int
-        Not used.
-    k : int
+    estimator : estimator
+        An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It stays as it is: clones
+        are fitted.
+    vertices : {"obj", "feats", "both"}
+        The inputs: object counts summed over a place's images and the number of images (67 numbers), the mean of the images'
+        features and the number of images, or all of these.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone.
 
     Examples
     --------
-    >>> counts = np.eye(3, 66, dtype=np.uint16)
-    >>> places = Places(np.array(list("abc")), np.zeros((3, 2)), np.arange(4), np.zeros((3, 2)), counts)
-    >>> NearestCounts(k=1).fit(places, np.array([1.0, 2.0, 3.0])).predict(places)
-    array([1., 2., 3.])
+    >>> from sklearn.ensemble import GradientBoostingRegressor
+    >>> from geolive.models.training import train
+    >>> from geolive.simulation.sample import make_sample
+    >>> model = CountModel(GradientBoostingRegressor(n_estimators=5))
+    >>> train(make_sample("goa", seed=0), model, "pov").card.model
+    'clusterwise-GradientBoostingRegressor'
     """
 
-    inputs = "object counts summed over a place's images (66), number of images"
+    kind = "count-model"
 
-    def __init__(self, task: str = "regression", seed: int = 0, k: int = 3) -> None:
-        self.task, self.k = task, k
-        self.name, self.params = f"clusterwise-knn-{k}", {"k": k}
+    def __init__(self, estimator: Any, *, vertices: str = "obj") -> None:
+        self.estimator = estimator
+        self.vertices = vertices
 
-    def fit(self, places: Places, values: np.ndarray) -> "NearestCounts":
-        """Keep the training clusters.
+    @property
+    def task(self) -> str:  # type: ignore[override]
+        """ "classification" where the estimator is a classifier, else "regression"."""
+        from sklearn.base import is_classifier
 
-        Raises
-        ------
-        InputError
-            A place has no images.
-        """
-        from sklearn.neighbors import KNeighborsRegressor
+        return "classification" if is_classifier(self.estimator) else "regression"
 
-        check_images(places, self.name)
-        # of labels, the mean is the share of 1 among the neighbours
-        self._regressor = KNeighborsRegressor(min(self.k, len(places))).fit(places.counts(), np.asarray(values, float))
-        return self
+    @property
+    def name(self) -> str:
+        """The estimator's class; of a pipeline, that of its last step."""
+        last = self.estimator.steps[-1][1] if hasattr(self.estimator, "steps") else self.estimator
+        return f"clusterwise-{type(last).__name__}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
 
-    def predict(self, places: Places) -> np.ndarray:
-        """Means of the k most alike, shape (n,)."""
-        check_images(places, self.name)
-        return self._regressor.predict(places.counts())
+    @property
+    def params(self) -> dict[str, Any]:
+        """The estimator as scikit-learn prints it, and the inputs."""
+        return {"estimator": " ".join(repr(self.estimator).split()), "vertices": self.vertices}
+
+    @property
+    def about(self) -> str:
+        """The estimator's class, in a sentence."""
+        return f"scikit-learn's {self.name.split('-')[1]} on what each place's images show"
+
+    def check_parameters(self) -> None:
+        """Raise InputError where the estimator is no scikit-learn regressor, or classifier that gives probabilities."""
+        from sklearn.base import is_classifier, is_regressor
+
+        if isinstance(self.estimator, type) or not (is_regressor(self.estimator) or is_classifier(self.estimator)):
+            raise InputError(
+                f"estimator={self.estimator!r} is no scikit-learn regressor or classifier; give an unfitted one, for example "
+                "ExtraTreesRegressor()"
+            )
+        if is_classifier(self.estimator) and not hasattr(self.estimator, "predict_proba"):
+            raise InputError(
+                f"estimator={self.estimator!r} gives no probabilities, which maps need; wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV"
+            )
+        super().check_parameters()
+
+    def for_task(self, task: str, random_state: int) -> "CountModel":
+        """An unfitted copy; the seed goes to those parts of the estimator that have none yet."""
+        from sklearn.base import clone
+
+        if task != self.task:
+            needed = "classifier" if task == "classification" else "regressor"
+            raise InputError(f"estimator={self.estimator!r} cannot do task={task!r}; give a {needed}")
+        copy = clone(self)
+        seeds = copy.estimator.get_params()
+        unset = [k for k, v in seeds.items() if v is None and (k == "random_state" or k.endswith("__random_state"))]
+        copy.estimator.set_params(**dict.fromkeys(unset, random_state))
+        return copy
+
+    def make_estimator(self) -> Any:
+        """An unfitted clone of the estimator."""
+        from sklearn.base import clone
+
+        return clone(self.estimator)
+
+    def _settings(self) -> dict[str, Any]:
+        return {"vertices": self.vertices}
+
+    @classmethod
+    def _of_settings(cls, settings: dict[str, Any], estimator: Any) -> "CountModel":
+        from sklearn.base import clone
+
+        return cls(clone(estimator), **settings)
 
 
-class Boosting:
-    """Gradient-boosted trees on the 67 numbers of a place.
+class ExtraTrees(ClusterwiseModel):
+    """Extremely randomised trees: as a random forest, with thresholds drawn at random, each tree on all clusters.
+
+    Source: Geurts, Ernst & Wehenkel 2006, doi 10.1007/s10994-006-6226-1.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-    depth : int
-        The most questions a tree asks one after the other.
-    trees : int
+    random_state : int
+        Seed of the random number generator.
+    n_estimators : int
+        Number of trees.
+    vertices : {"obj", "feats", "both"}
+        The inputs, as for `geolive.models.clusterwise.Forest`.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> counts = rng.poisson(3, (60, 66)).astype(np.uint16)
     >>> places = Places(np.arange(60).astype(str), np.zeros((60, 2)), np.arange(61), np.zeros((60, 2)), counts)
-    >>> model = Boosting(depth=3).fit(places, counts[:, 5].astype(float))
+    >>> model = ExtraTrees(n_estimators=20).fit(places, counts[:, 5].astype(float))
     >>> bool(np.corrcoef(model.predict(places), counts[:, 5])[0, 1] > 0.9)
     True
     """
 
-    inputs = "object counts summed over a place's images (66), number of images"
-
-    def __init__(self, task: str = "regression", seed: int = 0, depth: int = 3, trees: int = 100) -> None:
-        self.task, self.seed, self.depth, self.trees = task, seed, depth, trees
-        self.name, self.params = f"clusterwise-boosting-{depth}", {"depth": depth, "trees": trees, "learning_rate": 0.1}
-
-    def fit(self, places: Places, values: np.ndarray) -> "Boosting":
-        """Grow the trees; a single class is predicted as it is.
-
-        Raises
-        ------
-        InputError
-            A place has no images.
-        """
-        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-        from threadpoolctl import threadpool_limits
-
-        check_images(places, self.name)
-        kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
-        self._only = float(values[0]) if self.task == "classification" and len(np.unique(values)) == 1 else None
-        if self._only is None:
-            trees = kind(max_iter=self.trees, max_depth=self.depth, early_stopping=False, random_state=self.seed)
-            # on a busy machine its threads wait for each other longer than they work
-            with threadpool_limits(1, user_api="openmp"):
-                self._trees = trees.fit(places.counts(), values)
-        return self
-
-    def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or the probability of label 1; shape (n,)."""
-        check_images(places, self.name)
-        if self._only is not None:
-            return np.full(len(places), self._only)
-        counts = places.counts()
-        return self._trees.predict(counts) if self.task == "regression" else self._trees.predict_proba(counts)[:, 1]
-
-
-class DenseNetwork:
-    """The authors' cluster-wise network for regression: two layers of 256 units with ReLU and dropout of 0.4.
-
-    Logarithms of the 67 numbers are standardised; Adam, mean squared error, a fixed number of epochs. Given a validation part,
-    the weights of the epoch with the least error there are kept.
-
-    Parameters
-    ----------
-    task : {"regression"}
-    seed : int
-    epochs, batch_size : int
-    learning_rate : float
-
-    Examples
-    --------
-    >>> counts = np.random.default_rng(0).poisson(3, (60, 66)).astype(np.uint16)
-    >>> places = Places(np.arange(60).astype(str), np.zeros((60, 2)), np.arange(61), np.zeros((60, 2)), counts)
-    >>> DenseNetwork(epochs=2).fit(places, counts[:, 5].astype(float)).predict(places).shape
-    (60,)
-    """
-
-    name = "clusterwise-mlp"
-    inputs = "object counts summed over a place's images (66), number of images"
-    tasks = ("regression",)
+    kind = "extra-trees"
 
     def __init__(
         self,
         task: str = "regression",
-        seed: int = 0,
-        epochs: int = 60,
-        batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        *,
+        random_state: int = 0,
+        n_estimators: int = 100,
+        vertices: str = "obj",
     ) -> None:
-        self.task, self.seed = task, seed
-        self.params = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+        self.task = task
+        self.random_state = random_state
+        self.n_estimators = n_estimators
+        self.vertices = vertices
 
-    def fit(
-        self, places: Places, values: np.ndarray, validation: tuple[Places, np.ndarray] | None = None
-    ) -> "DenseNetwork":
-        """Train; with `validation` (places and values) the best epoch there is kept.
+    @property
+    def name(self) -> str:
+        """The number of trees, and the inputs where they are not the object counts."""
+        return f"clusterwise-extra-trees-{self.n_estimators}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
 
-        Raises
-        ------
-        InputError
-            A place has no images.
-        """
-        import torch
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_estimators", self.n_estimators, 1)
 
-        check_images(places, self.name)
-        logs = np.log1p(places.counts())
-        spread = logs.std(axis=0)
-        self._mean, self._factor = logs.mean(axis=0), np.where(spread > 0, 1 / np.maximum(spread, 1e-9), 0.0)
-        values = np.asarray(values, float)
-        self._target = values.mean(), values.std() or 1.0
-        with _torch_seed(self.seed):
-            self._network = torch.nn.Sequential(
-                *(torch.nn.Linear(logs.shape[1], 256), torch.nn.ReLU(), torch.nn.Dropout(0.4)),
-                *(torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Dropout(0.4)),
-                torch.nn.Linear(256, 1),
-            )
-            self._train(self._inputs(places), (values - self._target[0]) / self._target[1], validation)
-        return self
+    def make_estimator(self) -> Any:
+        """Unfitted trees."""
+        from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-    def _train(self, inputs, targets: np.ndarray, validation) -> None:
-        import torch
-
-        from geolive.models.trainer import Curve
-
-        wanted = torch.from_numpy(targets.astype(np.float32))
-        optimizer = torch.optim.Adam(self._network.parameters(), lr=self.params["learning_rate"])
-        best, self.curve = None, Curve()
-        for epoch in range(self.params["epochs"]):
-            self._network.train()
-            total = 0.0
-            for rows in torch.randperm(len(inputs)).split(self.params["batch_size"]):
-                loss = torch.nn.functional.mse_loss(self._network(inputs[rows])[:, 0], wanted[rows])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                total += loss.item() * len(rows)
-            self.curve.train.append(total / len(inputs))
-            if validation is not None:
-                away = (self.predict(validation[0]) - validation[1]) / self._target[1]
-                self.curve.validation.append(float((away**2).mean()))
-            if validation is None or self.curve.validation[-1] < min(self.curve.validation[:-1], default=np.inf):
-                self.curve.best = epoch + 1
-                best = validation and {k: v.clone() for k, v in self._network.state_dict().items()}
-        if best is not None:
-            self._network.load_state_dict(best)
-
-    def _inputs(self, places: Places):
-        import torch
-
-        return torch.from_numpy(((np.log1p(places.counts()) - self._mean) * self._factor).astype(np.float32))
-
-    def predict(self, places: Places) -> np.ndarray:
-        """Values of places, shape (n,)."""
-        import torch
-
-        check_images(places, self.name)
-        self._network.eval()
-        with torch.inference_mode():
-            outputs = self._network(self._inputs(places))[:, 0].double().numpy()
-        return outputs * self._target[1] + self._target[0]
+        kind = ExtraTreesRegressor if self.task == "regression" else ExtraTreesClassifier
+        return kind(self.n_estimators, random_state=self.random_state)
 
 
-@contextlib.contextmanager
-def _torch_seed(seed: int) -> Iterator[None]:
-    """Weights, order and dropout from a seed, and sums that do not depend on the number of cores."""
-    import torch
+class Boosting(ClusterwiseModel):
+    """Gradient-boosted trees on what a place's images show.
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            yield
-    finally:
-        torch.set_num_threads(before)
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    random_state : int
+        Seed of the random number generator.
+    max_depth : int
+        The largest number of questions that a tree asks one after the other.
+    n_estimators : int
+        Number of trees.
+    learning_rate : float
+        How much of each tree's prediction is added.
+    vertices : {"obj", "feats", "both"}
+        The inputs, as for `geolive.models.clusterwise.Forest`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counts = rng.poisson(3, (60, 66)).astype(np.uint16)
+    >>> places = Places(np.arange(60).astype(str), np.zeros((60, 2)), np.arange(61), np.zeros((60, 2)), counts)
+    >>> model = Boosting(max_depth=3).fit(places, counts[:, 5].astype(float))
+    >>> bool(np.corrcoef(model.predict(places), counts[:, 5])[0, 1] > 0.9)
+    True
+    """
+
+    kind = "boosting"
+
+    def __init__(
+        self,
+        task: str = "regression",
+        *,
+        random_state: int = 0,
+        max_depth: int = 3,
+        n_estimators: int = 100,
+        learning_rate: float = 0.1,
+        vertices: str = "obj",
+    ) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.max_depth = max_depth
+        self.n_estimators = n_estimators
+        self.learning_rate = learning_rate
+        self.vertices = vertices
+
+    @property
+    def name(self) -> str:
+        """The depth of the trees, and the inputs where they are not the object counts."""
+        return f"clusterwise-boosting-{self.max_depth}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("max_depth", self.max_depth, 1)
+        check_integer("n_estimators", self.n_estimators, 1)
+        check_positive("learning_rate", self.learning_rate)
+
+    def make_estimator(self) -> Any:
+        """Unfitted trees."""
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+        kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
+        return kind(
+            max_iter=self.n_estimators,
+            max_depth=self.max_depth,
+            learning_rate=self.learning_rate,
+            early_stopping=False,
+            random_state=self.random_state,
+        )
+
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+        from threadpoolctl import threadpool_limits
+
+        # on a busy machine its threads wait for each other longer than they work
+        with threadpool_limits(1, user_api="openmp"):
+            self.estimator_.fit(table, values)
+
+
+class RidgeCounts(ClusterwiseModel):
+    """Linear regression with a quadratic penalty, on standardised logarithms of object counts and on image features.
+
+    Leave-one-out errors choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    random_state : int
+        Not used: the model has nothing random.
+    vertices : {"obj", "feats", "both"}
+        The inputs, as for `geolive.models.clusterwise.Forest`.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> counts = rng.poisson(3, (60, 66)).astype(np.uint16)
+    >>> places = Places(np.arange(60).astype(str), np.zeros((60, 2)), np.arange(61), np.zeros((60, 2)), counts)
+    >>> model = RidgeCounts().fit(places, counts[:, 5].astype(float))
+    >>> bool(np.corrcoef(model.predict(places), counts[:, 5])[0, 1] > 0.7)
+    True
+    """
+
+    kind = "ridge"
+
+    def __init__(self, task: str = "regression", *, random_state: int = 0, vertices: str = "obj") -> None:
+        self.task = task
+        self.random_state = random_state
+        self.vertices = vertices
+
+    @property
+    def name(self) -> str:
+        """The inputs where they are not the object counts."""
+        return "clusterwise-ridge" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+
+    def make_estimator(self) -> Any:
+        """An unfitted line."""
+        from sklearn.linear_model import RidgeCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 16)))
+
+    def table(self, places: Places) -> np.ndarray:
+        """As other cluster-wise models, with logarithms of counts."""
+        table = super().table(places)
+        # the counts, of which the number of images is the last
+        n = 1 if self.vertices == "feats" else N_CLASSES + 1
+        table[:, -n:] = np.log1p(table[:, -n:])
+        return table
+
+    def predict_table(self, table: np.ndarray) -> np.ndarray:
+        """As `predict`, from the rows that `table` gives, shape (n, p)."""
+        predicted = super().predict_table(table)
+        return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
+
+
+class NearestCounts(ClusterwiseModel):
+    """The mean of the training clusters whose object counts are most alike; nothing is scaled, as in the paper.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    random_state : int
+        Not used: the model has nothing random.
+    n_neighbors : int
+        Number of clusters that are averaged; all training clusters where there are fewer.
+
+    Examples
+    --------
+    >>> counts = np.eye(3, 66, dtype=np.uint16)
+    >>> places = Places(np.array(list("abc")), np.zeros((3, 2)), np.arange(4), np.zeros((3, 2)), counts)
+    >>> NearestCounts(n_neighbors=1).fit(places, np.array([1.0, 2.0, 3.0])).predict(places)
+    array([1., 2., 3.])
+    """
+
+    kind = "knn"
+
+    def __init__(self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 3) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_neighbors = n_neighbors
+
+    @property
+    def name(self) -> str:
+        """The number of neighbours."""
+        return f"clusterwise-knn-{self.n_neighbors}"
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_neighbors", self.n_neighbors, 1)
+
+    def make_estimator(self) -> Any:
+        """An unfitted regressor: of labels, the mean is the share of 1 among the neighbours."""
+        from sklearn.neighbors import KNeighborsRegressor
+
+        return KNeighborsRegressor(self.n_neighbors)
+
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+        self.estimator_.set_params(n_neighbors=min(self.n_neighbors, len(values))).fit(table, values)

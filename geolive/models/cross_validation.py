@@ -1,40 +1,142 @@
-"""Predictions of each place by a model that did not see it."""
+"""The one loop over folds: clones of a model, each fitted to what its fold leaves and asked for what its fold left out."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import clone
 
-from geolive.models.interface import MakeModel
+from geolive.models.interface import Model
 from geolive.places import Places
 
-# column of predictions by models that saw other clusters of the district, where `prediction` left the whole district out
-NEAR = "prediction_near"
+Pairs = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
-def out_of_fold(make_model: MakeModel, places: Places, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Predict each place by a model fitted to the places outside its fold.
+@dataclass(frozen=True)
+class FittedFold:
+    """A model that was fitted without a fold.
 
     Parameters
     ----------
-    make_model : callable
-        Makes an unfitted model; called once for each fold.
-    places : Places
-    values : array of float, shape (n,)
-        Measured values, or labels 0 and 1; shape (n, m) for a model that learns m indicators at once.
+    number : int
+        Number of the fold in the order in which folds are fitted, from 0.
+    train, test : array of int
+        Row numbers of the places that the model was fitted to, and of the places that were left out.
+    model : Model
+        Fitted to the rows `train`.
+    """
+
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+    model: Model
+
+
+def fold_pairs(folds: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers to learn from and to test on, for each fold.
+
+    Use it wherever something other than a `Model` is fitted fold by fold.
+
+    Parameters
+    ----------
     folds : array of int, shape (n,)
-        As `geolive.splits.fold_numbers` gives them.
+        Fold of each row, as `geolive.splits.fold_numbers` gives it.
 
     Returns
     -------
-    array of float, of the shape of `values`
+    list of (array of int, array of int)
+        One pair a fold, in ascending order of folds.
+
+    Examples
+    --------
+    >>> [(train.tolist(), test.tolist()) for train, test in fold_pairs(np.array([0, 2, 0]))]
+    [([1], [0, 2]), ([0, 2], [1])]
+    """
+    folds = np.asarray(folds)
+    return [(np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)) for fold in np.unique(folds)]
+
+
+def fit_folds(
+    model: Model,
+    places: Places,
+    values: np.ndarray,
+    folds: np.ndarray | Pairs,
+    *,
+    prepare: Callable[[Model, int], object] | None = None,
+    progress: Callable[[str], None] | None = None,
+    what: str = "fold",
+) -> Iterator[FittedFold]:
+    """Fit a clone of a model for each fold, to the places outside it, one after the other.
+
+    Use it where the fitted models are needed; where predictions are enough, use `cross_val_predict`.
+
+    Parameters
+    ----------
+    model : Model
+        A prototype; it stays as it is.
+    places : Places
+    values : array of float, shape (n,) or (n, m)
+        Measured values, or labels 0 and 1; m columns for a model that learns m indicators together.
+    folds : array of int, shape (n,), or iterable of (train, test)
+        Fold of each row, or the pairs of row numbers that a splitter yields.
+    prepare : callable, optional
+        Called with each unfitted clone and the number of its fold, to change parameters fold by fold:
+        `lambda model, fold: model.set_params(random_state=fold)`.
+    progress : callable, optional
+        Called with a sentence before each fold.
+    what : str
+        The word for a fold in these sentences.
+
+    Yields
+    ------
+    FittedFold
 
     Examples
     --------
     >>> from geolive.models.baselines import Mean
     >>> places = Places.without_images(np.array(list("abc")), np.array([[80.0, 25.0], [81.0, 25.0], [82.0, 25.0]]))
-    >>> out_of_fold(Mean, places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))
+    >>> fits = fit_folds(Mean(), places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))
+    >>> [(fit.test.tolist(), fit.model.predict(places)[0].item()) for fit in fits]
+    [([0, 1], 5.0), ([2], 0.5)]
+    """
+    values = np.asarray(values)
+    pairs = fold_pairs(folds) if isinstance(folds, np.ndarray) else list(folds)
+    for number, (train, test) in enumerate(pairs):
+        if progress:
+            progress(f"leaving out {what} {number + 1} of {len(pairs)}")
+        copy = clone(model)
+        if prepare:
+            prepare(copy, number)
+        yield FittedFold(number, train, test, copy.fit(places.take(train), values[train]))
+
+
+def cross_val_predict(
+    model: Model,
+    places: Places,
+    values: np.ndarray,
+    folds: np.ndarray | Pairs,
+    *,
+    prepare: Callable[[Model, int], object] | None = None,
+    progress: Callable[[str], None] | None = None,
+    what: str = "fold",
+) -> np.ndarray:
+    """Predict each place by a clone of a model that was fitted to the places outside its fold.
+
+    The parameters are those of `fit_folds`.
+
+    Returns
+    -------
+    array of float, of the shape of `values`
+        NaN where no fold tests a row.
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Mean
+    >>> places = Places.without_images(np.array(list("abc")), np.array([[80.0, 25.0], [81.0, 25.0], [82.0, 25.0]]))
+    >>> cross_val_predict(Mean(), places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))
     array([5. , 5. , 0.5])
     """
     predictions = np.full(np.shape(values), np.nan)
-    for fold in np.unique(folds):
-        learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        predictions[test] = make_model().fit(places.take(learn), values[learn]).predict(places.take(test))
+    for fit in fit_folds(model, places, values, folds, prepare=prepare, progress=progress, what=what):
+        predictions[fit.test] = fit.model.predict(places.take(fit.test))
     return predictions

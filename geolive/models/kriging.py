@@ -1,21 +1,23 @@
 """Ordinary kriging: the best linear prediction where values are alike the nearer they are."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.models.baselines import average_at_places
+from geolive.models.interface import Model, check_integer
 from geolive.places import Places
 
 MOST_FOR_LIKELIHOOD = 500
 _BATCH = 512
 
 
-class Kriging:
+class Kriging(Model):
     """Local ordinary kriging with an exponential covariance fitted by maximum likelihood.
 
-    Rows at one coordinate are averaged to one place first. The covariance of two places is sill · exp(−d / range);
+    The model first averages the rows at one coordinate to one place. The covariance of two places is sill · exp(−d / range);
     d is the straight-line distance through the Earth, which keeps the covariance valid everywhere; up to 900 km it
     differs from the great circle by less than 0.1 %. A place's own value adds a nugget (variation that no distance
     explains) and, where rows repeat, their pooled variance divided by the number of rows. The mean is unknown and may
@@ -25,11 +27,16 @@ class Kriging:
     Parameters
     ----------
     task : {"regression", "classification"}
-        Labels are kriged as numbers and clipped to [0, 1].
-    seed : int
-        Chooses the places (500 at most) that the covariance is fitted to.
-    k : int
+        Labels are kriged as numbers, and predictions are clipped to 0 … 1.
+    random_state : int
+        Seed of the choice of places (at most 500) that the covariance is fitted to.
+    n_neighbors : int
         Number of nearest training places to predict from.
+
+    Attributes
+    ----------
+    sill_, range_km_, nugget_ : float
+        The fitted covariance.
 
     Examples
     --------
@@ -40,48 +47,62 @@ class Kriging:
     array([1.])
     """
 
-    name = "kriging"
+    kind = "kriging"
+    needs_images = False
 
-    def __init__(self, task: str = "regression", seed: int = 0, k: int = 64) -> None:
-        self.k, self.task, self.seed = k, task, seed
-        self.params = {"k": k, "covariance": "exponential"}
+    def __init__(self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 64) -> None:
+        self.task = task
+        self.random_state = random_state
+        self.n_neighbors = n_neighbors
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The number of neighbours, and the kind of covariance."""
+        return super().params | {"covariance": "exponential"}
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_integer("n_neighbors", self.n_neighbors, 1)
 
     def fit(self, places: Places, values: np.ndarray) -> "Kriging":
-        """Fit the covariance; `sill`, `range_km` and `nugget` are kept."""
+        """Fit the covariance, and keep the training places in a search tree."""
         from scipy.spatial import cKDTree
 
-        positions, self._means, rows, repeat_variance = average_at_places(places.positions, values)
-        self._xyz = EARTH_RADIUS_KM * unit_sphere(positions)
-        self._tree = cKDTree(self._xyz)
+        self.check_parameters()
+        positions, self.means_, rows, repeat_variance = average_at_places(places.positions, values)
+        self.xyz_ = EARTH_RADIUS_KM * unit_sphere(positions)
+        self.tree_ = cKDTree(self.xyz_)
         noise = repeat_variance / rows
-        self.sill, self.range_km, self.nugget = _fit_covariance(self._xyz, self._means, noise, self.seed)
+        self.sill_, self.range_km_, self.nugget_ = _fit_covariance(self.xyz_, self.means_, noise, self.random_state)
         # a trace of the sill keeps the equations solvable where places almost coincide
-        self._own = noise + self.nugget + 1e-9 * self.sill
+        self.noise_ = noise + self.nugget_ + 1e-9 * self.sill_
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Predictions, shape (n,)."""
+        self.check_fitted()
         xyz = EARTH_RADIUS_KM * unit_sphere(places.positions)
         batches = [self._predict_batch(xyz[start : start + _BATCH]) for start in range(0, len(xyz), _BATCH)]
         predictions = np.concatenate([np.empty(0), *batches])
         return np.clip(predictions, 0, 1) if self.task == "classification" else predictions
 
     def _predict_batch(self, xyz: np.ndarray) -> np.ndarray:
-        km, index = self._tree.query(xyz, k=np.arange(1, min(self.k, len(self._means)) + 1))
-        if self.sill == 0:
-            return self._means[index].mean(axis=1)
-        near = self._xyz[index]
+        km, index = self.tree_.query(xyz, k=np.arange(1, min(self.n_neighbors, len(self.means_)) + 1))
+        if self.sill_ == 0:
+            return self.means_[index].mean(axis=1)
+        near = self.xyz_[index]
         squared = (near**2).sum(axis=2)
         between = squared[:, :, None] + squared[:, None, :] - 2 * near @ near.transpose(0, 2, 1)
-        covariance = self.sill * np.exp(-np.sqrt(np.maximum(between, 0)) / self.range_km)
+        covariance = self.sill_ * np.exp(-np.sqrt(np.maximum(between, 0)) / self.range_km_)
         diagonal = np.arange(index.shape[1])
-        covariance[:, diagonal, diagonal] = self.sill + self._own[index]
-        to_place = self.sill * np.exp(-km / self.range_km)
+        covariance[:, diagonal, diagonal] = self.sill_ + self.noise_[index]
+        to_place = self.sill_ * np.exp(-km / self.range_km_)
         solved = np.linalg.solve(covariance, np.stack([to_place, np.ones_like(to_place)], axis=2))
         simple, ones = solved[:, :, 0], solved[:, :, 1]
         # weights that sum to 1 need no knowledge of the mean
         missing = (1 - simple.sum(axis=1)) / ones.sum(axis=1)
-        return ((simple + missing[:, None] * ones) * self._means[index]).sum(axis=1)
+        return ((simple + missing[:, None] * ones) * self.means_[index]).sum(axis=1)
 
 
 def _fit_covariance(xyz: np.ndarray, values: np.ndarray, noise: np.ndarray, seed: int) -> tuple[float, float, float]:

@@ -1,10 +1,13 @@
-"""An image-wise model that needs no training of a network: a linear answer to each image's features, averaged over a place."""
+"""An image-wise model that trains no network: ridge regression on each image's features, averaged over a place."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from geolive.errors import InputError
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import check_images
+from geolive.models.interface import Model, check_images
 from geolive.places import Places
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
@@ -12,18 +15,18 @@ INNER_FOLDS = 3
 _CHUNK = 50_000
 
 
-class ImageProbe:
-    """Ridge regression from the features of an image to its cluster's value; a place's is the mean over its images.
+class ImageProbe(Model):
+    """Ridge regression from the features of an image to its cluster's value; a place's value is the mean over its images.
 
-    The network that made the features stays as it is; `train imagewise` trains it, too. As in Lee et al.'s image-wise
-    learning every image has its cluster's value, but a cluster counts the same however many images it has. The penalty is
-    chosen within the training part. Labels are learnt as numbers and clipped to [0, 1].
+    The network that made the features stays as it is, while `train imagewise` trains it, too. As in Lee et al.'s image-wise
+    learning every image has its cluster's value, but a cluster counts the same however many images it has. Folds within the
+    training places choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-        For the inner folds.
+    random_state : int
+        Seed of the inner folds.
 
     Examples
     --------
@@ -36,12 +39,18 @@ class ImageProbe:
     array([0., 1., 2.])
     """
 
+    kind = "imagewise-linear"
     inputs = "image features, one image by one"
+    vertices = "feats"
 
-    def __init__(self, task: str = "regression", seed: int = 0) -> None:
-        self.task, self.seed = task, seed
-        self.name = "imagewise-linear"
-        self.params: dict = {"penalties": list(PENALTIES), "trunk": "as it is"}
+    def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
+        self.task = task
+        self.random_state = random_state
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The penalties that the inner folds choose from."""
+        return {"penalties": list(PENALTIES), "trunk": "as it is"}
 
     def fit(self, places: Places, values: np.ndarray) -> "ImageProbe":
         """Fit the line.
@@ -49,46 +58,45 @@ class ImageProbe:
         Raises
         ------
         InputError
-            A place has no images, or places have no image features.
+            A parameter has no such value, a place has no images, or places have no image features.
         """
+        self.check_parameters()
         check_images(places, self.name)
         if places.features is None:
             raise InputError(f"{self.name} needs image features; embed the photos, or ingest features")
         values = np.asarray(values, float)
-        folds = inner_folds(places.positions, INNER_FOLDS, self.seed)
-        self._scale(places)
+        folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
+        self._fit_scale(places)
         sums = [self._sums(places, values, folds == fold) for fold in range(folds.max() + 1)]
         gram, moment = (sum(part[i] for part in sums) for i in (0, 1))
         means = self._means(places)
         errors = []
         for penalty in PENALTIES:
+            # the sums over all images less those of a fold are the sums without it, so no fold is read twice
             lines = [_solve(gram - own, moment - away, penalty) for own, away in sums]
-            errors.append(
-                sum(
-                    (((means @ line)[folds == fold] - values[folds == fold]) ** 2).sum()
-                    for fold, line in enumerate(lines)
-                )
-            )
-        self._line = _solve(gram, moment, PENALTIES[int(np.argmin(errors))])
+            squares = [(((means @ line) - values)[folds == fold] ** 2).sum() for fold, line in enumerate(lines)]
+            errors.append(sum(squares))
+        self.line_ = _solve(gram, moment, PENALTIES[int(np.argmin(errors))])
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Means over images, shape (n,)."""
+        self.check_fitted()
         check_images(places, self.name)
-        found = self._means(places) @ self._line
-        return np.clip(found, 0, 1) if self.task == "classification" else found
+        predicted = self._means(places) @ self.line_
+        return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
 
-    def _scale(self, places: Places) -> None:
+    def _fit_scale(self, places: Places) -> None:
         total = squares = 0.0
         for _, features in _chunks(places):
             total, squares = total + features.sum(axis=0), squares + (features**2).sum(axis=0)
         n = places.offsets[-1]
-        self._mean = total / n
-        self._spread = np.sqrt(np.maximum(squares / n - self._mean**2, 0))
-        self._spread[self._spread < 1e-12] = np.inf
+        self.mean_ = total / n
+        self.spread_ = np.sqrt(np.maximum(squares / n - self.mean_**2, 0))
+        self.spread_[self.spread_ < 1e-12] = np.inf
 
     def _inputs(self, features: np.ndarray) -> np.ndarray:
-        scaled = (features - self._mean) / self._spread
+        scaled = (features - self.mean_) / self.spread_
         return np.column_stack([np.ones(len(scaled)), scaled])
 
     def _sums(self, places: Places, values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -102,13 +110,13 @@ class ImageProbe:
         return gram, moment
 
     def _means(self, places: Places) -> np.ndarray:
-        means = np.zeros((len(places), len(self._mean) + 1))
+        means = np.zeros((len(places), len(self.mean_) + 1))
         for place, features in _chunks(places):
             np.add.at(means, place, self._inputs(features) / places.n_images[place][:, None])
         return means
 
 
-def _chunks(places: Places):
+def _chunks(places: Places) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Places and features of the images, as many at a time as fit in memory."""
     place = np.repeat(np.arange(len(places)), places.n_images)
     for start in range(0, len(place), _CHUNK):

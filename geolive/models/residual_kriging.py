@@ -1,11 +1,11 @@
-"""Any model with its residuals kriged: what it leaves unexplained and neighbours share is added back."""
+"""Regression kriging: a model plus kriging of what it leaves unexplained and neighbours share."""
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from geolive.models.cross_validation import out_of_fold
-from geolive.models.interface import MakeModel, Model
+from geolive.models.cross_validation import cross_val_predict
+from geolive.models.interface import Model, check_integer
 from geolive.models.kriging import Kriging
 from geolive.places import Places
 from geolive.splits import RandomSplit, fold_numbers
@@ -13,7 +13,7 @@ from geolive.splits import RandomSplit, fold_numbers
 INNER_FOLDS = 3
 
 
-class ResidualKriging:
+class ResidualKriging(Model):
     """A model plus ordinary kriging of its residuals (regression kriging).
 
     The residuals are out of fold, from three random folds within the training clusters: those of the fitted model itself would be
@@ -24,42 +24,102 @@ class ResidualKriging:
 
     Parameters
     ----------
-    make_model : callable
-        Makes the unfitted model.
-    seed : int
-        For the inner folds.
+    model : Model
+        An unfitted model; it stays as it is: clones are fitted.
+    random_state : int
+        Seed of the inner folds and of the kriging.
+
+    Attributes
+    ----------
+    model_ : Model
+        The fitted clone.
+    kriging_ : Kriging
+        Fitted to the residuals.
 
     Examples
     --------
     >>> from geolive.models.baselines import Mean
     >>> positions = np.column_stack([np.linspace(80, 83, 30), np.full(30, 25.0)])
     >>> places = Places.without_images(np.arange(30).astype(str), positions)
-    >>> model = ResidualKriging(Mean).fit(places, np.linspace(0, 3, 30))
+    >>> model = ResidualKriging(Mean()).fit(places, np.linspace(0, 3, 30))
     >>> model.name, model.predict(Places.without_images(np.array(["c"]), np.array([[81.03, 25.0]]))).round(1)
     ('mean+kriged', array([1.]))
     """
 
-    def __init__(self, make_model: MakeModel | Callable[[], Model], seed: int = 0) -> None:
-        self._make, self.seed = make_model, seed
-        self._model = make_model()
-        self.task, self.name = self._model.task, f"{self._model.name}+kriged"
-        self.params = self._model.params | {"kriged": f"residuals of {INNER_FOLDS} inner folds"}
+    kind = "residual-kriging"
+
+    def __init__(self, model: Model, *, random_state: int = 0) -> None:
+        self.model = model
+        self.random_state = random_state
 
     @property
-    def curve(self):
-        """How the model's networks were trained; None for other models."""
-        return getattr(self._model, "curve", None)
+    def task(self) -> str:  # type: ignore[override]
+        """The task of the model."""
+        return self.model.task
+
+    @property
+    def tasks(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tasks of the model."""
+        return self.model.tasks
+
+    @property
+    def needs_images(self) -> bool:  # type: ignore[override]
+        """Whether the model needs images."""
+        return self.model.needs_images
+
+    @property
+    def vertices(self) -> str | None:  # type: ignore[override]
+        """What the model uses of images."""
+        return self.model.vertices
+
+    @property
+    def inputs(self) -> str:  # type: ignore[override]
+        """What the model uses, in words."""
+        return f"{self.model.inputs}, positions of places".removeprefix(", ")
+
+    @property
+    def name(self) -> str:
+        """The model's name, and "+kriged"."""
+        return f"{self.model.name}+kriged"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The model's parameters, and whose residuals are kriged."""
+        return self.model.params | {"kriged": f"residuals of {INNER_FOLDS} inner folds"}
+
+    @property
+    def about(self) -> str:
+        """What the model does, and that its residuals are kriged."""
+        return f"{self.model.about}, plus kriging of the residuals"
+
+    @property
+    def curves(self) -> list:
+        """Learning curves of the model's networks."""
+        return self.model_.curves
+
+    def for_task(self, task: str, random_state: int) -> "ResidualKriging":
+        """An unfitted copy for this task, with this seed."""
+        return ResidualKriging(self.model.for_task(task, random_state), random_state=random_state)
+
+    def check_parameters(self) -> None:
+        """Raise InputError where a parameter has a value that the model cannot use."""
+        self.model.check_parameters()
+        check_integer("random_state", self.random_state, 0)
 
     def fit(self, places: Places, values: np.ndarray) -> "ResidualKriging":
         """Fit the model, and the kriging to its residuals."""
+        from sklearn.base import clone
+
+        self.check_parameters()
         values = np.asarray(values, float)
-        folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, random_state=self.seed), places.positions)
-        residuals = values - out_of_fold(self._make, places, values, folds)
-        self._model.fit(places, values)
-        self._kriging = Kriging("regression", self.seed).fit(places, residuals)
+        folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, random_state=self.random_state), places.positions)
+        residuals = values - cross_val_predict(self.model, places, values, folds)
+        self.model_ = clone(self.model).fit(places, values)
+        self.kriging_ = Kriging(random_state=self.random_state).fit(places, residuals)
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Values of places, or the probability of label 1; shape (n,)."""
-        found = self._model.predict(places) + self._kriging.predict(places)
-        return np.clip(found, 0, 1) if self.task == "classification" else found
+        self.check_fitted()
+        predicted = self.model_.predict(places) + self.kriging_.predict(places)
+        return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
