@@ -12,8 +12,7 @@ of the residuals of those inner folds. Figures are appended as they come: starte
 import argparse
 import itertools
 import time
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +20,11 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 
 from geolive.models.attention import AttentionPooling, MeanPooling
+from geolive.models.count_models import CountModel
+from geolive.models.cross_validation import cross_val_predict
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
+from geolive.models.interface import Model
 from geolive.models.kriging import Kriging
 from geolive.models.stacked import StackedNetwork
 from geolive.places import Places
@@ -35,33 +37,19 @@ COLUMNS = ["scenario", "seed", "contestant", "kriged", "r2", "cpu_seconds"]
 GCN = {"epochs": 20}
 
 
-class CountsForest:
-    """A forest on the 67 numbers of a place that tries a share of them at each split."""
-
-    def __init__(self, max_features: float, seed: int):
-        self._forest = RandomForestRegressor(100, max_features=max_features, random_state=seed)
-
-    def fit(self, places: Places, values: np.ndarray) -> "CountsForest":
-        """Fit to values."""
-        self._forest.fit(places.counts(), values)
-        return self
-
-    def predict(self, places: Places) -> np.ndarray:
-        """Predict."""
-        return self._forest.predict(places.counts())
-
-
-def settings_of(contestant: str, seed: int) -> list[Callable]:
+def settings_of(contestant: str, seed: int) -> list[Model]:
     """The settings that a contestant chooses from."""
     rates = (1e-3, 3e-3)
     if contestant.startswith("gcn-"):
         edges = contestant.removeprefix("gcn-")
-        return [partial(GraphCNN, seed=seed, edges=edges, learning_rate=rate, **GCN) for rate in rates]
+        return [GraphCNN(seed=seed, edges=edges, learning_rate=rate, **GCN) for rate in rates]
     return {
-        "forest": [partial(CountsForest, share, seed) for share in (1.0, 1 / 3)],
-        "mean": [partial(MeanPooling, seed=seed, learning_rate=rate) for rate in rates],
-        "attention": [partial(AttentionPooling, seed=seed, learning_rate=rate) for rate in rates],
-        "stacked": [partial(StackedNetwork, seed=seed)],
+        "forest": [
+            CountModel(RandomForestRegressor(100, max_features=share, random_state=seed)) for share in (1.0, 1 / 3)
+        ],
+        "mean": [MeanPooling(seed=seed, learning_rate=rate) for rate in rates],
+        "attention": [AttentionPooling(seed=seed, learning_rate=rate) for rate in rates],
+        "stacked": [StackedNetwork(seed=seed)],
     }[contestant]
 
 
@@ -72,21 +60,15 @@ def predict(
     known, y = places.take(learn), values[learn]
     settings = settings_of(contestant, seed)
     if len(settings) == 1:
-        model = settings[0]().fit(known, y)
+        model = settings[0].fit(known, y)
         left_out = model.left_out[:, 0]
     else:
         folds = inner_folds(known.positions, INNER, seed)
-        tried = []
-        for make in settings:
-            found = np.empty(len(y))
-            for fold in range(INNER):
-                inner, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-                found[out] = make().fit(known.take(inner), y[inner]).predict(known.take(out))
-            tried.append(found)
+        tried = [cross_val_predict(model, known, y, folds) for model in settings]
         best = int(np.argmin([np.sum((y - found) ** 2) for found in tried]))
-        model, left_out = settings[best]().fit(known, y), tried[best]
+        model, left_out = settings[best].fit(known, y), tried[best]
     plain = model.predict(places.take(test))
-    return plain, plain + Kriging(seed=seed).fit(known, y - left_out).predict(places.take(test))
+    return plain, plain + Kriging(random_state=seed).fit(known, y - left_out).predict(places.take(test))
 
 
 @lru_cache(maxsize=1)

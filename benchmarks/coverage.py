@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from geolive.estimation.ranks import rank_sets
-from geolive.models.aoa_features import importance, predictors
+from geolive.models.aoa_features import aoa_features, aoa_weights
 from geolive.models.clusterwise import Forest
-from geolive.models.cross_validation import NEAR, out_of_fold
+from geolive.models.cross_validation import cross_val_predict
 from geolive.places import Places
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
@@ -74,22 +75,20 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
         "fewer photos": np.arange(BIHAR_CLUSTERS + FRESH, len(places)),
     }
 
-    def forest() -> Forest:
-        return Forest(seed=seed, trees=TREES)
-
+    forest = Forest(random_state=seed, n_estimators=TREES)
     columns = {
         "value": values,
-        "prediction": out_of_fold(forest, seen, values, folds),
-        NEAR: out_of_fold(forest, seen, values, alone),
+        "prediction": cross_val_predict(forest, seen, values, folds),
+        "prediction_near": cross_val_predict(forest, seen, values, alone),
         "n_images": seen.n_images,
         "district_id": district[surveyed],
     }
     residuals = pd.DataFrame(columns)
-    model = forest().fit(seen, values)
+    model = clone(forest).fit(seen, values)
     predicted = model.predict(places)
-    training = predictors(model, seen, True)
-    known_area = area_of_applicability(training, folds, importance(model, training, True))
-    applicable = known_area.holds(predictors(model, places, True))
+    training = aoa_features(model, seen)
+    known_area = area_of_applicability(training, folds, aoa_weights(model, training))
+    applicable = known_area.holds(aoa_features(model, places))
     strata = {name: of[applicable[of]] for name, of in strata.items()}
     # at training places the out-of-fold prediction, as in predict
     predicted[surveyed] = residuals["prediction"]

@@ -91,9 +91,9 @@ def precisions(backbone, device, pixels) -> None:
 
 def predictions(bundle: str, device, pixels) -> None:
     """Print what bfloat16 changes in the predictions of an image-wise bundle."""
-    from geolive.models.bundle import load_bundle
+    from geolive.models.bundle import load_model
 
-    model = load_bundle(bundle).model
+    model = load_model(bundle).model
     told = {}
     for precision in ("float32", "bfloat16"):
         chosen = choose_device(device.name, precision)

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from geolive.evaluation.protocols import compare
-from geolive.models.registry import model_maker
+from geolive.models.registry import make_model
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.sample import SURVEYED_MEDIAN, make_sample
 from geolive.simulation.simulated_photos import draw_loadings, draw_photos, draw_sizes
@@ -24,7 +24,7 @@ PUBLISHED = {"pov": (0.16, 0.52), "pop": (0.66, 0.81), "bmi": (0.25, 0.54)}
 def scores_of(seed: int) -> dict[str, tuple[float, float]]:
     """R² of neighbours and forest for each indicator, random 5-fold."""
     dataset = make_sample("bihar", seed)
-    models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest")}
+    models = {"neighbours": make_model("neighbours", n_neighbors=5), "forest": make_model("forest")}
     found = {}
     for name in INDICATORS:
         results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random", seed)

@@ -10,7 +10,7 @@ import argparse
 import numpy as np
 
 from geolive.models.clusterwise import Forest
-from geolive.models.cross_validation import out_of_fold
+from geolive.models.cross_validation import cross_val_predict
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.stacked import StackedNetwork
 from geolive.simulation.sample import make_sample
@@ -29,7 +29,8 @@ def figures_of(seed: int, models: list[str]) -> np.ndarray:
     found = np.empty((len(models), len(KINDS)))
     for row, name in enumerate(models):
         for column, kind in enumerate(KINDS):
-            predicted = out_of_fold(lambda: MODELS[name](seed=seed, vertices=kind), places, values, folds)  # noqa: B023
+            seeded = {"random_state" if name == "forest" else "seed": seed}
+            predicted = cross_val_predict(MODELS[name](vertices=kind, **seeded), places, values, folds)
             found[row, column] = 1 - ((values - predicted) ** 2).sum() / ((values - means) ** 2).sum()
     return found
 

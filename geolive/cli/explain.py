@@ -33,12 +33,12 @@ def explain(
     from geolive.explain.page import write_explanation
     from geolive.files import check_new_folder
     from geolive.map_plots import require_matplotlib
-    from geolive.models.bundle import load_bundle
+    from geolive.models.bundle import load_model
 
     check_new_folder(out)
     require_matplotlib()
     with step(f"Opening {bundle}"):
-        trained = load_bundle(bundle)
+        trained = load_model(bundle)
         kind = kind_of(trained)
         if gallery and kind == "forest":
             raise InputError(f"--gallery: {trained.card.model} looks at no photo by itself; leave it out")

@@ -126,21 +126,19 @@ def _no_dataset_words(area: "Region") -> str:
 
 def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed: int) -> "TrainedModel":
     """The bundle that was named, a baseline fitted on the spot, or the cached forest."""
-    from functools import partial
-
     from geolive.console import note_dropped, step
-    from geolive.models.cache import cached_forest
-    from geolive.models.registry import BASELINES, model_maker
+    from geolive.models.cache import fit_cached
+    from geolive.models.registry import BASELINES, make_model
     from geolive.models.training import train
 
     wanted = indicator or "pov"
     if model in BASELINES:
         with step(f"Fitting {model} to {wanted}") as tell:
-            make = partial(model_maker(model), task="regression", seed=seed)
-            return train(dataset, make, wanted, seed=seed, needs_images=False, progress=tell)
+            return train(dataset, make_model(model, random_state=seed), wanted, random_state=seed, progress=tell)
     if model is None or model == "forest":
         with step(f"Fitting the forest to {wanted}, or opening the one kept") as tell:
-            trained = cached_forest(dataset, wanted, seed, tell)
+            forest = make_model("forest", random_state=seed)
+            trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=tell)
         note_dropped(trained.card.clusters_without_images)
         return trained
     return _bundle(model, indicator)
@@ -148,7 +146,7 @@ def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed:
 
 def _bundle(model: str, indicator: str | None) -> "TrainedModel":
     from geolive.console import step
-    from geolive.models.bundle import load_bundle
+    from geolive.models.bundle import load_model
     from geolive.models.registry import BASELINES
 
     if not Path(model).exists():
@@ -158,7 +156,7 @@ def _bundle(model: str, indicator: str | None) -> "TrainedModel":
             parameter="model",
         )
     with step(f"Opening {model}"):
-        trained = load_bundle(model)
+        trained = load_model(model)
     known = trained.card.indicator
     if indicator is not None and indicator != known:
         raise InputError(

@@ -1,11 +1,16 @@
-"""`train clusterwise`, and what all training commands say at the end."""
+"""`train clusterwise`, and what all training commands print at the end."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geolive.cli.apps import DatasetArgument, Indicator, NewFolder, Seed, Task, check_task, train
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.models.interface import Model
+    from geolive.models.trained_model import TrainedModel
 
 
 @train.command("clusterwise")
@@ -14,54 +19,69 @@ def train_clusterwise(
     out: NewFolder,
     indicator: Indicator = "pov",
     task: Task = "regression",
-    trees: Annotated[int, typer.Option(help="Trees in the forest.", min=1)] = 100,
+    estimator: Annotated[
+        str, typer.Option(help="forest, extra-trees, boosting, ridge or knn.", metavar="NAME")
+    ] = "forest",
+    trees: Annotated[
+        int | None, typer.Option(help="Number of trees; 100 without it. Not for ridge and knn.", min=1)
+    ] = None,
     vertices: Annotated[
         str,
-        typer.Option(help="What of the images is looked at: obj (object counts), feats (their mean features) or both."),
+        typer.Option(
+            help="What the model uses of images: obj (object counts), feats (their mean features) or both. Not for knn."
+        ),
     ] = "obj",
     features: Annotated[
         str | None, typer.Option(help="Which feature set, for feats and both; may be left out where there is one.")
     ] = None,
     seed: Seed = 0,
 ) -> None:
-    """Train a random forest on what each cluster's images show, summed or averaged."""
-    _train(dataset, out, indicator, task, seed, "forest", features, trees=trees, vertices=vertices)
-
-
-def _train(
-    folder: Path, out: Path, indicator: str, task: str, seed: int, name: str, features: str | None, **options
-) -> None:
-    from functools import partial
-
+    """Train a forest, or another scikit-learn estimator, on what each cluster's images show, summed or averaged."""
     from geolive.console import step
     from geolive.dataset import read_dataset
     from geolive.files import check_new_folder
-    from geolive.models.bundle import save_bundle
-    from geolive.models.registry import model_maker
+    from geolive.models.bundle import save_model
     from geolive.models.training import train
 
     check_task(task)
+    model = _model(estimator, task, seed, trees, vertices)
     check_new_folder(out)
-    with step(f"Reading {folder}"):
-        dataset = read_dataset(folder)
-    chosen = dataset.feature_set(features) if options["vertices"] != "obj" else None
-    make = partial(model_maker(name, **options), task=task, seed=seed)
-    with step(f"Training {name} on {indicator}") as tell:
-        trained = train(dataset, make, indicator, seed=seed, features=chosen, progress=tell)
-    save_bundle(trained, out)
-    tell_trained(trained, out)
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+    chosen = data.feature_set(features) if vertices != "obj" else None
+    with step(f"Training {estimator} on {indicator}") as tell:
+        trained = train(data, model, indicator, features=chosen, random_state=seed, progress=tell)
+    save_model(trained, out)
+    show_trained(trained, out)
 
 
-def tell_trained(trained, out: Path) -> None:
-    """Say how good a model is that was saved to a bundle."""
+def _model(estimator: str, task: str, seed: int, trees: int | None, vertices: str) -> "Model":
+    """The unfitted model that the options name."""
+    from geolive.models.registry import CLUSTERWISE, find_kind
+
+    if estimator not in CLUSTERWISE:
+        raise InputError(f"--estimator {estimator}: must be one of {', '.join(CLUSTERWISE)}")
+    model = find_kind(estimator).load_class()(task=task, random_state=seed)  # type: ignore[call-arg]
+    known = model.get_params(deep=False)
+    if trees is not None:
+        if "n_estimators" not in known:
+            raise InputError(f"--trees {trees}: {estimator} has no trees; leave --trees out")
+        model.set_params(n_estimators=trees)
+    if "vertices" in known:
+        model.set_params(vertices=vertices)
+    elif vertices != "obj":
+        raise InputError(f"--vertices {vertices}: {estimator} uses object counts only; leave --vertices out")
+    model.check_parameters()
+    return model
+
+
+def show_trained(trained: "TrainedModel", out: Path) -> None:
+    """Print how good a model is that was saved to a bundle."""
     from geolive.console import note_dropped, say
     from geolive.metrics import NAMES
 
-    note_dropped(trained.card.clusters_without_images)
-    shown = {NAMES[name]: f"{value[0]:.3f}" for name, value in trained.card.metrics.items() if value[0] is not None}
-    kind = trained.card.folds.kind
-    simulated = "SIMULATED: " if trained.card.simulated else ""
-    say(
-        f"{out}: {simulated}{trained.card.model}; out of fold, whole {kind} left out: "
-        + ", ".join(f"{metric} {figure}" for metric, figure in shown.items())
-    )
+    card = trained.card
+    note_dropped(card.clusters_without_images)
+    figures = [f"{NAMES[name]} {figure.value:.3f}" for name, figure in card.metrics.items() if figure.value is not None]
+    simulated = "SIMULATED: " if card.simulated else ""
+    say(f"{out}: {simulated}{card.model}; out of fold, whole {card.folds.kind} left out: {', '.join(figures)}")

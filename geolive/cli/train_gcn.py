@@ -86,46 +86,45 @@ def train_gcn(
 
 
 def _train(data, arch, names, task, seed, features, options, work: Path, tell):
-    """The fitted models in the order they were made (the one of all clusters first), and what is known of each indicator."""
-    from geolive.models.registry import model_maker
+    """The fitted models in the order they were made (the one of all clusters last), and what is known of each indicator."""
+    from geolive.models.registry import find_kind
     from geolive.models.training import train as train_one
     from geolive.models.training import train_together
 
-    make, made = model_maker(arch, **options), []
+    model, made = find_kind(arch).load_class()(task=task, seed=seed, progress=tell, **options), []
 
-    def make_next():
+    def prepare(copy):
         # each fit keeps its state in a file of its own, found again by its number
-        model = make(task=task, seed=seed, checkpoint=work / f"fit-{len(made)}.safetensors", progress=tell)
-        made.append(model)
-        return model
+        copy._checkpoint = work / f"fit-{len(made)}.safetensors"
+        made.append(copy)
 
-    common = {"seed": seed, "features": features, "progress": tell}
+    common = {"random_state": seed, "features": features, "progress": tell, "prepare": prepare}
     if len(names) == 1:
-        return made, {names[0]: train_one(data, make_next, names[0], **common)}
-    return made, train_together(data, make_next, names, **common)
+        return made, {names[0]: train_one(data, model, names[0], **common)}
+    return made, train_together(data, model, names, **common)
 
 
 def _save(trained: dict, out: Path, work: Path) -> None:
     """One bundle at `out`, or one for each indicator under it; then the checkpoints are needed no more."""
     import shutil
 
-    from geolive.cli.train import tell_trained
+    from geolive.cli.train import show_trained
     from geolive.files import new_folder
-    from geolive.models.bundle import save_bundle
+    from geolive.models.bundle import save_model
 
     if len(trained) == 1:
         (one,) = trained.values()
-        save_bundle(one, out)
-        tell_trained(one, out)
+        save_model(one, out)
+        show_trained(one, out)
     else:
         with new_folder(out) as temporary:
             for name, one in trained.items():
-                save_bundle(one, temporary / name)
+                save_model(one, temporary / name)
         for name, one in trained.items():
-            tell_trained(one, out / name)
+            show_trained(one, out / name)
     shutil.rmtree(work, ignore_errors=True)
 
 
 def _named_curves(made: list) -> dict:
-    folds = {f"fold {number} left out": model.curve for number, model in enumerate(made) if number in (1, 2)}
-    return {"all clusters": made[0].curve} | folds
+    folds = {f"fold {number} left out": model.curve for number, model in enumerate(made[:2], start=1)}
+    return {"all clusters": made[-1].curve} | folds

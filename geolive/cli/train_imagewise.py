@@ -95,7 +95,7 @@ def train_imagewise_command(
     import torch
 
     from geolive.metrics import NAMES
-    from geolive.models.bundle import save_bundle
+    from geolive.models.bundle import save_model
     from geolive.models.imagewise.model import load_authors_weights, load_pretrained
     from geolive.models.imagewise.training import LEARNING_RATE, check_lightning, remove_work, train_imagewise
     from geolive.vision.devices import choose_device
@@ -143,7 +143,7 @@ def train_imagewise_command(
         logs=logs,
         progress=note,
     )
-    save_bundle(trained, out)
+    save_model(trained, out)
     remove_work(work)
     note_dropped(trained.card.clusters_without_images)
     simulated = "SIMULATED: " if trained.card.simulated else ""

@@ -1,6 +1,5 @@
 """A row of the table predicted fold by fold: fitted to what a fold learns from, asked for what it tests."""
 
-import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from geolive.errors import InputError
 from geolive.evaluation.model_specs import ModelSpec
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.geodesy import chord_to_km, unit_sphere
-from geolive.models.cross_validation import out_of_fold
+from geolive.models.cross_validation import cross_val_predict
 from geolive.models.interface import Model
 from geolive.places import Places
 
@@ -105,7 +104,7 @@ def predict_spec(
             if not np.isfinite(found[number, test]).all():
                 reason = InputError(f"{about.name} predicted a value that is not finite")
                 raise FoldError(reason, fold + 1, len(pairs))
-    return Predicted(*_name_and_params(row, about, chosen), found, curves)
+    return Predicted(*_name_and_params(row, about, chosen, protocol), found, curves)
 
 
 class FoldError(Exception):
@@ -117,8 +116,10 @@ class FoldError(Exception):
         self.cause = cause
 
 
-def _name_and_params(row: ModelSpec, model: Model, chosen: list[str]) -> tuple[str, dict]:
+def _name_and_params(row: ModelSpec, model: Model, chosen: list[str], protocol: str) -> tuple[str, dict]:
     name, params = model.name, json.loads(json.dumps(model.params, default=str))
+    if protocol == "authors" and model.takes_validation:
+        params |= {"checkpoint": "best on validation"}
     if len(row.makers) > 1:
         names, counts = np.unique(chosen, return_counts=True)
         return row.name, {"chosen": dict(zip(names.tolist(), counts.tolist(), strict=True))}
@@ -148,7 +149,7 @@ def _fitted(row: ModelSpec, evaluation_task: EvaluationTask, learn, test, protoc
 def _fit(makers, evaluation_task: EvaluationTask, learn, test, protocol: str, seed: int) -> Model:
     places, values = evaluation_task.places.take(learn), evaluation_task.values[learn]
     validation = (evaluation_task.places.take(test), evaluation_task.values[test])
-    ready = [partial(make, task=evaluation_task.task, seed=seed) for make in makers]
+    ready = [partial(make, task=evaluation_task.task, random_state=seed) for make in makers]
     if len(ready) > 1 and protocol == "nested":
         ready = [_chosen_within(ready, places, values, seed)]
     fitted = [_fit_one(make(), places, values, validation if protocol == "authors" else None) for make in ready]
@@ -158,10 +159,8 @@ def _fit(makers, evaluation_task: EvaluationTask, learn, test, protocol: str, se
 
 
 def _fit_one(model: Model, places: Places, values: np.ndarray, validation) -> Model:
-    if validation is not None and "validation" in inspect.signature(model.fit).parameters:
-        model.fit(places, values, validation=validation)
-        model.params = model.params | {"checkpoint": "best on validation"}
-        return model
+    if validation is not None and model.takes_validation:
+        return model.fit(places, values, validation=validation)
     return model.fit(places, values)
 
 
@@ -170,7 +169,7 @@ def _chosen_within(makers, places: Places, values: np.ndarray, seed: int):
     from geolive.models.inner_folds import inner_folds
 
     folds = inner_folds(places.positions, INNER_FOLDS, seed)
-    return min(makers, key=lambda make: _squares(out_of_fold(make, places, values, folds), values))
+    return min(makers, key=lambda make: _squares(cross_val_predict(make(), places, values, folds), values))
 
 
 def _squares(predictions: np.ndarray, values: np.ndarray) -> float:
@@ -179,7 +178,6 @@ def _squares(predictions: np.ndarray, values: np.ndarray) -> float:
 
 def _curves(model: Model) -> list[dict]:
     """How the model's networks were trained; none for other models."""
-    held = getattr(model, "curve", None) or []
     return [
         {
             "model": model.name,
@@ -187,7 +185,7 @@ def _curves(model: Model) -> list[dict]:
             "validation": [float(loss) for loss in curve.validation],
             "best": int(curve.best),
         }
-        for curve in (held if isinstance(held, list) else [held])
+        for curve in model.curves
         if curve.train
     ]
 

@@ -8,7 +8,7 @@ from functools import partial
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.models.interface import Model
-from geolive.models.registry import BASELINES, model_maker
+from geolive.models.registry import BASELINES, find_kind, make_model
 
 TASKS = ("regression", "classification")
 # what is done to a model besides fitting it, by the ending of its name
@@ -33,8 +33,8 @@ class ModelSpec:
     name : str
         On the command line.
     makers : tuple of callable
-        Of unfitted models, called with `task` and `seed`; of several, one is chosen within the training part. None for the
-        previous survey, which is no model.
+        Of unfitted models, called with `task` and `random_state`; of several, one is chosen within the training part. None for
+        the previous survey, which is no model.
     needs : tuple of str
         Of "images", "photos", "objects", "features", "years", "countries".
     tasks : tuple of str
@@ -138,7 +138,7 @@ def _all_names() -> tuple[str, ...]:
 
 
 def _known_specs(neighbours: int, features: str | None, options: dict[str, dict]) -> dict[str, ModelSpec]:
-    settings = {"neighbours": {"k": neighbours}}
+    settings = {"neighbours": {"n_neighbors": neighbours}}
     rows = {name: ModelSpec(name, (_maker(name, **settings.get(name, {})),)) for name in BASELINES}
     rows["neighbours-images"] = ModelSpec("neighbours-images", (_maker("neighbours-images"),), ("images", "objects"))
     rows["previous-survey"] = ModelSpec("previous-survey", (), ("years",))
@@ -148,10 +148,10 @@ def _known_specs(neighbours: int, features: str | None, options: dict[str, dict]
     rows["imagewise-trained"] = ModelSpec("imagewise-trained", (_maker("imagewise-trained", **trained),), ("photos",))
     clusterwise = {
         "knn": _maker("knn"),
-        "forest": _maker("forest", trees=100),
-        "forest-300": _maker("forest", trees=300),
-        "boosting": _maker("boosting", depth=3),
-        "boosting-6": _maker("boosting", depth=6),
+        "forest": _maker("forest", n_estimators=100),
+        "forest-300": _maker("forest", n_estimators=300),
+        "boosting": _maker("boosting", max_depth=3),
+        "boosting-6": _maker("boosting", max_depth=6),
     }
     rows |= {name: ModelSpec(name, (make,), ("objects",)) for name, make in clusterwise.items()}
     rows["mlp"] = ModelSpec("mlp", (_maker("mlp"),), ("objects",), ("regression",))
@@ -175,13 +175,16 @@ def _known_specs(neighbours: int, features: str | None, options: dict[str, dict]
 def _maker(name: str, **options) -> Callable[..., Model]:
     """A maker that imports its model when it is called: a table of names must not load torch."""
 
-    def make(task: str, seed: int) -> Model:
-        return model_maker(name, **options)(task=task, seed=seed)
+    def make(task: str, random_state: int) -> Model:
+        kind = find_kind(name).load_class()
+        if not hasattr(kind, "for_task"):  # networks do not derive from Model yet
+            return kind(task=task, seed=random_state, **options)
+        return make_model(name, **options).for_task(task, random_state)
 
     return make
 
 
-def _kriged(make: Callable[..., Model], task: str, seed: int) -> Model:
+def _kriged(make: Callable[..., Model], task: str, random_state: int) -> Model:
     from geolive.models.residual_kriging import ResidualKriging
 
-    return ResidualKriging(partial(make, task=task, seed=seed), seed)
+    return ResidualKriging(make(task=task, random_state=random_state), random_state=random_state)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def run_task(
 
 def compare(
     dataset: Dataset,
-    models: dict[str, Callable[..., Model]],
+    models: dict[str, Model],
     indicator: str,
     task: str,
     splitter,
@@ -159,8 +160,8 @@ def compare(
     ----------
     dataset : Dataset
         Its clusters with a value of the indicator are used.
-    models : dict of str to callable
-        Makers of unfitted models, called with `task` and `seed`, as `model_maker` gives them. A model's name in the results is
+    models : dict of str to Model
+        Unfitted models, which stay as they are. A model's name in the results is
         its own (the mean of labels is "majority"); the key stands in where it fails.
     indicator : str
     task : {"regression", "classification"}
@@ -196,14 +197,18 @@ def compare(
     >>> survey = Path(tempfile.mkdtemp()) / "survey.csv"
     >>> _ = survey.write_text("lon,lat,wealth\\n" + "\\n".join(f"{80 + i},25,{i * i}" for i in range(10)))
     >>> dataset = read_survey(survey, lon="lon", lat="lat", values={"wealth": "wealth"})
-    >>> results, predictions = compare(dataset, {"mean": Mean}, "wealth", "regression", RandomSplit(), "random")
+    >>> results, predictions = compare(dataset, {"mean": Mean()}, "wealth", "regression", RandomSplit(), "random")
     >>> results.metric.tolist()[:2], float(results.value[0])
     (['r2', 'rmse'], 0.0)
     """
     evaluation_task = make_task(dataset, indicator, task, splitter, split_name, repeats=repeats)
-    rows = [ModelSpec(name, (make,)) for name, make in models.items()]
+    rows = [ModelSpec(name, (partial(_for_task, model),)) for name, model in models.items()]
     found = run_task(dataset, rows, evaluation_task, seed=seed)
     return found.results, found.predictions
+
+
+def _for_task(model: Model, task: str, random_state: int) -> Model:
+    return model.for_task(task, random_state)
 
 
 def write_results(results: pd.DataFrame, predictions: pd.DataFrame, folder: str | Path) -> Path:
@@ -250,7 +255,9 @@ def _predicted(
     if work is None:
         return predict_spec(row, evaluation_task, protocol, seed, tell)
     names = evaluation_task.clusters["unique_cluster"].to_numpy(object).tolist()
-    settings = [json.dumps(make(task=evaluation_task.task, seed=seed).params, default=str) for make in row.makers]
+    settings = [
+        json.dumps(make(task=evaluation_task.task, random_state=seed).params, default=str) for make in row.makers
+    ]
     folds = [array for pairs in evaluation_task.partitions for pair in pairs for array in pair]
     about = [
         dataset.checksum,

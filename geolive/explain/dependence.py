@@ -42,7 +42,7 @@ def partial_dependence(model: Forest, numbers: np.ndarray, column: int) -> np.nd
     model : Forest
         Fitted.
     numbers : array of float, shape (n, p)
-        As `Forest.numbers` gives them.
+        As `Forest.table` gives them.
     column : int
 
     Returns
@@ -53,7 +53,7 @@ def partial_dependence(model: Forest, numbers: np.ndarray, column: int) -> np.nd
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> model = SimpleNamespace(predict_counts=lambda numbers: 2 * numbers[:, 0])
+    >>> model = SimpleNamespace(predict_table=lambda numbers: 2 * numbers[:, 0])
     >>> partial_dependence(model, np.array([[1.0], [2.0], [3.0]]), 0).tolist()
     [[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]
     """
@@ -63,7 +63,7 @@ def partial_dependence(model: Forest, numbers: np.ndarray, column: int) -> np.nd
     for amount in np.unique(grid.round() if whole else grid):
         changed = numbers.copy()
         changed[:, column] = amount
-        curve.append((amount, model.predict_counts(changed).mean()))
+        curve.append((amount, model.predict_table(changed).mean()))
     return np.array(curve)
 
 
@@ -75,7 +75,7 @@ def small_tree(predicted: np.ndarray, numbers: np.ndarray, folds: np.ndarray, na
     predicted : array, shape (n,)
         By the forest.
     numbers : array, shape (n, p)
-        As `Forest.numbers` gives them.
+        As `Forest.table` gives them.
     folds : array of int, shape (n,)
     names : list of str
         Of the inputs.

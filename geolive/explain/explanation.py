@@ -11,6 +11,7 @@ from functools import partial
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
@@ -25,8 +26,8 @@ from geolive.explain.importance import (
 )
 from geolive.explain.inputs import Group, Inputs, LeftOut, Numbers, PhotoColumns, input_names, left_out_models
 from geolive.explain.occlusion import Weights, spread_over, weights_in_means, weights_of
-from geolive.models.clusterwise import Forest
-from geolive.models.interface import MakeModel, Model
+from geolive.models.clusterwise import ClusterwiseModel
+from geolive.models.interface import Model
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.tables import N_CLASSES, vistas_classes
@@ -98,10 +99,11 @@ def explain(
 
     Examples
     --------
+    >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> found = explain(dataset, train(dataset, lambda: Forest(trees=5), "pov"))
+    >>> found = explain(dataset, train(dataset, Forest(n_estimators=5), "pov"))
     >>> found.importance.columns.tolist(), len(found.dependence)
     (['group', 'columns', 'value', 'lower', 'upper'], 6)
     """
@@ -111,7 +113,7 @@ def explain(
     survey = _survey(dataset, trained)
     if kind == "forest":
         return _explain_forest(dataset, trained, survey, np.random.default_rng(seed), progress)
-    make = partial(unfitted, trained.model, device=device)
+    make = partial(_unfitted_network, trained.model, device=device)
     return _explain_network(dataset, trained, survey, make, np.random.default_rng(seed), progress)
 
 
@@ -126,11 +128,12 @@ def kind_of(trained: TrainedModel) -> str:
     Examples
     --------
     >>> from types import SimpleNamespace
+    >>> from geolive.models.clusterwise import Forest
     >>> kind_of(SimpleNamespace(model=Forest()))
     'forest'
     """
     model = trained.model
-    if isinstance(model, Forest):
+    if isinstance(model, ClusterwiseModel):
         return "forest"
     if hasattr(model, "predict_photos"):
         return "imagewise"
@@ -180,11 +183,11 @@ def _explain_forest(
     dataset, trained: TrainedModel, survey: _Survey, rng: np.random.Generator, tell: Tell
 ) -> Explanation:
     model, places = trained.model, survey.places
-    inputs = Numbers(model.numbers(places), input_names(model.vertices, places))
-    fits = left_out_models(partial(unfitted, model), places, survey.values, survey.folds, tell)
+    inputs = Numbers(model.table(places), input_names(model.vertices, places))
+    fits = left_out_models(partial(clone, model), places, survey.values, survey.folds, tell)
     table, alone = _importance(inputs, fits, survey, REPEATS, model.vertices == "obj", rng, tell)
     ranked = sorted(alone, key=lambda column: -alone[column])[:SHOWN]
-    predicted = model.predict_counts(inputs.table)
+    predicted = model.predict_table(inputs.table)
     return Explanation(
         table,
         _truth(dataset, trained, alone),
@@ -195,7 +198,7 @@ def _explain_forest(
 
 
 def _explain_network(
-    dataset, trained: TrainedModel, survey: _Survey, make: MakeModel, rng: np.random.Generator, tell: Tell
+    dataset, trained: TrainedModel, survey: _Survey, make: Callable[[], Model], rng: np.random.Generator, tell: Tell
 ) -> Explanation:
     model, places = trained.model, survey.places
     inputs = PhotoColumns(places, model.vertices)
@@ -245,14 +248,8 @@ def _explain_imagewise(dataset: Dataset, trained: TrainedModel, files, device: s
     return Explanation(weights=weights, notes=_notes_of_imagewise(trained, len(places)))
 
 
-def unfitted(model: Model, **options) -> Model:
-    """A model of the same kind and settings that has learnt nothing; options are further parameters of that kind.
-
-    Examples
-    --------
-    >>> unfitted(Forest(trees=7)).params
-    {'trees': 7}
-    """
+def _unfitted_network(model: Model, **options) -> Model:
+    """A network of the same kind and settings that has learnt nothing; options are further parameters of that kind."""
     settings = {name: value for name, value in model.params.items() if name not in ("indicators", "column")}
     if "search" in settings:
         settings["search"] = False

@@ -103,7 +103,7 @@ def growth(
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.explain.inputs import Numbers
-    >>> first = LeftOut(np.arange(4), SimpleNamespace(predict_counts=lambda numbers: numbers[:, 0]))
+    >>> first = LeftOut(np.arange(4), SimpleNamespace(predict_table=lambda numbers: numbers[:, 0]))
     >>> inputs = Numbers(np.array([[1.0, 7], [2, 8], [3, 9], [4, 7]]), ["telling", "not"])
     >>> grown = growth([first], inputs, np.array([1.0, 2, 3, 4]), [(0,), (1,)], 5, np.random.default_rng(0))
     >>> (grown.mean(axis=1) > 0.1).tolist()

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from geolive.models.clusterwise import mean_features
-from geolive.models.interface import MakeModel, Model
+from geolive.models.interface import Model
 from geolive.places import ImageFeatures, Places
 from geolive.tables import N_CLASSES, vistas_classes
 
@@ -24,7 +24,7 @@ class LeftOut:
 
 
 def left_out_models(
-    make_model: MakeModel,
+    make_model: Callable[[], Model],
     places: Places,
     values: np.ndarray,
     folds: np.ndarray,
@@ -107,7 +107,7 @@ class Numbers:
         for number, group in enumerate(groups):
             # one order for the whole group, so that its columns stay together
             changed[number][:, group] = own[rng.permutation(len(own))][:, group]
-        return fit.model.predict_counts(changed.reshape(-1, own.shape[1])).reshape(len(groups), -1)
+        return fit.model.predict_table(changed.reshape(-1, own.shape[1])).reshape(len(groups), -1)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def write_explanation(
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
+    >>> trained = train(dataset, Forest(n_estimators=5), "pov")
     >>> write_explanation(dataset, trained, explain(dataset, trained), Path(tempfile.mkdtemp()) / "why")
     ['explain.html', 'importance.csv']
     """

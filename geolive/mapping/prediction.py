@@ -16,7 +16,7 @@ from geolive.mapping.districts import Support, districts_from_sites
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
 from geolive.mapping.site_predictions import predict_sites
-from geolive.models.interface import check_seen
+from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel
 from geolive.official_statistics import official_sentences
@@ -93,8 +93,7 @@ def predict(
     area = region if isinstance(region, Region) else find_region(region, boundaries, **columns)
     if card.features == "imagewise":
         dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
-    if card.needs_images:
-        check_seen(dataset, trained.model, card.features)
+    check_inputs(dataset, trained.model, card.features)
     if progress:
         progress("finding the sites")
     sites, places = sites_in_region(dataset, area, card.needs_images, card.features)

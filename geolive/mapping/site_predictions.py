@@ -7,7 +7,7 @@ import numpy as np
 
 from geolive.command_line import command_line
 from geolive.errors import InputError
-from geolive.models.aoa_features import COLUMN, importance, predictors
+from geolive.models.aoa_features import aoa_features, aoa_weights
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.splits.positions import place_numbers
@@ -133,10 +133,9 @@ def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> t
 
 def _are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
     """Whether each place is like the training clusters; all are taken to be where the residuals do not say."""
-    if COLUMN not in trained.residuals:
+    if "predictors" not in trained.residuals:
         return np.ones(len(places), bool)
-    needs_images = trained.card.needs_images
-    training = np.stack(trained.residuals[COLUMN].to_list())
-    weights = importance(trained.model, training, needs_images)
+    training = np.stack(trained.residuals["predictors"].to_list())
+    weights = aoa_weights(trained.model, training)
     known = area_of_applicability(training, trained.residuals["fold"].to_numpy(), weights)
-    return known.holds(predictors(trained.model, places, needs_images))
+    return known.holds(aoa_features(trained.model, places))

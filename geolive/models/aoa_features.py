@@ -1,4 +1,4 @@
-"""What places look like to a model, in numbers: which sites are like its training places is measured there."""
+"""What places look like to a model, in numbers: the area of applicability is measured there."""
 
 import numpy as np
 
@@ -7,21 +7,17 @@ from geolive.models.clusterwise import mean_features
 from geolive.models.interface import Model
 from geolive.places import Places
 
-COLUMN = "predictors"
 
+def aoa_features(model: Model, places: Places) -> np.ndarray:
+    """What places look like to a model.
 
-def predictors(model: Model, places: Places, needs_images: bool) -> np.ndarray:
-    """The predictors of places.
-
-    Logarithms of object counts and of the number of images, means of image features, or both, as the model looks at; for a
-    model that sees positions only, where they are, in kilometres.
+    These are logarithms of object counts and of the number of images, means of image features, or both, according to the model's
+    `vertices`; for a model that does not need images, positions on the sphere in kilometres.
 
     Parameters
     ----------
     model : Model
     places : Places
-    needs_images : bool
-        Whether the model learns from images.
 
     Returns
     -------
@@ -30,26 +26,28 @@ def predictors(model: Model, places: Places, needs_images: bool) -> np.ndarray:
     Examples
     --------
     >>> from geolive.models.baselines import Mean
-    >>> predictors(Mean(), Places.without_images(np.array(["a"]), np.array([[0.0, 0.0]])), False).round()
+    >>> aoa_features(Mean(), Places.without_images(np.array(["a"]), np.array([[0.0, 0.0]]))).round()
     array([[6371.,    0.,    0.]], dtype=float32)
     """
-    if not needs_images:
+    if not model.needs_images:
         return (unit_sphere(places.positions) * EARTH_RADIUS_KM).astype(np.float32)
-    vertices = getattr(model, "vertices", "obj")
     counts = np.log1p(places.counts())
-    if vertices == "obj" or places.features is None:
+    if model.vertices in ("obj", None) or places.features is None:
         return counts.astype(np.float32)
-    # in the order of the forest's own inputs
-    return np.column_stack([mean_features(places), counts if vertices == "both" else counts[:, -1]]).astype(np.float32)
+    # in the order of the inputs of cluster-wise models, so that their importances fit
+    counts = counts if model.vertices == "both" else counts[:, -1]
+    return np.column_stack([mean_features(places), counts]).astype(np.float32)
 
 
-def importance(model: Model, training: np.ndarray, needs_images: bool) -> np.ndarray:
-    """How much each predictor matters to a model: a forest's own importance, else all the same.
+def aoa_weights(model: Model, training: np.ndarray) -> np.ndarray:
+    """How much each of these numbers matters to a model: its own importances, or equal weights where it has none.
 
     Parameters
     ----------
+    model : Model
+        Fitted.
     training : array of float, shape (n, p)
-        The predictors of its training places.
+        `aoa_features` of its training places.
 
     Returns
     -------
@@ -58,10 +56,10 @@ def importance(model: Model, training: np.ndarray, needs_images: bool) -> np.nda
     Examples
     --------
     >>> from geolive.models.baselines import Mean
-    >>> importance(Mean(), np.array([[1.0], [3.0]]), False)
+    >>> aoa_weights(Mean(), np.array([[1.0], [3.0]]))
     array([1.])
     """
-    if not needs_images:
+    if not model.needs_images:
         return training.std(axis=0)  # kilometres stay kilometres when they are standardised
-    own = getattr(model, "importances", None)
+    own = model.importances_
     return np.ones(training.shape[1]) if own is None or len(own) != training.shape[1] else own

@@ -97,6 +97,7 @@ class AttentionPooling(PhotoSetModel):
     """
 
     arch, heads, decay = "attention", HEADS, True
+    kind = "attention"
 
     def __init__(self, task: str = "regression", seed: int = 0, **options):
         super().__init__(task, seed, **({"epochs": 60, "batch_size": 32, "learning_rate": 3e-3, "width": 32} | options))
@@ -132,6 +133,7 @@ class MeanPooling(AttentionPooling):
     """The same without attention: the mean over photos of what a hidden layer makes of them."""
 
     arch, heads = "mean-pooling", 0
+    kind = "mean-pooling"
 
 
 def _drawn(features: int, outputs: int, generator: torch.Generator) -> nn.Parameter:

@@ -1,30 +1,23 @@
 """Bundles: trained models as folders, without pickle."""
 
-import importlib
 import json
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 
+from geolive.command_line import command_line
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
+from geolive.models.registry import MODEL_KINDS, ModelKind
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals
 from geolive.tables import vistas_classes
 
-SCHEMA_VERSION = 1
-# kind: module, class, the library whose version must be the same when the bundle is read again (None: any will do)
-KINDS = {
-    "clusterwise": ("geolive.models.clusterwise", "Forest", "scikit-learn"),
-    "gcn": ("geolive.models.graphcnn", "GraphCNN", None),
-    "gcn --arch mean-pooling": ("geolive.models.attention", "MeanPooling", None),
-    "gcn --arch attention": ("geolive.models.attention", "AttentionPooling", None),
-    "gcn --arch stacked": ("geolive.models.stacked", "StackedNetwork", None),
-    "imagewise": ("geolive.models.imagewise.model", "ImageWise", None),
-}
+SCHEMA_VERSION = 2
 
 
-def save_bundle(trained: TrainedModel, folder: str | Path) -> Path:
+def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     """Write a trained model to a new folder, whole or not at all.
 
     Parameters
@@ -41,7 +34,7 @@ def save_bundle(trained: TrainedModel, folder: str | Path) -> Path:
     Raises
     ------
     InputError
-        The folder is not free, or the model is of a kind that is not kept (baselines are fitted anew each time).
+        The folder is not free, or models of this kind are not kept (baselines are fitted anew each time).
 
     Examples
     --------
@@ -49,97 +42,123 @@ def save_bundle(trained: TrainedModel, folder: str | Path) -> Path:
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
-    >>> trained = train(make_sample("goa", seed=0), lambda: Forest(trees=5), "pov")
-    >>> folder = save_bundle(trained, Path(tempfile.mkdtemp()) / "forest")
-    >>> load_bundle(folder).card.model
+    >>> trained = train(make_sample("goa", seed=0), Forest(n_estimators=5), "pov")
+    >>> folder = save_model(trained, Path(tempfile.mkdtemp()) / "forest")
+    >>> load_model(folder).card.model
     'clusterwise-forest-5'
     """
-    kind = next((kind for kind, (_, name, _) in KINDS.items() if name == type(trained.model).__name__), None)
-    if kind is None:
-        raise InputError(f"{trained.model.name} is not kept in a bundle; it is fitted anew each time")
-    library = KINDS[kind][2]
+    kind = MODEL_KINDS.get(trained.model.kind)
+    if kind is None or not kind.kept or not kind.is_of(trained.model):
+        raise InputError(f"{trained.model.name} is not kept in a bundle; fit it anew each time")
     with new_folder(folder) as temporary:
         settings = trained.model.save(temporary)
         trained.residuals.to_parquet(temporary / "residuals.parquet", index=False, schema_version="1.1.0")
         files = sorted(path.name for path in temporary.iterdir())
-        card = trained.card.to_json() | {
+        facts = trained.card.to_json() | {
             "schema_version": SCHEMA_VERSION,
-            "kind": kind,
+            "kind": kind.name,
             "settings": settings,
             "inputs": trained.model.inputs,
             "classes": [*vistas_classes()["name"], "void"],
-            "versions": {library: metadata.version(library)} if library else {},
+            "versions": {kind.library: metadata.version(kind.library)} if kind.library else {},
             "checksums": {name: checksum(temporary / name) for name in files},
         }
-        (temporary / "card.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (temporary / "README.md").write_text(_readme(card), encoding="utf-8")
+        (temporary / "card.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (temporary / "README.md").write_text(_readme(trained.card, trained.model.inputs), encoding="utf-8")
     return Path(folder)
 
 
-def load_bundle(folder: str | Path) -> TrainedModel:
-    """Read a bundle.
+def load_model(folder: str | Path) -> TrainedModel:
+    """Read a trained model that `save_model` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Returns
+    -------
+    TrainedModel
 
     Raises
     ------
     InputError
-        No bundle there; a file missing, altered or cut short; or made with another version of a library that its weights
-        depend on.
+        There is no bundle; a file is missing, altered or cut short; or the bundle was made with another version of a library
+        that its weights depend on.
 
     Examples
     --------
-    >>> load_bundle("no/such/bundle")
+    >>> load_model("no/such/bundle")
     Traceback (most recent call last):
-    geolive.errors.InputError: no/such/bundle: no such bundle (no card.json there); make one with train
+    geolive.errors.InputError: no/such/bundle: no such bundle (it has no card.json); make one with train
     """
     folder = Path(folder)
-    path = folder / "card.json"
-    if not path.is_file():
-        raise InputError(f"{folder}: no such bundle (no card.json there); make one with train")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        module, name, _ = KINDS[card["kind"]]
-        files = {Path(file).name: expected for file, expected in card["checksums"].items()}
-        versions, settings, version = card["versions"], card["settings"], card["schema_version"]
-        facts = ModelCard.from_json(card)
-        again = f"train {card['kind']} DATASET --indicator {card['indicator']} --task {card['task']} --out BUNDLE"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: not a model card as geolive writes it ({type(error).__name__}); train again"
-        ) from None
+    facts, kind, card = _read_card(folder)
+    again = f"train again: {_command_of(kind, card)}"
+    version = facts["schema_version"]
     if version != SCHEMA_VERSION:
-        raise InputError(f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; train again: {again}")
-    for file, expected in files.items():
-        if not (folder / file).is_file() or checksum(folder / file) != expected:
-            raise InputError(f"{folder / file}: missing, altered or cut short since training; train again: {again}")
-    for library, made_with in versions.items():
+        raise InputError(f"{folder}: its schema version is {version}, and this geolive reads {SCHEMA_VERSION}; {again}")
+    for file, expected in facts["checksums"].items():
+        path = folder / Path(file).name
+        if not path.is_file() or checksum(path) != expected:
+            raise InputError(f"{path}: missing, altered or cut short since training; {again}")
+    for library, made_with in facts["versions"].items():
         if metadata.version(library) != made_with:
             here = metadata.version(library)
-            raise InputError(f"{folder}: made with {library} {made_with}, here is {here}; train again: {again}")
-    model = getattr(importlib.import_module(module), name).load(folder, settings)
+            raise InputError(f"{folder}: made with {library} {made_with}, but {here} is installed; {again}")
+    model = kind.load_class().load(folder, facts["settings"])
     try:
         residuals = check_residuals(gpd.read_parquet(folder / "residuals.parquet"))
-    except (OSError, ValueError, KeyError, InputError) as error:
-        raise InputError(f"{folder}/residuals.parquet: cannot be read ({error}); train again: {again}") from None
-    return TrainedModel(model, residuals, facts)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}/residuals.parquet: cannot be read ({error}); {again}") from None
+    return TrainedModel(model, residuals, card)
 
 
-def _readme(card: dict) -> str:
+def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:
+    """The facts in `card.json`, the kind of model that they name, and the card."""
+    path = folder / "card.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: no such bundle (it has no card.json); make one with train")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts["schema_version"] == 1:
+            raise InputError(f"{path}: made by an earlier geolive; train the model again")
+        kind, card = MODEL_KINDS[facts["kind"]], ModelCard.from_json(facts)
+        if not kind.kept or not all(isinstance(facts[name], dict) for name in ("checksums", "versions", "settings")):
+            raise TypeError
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not a model card that geolive wrote ({type(error).__name__}); train the model again"
+        ) from None
+    return facts, kind, card
+
+
+def _command_of(kind: ModelKind, card: ModelCard) -> str:
+    """What makes such a bundle again."""
+    if not kind.command:
+        return f"save_model(train(dataset, {kind.class_name}(...), {card.indicator!r}), folder)"
+    options = ("--indicator", card.indicator, "--task", card.task)
+    return f"{command_line('train', *kind.command.split(), 'DATASET', *options, '--out', 'BUNDLE')}"
+
+
+def _readme(card: ModelCard, inputs: str) -> str:
     rows = []
-    for name, (value, lower, upper) in card["metrics"].items():
-        figures = ["–" if figure is None else f"{figure:.3f}" for figure in (value, lower, upper)]
-        rows.append(f"| {name} | {figures[0]} | {figures[1]} to {figures[2]} |")
-    folds = card["folds"]
-    simulated = "\n**SIMULATED: trained on simulated data. Nothing here says anything of the real world.**\n"
-    return f"""# {card["model"]}: {card["indicator"]} ({card["task"]})
-{simulated if card["simulated"] else ""}
+    for name, figure in card.metrics.items():
+        value, lower, upper = ("–" if number is None else f"{number:.3f}" for number in figure)
+        rows.append(f"| {name} | {value} | {lower} to {upper} |")
+    folds = card.folds
+    simulated = "\n**SIMULATED: trained on simulated data. Nothing here describes the real world.**\n"
+    return f"""# {card.model}: {card.indicator} ({card.task})
+{simulated if card.simulated else ""}
 Predicts the mean of an area, not of a household.
 
-- Trained on: {card["trained_on"]}; {card["clusters"]} surveyed clusters ({card["clusters_without_images"]} more had no images)
-- Inputs: {card["inputs"]}
-- Folds: {folds["number"]} of whole {folds["kind"]} ({folds["units"]} in all), seed {folds["seed"]}
-- Made: {card["made"]}, geolive {card["geolive"]}
+- Trained on: {card.trained_on}; {card.clusters} surveyed clusters ({card.clusters_without_images} more had no images)
+- Inputs: {inputs}
+- Folds: {folds.number} of whole {folds.kind} ({folds.units} in all), seed {folds.seed}
+- Made: {card.made}, geolive {card.geolive}
 {_honest(card)}
-Out of fold, at the training clusters, 95 % interval by bootstrap over whole {folds["kind"]}:
+Out of fold, at the training clusters, with 95 % intervals by bootstrap over whole {folds.kind}:
 
 | metric | value | interval |
 |---|---|---|
@@ -149,9 +168,9 @@ Out of fold, at the training clusters, 95 % interval by bootstrap over whole {fo
 """
 
 
-def _honest(card: dict) -> str:
-    """Where predictions are out of fold, of models for which that is not all training clusters; and a warning of others."""
-    said = [f"- {card['honest']}"] if "honest" in card else []
-    if card.get("permuted"):
-        said.append("- **PERMUTED LABELS: trained on values of other clusters, to see what chance alone reaches.**")
-    return "".join(f"{line}\n" for line in said)
+def _honest(card: ModelCard) -> str:
+    """Which predictions are out of fold, where that is not all training clusters; and a warning of permuted labels."""
+    lines = [f"- {card.honest}"] if card.honest else []
+    if card.permuted:
+        lines.append("- **PERMUTED LABELS: trained on values of other clusters, to see what chance alone reaches.**")
+    return "".join(f"{line}\n" for line in lines)

@@ -1,36 +1,41 @@
-"""The model that `predict` uses where none is named: fitted once to a dataset, and kept by checksum."""
+"""Models that are fitted once to a dataset and then kept in the cache folder."""
 
 import contextlib
 import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from functools import partial
 from importlib import metadata
 
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder
-from geolive.models.bundle import load_bundle, save_bundle
-from geolive.models.registry import model_maker
+from geolive.models.bundle import SCHEMA_VERSION, load_model, save_model
+from geolive.models.interface import Model
+from geolive.models.registry import MODEL_KINDS
 from geolive.models.trained_model import TrainedModel
 from geolive.models.training import train
 
 
-def cached_forest(
-    dataset: Dataset, indicator: str, seed: int = 0, progress: Callable[[str], None] | None = None
+def fit_cached(
+    dataset: Dataset,
+    model: Model,
+    indicator: str,
+    *,
+    features: str | None = None,
+    random_state: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> TrainedModel:
-    """The cluster-wise forest of a dataset, from the cache folder, fitted first where it is not there.
+    """As `train`, but a model that was trained before on equal data with equal parameters is read from the cache folder.
+
+    The cache is keyed by the dataset's checksum, the model's parameters, the indicator, the features, the seed, and the versions
+    of geolive and of the library that the model depends on. Models that are not kept in bundles are trained each time.
 
     Parameters
     ----------
-    dataset : Dataset
-        Read from a folder, so that it has a checksum.
-    indicator : str
-    seed : int
-    progress : callable, optional
-        Told in words what is under way.
+    dataset, model, indicator, features, random_state, progress
+        As for `geolive.models.training.train`.
 
     Returns
     -------
@@ -38,30 +43,33 @@ def cached_forest(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from geolive.dataset import read_dataset
-    >>> from geolive.simulation.sample import simulate, write_sample
-    >>> folder = write_sample(simulate("goa", seed=0), Path(tempfile.mkdtemp()) / "goa")
-    >>> cached_forest(read_dataset(folder), "pov").card.model
-    'clusterwise-forest-100'
+    >>> from geolive.models.clusterwise import Forest
+    >>> from geolive.simulation.sample import make_sample
+    >>> fit_cached(make_sample("goa", seed=0), Forest(n_estimators=5), "pov").card.model
+    'clusterwise-forest-5'
     """
+    options = {"features": features, "random_state": random_state, "progress": progress}
+    kind = MODEL_KINDS.get(model.kind)
+    if kind is None or not kind.kept or not kind.is_of(model):
+        return train(dataset, model, indicator, **options)
     depends_on = [
-        "predictors",
+        SCHEMA_VERSION,
+        kind.name,
+        {name: repr(value) for name, value in model.get_params().items()},
         dataset.checksum,
         indicator,
-        seed,
+        features,
+        random_state,
         geolive.__version__,
-        metadata.version("scikit-learn"),
+        kind.library and metadata.version(kind.library),
     ]
     folder = cache_folder() / "models" / hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:24]
     if folder.exists():
         with contextlib.suppress(InputError):
-            return load_bundle(folder)
-        shutil.rmtree(folder)  # the cache's own file, damaged: it is made again
-    make = partial(model_maker("forest"), task="regression", seed=seed)
-    trained = train(dataset, make, indicator, seed=seed, progress=progress)
-    # another process may have been faster: its forest is the same
+            return load_model(folder)
+        shutil.rmtree(folder)  # the cache's own file is damaged, and made again
+    trained = train(dataset, model, indicator, **options)
+    # another process may have been faster: its model is the same
     with contextlib.suppress(InputError):
-        save_bundle(trained, folder)
+        save_model(trained, folder)
     return trained

@@ -14,8 +14,8 @@ from geolive.tables import N_CLASSES
 class CountModel(ClusterwiseModel):
     """A scikit-learn regressor or classifier of your choice, fitted to what a place's images show.
 
-    The task follows from the estimator: a regressor learns values, a classifier labels. It can be trained, evaluated and mapped like
-    every model. `save_model` keeps it where its types can be read back safely: forests, boosted trees, linear models,
+    The task follows from the estimator: a regressor learns values, a classifier labels. It can be trained, evaluated and mapped
+    like every model. `save_model` keeps it where its types can be read back safely: forests, boosted trees, linear models,
     nearest neighbours, and pipelines of these with scalers.
 
     Parameters

@@ -107,7 +107,8 @@ def fit_folds(
         copy = clone(model)
         if prepare:
             prepare(copy, number)
-        yield FittedFold(number, train, test, copy.fit(places.take(train), values[train]))
+        fit(copy, places.take(train), values[train], progress)
+        yield FittedFold(number, train, test, copy)
 
 
 def cross_val_predict(
@@ -140,3 +141,10 @@ def cross_val_predict(
     for fit in fit_folds(model, places, values, folds, prepare=prepare, progress=progress, what=what):
         predictions[fit.test] = fit.model.predict(places.take(fit.test))
     return predictions
+
+
+def fit(model: Model, places: Places, values: np.ndarray, progress: Callable[[str], None] | None = None) -> Model:
+    """Fit a model, which tells its progress where it can."""
+    if progress is not None and model.takes_progress:
+        return model.fit(places, values, progress=progress)  # type: ignore[call-arg]
+    return model.fit(places, values)

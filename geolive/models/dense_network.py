@@ -14,8 +14,8 @@ class DenseNetwork(Model):
     """A dense network for regression: two layers of 256 units with ReLU and dropout of 0.4, as in Lee et al.'s code.
 
     The inputs are standardised logarithms of 67 numbers: object counts summed over a place's images, and the number of images.
-    Adam minimises the mean squared error for a fixed number of epochs. Given a validation part, the network keeps the weights of the
-    epoch with the smallest error there.
+    Adam minimises the mean squared error for a fixed number of epochs. Given a validation part, the network keeps the weights of
+    the epoch with the smallest error there.
 
     Parameters
     ----------

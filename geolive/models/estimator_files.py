@@ -45,8 +45,8 @@ def save_estimator(estimator: Any, folder: Path) -> None:
         other = sorted(set(skops.io.get_untrusted_types(data=text)) - set(ALLOWED_TYPES))
     if other:
         raise InputError(
-            f"a model with {', '.join(other)} can be used in Python, but not kept in a bundle, since files with it cannot be read "
-            "safely; use one of geolive's own models, such as Forest, ExtraTrees, Boosting or RidgeCounts, to keep it"
+            f"a model with {', '.join(other)} can be used in Python, but not kept in a bundle, since files with it cannot be "
+            "read safely; use one of geolive's own models, such as Forest, ExtraTrees, Boosting or RidgeCounts, to keep it"
         )
     (Path(folder) / FILE).write_bytes(text)
 
@@ -92,8 +92,7 @@ def _parts(estimator: Any) -> Iterator[Any]:
     yield estimator
     for _, step in getattr(estimator, "steps", ()):
         yield from _parts(step)
-    for tree in np.ravel(np.asarray(getattr(estimator, "estimators_", ()), object)):
-        yield tree
+    yield from np.ravel(np.asarray(getattr(estimator, "estimators_", ()), object))
 
 
 def _check_estimator(estimator: Any, n_inputs: int) -> None:

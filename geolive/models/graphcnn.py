@@ -28,7 +28,7 @@ class GraphCNN(PhotoSetModel):
     ('gcn-obj-distance', (4,))
     """
 
-    arch = "gcn"
+    arch = kind = "gcn"
 
     def _prepare(self, places: Places, values: np.ndarray) -> None:
         check_k(self._edges, int(places.n_images.max()), "the place with the most images has {n} of them")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Model(BaseEstimator):
         What the model uses of images: object counts, image features, both, or nothing but their positions.
     takes_validation : bool
         Whether `fit` accepts `validation`, places and values that choose the best epoch.
+    takes_progress : bool
+        Whether `fit` accepts `progress`, a callable that is called with sentences.
     inputs : str
         What the model uses, in words.
 
@@ -81,6 +84,7 @@ class Model(BaseEstimator):
     needs_images: bool = True
     vertices: str | None = None
     takes_validation: bool = False
+    takes_progress: bool = False
     inputs: str = ""
 
     def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
@@ -180,6 +184,29 @@ class Model(BaseEstimator):
         raise InputError(f"{cls.__name__} is not kept in a bundle; fit it anew each time")
 
 
+class Unconverted:
+    """What networks that do not derive from `Model` yet need to be used as models; it goes when they do."""
+
+    kind = ""
+    tasks = TASKS
+    needs_images = True
+    takes_validation = True
+    takes_progress = False
+    importances_ = None
+
+    def __sklearn_clone__(self) -> Any:
+        return deepcopy(self)
+
+    def check_parameters(self) -> None:
+        """Nothing."""
+
+    @property
+    def curves(self) -> list:
+        """The curves of its networks."""
+        held = self.curve or []  # type: ignore[attr-defined]
+        return held if isinstance(held, list) else [held]
+
+
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise where a parameter is none of its choices.
 
@@ -191,10 +218,10 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     --------
     >>> check_choice("task", "regresion", TASKS)
     Traceback (most recent call last):
-    geolive.errors.InputError: task='regresion' is not a choice; choose 'regression' or 'classification'
+    geolive.errors.InputError: task='regresion': must be 'regression' or 'classification'
     """
     if value not in choices:
-        raise InputError(f"{name}={value!r} is not a choice; choose {' or '.join(map(repr, choices))}")
+        raise InputError(f"{name}={value!r}: must be {' or '.join(map(repr, choices))}", parameter=name)
 
 
 def check_integer(name: str, value: Any, least: int) -> None:
@@ -208,10 +235,10 @@ def check_integer(name: str, value: Any, least: int) -> None:
     --------
     >>> check_integer("n_estimators", 0, 1)
     Traceback (most recent call last):
-    geolive.errors.InputError: n_estimators=0 must be an integer of at least 1
+    geolive.errors.InputError: n_estimators=0: must be an integer of at least 1
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name}={value!r} must be an integer of at least {least}")
+        raise InputError(f"{name}={value!r}: must be an integer of at least {least}", parameter=name)
 
 
 def check_positive(name: str, value: Any, *, zero: bool = False) -> None:
@@ -225,15 +252,15 @@ def check_positive(name: str, value: Any, *, zero: bool = False) -> None:
     --------
     >>> check_positive("learning_rate", -1.0)
     Traceback (most recent call last):
-    geolive.errors.InputError: learning_rate=-1.0 must be a number above 0
+    geolive.errors.InputError: learning_rate=-1.0: must be a number above 0
     """
     sound = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not sound or value < 0 or (value == 0 and not zero):
-        raise InputError(f"{name}={value!r} must be a number {'of at least' if zero else 'above'} 0")
+        raise InputError(f"{name}={value!r}: must be a number {'of at least' if zero else 'above'} 0", parameter=name)
 
 
-def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
-    """Raise where a dataset lacks what a model of images uses (its `vertices`).
+def check_model(model: Any) -> None:
+    """Raise where an object is not an unfitted geolive model with sound parameters.
 
     Raises
     ------
@@ -241,17 +268,38 @@ def check_seen(dataset: Dataset, model: Model, features: str | None) -> None:
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> from geolive.simulation.sample import make_sample
-    >>> check_seen(make_sample("goa", seed=0), SimpleNamespace(vertices="obj"), None)
+    >>> from geolive.models.clusterwise import Forest
+    >>> check_model(Forest)
+    Traceback (most recent call last):
+    geolive.errors.InputError: model=Forest: is a class; give a model, for example Forest()
     """
-    vertices = getattr(model, "vertices", "obj")
-    if vertices != "feats" and "objects" not in dataset.features:
-        remedy = "add object counts (detect), or use --model neighbours, idw or kriging"
-        raise InputError(f"{dataset.name}: has no object counts for this model to look at; {remedy}")
-    if vertices != "obj":
+    if isinstance(model, type):
+        raise InputError(f"model={model.__name__}: is a class; give a model, for example {model.__name__}()", "model")
+    if not isinstance(model, Model | Unconverted):
+        remedy = "derive from geolive's Model, or wrap a scikit-learn estimator in CountModel(estimator)"
+        raise InputError(f"model={type(model).__name__}: is not a geolive model; {remedy}", parameter="model")
+    model.check_parameters()
+
+
+def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
+    """Raise where a dataset lacks what a model uses of images (its `vertices`).
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> from geolive.models.clusterwise import Forest
+    >>> from geolive.simulation.sample import make_sample
+    >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
+    """
+    if model.vertices in ("obj", "both") and "objects" not in dataset.features:
+        remedy = "count objects (detect), use vertices='feats', or a model without images: neighbours, idw or kriging"
+        raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
+    if model.vertices in ("feats", "both"):
         if features is None:
-            raise InputError(f"{model.name}: looks at image features, and none are named; name them with --features")
+            raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")
         dataset.feature_set(features)
 
 

@@ -19,7 +19,7 @@ from geolive.graphs.batches import Batch, largest_distance_km, subsample_images
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.node_features import KINDS, VertexScaling, Vertices, fit_vertices
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import check_images
+from geolive.models.interface import Unconverted, check_images
 from geolive.models.modality_scaling import balanced
 from geolive.models.target_scaler import Targets
 from geolive.models.trainer import Curve, Schedule, fit_network, one_thread
@@ -41,7 +41,7 @@ WORDS = {
 }
 
 
-class PhotoSetModel:
+class PhotoSetModel(Unconverted):
     """A network from the photos of a place to its values; `GraphCNN` and `AttentionPooling` say which network.
 
     On CPU one seed gives the same bits, whatever the number of cores and the state of torch's global generator. In each epoch a

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geolive.models.cross_validation import fold_pairs
+
 PENALTIES = np.logspace(0, 6, 25)
 
 
@@ -54,9 +56,8 @@ def fit_ridge(
     (array([1., 0., 0.]), True)
     """
     paths = np.empty((len(PENALTIES), len(values)))
-    for fold in np.unique(folds):
-        test = folds == fold
-        for i, line in enumerate(_path(inputs[~test], values[~test], standardise)):
+    for train, test in fold_pairs(folds):
+        for i, line in enumerate(_path(inputs[train], values[train], standardise)):
             paths[i, test] = line.predict(inputs[test])
     best = int(((paths - values) ** 2).sum(1).argmin())
     return _path(inputs, values, standardise)[best], paths[best]

@@ -12,7 +12,7 @@ from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.node_features import VertexScaling, fit_vertices
 from geolive.models.attention import AttentionPooling
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import check_images
+from geolive.models.interface import Unconverted, check_images
 from geolive.models.photoset_model import FILE, WORDS, read_tensors
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
@@ -25,7 +25,7 @@ EDGES = "distance+knn:8"
 HEADS = (*VIEWS, "attention")
 
 
-class StackedNetwork:
+class StackedNetwork(Unconverted):
     """Six answers, each to a way in which photos may tell of a place, and how far each is to be believed.
 
     Five are lines on summaries of a place's photos (`geolive.models.summaries`), the sixth is the mean of three networks with
@@ -53,7 +53,8 @@ class StackedNetwork:
     ('stacked-obj-distance+knn:8', True)
     """
 
-    arch = "stacked"
+    arch = kind = "stacked"
+    takes_validation = False
 
     def __init__(
         self,

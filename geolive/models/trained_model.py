@@ -102,7 +102,7 @@ class ModelCard:
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
-    >>> card = train(make_sample("goa", seed=0), lambda: Forest(trees=5), "pov").card
+    >>> card = train(make_sample("goa", seed=0), Forest(n_estimators=5), "pov").card
     >>> card.indicator, card.folds.kind, ModelCard.from_json(card.to_json()) == card
     ('pov', 'districts', True)
     """

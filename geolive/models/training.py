@@ -1,262 +1,303 @@
-"""Training: a model fitted to all surveyed clusters, with out-of-fold predictions that tell how good it is."""
+"""Training: a model fitted to all surveyed clusters, with out-of-fold predictions that show how good it is."""
 
-import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
+from sklearn.base import clone
 
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.metrics import scores, training_means
-from geolive.models.aoa_features import COLUMN, predictors
-from geolive.models.cross_validation import NEAR, out_of_fold
-from geolive.models.interface import MakeModel, Model, check_seen
+from geolive.models.aoa_features import aoa_features
+from geolive.models.cross_validation import cross_val_predict, fit
+from geolive.models.interface import Model, check_inputs, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
 from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers, positions_of
 
 FOLDS = 10
 BLOCK_KM = 100.0
+Progress = Callable[[str], None] | None
 
 
 def train(
     dataset: Dataset,
-    make_model: MakeModel,
+    model: Model,
     indicator: str,
     *,
-    seed: int = 0,
-    needs_images: bool = True,
     features: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    random_state: int = 0,
+    progress: Progress = None,
+    prepare: Callable[[Model], object] | None = None,
 ) -> TrainedModel:
     """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
+
+    Ten folds keep whole districts together; where clusters have no district, blocks of 100 km. Ten further folds leave out single
+    places: their predictions (`prediction_near`) show the errors among surveyed places, where most sites of a map lie.
 
     Parameters
     ----------
     dataset : Dataset
-    make_model : callable
-        Makes an unfitted model.
+    model : Model
+        An unfitted model, which stays as it is: clones of it are fitted.
     indicator : str
-    seed : int
-        For the folds and the intervals of the metrics.
-    needs_images : bool
-        Whether clusters without images are left out.
+        The indicator to learn.
     features : str, optional
-        The feature set that the model looks at, where it looks at one; clusters none of whose images has any are left out.
+        Name of the image feature set that the model uses. Clusters are left out where none of their images has these features.
+    random_state : int
+        Seed of the folds and of the intervals of metrics; the model has a seed of its own.
     progress : callable, optional
-        Told in words what is under way.
+        Called with sentences on what is under way.
+    prepare : callable, optional
+        Called with each unfitted clone before it is fitted: twenty times for the folds, and last for the model of all clusters.
 
     Returns
     -------
     TrainedModel
-        Folds keep whole districts together; where clusters have no district, blocks of 100 km.
 
     Raises
     ------
     InputError
-        No such indicator, no labelled cluster with images, or too few clusters or districts for the folds.
+        There is no such indicator, no labelled cluster with images, or there are too few clusters or districts for the folds.
+
+    See Also
+    --------
+    train_together : One model for several indicators.
+    geolive.models.cache.fit_cached : The same, kept in the cache folder.
 
     Examples
     --------
     >>> from geolive.models.clusterwise import Forest
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> trained = train(dataset, lambda: Forest(trees=5), "pov")
+    >>> trained = train(dataset, Forest(n_estimators=5), "pov")
     >>> len(trained.residuals), trained.card.folds.kind
     (60, 'districts')
     """
-    model = make_model()
-    if needs_images:
-        check_seen(dataset, model, features)
-    clusters, places, n_dropped = _training_clusters(dataset, indicator, needs_images, features)
-    column = indicator if model.task == "regression" else f"{indicator}_label"
-    values = clusters[column].to_numpy(float)
-    if model.task == "classification":
-        _check_classes(dataset, values[:, None], [column])
-    folds, unit, kind = _folds(dataset, clusters, seed)
-    predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
-    residuals = _residuals(clusters, values, predictions, folds, unit).assign(**_seen(model, places, needs_images))
-    alone = _single_places(clusters, seed)
-    if alone is not None:
-        # how errors are among surveyed places, where most sites of a map lie
-        near = out_of_fold(_telling(make_model, alone, progress, "single places, fold"), places, values, alone)
-        residuals[NEAR] = near
-    if progress:
-        progress(f"fitting {model.name} to {len(places)} clusters")
-    model.fit(places, values)
-    card = _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed)
-    return TrainedModel(model, check_residuals(residuals), card)
+    return _train(dataset, model, [indicator], features, random_state, progress, prepare)[indicator]
 
 
 def train_together(
     dataset: Dataset,
-    make_model: MakeModel,
+    model: Model,
     indicators: Sequence[str],
     *,
-    seed: int = 0,
     features: str | None = None,
-    progress: Callable[[str], None] | None = None,
+    random_state: int = 0,
+    progress: Progress = None,
+    prepare: Callable[[Model], object] | None = None,
 ) -> dict[str, TrainedModel]:
-    """As `train`, with one model that learns several indicators at once, for example a network of photos.
+    """Train one model on several indicators at once, for example a network of photos.
+
+    All clusters with a value of any indicator are learnt from. The folds, and so the kinds of residuals and intervals, are those
+    of `train`.
 
     Parameters
     ----------
-    make_model : callable
-        Makes an unfitted model that takes values of shape (n, m), NaN where a cluster has none; its `column(i)` is a model of
-        the i-th.
+    dataset : Dataset
+    model : Model
+        An unfitted model that takes values of shape (n, m), NaN where a cluster has none; its `column(i)` is a model of the i-th
+        indicator.
     indicators : sequence of str
-        Clusters with a value of any of them are learnt from; the other parameters are as for `train`.
+        The indicators to learn.
+    features, random_state, progress, prepare
+        As for `train`.
 
     Returns
     -------
     dict of str to TrainedModel
-        One for each indicator, with the clusters that have a value of it.
+        One for each indicator, with residuals of the clusters that have a value of it.
 
     Raises
     ------
     InputError
-        As for `train`.
+        As for `train`, or the model learns one indicator at a time.
 
     Examples
     --------
     >>> from geolive.models.attention import MeanPooling
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> list(train_together(dataset, lambda: MeanPooling(epochs=1), ["pov", "bmi"]))
-    ['pov', 'bmi']
+    >>> trained = train_together(dataset, MeanPooling(epochs=1), ["pov", "bmi"])
+    >>> list(trained), "prediction_near" in trained["bmi"].residuals
+    (['pov', 'bmi'], True)
     """
-    model = make_model()
-    check_seen(dataset, model, features)
-    for indicator in indicators:
-        dataset.labelled(indicator)
-    columns = [name if model.task == "regression" else f"{name}_label" for name in indicators]
-    # whoever has a value of any of them
-    either = dataset.clusters[list(indicators)].bfill(axis=1).iloc[:, 0]
-    anywhere = replace(dataset, clusters=dataset.clusters.assign(**{indicators[0]: either}))
-    clusters, places, n_dropped = _training_clusters(anywhere, indicators[0], True, features)
-    clusters = dataset.clusters.set_index("unique_cluster").loc[clusters["unique_cluster"]].reset_index()
-    values = clusters[columns].to_numpy(float)
-    if model.task == "classification":
-        _check_classes(dataset, values, columns)
-    folds, unit, kind = _folds(dataset, clusters, seed)
-    predictions = out_of_fold(_telling(make_model, folds, progress), places, values, folds)
+    indicators = list(dict.fromkeys(indicators))
+    if not indicators:
+        raise InputError("indicators=[]: name at least one", parameter="indicators")
+    return _train(dataset, model, indicators, features, random_state, progress, prepare)
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """The clusters to learn from: `values` has a column for each indicator, NaN where a cluster has no value of it."""
+
+    table: gpd.GeoDataFrame
+    places: Places
+    values: np.ndarray
+    without_images: int
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """The fold and the unit of each cluster; `near` are folds of single places, None where there are too few places."""
+
+    numbers: np.ndarray
+    units: np.ndarray
+    kind: str
+    near: np.ndarray | None
+    random_state: int
+
+
+def _train(
+    dataset: Dataset,
+    model: Model,
+    indicators: list[str],
+    features: str | None,
+    random_state: int,
+    progress: Progress,
+    prepare: Callable[[Model], object] | None,
+) -> dict[str, TrainedModel]:
+    check_model(model)
+    check_inputs(dataset, model, features)
+    clusters = _training_clusters(dataset, model, indicators, features)
+    folds = _folds(dataset, clusters.table, random_state)
+    values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]
+    options: dict[str, Any] = {"progress": progress, "prepare": prepare and (lambda copy, _: prepare(copy))}
+    far = cross_val_predict(model, clusters.places, values, folds.numbers, **options)
+    near = None
+    if folds.near is not None:
+        options["what"] = "single places, fold"
+        near = cross_val_predict(model, clusters.places, values, folds.near, **options)
+    final = clone(model)
+    if prepare:
+        prepare(final)
     if progress:
-        progress(f"fitting {model.name} to {len(places)} clusters")
-    model.fit(places, values)
+        progress(f"fitting {model.name} to {len(clusters.places)} clusters")
+    fit(final, clusters.places, values, progress)
     trained = {}
     for number, indicator in enumerate(indicators):
-        known = np.isfinite(values[:, number])
-        rows, own = clusters[known], (values[known, number], predictions[known, number], folds[known], unit[known])
-        residuals, one = _residuals(rows, *own), model.column(number)
-        residuals = residuals.assign(**_seen(model, places.take(np.flatnonzero(known)), True))
-        card = _card(dataset, one, indicator, True, features, residuals, n_dropped, kind, seed)
+        one = final.column(number) if len(indicators) > 1 else final
+        of_indicator = [None if found is None else found.reshape(len(values), -1)[:, number] for found in (far, near)]
+        residuals = _residuals(one, clusters, folds, number, *of_indicator)
+        card = _card(dataset, one, indicator, features, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
-        trained[indicator] = TrainedModel(one, check_residuals(residuals), replace(card, learnt_with=others))
+        trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others))
     return trained
 
 
-def _card(dataset, model, indicator, needs_images, features, residuals, n_dropped, kind, seed) -> ModelCard:
+def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], features: str | None) -> _Clusters:
+    """The clusters with a value of any indicator and, where the model needs them, images."""
+    for indicator in indicators:
+        dataset.labelled(indicator)
+    labelled = dataset.clusters[dataset.clusters[indicators].notna().any(axis=1)].reset_index(drop=True)
+    places, seen = dataset.cluster_places(labelled, features), np.ones(len(labelled), bool)
+    if model.needs_images:
+        seen = places.n_images > 0
+        if not seen.any():
+            what = "an image" if features is None else f"an image with features {features!r}"
+            names = ", ".join(map(repr, indicators))
+            raise InputError(
+                f"{dataset.name}: none of the {len(labelled)} clusters with {names} has {what}; add images"
+            )
+        places = places.take(np.flatnonzero(seen))
+    table = labelled[seen].reset_index(drop=True)
+    columns = [name if model.task == "regression" else f"{name}_label" for name in indicators]
+    values = table[columns].to_numpy(float)
+    if model.task == "classification":
+        _check_classes(dataset, values, columns)
+    return _Clusters(table, places, values, int((~seen).sum()))
+
+
+def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
+    for column, values in zip(columns, labels.T, strict=True):
+        if len(np.unique(values[np.isfinite(values)])) < 2:
+            raise InputError(
+                f"{dataset.name}: column {column!r} has one label only, so there is nothing to learn; use task='regression'"
+            )
+
+
+def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, random_state: int) -> _Folds:
+    """Folds of whole districts where all clusters have one, else of blocks; and folds of single places."""
+    by_district = clusters["district_id"].notna().all()
+    blocks = BlockSplit(km=BLOCK_KM, n_splits=FOLDS, random_state=random_state)
+    splitter = DistrictSplit(n_splits=FOLDS, random_state=random_state) if by_district else blocks
+    kind = "districts" if by_district else f"blocks of {BLOCK_KM:g} km"
+    units = splitter.units(clusters)
+    n_units = len(np.unique(units))
+    if n_units < 2:
+        raise InputError(
+            f"{dataset.name}: all {len(clusters)} clusters lie in one of the {kind}, and folds need two; name the column of "
+            "smaller units when the survey is read (ingest survey --group COLUMN)"
+        )
+    numbers = fold_numbers(replace(splitter, n_splits=min(FOLDS, n_units)), clusters)
+    units = clusters["district_id"].to_numpy(object) if by_district else units.astype(str).astype(object)
+    near = None
+    if len(np.unique(place_numbers(positions_of(clusters)))) >= FOLDS:
+        near = fold_numbers(RandomSplit(n_splits=FOLDS, random_state=random_state), clusters)
+    return _Folds(numbers, units, kind, near, random_state)
+
+
+def _residuals(
+    model: Model,
+    clusters: _Clusters,
+    folds: _Folds,
+    number: int,
+    far: np.ndarray,
+    near: np.ndarray | None,
+) -> gpd.GeoDataFrame:
+    """The residuals of one indicator, at the clusters that have a value of it."""
+    known = np.flatnonzero(np.isfinite(clusters.values[:, number]))
+    table, places = clusters.table.iloc[known], clusters.places.take(known)
+    values, numbers = clusters.values[known, number], folds.numbers[known]
+    columns = {
+        "unique_cluster": table["unique_cluster"].to_numpy(object),
+        "value": values,
+        "prediction": far[known],
+        "reference": training_means(values, numbers),
+        "fold": numbers,
+        "district_id": folds.units[known],
+        "predictors": list(aoa_features(model, places)),
+    }
+    if model.needs_images:  # errors of a model of positions do not depend on images
+        columns["n_images"] = places.n_images
+    if near is not None:
+        columns["prediction_near"] = near[known]
+    return check_residuals(gpd.GeoDataFrame(columns, geometry=table.geometry.to_numpy(), crs=table.crs))
+
+
+def _card(
+    dataset: Dataset,
+    model: Model,
+    indicator: str,
+    features: str | None,
+    residuals: gpd.GeoDataFrame,
+    clusters: _Clusters,
+    folds: _Folds,
+) -> ModelCard:
     values, predictions, reference = (residuals[name].to_numpy() for name in ("value", "prediction", "reference"))
     unit = residuals["district_id"].to_numpy(object)
-    table = scores(model.task, values, predictions, reference, unit, seed=seed)
+    table = scores(model.task, values, predictions, reference, unit, seed=folds.random_state)
     return ModelCard(
         model=model.name,
         params=model.params,
         indicator=indicator,
         task=model.task,
-        needs_images=needs_images,
+        needs_images=model.needs_images,
         features=features,
         trained_on=dataset.name if dataset.path is None else dataset.source,
         training_checksum=dataset.checksum,
         simulated=dataset.simulated,
         label_threshold=dataset.thresholds.get(indicator),
         clusters=len(residuals),
-        clusters_without_images=n_dropped,
-        folds=FoldFacts(kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), seed),
+        clusters_without_images=clusters.without_images,
+        folds=FoldFacts(folds.kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), folds.random_state),
         metrics={row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()},
         made=today().isoformat(),
         geolive=geolive.__version__,
     )
-
-
-def _training_clusters(
-    dataset: Dataset, indicator: str, needs_images: bool, features: str | None
-) -> tuple[gpd.GeoDataFrame, Places, int]:
-    """The clusters to learn from, what is seen of them, and how many were left out since they have no images."""
-    labelled = dataset.labelled(indicator)
-    places = dataset.cluster_places(labelled, features)
-    if not needs_images:
-        return labelled.reset_index(drop=True), places, 0
-    seen = places.n_images > 0
-    if not seen.any():
-        what = "an image" if features is None else f"an image with features {features!r}"
-        raise InputError(
-            f"{dataset.name}: none of the {len(labelled)} clusters with {indicator!r} has {what}; add images"
-        )
-    return labelled[seen].reset_index(drop=True), places.take(np.flatnonzero(seen)), int((~seen).sum())
-
-
-def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
-    """Fold and unit of each cluster, and the units' kind: whole districts where they are known, else blocks."""
-    by_district = clusters["district_id"].notna().all()
-    blocks = BlockSplit(km=BLOCK_KM, n_splits=FOLDS, random_state=seed)
-    splitter = DistrictSplit(n_splits=FOLDS, random_state=seed) if by_district else blocks
-    kind = "districts" if by_district else f"blocks of {BLOCK_KM:g} km"
-    unit = splitter.units(clusters)
-    n_units = len(np.unique(unit))
-    if n_units < 2:
-        raise InputError(
-            f"{dataset.name}: all {len(clusters)} clusters lie in one of the {kind}, and folds need two; name the column of "
-            "smaller units when the survey is read (ingest survey --group COLUMN)"
-        )
-    folds = fold_numbers(replace(splitter, n_splits=min(FOLDS, n_units)), clusters)
-    return folds, clusters["district_id"].to_numpy(object) if by_district else unit.astype(str).astype(object), kind
-
-
-def _single_places(clusters: gpd.GeoDataFrame, seed: int) -> np.ndarray | None:
-    """Folds of single places, whatever their district; None where there are too few."""
-    n_places = len(np.unique(place_numbers(positions_of(clusters))))
-    return None if n_places < FOLDS else fold_numbers(RandomSplit(n_splits=FOLDS, random_state=seed), clusters)
-
-
-def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
-    for column, values in zip(columns, labels.T, strict=True):
-        if len(np.unique(values[np.isfinite(values)])) < 2:
-            raise InputError(f"{dataset.name}: column {column!r} has one class only; there is nothing to tell apart")
-
-
-def _telling(
-    make_model: MakeModel, folds: np.ndarray, progress: Callable[[str], None] | None, what: str = "fold"
-) -> MakeModel:
-    """`make_model`, telling which fold it is for."""
-    number = itertools.count(1)
-
-    def make() -> Model:
-        if progress:
-            progress(f"leaving out {what} {next(number)} of {folds.max() + 1}")
-        return make_model()
-
-    return make
-
-
-def _residuals(clusters, values, predictions, folds, unit) -> gpd.GeoDataFrame:
-    columns = {
-        "unique_cluster": clusters["unique_cluster"].to_numpy(object),
-        "value": values,
-        "prediction": predictions,
-        "reference": training_means(values, folds),
-        "fold": folds,
-        "district_id": unit,
-    }
-    return gpd.GeoDataFrame(columns, geometry=clusters.geometry.to_numpy(), crs=clusters.crs)
-
-
-def _seen(model: Model, places: Places, needs_images: bool) -> dict:
-    """What was seen of training places, so that a bundle knows where it may be applied."""
-    seen = {COLUMN: list(predictors(model, places, needs_images))}
-    # errors of a model of positions do not go with images
-    return seen | ({"n_images": places.n_images} if needs_images else {})

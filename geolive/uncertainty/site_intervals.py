@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from geolive.geodesy import chord_to_km, unit_sphere
-from geolive.models.cross_validation import NEAR
 from geolive.splits import between_folds_km
 from geolive.uncertainty.conformal import PlaceError, place_error
 from geolive.uncertainty.district_intervals import DistrictError, district_error
@@ -69,9 +68,9 @@ def site_errors(residuals: pd.DataFrame) -> SiteErrors:
     0.5
     """
     far = _learnt(residuals)
-    if NEAR not in residuals or residuals[NEAR].isna().any():
+    if "prediction_near" not in residuals or residuals["prediction_near"].isna().any():
         return SiteErrors(far, far)
-    return SiteErrors(far, _learnt(residuals.assign(prediction=residuals[NEAR])))
+    return SiteErrors(far, _learnt(residuals.assign(prediction=residuals["prediction_near"])))
 
 
 def _learnt(residuals: pd.DataFrame) -> tuple[PlaceError, DistrictError, float]:

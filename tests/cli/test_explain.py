@@ -2,13 +2,12 @@
 
 import sys
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
 from geolive.dataset import write_dataset
 from geolive.models.attention import MeanPooling
-from geolive.models.bundle import save_bundle
+from geolive.models.bundle import save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 from geolive.simulation.sample import make_sample
@@ -24,8 +23,8 @@ def folders(goa, tmp_path_factory):
     """A dataset, a forest and a network."""
     folder = tmp_path_factory.mktemp("goa")
     write_dataset(goa, folder / "data")
-    save_bundle(train(goa, partial(Forest, trees=5), "pov"), folder / "forest")
-    save_bundle(train(goa, partial(MeanPooling, epochs=1), "pov"), folder / "network")
+    save_model(train(goa, Forest(n_estimators=5), "pov"), folder / "forest")
+    save_model(train(goa, MeanPooling(epochs=1), "pov"), folder / "network")
     return folder
 
 
@@ -85,7 +84,7 @@ def test_an_imagewise_bundle_with_gallery_and_without_captum(run, tmp_path, monk
     trained = train_imagewise(
         survey, photo_files(survey), begun_tiny(), "pov", settings, tmp_path / "work", split="random"
     )
-    save_bundle(trained, tmp_path / "bundle")
+    save_model(trained, tmp_path / "bundle")
     words = ["explain", tmp_path / "bundle", tmp_path / "survey", "--device", "cpu"]
     code, said, errors = run(*words, "--gallery", "--out", tmp_path / "why")
     assert code == 0, errors

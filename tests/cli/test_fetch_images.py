@@ -9,7 +9,7 @@ import geopandas as gpd
 import pytest
 
 from geolive.dataset import read_dataset
-from geolive.models.bundle import save_bundle
+from geolive.models.bundle import save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 from geolive.tables import lonlat
@@ -42,8 +42,8 @@ def refused(done, match):
 
 @pytest.fixture(scope="module")
 def bundle(small_sample, tmp_path_factory):
-    trained = train(small_sample.dataset, lambda: Forest(trees=5), "pov")
-    return save_bundle(trained, tmp_path_factory.mktemp("trained") / "bundle")
+    trained = train(small_sample.dataset, Forest(n_estimators=5), "pov")
+    return save_model(trained, tmp_path_factory.mktemp("trained") / "bundle")
 
 
 def test_plan_fetch_and_predict(tmp_path, bundle):

@@ -136,7 +136,7 @@ def test_data_that_cannot_be_learnt_from_is_one_line(refused, goa, tmp_path):
         return write_dataset(made, tmp_path / name)
 
     one = written("one", clusters=whole.clusters.assign(pov_label=1.0))
-    refused("train", "gcn", one, "--task", "classification", "--out", tmp_path / "b", match="one class only")
+    refused("train", "gcn", one, "--task", "classification", "--out", tmp_path / "b", match="one label only")
     array = np.array(whole.features["simfeats"])
     array[:, 3] = np.nan
     lost = written("lost", features={"simfeats": array})

@@ -58,11 +58,11 @@ def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(datase
 
     class CountryMean(Mean):
         def fit(self, places, values):
-            self._rich = values[places.positions[:, 0] > 83].mean(), values[places.positions[:, 0] <= 83].mean()
+            self.rich_ = values[places.positions[:, 0] > 83].mean(), values[places.positions[:, 0] <= 83].mean()
             return self
 
         def predict(self, places):
-            return np.where(places.positions[:, 0] > 83, *self._rich)
+            return np.where(places.positions[:, 0] > 83, *self.rich_)
 
     found = predict_spec(ModelSpec("countries", (CountryMean,)), evaluation_task, "nested")
     table = row_results(evaluation_task, found, "nested").set_index("metric")["value"]
@@ -107,7 +107,9 @@ def test_countries_apart_and_halves_of_them(dataset):
 
 
 def test_nested_chooses_within_training_and_authors_on_the_test(dataset):
-    makers = tuple(lambda task, seed, k=k: Neighbours(task, seed, k) for k in (1, 5, 400))
+    makers = tuple(
+        lambda task, random_state, k=k: Neighbours(task, random_state=random_state, n_neighbors=k) for k in (1, 5, 400)
+    )
     row = ModelSpec("best", makers)
     rng = np.random.default_rng(0)
     clusters = dataset.clusters.assign(wealth=rng.normal(size=len(dataset.clusters)))
@@ -128,6 +130,8 @@ def test_authors_protocol_gives_the_test_part_to_checkpoints(dataset):
     given = []
 
     class Checkpointed(Mean):
+        takes_validation = True
+
         def fit(self, places, values, validation=None):
             given.append(validation)
             return super().fit(places, values)

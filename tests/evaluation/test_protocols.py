@@ -12,13 +12,13 @@ from geolive.evaluation.protocols import PREDICTION_COLUMNS, RESULT_COLUMNS, com
 from geolive.evaluation.tables import WITHIN_COUNTRY
 from geolive.models.baselines import Mean, Neighbours
 from geolive.models.registry import BASELINES as NAMES
-from geolive.models.registry import model_maker
+from geolive.models.registry import make_model
 from geolive.sources.survey.reader import read_survey
 from geolive.splits import fold_numbers, parse_split
 from tests.panels import panel
 
 LSMS = Path(__file__).parents[2].parent / "shared/data/lsms_clusters.csv"
-BASELINES = {name: model_maker(name) for name in NAMES}
+BASELINES = {name: make_model(name) for name in NAMES}
 SPLITS = ["rows", "random", "blocks:100km", "district"]
 
 
@@ -42,7 +42,7 @@ def test_the_neighbours_row_is_what_ten_lines_of_scikit_learn_give(dataset, spli
         predicted = KNeighborsRegressor(10, metric="haversine").fit(X[learn], y[learn]).predict(X[test])
         error += ((y[test] - predicted) ** 2).sum()
         total += ((y[test] - y[learn].mean()) ** 2).sum()
-    table, _, _ = figures(dataset, {"neighbours": Neighbours}, split)
+    table, _, _ = figures(dataset, {"neighbours": Neighbours()}, split)
     assert table.loc["neighbours", "r2"] == pytest.approx(1 - error / total, abs=1e-9)
     assert table.loc["neighbours", "rmse"] == pytest.approx(np.sqrt(error / len(y)), abs=1e-9)
 
@@ -88,17 +88,16 @@ def test_no_cluster_is_seen_by_the_model_that_predicts_it(dataset):
 
 def test_a_model_that_fails_is_reported_and_the_others_go_on(dataset):
     class Broken(Mean):
-        def __init__(self, **settings):
-            super().__init__(**settings)
-            self.name = "broken"
+        name = "broken"
 
         def predict(self, places):
             raise RuntimeError("out of\nluck")
 
-    def unmakable(**_):
-        raise InputError("needs images")
+    class Unmakable(Mean):
+        def for_task(self, task, random_state):
+            raise InputError("needs images")
 
-    table, results, predictions = figures(dataset, {"first": Broken, "forest": unmakable, "mean": Mean}, "random")
+    table, results, predictions = figures(dataset, {"first": Broken(), "forest": Unmakable(), "mean": Mean()}, "random")
     assert set(predictions["model"]) == {"mean"}
     failed = results[results["protocol"].str.startswith("failed")]
     assert failed["value"].isna().all()
@@ -134,7 +133,7 @@ def test_results_are_written_and_nothing_is_overwritten(dataset, tmp_path):
 def test_ten_neighbours_on_a_real_panel():
     survey = read_survey(LSMS, "lon", "lat", {"asset_index": "asset_index"})
     r2 = {
-        split: figures(survey, {"neighbours": Neighbours}, split, "asset_index")[0].loc["neighbours", "r2"]
+        split: figures(survey, {"neighbours": Neighbours()}, split, "asset_index")[0].loc["neighbours", "r2"]
         for split in ("rows", "random", "blocks:100km")
     }
     assert r2 == pytest.approx({"rows": 0.60, "random": 0.56, "blocks:100km": 0.50}, abs=0.02)
@@ -145,7 +144,7 @@ def test_ten_neighbours_on_a_real_panel():
 @pytest.mark.skipif(not LSMS.exists(), reason="the LSMS survey, ../shared/data/lsms_clusters.csv, is not here")
 def test_country_means_explain_half_of_a_real_survey_and_scikit_learn_agrees():
     survey = read_survey(LSMS, "lon", "lat", {"asset_index": "asset_index"}, country="country")
-    table, _, _ = figures(survey, {"neighbours": Neighbours}, "random", "asset_index")
+    table, _, _ = figures(survey, {"neighbours": Neighbours()}, "random", "asset_index")
     clusters = survey.clusters
     X, y = np.radians(clusters.get_coordinates()[["y", "x"]].to_numpy()), clusters["asset_index"].to_numpy()
     p, pooled, within, by_country = np.empty(len(y)), np.empty(len(y)), np.empty(len(y)), clusters["country"].to_numpy()

@@ -26,7 +26,7 @@ class MadeUp:
     def __init__(self, name, noise, networks=0):
         self.name, self.noise = name, noise
         losses = [(1 / np.arange(1, 31) + seed / 10).tolist() for seed in range(networks)]
-        self.curve = [SimpleNamespace(train=one, validation=[], best=30) for one in losses]
+        self.curves = [SimpleNamespace(train=one, validation=[], best=30) for one in losses]
 
     def fit(self, places, values):
         return self
@@ -40,7 +40,7 @@ def truth(lon, lat):
 
 
 def row(name, noise, networks=0):
-    return ModelSpec(name, (lambda task, seed: MadeUp(name, noise, networks),))
+    return ModelSpec(name, (lambda task, random_state: MadeUp(name, noise, networks),))
 
 
 @pytest.fixture(scope="module")

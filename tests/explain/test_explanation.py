@@ -1,7 +1,6 @@
 """What a model looks at, where the truth is known."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from geolive.explain.page import write_explanation
 from geolive.models.attention import MeanPooling
 from geolive.models.baselines import Mean
 from geolive.models.clusterwise import Forest
-from geolive.models.registry import model_maker
+from geolive.models.registry import find_kind
 from geolive.models.training import train, train_together
 from geolive.simulation.sample import make_sample
 
@@ -55,7 +54,7 @@ def planted(dataset):
 
 @pytest.fixture(scope="module")
 def explained(planted):
-    trained = train(planted, partial(Forest, seed=0, trees=20), "pov")
+    trained = train(planted, Forest(n_estimators=20), "pov")
     return trained, explain(planted, trained)
 
 
@@ -115,7 +114,7 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
     array, evil = np.array(few_photos.features["simfeats"])[:, :12], "<script>"
     features = {"objects": few_photos.features["objects"], evil: array}
     data = replace(few_photos, clusters=few_photos.clusters.assign(pov=telling), features=features)
-    trained = train(data, partial(Forest, trees=20, vertices=vertices), "pov", features=evil)
+    trained = train(data, Forest(n_estimators=20, vertices=vertices), "pov", features=evil)
     found = explain(data, trained)
     assert found.importance["columns"][0] == (5,)
     assert found.importance["group"][0] == f"{evil} 5"
@@ -132,7 +131,7 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
 
 def test_what_decides_ranks_first_for_a_network(few_photos):
     data = planted_in(few_photos)
-    trained = train(data, partial(MeanPooling, epochs=25), "pov")
+    trained = train(data, MeanPooling(epochs=25), "pov")
     found = explain(data, trained)
     table = found.importance
     assert MOTORCYCLIST in table["columns"][0]
@@ -146,7 +145,7 @@ def test_what_decides_ranks_first_for_a_network(few_photos):
 
 def test_the_photo_that_carries_all_weighs_most(few_photos):
     data = planted_in(few_photos, in_one_photo=True)
-    found = explain(data, train(data, partial(MeanPooling, epochs=25), "pov"))
+    found = explain(data, train(data, MeanPooling(epochs=25), "pov"))
     photos, carrier = found.weights.photos, data.images["key"][data.features["objects"][:, MOTORCYCLIST] > 0]
     top = weightiest(photos, found.weights.shown["highest"], 3)
     assert top["key"].isin(carrier).tolist() == [True, False, False]
@@ -161,7 +160,7 @@ def test_the_only_photo_of_a_place_has_no_change(few_photos):
     kept = (few_photos.images["unique_cluster"] != alone) | ~few_photos.images["unique_cluster"].duplicated()
     features = {name: np.asarray(array)[kept] for name, array in few_photos.features.items()}
     data = replace(few_photos, images=few_photos.images[kept].reset_index(drop=True), features=features)
-    photos = explain(data, train(data, partial(MeanPooling, epochs=1), "pov")).weights.photos
+    photos = explain(data, train(data, MeanPooling(epochs=1), "pov")).weights.photos
     assert photos.loc[photos["unique_cluster"] == alone, "change"].isna().tolist() == [True]
     assert photos.loc[photos["unique_cluster"] != alone, "change"].notna().all()
 
@@ -180,8 +179,8 @@ def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
     data = goa
     if features:
         data = replace(goa, features=goa.features | {"simfeats": np.array(goa.features["simfeats"])[:, :20]})
-    make = partial(model_maker(arch, vertices=vertices, epochs=1), task="classification", seed=0)
-    trained = train(data, make, "pov", features=features)
+    network = find_kind(arch).load_class()("classification", vertices=vertices, epochs=1)
+    trained = train(data, network, "pov", features=features)
     found = explain(data, trained)
     assert (found.truth is not None) == (vertices == "obj")
     assert np.isfinite(found.importance["value"]).all()
@@ -200,13 +199,13 @@ def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
 
 
 def test_a_network_that_learnt_several_indicators_is_explained_for_its_own(goa):
-    trained = train_together(goa, lambda: MeanPooling(epochs=1), ["pov", "bmi"])["bmi"]
+    trained = train_together(goa, MeanPooling(epochs=1), ["pov", "bmi"])["bmi"]
     assert any("learn this one alone" in note for note in explain(goa, trained).notes)
 
 
 def test_other_models_and_other_datasets_are_refused(explained, planted):
     trained = explained[0]
-    mean = train(planted, Mean, "pov", needs_images=False)
+    mean = train(planted, Mean(), "pov")
     with pytest.raises(InputError, match="looks at no images, so there is nothing to explain"):
         explain(planted, mean)
     fewer = replace(planted, clusters=planted.clusters.iloc[5:])

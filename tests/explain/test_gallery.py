@@ -32,7 +32,7 @@ def survey(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def network(survey):
-    trained = train(survey, lambda: MeanPooling(epochs=2), "pov")
+    trained = train(survey, MeanPooling(epochs=2), "pov")
     return trained, explain(survey, trained)
 
 

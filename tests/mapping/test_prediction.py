@@ -1,7 +1,6 @@
 """The numbers of a map come from the model, and from nowhere else."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,13 @@ from geolive.mapping.prediction import predict
 from geolive.mapping.region_sites import check_covers
 from geolive.mapping.surface import interpolate_surface
 from geolive.models.clusterwise import Forest
-from geolive.models.registry import model_maker
+from geolive.models.registry import make_model
 from geolive.models.training import train
 from geolive.regions import find_region
 
 
 def forest(task="regression"):
-    return partial(Forest, task=task, seed=0, trees=20)
+    return Forest(task, n_estimators=20)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +123,7 @@ def test_a_classifier_maps_probabilities(dataset, region):
 
 @pytest.mark.parametrize("name", ["neighbours", "idw", "kriging"])
 def test_baselines_draw_maps_too_and_need_no_images(dataset, region, name):
-    made = train(dataset, partial(model_maker(name), task="regression", seed=0), "pov", needs_images=False)
+    made = train(dataset, make_model(name), "pov")
     drawn = predict(dataset, made, region, min_sites=1, min_images=50)
     assert drawn.support.split(" (")[0] == "fewer than 1 site"
     assert drawn.districts["supported"].all()

@@ -26,42 +26,44 @@ def test_neighbours_are_scikit_learns(panel_places):
     places, values = panel_places
     radians = np.radians(places.positions[:, ::-1])
     expected = KNeighborsRegressor(10, metric="haversine").fit(radians, values).predict(radians)
-    assert Neighbours(k=10).fit(places, values).predict(places) == pytest.approx(expected, abs=1e-9)
+    assert Neighbours(n_neighbors=10).fit(places, values).predict(places) == pytest.approx(expected, abs=1e-9)
 
 
 def test_neighbours_are_near_on_the_sphere_not_in_degrees():
     # at 70° north two degrees of longitude are 76 km, one of latitude 111 km; 179.9° and −179.9° are neighbours
-    model = Neighbours(k=1).fit(places_at([[2, 70], [0, 71], [-179.9, 0]]), np.array([1.0, 2.0, 3.0]))
+    model = Neighbours(n_neighbors=1).fit(places_at([[2, 70], [0, 71], [-179.9, 0]]), np.array([1.0, 2.0, 3.0]))
     assert model.predict(places_at([[0, 70], [179.9, 0]])).tolist() == [1, 3]
 
 
 def test_fewer_clusters_than_neighbours():
-    for model in (Neighbours(k=10), InverseDistance(k=10, power=0)):
+    for model in (Neighbours(n_neighbors=10), InverseDistance(n_neighbors=10, power=0)):
         assert model.fit(places_at([[0, 0], [1, 0]]), np.array([1.0, 3.0])).predict(
             places_at([[5, 5]])
         ) == pytest.approx(2)
 
 
 def test_inverse_distance_by_hand():
-    model = InverseDistance(k=3, power=2).fit(places_at([[0, 0], [3, 0], [0, 6]]), np.array([1.0, 2.0, 4.0]))
+    model = InverseDistance(n_neighbors=3, power=2).fit(places_at([[0, 0], [3, 0], [0, 6]]), np.array([1.0, 2.0, 4.0]))
     weights = 1 / np.array([1.0, 2.0, np.hypot(1, 6)]) ** 2
     assert model.predict(places_at([[1, 0]])) == pytest.approx(weights @ [1, 2, 4] / weights.sum(), rel=1e-3)
 
 
 def test_inverse_distance_at_a_training_place_is_the_mean_there():
-    model = InverseDistance(k=1).fit(places_at([[0, 0], [0, 0], [1, 0], [0, 1e-12]]), np.array([1.0, 2.0, 9.0, 6.0]))
+    model = InverseDistance(n_neighbors=1).fit(
+        places_at([[0, 0], [0, 0], [1, 0], [0, 1e-12]]), np.array([1.0, 2.0, 9.0, 6.0])
+    )
     assert model.predict(places_at([[0, 0]])) == pytest.approx(3)
 
 
 def test_a_place_of_two_rows_weighs_twice():
-    model = InverseDistance(k=2).fit(places_at([[-1, 0], [1, 0], [1, 0]]), np.array([0.0, 3.0, 3.0]))
+    model = InverseDistance(n_neighbors=2).fit(places_at([[-1, 0], [1, 0], [1, 0]]), np.array([0.0, 3.0, 3.0]))
     assert model.predict(places_at([[0, 0]])) == pytest.approx(2)
 
 
 @given(positions, positions, st.sampled_from([0.0, 1.0, 2.0, 300.0]))
 def test_averages_stay_within_the_values(known, asked, power):
     values = np.sin(np.arange(len(known)))
-    for model in (Neighbours(k=3), InverseDistance(k=3, power=power)):
+    for model in (Neighbours(n_neighbors=3), InverseDistance(n_neighbors=3, power=power)):
         found = model.fit(places_at(known), values).predict(places_at(asked))
         assert found.shape == (len(asked),)
         assert ((found >= values.min() - 1e-9) & (found <= values.max() + 1e-9)).all()
@@ -78,12 +80,12 @@ def test_the_mean_and_the_majority(panel_places):
 
 def test_chance_is_seeded_fair_and_bound_to_the_place(panel_places):
     places, values = panel_places
-    drawn = Random(seed=1).fit(places, values).predict(places)
+    drawn = Random(random_state=1).fit(places, values).predict(places)
     assert np.isin(drawn, values).all()
     assert abs(np.corrcoef(drawn, values)[0, 1]) < 0.25
-    assert np.array_equal(drawn, Random(seed=1).fit(places, values).predict(places))
-    assert not np.array_equal(drawn, Random(seed=2).fit(places, values).predict(places))
-    assert np.array_equal(drawn[5:9], Random(seed=1).fit(places, values).predict(places.take(np.arange(5, 9))))
+    assert np.array_equal(drawn, Random(random_state=1).fit(places, values).predict(places))
+    assert not np.array_equal(drawn, Random(random_state=2).fit(places, values).predict(places))
+    assert np.array_equal(drawn[5:9], Random(random_state=1).fit(places, values).predict(places.take(np.arange(5, 9))))
     coins = Random(task="classification").fit(places, (values > 0).astype(float)).predict(places)
     assert set(coins) == {0, 1}
     assert 0.35 < coins.mean() < 0.65

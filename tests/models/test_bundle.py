@@ -7,25 +7,25 @@ import pytest
 
 from geolive.errors import InputError
 from geolive.models.baselines import Neighbours
-from geolive.models.bundle import load_bundle, save_bundle
-from geolive.models.cache import cached_forest
+from geolive.models.bundle import load_model, save_model
+from geolive.models.cache import fit_cached
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 
 
 @pytest.fixture(scope="module")
 def trained(small_sample):
-    return train(small_sample.dataset, lambda: Forest(trees=8), "pov")
+    return train(small_sample.dataset, Forest(n_estimators=8), "pov")
 
 
 @pytest.fixture(scope="module")
 def folder(trained, tmp_path_factory):
-    return save_bundle(trained, tmp_path_factory.mktemp("bundles") / "forest")
+    return save_model(trained, tmp_path_factory.mktemp("bundles") / "forest")
 
 
 def test_a_bundle_predicts_as_the_model_did(small_sample, trained, folder):
     places = small_sample.dataset.cluster_places(small_sample.dataset.clusters)
-    loaded = load_bundle(folder)
+    loaded = load_model(folder)
     assert np.array_equal(loaded.model.predict(places), trained.model.predict(places))
     assert np.array_equal(loaded.residuals["prediction"], trained.residuals["prediction"])
     assert loaded.card.metrics == trained.card.metrics
@@ -41,8 +41,8 @@ def test_its_card_is_readable_and_says_simulated(folder):
 
 
 def test_a_classifier_too(small_sample, tmp_path):
-    made = train(small_sample.dataset, lambda: Forest("classification", trees=8), "pov")
-    loaded = load_bundle(save_bundle(made, tmp_path / "classifier"))
+    made = train(small_sample.dataset, Forest("classification", n_estimators=8), "pov")
+    loaded = load_model(save_model(made, tmp_path / "classifier"))
     places = small_sample.dataset.cluster_places(small_sample.dataset.clusters)
     assert np.array_equal(loaded.model.predict(places), made.model.predict(places))
 
@@ -52,14 +52,14 @@ def test_a_bundle_cut_short_or_altered(folder, tmp_path, name):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / name).write_bytes((copy / name).read_bytes()[:-100])
     with pytest.raises(InputError, match=f"{name}: missing, altered or cut short.*train clusterwise"):
-        load_bundle(copy)
+        load_model(copy)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"kind": "evil"}', '{"kind": "clusterwise"}'])
 def test_a_card_that_geolive_did_not_write(tmp_path, text):
     (tmp_path / "card.json").write_text(text)
     with pytest.raises(InputError, match=r"card\.json: not a model card"):
-        load_bundle(tmp_path)
+        load_model(tmp_path)
 
 
 def altered(folder, target, change):
@@ -74,7 +74,7 @@ def altered(folder, target, change):
 def test_another_version_of_the_library_ends_with_the_command(folder, tmp_path):
     copy = altered(folder, tmp_path / "copy", lambda card, _: card["versions"].update({"scikit-learn": "0.1"}))
     with pytest.raises(InputError, match=r"made with scikit-learn 0\.1.*train clusterwise DATASET --indicator pov"):
-        load_bundle(copy)
+        load_model(copy)
 
 
 def swap_weights(make):
@@ -92,16 +92,16 @@ def test_nothing_but_a_forest_is_built_from_the_weights(folder, tmp_path):
     from sklearn.linear_model import LinearRegression
 
     foreign = swap_weights(lambda path: skops.io.dump(LinearRegression(), path))
-    with pytest.raises(InputError, match="not a forest that geolive wrote"):
-        load_bundle(altered(folder, tmp_path / "foreign", foreign))
+    with pytest.raises(InputError, match="that geolive wrote"):
+        load_model(altered(folder, tmp_path / "foreign", foreign))
 
     def run_code(path):
         with zipfile.ZipFile(path, "w") as file:
             state = {"__class__": "system", "__module__": "posix", "__loader__": "FunctionNode", "content": "x"}
             file.writestr("schema.json", json.dumps(state | {"protocol": 0, "_skops_version": "0.16.0"}))
 
-    with pytest.raises(InputError, match="not a forest that geolive wrote"):
-        load_bundle(altered(folder, tmp_path / "code", swap_weights(run_code)))
+    with pytest.raises(InputError, match="that geolive wrote"):
+        load_model(altered(folder, tmp_path / "code", swap_weights(run_code)))
 
 
 def test_a_tree_whose_nodes_point_outside_is_refused(folder, tmp_path, trained):
@@ -112,13 +112,13 @@ def test_a_tree_whose_nodes_point_outside_is_refused(folder, tmp_path, trained):
     state["nodes"]["feature"][0] = 5000
     forest.estimators_[0].tree_.__setstate__(state)
     with pytest.raises(InputError, match="points outside"):
-        load_bundle(altered(folder, tmp_path / "copy", swap_weights(lambda path: skops.io.dump(forest, path))))
+        load_model(altered(folder, tmp_path / "copy", swap_weights(lambda path: skops.io.dump(forest, path))))
 
 
 def test_baselines_are_not_kept(small_sample, tmp_path):
-    made = train(small_sample.dataset, Neighbours, "pov", needs_images=False)
-    with pytest.raises(InputError, match="fitted anew"):
-        save_bundle(made, tmp_path / "new")
+    made = train(small_sample.dataset, Neighbours(), "pov")
+    with pytest.raises(InputError, match="fit it anew"):
+        save_model(made, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,11 +127,11 @@ def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, m
     from geolive.files import cache_folder
 
     dataset = read_dataset(small_folder)
-    first = cached_forest(dataset, "bmi")
+    first = fit_cached(dataset, Forest(n_estimators=20), "bmi")
     with monkeypatch.context() as patch:
         patch.setattr("geolive.models.cache.train", None)  # a second fit would fail
-        second = cached_forest(dataset, "bmi")
+        second = fit_cached(dataset, Forest(n_estimators=20), "bmi")
     assert np.array_equal(first.residuals["prediction"], second.residuals["prediction"])
     for path in (cache_folder() / "models").rglob("model.skops"):
         path.write_bytes(b"damaged")
-    assert cached_forest(dataset, "bmi").card.metrics == second.card.metrics
+    assert fit_cached(dataset, Forest(n_estimators=20), "bmi").card.metrics == second.card.metrics

@@ -4,8 +4,9 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
 from geolive.models.baselines import Mean, NeighbourImages
-from geolive.models.count_models import Boosting, DenseNetwork, NearestCounts
-from geolive.models.cross_validation import out_of_fold
+from geolive.models.count_models import Boosting, ExtraTrees, NearestCounts, RidgeCounts
+from geolive.models.cross_validation import cross_val_predict
+from geolive.models.dense_network import DenseNetwork
 from geolive.models.residual_kriging import ResidualKriging
 from geolive.places import Places
 
@@ -26,21 +27,24 @@ def world():
 
 def r2(model, places, values):
     folds = np.arange(len(places)) % 4
-    predicted = out_of_fold(model, places, values, folds)
+    predicted = cross_val_predict(model, places, values, folds)
     return 1 - ((values - predicted) ** 2).sum() / ((values - values.mean()) ** 2).sum()
 
 
-def _boosting():
-    return Boosting(trees=30)
-
-
 @pytest.mark.parametrize(
-    ("make", "least"), [(Boosting, 0.8), (lambda: Boosting(depth=6), 0.8), (lambda: DenseNetwork(epochs=25), 0.4)]
+    ("model", "least"),
+    [
+        (Boosting(), 0.8),
+        (Boosting(max_depth=6), 0.8),
+        (ExtraTrees(n_estimators=30), 0.8),
+        (RidgeCounts(), 0.7),
+        (DenseNetwork(epochs=25), 0.4),
+    ],
 )
-def test_objects_are_learnt_from(world, make, least):
+def test_objects_are_learnt_from(world, model, least):
     places, signal, _ = world
-    assert r2(make, places, signal) > least
-    assert r2(make, places, np.random.default_rng(1).permutation(signal)) < 0.1
+    assert r2(model, places, signal) > least
+    assert r2(model, places, np.random.default_rng(1).permutation(signal)) < 0.1
 
 
 def test_k_nearest_counts_are_scikit_learns(world):
@@ -50,7 +54,7 @@ def test_k_nearest_counts_are_scikit_learns(world):
     assert np.array_equal(NearestCounts().fit(rest, signal[50:]).predict(first), expected)
 
 
-@pytest.mark.parametrize("make", [NearestCounts, Boosting])
+@pytest.mark.parametrize("make", [NearestCounts, Boosting, ExtraTrees, RidgeCounts])
 def test_labels_give_probabilities(world, make):
     places, signal, _ = world
     label = (signal > np.median(signal)).astype(float)
@@ -70,23 +74,24 @@ def test_the_network_keeps_its_best_epoch_on_the_validation_part_and_repeats(wor
         for part in (None, (validate, signal[150:]))
     ]
     assert errors[1] < errors[0]
-    first, again = (DenseNetwork(epochs=2, seed=3).fit(learn, signal[:150]).predict(validate) for _ in range(2))
+    first, again = (DenseNetwork(epochs=2, random_state=3).fit(learn, signal[:150]).predict(validate) for _ in range(2))
     assert np.array_equal(first, again)
 
 
 def test_kriged_residuals_add_what_neighbours_share(world):
     places, signal, field = world
     both = signal + field
-    alone, kriged = (r2(make, places, both) for make in (_boosting, lambda: ResidualKriging(_boosting)))
+    boosting = Boosting(n_estimators=30)
+    alone, kriged = (r2(model, places, both) for model in (boosting, ResidualKriging(boosting)))
     assert kriged > alone + 0.1
-    assert r2(lambda: ResidualKriging(Mean), places, field) > 0.8
+    assert r2(ResidualKriging(Mean()), places, field) > 0.8
     noise = np.random.default_rng(4).normal(size=200)
-    assert r2(lambda: ResidualKriging(Mean), places, noise) < 0.05
+    assert r2(ResidualKriging(Mean()), places, noise) < 0.05
 
 
 def test_neighbouring_images_vote(world):
     places, _, field = world
-    assert r2(lambda: NeighbourImages(images=9), places, field) > 0.5
+    assert r2(NeighbourImages(n_neighbors=9), places, field) > 0.5
     assert NeighbourImages().fit(places, field).predict(places) == pytest.approx(np.full(200, field.mean()))
     for make in (NearestCounts, Boosting, DenseNetwork, NeighbourImages):
         with pytest.raises(InputError, match="needs images"):

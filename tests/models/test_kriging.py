@@ -32,22 +32,22 @@ def field():
 def test_the_covariance_of_a_known_field_is_found(field):
     where, values, _ = field
     model = Kriging().fit(places_at(where), values)
-    assert 2 < model.sill < 8
-    assert 75 < model.range_km < 300
-    assert 0.5 < model.nugget < 1.5
+    assert 2 < model.sill_ < 8
+    assert 75 < model.range_km_ < 300
+    assert 0.5 < model.nugget_ < 1.5
 
 
 def test_it_solves_the_kriging_equations(field):
     where, values, _ = field
     known, asked = where[:40], where[40:50]
-    model = Kriging(k=40).fit(places_at(known), values[:40])
+    model = Kriging(n_neighbors=40).fit(places_at(known), values[:40])
 
     def covariance(first, second):
         xyz = [EARTH_RADIUS_KM * unit_sphere(w) for w in (first, second)]
-        return model.sill * np.exp(-np.linalg.norm(xyz[0][:, None] - xyz[1][None], axis=2) / model.range_km)
+        return model.sill_ * np.exp(-np.linalg.norm(xyz[0][:, None] - xyz[1][None], axis=2) / model.range_km_)
 
     system = np.ones((41, 41))
-    system[:40, :40] = covariance(known, known) + model.nugget * np.eye(40)
+    system[:40, :40] = covariance(known, known) + model.nugget_ * np.eye(40)
     system[40, 40] = 0
     weights = np.linalg.solve(system, np.vstack([covariance(known, asked), np.ones((1, 10))]))[:40]
     assert model.predict(places_at(asked)) == pytest.approx(weights.T @ values[:40], abs=1e-6)
@@ -65,7 +65,7 @@ def test_it_predicts_a_field_almost_as_well_as_who_knows_it(field):
 
 def test_far_away_it_is_a_mean(field):
     where, values, _ = field
-    far = Kriging(k=400).fit(places_at(where), values).predict(places_at([[-60, -20]]))
+    far = Kriging(n_neighbors=400).fit(places_at(where), values).predict(places_at([[-60, -20]]))
     assert values.min() < far[0] < values.max()
     assert far == pytest.approx(values.mean(), abs=1.5)
 

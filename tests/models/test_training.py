@@ -1,5 +1,4 @@
 from dataclasses import replace
-from functools import partial
 
 import geopandas as gpd
 import numpy as np
@@ -13,7 +12,7 @@ from geolive.simulation.sample import make_sample
 
 
 def forest(task="regression", seed=0):
-    return partial(Forest, task=task, seed=seed, trees=30)
+    return Forest(task, random_state=seed, n_estimators=30)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def test_each_cluster_is_predicted_by_a_model_that_saw_nothing_of_its_district(d
     fold = residuals["fold"] == 3
     learn = dataset.clusters[~fold.to_numpy()]
     test = dataset.clusters[fold.to_numpy()]
-    model = forest()().fit(dataset.cluster_places(learn), learn["pov"].to_numpy())
+    model = forest().fit(dataset.cluster_places(learn), learn["pov"].to_numpy())
     assert np.array_equal(model.predict(dataset.cluster_places(test)), residuals.loc[fold, "prediction"])
     assert residuals.loc[fold, "reference"].to_numpy() == pytest.approx(learn["pov"].mean())
 
@@ -81,14 +80,14 @@ def test_clusters_without_images_are_dropped_with_a_count(dataset):
         train(replace(dataset, images=images.assign(unique_cluster=None)), forest(), "pov")
     with pytest.raises(InputError, match="no object counts"):
         train(replace(dataset, features={}), forest(), "pov")
-    assert len(train(replace(dataset, features={}), Neighbours, "pov", needs_images=False).residuals) == 172
+    assert len(train(replace(dataset, features={}), Neighbours(), "pov").residuals) == 172
 
 
 def test_missing_values_and_single_classes(dataset):
     clusters = dataset.clusters.copy()
     clusters.loc[:4, ["pov", "pov_label"]] = np.nan
     assert len(train(replace(dataset, clusters=clusters), forest(), "pov").residuals) == 167
-    with pytest.raises(InputError, match="one class only"):
+    with pytest.raises(InputError, match="one label only"):
         train(replace(dataset, clusters=dataset.clusters.assign(pov_label=1.0)), forest("classification"), "pov")
     with pytest.raises(InputError, match="has a value; choose another"):
         train(replace(dataset, clusters=dataset.clusters.assign(pov=np.nan)), forest(), "pov")

@@ -9,7 +9,7 @@ import pytest
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
 from geolive.evaluation.protocols import compare
-from geolive.models.registry import model_maker
+from geolive.models.registry import make_model
 from geolive.official_statistics import bihar_statistics
 from geolive.regions import assign_districts, find_region
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, ExponentialField, generator
@@ -115,7 +115,10 @@ def test_difficulty_is_near_the_published_table():
     found = []
     for seed in (0, 1):
         dataset = make_sample("bihar", seed, n_sites=38)
-        models = {"neighbours": model_maker("neighbours", k=5), "forest": model_maker("forest", trees=30)}
+        models = {
+            "neighbours": make_model("neighbours", n_neighbors=5),
+            "forest": make_model("forest", n_estimators=30),
+        }
         for name in INDICATORS:
             results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random")
             found.append(results.loc[results["metric"] == "r2", "value"].to_numpy())

@@ -1,13 +1,12 @@
 """Where a model may be applied."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 
 from geolive.mapping.prediction import predict
-from geolive.models.bundle import load_bundle, save_bundle
+from geolive.models.bundle import load_model, save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train
 from geolive.regions import find_region
@@ -50,7 +49,7 @@ def test_one_fold_or_constant_predictors_forbid_nothing():
 
 @pytest.fixture(scope="module")
 def trained(small_sample):
-    return train(small_sample.dataset, partial(Forest, seed=0, trees=10), "pov")
+    return train(small_sample.dataset, Forest(n_estimators=10), "pov")
 
 
 def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trained):
@@ -77,7 +76,7 @@ def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trai
 
 def test_a_bundle_keeps_what_it_takes(small_sample, trained, tmp_path):
     region = find_region("bihar")
-    kept = load_bundle(save_bundle(trained, tmp_path / "bundle"))
+    kept = load_model(save_model(trained, tmp_path / "bundle"))
     one, other = (predict(small_sample.dataset, t, region).sites for t in (trained, kept))
     assert one["applicable"].tolist() == other["applicable"].tolist()
     old = replace(kept, residuals=kept.residuals.drop(columns=["predictors", "n_images"]))

@@ -62,8 +62,8 @@ def test_with_one_fold_every_site_is_near():
 
 def test_training_keeps_predictions_by_models_that_saw_the_district():
     dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    trained = train(dataset, lambda: Forest(trees=5), "pov")
-    again = train(dataset, lambda: Forest(trees=5), "pov")
+    trained = train(dataset, Forest(n_estimators=5), "pov")
+    again = train(dataset, Forest(n_estimators=5), "pov")
     near = trained.residuals["prediction_near"]
     assert near.notna().all()
     assert not near.equals(trained.residuals["prediction"])
@@ -72,4 +72,4 @@ def test_training_keeps_predictions_by_models_that_saw_the_district():
 
 def test_too_few_places_to_leave_out_singly_leave_the_column_out():
     dataset = make_sample("goa", seed=0, n_clusters=8, n_sites=3)
-    assert "prediction_near" not in train(dataset, lambda: Forest(trees=5), "pov").residuals
+    assert "prediction_near" not in train(dataset, Forest(n_estimators=5), "pov").residuals

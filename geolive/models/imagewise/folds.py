@@ -21,6 +21,7 @@ from geolive.models.imagewise.training import (
     usable,
 )
 from geolive.models.inner_folds import inner_folds
+from geolive.models.interface import Unconverted
 from geolive.models.trainer import Curve
 from geolive.places import Places
 from geolive.vision.devices import choose_device, choose_workers
@@ -105,7 +106,7 @@ def decode_library(
     return PhotoLibrary(places.ids[kept], numbers, pixels)
 
 
-class TrainedInFolds:
+class TrainedInFolds(Unconverted):
     """Lee et al.'s image-wise learning as a model: fitting trains the network on the photos of the places it is given.
 
     Every photo has its cluster's value, and a place's prediction is the mean over its photos. An eighth of the training

@@ -15,7 +15,7 @@ from torch import nn
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.models.imagewise.photo_cache import Pixels
-from geolive.models.interface import check_images
+from geolive.models.interface import Unconverted, check_images
 from geolive.places import Places
 from geolive.vision.backbones import TRUNK, build_trunk, load_backbone
 from geolive.vision.devices import Device, choose_workers
@@ -159,7 +159,7 @@ def load_authors_weights(path: str | Path, task: str, size: int | None = None) -
     return Pretrained(network, AUTHORS_ARCH, preprocessing, {"source": "authors", "name": Path(path).name})
 
 
-class ImageWise:
+class ImageWise(Unconverted):
     """A trained network, as a model of places.
 
     Parameters
@@ -181,6 +181,8 @@ class ImageWise:
     'imagewise-resnet18'
     """
 
+    kind = "imagewise"
+    curve = None
     inputs = "photos, one by one"
     vertices = "feats"
     about = "a network that looks at each photo of a place; the place's value is their mean"

@@ -16,7 +16,7 @@ pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
 from geolive.mapping.prediction import predict
-from geolive.models.bundle import load_bundle, save_bundle
+from geolive.models.bundle import load_model, save_model
 from geolive.models.imagewise.model import load_authors_weights, load_pretrained
 from geolive.models.imagewise.training import plan_runs, train_imagewise
 from geolive.models.registry import describe
@@ -53,7 +53,7 @@ def trained(survey, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def bundle(trained, tmp_path_factory):
-    return save_bundle(trained, tmp_path_factory.mktemp("bundles") / "tiny")
+    return save_model(trained, tmp_path_factory.mktemp("bundles") / "tiny")
 
 
 @settings(max_examples=20, deadline=None)
@@ -119,7 +119,7 @@ def test_folds_give_every_cluster_an_honest_prediction(survey, tmp_path):
 
 
 def test_a_bundle_predicts_as_the_model_did(survey, trained, bundle):
-    loaded = load_bundle(bundle)
+    loaded = load_model(bundle)
     rows = np.arange(6)
     found = [
         t.model.predict_photos(survey, photo_files(survey), rows, CPU).features["imagewise"][rows]
@@ -146,7 +146,7 @@ def test_embed_takes_the_bundles_trunk(bundle, trained):
 
 
 def test_a_map_shows_no_prediction_where_the_network_learnt(survey, bundle):
-    loaded, region = load_bundle(bundle), find_region("bihar")
+    loaded, region = load_model(bundle), find_region("bihar")
     drawn = predict(survey, loaded, region, device="cpu")
     learnt = loaded.residuals["unique_cluster"][loaded.residuals["part"] != "test"]
     test = loaded.residuals[loaded.residuals["part"] == "test"].set_index("unique_cluster")
@@ -217,4 +217,4 @@ def test_a_card_that_was_tampered_with_is_refused(bundle, tmp_path):
         changed = card | {"settings": card["settings"] | broken}
         (folder / "card.json").write_text(json.dumps(changed))
         with pytest.raises(InputError, match="train"):
-            load_bundle(folder)
+            load_model(folder)
