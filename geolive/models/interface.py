@@ -18,7 +18,6 @@ from geolive.places import Places
 TASKS = ("regression", "classification")
 VERTICES = ("obj", "feats", "both")
 
-MakeModel = Callable[[], "Model"]
 
 
 class Model(BaseEstimator):
