@@ -1,7 +1,6 @@
 """The base class of every model, and the checks that models share."""
 
 import math
-from collections.abc import Callable
 from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
