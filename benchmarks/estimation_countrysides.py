@@ -9,6 +9,7 @@ and a forest of 50 trees that leaves whole districts out. Compared with the true
     predicted         mean of predictions over the district's sites, by the forest that was fitted to all clusters
     predicted-crossfit  the same by the forest that was fitted without the district
     fh, fh-plain      Fay-Herriot (adjusted likelihood) on direct and predicted-crossfit, or predicted
+    fh-others         Fay-Herriot on direct and the mean of cross-fitted predictions over the sites that are not clusters
     ne                nested-error model (adjusted likelihood) on the clusters' cross-fitted predictions, with predicted-crossfit
     ne-matched        ne where clusters are seen in as few photos as other sites are, so that both predictions are alike
     composite         CompositeEstimator on the cross-fitted predictions at the other sites
@@ -126,7 +127,8 @@ def estimate(district: np.ndarray, values: np.ndarray, made: dict) -> dict[str, 
         "predicted": pd.DataFrame({"estimate": plain, "lower": plain - half, "upper": plain + half}),
         "predicted-crossfit": means["crossfit"][["predicted"]].rename(columns={"predicted": "estimate"}),
     }
-    for name, kind in (("fh", "crossfit"), ("fh-plain", "plain")):
+    means["others"] = _site_means(made["crossfit"][n:], district[n:])
+    for name, kind in (("fh", "crossfit"), ("fh-plain", "plain"), ("fh-others", "others")):
         covariates = means[kind][["predicted"]]
         model = FayHerriot("ampl", level=LEVEL).fit(covariates, direct["direct"], direct["variance"])
         found[name] = model.predict(covariates, direct["direct"], direct["variance"])
