@@ -59,6 +59,17 @@ def areas(
     level: Annotated[float, typer.Option(help="Probability of the intervals.")] = 0.95,
     interval: Annotated[str, typer.Option(help="normal or bootstrap.")] = "normal",
     seed: Seed = 0,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            help="ratio, difference or bell-datta-ghosh: makes estimates add up to the target; needs --population."
+        ),
+    ] = None,
+    population: Annotated[str | None, typer.Option(help="Column of the areas' populations.", metavar="COLUMN")] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Figure that the population-weighted mean must be; without it that of the direct estimates."),
+    ] = None,
 ) -> None:
     """Estimate areas from direct estimates and covariates by a Fay-Herriot model."""
     from geolive.console import say, step
@@ -86,6 +97,9 @@ def areas(
             level=level,
             interval=interval,
             random_state=seed,
+            benchmark_method=benchmark,
+            population=population,
+            target=target,
         )
     with replacing(out) as path:
         result.table.to_csv(path, index=False)

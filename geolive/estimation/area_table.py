@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from geolive.errors import InputError
 from geolive.estimation.area_checks import check_areas, check_choice
+from geolive.estimation.benchmarking import benchmark
 from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.spatial_fay_herriot import SpatialFayHerriot
 from geolive.estimation.transformations import TRANSFORMATIONS, back_transform, transform_rates
@@ -51,6 +52,9 @@ def estimate_areas(
     level: float = 0.95,
     interval: str = "normal",
     random_state: int = 0,
+    benchmark_method: str | None = None,
+    population: str | None = None,
+    target: float | None = None,
 ) -> AreaResult:
     """Estimate areas by a Fay-Herriot model from the columns of a table.
 
@@ -88,6 +92,13 @@ def estimate_areas(
         How the intervals are made (`FayHerriot`).
     random_state : int
         Seed of the bootstrap.
+    benchmark_method : {"ratio", "difference", "bell-datta-ghosh"}, optional
+        Moves the estimates so that their population-weighted mean is the target (`benchmark`).
+    population : str, optional
+        Column of populations, for benchmarking.
+    target : float, optional
+        Figure of the whole; without it, in each group, the population-weighted mean of the direct estimates, where every
+        area has one.
 
     Returns
     -------
@@ -116,6 +127,12 @@ def estimate_areas(
     columns = [_plain(name) for name in covariates]
     given = [area, direct, variance, sample_size, effective_sample_size, group, *columns]
     _check_columns(table, [name for name in given if name is not None])
+    if (benchmark_method is None) != (population is None) or (target is not None and benchmark_method is None):
+        raise InputError(
+            "benchmark_method, population, target: give the method with the population, and the target with both"
+        )
+    if population is not None:
+        _check_columns(table, [population])
     _check_options(variance, sample_size, effective_sample_size, transformation, proximity, group, interval)
     check_areas(table[area])
     numbers = table.set_index(pd.Index(table[area].astype(str)))
@@ -137,6 +154,11 @@ def estimate_areas(
             raise InputError(str(error) if group is None else f"{group} {name}: {error}") from error
         parts.append(part)
     result = pd.concat(parts).loc[numbers.index].reset_index(drop=True)
+    if benchmark_method is not None and population is not None:
+        names = None if group is None else numbers[group].astype(str).reset_index(drop=True)
+        weights = _numeric(numbers[population]).reset_index(drop=True)
+        targets = _direct_means(result, weights, names) if target is None else target
+        result = benchmark(result, weights, targets, method=benchmark_method, group=names)
     result.insert(0, "area", table[area].to_numpy())
     if group is not None:
         result.insert(1, group, table[group].to_numpy())
@@ -218,6 +240,17 @@ def _variances(rows: pd.DataFrame, job: _Job) -> pd.Series | None:
             "a direct estimate; leave the direct estimate empty where nothing was sampled"
         )
     return (1 / sizes.where(sizes > 0)).rename(job.sample_size)
+
+
+def _direct_means(result: pd.DataFrame, weights: pd.Series, groups: pd.Series | None) -> dict[str, float]:
+    """Weighted mean of the direct estimates of each group, which a target is where none is given."""
+    if result["direct"].isna().any():
+        raise InputError(
+            "target: is not given, and areas without a direct estimate leave no weighted mean of the direct ones; give it"
+        )
+    names = pd.Series("all", index=result.index) if groups is None else groups
+    sums = (weights * result["direct"]).groupby(names).sum() / weights.groupby(names).sum()
+    return {str(name): float(value) for name, value in sums.items()}
 
 
 def _groups(table: pd.DataFrame, group: str) -> list[tuple[str, pd.DataFrame]]:

@@ -106,6 +106,20 @@ def test_effective_sample_size_takes_rates_of_zero():
     assert (result["lower"] >= 0).all()
 
 
+def test_benchmarked_groups_have_the_means_of_their_own_surveys():
+    table = make_table().assign(people=lambda t: 100 + 7.0 * t.index)
+    result = estimate(table, group="half", benchmark_method="bell-datta-ghosh", population="people").table
+    for half, rows in result.groupby("half"):
+        weights = table.loc[table["half"] == half, "people"]
+        assert np.average(rows["estimate"], weights=weights) == pytest.approx(
+            np.average(rows["direct"], weights=weights)
+        )
+    plain = estimate(table, group="half").table
+    np.testing.assert_allclose(result["unbenchmarked"], plain["estimate"])
+    total = estimate(table, benchmark_method="difference", population="people", target=5.0).table
+    assert np.average(total["estimate"], weights=table["people"]) == pytest.approx(5)
+
+
 @pytest.mark.parametrize(
     ("options", "spoil", "words"),
     [
@@ -119,6 +133,13 @@ def test_effective_sample_size_takes_rates_of_zero():
         ({"proximity": np.eye(3), "group": "half"}, {}, "does not go with group"),
         ({"group": "half"}, {"v": 0.0}, "half a: variance|half a: v: area 000: is 0"),
         ({}, {"id": "007"}, "area 007 stands in rows 0 and 1"),
+        ({"benchmark_method": "ratio"}, {}, "give the method with the population"),
+        ({"benchmark_method": "ratio", "population": "people"}, {}, "no column 'people'"),
+        (
+            {"benchmark_method": "ratio", "population": "n"},
+            {"y": [np.nan] * 3 + [1.0, 2.0] * 18 + [1.0]},
+            "target: is not given",
+        ),
         ({"covariates": ["photos", "n"]}, {"n": "many"}, "n mixes|n looks numeric|n is"),
     ],
 )

@@ -107,7 +107,7 @@ def test_mean_squared_error_is_that_of_simulations():
     mean = 1 + covariates["light"]
     for method in ("ampl", "reml", "fh"):
         squared, reported, held = [], [], []
-        for _ in range(150):
+        for _ in range(80):
             truth = mean + rng.normal(size=25)
             direct = truth + rng.normal(size=25) * np.sqrt(variance)
             result = (
@@ -152,6 +152,39 @@ def test_proportional_variances_find_their_factor():
         known.predict(covariates, direct, model.variance_factor_ / n)["mse"].mean(),
         rtol=0.1,
     )
+
+
+def test_both_variances_are_where_the_adjusted_likelihood_is_highest():
+    rng = np.random.default_rng(8)
+    n, x = rng.integers(1, 12, 80), np.column_stack([np.ones(80), rng.normal(size=80)])
+    direct = x[:, 1] + rng.normal(size=80) + rng.normal(size=80) * np.sqrt(2 / n)
+    model = FayHerriot("amrl", sampling_variance="proportional").fit(pd.DataFrame({"x": x[:, 1]}), direct, 1 / n)
+
+    def value(sigma2_u, factor):
+        v = np.diag(sigma2_u + factor / n)
+        inverse = np.linalg.inv(v)
+        middle = x.T @ inverse @ x
+        p = inverse - inverse @ x @ np.linalg.inv(middle) @ x.T @ inverse
+        log = -0.5 * (np.linalg.slogdet(v)[1] + np.linalg.slogdet(middle)[1] + direct @ p @ direct)
+        return log + np.log(sigma2_u) + np.log(factor)
+
+    best = value(model.sigma2_u_, model.variance_factor_)
+    for one, other in [(1.01, 1), (0.99, 1), (1, 1.01), (1, 0.99), (1.01, 0.99), (0.99, 1.01)]:
+        assert value(model.sigma2_u_ * one, model.variance_factor_ * other) < best
+
+
+def test_mean_squared_error_with_an_estimated_factor_is_that_of_simulations():
+    rng, m = np.random.default_rng(9), 250
+    n, covariates = rng.integers(1, 25, m), pd.DataFrame({"x": rng.normal(size=m)})
+    squared, reported = [], []
+    for _ in range(40):
+        truth = covariates["x"] + rng.normal(size=m) * 0.5
+        direct = truth + rng.normal(size=m) * np.sqrt(2 / n)
+        model = FayHerriot("amrl", sampling_variance="proportional").fit(covariates, direct, 1 / n)
+        result = model.predict(covariates, direct, 1 / n)
+        squared.append(np.mean((result["estimate"] - truth) ** 2))
+        reported.append(result["mse"].mean())
+    assert np.mean(reported) == pytest.approx(np.mean(squared), rel=0.1)
 
 
 def test_bootstrap_interval_is_near_the_normal_one_and_repeats():
