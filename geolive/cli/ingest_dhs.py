@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, ingest
+from geolive.cli.ingest_survey import DESIGN_NOTE
 
 
 @ingest.command("dhs")
@@ -33,13 +34,15 @@ def ingest_dhs(
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.survey.dhs import parse_values, read_dhs
+    from geolive.sources.survey.reader import design_columns
 
     check_new_folder(out)
     values = parse_values(value or [])
-    with step(f"Reading {gps} and {len(recode)} recode file{'s' if len(recode) > 1 else ''}") as tell:
-        dataset = read_dhs(gps, recode, values, tell)
+    with step(f"Reading {gps} and {len(recode)} recode file{'s' if len(recode) > 1 else ''}") as progress:
+        dataset = read_dhs(gps, recode, values, progress)
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
+    note(DESIGN_NOTE.format(", ".join(design_columns(dataset))))
     counts = dataset.extra["dhs"]
     for count, words in (
         (counts["clusters_not_located"], "dropped clusters that are not located (they stand at 0, 0)"),

@@ -7,6 +7,8 @@ import typer
 
 from geolive.cli.apps import NewFolder, ingest
 
+DESIGN_NOTE = "kept for the survey's own estimates of districts, and not used in training and evaluation: {}"
+
 
 @ingest.command("survey")
 def ingest_survey(
@@ -17,7 +19,11 @@ def ingest_survey(
         ),
     ],
     value: Annotated[
-        list[str], typer.Option(help="Indicator, or NAME=COLUMN; may be repeated.", metavar="NAME[=COLUMN]")
+        list[str],
+        typer.Option(
+            help="Indicator, or NAME=COLUMN, or a rate, NAME=NUMERATOR/DENOMINATOR; may be repeated.",
+            metavar="NAME[=COLUMN[/COLUMN]]",
+        ),
     ],
     out: NewFolder,
     lon: Annotated[
@@ -30,17 +36,19 @@ def ingest_survey(
     ] = None,
     year: Annotated[str | None, typer.Option(help="Column with years.")] = None,
     urban: Annotated[str | None, typer.Option(help="Column with U or R, urban or rural, 1 or 0.")] = None,
-    weight: Annotated[str | None, typer.Option(help="Column with survey weights.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column with sampling weights.")] = None,
+    strata: Annotated[str | None, typer.Option(help="Column with the strata of the sample.")] = None,
+    psu: Annotated[str | None, typer.Option(help="Column with the primary sampling units.")] = None,
     country: Annotated[
         str | None, typer.Option(help="Column with countries, or a code of 2 or 3 letters for all rows.")
     ] = None,
     drop_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used, and list them.")] = False,
 ) -> None:
     """Read a survey: points with measured values."""
-    from geolive.console import say, step
+    from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.survey.reader import read_survey
+    from geolive.sources.survey.reader import design_columns, read_survey
 
     check_new_folder(out)
     with step(f"Reading {file}"):
@@ -55,10 +63,14 @@ def ingest_survey(
             year=year,
             urban=urban,
             weight=weight,
+            strata=strata,
+            psu=psu,
             country=country,
         )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
+    if kept := design_columns(dataset):
+        note(DESIGN_NOTE.format(", ".join(kept)))
     n_rejects = 0 if dataset.rejects is None else len(dataset.rejects)
     left_out = f"; {n_rejects} rows left out, listed in {out}/rejects.parquet" if n_rejects else ""
     say(f"{out}: {len(dataset.clusters)} survey rows with {', '.join(dataset.indicators)}{left_out}")

@@ -1,23 +1,24 @@
-"""A survey of the DHS Program: the file of its clusters' positions joined with its recode files.
+"""Read a survey of the DHS Program: join the file of its clusters' positions with its recode files.
 
 Positions are displaced on purpose, urban clusters by up to 2 km, rural ones by up to 5 km and one in a hundred by up to 10 km
 (Burgert et al. 2013, DHS Spatial Analysis Reports 7). Clusters that could not be located stand at 0, 0.
 """
 
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.sources.survey import columns
 from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
-from geolive.sources.survey.reader import check_indicator_name, no_images
+from geolive.sources.survey.reader import SUFFIXES, check_indicator_name, no_images
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, points
 
@@ -25,16 +26,15 @@ _NEEDED = ("DHSCLUST", "LATNUM", "LONGNUM")
 _OPTIONAL = ("URBAN_RURA", "DHSCC", "DHSYEAR", "ADM1NAME", "SOURCE")
 # 0, 0 went through other programs; nobody lives within 100 m of it
 _NEAR_ZERO = 0.001
-_SUFFIXES = ("_n", "_se", "_label")
 
 
 def read_dhs(
     gps: str | Path,
     recodes: list[Path],
     values: dict[str, tuple[str, float | None]] | None = None,
-    tell: Callable[[str], None] = lambda words: None,
+    progress: Callable[[str], None] = lambda words: None,
 ) -> Dataset:
-    """Join a DHS survey's positions with weighted cluster means of its households and women.
+    """Join the positions of a DHS survey's clusters with the weighted means of their households and women.
 
     Parameters
     ----------
@@ -47,16 +47,18 @@ def read_dhs(
     values : dict of str to (str, float or None), optional
         Further indicators: a column of either kind, and the raw value from which on it holds special codes, if it does. The mean
         is of raw values.
-    tell : callable, optional
-        Takes words on what is under way.
+    progress : callable, optional
+        Is called with words on what is under way.
 
     Returns
     -------
     Dataset
         A cluster a row: `unique_cluster` (country and cluster number, as in the paper: "ia_70003"), `country` (DHS code, lower
-        case), `state` (ADM1NAME), `urban`, `year`, `weight` (sum of the households' weights, else of the women's), and for each
-        indicator NAME, `NAME_n` (values in the mean) and `NAME_se`. `rejects` holds the row of `gps` and the reason for
-        clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts what was left out.
+        case), `state` (ADM1NAME), `urban`, `year`, the survey's design, and for each indicator NAME, `NAME_n` (values in the
+        mean) and `NAME_se`. The design is `weight` (sum of the households' weights, else of the women's), and where the recodes
+        have them `stratum` (hv022, v022) and `psu` (hv021, v021), each with the country before it. `rejects` holds the row of
+        `gps` and the reason for clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts
+        what was left out.
 
     Raises
     ------
@@ -81,22 +83,10 @@ def read_dhs(
     measures = [POV, BMI, *(Measure(name, column.lower(), 1.0, limit) for name, (column, limit) in values.items())]
     table = _read_gps(Path(gps))
     number = _cluster_numbers(table)
-    read = _read_recodes(recodes, measures, tell)
+    read = _read_recodes(recodes, measures, progress)
     country = _country(table, read)
-    means = {measure.name: _means(read, measure.name) for measure in measures}
-    missing = [name for name in values if means[name] is None]
-    if missing:
-        column = values[missing[0]][0]
-        raise InputError(
-            f"--value {missing[0]}: no recode file has values in a column {column!r}; see the recode manual"
-        )
-    means = {name: found for name, found in means.items() if found is not None}
-    if not means:
-        raise InputError(
-            f"{recodes[0]}: has values of neither wealth (hv271) nor body-mass index (v445); name another column "
-            "with --value NAME=COLUMN"
-        )
-    clusters, reasons, located = _clusters(table, number, country, means, _weights(read))
+    means = _all_means(read, measures, values)
+    clusters, reasons, located = _clusters(table, number, country, means, _design(read, country))
     keep = np.array([reason is None for reason in reasons])
     if not keep.any():
         raise InputError(
@@ -104,8 +94,24 @@ def read_dhs(
         )
     clusters, thresholds = add_labels(clusters[keep].reset_index(drop=True), list(means))
     rejects = [(row, why) for row, why in zip(table.row_numbers, reasons, strict=True) if why]
+    return Dataset(
+        no_images(),
+        clusters,
+        {},
+        list(means),
+        source=" + ".join(Path(path).name for path in [gps, *recodes]),
+        command=_command(gps, recodes, values),
+        simulated=False,
+        thresholds=thresholds,
+        rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
+        extra={"dhs": _counts(read, number, located, keep)},
+    )
+
+
+def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: np.ndarray) -> dict[str, Any]:
+    """The survey's code, and how many clusters and rows were left out."""
     known = np.unique(np.concatenate([recode.cluster for recode in read]))
-    extra = {
+    return {
         "survey": read[0].survey,
         "clusters_not_located": int((~located).sum()),
         "clusters_without_values": int((located & ~keep).sum()),
@@ -113,22 +119,10 @@ def read_dhs(
         "rows": {recode.path.name: len(recode.cluster) for recode in read},
         "rows_left_out": {recode.path.name: recode.left_out for recode in read},
     }
-    return Dataset(
-        no_images(),
-        clusters,
-        {},
-        list(means),
-        " + ".join(Path(path).name for path in [gps, *recodes]),
-        _command(gps, recodes, values),
-        False,
-        thresholds,
-        pd.DataFrame(rejects, columns=["row", "reason"]),
-        {"dhs": extra},
-    )
 
 
 def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:
-    """What `--value NAME=COLUMN[:LIMIT]` asks for, by indicator.
+    """Read the options `--value NAME=COLUMN[:LIMIT]` as a column and a limit for each indicator.
 
     Raises
     ------
@@ -153,7 +147,7 @@ def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:
 
 
 def _check_names(values: dict[str, tuple[str, float | None]]) -> None:
-    taken = {f"{name}{suffix}" for name in (POV.name, BMI.name, *values) for suffix in _SUFFIXES}
+    taken = {f"{name}{suffix}" for name in (POV.name, BMI.name, *values) for suffix in SUFFIXES}
     for name in values:
         check_indicator_name(name)
         if name in (POV.name, BMI.name) or name in taken:
@@ -171,12 +165,12 @@ def _read_gps(path: Path) -> SurveyTable:
     return SurveyTable(path, table.row_word, table.row_numbers, renamed, table.reasons)
 
 
-def _read_recodes(paths: list[Path], measures: list[Measure], tell: Callable[[str], None]) -> list[Recode]:
+def _read_recodes(paths: list[Path], measures: list[Measure], progress: Callable[[str], None]) -> list[Recode]:
     if not paths:
         raise InputError("no recode file is named; add --recode FILE.dta, the household (HR) or women's (IR) recode")
     read: list[Recode] = []
     for path in paths:
-        recode = read_recode(path, measures, lambda words, path=path: tell(f"{Path(path).name}: {words}"))
+        recode = read_recode(path, measures, lambda words, path=path: progress(f"{Path(path).name}: {words}"))
         for other in read:
             if other.survey != recode.survey:
                 raise InputError(
@@ -200,6 +194,23 @@ def _country(table: SurveyTable, read: list[Recode]) -> str:
     return country.lower()
 
 
+def _all_means(
+    read: list[Recode], measures: list[Measure], values: dict[str, tuple[str, float | None]]
+) -> dict[str, pd.DataFrame]:
+    """Means by cluster of every measure that the files have."""
+    means = {measure.name: _means(read, measure.name) for measure in measures}
+    for name, (column, _) in values.items():
+        if means[name] is None:
+            raise InputError(f"--value {name}: no recode file has values in a column {column!r}; see the recode manual")
+    known = {name: table for name, table in means.items() if table is not None}
+    if not known:
+        raise InputError(
+            f"{read[0].path}: has values of neither wealth (hv271) nor body-mass index (v445); name another column "
+            "with --value NAME=COLUMN"
+        )
+    return known
+
+
 def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
     """Means by cluster from the files that have the measure; None where there is no value."""
     having = [recode for recode in read if name in recode.values]
@@ -220,12 +231,21 @@ def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
     return cluster_means(cluster[there], weight[there], value[there])
 
 
-def _weights(read: list[Recode]) -> pd.Series:
-    """Sum of the households' weights by cluster, or of the women's where there is no household recode."""
+def _design(read: list[Recode], country: str) -> pd.DataFrame:
+    """Weight, stratum and primary sampling unit by cluster: of the household recodes, else of the women's."""
     kinds = [recode.kind for recode in read]
     chosen = [recode for recode in read if recode.kind == (HOUSEHOLDS if HOUSEHOLDS in kinds else kinds[0])]
+    cluster = np.concatenate([recode.cluster for recode in chosen])
     weight = pd.Series(np.concatenate([recode.weight for recode in chosen])).clip(lower=0)
-    return weight.groupby(np.concatenate([recode.cluster for recode in chosen])).sum()
+    design = {"weight": weight.groupby(cluster).sum()}
+    for name in ("stratum", "psu"):
+        if all(name in recode.design for recode in chosen):
+            number = pd.Series(np.concatenate([recode.design[name] for recode in chosen]))
+            # the files repeat it in each row of a cluster
+            of_cluster = number.groupby(cluster).first()
+            if of_cluster.notna().any():
+                design[name] = of_cluster.map(lambda n: None if pd.isna(n) else f"{country}_{n:.0f}").astype(object)
+    return pd.DataFrame(design)
 
 
 def _cluster_numbers(table: SurveyTable) -> np.ndarray:
@@ -237,7 +257,7 @@ def _cluster_numbers(table: SurveyTable) -> np.ndarray:
 
 
 def _clusters(
-    table: SurveyTable, number: np.ndarray, country: str, means: dict[str, pd.DataFrame], weight: pd.Series
+    table: SurveyTable, number: np.ndarray, country: str, means: dict[str, pd.DataFrame], design: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, list[str | None], np.ndarray]:
     """All clusters of the GPS file, why some cannot be used, and which are located."""
     x, y = (columns.numbers(table, column, "coordinate") for column in ("LONGNUM", "LATNUM"))
@@ -258,12 +278,12 @@ def _clusters(
         "n_images": 0,
         "split": None,
         **({} if year is None else {"year": year}),
-        "weight": weight.reindex(number).to_numpy(),
+        **{name: design[name].reindex(number).to_numpy() for name in design},
     }
-    for name, found in means.items():
-        found = found.reindex(number)
-        rows |= {name: found["mean"].to_numpy(), f"{name}_n": found["n"].fillna(0).to_numpy(np.int64)}
-        rows[f"{name}_se"] = found["se"].to_numpy()
+    for name, of_cluster in means.items():
+        of_cluster = of_cluster.reindex(number)
+        rows |= {name: of_cluster["mean"].to_numpy(), f"{name}_n": of_cluster["n"].fillna(0).to_numpy(np.int64)}
+        rows[f"{name}_se"] = of_cluster["se"].to_numpy()
     clusters = gpd.GeoDataFrame(rows, geometry=points(x, y))
     order = [*CLUSTER_COLUMNS, *(name for name in rows if name not in CLUSTER_COLUMNS)]
     measured = clusters[list(means)].notna().any(axis=1).to_numpy()
@@ -281,9 +301,9 @@ def _refuse_wrong_rows(table: SurveyTable) -> None:
 
 
 def _command(gps: str | Path, recodes: list[Path], values: dict[str, tuple[str, float | None]]) -> str:
-    words = ["geolive", "ingest", "dhs", str(gps)]
+    words: list[object] = ["ingest", "dhs", gps]
     for path in recodes:
-        words += ["--recode", str(path)]
+        words += ["--recode", path]
     for name, (column, limit) in values.items():
         words += ["--value", f"{name}={column}" + (f":{limit:g}" if limit is not None else "")]
-    return shlex.join(words)
+    return command_line(*words)

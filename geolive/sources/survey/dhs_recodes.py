@@ -1,12 +1,13 @@
-"""Recode files of a DHS survey, in Stata's format: households or women, a row each, become weighted means of clusters.
+"""Read recode files of a DHS survey in Stata's format, with a row for each household or woman, and average them by cluster.
 
 Definitions follow the Guide to DHS Statistics (https://dhsprogram.com/data/Guide-to-DHS-Statistics/) and the standard recode
-manual: hv001 and v001 are the cluster, hv005 and v005 the sample weight with six implied decimals, hv000 and v000 the country
-and phase, hv271 the wealth index factor score with five, v445 the body-mass index with two.
+manual: hv001 and v001 are the cluster, hv005 and v005 the sample weight with six implied decimals, hv021 and v021 the primary
+sampling unit, hv022 and v022 the stratum, hv000 and v000 the country and phase, hv271 the wealth index factor score with five
+implied decimals, v445 the body-mass index with two.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,18 @@ _CHUNK_ROWS = 10_000  # a women's recode may have 8 kB a row, and a million rows
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of recode file: its name, and the columns that every file of that kind has."""
+    """A kind of recode file: its name, the columns that every file of that kind has, and those of the survey's design."""
 
     name: str
     cluster: str
     weight: str
     survey: str
+    psu: str
+    stratum: str
 
 
-HOUSEHOLDS = Kind("household", "hv001", "hv005", "hv000")
-WOMEN = Kind("women", "v001", "v005", "v000")
+HOUSEHOLDS = Kind("household", "hv001", "hv005", "hv000", "hv021", "hv022")
+WOMEN = Kind("women", "v001", "v005", "v000", "v021", "v022")
 # columns that only files with a row for each member, birth, pregnancy or couple have, and what to give instead
 _OTHER_FILES = {
     "hvidx": "household members (PR); give the household recode (HR)",
@@ -82,6 +85,8 @@ class Recode:
         For each measure its value, NaN where a row has none.
     left_out : dict of str to dict
         For each measure how many rows have no value, by reason.
+    design : dict of str to array of float, shape (rows,)
+        `psu` and `stratum`, where the file has them; NaN where a row has none.
     """
 
     path: Path
@@ -91,12 +96,15 @@ class Recode:
     weight: np.ndarray
     values: dict[str, np.ndarray]
     left_out: dict[str, dict[str, int]]
+    design: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def read_recode(path: str | Path, measures: list[Measure], tell: Callable[[str], None] = lambda words: None) -> Recode:
+def read_recode(
+    path: str | Path, measures: list[Measure], progress: Callable[[str], None] = lambda words: None
+) -> Recode:
     """Read what is measured from a household recode (HR) or women's recode (IR).
 
-    Of the measures those are taken whose column the file has. Women's body-mass index leaves out special codes (9994 and
+    Measures whose column the file lacks are skipped. Women's body-mass index leaves out special codes (9994 and
     above), pregnant women (v213 is 1) and women with a birth in the last two months: fewer than 2 months from the last birth to
     the interview, as the DHS Program's own code counts them (v222, else b19_01, else v008 - b3_01). Unlike that code's
     national tables, it keeps every value below the special codes; DHS flags those under 12 and over 60 itself.
@@ -106,8 +114,8 @@ def read_recode(path: str | Path, measures: list[Measure], tell: Callable[[str],
     path : str or Path
         A Stata file; names of columns in either case.
     measures : list of Measure
-    tell : callable, optional
-        Takes words on what is under way.
+    progress : callable, optional
+        Is called with words on what is under way.
 
     Raises
     ------
@@ -133,23 +141,19 @@ def read_recode(path: str | Path, measures: list[Measure], tell: Callable[[str],
         raise InputError(f"{path}: no such file; check the name")
     header = _header(path)
     kind = _kind(path, header)
-    found = [measure for measure in measures if measure.column in header]
-    births = _births_columns(path, header) if any(measure.without_recent_mothers for measure in found) else []
-    wanted = [kind.cluster, kind.weight, kind.survey, *(measure.column for measure in found), *births]
-    raw = _columns(path, require(path, list(header), list(dict.fromkeys(wanted))), header, tell)
-    if raw.empty:
-        raise InputError(f"{path}: has no rows; download the file again")
-    surveys = raw[kind.survey].astype(str).str.strip().str.upper().unique()
-    if len(surveys) > 1:
-        raise InputError(
-            f"{path}: column {kind.survey!r} has several surveys: {', '.join(surveys[:5])}; give one a time"
-        )
+    known = [measure for measure in measures if measure.column in header]
+    births = _births_columns(path, header) if any(measure.without_recent_mothers for measure in known) else []
+    design = {name: column for name, column in (("psu", kind.psu), ("stratum", kind.stratum)) if column in header}
+    wanted = [kind.cluster, kind.weight, kind.survey, *design.values(), *(one.column for one in known), *births]
+    raw = _columns(path, require(path, list(header), list(dict.fromkeys(wanted))), header, progress)
+    survey = _survey(path, raw, kind.survey)
     numbers = {name: _numbers(path, raw[name], name) for name in wanted if name != kind.survey}
     cluster, weight = _clusters(path, numbers[kind.cluster], kind.cluster), numbers[kind.weight] / 1e6
     values, left_out = {}, {}
-    for measure in found:
+    for measure in known:
         values[measure.name], left_out[measure.name] = _measured(measure, numbers, weight, births)
-    return Recode(path, kind, surveys[0], cluster, weight, values, left_out)
+    of_design = {name: numbers[column] for name, column in design.items()}
+    return Recode(path, kind, survey, cluster, weight, values, left_out, of_design)
 
 
 def cluster_means(cluster: np.ndarray, weight: np.ndarray, value: np.ndarray) -> pd.DataFrame:
@@ -198,7 +202,7 @@ def _header(path: Path) -> dict[str, str]:
         raise _unreadable(path, error) from error
 
 
-def _columns(path: Path, names: list[str], header: dict[str, str], tell: Callable[[str], None]) -> pd.DataFrame:
+def _columns(path: Path, names: list[str], header: dict[str, str], progress: Callable[[str], None]) -> pd.DataFrame:
     parts, count = [], 0
     try:
         with pd.read_stata(
@@ -210,7 +214,8 @@ def _columns(path: Path, names: list[str], header: dict[str, str], tell: Callabl
         ) as reader:
             for part in reader:
                 parts.append(part.rename(columns=str.lower))
-                tell(f"{(count := count + len(part)):,} rows")
+                count += len(part)
+                progress(f"{count:,} rows")
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
     except Exception as error:
         raise _unreadable(path, error) from error
@@ -231,6 +236,16 @@ def _kind(path: Path, header: dict[str, str]) -> Kind:
     raise InputError(
         f"{path}: is no DHS recode of households or women: it has neither column 'hv001' nor 'v001'; give the HR or IR file"
     )
+
+
+def _survey(path: Path, raw: pd.DataFrame, column: str) -> str:
+    """Country and phase of the one survey that the rows are of."""
+    if raw.empty:
+        raise InputError(f"{path}: has no rows; download the file again")
+    surveys = raw[column].astype(str).str.strip().str.upper().unique()
+    if len(surveys) > 1:
+        raise InputError(f"{path}: column {column!r} has several surveys: {', '.join(surveys[:5])}; give one at a time")
+    return surveys[0]
 
 
 def _births_columns(path: Path, header: dict[str, str]) -> list[str]:

@@ -1,27 +1,32 @@
-"""A survey in a file: one row a surveyed place, its position and what was measured there."""
+"""Read a survey from a table with a row for each surveyed place: its position, and what was measured there."""
 
 import re
-import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.sources.survey import columns
 from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
 
-_OPTIONAL = ("year", "weight")
+# columns of the survey's design and date that a clusters table may have
+_OPTIONAL = ("year", "weight", "stratum", "psu")
+# what the columns of an indicator beside its value end in
+SUFFIXES = ("_n", "_se", "_label")
 
 
 def read_survey(
     path: str | Path,
     lon: str | None = None,
     lat: str | None = None,
-    values: dict[str, str] | None = None,
+    values: Mapping[str, str] | None = None,
     id: str | None = None,
     group: str | None = None,
     drop_invalid: bool = False,
@@ -29,6 +34,8 @@ def read_survey(
     year: str | None = None,
     urban: str | None = None,
     weight: str | None = None,
+    strata: str | None = None,
+    psu: str | None = None,
     country: str | None = None,
 ) -> Dataset:
     """Read a survey into a dataset without images.
@@ -38,32 +45,42 @@ def read_survey(
     path : str or Path
         CSV (UTF-8, comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
     lon, lat : str, optional
-        Columns of longitude and latitude, WGS 84, degrees. Without them positions are the points of a geospatial file,
+        Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file,
         converted from its coordinate reference system; a CSV file needs them.
     values : dict of str to str
-        For each indicator the column of its measured values, a number in every row.
+        For each indicator the column of its measured values, a number in every row. A rate is given as
+        "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
     id : str, optional
-        Column of unique names. Without it rows are numbered in the file's order: "row-0001", as wide as needed.
+        Column of unique names. Without it, rows are numbered in the file's order: "row-0001", as wide as needed.
     group : str, optional
         Column of administrative or other units that share a fold; kept as `district_id`.
     drop_invalid : bool
         Leave out the rows that cannot be used and list them in `rejects`, instead of raising at the first.
-    year, urban, weight : str, optional
-        Columns of whole years; of urban (U, urban, 1, true) and rural (R, rural, 0, false), which may be missing; of weights.
-        Kept as `year`, `urban` and `weight`.
+    year, urban : str, optional
+        Columns of whole years, and of urban (U, urban, 1, true) and rural (R, rural, 0, false), which may be missing. Kept as
+        `year` and `urban`.
+    weight, strata, psu : str, optional
+        Columns of the survey's design: sampling weights, strata and primary sampling units. Kept as `weight`, `stratum` and
+        `psu` for the survey's own estimates of districts.
     country : str, optional
-        A column, or else a code of two or three letters for every row. Without it, the column `country` where there is one.
+        A column, or else a code of two or three letters for every row. Without it, the column `country` if there is one.
 
     Returns
     -------
     Dataset
-        Clusters in the file's order, `country` "" where it is not known; labels by the median. `rejects` holds `row` (line
-        number in a CSV file, the header being line 1; else 1 for the first row) and `reason`.
+        Clusters in the file's order, `country` "" where it is not known, and labels by the median. A rate NAME has also
+        `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. `rejects` holds `row` (the line number in a CSV
+        file, where the header is line 1; else 1 for the first row) and `reason`.
 
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing, a row cannot be used (unless `drop_invalid`), or none can.
+        The file cannot be read, a column is missing, a row cannot be used (unless `drop_invalid`), or no row can be used.
+
+    Notes
+    -----
+    The standard error of a rate p of n cases is sqrt(p (1 - p) / n). Where p is 0 or 1, it would be 0; there p is replaced by
+    (x + 1/2) / (n + 1) with x positive cases (the mean of the Jeffreys posterior).
 
     Examples
     --------
@@ -79,49 +96,43 @@ def read_survey(
        row                           reason
     0    4  column 'y': missing coordinate
     """
-    path, values = Path(path), values or {}
+    path, values = Path(path), dict(values or {})
     _check_positions_named(path, lon, lat)
     _check_names(path, values)
-    asked = [lon, lat, *values.values(), id, group, year, urban, weight]
-    table = read_table(path, lambda header: _chosen(path, header, asked, country), with_positions=lon is None)
+    measures: list[_Measure] = []
+
+    def choose(header: list[str]) -> list[str]:
+        measures.extend(_measure(name, text, header) for name, text in values.items())
+        asked = [lon, lat, id, group, year, urban, weight, strata, psu]
+        return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
+
+    table = read_table(path, choose, with_positions=lon is None)
     x, y = _positions(table, lon, lat)
-    measured = {name: columns.numbers(table, column) for name, column in values.items()}
-    width = len(str(len(table)))
-    ids = columns.unique_names(table, id) if id else [f"row-{i + 1:0{width}d}" for i in range(len(table))]
-    optional = {
-        "district_id": columns.names(table, group) if group else None,
-        "urban": columns.urban(table, urban) if urban else None,
-        "year": columns.years(table, year) if year else None,
-        "weight": columns.weights(table, weight) if weight else None,
-    }
+    measured = {name: column for one in measures for name, column in _measured(table, one).items()}
+    described = _described(table, id, country) | _optional(table, group, urban, year, weight, strata, psu)
     keep = columns.usable(table, drop_invalid)
 
-    rows = pd.DataFrame({"unique_cluster": ids, "country": _countries(table, country)}).astype("str")
-    rows = rows.assign(state=None, n_images=0, split=None, district_id=None, urban=None)
-    rows = rows.assign(**{name: _column(name, found) for name, found in optional.items() if found is not None})
-    rows = rows.assign(**measured)[keep].reset_index(drop=True)
+    rows = pd.DataFrame(described | measured)[keep].reset_index(drop=True)
     clusters = gpd.GeoDataFrame(rows, geometry=points(x[keep], y[keep]))
-    kept = [name for name in _OPTIONAL if optional[name] is not None]
-    clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *kept, *values]], list(values))
+    kept = [name for name in _OPTIONAL if name in described]
+    clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *kept, *measured]], list(values))
     rejects = [(row, why) for row, why in zip(table.row_numbers, table.reasons, strict=True) if why]
-    command = _command(
-        path, lon, lat, values, drop_invalid, id=id, group=group, year=year, urban=urban, weight=weight, country=country
-    )
+    options = {"id": id, "group": group, "year": year, "urban": urban, "weight": weight, "strata": strata, "psu": psu}
     return Dataset(
         no_images(),
         clusters,
         {},
         list(values),
-        path.name,
-        command,
-        False,
-        thresholds,
-        pd.DataFrame(rejects, columns=["row", "reason"]),
+        source=path.name,
+        command=_command(path, lon, lat, values, drop_invalid, options | {"country": country}),
+        simulated=False,
+        thresholds=thresholds,
+        rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
     )
 
 
 def no_images() -> gpd.GeoDataFrame:
-    """The images table of a dataset that has none.
+    """Return the images table of a dataset without images.
 
     Examples
     --------
@@ -131,8 +142,22 @@ def no_images() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(dict.fromkeys(IMAGE_COLUMNS[:-1], pd.Series(dtype="str")), geometry=points([], []))
 
 
+def design_columns(dataset: Dataset) -> list[str]:
+    """Return the columns of the clusters table that describe the survey's design and the precision of its values.
+
+    Examples
+    --------
+    >>> import geolive
+    >>> design_columns(geolive.make_sample("goa"))
+    []
+    """
+    wanted = ["weight", "stratum", "psu"]
+    wanted += [f"{name}{suffix}" for name in dataset.indicators for suffix in ("_n", "_se")]
+    return [name for name in wanted if name in dataset.clusters]
+
+
 def check_indicator_name(name: str) -> None:
-    """Raise InputError where an indicator cannot have this name, for it would be no word or another column's.
+    """Raise InputError if an indicator cannot have this name, because it is no word or another column has it.
 
     Examples
     --------
@@ -143,7 +168,11 @@ def check_indicator_name(name: str) -> None:
     if not re.fullmatch(r"[^\W\d]\w*", name):
         raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use --value NAME=COLUMN")
     if name in (*CLUSTER_COLUMNS, *_OPTIONAL):
-        raise InputError(f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN")
+        raise _name_taken(name)
+
+
+def _name_taken(name: str) -> InputError:
+    return InputError(f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN")
 
 
 def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
@@ -172,10 +201,89 @@ def _check_names(path: Path, values: dict[str, str]) -> None:
         raise InputError(f"{path}: no column of measured values is given; add --value NAME=COLUMN")
     for name in values:
         check_indicator_name(name)
-        if name.endswith("_label") and name.removesuffix("_label") in values:
-            raise InputError(
-                f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN"
-            )
+        if any(name == f"{other}{suffix}" for other in values for suffix in SUFFIXES):
+            raise _name_taken(name)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """An indicator and the column of its values, or the columns of a rate's numerator and denominator."""
+
+    name: str
+    column: str
+    denominator: str | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.column] if self.denominator is None else [self.column, self.denominator]
+
+
+def _measure(name: str, text: str, header: list[str]) -> _Measure:
+    """What NAME=TEXT asks for: a column, whatever its name, or the quotient of two."""
+    numerator, slash, denominator = text.rpartition("/")
+    if text in header or not slash:
+        return _Measure(name, text)
+    return _Measure(name, numerator.strip(), denominator.strip())
+
+
+def _measured(table: SurveyTable, measure: _Measure) -> dict[str, np.ndarray]:
+    """The indicator's columns: its value, and for a rate the number of cases and the standard error."""
+    name = measure.name
+    value = columns.numbers(table, measure.column)
+    if measure.denominator is None:
+        return {name: value}
+    n = columns.numbers(table, measure.denominator, "number of cases")
+    columns.note(
+        table, measure.denominator, table.texts[measure.denominator], ~(n > 0), "not a number of cases above 0"
+    )
+    outside = ~((value >= 0) & (value <= n))
+    columns.note(
+        table, measure.column, table.texts[measure.column], outside, f"not between 0 and {measure.denominator!r}"
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = value / n
+        # a standard error of 0 would say that the rate is known exactly
+        smoothed = np.where((rate > 0) & (rate < 1), rate, (value + 0.5) / (n + 1))
+        error = np.sqrt(smoothed * (1 - smoothed) / n)
+    return {name: rate, f"{name}_n": n, f"{name}_se": error}
+
+
+def _described(table: SurveyTable, id: str | None, country: str | None) -> dict:
+    """The columns that say which place a row is, and those that a survey without images and folds leaves empty."""
+    width = len(str(len(table)))
+    ids = columns.unique_names(table, id) if id else [f"row-{i + 1:0{width}d}" for i in range(len(table))]
+    of_country = table.texts.get(country or "country", [country or ""] * len(table))
+    return {
+        "unique_cluster": pd.Series(ids, dtype="str"),
+        "country": pd.Series(of_country, dtype="str"),
+        "state": None,
+        "n_images": 0,
+        "split": None,
+        "district_id": None,
+        "urban": None,
+    }
+
+
+def _optional(
+    table: SurveyTable,
+    group: str | None,
+    urban: str | None,
+    year: str | None,
+    weight: str | None,
+    strata: str | None,
+    psu: str | None,
+) -> dict:
+    """The columns that the user named, by their names in a clusters table."""
+    read = {
+        "district_id": (group, columns.names),
+        # flags stay objects, so that True, False and None survive a file
+        "urban": (urban, lambda table, column: pd.Series(columns.urban(table, column), dtype=object)),
+        "year": (year, columns.years),
+        "weight": (weight, columns.weights),
+        "stratum": (strata, columns.names),
+        "psu": (psu, columns.names),
+    }
+    return {name: reader(table, column) for name, (column, reader) in read.items() if column}
 
 
 def _chosen(path: Path, header: list[str], asked: list[str | None], country: str | None) -> list[str]:
@@ -185,10 +293,6 @@ def _chosen(path: Path, header: list[str], asked: list[str | None], country: str
     if country in header or not re.fullmatch(r"[A-Za-z]{2,3}", country):
         return chosen + require(path, header, [country])
     return chosen
-
-
-def _countries(table: SurveyTable, country: str | None) -> list[str] | str:
-    return table.texts.get(country or "country", country or "")
 
 
 def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -201,17 +305,19 @@ def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np
     return x, y
 
 
-def _column(name: str, found) -> pd.Series:
-    """Flags stay objects, so that True, False and None survive a file."""
-    return pd.Series(found, dtype=object if name == "urban" else None)
-
-
-def _command(path, lon, lat, values, drop_invalid, **options) -> str:
-    words = ["geolive", "ingest", "survey", str(path)]
-    words += ["--lon", lon, "--lat", lat] if lon else []
+def _command(
+    path: Path,
+    lon: str | None,
+    lat: str | None,
+    values: Mapping[str, str],
+    drop_invalid: bool,
+    options: Mapping[str, str | None],
+) -> str:
+    words: list[object] = ["ingest", "survey", path]
+    if lon and lat:
+        words += ["--lon", lon, "--lat", lat]
     for name, column in values.items():
         words += ["--value", name if name == column else f"{name}={column}"]
-    for name, column in options.items():
-        words += [f"--{name}", column] if column else []
-    words += ["--drop-invalid"] if drop_invalid else []
-    return shlex.join(words)
+    for option, column in options.items():
+        words += [f"--{option}", column] if column else []
+    return command_line(*words, *(["--drop-invalid"] if drop_invalid else []))

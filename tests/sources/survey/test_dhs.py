@@ -225,3 +225,17 @@ def test_means_equal_the_plain_loop(rows):
     equal = cluster_means(np.zeros(len(value), int), np.ones(len(value)), value)
     if len(value) > 1:
         assert equal["se"].iloc[0] == pytest.approx(value.std(ddof=1) / np.sqrt(len(value)), abs=1e-9)
+
+
+def test_the_surveys_design_is_kept(files, tmp_path):
+    design = {"hv021": HOUSEHOLDS["hv001"] + 100.0, "hv022": [7.0, 7.0, 7.0, np.nan, 8.0, 8.0, 8.0]}
+    households = write_recode(tmp_path / "IAHR7EFL.DTA", HOUSEHOLDS, **design)
+    clusters = read_dhs(files["gps"], [files["women"], households]).clusters
+    assert clusters["psu"].tolist() == ["ia_101", "ia_102"]
+    assert clusters["stratum"].tolist()[0] == "ia_7"
+    assert pd.isna(clusters["stratum"][1])
+    women = write_recode(tmp_path / "IAIR7EFL.DTA", WOMEN, v021=WOMEN["v001"], v022=3)
+    clusters = read_dhs(files["gps"], [women]).clusters
+    assert clusters[["psu", "stratum"]].values.tolist() == [["ia_1", "ia_3"], ["ia_2", "ia_3"]]
+    # the design is of the household recodes, which give the weights too
+    assert "psu" not in read_dhs(files["gps"], [women, files["households"]]).clusters

@@ -203,3 +203,56 @@ def test_any_text_is_a_dataset_or_an_input_error(tmp_path_factory, text, drop_in
     assert len(check_clusters(read.clusters, ["wealth"])) > 0
     assert np.isfinite(read.clusters["wealth"]).all()
     assert drop_invalid or read.rejects.empty
+
+
+def test_the_design_and_rates_are_kept(tmp_path):
+    path = tmp_path / "survey.csv"
+    path.write_text(
+        "x,y,cases,children,a/b,w,s,u\n85,25,3,12,1,0.5,n,1\n84,25,0,10,2,2,n,1\n83,25,7,7,3,1,s,2\n82,25,1,4,4,1,s,3\n"
+    )
+    dataset = read_survey(
+        path, "x", "y", {"stunted": "cases/children", "ratio": "a/b"}, weight="w", strata="s", psu="u"
+    )
+    clusters = dataset.clusters
+    assert dataset.indicators == ["stunted", "ratio"]
+    assert clusters["stunted"].tolist() == [0.25, 0, 1, 0.25]
+    assert clusters["stunted_n"].tolist() == [12, 10, 7, 4]
+    error = clusters["stunted_se"].to_numpy()
+    assert error[[0, 3]] == pytest.approx([0.125, np.sqrt(0.25 * 0.75 / 4)])
+    # a rate of 0 or 1 is not known exactly
+    assert error[1] == pytest.approx(np.sqrt((0.5 / 11) * (10.5 / 11) / 10))
+    assert error[2] == pytest.approx(np.sqrt((0.5 / 8) * (7.5 / 8) / 7))
+    assert clusters["ratio"].tolist() == [1, 2, 3, 4]  # the name of a column, although it has a slash
+    assert "ratio_n" not in clusters
+    assert clusters[["weight", "stratum", "psu"]].values.tolist() == [
+        [0.5, "n", "1"], [2, "n", "1"], [1, "s", "2"], [1, "s", "3"]
+    ]  # fmt: skip
+    assert "--weight w --strata s --psu u" in dataset.command
+    assert "--value stunted=cases/children" in dataset.command
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("5,4", "column 'cases': not between 0 and 'children' '5'"),
+        ("-1,4", "column 'cases': not between 0 and 'children' '-1'"),
+        ("0,0", "column 'children': not a number of cases above 0 '0'"),
+        ("1,", "column 'children': missing number of cases"),
+    ],
+)
+def test_rates_that_are_none(tmp_path, row, said):
+    path = tmp_path / "survey.csv"
+    path.write_text(f"x,y,cases,children\n84,25,1,2\n85,25,{row}\n")
+    with pytest.raises(InputError, match=f"line 3, {said}"):
+        read_survey(path, "x", "y", {"stunted": "cases/children"})
+    left = read_survey(path, "x", "y", {"stunted": "cases/children"}, drop_invalid=True)
+    assert left.clusters["stunted"].tolist() == [0.5]
+
+
+def test_a_name_that_a_rate_needs_is_taken(tmp_path):
+    path = tmp_path / "survey.csv"
+    path.write_text("x,y,a,b\n84,25,1,2\n")
+    with pytest.raises(InputError, match="'stunted_se': the clusters table has a column of that name"):
+        read_survey(path, "x", "y", {"stunted": "a/b", "stunted_se": "b"})
+    with pytest.raises(InputError, match="no column 'c'"):
+        read_survey(path, "x", "y", {"stunted": "a/c"})
