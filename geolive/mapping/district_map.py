@@ -90,7 +90,7 @@ class DistrictMap:
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), region="goa")
     >>> result
-    <DistrictMap: Asset wealth in Goa (SIMULATED), 3 districts, 43 sites, 90 % intervals>
+    <DistrictMap: Asset wealth in Goa (SIMULATED), 3 districts, 41 sites, 90 % intervals>
     """
 
     indicator: Indicator

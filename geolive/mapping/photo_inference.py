@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import shapely
@@ -10,6 +11,15 @@ from geolive.dataset import Dataset
 from geolive.models.trained_model import TrainedModel
 from geolive.regions import Region
 from geolive.tables import lonlat
+
+
+@runtime_checkable
+class PhotoModel(Protocol):
+    """A model that predicts single photos, which a place's prediction is the mean of."""
+
+    def predict_photos(self, dataset: Dataset, files: Any, rows: np.ndarray, device: Any, **options: Any) -> Dataset:
+        """The dataset with the predictions of the photos in some rows of its images table as a feature set."""
+        ...
 
 
 def predict_photos(
@@ -48,14 +58,14 @@ def predict_photos(
 
     Examples
     --------
-    >>> from types import SimpleNamespace
-    >>> from geolive.regions import find_region
-    >>> from geolive.simulation.sample import make_sample
-    >>> dataset, forest = make_sample("goa", seed=0), SimpleNamespace(model="a forest")
-    >>> predict_photos(dataset, forest, find_region("goa")) is dataset
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> trained = gl.train(dataset, gl.Neighbours(), "pov")
+    >>> predict_photos(dataset, trained, gl.find_region("goa")) is dataset
     True
     """
-    if getattr(trained.model, "predict_photos", None) is None:
+    model = trained.model
+    if not isinstance(model, PhotoModel):
         return dataset
     from geolive.vision.devices import choose_device
     from geolive.vision.images import photo_files
@@ -66,6 +76,4 @@ def predict_photos(
     wanted = shapely.contains_xy(region.area, lonlat(dataset.images.geometry))
     wanted |= dataset.images["unique_cluster"].isin(clusters).to_numpy()
     wanted &= np.array([path is not None for path in files.paths], bool)
-    return trained.model.predict_photos(
-        dataset, files, np.flatnonzero(wanted), choose_device(device), progress=progress
-    )
+    return model.predict_photos(dataset, files, np.flatnonzero(wanted), choose_device(device), progress=progress)

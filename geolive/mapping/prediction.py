@@ -84,15 +84,14 @@ def predict(
     >>> import geolive as gl
     >>> dataset = gl.make_sample("goa")
     >>> trained = gl.train(dataset, gl.Forest(n_estimators=5), "pov")
-    >>> gl.predict(dataset, trained, region="goa").districts["district"].tolist()
-    ['North Goa', 'South Goa']
+    >>> gl.predict(dataset, trained, region="goa").districts["district"].sort_values().tolist()
+    ['Kushavati', 'North Goa', 'South Goa']
     """
     _check_parameters(level, min_sites, min_images)
     card = trained.card
     columns = {"name_column": name_column, "id_column": id_column}
     area = region if isinstance(region, Region) else find_region(region, boundaries, **columns)
-    if card.features == "imagewise":
-        dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
+    dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
     check_inputs(dataset, trained.model, card.features)
     if progress:
         progress("finding the sites")

@@ -18,7 +18,6 @@ TASKS = ("regression", "classification")
 VERTICES = ("obj", "feats", "both")
 
 
-
 class Model(BaseEstimator):
     """A model from places to values, in scikit-learn's form.
 
