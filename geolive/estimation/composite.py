@@ -160,7 +160,8 @@ class CompositeEstimator(BaseEstimator):
         -------
         DataFrame
             Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by k), `predicted` (mean over sites),
-            `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey), `mse`, `lower`, `upper`.
+            `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey; with predictions at clusters whose slope c is of the
+            other sign than b, it can exceed 1 a little), `mse`, `lower`, `upper`.
         """
         check_is_fitted(self)
         wanted = pd.Index(areas)

@@ -99,7 +99,7 @@ def _draw_errors(axes: Any, report: TargetReport) -> None:
     axes.set_xlabel("Budget, % of the people" if report.budget.of_people else "Budget, districts")
     whom = "people" if report.budget.of_people else "districts"
     axes.set_ylabel(f"Exclusion error, % of the {whom} that should be reached")
-    axes.set_title("Errors of the rule that takes the poorest by …", fontsize=9)
+    axes.set_title("Whom the choice misses, by what it is made by", fontsize=9)
     axes.legend(fontsize=7.5, frameon=False)
 
 
