@@ -11,8 +11,9 @@ import argparse
 import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
-from geolive.evaluation.protocols import compare
-from geolive.models.registry import make_model
+from geolive.evaluation.evaluate import evaluate
+from geolive.models.baselines import Neighbours
+from geolive.models.clusterwise import Forest
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.sample import SURVEYED_MEDIAN, make_sample
 from geolive.simulation.simulated_photos import draw_loadings, draw_photos, draw_sizes
@@ -24,12 +25,11 @@ PUBLISHED = {"pov": (0.16, 0.52), "pop": (0.66, 0.81), "bmi": (0.25, 0.54)}
 def scores_of(seed: int) -> dict[str, tuple[float, float]]:
     """R² of neighbours and forest for each indicator, random 5-fold."""
     dataset = make_sample("bihar", seed)
-    models = {"neighbours": make_model("neighbours", n_neighbors=5), "forest": make_model("forest")}
-    found = {}
-    for name in INDICATORS:
-        results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random", seed)
-        found[name] = tuple(results.loc[results["metric"] == "r2", "value"])
-    return found
+    models = {"neighbours": Neighbours(n_neighbors=5), "forest": Forest()}
+    split = RandomSplit(random_state=seed)
+    results = evaluate(dataset, models, INDICATORS, split=split, random_state=seed).results
+    r2 = results[results["metric"] == "r2"].set_index("indicator")["value"]
+    return {name: tuple(r2[name]) for name in INDICATORS}
 
 
 def ceiling_of(seed: int, times: int, chunks: int = 20) -> dict[str, float]:

@@ -32,7 +32,7 @@ _PUBLIC = {
     "train": "geolive.models.training",
     "save_model": "geolive.models.bundle",
     "load_model": "geolive.models.bundle",
-    "evaluate": "geolive.evaluation.protocols",
+    "evaluate": "geolive.evaluation.evaluate",
     "predict": "geolive.mapping.prediction",
     "DistrictMap": "geolive.mapping.district_map",
     "InputError": "geolive.errors",

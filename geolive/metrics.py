@@ -1,6 +1,6 @@
-"""Scores of pooled out-of-fold predictions, with intervals that respect what stays together.
+"""Scores of pooled out-of-fold predictions, with intervals from resamples of whole units.
 
-Every figure is of one number a cluster, predicted by a model that did not see the cluster's fold.
+Every figure compares one prediction for each cluster with its measured value; the model did not see the cluster's fold.
 """
 
 import warnings
@@ -22,6 +22,7 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "brier": "Brier score",
     "calibration_slope": "calibration slope",
+    "r2_within_country": "R² within countries",
 }
 N_RESAMPLES = 1000
 LEVEL = 0.95
@@ -32,7 +33,7 @@ _NEWTON_STEPS = 25
 
 
 def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """For each cluster the mean value of the clusters outside its fold: all that is known without a model.
+    """For each cluster the mean value of the clusters outside its fold, which is what is known without a model.
 
     Parameters
     ----------
@@ -57,20 +58,20 @@ def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
 def training_means_of(
     values: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """For each tested cluster the mean value of the clusters that its fold learns from, of its own stratum where given.
+    """For each tested cluster the mean value of its fold's training clusters, of its own stratum where strata are given.
 
     Parameters
     ----------
     values : array of float, shape (n,)
     pairs : list of (array of int, array of int)
-        Rows learnt from and tested, for each fold, as splitters give them.
+        Row numbers of the training and of the test part of each fold, as splitters yield them.
     strata : array, shape (n,), optional
         Countries, or urban and rural.
 
     Returns
     -------
     array of float, shape (n,)
-        NaN where a cluster is not tested, or nothing of its stratum is learnt.
+        NaN where a cluster is not tested, or no training cluster is in its stratum.
 
     Examples
     --------
@@ -81,17 +82,22 @@ def training_means_of(
     array([nan, nan,  1.])
     """
     means = np.full(len(values), np.nan)
-    for learn, test in pairs:
+    for train, test in pairs:
         if strata is None:
-            means[test] = values[learn].mean()
+            means[test] = values[train].mean()
         else:
-            by_stratum = pd.Series(values[learn]).groupby(strata[learn]).mean()
+            by_stratum = pd.Series(values[train]).groupby(strata[train]).mean()
             means[test] = by_stratum.reindex(strata[test]).to_numpy(float)
     return means
 
 
 def scores(
-    task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
+    task: str,
+    values: np.ndarray,
+    predictions: np.ndarray,
+    reference: np.ndarray,
+    groups: np.ndarray,
+    random_state: int = 0,
 ) -> pd.DataFrame:
     """Scores of pooled out-of-fold predictions, with 95 % intervals from a bootstrap of whole groups.
 
@@ -103,26 +109,27 @@ def scores(
     predictions : array of float, shape (n,)
         Predicted values, or probabilities of label 1.
     reference : array of float, shape (n,)
-        What is known without a model: for each cluster the mean of the clusters outside its fold (`training_means`).
+        The prediction without a model: for each cluster the mean of the clusters outside its fold (`training_means`).
     groups : array, shape (n,)
-        What is drawn together in the bootstrap: a number for each place where rows repeat at one coordinate, for each
-        block or district where folds are made of these.
-    seed : int
+        Number of the group of each row; the bootstrap draws whole groups. Give the place where rows repeat at one position, and
+        the block or district where folds are made of these.
+    random_state : int
+        Seed of the resamples.
 
     Returns
     -------
     DataFrame
         `metric`, `value`, `lower`, `upper`, `n` (clusters). Regression has `r2`, `rmse` (in the values' unit), `pearson_r` and
-        `calibration_slope` (of measured on predicted values: below 1 where predictions are too far apart); classification
+        `calibration_slope` (of measured on predicted values: below 1 where predictions vary too much); classification
         `accuracy` and `balanced_accuracy` (threshold 0.5), `auc`, `brier` and `calibration_slope` (of the log odds).
 
     Notes
     -----
     `r2` is predictive: 1 − Σ(y − ŷ)² / Σ(y − reference)², so that predicting the training folds' mean scores exactly 0.
     A score that is not defined is null, not 0: `r2` where values equal their reference, `auc` of one class, `pearson_r`
-    of values without variance; all where a prediction is missing. `auc`, `pearson_r` and `calibration_slope` are also null where
-    predictions are constant within each fold: such a model orders no two places, and pooled over folds it would score below
-    chance, because the training mean is low where the fold's values are high. Intervals are null for a single group.
+    of values without variance, and all scores where a prediction is missing. `auc`, `pearson_r` and `calibration_slope` are also
+    null where predictions are constant within each fold: such a model does not order places, and pooled over folds it would
+    score below chance, because the training mean is low where the fold's values are high. Intervals are null for a single group.
 
     Examples
     --------
@@ -138,18 +145,23 @@ def scores(
     n = len(values)
     if n == 0 or not (np.isfinite(values).all() and np.isfinite(predictions).all()):
         return no_scores(task, n)
-    value, resampled = resampled_scores(task, values, predictions, reference, groups, seed)
+    value, resampled = resampled_scores(task, values, predictions, reference, groups, random_state)
     return score_table(task, value, resampled, n)
 
 
 def resampled_scores(
-    task: str, values: np.ndarray, predictions: np.ndarray, reference: np.ndarray, groups: np.ndarray, seed: int = 0
+    task: str,
+    values: np.ndarray,
+    predictions: np.ndarray,
+    reference: np.ndarray,
+    groups: np.ndarray,
+    random_state: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores, and those of 1,000 resamples of whole groups, to be compared between models: equal groups and seed draw alike.
+    """Scores, and the scores of 1,000 resamples of whole groups; equal groups and seeds give equal resamples.
 
     Parameters
     ----------
-    task, values, predictions, reference, groups, seed
+    task, values, predictions, reference, groups, random_state
         As for `scores`; all finite, n at least 1.
 
     Returns
@@ -174,7 +186,7 @@ def resampled_scores(
         value = prepared(np.ones((1, len(values))))[0]
         if len(np.unique(groups)) < 2:
             return value, np.full((N_RESAMPLES, len(value)), np.nan)
-        return value, np.concatenate([prepared(weights) for weights in _resamples(groups, seed)])
+        return value, np.concatenate([prepared(weights) for weights in _resamples(groups, random_state)])
 
 
 def score_table(task: str, value: np.ndarray, resampled: np.ndarray, n: int) -> pd.DataFrame:
@@ -192,7 +204,7 @@ def score_table(task: str, value: np.ndarray, resampled: np.ndarray, n: int) -> 
 
 
 def interval(resampled: np.ndarray) -> np.ndarray:
-    """Lower and upper end of the 95 % interval of each column; NaN where nothing is known.
+    """Lower and upper end of the 95 % interval of each column; NaN where the column has no number.
 
     Examples
     --------
@@ -204,6 +216,35 @@ def interval(resampled: np.ndarray) -> np.ndarray:
         return np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
 
 
+def wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """95 % interval of a share by Wilson's score method: within 0 and 1, and never of no width.
+
+    Parameters
+    ----------
+    share : array of float
+        Observed shares, 0 to 1.
+    n : array of int
+        Numbers of observations, at least 1.
+
+    Returns
+    -------
+    lower, upper : array of float
+
+    Source: Wilson 1927, doi 10.1080/01621459.1927.10502953: with z = 1.96, (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n).
+
+    Examples
+    --------
+    >>> lower, upper = wilson_interval(np.array([0.0, 0.5, 1.0]), np.array([10, 10, 10]))
+    >>> lower.round(3).tolist(), upper.round(3).tolist()
+    ([0.0, 0.237, 0.722], [0.278, 0.763, 1.0])
+    """
+    z = 1.959963984540054
+    centre = share + z**2 / (2 * n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    lower, upper = (centre - half) / (1 + z**2 / n), (centre + half) / (1 + z**2 / n)
+    return np.clip(lower, 0, 1), np.clip(upper, 0, 1)
+
+
 def paired_gains(
     task: str,
     values: np.ndarray,
@@ -211,9 +252,9 @@ def paired_gains(
     pairs: list[tuple[int, int]],
     reference: np.ndarray,
     groups: np.ndarray,
-    seed: int = 0,
+    random_state: int = 0,
 ) -> np.ndarray:
-    """By how much one model's R² (or accuracy) is above another's, and that in 1,000 resamples of whole groups.
+    """Differences of R² (or accuracy) between models, in the sample and in 1,000 resamples of whole groups.
 
     Parameters
     ----------
@@ -222,8 +263,9 @@ def paired_gains(
         As for `scores`.
     predictions : array of float, shape (n, models)
     pairs : list of (int, int)
-        Column of the one and of the other model.
-    seed : int
+        Columns of the two models.
+    random_state : int
+        Seed of the resamples.
 
     Returns
     -------
@@ -244,12 +286,12 @@ def paired_gains(
         merit = ((predictions >= 0.5) == (values == 1)[:, None]).astype(float)
         total = np.ones(len(values))
     one, other = (np.array(column, int) for column in zip(*pairs, strict=True))
-    # sums of groups, not of rows, and drawn once for all pairs: there are 300 of them
+    # sums over groups, drawn once for all pairs, of which there may be 300
     number = np.unique(groups, return_inverse=True)[1].reshape(-1)
     by_group = np.column_stack([np.bincount(number, weights=column) for column in (*merit.T, total)])
     sums = by_group.sum(axis=0, keepdims=True)
     if len(by_group) > 1:
-        drawn = [weights @ by_group for weights in _resamples(np.arange(len(by_group)), seed)]
+        drawn = [weights @ by_group for weights in _resamples(np.arange(len(by_group)), random_state)]
         sums = np.concatenate([sums, *drawn])
     else:
         sums = np.concatenate([sums, np.full((N_RESAMPLES, sums.shape[1]), np.nan)])
@@ -258,7 +300,7 @@ def paired_gains(
 
 
 def no_scores(task: str, n: int) -> pd.DataFrame:
-    """The table of scores where there is none: every figure null.
+    """The table of scores where there are none: every figure is null.
 
     Examples
     --------
@@ -268,10 +310,10 @@ def no_scores(task: str, n: int) -> pd.DataFrame:
     return pd.DataFrame({"metric": METRICS[task], "value": np.nan, "lower": np.nan, "upper": np.nan, "n": n})
 
 
-def _resamples(groups: np.ndarray, seed: int):
-    """How often each row is drawn, shape (resamples, n), a chunk at a time."""
+def _resamples(groups: np.ndarray, random_state: int):
+    """How often each row is drawn, shape (resamples, n); yielded in chunks."""
     group, n_groups = np.unique(groups, return_inverse=True)[1].reshape(-1), len(np.unique(groups))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(random_state)
     size = max(1, _CHUNK // len(group))
     for start in range(0, N_RESAMPLES, size):
         count = min(size, N_RESAMPLES - start)
@@ -281,7 +323,7 @@ def _resamples(groups: np.ndarray, seed: int):
 
 def _regression(values: np.ndarray, predictions: np.ndarray, reference: np.ndarray):
     squares, without_model = (values - predictions) ** 2, (values - reference) ** 2
-    # the gain is summed, not two sums subtracted: a model that predicts the reference scores 0 to the last bit
+    # gains are summed, in place of subtracting two sums, so that a model that predicts the reference scores exactly 0
     gain = without_model - squares
     y, p = _standardised(values), _standardised(predictions)
     moments = np.column_stack([np.ones(len(y)), y, p, y * y, p * p, y * p])
@@ -313,7 +355,7 @@ def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np
     ranks = not _constant_in_folds(probabilities, reference)
     clipped = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     odds = np.log(clipped / (1 - clipped))
-    # the resamples' fits start at the sample's own
+    # fits of resamples start from the fit of the sample
     start = _logistic(odds, labels, np.ones((1, len(labels))), np.array([0.0, 1.0])) if ranks else None
 
     def measure(weights: np.ndarray) -> np.ndarray:
@@ -323,7 +365,7 @@ def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np
         sorted_weights = weights[:, order]
         ones = np.add.reduceat(sorted_weights * positive, starts, axis=1)
         zeros = np.add.reduceat(sorted_weights * ~positive, starts, axis=1)
-        # of all pairs of a 1 and a 0, the share in which the 1 has the higher probability; a tie is half
+        # the share of pairs of a 1 and a 0 in which the 1 has the higher probability; a tie counts half
         below = np.cumsum(zeros, axis=1) - zeros / 2
         auc = (ones * below).sum(axis=1) / (ones.sum(axis=1) * zeros.sum(axis=1))
         nothing = np.full(len(weights), np.nan)
@@ -334,7 +376,7 @@ def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np
 
 
 def _logistic(x: np.ndarray, labels: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Intercept and slope of a logistic regression for each row of weights, by Newton's method; NaN where there is none."""
+    """Intercept and slope of a logistic regression for each row of weights, by Newton's method; NaN where it does not exist."""
     beta = np.tile(start, (len(weights), 1))
     xx = x * x
     for _ in range(_NEWTON_STEPS):
@@ -348,13 +390,13 @@ def _logistic(x: np.ndarray, labels: np.ndarray, weights: np.ndarray, start: np.
         beta = beta + step
         if not (np.abs(step) > 1e-6).any():
             break
-    # classes that the probabilities part completely have no finite slope
+    # classes that the probabilities separate completely have no finite slope
     settled = (np.abs(step) <= 1e-3).all(axis=1) & (np.abs(beta) < 50).all(axis=1)
     return np.where(settled[:, None], beta, np.nan)
 
 
 def _constant_in_folds(predictions: np.ndarray, reference: np.ndarray) -> bool:
-    """Whether predictions differ at most where the training mean, and so the fold, differs."""
+    """Whether predictions are constant within each fold; folds differ in their training mean."""
     by_fold = pd.Series(predictions).groupby(reference)
     return bool((by_fold.max() == by_fold.min()).all())
 

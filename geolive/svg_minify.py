@@ -1,4 +1,4 @@
-"""Plots that weigh little: a page holds dozens of them, and is sent by mail."""
+"""Small SVG files: a page holds dozens of plots, and people send it by mail."""
 
 import base64
 import io
@@ -6,13 +6,13 @@ import re
 
 _COLOURS = 64
 _PNG = re.compile(r'data:image/png;base64,([^"]+)"')
-# an outline of many points needs no more than a tenth of a point; markers, drawn many times over, do
+# outlines of many points are rounded to a tenth of a point; markers, which are drawn many times, need a hundredth
 _MANY = 400
 _AFTER_ONE, _AFTER_TWO = re.compile(r"(?<=\.\d)\d+"), re.compile(r"(?<=\.\d\d)\d+")
 
 
 def minify_svg(svg: str) -> str:
-    """The same plot in a fraction of the bytes: pictures in it have a palette, positions one or two decimals (of a point).
+    """The same plot in a fraction of the bytes: pictures in it get a palette, and positions one or two decimals.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def minify_svg(svg: str) -> str:
     '<svg><path d="M 0.12 1 L 2 3"/></svg>'
     """
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = _PNG.sub(lambda found: f'data:image/png;base64,{_with_palette(found[1])}"', svg)
-    svg = re.sub(r'(?<= d=")[^"]+', lambda found: _rounded(" ".join(found[0].split())), svg)
+    svg = _PNG.sub(lambda match: f'data:image/png;base64,{_with_palette(match[1])}"', svg)
+    svg = re.sub(r'(?<= d=")[^"]+', lambda match: _rounded(" ".join(match[0].split())), svg)
     return re.sub(r">\s+<", "><", svg)
 
 
@@ -35,12 +35,12 @@ def _rounded(path: str) -> str:
 
 
 def _with_palette(encoded: str) -> str:
-    """A PNG as base64, its colours reduced to those that a reader tells apart; itself where that is no gain."""
+    """A PNG as base64 with a palette of 64 colours, or the PNG itself where that is smaller."""
     from PIL import Image
 
     encoded = "".join(encoded.split())
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as picture:
-        # dithering would cost more than it shows
+        # dithering would make the file larger and not visibly better
         few = picture.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     file = io.BytesIO()
     few.save(file, "PNG", optimize=True)

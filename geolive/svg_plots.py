@@ -1,4 +1,4 @@
-"""Plots as SVG text for pages: equal data give equal bytes, and SIMULATED stands across those of simulated data."""
+"""Plots as SVG text for pages: equal data give equal bytes, and plots of simulated data have SIMULATED across them."""
 
 import re
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from geolive.map_plots import mark_simulated, plain_matplotlib
 from geolive.svg_minify import minify_svg
 
 SIZE = (4.6, 3.7)
-# Okabe & Ito's colours, which colour-blind readers can tell apart
+# the colours of Okabe and Ito, which colour-blind readers can tell apart
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 _LETTERS = 30
 
 
 def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
-    """A plot as SVG, equal for equal data.
+    """A plot as SVG text.
 
     Parameters
     ----------
     draw : callable
-        Given matplotlib's axes.
+        Called with matplotlib's axes.
     simulated : bool
         Whether to write SIMULATED across it.
     size : tuple of float
@@ -48,7 +48,7 @@ def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) 
 
 
 def with_unique_ids(svg: str, number: int) -> str:
-    """The same plot with ids of its own, for in one page no two may be equal.
+    """The same plot with ids of its own, because ids must be unique within a page.
 
     Examples
     --------

@@ -94,7 +94,9 @@ def test_classes_that_are_told_apart_completely_have_no_slope():
 def test_models_are_resampled_alike_so_that_differences_are_paired(regression):
     y, p, reference, _ = regression
     better = y + 0.9 * (p - y)
-    draws = [resampled_scores("regression", y, q, reference, np.arange(300), seed=4)[1][:, 0] for q in (better, p)]
+    draws = [
+        resampled_scores("regression", y, q, reference, np.arange(300), random_state=4)[1][:, 0] for q in (better, p)
+    ]
     lower, upper = interval((draws[0] - draws[1])[:, None])[:, 0]
     assert 0 < lower < upper
     apart = [interval(d[:, None])[:, 0] for d in draws]
@@ -132,9 +134,9 @@ def test_intervals_cover_the_truth():
 
 def test_the_seed_decides(regression):
     y, p, reference, folds = regression
-    first = scores("regression", y, p, reference, folds, seed=1)
-    assert first.equals(scores("regression", y, p, reference, folds, seed=1))
-    assert not first.equals(scores("regression", y, p, reference, folds, seed=2))
+    first = scores("regression", y, p, reference, folds, random_state=1)
+    assert first.equals(scores("regression", y, p, reference, folds, random_state=1))
+    assert not first.equals(scores("regression", y, p, reference, folds, random_state=2))
 
 
 def test_what_is_not_defined_is_null():

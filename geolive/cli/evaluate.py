@@ -1,12 +1,18 @@
 """`evaluate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geolive.cli.apps import DatasetArgument, NewFolder, PhotosFolder, Seed, app
 from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from geolive.evaluation.evaluation_result import Evaluation
+    from geolive.evaluation.tasks import EvaluationTask
 
 
 @app.command()
@@ -17,11 +23,11 @@ def evaluate(
         str,
         typer.Option(
             help="'all' (but imagewise-trained), 'baselines', or names joined by commas; NAME+kriged adds kriged residuals, "
-            "NAME+pooled-50 and NAME+own-country fit to half of each country's clusters, and country by country."
+            "NAME+pooled-50 and NAME+own-country fit to half of each country's clusters, and to each country alone."
         ),
     ] = "baselines",
     indicators: Annotated[
-        str | None, typer.Option(help="Names joined by commas; all of the dataset's without it.")
+        str | None, typer.Option(help="Names joined by commas; by default all of the dataset's.")
     ] = None,
     tasks: Annotated[
         str, typer.Option("--tasks", "--task", help="regression, classification, or both joined by a comma.")
@@ -30,41 +36,39 @@ def evaluate(
         list[str] | None,
         typer.Option(
             help="random (places), blocks:100km, knndm, district, state, country, official (the dataset's lists), or rows "
-            "(leaks where places repeat); may be repeated. Without it random and blocks:100km, side by side."
+            "(leaks where places repeat). May be repeated. By default random and blocks:100km, side by side."
         ),
     ] = None,
     protocol: Annotated[
         str,
         typer.Option(
-            help="nested (choices are made within the training part) or authors (on the clusters that figures are of)."
+            help="nested (settings are chosen within the training part) or authors (on the clusters that the figures are of)."
         ),
     ] = "nested",
-    folds: Annotated[int | None, typer.Option(help="Number of folds; without it each split's own.", min=2)] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of folds; by default each split's own.", min=2)] = None,
     buffer: Annotated[
         str | None,
         typer.Option(
-            help="Drop training clusters as near as that to the fold; 10km for blocks, districts, states and countries "
-            "without it, and 0km for random folds and knndm."
+            help="Drop training clusters that are nearer than that to the fold. By default 10km for blocks, districts, states "
+            "and countries, and 0km for random folds and knndm."
         ),
     ] = None,
     features: Annotated[
-        str | None, typer.Option(help="Feature set that models look at beside object counts.", metavar="NAME")
+        str | None, typer.Option(help="Feature set that models use beside object counts.", metavar="NAME")
     ] = None,
-    neighbours: Annotated[int, typer.Option(help="Neighbours that the average of neighbours takes.", min=1)] = 10,
-    epochs: Annotated[
-        int | None, typer.Option(help="Passes over the training clusters, for the graph networks.", min=1)
-    ] = None,
+    neighbours: Annotated[int, typer.Option(help="Number of clusters that the row neighbours averages.", min=1)] = 10,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of the graph networks.", min=1)] = None,
     imagewise: Annotated[
         str,
         typer.Option(
             help="What imagewise-trained trains in every fold: resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle; "
-            "then passes over the photos, and pixels on a side.",
+            "then its epochs, and pixels on a side.",
             metavar="ARCH:EPOCHS:SIZE",
         ),
     ] = "resnet34:10",
     weights: Annotated[
         str | None,
-        typer.Option(help="Its first weights: a file, or none for random ones; ImageNet's without it.", metavar="FILE"),
+        typer.Option(help="Its first weights: a file, or none for random ones; by default ImageNet's.", metavar="FILE"),
     ] = None,
     photos: PhotosFolder = None,
     repeats: Annotated[
@@ -74,111 +78,128 @@ def evaluate(
 ) -> None:
     """Compare models on the same folds of a dataset's surveyed clusters, and write a report.
 
-    Stopped or killed, the same command goes on after the last finished row.
+    If the command is stopped or killed, the same command goes on after the last finished row.
     """
-    from geolive.console import note, step
+    from geolive.console import note, say, step
     from geolive.dataset import read_dataset
-    from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
+    from geolive.evaluation.comparison import AUTHORS_WARNING, check_protocol
+    from geolive.evaluation.evaluate import DEFAULT_SPLITS, ROWS_WARNING, ImagewiseSettings
+    from geolive.evaluation.evaluate import evaluate as evaluate_models
     from geolive.evaluation.model_specs import find_specs
-    from geolive.evaluation.protocols import AUTHORS_WARNING, check_protocol
-    from geolive.evaluation.resume import ResumeFolder
-    from geolive.evaluation.setup import feature_set, splitter_for
-    from geolive.evaluation.tasks import make_task
     from geolive.files import check_new_folder
-    from geolive.splits import parse_km, parse_split
+    from geolive.splits import parse_km
 
-    wanted = _tasks(tasks)
     check_protocol(protocol)
     check_new_folder(out)
-    names = split or ["random", "blocks:100km"]
-    for name in names:
-        parse_split(name, seed, folds)
-    buffer_km = None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km")
-    parse_imagewise(imagewise)
-    asked_for = find_specs(models)  # an unknown model is told before a large dataset is read
+    find_specs(models)  # an unknown name is reported before a large dataset is read
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-    chosen = feature_set(data, features)
-    options = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
-    work, among = ResumeFolder(out), None
-    if any("photos" in row.needs and not row.missing(data, chosen) for row in asked_for):
-        with step("Decoding photos") as tell:
-            settings = {"photos": photos, "weights": weights, "seed": seed, "progress": tell}
-            options["imagewise-trained"] = imagewise_options(data, imagewise, work.path / "pixels", **settings)
-        among = options["imagewise-trained"]["library"].ids
-    rows = find_specs(models, neighbours, chosen, options)
-    shown = {"objects", "images", "features", "photos"}
-    looks = [row for row in rows if shown & set(row.needs) and not row.missing(data, chosen)]
-    # a feature set that no row looks at must not decide which clusters count
-    seen = chosen if any("features" in row.needs for row in looks) else None
-    asked = indicators.split(",") if indicators else data.indicators
-    with step("Making folds"):
-        splitters = {name: splitter_for(data, name, seed, folds, buffer_km) for name in names}
-        settings = {"features": seen, "needs_images": bool(looks), "among": among, "repeats": repeats, "held": {}}
-        evaluation_tasks = [
-            make_task(data, indicator.strip(), task, splitter, name, **settings)
-            for task in wanted
-            for indicator in asked
-            for name, splitter in splitters.items()
-        ]
-    if protocol == "authors":
-        note(AUTHORS_WARNING)
-    if "rows" in names:
-        note("split rows: rows of one place stand on both sides where places repeat, so these figures flatter")
-    for words in dict.fromkeys(words for evaluation_task in evaluation_tasks for words in evaluation_task.notes):
+    for words in [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in (split or [])):
         note(words)
-    _answer(data, rows, evaluation_tasks, out, work, protocol, chosen, seed, named=models)
+    told: set[str] = set()
+
+    def on_task(task: "EvaluationTask") -> None:
+        for words in task.notes:
+            if words not in told:
+                note(words)
+        told.update(task.notes)
+        _show_task(task, data.simulated)
+
+    with step(f"Evaluating, and writing {out}") as progress:
+        evaluation = evaluate_models(
+            data,
+            models,
+            indicators,
+            split=split or DEFAULT_SPLITS,
+            task=tasks,
+            protocol=protocol,
+            features=features,
+            n_splits=folds,
+            buffer_km=None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km"),
+            n_neighbors=neighbours,
+            epochs=epochs,
+            imagewise=ImagewiseSettings(imagewise, weights, photos),
+            repeats=repeats,
+            random_state=seed,
+            out=out,
+            progress=progress,
+            on_task=on_task,
+            on_row=_show_row,
+        )
+    _show_end(evaluation, out, say, note)
+    _raise_failures(evaluation, {name.strip() for name in models.split(",")})
 
 
-def _answer(
-    data, rows, evaluation_tasks, out: Path, work, protocol: str, features: str | None, seed: int, named: str
-) -> None:
-    from geolive.console import note, say, show_row, show_task, step
-    from geolive.evaluation.protocols import run_task
-    from geolive.evaluation.report import write_report
+_COLUMNS = {
+    "regression": ("r2", "rmse", "pearson_r"),
+    "classification": ("accuracy", "balanced_accuracy", "auc"),
+}
 
-    answers = []
-    for number, evaluation_task in enumerate(evaluation_tasks):
-        show_task(evaluation_task.indicator, evaluation_task.task, evaluation_task.split, data.simulated)
-        of_all = f"({number + 1} of {len(evaluation_tasks)})"
-        with step(
-            f"{evaluation_task.indicator}, {evaluation_task.task}, split {evaluation_task.split} {of_all}"
-        ) as tell:
-            answers.append(
-                run_task(
-                    data, rows, evaluation_task, protocol=protocol, features=features, seed=seed, work=work, tell=tell,
-                    show=show_row,
-                )
-            )  # fmt: skip
-    with step(f"Writing {out}"):
-        written = write_report(data, answers, out, protocol, seed)
-    work.remove()
-    lacking = {name: words for found in answers for name, words in found.lacking.items()}
+
+def _show_task(task: "EvaluationTask", simulated: bool) -> None:
+    """Print the head of a table that fills row by row."""
+    from geolive.console import say
+    from geolive.metrics import NAMES
+
+    mark = "SIMULATED: " if simulated else ""
+    say("")
+    say(f"{mark}{task.indicator}, {task.task}, split {task.split}, out of fold (95 % interval)", "bold")
+    heads = "".join(f"{NAMES[metric]:>25}" for metric in _columns(task.task, task.clusters["country"].nunique()))
+    say(f"{'model':<30}{'n':>7}{heads}", "bold")
+
+
+def _columns(task: str, countries: int) -> tuple[str, ...]:
+    """The figures that the terminal shows; with several countries also R² within them."""
+    within = ("r2_within_country",) if task == "regression" and countries > 1 else ()
+    return (_COLUMNS[task][0], *within, *_COLUMNS[task][1:])
+
+
+def _show_row(results: "pd.DataFrame") -> None:
+    """Print the figures of one row, or why it has none."""
+    from geolive.console import say
+    from geolive.evaluation.tables import NOT_OUT_OF_FOLD
+
+    first, figures = results.iloc[0], results.set_index("metric")
+    if first["protocol"].startswith(("failed", "not run")):
+        say(f"{first['model']:<30}{'–':>7}  {first['protocol']}")
+        return
+    shown = [metric for metric in _columns(first["task"], 2) if metric in figures.index]
+    cells = [_cell(*figures.loc[metric, ["value", "lower", "upper"]].to_numpy(float)) for metric in shown]
+    apart = " (not out of fold)" if first["protocol"].startswith(NOT_OUT_OF_FOLD) else ""
+    say(f"{first['model']:<30}{first['n']:>7,}" + "".join(f"{cell:>25}" for cell in cells) + apart)
+
+
+def _cell(value: float, lower: float, upper: float) -> str:
+    return "–" if value != value else f"{_brief(value)} [{_brief(lower)}, {_brief(upper)}]"
+
+
+def _brief(value: float) -> str:
+    """Three decimals, and none for figures from 100 on: columns must not meet."""
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _show_end(evaluation: "Evaluation", out: Path, say, note) -> None:
+    """Print which rows were not run, and which files were written."""
+    from geolive.evaluation.report import FILES
+    from geolive.extras import has_extra
+
+    lacking = evaluation.lacking
     for words in dict.fromkeys(lacking.values()):
         note(f"not run: {', '.join(name for name, why in lacking.items() if why == words)}: {words}")
-    for words in written.notes:
-        note(words)
-    say(f"{out}: {', '.join(written.files)}")
-    _tell_failures(answers, {name.strip() for name in named.split(",")})
+    if not has_extra("plots"):
+        note("the report has no plots, because matplotlib is not installed; run: pip install matplotlib")
+    say(f"{out}: {', '.join(FILES)}")
 
 
-def _tell_failures(answers, named: set[str]) -> None:
-    """Raise where a row failed, or a row asked for by name lacks its inputs."""
-    failed, blame = [], InputError
-    for found in answers:
-        about = f"({found.evaluation_task.indicator}, {found.evaluation_task.split})"
-        for name, error in found.failed.items():
-            words = f"{type(error).__name__}: {error}"
-            failed.append(f"{name} {about} failed: {words}")
+def _raise_failures(evaluation: "Evaluation", named: set[str]) -> None:
+    """Raise where a row failed, or a row that was asked for by name lacks its inputs."""
+    failed: list[str] = []
+    blame: type[Exception] = InputError
+    for result in evaluation.task_results:
+        about = f"({result.task.indicator}, {result.task.split})"
+        for name, error in result.failed.items():
+            failed.append(f"{name} {about} failed: {type(error).__name__}: {error}")
             blame = blame if isinstance(error, InputError) else RuntimeError
-        failed += [f"{name} {about} {words}" for name, words in found.lacking.items() if name in named]
+        failed += [f"{name} {about} {words}" for name, words in result.lacking.items() if name in named]
     if failed:
         raise blame("; ".join(failed))
-
-
-def _tasks(text: str) -> list[str]:
-    tasks = [task.strip() for task in text.split(",")]
-    for task in tasks:
-        if task not in ("regression", "classification"):
-            raise InputError(f"--tasks {task!r}: must be regression, classification, or both joined by a comma")
-    return list(dict.fromkeys(tasks))

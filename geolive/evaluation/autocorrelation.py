@@ -1,4 +1,4 @@
-"""Whether errors of near places go together: Moran's I of residuals."""
+"""Spatial autocorrelation of errors: Moran's I of residuals."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ PERMUTATIONS = 499
 
 @dataclass(frozen=True)
 class Moran:
-    """Moran's I, and how often chance gives as much.
+    """Moran's I and its p-value.
 
     Parameters
     ----------
     value : float
-        About 0 where errors are scattered, towards 1 where near places err alike.
+        About 0 where errors are scattered, towards 1 where near places have like errors.
     p : float
-        Share of permutations, this one included, with an I at least as high.
+        Share of permutations, the observed one included, with an I at least as high.
     n : int
         Places.
     """
@@ -30,12 +30,12 @@ class Moran:
     n: int
 
 
-def morans_i(positions: np.ndarray, residuals: np.ndarray, k: int = NEIGHBOURS, seed: int = 0) -> Moran:
-    """Moran's I of residuals at places, each with its k nearest as neighbours, weights adding up to 1.
+def morans_i(positions: np.ndarray, residuals: np.ndarray, k: int = NEIGHBOURS, random_state: int = 0) -> Moran:
+    """Moran's I of residuals at places, each with its k nearest places as neighbours and row-standardised weights.
 
-    Rows at one coordinate are averaged first: otherwise a place would be its own neighbour. Equal to esda's `Moran` on
-    libpysal's row-standardised k nearest neighbours (a test); written out here, since importing those takes longer than all of
-    this evaluation's figures.
+    Rows at one coordinate are averaged first, because a place would otherwise be its own neighbour. The result equals esda's
+    `Moran` on libpysal's row-standardised k nearest neighbours (a test checks it); it is computed here, because importing these
+    libraries takes longer than all figures of an evaluation.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def morans_i(positions: np.ndarray, residuals: np.ndarray, k: int = NEIGHBOURS, 
         Longitude, latitude in degrees.
     residuals : array of float, shape (n,)
     k : int
-        Neighbours; fewer where there are not so many places.
-    seed : int
-        Of the permutations.
+        Number of neighbours; all other places where there are fewer.
+    random_state : int
+        Seed of the permutations.
 
     Returns
     -------
@@ -72,12 +72,12 @@ def morans_i(positions: np.ndarray, residuals: np.ndarray, k: int = NEIGHBOURS, 
     _, first = np.unique(place, return_index=True)
     sphere = unit_sphere(np.asarray(positions, float)[first])
     near = cKDTree(sphere).query(sphere, k=k + 1)[1]
-    # the place itself is the nearest, but for places that nearly coincide
+    # the place itself is the nearest, except where places nearly coincide
     others = np.array([row[row != i][:k] for i, row in enumerate(near)])
-    rng = np.random.default_rng(seed)
-    found = (z @ z[others].mean(axis=1)) / (z @ z)
+    rng = np.random.default_rng(random_state)
+    observed = (z @ z[others].mean(axis=1)) / (z @ z)
     chance = np.empty(PERMUTATIONS)
     for i in range(PERMUTATIONS):
         shuffled = rng.permutation(z)
         chance[i] = (shuffled @ shuffled[others].mean(axis=1)) / (z @ z)
-    return Moran(float(found), float((1 + (chance >= found).sum()) / (1 + PERMUTATIONS)), n)
+    return Moran(float(observed), float((1 + (chance >= observed).sum()) / (1 + PERMUTATIONS)), n)

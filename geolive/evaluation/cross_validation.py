@@ -1,72 +1,87 @@
-"""A row of the table predicted fold by fold: fitted to what a fold learns from, asked for what it tests."""
+"""A row of the results predicted fold by fold: fitted to the training part of each fold, and asked for its test part."""
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
 from geolive.errors import InputError
+from geolive.evaluation.best_of import BestOf
+from geolive.evaluation.leaks import Pairs
 from geolive.evaluation.model_specs import ModelSpec
+from geolive.evaluation.previous_survey import PREVIOUS_KM, previous_values
 from geolive.evaluation.tasks import EvaluationTask
-from geolive.geodesy import chord_to_km, unit_sphere
-from geolive.models.cross_validation import cross_val_predict
+from geolive.models.cross_validation import fit_folds
 from geolive.models.interface import Model
-from geolive.places import Places
 
 PROTOCOLS = ("nested", "authors")
-INNER_FOLDS = 3
-# DHS displaces points by up to 10 km: an earlier survey's cluster within that may be the same place
-PREVIOUS_KM = 10.0
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a row predicts.
+    """The predictions of a row.
 
     Parameters
     ----------
     model : str
-        Its name in the results.
+        Name of the row in the results.
     params : dict
-        As JSON.
+        Facts about the model that JSON can hold.
     values : array of float, shape (partitions, n)
         NaN where a cluster is not tested or not predicted.
     curves : list of dict
         Learning curves of the first partition, one or several networks a fold: `fold`, `train`, `validation`, `best`.
+    out_of_fold : bool
+        Whether the predictions come from models that were fitted without the cluster's fold.
+    uses_images : bool
+        Whether the row uses images; a row that does not is a baseline.
     """
 
     model: str
     params: dict
     values: np.ndarray
     curves: list[dict] = field(default_factory=list)
+    out_of_fold: bool = True
+    uses_images: bool = True
+
+
+class FoldError(Exception):
+    """A model failed in a fold; `cause` is what it raised."""
+
+    def __init__(self, cause: Exception, fold: int, of: int) -> None:
+        reason = " ".join(f"{type(cause).__name__}: {cause}".split())
+        super().__init__(f"fold {fold} of {of}: {reason}")
+        self.cause = cause
 
 
 def predict_spec(
-    row: ModelSpec,
-    evaluation_task: EvaluationTask,
+    spec: ModelSpec,
+    task: EvaluationTask,
     protocol: str,
-    seed: int = 0,
-    tell: Callable[[str], None] | None = None,
+    random_state: int = 0,
+    progress: Callable[[str], None] | None = None,
 ) -> Predicted:
     """Predict each tested cluster of each partition by a model that was fitted without its fold.
 
     Parameters
     ----------
-    row : ModelSpec
-    evaluation_task : EvaluationTask
+    spec : ModelSpec
+    task : EvaluationTask
     protocol : {"nested", "authors"}
-        nested: what there is to choose is chosen within the training part. authors: on the fold that the figures are of, as
-        Lee et al. did: flattering.
-    seed : int
-    tell : callable, optional
-        Told in words what is under way.
+        nested: settings and epochs are chosen within the training part. authors: they are chosen on the fold that the figures
+        are of, as Lee et al. did, which flatters.
+    random_state : int
+        Seed of the models.
+    progress : callable, optional
+        Called with a sentence before each fold.
 
     Raises
     ------
     FoldError
-        A fold failed; its message names the fold and the reason.
+        A fold failed; the message names the fold and the reason.
 
     Examples
     --------
@@ -74,106 +89,108 @@ def predict_spec(
     >>> from geolive.evaluation.model_specs import find_specs
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
-    >>> evaluation_task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit(), "random")
-    >>> predicted = predict_spec(find_specs("mean")[0], evaluation_task, "nested")
-    >>> predicted.model, predicted.values.shape == (1, len(evaluation_task.values))
+    >>> task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit())
+    >>> predicted = predict_spec(find_specs("mean")[0], task, "nested")
+    >>> predicted.model, predicted.values.shape == (1, len(task.values))
     ('mean', True)
     """
-    if not row.makers:
-        return _previous_survey(evaluation_task)
-    found = np.full((len(evaluation_task.partitions), len(evaluation_task.values)), np.nan)
-    about, curves, chosen = None, [], []
-    for number, pairs in enumerate(evaluation_task.partitions):
-        for fold, (learn, test) in enumerate(pairs):
-            if tell:
-                partition = (
-                    f", partition {number + 1} of {len(evaluation_task.partitions)}"
-                    if len(evaluation_task.partitions) > 1
-                    else ""
-                )
-                tell(f"{row.name}: fold {fold + 1} of {len(pairs)}{partition}")
-            try:
-                for part, model in _fitted(row, evaluation_task, learn, test, protocol, seed):
-                    found[number, part] = model.predict(evaluation_task.places.take(part))
-                    chosen.append(model.name)
-                    about = about or model
-                    if number == 0:
-                        curves += [{"fold": fold + 1} | curve for curve in _curves(model)]
-            except Exception as error:
-                raise FoldError(error, fold + 1, len(pairs)) from error
-            if not np.isfinite(found[number, test]).all():
-                reason = InputError(f"{about.name} predicted a value that is not finite")
-                raise FoldError(reason, fold + 1, len(pairs))
-    return Predicted(*_name_and_params(row, about, chosen, protocol), found, curves)
+    if spec.make is None:
+        return _previous_survey(task)
+    model = spec.make().for_task(task.task, random_state)
+    values = np.full((len(task.partitions), len(task.values)), np.nan)
+    fitted: list[Model] = []
+    curves: list[dict] = []
+    for number, pairs in enumerate(task.partitions):
+        told = _progress(progress, spec.name, number, len(task.partitions))
+        for fold, test, one in _fit_partition(model, spec.variant, task, pairs, protocol, random_state, told):
+            with _errors_of_fold(fold, len(pairs)):
+                values[number, test] = one.predict(task.places.take(test))
+                if not np.isfinite(values[number, test]).all():
+                    raise InputError(f"{model.name} predicted a value that is not finite")
+            fitted.append(one)
+            if number == 0:
+                curves += [{"fold": fold + 1} | curve for curve in _curves(one)]
+    return Predicted(
+        _name(spec, fitted[0]), _params(spec, fitted, protocol), values, curves, uses_images=spec.uses_images
+    )
 
 
-class FoldError(Exception):
-    """A model failed in a fold; `cause` is what it raised."""
-
-    def __init__(self, cause: Exception, fold: int, of: int) -> None:
-        said = " ".join(f"{type(cause).__name__}: {cause}".split())
-        super().__init__(f"fold {fold} of {of}: {said}")
-        self.cause = cause
-
-
-def _name_and_params(row: ModelSpec, model: Model, chosen: list[str], protocol: str) -> tuple[str, dict]:
-    name, params = model.name, json.loads(json.dumps(model.params, default=str))
-    if protocol == "authors" and model.takes_validation:
-        params |= {"checkpoint": "best on validation"}
-    if len(row.makers) > 1:
-        names, counts = np.unique(chosen, return_counts=True)
-        return row.name, {"chosen": dict(zip(names.tolist(), counts.tolist(), strict=True))}
-    if row.variant:
-        return f"{name}+{row.variant}", params | {"countries": row.variant}
-    return name, params
+def _progress(
+    progress: Callable[[str], None] | None, name: str, partition: int, partitions: int
+) -> Callable[[str], None] | None:
+    """A progress callable that also names the row and the partition."""
+    if progress is None:
+        return None
+    again = f", partition {partition + 1} of {partitions}" if partitions > 1 else ""
+    return lambda words: progress(f"{name}: {words}{again}")
 
 
-def _fitted(row: ModelSpec, evaluation_task: EvaluationTask, learn, test, protocol: str, seed: int):
-    """Rows to predict and the model fitted for them; several pairs where each country has its own."""
-    countries = evaluation_task.clusters["country"].to_numpy(object)
-    if row.variant == "pooled-50":
-        rng = np.random.default_rng(seed)
-        parts = [np.flatnonzero(countries[learn] == c) for c in np.unique(countries[learn].astype(str))]
+@contextmanager
+def _errors_of_fold(fold: int, of: int) -> Iterator[None]:
+    """Raise what goes wrong as an error that names the fold."""
+    try:
+        yield
+    except Exception as error:
+        raise FoldError(error, fold + 1, of) from error
+
+
+def _fit_partition(
+    model: Model,
+    variant: str,
+    task: EvaluationTask,
+    pairs: Pairs,
+    protocol: str,
+    random_state: int,
+    progress: Callable[[str], None] | None,
+) -> Iterator[tuple[int, np.ndarray, Model]]:
+    """Yield each fold's number, the rows to predict, and the model that was fitted for them."""
+    parts = []
+    for fold, (train, test) in enumerate(pairs):
+        with _errors_of_fold(fold, len(pairs)):
+            parts += [(fold, own, tested) for own, tested in _parts(variant, task, train, test, random_state)]
+    rows = [(own, tested) for _, own, tested in parts]
+    validate = protocol == "authors"
+    fits = fit_folds(model, task.places, task.values, rows, validate=validate, progress=progress)
+    for fold, _, tested in parts:
+        with _errors_of_fold(fold, len(pairs)):
+            fit = next(fits)
+        yield fold, tested, fit.model
+
+
+def _parts(variant: str, task: EvaluationTask, train: np.ndarray, test: np.ndarray, random_state: int) -> Pairs:
+    """The pairs to fit and predict in a fold: the fold itself, half of each country, or each country alone."""
+    countries = task.clusters["country"].astype(str).to_numpy(object)
+    if variant == "pooled-50":
+        rng = np.random.default_rng(random_state)
+        parts = [np.flatnonzero(countries[train] == c) for c in np.unique(countries[train])]
         halves = [np.sort(rng.permutation(part)[: -(-len(part) // 2)]) for part in parts]
-        learn = learn[np.sort(np.concatenate(halves))]
-    if row.variant != "own-country":
-        yield test, _fit(row.makers, evaluation_task, learn, test, protocol, seed)
-        return
-    for country in np.unique(countries[test].astype(str)):
-        own, tested = learn[countries[learn] == country], test[countries[test] == country]
+        return [(train[np.sort(np.concatenate(halves))], test)]
+    if variant != "own-country":
+        return [(train, test)]
+    pairs = []
+    for country in np.unique(countries[test]):
+        own = train[countries[train] == country]
         if not len(own):
-            raise InputError(f"no training cluster in country {country!r}, so it has no model of its own")
-        yield tested, _fit(row.makers, evaluation_task, own, tested, protocol, seed)
+            raise InputError(f"no training cluster in country {str(country)!r}, so it has no model of its own")
+        pairs.append((own, test[countries[test] == country]))
+    return pairs
 
 
-def _fit(makers, evaluation_task: EvaluationTask, learn, test, protocol: str, seed: int) -> Model:
-    places, values = evaluation_task.places.take(learn), evaluation_task.values[learn]
-    validation = (evaluation_task.places.take(test), evaluation_task.values[test])
-    ready = [partial(make, task=evaluation_task.task, random_state=seed) for make in makers]
-    if len(ready) > 1 and protocol == "nested":
-        ready = [_chosen_within(ready, places, values, seed)]
-    fitted = [_fit_one(make(), places, values, validation if protocol == "authors" else None) for make in ready]
-    if len(fitted) == 1:
-        return fitted[0]
-    return min(fitted, key=lambda model: _squares(model.predict(validation[0]), validation[1]))
+def _name(spec: ModelSpec, model: Model) -> str:
+    """Name of the row: as given, else the model's own, with its variant."""
+    if spec.label:
+        return spec.label
+    return f"{model.name}+{spec.variant}" if spec.variant else model.name
 
 
-def _fit_one(model: Model, places: Places, values: np.ndarray, validation) -> Model:
-    if validation is not None and model.takes_validation:
-        return model.fit(places, values, validation=validation)
-    return model.fit(places, values)
-
-
-def _chosen_within(makers, places: Places, values: np.ndarray, seed: int):
-    """The maker whose models have the least squared error out of fold, within the training part."""
-    from geolive.models.inner_folds import inner_folds
-
-    folds = inner_folds(places.positions, INNER_FOLDS, seed)
-    return min(makers, key=lambda make: _squares(cross_val_predict(make(), places, values, folds), values))
-
-
-def _squares(predictions: np.ndarray, values: np.ndarray) -> float:
-    return float(((predictions - values) ** 2).mean())
+def _params(spec: ModelSpec, fitted: list[Model], protocol: str) -> dict:
+    first = fitted[0]
+    if isinstance(first, BestOf):
+        return {"chosen": dict(sorted(Counter(model.chosen_.name for model in fitted).items()))}
+    params = json.loads(json.dumps(first.params, default=str))
+    if protocol == "authors" and first.takes_validation:
+        params["checkpoint"] = "best on validation"
+    return params | ({"countries": spec.variant} if spec.variant else {})
 
 
 def _curves(model: Model) -> list[dict]:
@@ -190,24 +207,8 @@ def _curves(model: Model) -> list[dict]:
     ]
 
 
-def _previous_survey(evaluation_task: EvaluationTask) -> Predicted:
-    """The value of the nearest cluster of the latest earlier survey within 10 km, in the same country."""
-    from scipy.spatial import cKDTree
-
-    clusters = evaluation_task.clusters
-    year = clusters["year"].to_numpy(float)
-    sphere = unit_sphere(evaluation_task.places.positions)
-    found = np.full(len(clusters), np.nan)
-    for country in clusters["country"].astype(str).unique():
-        own = (clusters["country"].astype(str) == country).to_numpy()
-        # from the earliest on, so that the latest earlier survey has the last word
-        for then in np.unique(year[own & np.isfinite(year)]):
-            earlier, later = np.flatnonzero(own & (year == then)), np.flatnonzero(own & (year > then))
-            if len(later):
-                chord, nearest = cKDTree(sphere[earlier]).query(sphere[later])
-                near = chord_to_km(chord) <= PREVIOUS_KM
-                found[later[near]] = evaluation_task.values[earlier[nearest[near]]]
-    if not np.isfinite(found).any():
-        raise InputError(f"no cluster has one of an earlier survey within {PREVIOUS_KM:g} km in its country")
-    tested = np.stack([evaluation_task.folds(number) >= 0 for number in range(len(evaluation_task.partitions))])
-    return Predicted("previous-survey", {"within_km": PREVIOUS_KM}, np.where(tested, found, np.nan))
+def _previous_survey(task: EvaluationTask) -> Predicted:
+    values = previous_values(task)
+    tested = np.stack([task.folds(number) >= 0 for number in range(len(task.partitions))])
+    values = np.where(tested, values, np.nan)
+    return Predicted("previous-survey", {"within_km": PREVIOUS_KM}, values, out_of_fold=False, uses_images=False)

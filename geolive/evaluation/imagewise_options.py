@@ -1,4 +1,4 @@
-"""What the row `imagewise-trained` needs beside a dataset: a network to begin with, and photos decoded once for all folds."""
+"""What the row `imagewise-trained` needs beside a dataset: a pretrained network, and photos decoded once for all folds."""
 
 from collections.abc import Callable
 from functools import partial
@@ -31,8 +31,9 @@ def parse_imagewise(text: str) -> tuple[str, int, int | None]:
     epochs = _EPOCHS if epochs is None else epochs
     if not arch or arch.endswith(":") or epochs < 1 or (size is not None and not 32 <= size <= 1024):
         raise InputError(
-            f"--imagewise {text!r}: must be ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE, with 1 epoch or more and 32 to 1024 "
-            "pixels on a side, such as resnet34:10:224"
+            f"imagewise={text!r}: must be ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE, with 1 epoch or more and 32 to 1024 "
+            "pixels on a side, such as resnet34:10:224",
+            "imagewise",
         )
     return arch, epochs, size
 
@@ -44,10 +45,10 @@ def imagewise_options(
     *,
     photos: str | Path | None = None,
     weights: str | Path | None = None,
-    seed: int = 0,
+    random_state: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict:
-    """Parameters of `geolive.models.imagewise.folds.TrainedInFolds`, photos decoded.
+    """Decode the photos and return the parameters of `geolive.models.imagewise.folds.TrainedInFolds`.
 
     Parameters
     ----------
@@ -55,18 +56,19 @@ def imagewise_options(
     text : str
         As `parse_imagewise` reads it.
     folder : Path
-        For the decoded photos; where some are there already, it goes on from them.
+        For the decoded photos; photos that are there already are not decoded again.
     photos : str or Path, optional
         The folder that `img_path` starts from.
     weights : str or Path, optional
         As `geolive.vision.backbones.load_backbone` takes them.
-    seed : int
+    random_state : int
+        Seed of the network's random weights.
     progress : callable, optional
 
     Raises
     ------
     InputError
-        There are no photos, no such network, or its weights cannot be had.
+        There are no photos, there is no such network, or its weights cannot be loaded.
     """
     from geolive.models.imagewise.folds import decode_library
     from geolive.models.imagewise.model import load_pretrained
@@ -76,6 +78,6 @@ def imagewise_options(
     arch, epochs, size = parse_imagewise(text)
     check_lightning()
     files = photo_files(dataset, photos)
-    made = partial(load_pretrained, arch=arch, weights=weights, size=size, seed=seed)
+    made = partial(load_pretrained, arch=arch, weights=weights, size=size, seed=random_state)
     library = decode_library(dataset, files, made("regression").preprocessing, folder, progress)
     return {"library": library, "load": made, "epochs": epochs}

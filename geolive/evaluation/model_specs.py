@@ -1,16 +1,14 @@
-"""The rows of the results tables: which models are compared, what each needs, and what a name on the command line means."""
+"""The rows of the results: which models are compared, what each needs, and what a name means."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.models.interface import Model
-from geolive.models.registry import BASELINES, find_kind, make_model
+from geolive.models.interface import TASKS, Model
+from geolive.models.registry import BASELINES, make_model
 
-TASKS = ("regression", "classification")
 # what is done to a model besides fitting it, by the ending of its name
 VARIANTS = ("kriged", "pooled-50", "pooled-100", "own-country")
 _NEEDS = {
@@ -26,31 +24,39 @@ _BEST_OF = ("knn", "forest", "forest-300", "boosting", "boosting-6")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A row of a results table.
+    """A row of the results.
 
     Parameters
     ----------
     name : str
-        On the command line.
-    makers : tuple of callable
-        Of unfitted models, called with `task` and `random_state`; of several, one is chosen within the training part. None for
-        the previous survey, which is no model.
+        As the user names it.
+    make : callable or None
+        Makes the unfitted model; None for the previous survey, which is no model. Models are made when they are used, because
+        some of them load torch.
     needs : tuple of str
         Of "images", "photos", "objects", "features", "years", "countries".
     tasks : tuple of str
-        For which tasks it is.
+        The tasks that the model can do.
     variant : str
-        "" or one of `VARIANTS`.
+        "" or one of `VARIANTS` but "kriged", which is a model of its own.
+    label : str
+        Name of the row in the results; "" for the model's own name.
     """
 
     name: str
-    makers: tuple[Callable[..., Model], ...] = ()
+    make: Callable[[], Model] | None = None
     needs: tuple[str, ...] = ()
     tasks: tuple[str, ...] = TASKS
     variant: str = ""
+    label: str = ""
+
+    @property
+    def uses_images(self) -> bool:
+        """Whether the row uses images; a row that does not is a baseline."""
+        return bool({"images", "photos", "objects", "features"} & set(self.needs))
 
     def missing(self, dataset: Dataset, features: str | None) -> str:
-        """What of the row's inputs the dataset lacks, in words; "" where nothing.
+        """Say which of the row's inputs the dataset lacks; "" where it lacks nothing.
 
         Examples
         --------
@@ -73,22 +79,25 @@ class ModelSpec:
 
 
 def find_specs(
-    names: str, neighbours: int = 10, features: str | None = None, options: dict[str, dict] | None = None
+    names: str | Iterable[str],
+    n_neighbors: int = 10,
+    features: str | None = None,
+    options: Mapping[str, dict] | None = None,
 ) -> list[ModelSpec]:
-    """The rows that a command line names.
+    """The rows of given names, each once.
 
     Parameters
     ----------
-    names : str
-        "all", "baselines", or names joined by commas; "forest+kriged" is the forest with its residuals kriged,
-        "forest+pooled-50" the forest fitted to half of each country's training clusters, "forest+own-country" one forest a
-        country.
-    neighbours : int
-        How many clusters the average of neighbours takes.
+    names : str or iterable of str
+        Names, or names joined by commas: of models, "baselines", or "all" (which leaves out imagewise-trained). NAME+kriged adds
+        kriged residuals; NAME+pooled-50 fits to half of each country's clusters, NAME+pooled-100 to all, and NAME+own-country
+        to each country alone.
+    n_neighbors : int
+        Number of clusters that the average of neighbours takes.
     features : str, optional
-        The feature set there is; the better network looks at it, too, where there is one.
+        The feature set of the dataset; the networks with attention use it, too, where there is one.
     options : dict of str to dict, optional
-        Further parameters by the kind of model: "gcn", "attention", "imagewise-trained" (which cannot do without).
+        Further parameters by the kind of model: "gcn", "attention", "imagewise-trained" (which needs them).
 
     Raises
     ------
@@ -97,19 +106,54 @@ def find_specs(
 
     Examples
     --------
-    >>> [row.name for row in find_specs("baselines,forest+kriged")][-2:]
+    >>> [spec.name for spec in find_specs("baselines,forest+kriged")][-2:]
     ['kriging', 'forest+kriged']
     >>> find_specs("neighbors")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     geolive.errors.InputError: no model 'neighbors'; did you mean 'neighbours'? There are: all, baselines, random, ...
     """
-    known = _known_specs(neighbours, features, options or {})
-    found: dict[str, ModelSpec] = {}
-    for name in (part.strip() for part in names.split(",")):
-        several = {"all": _all_names(), "baselines": BASELINES}.get(name, (name,))
-        for one in several:
-            found[one] = _find_spec(one, known)
-    return list(found.values())
+    known = _known_specs(n_neighbors, features, options or {})
+    listed = names.split(",") if isinstance(names, str) else names
+    specs: dict[str, ModelSpec] = {}
+    for name in (part.strip() for part in listed):
+        for one in {"all": _all_names(), "baselines": BASELINES}.get(name, (name,)):
+            specs[one] = _find_spec(one, known)
+    return list(specs.values())
+
+
+def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
+    """The rows of a user's own models, named by the keys.
+
+    Parameters
+    ----------
+    models : dict of str to Model
+        Unfitted; copies are fitted.
+
+    Raises
+    ------
+    InputError
+        An entry is no model.
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Neighbours
+    >>> [spec.label for spec in given_specs({"five": Neighbours(n_neighbors=5), "ten": Neighbours()})]
+    ['five', 'ten']
+    """
+    specs = []
+    for name, model in models.items():
+        if isinstance(model, type):
+            raise InputError(f"models[{name!r}] is a class; give an unfitted model, as {model.__name__}()")
+        if not isinstance(model, Model):
+            remedy = f"give a model of geolive, or wrap an estimator of scikit-learn, as CountModel({type(model).__name__}())"
+            raise InputError(f"models[{name!r}] is a {type(model).__name__}; {remedy}")
+        needs = {"obj": ("objects",), "feats": ("features",), "both": ("objects", "features")}.get(
+            model.vertices or "", ()
+        )
+        if model.needs_images and not needs:
+            needs = ("images",)
+        specs.append(ModelSpec(str(name), lambda model=model: model, needs, model.tasks, label=str(name)))
+    return specs
 
 
 def _find_spec(name: str, known: dict[str, ModelSpec]) -> ModelSpec:
@@ -119,14 +163,14 @@ def _find_spec(name: str, known: dict[str, ModelSpec]) -> ModelSpec:
         near = difflib.get_close_matches(base, there, n=1)
         hint = f"did you mean {near[0]!r}? There are:" if near else "there are:"
         raise InputError(f"no model {base!r}; {hint} {', '.join(there)}")
-    row = known[base]
+    spec = known[base]
     if not plus:
-        return row
-    if variant not in VARIANTS or not row.makers:
+        return spec
+    if variant not in VARIANTS or spec.make is None:
         raise InputError(f"no model {name!r}; a model's name may end in {', '.join(f'+{v}' for v in VARIANTS)}")
     if variant == "kriged":
-        return replace(row, name=name, makers=tuple(partial(_kriged, make) for make in row.makers))
-    return replace(row, name=name, variant=variant, needs=(*row.needs, "countries"))
+        return replace(spec, name=name, make=_kriged(spec.make))
+    return replace(spec, name=name, variant=variant, needs=(*spec.needs, "countries"))
 
 
 def _all_names() -> tuple[str, ...]:
@@ -137,54 +181,62 @@ def _all_names() -> tuple[str, ...]:
     return (*BASELINES, "neighbours-images", "previous-survey", "imagewise", *clusterwise, *graphs, *kriged, *pooled)
 
 
-def _known_specs(neighbours: int, features: str | None, options: dict[str, dict]) -> dict[str, ModelSpec]:
-    settings = {"neighbours": {"n_neighbors": neighbours}}
-    rows = {name: ModelSpec(name, (_maker(name, **settings.get(name, {})),)) for name in BASELINES}
-    rows["neighbours-images"] = ModelSpec("neighbours-images", (_maker("neighbours-images"),), ("images", "objects"))
-    rows["previous-survey"] = ModelSpec("previous-survey", (), ("years",))
-    rows["imagewise"] = ModelSpec("imagewise", (_maker("imagewise-linear"),), ("features",))
-    # not among all: a network in every fold takes hours
-    trained = options.get("imagewise-trained", {})
-    rows["imagewise-trained"] = ModelSpec("imagewise-trained", (_maker("imagewise-trained", **trained),), ("photos",))
-    clusterwise = {
+def _known_specs(n_neighbors: int, features: str | None, options: Mapping[str, dict]) -> dict[str, ModelSpec]:
+    settings = {"neighbours": {"n_neighbors": n_neighbors}}
+    specs = [ModelSpec(name, _maker(name, **settings.get(name, {}))) for name in BASELINES]
+    specs += [
+        ModelSpec("neighbours-images", _maker("neighbours-images"), ("images", "objects")),
+        ModelSpec("previous-survey", None, ("years",)),
+        ModelSpec("imagewise", _maker("imagewise-linear"), ("features",)),
+        # not among all: a network in every fold takes hours
+        ModelSpec(
+            "imagewise-trained", _maker("imagewise-trained", **options.get("imagewise-trained", {})), ("photos",)
+        ),
+    ]
+    return {spec.name: spec for spec in (*specs, *_clusterwise_specs(), *_network_specs(features, options))}
+
+
+def _clusterwise_specs() -> list[ModelSpec]:
+    makers = {
         "knn": _maker("knn"),
         "forest": _maker("forest", n_estimators=100),
         "forest-300": _maker("forest", n_estimators=300),
         "boosting": _maker("boosting", max_depth=3),
         "boosting-6": _maker("boosting", max_depth=6),
     }
-    rows |= {name: ModelSpec(name, (make,), ("objects",)) for name, make in clusterwise.items()}
-    rows["mlp"] = ModelSpec("mlp", (_maker("mlp"),), ("objects",), ("regression",))
-    rows["clusterwise-best"] = ModelSpec(
-        "clusterwise-best", tuple(clusterwise[name] for name in _BEST_OF), ("objects",)
-    )
-    gcn = options.get("gcn", {})
-    for name, needs, chosen in (
-        ("gcn-obj", ("objects",), {}),
-        ("gcn-feats", ("features",), {"vertices": "feats"}),
-        ("gcn-both", ("objects", "features"), {"vertices": "both"}),
-        ("gcn-both-random", ("objects", "features"), {"vertices": "both", "edges": "random"}),
-        ("gcn-both-knn", ("objects", "features"), {"vertices": "both", "edges": "knn:8"}),
-    ):
-        rows[name] = ModelSpec(name, (_maker("gcn", **chosen, **gcn),), needs)
-    better = {"vertices": "both" if features else "obj"} | options.get("attention", {})
-    rows |= {name: ModelSpec(name, (_maker(name, **better),), ("objects",)) for name in ("attention", "stacked")}
-    return rows
+
+    def best() -> Model:
+        from geolive.evaluation.best_of import BestOf
+
+        return BestOf([makers[name]() for name in _BEST_OF])
+
+    specs = [ModelSpec(name, make, ("objects",)) for name, make in makers.items()]
+    specs.append(ModelSpec("mlp", _maker("mlp"), ("objects",), ("regression",)))
+    return [*specs, ModelSpec("clusterwise-best", best, ("objects",), label="clusterwise-best")]
 
 
-def _maker(name: str, **options) -> Callable[..., Model]:
-    """A maker that imports its model when it is called: a table of names must not load torch."""
+def _network_specs(features: str | None, options: Mapping[str, dict]) -> list[ModelSpec]:
+    gcn, both = options.get("gcn", {}), ("objects", "features")
+    specs = [
+        ModelSpec("gcn-obj", _maker("gcn", **gcn), ("objects",)),
+        ModelSpec("gcn-feats", _maker("gcn", vertices="feats", **gcn), ("features",)),
+        ModelSpec("gcn-both", _maker("gcn", vertices="both", **gcn), both),
+        ModelSpec("gcn-both-random", _maker("gcn", vertices="both", edges="random", **gcn), both),
+        ModelSpec("gcn-both-knn", _maker("gcn", vertices="both", edges="knn:8", **gcn), both),
+    ]
+    attention = {"vertices": "both" if features else "obj"} | options.get("attention", {})
+    return specs + [ModelSpec(name, _maker(name, **attention), ("objects",)) for name in ("attention", "stacked")]
 
-    def make(task: str, random_state: int) -> Model:
-        kind = find_kind(name).load_class()
-        if not hasattr(kind, "for_task"):  # networks do not derive from Model yet
-            return kind(task=task, seed=random_state, **options)
-        return make_model(name, **options).for_task(task, random_state)
 
-    return make
+def _maker(kind: str, **parameters) -> Callable[[], Model]:
+    """Make a model when it is called: a table of names must not load torch."""
+    return lambda: make_model(kind, **parameters)
 
 
-def _kriged(make: Callable[..., Model], task: str, random_state: int) -> Model:
-    from geolive.models.residual_kriging import ResidualKriging
+def _kriged(make: Callable[[], Model]) -> Callable[[], Model]:
+    def kriged() -> Model:
+        from geolive.models.residual_kriging import ResidualKriging
 
-    return ResidualKriging(make(task=task, random_state=random_state), random_state=random_state)
+        return ResidualKriging(make())
+
+    return kriged

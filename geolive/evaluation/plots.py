@@ -16,7 +16,7 @@ from geolive.map_plots import (
     map_view,
     short,
 )
-from geolive.metrics import NAMES
+from geolive.metrics import NAMES, wilson_interval
 from geolive.svg_plots import COLOURS, SIZE
 from geolive.tables import lonlat
 
@@ -52,36 +52,38 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
     return draw
 
 
-def scatter_plot(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
+def scatter_plot(task: EvaluationTask, predicted: Predicted) -> Callable:
     """Draw measured against predicted values, a point a cluster."""
     known = np.flatnonzero(np.isfinite(predicted.values[0]))
     shown = np.sort(np.random.default_rng(0).permutation(known)[:MOST_POINTS])
-    unit = find_indicator(evaluation_task.indicator).unit
+    unit = find_indicator(task.indicator).unit
 
     def draw(axes) -> None:
-        p, y = predicted.values[0][shown], evaluation_task.values[shown]
+        p, y = predicted.values[0][shown], task.values[shown]
         axes.plot(p, y, ".", color=COLOURS[0], alpha=0.45, ms=4, mew=0, rasterized=True)
         ends = [min(p.min(), y.min()), max(p.max(), y.max())]
         axes.plot(ends, ends, color=GREY, lw=1, ls="--")
-        axes.set_xlabel(f"predicted {evaluation_task.indicator} ({short(unit, 40)})")
-        axes.set_ylabel(f"measured {evaluation_task.indicator} ({short(unit, 40)})")
+        axes.set_xlabel(f"predicted {task.indicator} ({short(unit, 40)})")
+        axes.set_ylabel(f"measured {task.indicator} ({short(unit, 40)})")
 
     return draw
 
 
-def reliability_plot(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
-    """Draw how often label 1 was found where a probability was predicted, in ten bins of equal numbers."""
+def reliability_plot(task: EvaluationTask, predicted: Predicted) -> Callable:
+    """Draw the share of label 1 by predicted probability, in ten bins of equal numbers, with Wilson intervals."""
     known = np.isfinite(predicted.values[0])
-    p, y = predicted.values[0][known], evaluation_task.values[known]
+    p, y = predicted.values[0][known], task.values[known]
 
     def draw(axes) -> None:
         order = np.argsort(p, kind="stable")
         bins = np.array_split(order, min(_BINS, max(len(order) // 10, 1)))
         centre = np.array([p[rows].mean() for rows in bins])
         share = np.array([y[rows].mean() for rows in bins])
-        half = 1.96 * np.sqrt(np.maximum(share * (1 - share), 1e-9) / np.array([len(rows) for rows in bins]))
+        lower, upper = wilson_interval(share, np.array([len(rows) for rows in bins]))
         axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--")
-        axes.errorbar(centre, share, half, fmt="o-", color=COLOURS[0], ms=4, lw=1.2, elinewidth=1)
+        # rounding may put an end of an interval a hair inside the share itself
+        ends = np.maximum([share - lower, upper - share], 0)
+        axes.errorbar(centre, share, ends, fmt="o-", color=COLOURS[0], ms=4, lw=1.2, elinewidth=1)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("predicted probability of label 1")
@@ -90,9 +92,9 @@ def reliability_plot(evaluation_task: EvaluationTask, predicted: Predicted) -> C
     return draw
 
 
-def folds_map(evaluation_task: EvaluationTask) -> Callable:
+def folds_map(task: EvaluationTask) -> Callable:
     """Draw which fold each cluster is tested in."""
-    folds, where = evaluation_task.folds(), lonlat(evaluation_task.clusters.geometry)
+    folds, where = task.folds(), lonlat(task.clusters.geometry)
 
     def draw(axes) -> None:
         _map(axes, where)
@@ -108,19 +110,15 @@ def folds_map(evaluation_task: EvaluationTask) -> Callable:
     return draw
 
 
-def residuals_map(evaluation_task: EvaluationTask, predicted: Predicted) -> Callable:
+def residuals_map(task: EvaluationTask, predicted: Predicted) -> Callable:
     """Draw measured less predicted at each cluster."""
     known = np.isfinite(predicted.values[0])
     residual, everywhere = (
-        (evaluation_task.values - predicted.values[0])[known],
-        lonlat(evaluation_task.clusters.geometry),
+        (task.values - predicted.values[0])[known],
+        lonlat(task.clusters.geometry),
     )
     where = everywhere[known]
-    unit = (
-        find_indicator(evaluation_task.indicator).unit
-        if evaluation_task.task == "regression"
-        else "label less probability"
-    )
+    unit = find_indicator(task.indicator).unit if task.task == "regression" else "label less probability"
 
     def draw(axes) -> None:
         # one view for all maps of a dataset, so that its borders are looked up once

@@ -1,48 +1,37 @@
 """The report of an evaluation: tables as CSV and Markdown, predictions, and a page (`geolive.evaluation.report_page`)."""
 
 import html
-import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 import geolive
-from geolive.dataset import Dataset
-from geolive.evaluation.protocols import AUTHORS_WARNING, EvaluationResult, write_tables
-from geolive.evaluation.report_page import can_plot, report_page
-from geolive.evaluation.tables import protocol_words, wide_table
+from geolive.command_line import command_line
+from geolive.evaluation.report_page import APART_SENTENCE, apart_sections, report_page
+from geolive.evaluation.tables import WITHIN_COUNTRY, protocol_words, wide_table
 from geolive.files import new_folder, today
 from geolive.metrics import MAIN_METRIC, NAMES
 
+if TYPE_CHECKING:
+    from geolive.evaluation.evaluation_result import Evaluation
 
-@dataclass(frozen=True)
-class Written:
-    """The names of the files in a report's folder, and what to tell its reader."""
-
-    files: tuple[str, ...]
-    notes: tuple[str, ...]
+FILES = ("results.csv", "strata.csv", "differences.csv", "predictions.parquet", "results.md", "report.html")
 
 
-def write_report(
-    dataset: Dataset, answers: list[EvaluationResult], folder: str | Path, protocol: str, seed: int = 0
-) -> Written:
+def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
     """Write a report to a new folder, whole or not at all.
 
     Parameters
     ----------
-    dataset : Dataset
-    answers : list of EvaluationResult
-        As `geolive.evaluation.protocols.run_task` gives them; one at least.
+    evaluation : Evaluation
     folder : str or Path
         Must not exist, or be empty.
-    protocol : {"nested", "authors"}
-    seed : int
 
     Returns
     -------
-    Written
+    list of Path
         `results.csv`, `strata.csv`, `differences.csv`, `predictions.parquet`, `results.md`, `report.html`.
 
     Raises
@@ -53,92 +42,88 @@ def write_report(
     Examples
     --------
     >>> import tempfile
-    >>> from geolive.evaluation.protocols import run_task
-    >>> from geolive.evaluation.tasks import make_task
-    >>> from geolive.evaluation.model_specs import find_specs
+    >>> from geolive.evaluation.evaluate import evaluate
     >>> from geolive.simulation.sample import make_sample
-    >>> from geolive.splits import RandomSplit
-    >>> dataset = make_sample("goa", seed=0)
-    >>> found = run_task(dataset, find_specs("mean"), make_task(dataset, "pov", "regression", RandomSplit(), "random"))
-    >>> write_report(dataset, [found], Path(tempfile.mkdtemp()) / "report", "nested").files[0]
+    >>> evaluation = evaluate(make_sample("goa", seed=0), ["mean"], "pov", split="random")
+    >>> write_report(evaluation, Path(tempfile.mkdtemp()) / "report")[0].name
     'results.csv'
     """
-    results = pd.concat([found.results for found in answers], ignore_index=True)
-    predictions = pd.concat([_with_task(found) for found in answers], ignore_index=True)
-    strata = pd.concat([found.strata for found in answers], ignore_index=True)
-    differences = pd.concat([found.differences for found in answers], ignore_index=True)
-    notes = () if can_plot() else ("no plots in the report: they need matplotlib (pip install matplotlib)",)
+    about, without = _about(evaluation), _without_figures(evaluation.results)
     with new_folder(folder) as temporary:
-        write_tables(results, predictions, temporary)
-        for name, table in (("strata", strata), ("differences", differences)):
+        for name in ("results", "strata", "differences"):
+            table: pd.DataFrame = getattr(evaluation, name)
             table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
-        words = _about(dataset, answers, protocol, seed)
-        (temporary / "results.md").write_text(_markdown(results, words, dataset.simulated), encoding="utf-8")
-        page = report_page(dataset, answers, results, words, _without_figures(results))
+        evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
+        (temporary / "results.md").write_text(_markdown(evaluation, about, without), encoding="utf-8")
+        page = report_page(evaluation, about, without)
         (temporary / "report.html").write_text(page, encoding="utf-8", errors="replace")
-    files = ("results.csv", "strata.csv", "differences.csv", "predictions.parquet", "results.md", "report.html")
-    return Written(files, notes)
+    return [Path(folder) / name for name in FILES]
 
 
-def _with_task(found: EvaluationResult) -> pd.DataFrame:
-    about = {
-        "indicator": found.evaluation_task.indicator,
-        "task": found.evaluation_task.task,
-        "split": found.evaluation_task.split,
-    }
-    return found.predictions.assign(**about)
-
-
-def _about(dataset: Dataset, answers: list[EvaluationResult], protocol: str, seed: int) -> dict:
-    first = answers[0].evaluation_task
-    n = ", ".join(
-        dict.fromkeys(
-            f"{len(found.evaluation_task.values):,} with {found.evaluation_task.indicator}" for found in answers
-        )
-    )
-    command = shlex.join(["geolive", *sys.argv[1:]]) if Path(sys.argv[0]).name in ("geolive", "cli.py") else "in Python"
-    notes = [AUTHORS_WARNING] if protocol == "authors" else []
-    notes += dict.fromkeys(words for found in answers for words in found.evaluation_task.notes)
+def _about(evaluation: "Evaluation") -> dict:
+    """Title, facts and notes, as page and Markdown show them."""
+    dataset, tasks = evaluation.dataset, [one.task for one in evaluation.task_results]
+    clusters = ", ".join(dict.fromkeys(f"{len(task.values):,} with {task.indicator}" for task in tasks))
+    typed = Path(sys.argv[0]).name in ("geolive", "cli.py")
     return {
         "title": f"Models compared: {dataset.path.resolve().name if dataset.path else dataset.source}",
         "facts": {
-            "Data": f"{dataset.source}; clusters: {n}",
-            "Protocol": protocol_words(first, protocol).split(",")[0],
-            "Splits": ", ".join(dict.fromkeys(found.evaluation_task.split for found in answers)),
-            "Seed": str(seed),
-            "Command": command,
-            "Made": f"{today().isoformat()} with geolive {geolive.__version__}",
+            "Data": f"{dataset.source}; clusters: {clusters}",
+            "Protocol": protocol_words(tasks[0], evaluation.protocol).split(",")[0],
+            "Splits": ", ".join(dict.fromkeys(task.split for task in tasks)),
+            "Seed": str(evaluation.random_state),
+            "Command": command_line(*sys.argv[1:]) if typed else "made in Python",
+            "Date": f"{today().isoformat()}, geolive {geolive.__version__}",
         },
-        "notes": notes,
+        "notes": [*evaluation.notes, *dict.fromkeys(words for task in tasks for words in task.notes)],
     }
 
 
-def _markdown(results: pd.DataFrame, words: dict, simulated: bool) -> str:
-    parts = [f"# {'SIMULATED: ' if simulated else ''}{_plain(words['title'])}", ""]
-    parts += ["**SIMULATED data: nothing here says anything of the real world.**", ""] if simulated else []
-    parts += [f"- {name}: {_plain(text)}" for name, text in words["facts"].items()]
-    parts += ["", *(f"> {_plain(text)}" for text in words["notes"])]
+def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
+    simulated, results = evaluation.dataset.simulated, evaluation.results
+    parts = [f"# {'SIMULATED: ' if simulated else ''}{_plain(about['title'])}", ""]
+    parts += ["**SIMULATED data: nothing here says anything about the real world.**", ""] if simulated else []
+    parts += [f"- {name}: {_plain(text)}" for name, text in about["facts"].items()]
+    parts += ["", *(f"> {_plain(text)}" for text in about["notes"])]
     for task in dict.fromkeys(results["task"]):
-        table = wide_table(results, task)
-        parts += ["", f"## {task.capitalize()}: {NAMES[MAIN_METRIC[task]]} out of fold, with 95 % interval", ""]
-        heads = [f"{_plain(indicator)}, {_plain(split)}" for indicator, split in table.columns]
-        parts += [f"| model | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-        parts += [
-            f"| {_plain(model)} | {' | '.join(row)} |" for model, row in zip(table.index, table.to_numpy(), strict=True)
-        ]
-    parts += [f"- {_plain(line)}" for line in ["", *_without_figures(results)] if line]
+        within = [WITHIN_COUNTRY] if task == "regression" and WITHIN_COUNTRY in set(results["metric"]) else []
+        for metric in (MAIN_METRIC[task], *within):
+            parts += _markdown_table(wide_table(results, task, metric), f"{task.capitalize()}: {NAMES[metric]}")
+    parts += _markdown_apart(evaluation)
+    parts += [f"- {_plain(line)}" for line in ["", *without] if line]
     return "\n".join(parts) + "\n"
 
 
+def _markdown_table(table: pd.DataFrame, title: str) -> list[str]:
+    heads = [f"{_plain(indicator)}, {_plain(split)}" for indicator, split in table.columns]
+    lines = ["", f"## {title} out of fold, with 95 % interval", ""]
+    lines += [f"| model | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    rows = zip(table.index, table.to_numpy(), strict=True)
+    return lines + [f"| {_plain(model)} | {' | '.join(row)} |" for model, row in rows]
+
+
+def _markdown_apart(evaluation: "Evaluation") -> list[str]:
+    """The rows that see the fold, each beside the best model on the same clusters."""
+    sections = [section for one in evaluation.task_results for section in apart_sections(one, evaluation.random_state)]
+    if not sections:
+        return []
+    lines = ["", "## Not out of fold", "", APART_SENTENCE, ""]
+    lines += ["| indicator, task, split | row | clusters | figure |", "|---|---|---|---|"]
+    for section in sections:
+        for model, n, figure in section["rows"]:
+            lines.append(f"| {_plain(section['title'])} | {_plain(model)} | {n} | {figure} |")
+    return lines
+
+
 def _plain(text: str) -> str:
-    """Text in which nothing is Markdown or HTML."""
+    """Text without Markdown and HTML."""
     return (
         html.escape(" ".join(str(text).split()), quote=False).replace("|", "\\|").replace("*", "\\*").replace("`", "'")
     )
 
 
 def _without_figures(results: pd.DataFrame) -> list[str]:
-    """Why there are rows without figures: what failed where, and what rows lack, each reason once."""
+    """Say why rows have no figures: which rows failed and where, and which inputs rows lack, each reason once."""
     part = results[results["protocol"].str.startswith(("failed", "not run"))]
     part = part.drop_duplicates(["model", "indicator", "task", "split"])
     failed = [

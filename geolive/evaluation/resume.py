@@ -1,4 +1,4 @@
-"""Finished rows of an evaluation under way, so that a stopped one goes on where it was."""
+"""Finished rows of an evaluation that is not finished, so that the same evaluation goes on after a stop."""
 
 import hashlib
 import json
@@ -11,12 +11,14 @@ import geolive
 from geolive.evaluation.cross_validation import Predicted
 from geolive.files import replacing
 
+_FACTS = ("model", "params", "curves", "out_of_fold", "uses_images")
+
 
 class ResumeFolder:
-    """A folder beside the report, `.NAME.rows`, with a file a finished row; gone when the report is there.
+    """A folder beside the report, `.NAME.rows`, with one file for each finished row; it is removed when the report is written.
 
-    A row is found again by what it depends on: the dataset, clusters and folds, the model and its settings, the seed, geolive's
-    version. What fits nothing is left alone until the end.
+    The key of a row holds all that its predictions depend on: the dataset's checksum, clusters and folds, the model and its
+    settings, the seed, and geolive's version.
 
     Parameters
     ----------
@@ -26,11 +28,11 @@ class ResumeFolder:
     Examples
     --------
     >>> import tempfile
-    >>> work = ResumeFolder(Path(tempfile.mkdtemp()) / "report")
-    >>> work.keep("a", Predicted("mean", {"k": 3}, np.array([[1.0, np.nan]])))
-    >>> work.find("a").params, work.find("b")
+    >>> resume = ResumeFolder(Path(tempfile.mkdtemp()) / "report")
+    >>> resume.keep("a", Predicted("mean", {"k": 3}, np.array([[1.0, np.nan]])))
+    >>> resume.find("a").params, resume.find("b")
     ({'k': 3}, None)
-    >>> work.remove()
+    >>> resume.remove()
     """
 
     def __init__(self, out: str | Path) -> None:
@@ -39,7 +41,7 @@ class ResumeFolder:
 
     @staticmethod
     def key(*parts) -> str:
-        """A name for a row from all that it depends on: texts, numbers, arrays, lists of them.
+        """A key from texts, numbers, arrays, and lists of them.
 
         Examples
         --------
@@ -53,20 +55,20 @@ class ResumeFolder:
         return digest.hexdigest()[:32]
 
     def find(self, key: str) -> Predicted | None:
-        """The row of that name, where it was finished."""
+        """The row with this key; None where it is not finished."""
         try:
             with np.load(self.path / f"{key}.npz", allow_pickle=False) as held:
                 about = json.loads(str(held["about"]))
-                return Predicted(about["model"], about["params"], held["values"], about["curves"])
+                return Predicted(values=held["values"], **about)
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             return None
 
     def keep(self, key: str, predicted: Predicted) -> None:
-        """Keep a finished row, whole or not at all."""
-        about = {"model": predicted.model, "params": predicted.params, "curves": predicted.curves}
+        """Keep a finished row; the file appears whole or not at all."""
+        about = {name: getattr(predicted, name) for name in _FACTS}
         with replacing(self.path / f"{key}.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, values=predicted.values, about=np.array(json.dumps(about)))
 
     def remove(self) -> None:
-        """Remove it all: the report is in place."""
+        """Remove the folder, once the report is written."""
         shutil.rmtree(self.path, ignore_errors=True)

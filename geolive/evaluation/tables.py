@@ -1,4 +1,4 @@
-"""Predictions become figures: scores with intervals, by stratum, and differences between models."""
+"""From predictions to figures: scores with intervals, scores by stratum, and differences between models."""
 
 import json
 
@@ -17,6 +17,7 @@ from geolive.metrics import (
     score_table,
 )
 from geolive.tables import lonlat
+from geolive.wording import count_of
 
 RESULT_COLUMNS = ["model", "params", "indicator", "task", "split", "protocol", "metric", "value", "lower", "upper", "n"]
 PREDICTION_COLUMNS = ["model", "unique_cluster", "lon", "lat", "fold", "value", "prediction"]
@@ -25,69 +26,69 @@ DIFFERENCE_COLUMNS = [
     "indicator", "task", "split", "protocol", "metric", "model", "other", "value", "lower", "upper", "n",
 ]  # fmt: skip
 WITHIN_COUNTRY = "r2_within_country"
-# below this a stratum's figures say nothing
+# a stratum with fewer clusters has no figures that say anything
 FEWEST_IN_STRATUM = 20
+# how the column `protocol` begins for rows that are not predictions of models fitted without the fold
+NOT_OUT_OF_FOLD = "not out of fold"
 
 
-def row_results(evaluation_task: EvaluationTask, predicted: Predicted, protocol: str, seed: int = 0) -> pd.DataFrame:
+def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, random_state: int = 0) -> pd.DataFrame:
     """The figures of a row, one a line.
 
     Parameters
     ----------
-    evaluation_task : EvaluationTask
+    task : EvaluationTask
     predicted : Predicted
     protocol : str
-    seed : int
-        Of the resamples.
+    random_state : int
+        Seed of the resamples.
 
     Returns
     -------
     DataFrame
-        `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the
-        training clusters of the same country, so that a model that knows no more than the countries scores 0.
+        `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the training
+        clusters of the same country, so that a model that only tells countries apart scores 0.
     """
-    table, _ = _scores(evaluation_task, predicted.values, None, seed)
-    countries = evaluation_task.clusters["country"].to_numpy(object)
-    if evaluation_task.task == "regression" and len(pd.unique(countries)) > 1:
-        within, _ = _scores(evaluation_task, predicted.values, countries, seed)
+    table, _ = _scores(task, predicted.values, None, random_state)
+    countries = task.clusters["country"].to_numpy(object)
+    if task.task == "regression" and len(pd.unique(countries)) > 1:
+        within, _ = _scores(task, predicted.values, countries, random_state)
         table = pd.concat([table, within[within["metric"] == "r2"].assign(metric=WITHIN_COUNTRY)], ignore_index=True)
-    return _described(table, evaluation_task, predicted, protocol_words(evaluation_task, protocol))
+    return _described(table, task, predicted, protocol_words(task, protocol, predicted.out_of_fold))
 
 
-def failed_results(evaluation_task: EvaluationTask, model: str, words: str) -> pd.DataFrame:
-    """The figures of a row that has none, and why.
+def failed_results(task: EvaluationTask, model: str, words: str) -> pd.DataFrame:
+    """The lines of a row without figures, with the reason in the column `protocol`.
 
     Examples
     --------
     >>> failed_results.__name__
     'failed_results'
     """
-    table = no_scores(evaluation_task.task, len(evaluation_task.values))
-    return _described(table, evaluation_task, Predicted(model, {}, np.empty((0, 0))), words)
+    table = no_scores(task.task, len(task.values))
+    return _described(table, task, Predicted(model, {}, np.empty((0, 0))), words)
 
 
-def stratum_results(
-    evaluation_task: EvaluationTask, predicted: Predicted, protocol: str, seed: int = 0
-) -> pd.DataFrame:
+def stratum_results(task: EvaluationTask, predicted: Predicted, protocol: str, random_state: int = 0) -> pd.DataFrame:
     """The figures of a row within towns, within villages, and within each country.
 
-    Each stratum's reference is the mean of its own training clusters: a model that only tells towns from villages has an R²
-    of about 0 in both.
+    Each stratum is compared with the mean of its own training clusters, so that a model that only tells towns from villages has
+    an R² of about 0 in both.
 
     Returns
     -------
     DataFrame
         `STRATA_COLUMNS`; strata with fewer than 20 clusters are left out.
     """
-    found = []
-    for kind, names in strata(evaluation_task.clusters).items():
+    tables = []
+    for kind, names in strata(task.clusters).items():
         for name in pd.unique(names[pd.notna(names)]):
             inside = names == name
-            table, n = _scores(evaluation_task, predicted.values, names, seed, inside)
+            table, n = _scores(task, predicted.values, names, random_state, inside)
             if n >= FEWEST_IN_STRATUM:
-                described = _described(table, evaluation_task, predicted, protocol_words(evaluation_task, protocol))
-                found.append(described.assign(stratum=name if kind == "urban" else f"{kind} {name}"))
-    return pd.concat(found, ignore_index=True)[STRATA_COLUMNS] if found else pd.DataFrame(columns=STRATA_COLUMNS)
+                described = _described(table, task, predicted, protocol_words(task, protocol, predicted.out_of_fold))
+                tables.append(described.assign(stratum=name if kind == "urban" else f"{kind} {name}"))
+    return pd.concat(tables, ignore_index=True)[STRATA_COLUMNS] if tables else pd.DataFrame(columns=STRATA_COLUMNS)
 
 
 def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -104,10 +105,8 @@ def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
     return {kind: names for kind, names in kinds.items() if len(pd.unique(names[pd.notna(names)])) > 1}
 
 
-def differences(
-    evaluation_task: EvaluationTask, predicted: list[Predicted], protocol: str, seed: int = 0
-) -> pd.DataFrame:
-    """By how much each row's main figure is above each other row's, on the clusters that both predict, resampled alike.
+def differences(task: EvaluationTask, predicted: list[Predicted], protocol: str, random_state: int = 0) -> pd.DataFrame:
+    """The difference of each two rows' main figures, on the clusters that both predict and on the same resamples.
 
     Returns
     -------
@@ -115,10 +114,10 @@ def differences(
         `DIFFERENCE_COLUMNS`: R² or accuracy of `model` less that of `other`, with a paired 95 % interval.
     """
     about = [
-        evaluation_task.indicator,
-        evaluation_task.task,
-        evaluation_task.split,
-        protocol_words(evaluation_task, protocol),
+        task.indicator,
+        task.task,
+        task.split,
+        protocol_words(task, protocol),
     ]
     # pairs by the clusters that both predict: nearly always all that are tested
     by_known: dict[bytes, list[tuple[int, int]]] = {}
@@ -131,54 +130,63 @@ def differences(
         if not known.any():
             continue
         columns = np.column_stack([one.values[0][known] for one in predicted])
-        parts = (evaluation_task.reference()[known], evaluation_task.unit_numbers[0][known])
-        gains = paired_gains(evaluation_task.task, evaluation_task.values[known], columns, pairs, *parts, seed)
+        parts = (task.reference()[known], task.unit_numbers[0][known])
+        gains = paired_gains(task.task, task.values[known], columns, pairs, *parts, random_state)
         ends = interval(gains[1:]).T
         for (i, other), value, (lower, upper) in zip(pairs, gains[0], ends, strict=True):
-            names = [MAIN_METRIC[evaluation_task.task], predicted[i].model, predicted[other].model]
+            names = [MAIN_METRIC[task.task], predicted[i].model, predicted[other].model]
             rows.append([*about, *names, float(value), lower, upper, int(known.sum())])
     return pd.DataFrame(rows, columns=DIFFERENCE_COLUMNS)
 
 
-def prediction_rows(evaluation_task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
+def prediction_rows(task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
     """One tested cluster a row, with its fold in the first partition."""
-    folds = evaluation_task.folds()
+    folds = task.folds()
     tested = np.flatnonzero((folds >= 0) & np.isfinite(predicted.values[0]))
-    where = lonlat(evaluation_task.clusters.geometry)[tested]
-    names = evaluation_task.clusters["unique_cluster"].to_numpy()[tested]
+    where = lonlat(task.clusters.geometry)[tested]
+    names = task.clusters["unique_cluster"].to_numpy()[tested]
     columns = [
         predicted.model,
         names,
         *where.T,
         folds[tested],
-        evaluation_task.values[tested],
+        task.values[tested],
         predicted.values[0][tested],
     ]
     return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
 
 
-def protocol_words(evaluation_task: EvaluationTask, protocol: str) -> str:
-    """The protocol as results name it.
+def protocol_words(task: EvaluationTask, protocol: str, out_of_fold: bool = True) -> str:
+    """The protocol as the results name it.
 
     Examples
     --------
-    >>> protocol_words.__name__
-    'protocol_words'
+    >>> from geolive.evaluation.tasks import make_task
+    >>> from geolive.simulation.sample import make_sample
+    >>> from geolive.splits import RandomSplit
+    >>> task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit())
+    >>> protocol_words(task, "nested"), protocol_words(task, "nested", out_of_fold=False)
+    ('nested, 5 folds', 'not out of fold: earlier values of the tested places')
     """
-    folds, partitions = len(evaluation_task.partitions[0]), len(evaluation_task.partitions)
+    if not out_of_fold:
+        return f"{NOT_OUT_OF_FOLD}: earlier values of the tested places"
     words = {"nested": "nested", "authors": "authors (best on validation)"}[protocol]
-    again = f", {partitions} partitions" if partitions > 1 else ""
-    return f"{words}, {folds} fold{'s' if folds > 1 else ''}{again}"
+    again = f", {len(task.partitions)} partitions" if len(task.partitions) > 1 else ""
+    return f"{words}, {count_of(len(task.partitions[0]), 'fold')}{again}"
 
 
-def wide_table(results: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The main figure of each model, a column an indicator and split: random and spatial figures stand side by side.
+def wide_table(results: pd.DataFrame, task: str, metric: str | None = None) -> pd.DataFrame:
+    """One figure of each model, one column for each indicator and split, so that splits stand side by side.
+
+    Rows without figures, and rows that are not out of fold, are left out.
 
     Parameters
     ----------
     results : DataFrame
         As in results.csv.
     task : {"regression", "classification"}
+    metric : str, optional
+        By default the main metric: "r2" or "accuracy".
 
     Returns
     -------
@@ -192,8 +200,8 @@ def wide_table(results: pd.DataFrame, task: str) -> pd.DataFrame:
     >>> wide_table(pd.DataFrame([row]), "regression").iloc[0, 0]
     '0.00 [0.00, 0.00]'
     """
-    part = results[(results["task"] == task) & (results["metric"] == MAIN_METRIC[task])]
-    part = part[~part["protocol"].str.startswith("not run")]
+    part = results[(results["task"] == task) & (results["metric"] == (metric or MAIN_METRIC[task]))]
+    part = part[~part["protocol"].str.startswith(("not run", NOT_OUT_OF_FOLD))]
     shown = [figure_words(*row) for row in part[["value", "lower", "upper"]].to_numpy(float)]
     models, columns = (
         list(dict.fromkeys(rows)) for rows in (part["model"], zip(part["indicator"], part["split"], strict=True))
@@ -205,7 +213,7 @@ def wide_table(results: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def _two_levels(pairs: list[tuple[str, str]]) -> pd.MultiIndex:
-    # from_tuples cannot do without a pair
+    # from_tuples needs at least one pair
     return pd.MultiIndex.from_arrays([[pair[level] for pair in pairs] for level in (0, 1)])
 
 
@@ -224,37 +232,65 @@ def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> s
     return words.replace("-", "\N{MINUS SIGN}")
 
 
+def same_clusters(
+    task: EvaluationTask, predicted: Predicted, others: list[Predicted], random_state: int = 0
+) -> list[tuple[str, np.ndarray, int]]:
+    """The main figure of a row and of other rows on the clusters that this row predicts.
+
+    Use it for a row that is judged on a part of the clusters: its figure says nothing beside figures of all of them.
+
+    Parameters
+    ----------
+    task : EvaluationTask
+    predicted : Predicted
+        The row that is judged on a part of the clusters.
+    others : list of Predicted
+    random_state : int
+        Seed of the resamples.
+
+    Returns
+    -------
+    list of (str, array of float, int)
+        Name of the row; value, lower and upper end of its 95 % interval; number of clusters.
+    """
+    inside = np.isfinite(predicted.values[0])
+    rows = []
+    for one in (predicted, *others):
+        table, n = _scores(task, one.values, None, random_state, inside)
+        figures = table.set_index("metric").loc[MAIN_METRIC[task.task], ["value", "lower", "upper"]]
+        rows.append((one.model, figures.to_numpy(float), n))
+    return rows
+
+
 def _scores(
-    evaluation_task: EvaluationTask, predictions: np.ndarray, names, seed: int, inside=None
+    task: EvaluationTask, predictions: np.ndarray, names, random_state: int, inside=None
 ) -> tuple[pd.DataFrame, int]:
     """Scores of the first partition, with the interval over resamples of all partitions."""
     value, resampled, n = None, [], 0
     for number, predicted in enumerate(predictions):
-        reference = evaluation_task.reference(number, names)
+        reference = task.reference(number, names)
         known = np.isfinite(predicted) & np.isfinite(reference)
         known = known if inside is None else known & inside
         if not known.any():
             continue
         parts = (
-            evaluation_task.values[known],
+            task.values[known],
             predicted[known],
             reference[known],
-            evaluation_task.unit_numbers[number][known],
+            task.unit_numbers[number][known],
         )
-        found, draws = resampled_scores(evaluation_task.task, *parts, seed)
+        scored, draws = resampled_scores(task.task, *parts, random_state)
         if number == 0:
-            value, n = found, int(known.sum())
+            value, n = scored, int(known.sum())
         resampled.append(draws)
     if value is None:
-        return no_scores(evaluation_task.task, 0), 0
-    return score_table(evaluation_task.task, value, np.concatenate(resampled), n), n
+        return no_scores(task.task, 0), 0
+    return score_table(task.task, value, np.concatenate(resampled), n), n
 
 
-def _described(
-    table: pd.DataFrame, evaluation_task: EvaluationTask, predicted: Predicted, protocol: str
-) -> pd.DataFrame:
-    about = {"model": predicted.model, "params": json.dumps(predicted.params), "indicator": evaluation_task.indicator}
-    about |= {"task": evaluation_task.task, "split": evaluation_task.split, "protocol": protocol}
+def _described(table: pd.DataFrame, task: EvaluationTask, predicted: Predicted, protocol: str) -> pd.DataFrame:
+    about = {"model": predicted.model, "params": json.dumps(predicted.params), "indicator": task.indicator}
+    about |= {"task": task.task, "split": task.split, "protocol": protocol}
     return table.assign(**about)[RESULT_COLUMNS]
 
 

@@ -63,6 +63,7 @@ def fit_folds(
     folds: np.ndarray | Pairs,
     *,
     prepare: Callable[[Model, int], object] | None = None,
+    validate: bool = False,
     progress: Callable[[str], None] | None = None,
     what: str = "fold",
 ) -> Iterator[FittedFold]:
@@ -82,6 +83,9 @@ def fit_folds(
     prepare : callable, optional
         Called with each unfitted clone and the number of its fold, to change parameters fold by fold:
         `lambda model, fold: model.set_params(random_state=fold)`.
+    validate : bool
+        Give the places that are left out to models that take a validation part. Scores on them then flatter; use it only to
+        repeat evaluations that did so.
     progress : callable, optional
         Called with a sentence before each fold.
     what : str
@@ -107,7 +111,11 @@ def fit_folds(
         copy = clone(model)
         if prepare:
             prepare(copy, number)
-        fit(copy, places.take(train), values[train], progress)
+        if validate and copy.takes_validation:
+            held_out = (places.take(test), values[test])
+            copy.fit(places.take(train), values[train], validation=held_out)  # type: ignore[call-arg]
+        else:
+            fit(copy, places.take(train), values[train], progress)
         yield FittedFold(number, train, test, copy)
 
 

@@ -282,7 +282,7 @@ def _card(
 ) -> ModelCard:
     values, predictions, reference = (residuals[name].to_numpy() for name in ("value", "prediction", "reference"))
     unit = residuals["district_id"].to_numpy(object)
-    table = scores(model.task, values, predictions, reference, unit, seed=folds.random_state)
+    table = scores(model.task, values, predictions, reference, unit, random_state=folds.random_state)
     return ModelCard(
         model=model.name,
         params=model.params,

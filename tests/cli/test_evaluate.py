@@ -20,20 +20,8 @@ def survey(tmp_path_factory):
     table["nation"] = ["<script>alert(1)</script>" if lon > 83 else "ia" for lon in table["lon"]]
     table["when"] = 2010 + 5 * table.duplicated(["lon", "lat"])
     table.to_csv(folder / "panel.csv", index=False)
-    given = [
-        "--lon",
-        "lon",
-        "--lat",
-        "lat",
-        "--value",
-        "wealth",
-        "--group",
-        "region",
-        "--country",
-        "nation",
-        "--year",
-        "when",
-    ]
+    words = "--lon lon --lat lat --value wealth --group region --country nation --year when"
+    given = words.split()
     done = run("ingest", "survey", folder / "panel.csv", *given, "--out", folder / "panel")
     assert done.returncode == 0, done.stderr
     return folder / "panel"
@@ -61,6 +49,7 @@ def test_a_survey_without_imagery_fills_its_rows_and_the_others_say_what_they_la
     assert main.loc["neighbours", "value"].notna().all()
     assert main.loc[("previous-survey", "random"), "n"] < main.loc[("neighbours", "random"), "n"]
     assert main.loc[("forest", "random"), "protocol"].startswith("not run: needs object counts")
+    assert main.loc[("previous-survey", "random"), "protocol"].startswith("not out of fold")
     assert main.loc[("kriging", "random"), "protocol"].startswith("nested, 5 folds")
     assert "2 partitions" in main.loc[("kriging", "country"), "protocol"]
     assert results["params"].map(json.loads).map(type).eq(dict).all()
@@ -95,6 +84,17 @@ class TestInABrowser:
                     )
                     assert min(texts) > 3
                     assert page.get_by_role("heading", name="Splits").is_visible()
+
+
+def test_the_terminal_prints_the_names_of_splits_and_data_as_they_are(survey, tmp_path):
+    """rich would print an emoji for ":100:" and swallow "[red]"."""
+    folder = tmp_path / "a :100: [red]"
+    folder.symlink_to(survey)
+    done = run("evaluate", folder, "--models", "mean", "--split", "blocks:100", "--out", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert "split blocks:100, out of fold" in done.stdout
+    assert "Reading " + str(folder) in " ".join(done.stderr.split())
+    assert "\N{HUNDRED POINTS SYMBOL}" not in done.stdout + done.stderr
 
 
 def test_names_in_the_report_are_text(report):
@@ -156,7 +156,7 @@ def test_the_image_wise_network_is_trained_in_every_fold(tmp_path):
 def test_a_stopped_evaluation_goes_on_and_ends_with_the_same_figures(survey, report, tmp_path):
     out = tmp_path / "report"
     code = (
-        "import sys, geolive.evaluation.protocols as p, geolive.evaluation.cross_validation as c\n"
+        "import sys, geolive.evaluation.comparison as p\n"
         "real, done = p.predict_spec, []\n"
         "def predict(*args, **kwargs):\n"
         "    done.append(1)\n"
@@ -199,7 +199,7 @@ def run_python(code, words):
         (["--models", "neighbors"], "did you mean 'neighbours'"),
         (["--split", "blocks:9000km"], "smaller blocks"),
         (["--split", "official"], "ingest paper --splits"),
-        (["--buffer", "900km", "--split", "random"], "smaller --buffer"),
+        (["--buffer", "900km", "--split", "random"], "smaller buffer"),
         (["--indicators", "height"], "height is not in the dataset"),
     ],
 )

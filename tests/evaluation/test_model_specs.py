@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from geolive.errors import InputError
+from geolive.evaluation.best_of import BestOf
 from geolive.evaluation.cross_validation import FoldError, predict_spec
-from geolive.evaluation.model_specs import ModelSpec, find_specs
+from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
 from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
 from geolive.evaluation.tasks import make_task
 from geolive.models.baselines import Mean, Neighbours
@@ -54,21 +56,22 @@ def panel_of_one_year(dataset):
 
 
 def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(dataset):
-    evaluation_task = asked(dataset)
+    task = asked(dataset)
 
     class CountryMean(Mean):
         def fit(self, places, values):
-            self.rich_ = values[places.positions[:, 0] > 83].mean(), values[places.positions[:, 0] <= 83].mean()
+            east = places.positions[:, 0] > 83
+            self.mean_, self.rich_ = 0.0, (values[east].mean(), values[~east].mean())
             return self
 
         def predict(self, places):
             return np.where(places.positions[:, 0] > 83, *self.rich_)
 
-    found = predict_spec(ModelSpec("countries", (CountryMean,)), evaluation_task, "nested")
-    table = row_results(evaluation_task, found, "nested").set_index("metric")["value"]
+    predicted = predict_spec(ModelSpec("countries", CountryMean), task, "nested")
+    table = row_results(task, predicted, "nested").set_index("metric")["value"]
     assert table["r2"] > 0.9
     assert table[WITHIN_COUNTRY] == pytest.approx(0, abs=1e-12)
-    strata = stratum_results(evaluation_task, found, "nested")
+    strata = stratum_results(task, predicted, "nested")
     assert set(strata["stratum"]) == {"urban", "rural", "country ia", "country ke"}
     r2 = strata[strata["metric"] == "r2"].set_index("stratum")["value"]
     assert r2[["country ia", "country ke"]].tolist() == pytest.approx([0, 0], abs=1e-12)
@@ -76,13 +79,13 @@ def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(datase
 
 
 def test_the_previous_survey_is_the_places_own_earlier_value(dataset):
-    evaluation_task = asked(dataset)
-    found = predict_spec(find_specs("previous-survey")[0], evaluation_task, "nested").values[0]
-    later = (evaluation_task.clusters["year"] == 2015).to_numpy()
+    task = asked(dataset)
+    predicted = predict_spec(find_specs("previous-survey")[0], task, "nested").values[0]
+    later = (task.clusters["year"] == 2015).to_numpy()
     # read_survey's panel: the second visit is 0.1 richer
-    assert np.allclose((evaluation_task.values - found)[later & np.isfinite(found)].mean(), 0.1, atol=0.15)
-    assert np.isnan(found[~later]).all()
-    assert np.isfinite(found[later]).all()
+    assert np.allclose((task.values - predicted)[later & np.isfinite(predicted)].mean(), 0.1, atol=0.15)
+    assert np.isnan(predicted[~later]).all()
+    assert np.isfinite(predicted[later]).all()
 
 
 def test_countries_apart_and_halves_of_them(dataset):
@@ -93,34 +96,31 @@ def test_countries_apart_and_halves_of_them(dataset):
             seen.append(places.positions[:, 0] > 83)
             return super().fit(places, values)
 
-    evaluation_task = asked(dataset)
-    apart = predict_spec(ModelSpec("spy", (Spy,), variant="own-country"), evaluation_task, "nested")
+    task = asked(dataset)
+    apart = predict_spec(ModelSpec("spy", Spy, variant="own-country"), task, "nested")
     assert apart.model == "mean+own-country"
     assert all(len(set(east)) == 1 for east in seen)
     assert len(seen) == 10
     seen.clear()
-    predict_spec(ModelSpec("spy", (Spy,), variant="pooled-50"), evaluation_task, "nested")
-    for east, (learn, _) in zip(seen, evaluation_task.partitions[0], strict=True):
-        own = evaluation_task.clusters.geometry.x.to_numpy()[learn] > 83
+    predict_spec(ModelSpec("spy", Spy, variant="pooled-50"), task, "nested")
+    for east, (learn, _) in zip(seen, task.partitions[0], strict=True):
+        own = task.clusters.geometry.x.to_numpy()[learn] > 83
         assert len(east) == pytest.approx(len(learn) / 2, abs=1)
         assert east.sum() == pytest.approx(own.sum() / 2, abs=1)
 
 
 def test_nested_chooses_within_training_and_authors_on_the_test(dataset):
-    makers = tuple(
-        lambda task, random_state, k=k: Neighbours(task, random_state=random_state, n_neighbors=k) for k in (1, 5, 400)
-    )
-    row = ModelSpec("best", makers)
+    row = ModelSpec("best", lambda: BestOf([Neighbours(n_neighbors=k) for k in (1, 5, 400)]))
     rng = np.random.default_rng(0)
     clusters = dataset.clusters.assign(wealth=rng.normal(size=len(dataset.clusters)))
-    evaluation_task = asked(replace(dataset, clusters=clusters))
-    nested, authors = (predict_spec(row, evaluation_task, protocol) for protocol in ("nested", "authors"))
-    r2 = [row_results(evaluation_task, p, "nested").set_index("metric").loc["r2", "value"] for p in (nested, authors)]
+    task = asked(replace(dataset, clusters=clusters))
+    nested, authors = (predict_spec(row, task, protocol) for protocol in ("nested", "authors"))
+    r2 = [row_results(task, p, "nested").set_index("metric").loc["r2", "value"] for p in (nested, authors)]
     assert r2[1] >= r2[0]
     assert sum(nested.params["chosen"].values()) == 5
 
     # what the folds that are tested hold has no say in a nested choice
-    _, test = evaluation_task.partitions[0][0]
+    _, test = task.partitions[0][0]
     changed = clusters.assign(wealth=np.where(np.isin(np.arange(len(clusters)), test), 99.0, clusters["wealth"]))
     other = asked(replace(dataset, clusters=changed))
     assert np.array_equal(predict_spec(row, other, "nested").values[0][test], nested.values[0][test])
@@ -136,13 +136,22 @@ def test_authors_protocol_gives_the_test_part_to_checkpoints(dataset):
             given.append(validation)
             return super().fit(places, values)
 
-    evaluation_task = asked(dataset)
-    row = ModelSpec("net", (Checkpointed,))
-    assert predict_spec(row, evaluation_task, "authors").params["checkpoint"] == "best on validation"
-    assert [len(part[1]) for part in given] == [len(test) for _, test in evaluation_task.partitions[0]]
+    task = asked(dataset)
+    row = ModelSpec("net", Checkpointed)
+    assert predict_spec(row, task, "authors").params["checkpoint"] == "best on validation"
+    assert [len(part[1]) for part in given] == [len(test) for _, test in task.partitions[0]]
     given.clear()
-    predict_spec(row, evaluation_task, "nested")
+    predict_spec(row, task, "nested")
     assert given == [None] * 5
+
+
+def test_own_models_are_rows_named_by_their_keys_and_anything_else_is_refused():
+    two = given_specs({"a": Neighbours(n_neighbors=3), "b": Neighbours(n_neighbors=3)})
+    assert [(spec.name, spec.label, spec.uses_images) for spec in two] == [("a", "a", False), ("b", "b", False)]
+    with pytest.raises(InputError, match=r"models\['m'\] is a class; give an unfitted model, as Mean\(\)"):
+        given_specs({"m": Mean})
+    with pytest.raises(InputError, match=r"wrap an estimator of scikit-learn, as CountModel\(LinearRegression\(\)\)"):
+        given_specs({"m": LinearRegression()})
 
 
 def test_a_fold_that_fails_is_named(dataset):
@@ -163,38 +172,36 @@ def test_a_fold_that_fails_is_named(dataset):
             return np.full(len(places), np.inf)
 
     with pytest.raises(FoldError, match="fold 3 of 5: RuntimeError: out of luck"):
-        predict_spec(ModelSpec("broken", (Broken,)), asked(dataset), "nested")
+        predict_spec(ModelSpec("broken", Broken), asked(dataset), "nested")
     with pytest.raises(FoldError, match="not finite"):
-        predict_spec(ModelSpec("endless", (Endless,)), asked(dataset), "nested")
+        predict_spec(ModelSpec("endless", Endless), asked(dataset), "nested")
 
 
 def test_official_lists_test_once(dataset):
     split = np.where(np.arange(len(dataset.clusters)) % 5 == 0, "val", "train")
-    evaluation_task = asked(replace(dataset, clusters=dataset.clusters.assign(split=split)), splitter=OfficialSplit())
-    found = predict_spec(find_specs("neighbours")[0], evaluation_task, "nested")
-    assert np.array_equal(np.isfinite(found.values[0]), split == "val")
-    assert row_results(evaluation_task, found, "nested")["n"].eq((split == "val").sum()).all()
+    task = asked(replace(dataset, clusters=dataset.clusters.assign(split=split)), splitter=OfficialSplit())
+    predicted = predict_spec(find_specs("neighbours")[0], task, "nested")
+    assert np.array_equal(np.isfinite(predicted.values[0]), split == "val")
+    assert row_results(task, predicted, "nested")["n"].eq((split == "val").sum()).all()
 
 
 def test_differences_are_paired_and_antisymmetric(dataset):
-    evaluation_task = asked(dataset)
-    found = [predict_spec(row, evaluation_task, "nested") for row in find_specs("mean,neighbours,previous-survey")]
-    table = differences(evaluation_task, found, "nested").set_index(["model", "other"])
-    r2 = [row_results(evaluation_task, p, "nested").set_index("metric").loc["r2", "value"] for p in found]
+    task = asked(dataset)
+    predicted = [predict_spec(row, task, "nested") for row in find_specs("mean,neighbours,previous-survey")]
+    table = differences(task, predicted, "nested").set_index(["model", "other"])
+    r2 = [row_results(task, p, "nested").set_index("metric").loc["r2", "value"] for p in predicted]
     assert table.loc[("neighbours", "mean"), "value"] == pytest.approx(r2[1] - r2[0])
-    assert table.loc[("previous-survey", "mean"), "n"] < len(evaluation_task.values)
+    assert table.loc[("previous-survey", "mean"), "n"] < len(task.values)
     assert (table["lower"] <= table["value"]).all()
-    swapped = differences(evaluation_task, found[::-1], "nested").set_index(["model", "other"])
+    swapped = differences(task, predicted[::-1], "nested").set_index(["model", "other"])
     assert swapped.loc[("mean", "neighbours"), "value"] == pytest.approx(-table.loc[("neighbours", "mean"), "value"])
     assert pd.notna(table["upper"]).all()
 
 
 def test_a_graph_network_keeps_its_best_epoch_on_the_test_part_under_the_authors_protocol_only(small_sample):
-    evaluation_task = make_task(
-        small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True
-    )
+    task = make_task(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
     row = find_specs("gcn-obj", options={"gcn": {"epochs": 2}})[0]
-    authors, nested = (predict_spec(row, evaluation_task, protocol) for protocol in ("authors", "nested"))
+    authors, nested = (predict_spec(row, task, protocol) for protocol in ("authors", "nested"))
     assert authors.params["checkpoint"] == "best on validation"
     assert "checkpoint" not in nested.params
     for curve in authors.curves:
@@ -205,11 +212,9 @@ def test_a_graph_network_keeps_its_best_epoch_on_the_test_part_under_the_authors
 
 @pytest.mark.parametrize(("name", "curves", "epochs"), [("stacked", 3, 2), ("mlp", 1, 60), ("attention+kriged", 1, 2)])
 def test_every_network_of_a_fold_shows_how_it_was_trained(small_sample, name, curves, epochs):
-    evaluation_task = make_task(
-        small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True
-    )
-    found = predict_spec(find_specs(name, options={"attention": {"epochs": 2}})[0], evaluation_task, "nested")
-    assert [curve["fold"] for curve in found.curves] == [1] * curves + [2] * curves
-    for curve in found.curves:
+    task = make_task(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
+    predicted = predict_spec(find_specs(name, options={"attention": {"epochs": 2}})[0], task, "nested")
+    assert [curve["fold"] for curve in predicted.curves] == [1] * curves + [2] * curves
+    for curve in predicted.curves:
         assert len(curve["train"]) == curve["best"] == epochs
         assert np.isfinite(curve["train"]).all()

@@ -1,4 +1,4 @@
-"""What is asked: clusters, values and folds; bad input in one line; leakage that is planted and told."""
+"""Evaluation tasks: clusters, values and folds; bad input in one line; planted leaks are reported."""
 
 from dataclasses import replace
 
@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from geolive.errors import InputError
-from geolive.evaluation.setup import feature_set, splitter_for, with_buffer
-from geolive.evaluation.tasks import label_rule, make_task
+from geolive.evaluation.evaluate import choose_features
+from geolive.evaluation.leaks import label_rule
+from geolive.evaluation.split_setup import splitter_for, with_buffer
+from geolive.evaluation.tasks import make_task, units_in_words
 from geolive.splits import BlockSplit, BufferedSplit, KnndmSplit, OfficialSplit, RandomSplit, RowSplit, fold_numbers
 from geolive.tables import points
 from tests.panels import panel
@@ -31,7 +33,7 @@ def test_clusters_in_training_that_copy_tested_ones_are_told(dataset):
     leaking = replace(dataset, clusters=pd.concat([clusters, copies.set_crs(4326)], ignore_index=True))
     # a few of the places have two rows, so the copies' originals and the copies may share a fold
     notes = make_task(leaking, "wealth", "regression", RandomSplit(random_state=1), "random").notes
-    assert any("equal a training cluster in all that is known of them: copies" in note for note in notes)
+    assert any("equal a training cluster in all that is known of it (a copy)" in note for note in notes)
     assert not make_task(dataset, "wealth", "regression", RandomSplit(random_state=1), "random").notes
 
 
@@ -47,9 +49,7 @@ def test_copies_are_told_by_their_objects_wherever_they_stand(small_sample):
         clusters=gpd.GeoDataFrame(pd.concat([dataset.clusters, row.set_crs(4326)], ignore_index=True), crs=4326),
         features={"objects": np.concatenate([dataset.features["objects"], dataset.features["objects"][images.index]])},
     )
-    assert any(
-        "copies" in note for note in make_task(leaking, "pov", "regression", RowSplit(n_splits=40), "rows").notes
-    )
+    assert any("copy" in note for note in make_task(leaking, "pov", "regression", RowSplit(n_splits=40), "rows").notes)
 
 
 def test_places_and_sequences_on_both_sides_are_told(dataset, small_sample):
@@ -81,9 +81,9 @@ def test_bad_input_says_what_to_change(dataset):
         with pytest.raises(InputError, match=match):
             make_task(data, "wealth", task, splitter or RandomSplit(), "random")
 
-    refused(with_clusters(dataset, wealth=1.5), "values of 'wealth' are 1.5; leave it out of --indicators")
-    refused(with_clusters(dataset, wealth_label=1.0), "one class only; use --tasks regression", "classification")
-    refused(with_clusters(dataset, wealth=np.nan), "no cluster has a value")
+    refused(with_clusters(dataset, wealth=1.5), "values of 'wealth' are 1.5; leave it out of the indicators")
+    refused(with_clusters(dataset, wealth_label=1.0), "one class only; evaluate regression", "classification")
+    refused(with_clusters(dataset, wealth=np.nan), "no cluster of .* has a value")
     refused(replace(dataset, clusters=dataset.clusters.iloc[:3]), "fewer folds")
     refused(dataset, "smaller blocks", splitter=BlockSplit(km=9000))
     refused(dataset, "no cluster is in a split list", splitter=OfficialSplit())
@@ -95,11 +95,11 @@ def test_bad_input_says_what_to_change(dataset):
 
 
 def test_few_units_are_dealt_in_several_partitions(dataset):
-    evaluation_task = make_task(
-        dataset, "wealth", "regression", splitter_for(dataset, "district", folds=5), "district", repeats=3
+    task = make_task(
+        dataset, "wealth", "regression", splitter_for(dataset, "district", n_splits=5), "district", repeats=3
     )
-    units = len(np.unique(evaluation_task.unit_numbers[0]))
-    assert (len(evaluation_task.partitions) == 3) == (units < 30)
+    units = len(np.unique(task.unit_numbers[0]))
+    assert (len(task.partitions) == 3) == (units < 30)
     few = make_task(dataset, "wealth", "regression", BlockSplit(km=200), "blocks:200km", repeats=3)
     assert len(few.partitions) == 3
     assert not np.array_equal(few.folds(0), few.folds(1))
@@ -123,12 +123,14 @@ def test_buffers_and_targets_by_kind_of_split(dataset, small_sample):
 
 def test_the_feature_set_to_look_at(small_sample):
     data = small_sample.dataset
-    two = replace(data, features=data.features | {"a": np.zeros((len(data.images), 2)), "b": np.zeros((1, 2))})
-    assert feature_set(two, "a") == "a"
-    with pytest.raises(InputError, match="several feature sets; choose one with --features: a, b"):
-        feature_set(two, None)
-    with pytest.raises(InputError, match="no feature set 'c'"):
-        feature_set(two, "c")
+    two = replace(
+        data, features=data.features | {"a": np.zeros((len(data.images), 2)), "b": np.zeros((len(data.images), 2))}
+    )
+    assert choose_features(two, "a") == "a"
+    with pytest.raises(InputError, match=r"features=None: .*several feature sets; choose one of a, b"):
+        choose_features(two, None)
+    with pytest.raises(InputError, match="features='c' is not in the dataset; it has a, b"):
+        choose_features(two, "c")
 
 
 def test_all_models_are_judged_on_the_clusters_with_images_and_places_are_held_once(small_sample):
@@ -145,3 +147,15 @@ def test_all_models_are_judged_on_the_clusters_with_images_and_places_are_held_o
     assert seen.places.ids.tolist() == seen.clusters["unique_cluster"].tolist()
     assert "1 of 80 clusters have no images" in seen.notes[0]
     assert len(make_task(without, "pov", "regression", RandomSplit(), "random").clusters) == len(data.clusters)
+
+
+def test_a_split_that_parts_its_units_does_not_say_that_they_stay_together(dataset):
+    assert "stay together" in units_in_words(make_task(dataset, "wealth", "regression", RandomSplit()))
+    assert (
+        units_in_words(make_task(dataset, "wealth", "regression", RowSplit()))
+        == "RowSplit, which parts rows at one place"
+    )
+
+
+def test_the_name_of_a_split_is_the_splitters(dataset):
+    assert make_task(dataset, "wealth", "regression", BlockSplit("80km")).split == "blocks:80km"

@@ -8,8 +8,9 @@ import pytest
 
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
-from geolive.evaluation.protocols import compare
-from geolive.models.registry import make_model
+from geolive.evaluation.evaluate import evaluate
+from geolive.models.baselines import Neighbours
+from geolive.models.clusterwise import Forest
 from geolive.official_statistics import bihar_statistics
 from geolive.regions import assign_districts, find_region
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, ExponentialField, generator
@@ -112,17 +113,13 @@ GOA_1 = "35ff5683de0317df"
 @pytest.mark.slow
 def test_difficulty_is_near_the_published_table():
     # means over 2 seeds scatter more than the ± 0.1 that benchmarks/sample_difficulty.py shows for 10
-    found = []
+    scores = []
     for seed in (0, 1):
         dataset = make_sample("bihar", seed, n_sites=38)
-        models = {
-            "neighbours": make_model("neighbours", n_neighbors=5),
-            "forest": make_model("forest", n_estimators=30),
-        }
-        for name in INDICATORS:
-            results, _ = compare(dataset, models, name, "regression", RandomSplit(random_state=seed), "random")
-            found.append(results.loc[results["metric"] == "r2", "value"].to_numpy())
-    neighbours, forest = np.mean(np.reshape(found, (2, 3, 2)), axis=0).T
+        models = {"neighbours": Neighbours(n_neighbors=5), "forest": Forest(n_estimators=30)}
+        results = evaluate(dataset, models, INDICATORS, split=RandomSplit(random_state=seed)).results
+        scores.append(results.loc[results["metric"] == "r2", "value"].to_numpy())
+    neighbours, forest = np.mean(np.reshape(scores, (2, 3, 2)), axis=0).T
     assert np.all(np.abs(neighbours - [0.16, 0.66, 0.25]) < 0.25)
     assert np.all(np.abs(forest - [0.52, 0.81, 0.54]) < 0.2)
     assert np.all(forest > neighbours)

@@ -272,7 +272,7 @@ def _metrics(
     per_image = (known.values[of], answers[seen], reference[of], units[of])
     return tuple(
         {row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()}
-        for table in (scores(settings.task, *judged, seed=settings.seed) for judged in (per_cluster, per_image))
+        for table in (scores(settings.task, *judged, random_state=settings.seed) for judged in (per_cluster, per_image))
     )
 
 

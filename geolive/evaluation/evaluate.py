@@ -1,0 +1,278 @@
+"""Models evaluated on the same folds of a dataset's surveyed clusters: the one call behind the command `evaluate`."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.evaluation.comparison import AUTHORS_WARNING, check_protocol, run_task
+from geolive.evaluation.evaluation_result import Evaluation
+from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
+from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
+from geolive.evaluation.resume import ResumeFolder
+from geolive.evaluation.split_setup import splitter_for
+from geolive.evaluation.tasks import EvaluationTask, make_task
+from geolive.files import check_new_folder
+from geolive.models.interface import TASKS, Model
+from geolive.splits import parse_split
+
+DEFAULT_SPLITS = ("random", "blocks:100km")
+ROWS_WARNING = (
+    "split rows: where places repeat, rows of one place are on both sides of the split, so these figures flatter"
+)
+
+
+@dataclass(frozen=True)
+class ImagewiseSettings:
+    """What the row `imagewise-trained` trains in every fold.
+
+    Parameters
+    ----------
+    architecture : str
+        ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE, for example "resnet34:10:224".
+    weights : str or Path, optional
+        A file with its first weights, or "none" for random ones; by default ImageNet's.
+    photos : str or Path, optional
+        The folder that `img_path` starts from.
+    """
+
+    architecture: str = "resnet34:10"
+    weights: str | Path | None = None
+    photos: str | Path | None = None
+
+
+def evaluate(
+    dataset: Dataset,
+    models: str | Iterable[str] | Mapping[str, Model] = "baselines",
+    indicators: str | Iterable[str] | None = None,
+    *,
+    split: object = DEFAULT_SPLITS,
+    task: str | Iterable[str] = "regression",
+    protocol: str = "nested",
+    features: str | None = None,
+    n_splits: int | None = None,
+    buffer_km: float | None = None,
+    n_neighbors: int = 10,
+    epochs: int | None = None,
+    imagewise: ImagewiseSettings | None = None,
+    repeats: int = 5,
+    random_state: int = 0,
+    out: str | Path | None = None,
+    progress: Callable[[str], None] | None = None,
+    on_task: Callable[[EvaluationTask], None] | None = None,
+    on_row: Callable[[pd.DataFrame], None] | None = None,
+) -> Evaluation:
+    """Evaluate models on the same folds of the same clusters.
+
+    A model that fails, or whose inputs the dataset lacks, is reported, and the others go on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    models : str, list of str, or dict of str to Model
+        Names of models as the command `evaluate` takes them, or unfitted models by the names that their rows get.
+    indicators : str or list of str, optional
+        By default all of the dataset's.
+    split : str, splitter, list of these, or dict of str to splitter
+        A name, such as "random", "blocks:100km", "knndm" or "district", gets the buffer of its kind (see `with_buffer`); a
+        splitter is used as it is. By default random folds and blocks, side by side.
+    task : {"regression", "classification"} or list of these
+        Predict the values of an indicator, or its labels.
+    protocol : {"nested", "authors"}
+        nested: settings and epochs are chosen within the training part. authors: they are chosen on the clusters that the
+        figures are of, as Lee et al. did, which flatters.
+    features : str, optional
+        The feature set that models use beside object counts; by default the only one that the dataset has.
+    n_splits : int, optional
+        Number of folds of splits given by name; by default each split's own.
+    buffer_km : float, optional
+        Buffer of splits given by name, in kilometres.
+    n_neighbors : int, default 10
+        Number of clusters that the row `neighbours` averages.
+    epochs : int, optional
+        Epochs of the graph networks given by name.
+    imagewise : ImagewiseSettings, optional
+        What the row `imagewise-trained` trains.
+    repeats : int, default 5
+        Partitions of a spatial split that has fewer than 30 units.
+    random_state : int, default 0
+        Seed of folds, models and resamples.
+    out : str or Path, optional
+        A new folder for the report. If the evaluation is stopped, the same call goes on after the last finished row.
+    progress : callable, optional
+        Called with a sentence on what is under way.
+    on_task, on_row : callable, optional
+        Called with each `EvaluationTask` before its rows, and with the figures of each row when they are known.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        A parameter, an indicator, a model or a split cannot be used, or the dataset has too few clusters for it.
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Neighbours
+    >>> from geolive.simulation.sample import make_sample
+    >>> from geolive.splits import BlockSplit
+    >>> dataset = make_sample("goa", seed=0)
+    >>> models = {"nearest": Neighbours(n_neighbors=1), "five nearest": Neighbours(n_neighbors=5)}
+    >>> evaluate(dataset, models, "pov", split=BlockSplit("25km"))
+    <Evaluation of nearest, five nearest: pov, regression, split blocks:25km>
+    """
+    check_protocol(protocol)
+    tasks = _listed(task, "task", TASKS)
+    if out is not None:
+        check_new_folder(out)
+    splits = _named_splits(split, random_state, n_splits)
+    given = given_specs(models) if isinstance(models, Mapping) else None
+    specs = given if given is not None else find_specs(models)  # an unknown name is reported before photos are decoded
+    features = choose_features(dataset, features)
+    with _resume_folder(out) as resume:
+        options, among = _options(dataset, specs, features, epochs, imagewise, random_state, resume.path, progress)
+        if given is None:
+            specs = find_specs(models, n_neighbors, features, options)
+        if progress:
+            progress("making folds")
+        splitters = {
+            name: splitter_for(dataset, name, random_state, n_splits, buffer_km) if one is None else one
+            for name, one in splits.items()
+        }
+        chosen = dataset.indicators if indicators is None else _listed(indicators, "indicators")
+        every_task = _make_tasks(dataset, specs, features, chosen, tasks, splitters, among, repeats)
+        results = []
+        for one in every_task:
+            if on_task:
+                on_task(one)
+            settings = {"protocol": protocol, "features": features, "random_state": random_state}
+            told = None if progress is None else _within(progress, one, len(results) + 1, len(every_task))
+            results.append(run_task(dataset, specs, one, **settings, resume=resume, progress=told, on_row=on_row))
+        notes = [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
+        evaluation = Evaluation(dataset, tuple(results), protocol, random_state, tuple(notes))
+        if out is not None:
+            if progress:
+                progress(f"writing {out}")
+            evaluation.write_report(out)
+            resume.remove()
+    return evaluation
+
+
+def choose_features(dataset: Dataset, name: str | None) -> str | None:
+    """The feature set that models use: the one named, or else the only one besides objects; None where there is none.
+
+    Raises
+    ------
+    InputError
+        There is none of that name, or there are several and none is named.
+
+    Examples
+    --------
+    >>> from geolive.simulation.sample import make_sample
+    >>> choose_features(make_sample("goa", seed=0), None) is None
+    True
+    """
+    sets = sorted(set(dataset.features) - {"objects"})
+    if name is not None and name not in sets:
+        raise InputError(f"features={name!r} is not in the dataset; it has {', '.join(sets) or 'none'}", "features")
+    if name is None and len(sets) > 1:
+        raise InputError(
+            f"features=None: the dataset has several feature sets; choose one of {', '.join(sets)}", "features"
+        )
+    return name or (sets[0] if sets else None)
+
+
+def _named_splits(split: object, random_state: int, n_splits: int | None) -> dict[str, object]:
+    """Splits by name: None for those that are given by name, else the splitter."""
+    if isinstance(split, Mapping):
+        return dict(split)
+    several = split if isinstance(split, list | tuple) else [split]
+    splits: dict[str, object] = {}
+    for one in several:
+        if isinstance(one, str):
+            parse_split(one, random_state, n_splits)
+            splits[one] = None
+        elif hasattr(one, "units"):
+            splits[one.name] = one
+        else:
+            raise InputError(
+                f"split={one!r}: must be a name, such as 'blocks:100km', or a splitter of geolive.splits", "split"
+            )
+    if len(splits) < len(several):
+        raise InputError("split: two splits have the same name; give a dict of names to splitters", "split")
+    return splits
+
+
+def _options(
+    dataset: Dataset,
+    specs: list[ModelSpec],
+    features: str | None,
+    epochs: int | None,
+    imagewise: ImagewiseSettings | None,
+    random_state: int,
+    folder: Path,
+    progress: Callable[[str], None] | None,
+):
+    """Further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
+    options: dict[str, dict] = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
+    imagewise = imagewise or ImagewiseSettings()
+    parse_imagewise(imagewise.architecture)
+    if not any("photos" in spec.needs and not spec.missing(dataset, features) for spec in specs):
+        return options, None
+    options["imagewise-trained"] = imagewise_options(
+        dataset,
+        imagewise.architecture,
+        folder / "pixels",
+        photos=imagewise.photos,
+        weights=imagewise.weights,
+        random_state=random_state,
+        progress=progress,
+    )
+    return options, options["imagewise-trained"]["library"].ids
+
+
+def _make_tasks(dataset, specs, features, indicators, tasks, splitters, among, repeats) -> list[EvaluationTask]:
+    of_images = [spec for spec in specs if spec.uses_images and not spec.missing(dataset, features)]
+    # a feature set that no row uses must not decide which clusters count
+    used = features if any("features" in spec.needs for spec in of_images) else None
+    held: dict = {}
+    return [
+        make_task(
+            dataset, indicator, task, splitter, name,
+            features=used, needs_images=bool(of_images), among=among, repeats=repeats, held=held,
+        )
+        for task in tasks
+        for indicator in indicators
+        for name, splitter in splitters.items()
+    ]  # fmt: skip
+
+
+def _listed(given: str | Iterable[str], parameter: str, known: Iterable[str] | None = None) -> list[str]:
+    """Names as a list, each once; text is split at commas."""
+    names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
+    for name in names:
+        if known is not None and name not in known:
+            raise InputError(f"{parameter}={name!r}: must be {' or '.join(known)}", parameter)
+    return list(dict.fromkeys(names))
+
+
+def _within(progress: Callable[[str], None], task: EvaluationTask, number: int, of: int) -> Callable[[str], None]:
+    words = f"{task.indicator}, {task.task}, split {task.split} ({number} of {of})"
+    return lambda detail: progress(f"{words}: {detail}")
+
+
+@contextmanager
+def _resume_folder(out: str | Path | None) -> Iterator[ResumeFolder]:
+    """Where finished rows are kept: beside the report, or in a temporary folder where there is none."""
+    if out is not None:
+        yield ResumeFolder(out)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield ResumeFolder(Path(folder) / "report")
