@@ -194,6 +194,12 @@ class Unconverted:
     def __sklearn_clone__(self) -> Any:
         return deepcopy(self)
 
+    def for_task(self, task: str, random_state: int) -> Any:
+        """An unfitted copy for this task, with this seed."""
+        copy = deepcopy(self)
+        copy.task, copy.seed = task, random_state  # type: ignore[attr-defined]
+        return copy
+
     def check_parameters(self) -> None:
         """Nothing."""
 
