@@ -33,8 +33,9 @@ class Evaluation:
     >>> from geolive.evaluation.evaluate import evaluate
     >>> from geolive.simulation.sample import make_sample
     >>> evaluation = evaluate(make_sample("goa", seed=0), ["mean"], "pov", split="random")
-    >>> evaluation.results.loc[0, ["model", "metric", "value"]].tolist()
-    ['mean', 'r2', 0.0]
+    >>> evaluation.results[["model", "metric", "value"]].head(1)
+      model metric  value
+    0  mean     r2    0.0
     """
 
     dataset: Dataset

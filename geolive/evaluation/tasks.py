@@ -123,7 +123,7 @@ def make_task(
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
     >>> make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit())
-    <EvaluationTask pov, regression, split random: 38 clusters, 5 folds>
+    <EvaluationTask pov, regression, split random: 14 clusters, 5 folds>
     """
     split = split or splitter.name
     column = indicator if task == "regression" else f"{indicator}_label"
@@ -207,7 +207,7 @@ def units_in_words(task: EvaluationTask) -> str:
     >>> from geolive.splits import RandomSplit
     >>> dataset = make_sample("goa", seed=0)
     >>> units_in_words(make_task(dataset, "pov", "regression", RandomSplit()))
-    'RandomSplit, 38 units that stay together'
+    'RandomSplit, 14 units that stay together'
     >>> units_in_words(make_task(dataset, "pov", "regression", RowSplit()))
     'RowSplit, which parts rows at one place'
     """
