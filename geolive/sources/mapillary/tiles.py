@@ -1,14 +1,11 @@
-"""Mapillary's vector tiles: which tiles cover a place, and the images that a tile lists.
+"""Mapillary's vector tiles: the tiles that cover an area, and the images that a tile lists."""
 
-A reader of its own, for of the format (Mapbox Vector Tile 2.1, in protocol buffers) only points with attributes are
-needed, and the bytes come from a network: every length is checked against what is there.
-"""
-
-import struct
-from collections.abc import Iterator
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from shapely import Geometry
 
@@ -16,10 +13,15 @@ from geolive.errors import InputError
 
 ZOOM = 14
 N = 2**ZOOM
+# half the width of the world in metres of EPSG:3857, to which GDAL georeferences tiles
+HALF_WORLD = 20_037_508.342789244
 MOST_TILES = 1_000_000
 TILES_A_DAY = 50_000
 MOST_LATITUDE = 85.0511
 _MOST_CANDIDATES = 20_000_000
+_COMPRESSED = b"\x1f\x8b"
+# a thousandth of the distance between neighbouring positions in a tile
+_ROUNDING = 1e-3 / 4096
 
 
 class TileError(ValueError):
@@ -27,7 +29,7 @@ class TileError(ValueError):
 
 
 class TileImage(NamedTuple):
-    """An image as a tile lists it: id, position in degrees (to about half a metre), milliseconds since 1970, panorama."""
+    """An image of a tile: id, position in degrees (precise to about half a metre), milliseconds since 1970, panorama or not."""
 
     id: str
     lon: float
@@ -37,7 +39,7 @@ class TileImage(NamedTuple):
 
 
 def tile_of(degrees: np.ndarray) -> np.ndarray:
-    """Column and row of the tile of zoom 14 that each point lies in.
+    """Find the tile of zoom 14 that contains each point.
 
     Parameters
     ----------
@@ -47,6 +49,7 @@ def tile_of(degrees: np.ndarray) -> np.ndarray:
     Returns
     -------
     array of int, shape (n, 2)
+        Column, row.
 
     Examples
     --------
@@ -61,7 +64,7 @@ def tile_of(degrees: np.ndarray) -> np.ndarray:
 
 
 def tile_bounds(tiles: np.ndarray) -> np.ndarray:
-    """West, south, east, north of tiles, degrees.
+    """Return west, south, east and north of tiles, in degrees.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def tile_bounds(tiles: np.ndarray) -> np.ndarray:
 
 
 def tiles_covering(area: Geometry) -> np.ndarray:
-    """The tiles of zoom 14 that a polygon touches, row by row.
+    """Return the tiles of zoom 14 that a polygon touches, row by row.
 
     Parameters
     ----------
@@ -96,7 +99,7 @@ def tiles_covering(area: Geometry) -> np.ndarray:
     Raises
     ------
     InputError
-        More than a million tiles.
+        The polygon needs more than a million tiles.
 
     Examples
     --------
@@ -116,31 +119,31 @@ def tiles_covering(area: Geometry) -> np.ndarray:
 
 
 def check_number(tiles: np.ndarray) -> np.ndarray:
-    """Raise where there are more tiles than can sensibly be asked for; return them as they were given."""
+    """Return the tiles as given; raise InputError where there are more than `MOST_TILES`."""
     if len(tiles) > MOST_TILES:
         raise _too_large()
     return tiles
 
 
 def read_tile(data: bytes, x: int, y: int) -> list[TileImage]:
-    """The images that a vector tile lists in its layer `image`; points of neighbouring tiles in its margin are left out.
+    """Read the images that a vector tile lists in its layer `image`; points of neighbouring tiles in its margin are left out.
 
     Parameters
     ----------
     data : bytes
-        Without compression; no bytes are a tile without layers.
+        The tile without compression; no bytes are a tile without layers.
     x, y : int
         The tile's column and row at zoom 14.
 
     Returns
     -------
     list of TileImage
-        In the tile's order; a feature without a point or a whole number as id is left out.
+        In the order of the tile. A feature that is no point or has no id is left out.
 
     Raises
     ------
     TileError
-        Not a vector tile, or cut short.
+        The bytes are not a vector tile, or were cut short.
 
     Examples
     --------
@@ -150,11 +153,26 @@ def read_tile(data: bytes, x: int, y: int) -> list[TileImage]:
     Traceback (most recent call last):
     geolive.sources.mapillary.tiles.TileError: not a vector tile
     """
-    images = []
-    for number, wire, value in _fields(memoryview(data)):
-        if number == 3 and wire == 2:
-            images += _read_layer(value, x, y)
-    return images
+    if not data:
+        return []
+    layer = _read_layer(data, x, y)
+    if layer is None:
+        return []
+    if layer.num_rows == 0 or "id" not in layer.column_names:
+        raise TileError("a vector tile whose images cannot be read")
+    if not (pa.types.is_integer(layer["id"].type) or pa.types.is_string(layer["id"].type)):
+        raise TileError("a vector tile whose image ids are neither whole numbers nor texts")
+    points = shapely.from_wkb(layer["wkb_geometry"].to_pylist())
+    is_point = shapely.get_type_id(points) == shapely.GeometryType.POINT
+    # in units of the tile, from its upper left corner
+    across = (shapely.get_x(points) / HALF_WORLD + 1) / 2 * N - x
+    down = (1 - shapely.get_y(points) / HALF_WORLD) / 2 * N - y
+    inside = (across > -_ROUNDING) & (across < 1 - _ROUNDING) & (down > -_ROUNDING) & (down < 1 - _ROUNDING)
+    rows = np.flatnonzero(is_point & inside & layer["id"].is_valid().to_numpy())
+    attributes = {
+        name: layer[name].to_pylist() for name in ("id", "captured_at", "is_pano") if name in layer.column_names
+    }
+    return [_image(attributes, row, float(_lon(x + across[row])), float(_lat(y + down[row]))) for row in rows]
 
 
 def _lon(x: np.ndarray | float) -> np.ndarray | float:
@@ -171,130 +189,34 @@ def _too_large() -> InputError:
     )
 
 
-def _read_layer(layer: memoryview, x: int, y: int) -> Iterator[TileImage]:
-    name, extent, keys, values, features = "", 4096, [], [], []
-    for number, wire, value in _fields(layer):
-        match number, wire:
-            case 1, 2:
-                name = _text(value)
-            case 2, 2:
-                features.append(value)
-            case 3, 2:
-                keys.append(_text(value))
-            case 4, 2:
-                values.append(_value(value))
-            case 5, 0:
-                extent = value
-    if name != "image":
-        return
-    if not 0 < extent <= 2**24:
+def _read_layer(data: bytes, x: int, y: int) -> pa.Table | None:
+    """The layer `image` of a tile as GDAL reads it, or None where the tile has no such layer.
+
+    The bytes come from a network, so only GDAL's driver of vector tiles may read them (`MVT:`), from a folder without any other
+    file, and without compression, which could expand to any size.
+    """
+    import pyogrio
+
+    if data.startswith(_COMPRESSED):
         raise TileError("not a vector tile")
-    for feature in features:
-        image = _read_feature(feature, keys, values, extent, x, y)
-        if image is not None:
-            yield image
+    with tempfile.TemporaryDirectory() as folder:
+        tile = Path(folder) / "tile.pbf"
+        tile.write_bytes(data)
+        options = {"X": x, "Y": y, "Z": ZOOM, "CLIP": False, "METADATA_FILE": ""}
+        try:
+            layers = pyogrio.list_layers(f"MVT:{tile}")[:, 0]
+            if len(layers) == 0:
+                raise TileError("not a vector tile")
+            return pyogrio.read_arrow(f"MVT:{tile}", layer="image", **options)[1] if "image" in layers else None
+        # pyogrio's errors are RuntimeErrors; names that are not UTF-8 give ValueErrors
+        except (RuntimeError, ValueError) as error:
+            raise TileError("not a vector tile") from error
 
 
-def _read_feature(feature: memoryview, keys: list[str], values: list, extent: int, x: int, y: int) -> TileImage | None:
-    tags, kind, geometry = [], 0, []
-    for number, wire, value in _fields(feature):
-        match number, wire:
-            case 2, 2:
-                tags = _packed(value)
-            case 3, 0:
-                kind = value
-            case 4, 2:
-                geometry = _packed(value)
-    if len(tags) % 2 or any(k >= len(keys) for k in tags[::2]) or any(v >= len(values) for v in tags[1::2]):
-        raise TileError("not a vector tile")
-    about = {keys[k]: values[v] for k, v in zip(tags[::2], tags[1::2], strict=True)}
-    # a point is one "move to" command with one pair
-    if kind != 1 or len(geometry) < 3 or geometry[0] & 7 != 1:
-        return None
-    across, down = _zigzag(geometry[1]), _zigzag(geometry[2])
-    id = about.get("id")
-    if not (0 <= across < extent and 0 <= down < extent) or isinstance(id, bool | float) or id is None:
-        return None
+def _image(attributes: dict[str, list], row: int, lon: float, lat: float) -> TileImage:
+    about = {name: values[row] for name, values in attributes.items()}
     captured_at = about.get("captured_at")
+    in_range = isinstance(captured_at, int | float) and 0 <= captured_at < 2**53
     return TileImage(
-        str(id),
-        float(_lon(x + across / extent)),
-        float(_lat(y + down / extent)),
-        int(captured_at) if isinstance(captured_at, int | float) and 0 <= captured_at < 2**53 else None,
-        about.get("is_pano") in (True, 1),
+        str(about["id"]), lon, lat, int(captured_at) if in_range else None, about.get("is_pano") in (True, 1)
     )
-
-
-def _value(data: memoryview) -> str | int | float | bool | None:
-    found = None
-    for number, wire, value in _fields(data):
-        match number, wire:
-            case 1, 2:
-                found = _text(value)
-            case 2, 5:
-                found = struct.unpack("<f", value)[0]
-            case 3, 1:
-                found = struct.unpack("<d", value)[0]
-            case 4, 0:
-                found = value - 2**64 if value >= 2**63 else value
-            case 5, 0:
-                found = value
-            case 6, 0:
-                found = _zigzag(value)
-            case 7, 0:
-                found = bool(value)
-    return found
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """Number, wire type and content of each field of a protocol-buffers message."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        wire = tag & 7
-        if wire == 0:
-            value, at = _varint(data, at)
-            yield tag >> 3, wire, value
-            continue
-        if wire == 2:
-            size, at = _varint(data, at)
-        elif wire in (1, 5):
-            size = 8 if wire == 1 else 4
-        else:
-            raise TileError("not a vector tile")
-        if size > len(data) - at:
-            raise TileError("cut short")
-        yield tag >> 3, wire, data[at : at + size]
-        at += size
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise TileError("cut short")
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value & (2**64 - 1), at
-    raise TileError("not a vector tile")
-
-
-def _packed(data: memoryview) -> list[int]:
-    numbers, at = [], 0
-    while at < len(data):
-        number, at = _varint(data, at)
-        numbers.append(number)
-    return numbers
-
-
-def _zigzag(number: int) -> int:
-    return (number >> 1) ^ -(number & 1)
-
-
-def _text(data: memoryview) -> str:
-    try:
-        return str(data, "utf-8")
-    except UnicodeDecodeError:
-        raise TileError("not a vector tile") from None

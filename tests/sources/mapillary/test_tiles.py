@@ -1,6 +1,7 @@
 """Tiles: which cover a place, and what is read from one; never a crash, whatever the bytes."""
 
 import contextlib
+import gzip
 
 import numpy as np
 import pytest
@@ -76,7 +77,15 @@ def test_points_of_the_margin_and_other_layers_are_left_out():
     points = [((4095, 0), {"id": 1}), ((4096, 0), {"id": 2}), ((-1, 5), {"id": 3}), ((0, 4095), {"id": 4})]
     assert [image.id for image in read_tile(layer("image", points), X, Y)] == ["1", "4"]
     assert read_tile(layer("sequence", points), X, Y) == []
-    assert read_tile(layer("image", [((1, 1), {"id": 2.0}), ((1, 1), {"id": True}), ((1, 1), {})]), X, Y) == []
+    assert [image.id for image in read_tile(layer("image", [((1, 1), {}), ((2, 2), {"id": 2**53 + 1})]), X, Y)] == [
+        "9007199254740993"
+    ]
+
+
+@pytest.mark.parametrize("id", [2.0, True])
+def test_ids_that_are_no_whole_numbers_are_an_error(id):
+    with pytest.raises(TileError, match="ids"):
+        read_tile(layer("image", [((1, 1), {"id": id})]), X, Y)
 
 
 def test_hostile_lengths():
@@ -87,6 +96,17 @@ def test_hostile_lengths():
     beyond = field(3, field(1, b"image") + field(2, field(2, varint(5) + varint(9)) + field(3, 1)))
     with pytest.raises(TileError):
         read_tile(beyond, X, Y)
+
+
+def test_only_the_driver_of_vector_tiles_reads_the_bytes(tmp_path):
+    """GDAL guesses the format of other data: a virtual format could name any file of this machine."""
+    secret = tmp_path / "secret.geojson"
+    secret.write_text('{"type": "Point", "coordinates": [85.13, 25.59]}')
+    source = f"<SrcDataSource>{secret}</SrcDataSource>"
+    virtual = f'<OGRVRTDataSource><OGRVRTLayer name="image">{source}</OGRVRTLayer></OGRVRTDataSource>'
+    for data in (virtual.encode(), secret.read_bytes(), gzip.compress(FOREIGN)):
+        with pytest.raises(TileError):
+            read_tile(data, X, Y)
 
 
 @given(st.floats(-179, 179), st.floats(-80, 80))
