@@ -1,66 +1,63 @@
 """`embed`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Precision, Workers, app
 
+if TYPE_CHECKING:
+    from geolive.vision.embedding import Added
+
 
 @app.command("embed")
 def embed_command(
     dataset: DatasetArgument,
-    name: Annotated[str, typer.Option(help="What to call the feature set, for example resnet34.")],
+    name: Annotated[str, typer.Option(help="Name of the feature set, for example resnet34.")],
     model: Annotated[
-        str, typer.Option(help="resnet18, resnet34, resnet50, timm:NAME, or a bundle of train imagewise.")
+        str, typer.Option(help="resnet18, resnet34, resnet50, timm:NAME, or a folder of train imagewise.")
     ] = "resnet34",
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A file (safetensors, or .pth with tensors alone), or none for random ones; else ImageNet's, from the hub or "
-            "from an installed package."
+            help="A file (safetensors, or .pth with only tensors), or none for random weights; the default is ImageNet's weights "
+            "from the hub or an installed package."
         ),
     ] = None,
     photos: PhotosFolder = None,
-    dtype: Annotated[str, typer.Option(help="float32 or float16, of the file.")] = "float32",
+    dtype: Annotated[str, typer.Option(help="Number type of the file: float32 or float16.")] = "float32",
     device: DeviceName = "auto",
     precision: Precision = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
 ) -> None:
-    """Turn each photo of a dataset into a feature, by a network. Stopped or killed, the same command goes on from there."""
+    """Compute the features of each photo of a dataset by a network. If it is stopped, the same command continues the work."""
     from geolive.console import note, say, step
-    from geolive.dataset import check_feature_name, read_dataset
-    from geolive.vision.backbones import load_backbone
-    from geolive.vision.devices import choose_device
-    from geolive.vision.embedding import embed
-    from geolive.vision.images import photo_files
+    from geolive.dataset import read_dataset
+    from geolive.vision.embedding import embed_photos
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-        check_feature_name(data, name)
-        files = photo_files(data, photos)
-    chosen = choose_device(device, precision)
-    with step(f"Loading {model}"):
-        backbone = load_backbone(model, weights)
-    if backbone.weights["source"] == "none":
-        note(
-            "--weights none: the network's weights are random, and its features tell next to nothing; recorded as such"
-        )
-    with step(f"Embedding with {backbone.arch} on {chosen.name}, {chosen.precision}") as progress:
-        added = embed(
+    with step(f"Computing features with {model}") as progress:
+        added = embed_photos(
             data,
-            files,
-            backbone,
             name,
-            device=chosen,
+            model,
+            weights,
+            photos=photos,
             dtype=dtype,
+            device=device,
+            precision=precision,
             batch_size=batch_size,
             workers=workers,
             progress=progress,
         )
-    report(dataset, added, note)
+    if weights == "none":
+        note(
+            "--weights none: the weights of the network are random, so its features say little; the dataset records this"
+        )
+    note_failures(dataset, added)
     simulated = "SIMULATED: " if data.simulated else ""
     say(
         f"{dataset}: {simulated}features {name!r}, {added.size} numbers of each of {added.images - len(added.failures):,} of "
@@ -68,13 +65,16 @@ def embed_command(
     )
 
 
-def report(dataset: Path, added, note) -> None:
-    """Progress where the work was taken up, and which photos could not be used."""
-    import collections
+def note_failures(dataset: Path, added: "Added") -> None:
+    """Print whether interrupted work was continued, and which photos cannot be used."""
+    from collections import Counter
+
+    from geolive.console import note
+    from geolive.wording import count_of
 
     if added.resumed_at:
-        note(f"taken up at photo {added.resumed_at:,}")
-    for reason, number in collections.Counter(added.failures.values()).most_common(5):
-        note(f"{number:,} photos cannot be used: {reason}")
+        note(f"continued after {count_of(added.resumed_at, 'photo')}")
+    for reason, number in Counter(added.failures.values()).most_common(5):
+        note(f"{count_of(number, 'photo')} cannot be used: {reason}")
     if added.failures:
         note(f"they are listed in {dataset}/features/{added.name}.missing.parquet")

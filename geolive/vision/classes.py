@@ -1,4 +1,4 @@
-"""A detector's classes and a dataset's: matched by name, never by number."""
+"""Matches the classes of a detector with those of a dataset, by name and never by number."""
 
 import csv
 import re
@@ -8,20 +8,21 @@ from pathlib import Path
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.tables import VOID, vistas_classes
+from geolive.wording import count_of
 
 _VOID_NAMES = ("void", "unlabeled", "unlabelled")
 _MOST_LISTED = 70
-# names of a detector's labels that stand for none: torchvision's lists have them
+# names in torchvision's lists that stand for no class
 NO_CLASS = ("__background__", "n/a", "")
 
 
 def dataset_classes(dataset: Dataset) -> list[str]:
-    """The names of a dataset's 65 classes, column by column of its object counts; void is the 66th.
+    """Return the names of a dataset's 65 classes in the order of its object counts; the 66th column is void.
 
     Returns
     -------
     list of str
-        Those of its source, where it had any (`extra.class_names`), else Mapillary Vistas' in the paper's order.
+        The names of its source, if it has any (`extra.class_names`), else those of Mapillary Vistas in the paper's order.
 
     Examples
     --------
@@ -39,28 +40,28 @@ def dataset_classes(dataset: Dataset) -> list[str]:
 def match_classes(
     detected: Sequence[str], classes: Sequence[str], where: str, renamed: dict[str, str | None] | None = None
 ) -> dict[str, int | None]:
-    """The column of object counts that each of a detector's classes belongs to.
+    """Find the column of object counts for each class of a detector.
 
     Parameters
     ----------
     detected : sequence of str
-        The detector's classes; letter case, spaces and punctuation do not matter.
+        Classes of the detector; letter case, spaces and punctuation are ignored.
     classes : sequence of str
-        The dataset's.
+        Classes of the dataset.
     where : str
-        The detector, for errors.
+        Name of the detector, for error messages.
     renamed : dict of str to (str or None), optional
-        Dataset's class of a detector's class, None for one to leave out.
+        The dataset's class for a class of the detector; None leaves the class out.
 
     Returns
     -------
     dict of str to (int or None)
-        None: left out.
+        None where the class is left out.
 
     Raises
     ------
     InputError
-        A class has no counterpart; the message lists both.
+        A class has no counterpart; the message lists the classes of both.
 
     Examples
     --------
@@ -79,20 +80,20 @@ def match_classes(
             unmatched.append(target)
     if unmatched:
         raise InputError(
-            f"{where}: {len(unmatched)} of its classes are not among the dataset's: {_listed(unmatched)}; the dataset has: "
-            f"{_listed(classes)}; tell what each is, or that it is left out, with --classes"
+            f"{where}: the dataset lacks {count_of(len(unmatched), 'class', 'classes')} of it: {_listed(unmatched)}; the "
+            f"dataset has: {_listed(classes)}; give a CSV file with their counterparts, classes='FILE' (columns name and class)"
         )
     return matched
 
 
 def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:
-    """Read a CSV file that names a detector's classes and, where their names differ, the dataset's.
+    """Read a CSV file that names the classes of a detector and, where the names differ, those of the dataset.
 
     Parameters
     ----------
     path : str or Path
-        Columns `name`, in the order of the detector's labels from 0, and optionally `class`: the dataset's name, or empty to
-        leave that class out.
+        A file with the column `name`, in the order of the detector's labels from 0, and optionally `class`: the dataset's name,
+        or empty to leave the class out.
 
     Returns
     -------
@@ -102,7 +103,7 @@ def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:
     Raises
     ------
     InputError
-        There is no such file, or it has no column `name`.
+        The file is missing, or has no column `name`.
 
     Examples
     --------
@@ -117,9 +118,9 @@ def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:
             reader = csv.DictReader(file, strict=True)
             rows, columns = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); needed is a CSV file with a column 'name'") from None
+        raise InputError(f"{path}: cannot be read ({error}); give a CSV file with the columns name and class") from None
     if "name" not in columns:
-        raise InputError(f"{path}: no column 'name'; its columns are: {', '.join(columns) or 'none'}")
+        raise InputError(f"{path}: no column 'name'; add it (its columns are: {', '.join(columns) or 'none'})")
     names = [(row["name"] or "").strip() for row in rows]
     if "class" not in columns:
         return names, {}
@@ -127,7 +128,7 @@ def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:
 
 
 def stuff_classes(detected: dict[str, int | None]) -> set[str]:
-    """The detector's classes that are counted by segment, sky for example, not by instance.
+    """Return the classes of a detector that are counted by segment, for example sky, not by instance.
 
     Examples
     --------

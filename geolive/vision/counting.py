@@ -1,20 +1,109 @@
-"""Object counts of a dataset's photos, by a detector: the feature set `objects`."""
+"""Counts the objects in the photos of a dataset with a detector: the feature set `objects`."""
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from geolive.dataset import Dataset
+from geolive.dataset import Dataset, check_feature_name
 from geolive.tables import N_CLASSES
-from geolive.vision.classes import dataset_classes, match_classes
-from geolive.vision.detectors import Detector
+from geolive.vision.classes import dataset_classes, match_classes, read_classes, stuff_classes
+from geolive.vision.detectors import MASK2FORMER, Detector, load_detector
+from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.embedding import Added, Work, add_from_photos
-from geolive.vision.images import Item, PhotoFiles, PhotoSet
+from geolive.vision.images import Item, PhotoFiles, PhotoSet, photo_files
 
 OBJECTS = "objects"
 _MOST = np.iinfo(np.uint16).max
+
+
+def detect_objects(
+    dataset: Dataset,
+    model: str = MASK2FORMER,
+    *,
+    name: str = OBJECTS,
+    threshold: float = 0.5,
+    weights: str | Path | None = None,
+    classes: str | Path | None = None,
+    photos: str | Path | None = None,
+    device: str = "auto",
+    batch_size: int = 1,
+    workers: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Added:
+    """Load a detector, count the objects in each photo of a dataset, and add the counts to the dataset folder.
+
+    If the work is interrupted, the same call continues it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Read from a folder.
+    model : str
+        A folder or a name on the hub of a Mask2Former, or torchvision:NAME (`geolive.vision.detectors.load_detector`).
+    name : str
+        Name of the new feature set. Models use `objects` by default.
+    threshold : float
+        Lowest confidence of an object that is counted, 0 to 1.
+    weights : str or Path, optional
+        For torchvision:NAME, a file of weights.
+    classes : str or Path, optional
+        CSV file of the model's classes (`geolive.vision.classes.read_classes`).
+    photos : str or Path, optional
+        Folder that `img_path` starts from, if it is not the folder that the photos were ingested from.
+    device : str
+        auto, cpu, cuda or mps.
+    batch_size : int
+        Number of images at a time.
+    workers : int, optional
+        Number of processes that decode photos.
+    progress : callable, optional
+        Called with words that say what is being done.
+
+    Returns
+    -------
+    Added
+        As `count_objects` returns it.
+
+    Raises
+    ------
+    InputError
+        The dataset has such a feature set or no photos, the model cannot be loaded, or a class has no counterpart.
+
+    Examples
+    --------
+    >>> from geolive.simulation.sample import make_sample
+    >>> detect_objects(make_sample("goa", seed=0), name="detected")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: ...: its images have no photos (no img_path); ...
+    """
+    check_feature_name(dataset, name)
+    files = photo_files(dataset, photos)
+    names, renamed = read_classes(classes) if classes else (None, None)
+    chosen = choose_device(device, "float32")
+    if progress:
+        progress(f"loading {model}")
+    detector = load_detector(
+        model,
+        threshold=threshold,
+        stuff=lambda detected: stuff_classes(match_classes(detected, dataset_classes(dataset), model, renamed)),
+        weights=weights,
+        classes=names,
+        device=chosen.name,
+        dataset=str(dataset.path or "DATASET"),
+    )
+    return count_objects(
+        dataset,
+        files,
+        detector,
+        name=name,
+        renamed=renamed,
+        batch_size=batch_size,
+        workers=choose_workers(workers, chosen),
+        progress=progress,
+    )
 
 
 def count_objects(
@@ -28,36 +117,37 @@ def count_objects(
     workers: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
-    """Add to a dataset folder how many objects of each class a detector finds in each photo.
+    """Count the objects of each class that a detector finds in each photo, and add the counts to the dataset folder.
 
     Parameters
     ----------
     dataset : Dataset
         Read from a folder, without object counts.
     files : PhotoFiles
-        Its photos.
+        The photos of the dataset.
     detector : Detector
     name : str
-        Of the new feature set.
+        Name of the new feature set.
     renamed : dict, optional
         As in `geolive.vision.classes.match_classes`.
     batch_size : int
-        Images at a time.
+        Number of images at a time.
     workers : int
-        Processes that decode photos.
+        Number of processes that decode photos.
     progress : callable, optional
-        Told in words what is under way.
+        Called with words that say how many photos are done.
 
     Returns
     -------
     Added
-        Rows of images whose photo cannot be used are 0 and listed with the reason in `features/NAME.missing.parquet`. The
+        Images whose photo cannot be used have counts of 0, and `features/NAME.missing.parquet` lists them with the reason. The
         counts of a panorama are the sums over its four views.
 
     Raises
     ------
     InputError
-        The dataset has object counts, work begun had other settings, a class has no counterpart, or no photo can be used.
+        The dataset has such a feature set, a class has no counterpart, no photo can be used, or interrupted work had other
+        settings.
 
     Examples
     --------
@@ -67,7 +157,7 @@ def count_objects(
     >>> birds = Detector("birds", ["Dodo"], lambda images: [[("Dodo", 1.0)] for _ in images], 224, {})
     >>> count_objects(made, None, birds)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: birds: 1 of its classes are not among the dataset's: Dodo; the dataset has: Curb, ...
+    geolive.errors.InputError: birds: the dataset lacks 1 class of it: Dodo; the dataset has: Curb, ...
     """
     classes = dataset_classes(dataset)
     column = match_classes(detector.classes, classes, detector.name, renamed)
@@ -77,8 +167,8 @@ def count_objects(
         rows = np.zeros((len(items), N_CLASSES), np.uint16)
         failures = {item.row: item.reason for item in items if item.views is None}
         views = [(i, view) for i, item in enumerate(items) if item.views is not None for view in item.views]
-        found = detector.detect([view for _, view in views]) if views else []
-        for (i, _), objects in zip(views, found, strict=True):
+        detections = detector.detect([view for _, view in views]) if views else []
+        for (i, _), objects in zip(views, detections, strict=True):
             columns = [column[name] for name, _ in objects if column[name] is not None]
             counts = rows[i].astype(np.int64) + np.bincount(columns, minlength=N_CLASSES)
             rows[i] = np.minimum(counts, _MOST)
@@ -90,7 +180,7 @@ def count_objects(
 
 
 def _shrink(shorter: int, view: Image.Image, row: int) -> np.ndarray:
-    """A view whose shorter side has no more pixels than the detector looks at."""
+    """Shrink a view so that its shorter side has no more pixels than the detector uses."""
     scale = shorter / min(view.size)
     if scale >= 1:
         return np.asarray(view)

