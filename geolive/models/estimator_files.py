@@ -11,11 +11,11 @@ from geolive.errors import InputError
 FILE = "model.skops"
 # the types beyond skops' own that a kept estimator consists of; their node numbers are checked after loading
 ALLOWED_TYPES = ["sklearn.tree._tree.Tree", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-_FORESTS = ("RandomForest", "ExtraTrees", "DecisionTree", "GradientBoosting", "HistGradientBoosting", "KNeighbors")
+_BOTH_TASKS = ("RandomForest", "ExtraTrees", "DecisionTree", "ExtraTree", "HistGradientBoosting", "KNeighbors")
 _LINEAR = ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "BayesianRidge")
 # classes whose predictions only follow trees, or multiply and add arrays whose shapes numpy checks
 KEPT_ESTIMATORS = frozenset(
-    [f"{name}{kind}" for name in _FORESTS for kind in ("Regressor", "Classifier")]
+    [f"{name}{kind}" for name in _BOTH_TASKS for kind in ("Regressor", "Classifier")]
     + [*_LINEAR, "LogisticRegression", "LogisticRegressionCV"]
     + ["Pipeline", "StandardScaler", "MinMaxScaler", "RobustScaler", "PowerTransformer", "PCA"]
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -165,7 +166,7 @@ _REQUIRED = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainedModel:
     """A fitted model and what is known about its errors.
 
@@ -176,11 +177,40 @@ class TrainedModel:
     residuals : GeoDataFrame
         One training cluster a row, as `check_residuals` describes it.
     card : ModelCard
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Mean
+    >>> from geolive.models.training import train
+    >>> from geolive.simulation.sample import make_sample
+    >>> train(make_sample("goa", seed=0), Mean(), "pov")
+    <TrainedModel mean: pov, r2 0.000 out of fold, 14 clusters, SIMULATED>
     """
 
     model: Model
     residuals: gpd.GeoDataFrame
     card: ModelCard
+
+    def __repr__(self) -> str:
+        """Model, indicator and the first metric in one line."""
+        card = self.card
+        simulated = ", SIMULATED" if card.simulated else ""
+        shown = [f"{name} {figure.value:.3f}" for name, figure in card.metrics.items() if figure.value is not None][:1]
+        judged = f"{', '.join(shown)} out of fold, " if shown else ""
+        return f"<TrainedModel {card.model}: {card.indicator}, {judged}{card.clusters} clusters{simulated}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        card = self.card
+        rows = [("indicator", card.indicator), ("task", card.task), ("trained on", card.trained_on)]
+        rows += [("clusters", f"{card.clusters:,}"), ("folds", f"{card.folds.number} of whole {card.folds.kind}")]
+        for name, figure in card.metrics.items():
+            if figure.value is not None:
+                interval = "" if figure.lower is None else f" ({figure.lower:.3f} to {figure.upper:.3f})"
+                rows.append((name, f"{figure.value:.3f}{interval}"))
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(str(words))}</td></tr>" for name, words in rows)
+        simulated = "SIMULATED: " if card.simulated else ""
+        return f"<table><caption>{escape(f'{simulated}{card.model}')}</caption><tbody>{cells}</tbody></table>"
 
 
 def check_residuals(residuals: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -165,6 +165,8 @@ def _train(
 ) -> dict[str, TrainedModel]:
     check_model(model)
     check_inputs(dataset, model, features)
+    if len(indicators) > 1 and type(model).column is Model.column:
+        model.column(0)  # says that it learns one indicator at a time
     clusters = _training_clusters(dataset, model, indicators, features)
     folds = _folds(dataset, clusters.table, random_state)
     values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]

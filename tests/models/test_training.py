@@ -7,7 +7,7 @@ import pytest
 from geolive.errors import InputError
 from geolive.models.baselines import Neighbours
 from geolive.models.clusterwise import Forest
-from geolive.models.training import train
+from geolive.models.training import train, train_together
 from geolive.simulation.sample import make_sample
 
 
@@ -112,3 +112,46 @@ def test_the_same_seed_gives_the_same_model(dataset, trained):
 def test_images_that_do_not_fit_their_counts_are_refused(dataset):
     with pytest.raises(InputError, match="choose images with select_images"):
         train(replace(dataset, images=dataset.images.iloc[100:]), forest(), "pov")
+
+
+def test_models_of_several_indicators_have_residuals_of_single_places_too(dataset):
+    """So the same indicator has the same kind of intervals, however it was learnt."""
+    pytest.importorskip("torch")
+    from geolive.models.attention import MeanPooling
+
+    clusters = dataset.clusters.assign(bmi=dataset.clusters["bmi"].where(np.arange(len(dataset.clusters)) > 9))
+    together = train_together(replace(dataset, clusters=clusters), MeanPooling(epochs=1), ["pov", "bmi"])
+    alone = train(dataset, MeanPooling(epochs=1), "pov")
+    assert set(together["pov"].residuals) == set(alone.residuals)
+    for one, n in (("pov", 172), ("bmi", 162)):
+        residuals = together[one].residuals
+        assert len(residuals) == n
+        assert residuals["prediction_near"].notna().all()
+        assert not np.allclose(residuals["prediction_near"], residuals["prediction"])
+        assert together[one].model.predict(dataset.cluster_places(dataset.clusters)).shape == (172,)
+    assert together["bmi"].card.learnt_with == ("pov",)
+    # the folds of all clusters are those of one indicator that all of them have
+    assert np.array_equal(together["pov"].residuals["fold"], alone.residuals["fold"])
+
+
+def test_one_indicator_at_a_time_where_a_model_learns_one(dataset):
+    with pytest.raises(InputError, match="use train in place of train_together"):
+        train_together(dataset, forest(), ["pov", "bmi"])
+
+
+def test_each_clone_can_be_prepared_and_the_prototype_stays_as_it_is(dataset):
+    model, copies = Forest(n_estimators=2), []
+    trained = train(dataset, model, "pov", prepare=copies.append)
+    assert len(copies) == 21
+    assert copies[-1] is trained.model
+    assert not hasattr(model, "estimator_")
+
+
+def test_a_trained_model_shows_itself_in_short_and_escapes_what_it_shows(trained):
+    assert repr(trained).startswith("<TrainedModel clusterwise-forest-30: pov, r2 0.")
+    card = replace(trained.card, trained_on="<script>", model="<b>")
+    page = replace(trained, card=card)._repr_html_()
+    assert "<script>" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;" in page
+    assert "SIMULATED" in page
