@@ -31,10 +31,10 @@ NewFolder = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of all randomness; equal seeds give equal results.", min=0)]
 Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or any that the dataset has.")]
 Task = Annotated[str, typer.Option(help="regression (the value) or classification (at or above the median).")]
-# of commands that look at photos
+# options of the commands that read photos
 PhotosFolder = Annotated[
     Path | None,
-    typer.Option(help="Folder that img_path starts from, where the photos are elsewhere than before.", metavar="DIR"),
+    typer.Option(help="Folder that img_path starts from, if the photos have moved.", metavar="DIR"),
 ]
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Precision = Annotated[

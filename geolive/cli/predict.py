@@ -77,6 +77,8 @@ def predict(
     check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
     with step("Finding the region's districts"):
         area = find_region(region, boundaries, name_column=name_column, id_column=id_column)
+    if boundaries is not None:
+        note(f"boundaries: {area.source}")
     data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)

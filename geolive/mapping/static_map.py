@@ -73,7 +73,9 @@ def _new_axes(district_map: DistrictMap, figsize: tuple[float, float] | None) ->
     squeeze = _squeeze(south, north)
     aspect = (north - south) / max((east - west) * squeeze, 1e-9)
     height = float(np.clip(_MAP_WIDTH_INCHES * aspect, 3.2, 9.0))
-    size = figsize or (_MAP_WIDTH_INCHES + _LEGEND_INCHES, height + _TITLE_INCHES)
+    # a tall region leaves no empty margin, but title and notes need some width
+    width = float(np.clip(height / aspect, 3.8, _MAP_WIDTH_INCHES))
+    size = figsize or (width + _LEGEND_INCHES, height + _TITLE_INCHES)
     _, axes = plt.subplots(figsize=size, layout="constrained", facecolor="white")
     return axes
 
@@ -202,7 +204,7 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
         f"Intervals of {level} and ranks are in the table and on the page. Boundaries: {made.boundaries}.",
         f"geolive {made.version}, {made.made.isoformat()}.",
     ]
-    words = "\n".join(textwrap.fill(one_line(line), 118) for line in lines if line)
+    words = "\n".join(textwrap.fill(one_line(line), 100) for line in lines if line)
     axes.text(0, -0.015, words, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top", linespacing=1.35)
 
 

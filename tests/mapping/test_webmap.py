@@ -156,6 +156,21 @@ def test_official_statistic_is_for_real_data_only():
     assert set(official(fake_district_map(simulated=True, official=True))) == {None}
 
 
+def test_estimates_are_facts_of_a_district_where_the_table_has_them(plain):
+    assert len(page_data(plain)["facts"]) == 6
+    columns = {"pov_direct": np.where(plain.districts.index == 0, 1.234, np.nan), "pov_gamma": 0.25}
+    data = page_data(replace(plain, districts=plain.districts.assign(**columns)))
+    assert data["facts"][6:] == ["Direct estimate (survey alone)", "Weight of the direct estimate (0 to 1)"]
+    assert data["districts"][0]["facts"][6:] == ["1.23", "0.25"]
+    assert data["districts"][1]["facts"][6:] == [None, "0.25"]
+
+
+def test_a_map_made_in_python_shows_no_command(plain):
+    terms = [term for term, _ in page_data(with_provenance(plain, command=""))["how"]]
+    assert "Command" not in terms
+    assert "Made" in terms
+
+
 def test_state_is_named_where_there_are_several(plain):
     districts = plain.districts.copy()
     assert not any("state" in row for row in page_data(plain)["districts"])
