@@ -356,7 +356,8 @@ def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np
     clipped = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     odds = np.log(clipped / (1 - clipped))
     # fits of resamples start from the fit of the sample
-    start = _logistic(odds, labels, np.ones((1, len(labels))), np.array([0.0, 1.0])) if ranks else None
+    no_start = np.full((1, 2), np.nan)
+    start = _logistic(odds, labels, np.ones((1, len(labels))), np.array([0.0, 1.0])) if ranks else no_start
 
     def measure(weights: np.ndarray) -> np.ndarray:
         n, n_ones = weights.sum(axis=1), weights @ labels

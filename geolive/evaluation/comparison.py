@@ -185,7 +185,7 @@ def _predict_or_resume(
         return predict_spec(spec, task, protocol, random_state, progress)
     names = task.clusters["unique_cluster"].to_numpy(object).tolist()
     settings = [] if model is None else [type(model).__name__, model.params]
-    about = [dataset.checksum, spec.name, spec.label, spec.variant, settings, task.indicator, task.task]
+    about: list = [dataset.checksum, spec.name, spec.label, spec.variant, settings, task.indicator, task.task]
     about += [protocol, features, random_state, names]
     folds = [np.asarray(rows, np.int64) for pairs in task.partitions for pair in pairs for rows in pair]
     key = resume.key(about, task.values, *folds)

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.comparison import AUTHORS_WARNING, check_protocol, run_task
+from geolive.evaluation.comparison import AUTHORS_WARNING, TaskResult, check_protocol, run_task
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
@@ -51,7 +52,7 @@ def evaluate(
     models: str | Iterable[str] | Mapping[str, Model] = "baselines",
     indicators: str | Iterable[str] | None = None,
     *,
-    split: object = DEFAULT_SPLITS,
+    split: Any = DEFAULT_SPLITS,
     task: str | Iterable[str] = "regression",
     protocol: str = "nested",
     features: str | None = None,
@@ -143,18 +144,27 @@ def evaluate(
         if progress:
             progress("making folds")
         splitters = {
-            name: splitter_for(dataset, name, random_state, n_splits, buffer_km) if one is None else one
+            name: splitter_for(dataset, one, random_state, n_splits, buffer_km) if isinstance(one, str) else one
             for name, one in splits.items()
         }
         chosen = dataset.indicators if indicators is None else _listed(indicators, "indicators")
         every_task = _make_tasks(dataset, specs, features, chosen, tasks, splitters, among, repeats)
-        results = []
+        results: list[TaskResult] = []
         for one in every_task:
             if on_task:
                 on_task(one)
-            settings = {"protocol": protocol, "features": features, "random_state": random_state}
-            told = None if progress is None else _within(progress, one, len(results) + 1, len(every_task))
-            results.append(run_task(dataset, specs, one, **settings, resume=resume, progress=told, on_row=on_row))
+            result = run_task(
+                dataset,
+                specs,
+                one,
+                protocol=protocol,
+                features=features,
+                random_state=random_state,
+                resume=resume,
+                progress=_within(progress, one, len(results) + 1, len(every_task)),
+                on_row=on_row,
+            )
+            results.append(result)
         notes = [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
         evaluation = Evaluation(dataset, tuple(results), protocol, random_state, tuple(notes))
         if out is not None:
@@ -189,24 +199,23 @@ def choose_features(dataset: Dataset, name: str | None) -> str | None:
     return name or (sets[0] if sets else None)
 
 
-def _named_splits(split: object, random_state: int, n_splits: int | None) -> dict[str, object]:
-    """Splits by name: None for those that are given by name, else the splitter."""
+def _named_splits(split: Any, random_state: int, n_splits: int | None) -> dict[str, Any]:
+    """Splits by their names in the results: a text where a split is given by name, else the splitter."""
     if isinstance(split, Mapping):
-        return dict(split)
-    several = split if isinstance(split, list | tuple) else [split]
-    splits: dict[str, object] = {}
-    for one in several:
+        splits = {str(name): one for name, one in split.items()}
+    else:
+        several = split if isinstance(split, list | tuple) else [split]
+        named = [(one if isinstance(one, str) else getattr(one, "name", str(one)), one) for one in several]
+        splits = dict(named)
+        if len(splits) < len(named):
+            raise InputError("split: two splits have the same name; give a dict of names to splitters", "split")
+    for one in splits.values():
         if isinstance(one, str):
             parse_split(one, random_state, n_splits)
-            splits[one] = None
-        elif hasattr(one, "units"):
-            splits[one.name] = one
-        else:
+        elif not hasattr(one, "units"):
             raise InputError(
                 f"split={one!r}: must be a name, such as 'blocks:100km', or a splitter of geolive.splits", "split"
             )
-    if len(splits) < len(several):
-        raise InputError("split: two splits have the same name; give a dict of names to splitters", "split")
     return splits
 
 
@@ -263,7 +272,12 @@ def _listed(given: str | Iterable[str], parameter: str, known: Iterable[str] | N
     return list(dict.fromkeys(names))
 
 
-def _within(progress: Callable[[str], None], task: EvaluationTask, number: int, of: int) -> Callable[[str], None]:
+def _within(
+    progress: Callable[[str], None] | None, task: EvaluationTask, number: int, of: int
+) -> Callable[[str], None] | None:
+    """A progress callable that also names the task."""
+    if progress is None:
+        return None
     words = f"{task.indicator}, {task.task}, split {task.split} ({number} of {of})"
     return lambda detail: progress(f"{words}: {detail}")
 

@@ -27,8 +27,9 @@ def parse_imagewise(text: str) -> tuple[str, int, int | None]:
     numbers: list[int] = []
     while len(parts) > 1 and parts[-1].isdecimal() and len(numbers) < 2:
         numbers.insert(0, int(parts.pop()))
-    arch, epochs, size = ":".join(parts), *numbers, *[None] * (2 - len(numbers))
-    epochs = _EPOCHS if epochs is None else epochs
+    arch = ":".join(parts)
+    epochs = numbers[0] if numbers else _EPOCHS
+    size = numbers[1] if len(numbers) > 1 else None
     if not arch or arch.endswith(":") or epochs < 1 or (size is not None and not 32 <= size <= 1024):
         raise InputError(
             f"imagewise={text!r}: must be ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE, with 1 epoch or more and 32 to 1024 "

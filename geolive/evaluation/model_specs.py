@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
@@ -140,6 +141,8 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
     >>> [spec.label for spec in given_specs({"five": Neighbours(n_neighbors=5), "ten": Neighbours()})]
     ['five', 'ten']
     """
+    from sklearn.base import clone
+
     specs = []
     for name, model in models.items():
         if isinstance(model, type):
@@ -152,7 +155,7 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
         )
         if model.needs_images and not needs:
             needs = ("images",)
-        specs.append(ModelSpec(str(name), lambda model=model: model, needs, model.tasks, label=str(name)))
+        specs.append(ModelSpec(str(name), partial(clone, model), needs, model.tasks, label=str(name)))
     return specs
 
 

@@ -240,13 +240,8 @@ def _metric_rows(result: TaskResult) -> list:
     for model, part in results[~results["protocol"].str.startswith("not run")].groupby("model", sort=False):
         if model in names:
             continue
-        by_metric = part.set_index("metric")
-        cells = [
-            figure_words(*by_metric.loc[name, ["value", "lower", "upper"]].to_numpy(float), digits=3)
-            if name in by_metric.index
-            else "–"
-            for name in metrics
-        ]
+        figures = part.set_index("metric").reindex(metrics)[["value", "lower", "upper"]].to_numpy(float)
+        cells = [figure_words(value, lower, upper, digits=3) for value, lower, upper in figures]
         rows.append((model, f"{int(part['n'].iloc[0]):,}", cells))
     return rows
 

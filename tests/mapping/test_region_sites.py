@@ -1,4 +1,3 @@
-from functools import partial
 
 import geopandas as gpd
 import numpy as np
@@ -8,7 +7,7 @@ import shapely
 from geolive.dataset import read_dataset
 from geolive.mapping.prediction import predict
 from geolive.mapping.region_sites import sites_in_region
-from geolive.models.registry import model_maker
+from geolive.models.registry import make_model
 from geolive.models.training import train
 from geolive.regions import find_region
 from tests.panels import panel
@@ -41,7 +40,7 @@ def squares(tmp_path_factory):
 def test_a_place_that_was_visited_twice_is_one_site(tmp_path, squares, name):
     dataset = panel(tmp_path, n_places=100)
     assert len(dataset.clusters) == 150
-    trained = train(dataset, partial(model_maker(name), task="regression"), "wealth", needs_images=False)
+    trained = train(dataset, make_model(name), "wealth")
     drawn = predict(dataset, trained, boundaries=squares)
     assert len(drawn.sites) == 100
     assert drawn.districts["n_sites"].sum() == 100
