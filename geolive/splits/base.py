@@ -10,6 +10,7 @@ import numpy as np
 
 from geolive.errors import InputError
 from geolive.splits.positions import is_points, place_numbers, positions_of
+from geolive.wording import count_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,7 +112,7 @@ class Splitter:
         return assign_folds(units, self.n_splits, self.random_state)
 
     def _too_few(self, count: int) -> str:
-        return f"{count} places with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
+        return f"{count_of(count, 'place')} with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
 
 
 def n_rows(X) -> int:

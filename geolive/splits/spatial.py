@@ -88,7 +88,9 @@ class RowSplit(Splitter):
     def _folds(self, X, groups) -> np.ndarray:
         n = n_rows(self.positions if X is None and self.positions is not None else X)
         if n < self.n_splits:
-            raise InputError(f"{n} rows cannot make {self.n_splits} folds; use fewer folds, or survey more places")
+            raise InputError(
+                f"{count_of(n, 'row')} cannot make {self.n_splits} folds; use fewer folds, or survey more places"
+            )
         return assign_folds(np.arange(n), self.n_splits, self.random_state)
 
 
