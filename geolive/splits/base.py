@@ -112,7 +112,8 @@ class Splitter:
         return assign_folds(units, self.n_splits, self.random_state)
 
     def _too_few(self, count: int) -> str:
-        return f"{count_of(count, 'place')} with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
+        places = count_of(count, "place")
+        return f"{places} with a value cannot make {self.n_splits} folds; use fewer folds, or survey more places"
 
 
 def n_rows(X) -> int:
