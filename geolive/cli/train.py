@@ -61,7 +61,7 @@ def _model(estimator: str, task: str, seed: int, trees: int | None, vertices: st
 
     if estimator not in CLUSTERWISE:
         raise InputError(f"--estimator {estimator}: must be one of {', '.join(CLUSTERWISE)}")
-    model = find_kind(estimator).load_class()(task=task, random_state=seed)  # type: ignore[call-arg]
+    model = find_kind(estimator).load_class()(task=task, random_state=seed)
     known = model.get_params(deep=False)
     if trees is not None:
         if "n_estimators" not in known:

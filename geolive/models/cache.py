@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from importlib import metadata
+from typing import Any
 
 import geolive
 from geolive.dataset import Dataset
@@ -48,7 +49,7 @@ def fit_cached(
     >>> fit_cached(make_sample("goa", seed=0), Forest(n_estimators=5), "pov").card.model
     'clusterwise-forest-5'
     """
-    options = {"features": features, "random_state": random_state, "progress": progress}
+    options: dict[str, Any] = {"features": features, "random_state": random_state, "progress": progress}
     kind = MODEL_KINDS.get(model.kind)
     if kind is None or not kind.kept or not kind.is_of(model):
         return train(dataset, model, indicator, **options)

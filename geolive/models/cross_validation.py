@@ -154,5 +154,5 @@ def cross_val_predict(
 def fit(model: Model, places: Places, values: np.ndarray, progress: Callable[[str], None] | None = None) -> Model:
     """Fit a model, which tells its progress where it can."""
     if progress is not None and model.takes_progress:
-        return model.fit(places, values, progress=progress)  # type: ignore[call-arg]
+        return model.fit(places, values, progress=progress)
     return model.fit(places, values)

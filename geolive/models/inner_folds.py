@@ -1,4 +1,4 @@
-"""Folds inside the training places, for early stopping and for settings: near places stay together here, too."""
+"""Folds within the training places, for early stopping and the choice of settings; places near each other share a fold."""
 
 import numpy as np
 
@@ -7,21 +7,23 @@ from geolive.splits import place_numbers
 CELLS_A_FOLD = 5
 
 
-def inner_folds(positions: np.ndarray, n_folds: int, seed: int = 0) -> np.ndarray:
-    """Fold of each place: cells of near places, halved along their longer side until there are five for each fold.
+def inner_folds(positions: np.ndarray, n_folds: int, random_state: int = 0) -> np.ndarray:
+    """Divide places into folds of whole cells of near places.
+
+    Cells are halved along their longer side until there are five for each fold.
 
     Parameters
     ----------
     positions : array of float, shape (n, 2)
         Longitude, latitude in degrees; rows at one position share a fold.
     n_folds : int
-    seed : int
-        Deals the cells to the folds.
+    random_state : int
+        Seed of the assignment of cells to folds.
 
     Returns
     -------
     array of int, shape (n,)
-        From 0; fewer folds than asked for where there are fewer distinct positions.
+        Fold of each place, from 0; there are fewer than `n_folds` where there are fewer distinct positions.
 
     Examples
     --------
@@ -40,7 +42,7 @@ def inner_folds(positions: np.ndarray, n_folds: int, seed: int = 0) -> np.ndarra
         cell = cells.pop(widest)
         along = cell[np.argsort(where[cell, np.ptp(where[cell], axis=0).argmax()], kind="stable")]
         cells += [along[: len(along) // 2], along[len(along) // 2 :]]
-    order = np.random.default_rng(seed).permutation(len(cells))
+    order = np.random.default_rng(random_state).permutation(len(cells))
     fold_of = np.empty(len(where), int)
     for number, cell in enumerate(order):
         fold_of[cells[cell]] = number % n_folds

@@ -62,13 +62,11 @@ class ImageProbe(Model):
         """
         self.check_parameters()
         check_images(places, self.name)
-        if places.features is None:
-            raise InputError(f"{self.name} needs image features; embed the photos, or ingest features")
         values = np.asarray(values, float)
         folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
         self._fit_scale(places)
         sums = [self._sums(places, values, folds == fold) for fold in range(folds.max() + 1)]
-        gram, moment = (sum(part[i] for part in sums) for i in (0, 1))
+        gram, moment = (np.sum([part[i] for part in sums], axis=0) for i in (0, 1))
         means = self._means(places)
         errors = []
         for penalty in PENALTIES:
@@ -101,7 +99,8 @@ class ImageProbe(Model):
 
     def _sums(self, places: Places, values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Σ w x xᵀ and Σ w x y over the images of the chosen places, whose weights add up to 1 a place."""
-        gram, moment = 0.0, 0.0
+        size = len(self.mean_) + 1
+        gram, moment = np.zeros((size, size)), np.zeros(size)
         for place, features in _chunks(places):
             inside = chosen[place]
             x = self._inputs(features[inside])
@@ -118,6 +117,8 @@ class ImageProbe(Model):
 
 def _chunks(places: Places) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Places and features of the images, as many at a time as fit in memory."""
+    if places.features is None:
+        raise InputError("imagewise-linear needs image features; embed the photos, or ingest features")
     place = np.repeat(np.arange(len(places)), places.n_images)
     for start in range(0, len(place), _CHUNK):
         part = slice(start, min(start + _CHUNK, len(place)))

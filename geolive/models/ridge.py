@@ -1,4 +1,4 @@
-"""Linear regression with a penalty that folds choose, and the combination of several predictions."""
+"""Ridge regression whose penalty folds choose, and weights for a combination of several predictions."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class Ridge:
 def fit_ridge(
     inputs: np.ndarray, values: np.ndarray, folds: np.ndarray, standardise: bool = True
 ) -> tuple[Ridge, np.ndarray]:
-    """Ridge regression; the penalty is the one that predicts left-out folds best.
+    """Fit a ridge regression with the penalty that predicts left-out folds best.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ def fit_ridge(
     values : array, shape (n,)
     folds : array of int, shape (n,)
     standardise : bool
-        Whether each input is brought to unit variance; else all are by one factor.
+        Whether to scale each input to unit variance; otherwise one factor scales all inputs.
 
     Returns
     -------
     Ridge
-        Fitted to all rows.
+        The line, fitted to all rows.
     array, shape (n,)
-        Predictions of each row by a line that did not see its fold.
+        Predictions of each row by a line that was fitted without the row's fold.
 
     Examples
     --------
@@ -64,16 +64,18 @@ def fit_ridge(
 
 
 def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights, from 0 to 1, of several left-out predictions, both as differences from what is known without a model.
+    """Weights between 0 and 1 for several left-out predictions.
 
-    Stacking: Wolpert 1992; weights that are not negative: Breiman 1996, doi 10.1007/BF00117832. None is above 1, or
-    predictions that hardly differ from the mean could be blown up to any size. All are then shrunk by as much as
-    so many weights gain by chance where there is nothing to be learnt (as James & Stein 1961 do).
+    Stacking: Wolpert 1992; non-negative weights: Breiman 1996, doi 10.1007/BF00117832. No weight is above 1, because
+    predictions that hardly differ from the mean could otherwise be enlarged without limit. All weights are then shrunk by the gain
+    that as many weights reach by chance where there is nothing to learn (after James & Stein 1961).
 
     Parameters
     ----------
     left_out : array, shape (n, models)
+        Left-out predictions, less the mean that is known without a model.
     values : array, shape (n,)
+        Values, less the same mean.
 
     Returns
     -------

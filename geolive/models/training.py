@@ -170,7 +170,12 @@ def _train(
     clusters = _training_clusters(dataset, model, indicators, features)
     folds = _folds(dataset, clusters.table, random_state)
     values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]
-    options: dict[str, Any] = {"progress": progress, "prepare": prepare and (lambda copy, _: prepare(copy))}
+
+    def prepare_fold(copy: Model, fold: int) -> None:
+        if prepare:
+            prepare(copy)
+
+    options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold}
     far = cross_val_predict(model, clusters.places, values, folds.numbers, **options)
     near = None
     if folds.near is not None:
@@ -185,8 +190,7 @@ def _train(
     trained = {}
     for number, indicator in enumerate(indicators):
         one = final.column(number) if len(indicators) > 1 else final
-        of_indicator = [None if found is None else found.reshape(len(values), -1)[:, number] for found in (far, near)]
-        residuals = _residuals(one, clusters, folds, number, *of_indicator)
+        residuals = _residuals(one, clusters, folds, number, far, near)
         card = _card(dataset, one, indicator, features, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
         trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others))
@@ -253,14 +257,14 @@ def _residuals(
     far: np.ndarray,
     near: np.ndarray | None,
 ) -> gpd.GeoDataFrame:
-    """The residuals of one indicator, at the clusters that have a value of it."""
+    """The residuals of one indicator, at the clusters that have a value of it; `far` and `near` have a column for each."""
     known = np.flatnonzero(np.isfinite(clusters.values[:, number]))
     table, places = clusters.table.iloc[known], clusters.places.take(known)
     values, numbers = clusters.values[known, number], folds.numbers[known]
     columns = {
         "unique_cluster": table["unique_cluster"].to_numpy(object),
         "value": values,
-        "prediction": far[known],
+        "prediction": far.reshape(len(far), -1)[known, number],
         "reference": training_means(values, numbers),
         "fold": numbers,
         "district_id": folds.units[known],
@@ -269,7 +273,7 @@ def _residuals(
     if model.needs_images:  # errors of a model of positions do not depend on images
         columns["n_images"] = places.n_images
     if near is not None:
-        columns["prediction_near"] = near[known]
+        columns["prediction_near"] = near.reshape(len(near), -1)[known, number]
     return check_residuals(gpd.GeoDataFrame(columns, geometry=table.geometry.to_numpy(), crs=table.crs))
 
 

@@ -1,4 +1,4 @@
-"""Where a model may be applied: places that are not unlike all those it learnt from."""
+"""Where a model may be applied: places that resemble some of its training places."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ _AT_ONCE = 2000
 class Applicability:
     """The area of applicability of a model.
 
-    The dissimilarity of a place is its distance to the most similar training place, over the mean distance between training
-    places; predictors are standardised and weighted by their importance to the model. Places more dissimilar than training
-    places are to those outside their own fold (outliers among them left out) are not supported: nothing is known of the
+    The dissimilarity of a place is its distance to the most similar training place, divided by the mean distance between training
+    places; predictors are standardised and weighted by their importance to the model. A place is not supported if it is more
+    dissimilar than training places are to those outside their own fold (leaving out outliers), because nothing is known about the
     model's errors there.
 
     Source: Meyer & Pebesma 2021, doi 10.1111/2041-210X.13650.
@@ -21,9 +21,9 @@ class Applicability:
     Parameters
     ----------
     middle, factor : array of float, shape (p,)
-        Predictors less `middle`, times `factor`, is the space of distances.
+        Distances are measured between `(predictors - middle) * factor`.
     training : array of float, shape (n, p)
-        The training places there.
+        The training places in that space.
     mean_distance : float
     threshold : float
         The largest dissimilarity that is supported.
@@ -47,14 +47,14 @@ class Applicability:
 
 
 def area_of_applicability(predictors: np.ndarray, folds: np.ndarray, importance: np.ndarray) -> Applicability:
-    """Learn from the training places, and the folds that they were judged in, what is unlike them.
+    """Learn from the training places and their folds which places are unlike them.
 
     Parameters
     ----------
     predictors : array of float, shape (n, p)
     folds : array of int, shape (n,)
     importance : array of float, shape (p,)
-        How much each predictor matters to the model, at least 0; all 1 where that is not known.
+        How much each predictor matters to the model, at least 0; all 1 where this is not known.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def area_of_applicability(predictors: np.ndarray, folds: np.ndarray, importance:
     """
     predictors, folds = np.asarray(predictors, float), np.asarray(folds)
     spread, weight = predictors.std(axis=0), np.asarray(importance, float)
-    # what does not vary among training places, the model cannot have learnt from
+    # a model cannot learn from a predictor that does not vary among its training places
     varies = spread > 1e-12
     factor = np.where(varies, weight / np.where(varies, spread, 1.0), 0.0)
     middle = predictors.mean(axis=0)

@@ -1,8 +1,8 @@
 """Intervals for single places, by conformal prediction from residuals of spatial folds.
 
-Two targets: the survey's value at a place, which holds the survey's own error, and the place's mean, which does not. MAPIE's
-regressors fit models to arrays anew, while here the out-of-fold residuals of whole districts are kept with every model; all that
-remains is their quantile.
+There are two targets: the survey's value at a place, which includes the survey's own error, and the place's mean, which does not.
+MAPIE's regressors would fit every model again; here the out-of-fold residuals of whole districts are kept with the model, so only
+their quantile is computed.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-# fewer residuals cannot tell how errors go with the number of images
+# fewer residuals cannot show how errors depend on the number of images
 LEAST_TO_SCALE = 40
-# the survey's own error is never thought to be more of the residuals' variance than that
+# the largest share of the residuals' variance that is attributed to the survey's own error
 MOST_NOISE = 0.9
 
 
@@ -25,7 +25,7 @@ class PlaceError:
     scores : array of float, shape (n,)
         Sizes of out-of-fold residuals over their spread, in ascending order.
     fixed, by_image : float
-        The spread's square at a place of n images is `fixed + by_image / n`.
+        The squared spread at a place with n images is `fixed + by_image / n`.
 
     Examples
     --------
@@ -38,20 +38,20 @@ class PlaceError:
     by_image: float
 
     def variance(self, n_images: np.ndarray) -> np.ndarray:
-        """The spread's square at places of so many images."""
+        """The squared spread at places with so many images."""
         return self.fixed + self.by_image / np.maximum(np.asarray(n_images, float), 1.0)
 
     def half_width(self, n_images: np.ndarray, level: float, survey_variance: float | np.ndarray = 0.0) -> np.ndarray:
-        """Half the width of the interval of a place that was not surveyed.
+        """Half the width of the interval at a place that was not surveyed.
 
         Parameters
         ----------
         n_images : array of int, shape (n,)
-            Its images.
+            Number of images of each place.
         level : float
+            Level of the interval.
         survey_variance : float or array, shape (n,)
-            The variance of the survey's own error: 0 for an interval of the survey's value; where it is known, the interval
-            is that of the place's mean.
+            Variance of the survey's own error. With 0 the interval is for the survey's value; otherwise it is for the place's mean.
 
         Returns
         -------
@@ -68,18 +68,18 @@ class PlaceError:
 def place_error(residuals: pd.DataFrame) -> PlaceError:
     """Learn the error at single places from out-of-fold residuals.
 
-    Split conformal with a scale: residuals are divided by a spread that falls with the number of images, since a site seen in
-    few photos is predicted less well than the surveyed clusters, most of which have many. Validity rests on sites being like
-    training clusters but for that.
+    This is split conformal prediction with a scale. Residuals are divided by a spread that falls with the number of images, because
+    a site with few photos is predicted less well than the surveyed clusters, most of which have many. The intervals are valid if
+    sites are otherwise like training clusters.
 
-    Source: Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2 (locally weighted). The intervals take out-of-fold
-    residuals about the model fitted to all clusters, so they are the jackknife's rather than CV+'s (Barber et al. 2021,
-    doi 10.1214/20-AOS1965): near to the level for models that one fold hardly moves, without a guarantee.
+    Source: Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2 (locally weighted). The intervals put
+    out-of-fold residuals around the model that was fitted to all clusters, as the jackknife does, not CV+ (Barber et al. 2021,
+    doi 10.1214/20-AOS1965). Their coverage is near the level for models that one fold hardly changes, without a guarantee.
 
     Parameters
     ----------
     residuals : DataFrame
-        `value`, `prediction` (out of fold), and `n_images` where errors may go with it.
+        `value`, `prediction` (out of fold), and `n_images` where errors may depend on it.
 
     Returns
     -------
@@ -109,7 +109,7 @@ def _n(residuals: pd.DataFrame) -> np.ndarray:
 
 
 def _spread(error: np.ndarray, n: np.ndarray) -> tuple[float, float]:
-    """The variances that make normal errors most likely; both at least 0."""
+    """The two variances with the largest normal likelihood; both at least 0."""
     from scipy.optimize import minimize
 
     whole = float(np.mean(error**2))
@@ -120,11 +120,12 @@ def _spread(error: np.ndarray, n: np.ndarray) -> tuple[float, float]:
 
     ends = [(np.log(whole) - 6, np.log(whole) + 2), (np.log(whole) - 8, np.log(whole) + 5)]
     found = minimize(minus_log_likelihood, [np.log(whole), np.log(whole) - 1], bounds=ends, method="L-BFGS-B")
-    return tuple(float(np.exp(x)) for x in found.x)
+    fixed, by_image = np.exp(found.x)
+    return float(fixed), float(by_image)
 
 
 def interval_score(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float) -> np.ndarray:
-    """Width of an interval, plus a penalty where it misses the truth; smaller is better.
+    """Score intervals by their width, plus a penalty where they miss the truth; smaller is better.
 
     Source: Gneiting & Raftery 2007, doi 10.1198/016214506000001437, section 6.2.
 

@@ -1,7 +1,6 @@
-"""How far off the means of districts are, learnt from districts that the model had not seen.
+"""Intervals for the means of districts, from residuals in districts that the model had not seen.
 
-Three targets are kept apart: the survey's value at a place and the place's mean (`geolive.uncertainty.conformal`), and the
-district's mean, which is here.
+`geolive.uncertainty.conformal` has the intervals for two other targets: the survey's value at a place, and the place's mean.
 """
 
 from dataclasses import dataclass, replace
@@ -39,16 +38,16 @@ class MeanError:
 
 @dataclass(frozen=True)
 class DistrictError:
-    """How far off predictions are, in what the sites of a district share and in what each has of its own.
+    """Variances of prediction errors: the part that the sites of a district share, and the part of each single site.
 
     Parameters
     ----------
     shared : float, or array of shape (n,)
-        Variance of the error that all sites of a district share; an array says it site by site.
+        Variance of the error that all sites of a district share; an array has a value for each site.
     single : float
-        Variance of a surveyed value about the prediction, within a district.
+        Variance of surveyed values about the predictions, within a district.
     n_districts : int
-        Districts that they were learnt from.
+        Number of districts that the variances were estimated from.
     """
 
     shared: float | np.ndarray
@@ -56,24 +55,24 @@ class DistrictError:
     n_districts: int
 
     def take(self, sites: np.ndarray) -> "DistrictError":
-        """Of these sites alone, where they have numbers of their own."""
+        """The errors of some sites, where `shared` has a value for each."""
         return replace(self, shared=np.asarray(self.shared)[sites]) if np.ndim(self.shared) else self
 
     def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
         """Errors of the means of predictions over the sites of each district.
 
-        The mean over m sites is off by what the district's sites share, and by which sites they happen to be: variance
-        shared + within / m. `within` is the variance of predictions within districts, pooled over these; what a site has of its
-        own and the model does not see is part of the district's mean, and no error of it.
+        The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance is
+        shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation of
+        a site that the model does not see is part of the district's mean, not an error of it.
 
         Parameters
         ----------
         predicted : array, shape (n,)
-            At each site.
+            Predictions at the sites.
         district : array, shape (n,)
-            The district of each site; one without a district counts nowhere.
+            The district of each site; a site without a district is left out.
         ids : array, shape (d,)
-            Districts, in the order wanted; one without sites has no error.
+            Districts, in the order of the result; the error of a district without sites is 0.
 
         Examples
         --------
@@ -84,17 +83,17 @@ class DistrictError:
         groups = pd.DataFrame({"predicted": predicted, "shared": self.shared}).groupby(np.asarray(district))
         n = groups.size()
         freedom = int(n.sum()) - len(n)
-        # with one site in every district, what is known of surveyed places must do
+        # with one site in every district, the variance at surveyed places takes its place
         within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single
         variance = (groups["shared"].mean() + within / n).reindex(ids, fill_value=0.0)
         return MeanError(np.sqrt(variance.to_numpy(float)), max(self.n_districts - 1, 1))
 
 
 def district_error(residuals: pd.DataFrame) -> DistrictError:
-    """Learn the error of district means from out-of-fold residuals, where whole districts were left out.
+    """Estimate the error of district means from out-of-fold residuals of whole districts.
 
     The mean residual of a left-out district with n clusters has variance a + b/n. b is the pooled variance within districts
-    (`single`); a (`shared`) maximises the likelihood times a, so that it is never estimated as 0 from few districts.
+    (`single`); a (`shared`) maximises the likelihood times a, so that the estimate is never 0 where districts are few.
 
     Source: the adjusted likelihood of Li & Lahiri 2010, doi 10.1016/j.jmva.2009.10.009, for the area-level model.
 

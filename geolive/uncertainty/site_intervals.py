@@ -1,8 +1,8 @@
-"""How far off predictions at the sites of a map are, where some lie beside surveyed places and others far from any.
+"""Errors of predictions at the sites of a map, some of which lie beside surveyed places and others far from any.
 
-A model that left a whole district out is farther from what it predicts than the finished model is from most sites, which lie
-among its training clusters. So two sets of residuals are kept where training made both: of clusters whose whole district was
-left out (`prediction`), and of clusters left out one place at a time, with others of the district seen (`prediction_near`).
+A model that was fitted without a whole district predicts that district from farther away than the final model predicts most sites,
+which lie among its training clusters. So training keeps two sets of residuals: of clusters whose whole district was left out
+(`prediction`), and of clusters that were left out one place at a time (`prediction_near`).
 """
 
 from dataclasses import dataclass, replace
@@ -18,12 +18,12 @@ from geolive.uncertainty.district_intervals import DistrictError, district_error
 
 @dataclass(frozen=True)
 class SiteErrors:
-    """Errors far from all training clusters and near to some.
+    """Errors at sites far from all training clusters and at sites near some.
 
     Parameters
     ----------
     far, near : tuple of PlaceError, DistrictError and float
-        What residuals of either kind tell, and the mean variance at the training clusters.
+        What each kind of residuals shows, and the mean variance at the training clusters.
     """
 
     far: tuple[PlaceError, DistrictError, float]
@@ -37,10 +37,10 @@ class SiteErrors:
         return np.where(near, close, far)
 
     def of_districts(self, n_images: np.ndarray, near: np.ndarray) -> DistrictError:
-        """The error of districts, with what is shared said site by site: an array of shape (n,).
+        """The error of districts; its `shared` has a value for each site, shape (n,).
 
-        What was learnt at training clusters is scaled by how much larger errors are at a site of so many images: a model that
-        sees few photos keeps to the middle, at all sites of a district alike.
+        The shared error of training clusters is scaled by how much larger errors are at a site with so many images, because a
+        model that sees few photos predicts near the mean at all sites of a district alike.
         """
         far, close = (
             district.shared * (place.variance(n_images) / usual if usual > 0 else np.ones(len(n_images)))
@@ -55,8 +55,8 @@ def site_errors(residuals: pd.DataFrame) -> SiteErrors:
     Parameters
     ----------
     residuals : DataFrame
-        `value`, `prediction`, `district_id`, and where known `n_images` and `prediction_near`; without the latter errors near
-        training clusters are taken to be as large as far from them.
+        As `geolive.models.trained_model.check_residuals` describes them. Without `prediction_near`, errors near training clusters
+        are assumed to be as large as far from them.
 
     Examples
     --------
@@ -80,16 +80,16 @@ def _learnt(residuals: pd.DataFrame) -> tuple[PlaceError, DistrictError, float]:
 
 
 def are_near(positions: np.ndarray, training: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Whether sites are nearer to a training cluster than clusters mostly are to one outside their fold.
+    """Whether sites are nearer to a training cluster than most clusters are to one outside their fold.
 
     Parameters
     ----------
     positions : array, shape (n, 2)
-        Longitude, latitude of sites in degrees.
+        Longitude, latitude of the sites in degrees.
     training : array, shape (m, 2)
-        The same of training clusters.
+        Longitude, latitude of the training clusters.
     folds : array of int, shape (m,)
-        The folds that left whole districts out.
+        The folds of whole districts.
 
     Returns
     -------
