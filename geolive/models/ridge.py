@@ -67,8 +67,8 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Weights between 0 and 1 for several left-out predictions.
 
     Stacking: Wolpert 1992; non-negative weights: Breiman 1996, doi 10.1007/BF00117832. No weight is above 1, because
-    predictions that hardly differ from the mean could otherwise be enlarged without limit. All weights are then shrunk by the gain
-    that as many weights reach by chance where there is nothing to learn (after James & Stein 1961).
+    predictions that hardly differ from the mean could otherwise be enlarged without limit. All weights are then shrunk by the
+    gain that as many weights reach by chance where there is nothing to learn (after James & Stein 1961).
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ class PlaceError:
         level : float
             Level of the interval.
         survey_variance : float or array, shape (n,)
-            Variance of the survey's own error. With 0 the interval is for the survey's value; otherwise it is for the place's mean.
+            Variance of the survey's own error. With 0 the interval is for the survey's value, otherwise for the place's mean.
 
         Returns
         -------
@@ -68,9 +68,9 @@ class PlaceError:
 def place_error(residuals: pd.DataFrame) -> PlaceError:
     """Learn the error at single places from out-of-fold residuals.
 
-    This is split conformal prediction with a scale. Residuals are divided by a spread that falls with the number of images, because
-    a site with few photos is predicted less well than the surveyed clusters, most of which have many. The intervals are valid if
-    sites are otherwise like training clusters.
+    This is split conformal prediction with a scale. Residuals are divided by a spread that falls with the number of images,
+    because a site with few photos is predicted less well than the surveyed clusters, most of which have many. The intervals are
+    valid if sites are otherwise like training clusters.
 
     Source: Lei et al. 2018, doi 10.1080/01621459.2017.1307116, section 5.2 (locally weighted). The intervals put
     out-of-fold residuals around the model that was fitted to all clusters, as the jackknife does, not CV+ (Barber et al. 2021,

@@ -61,9 +61,9 @@ class DistrictError:
     def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
         """Errors of the means of predictions over the sites of each district.
 
-        The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance is
-        shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation of
-        a site that the model does not see is part of the district's mean, not an error of it.
+        The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance
+        is shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation
+        of a site that the model does not see is part of the district's mean, not an error of it.
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Errors of predictions at the sites of a map, some of which lie beside surveyed places and others far from any.
 
-A model that was fitted without a whole district predicts that district from farther away than the final model predicts most sites,
-which lie among its training clusters. So training keeps two sets of residuals: of clusters whose whole district was left out
-(`prediction`), and of clusters that were left out one place at a time (`prediction_near`).
+A model that was fitted without a whole district predicts that district from farther away than the final model predicts most
+sites, which lie among its training clusters. So training keeps two sets of residuals: of clusters whose whole district was left
+out (`prediction`), and of clusters that were left out one place at a time (`prediction_near`).
 """
 
 from dataclasses import dataclass, replace
