@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from geolive.dataset import add_features, read_dataset
+from geolive.dataset import read_dataset
+from geolive.feature_sets import add_features
 from geolive.simulation.simulated_features import NAME, draw_features
 
 CLI = str(Path(__file__).parent.parent / "cli.py")

@@ -1,5 +1,7 @@
 """Join images to survey clusters, and form prediction sites from the images of no cluster."""
 
+import heapq
+import itertools
 import numbers
 
 import geopandas as gpd
@@ -59,7 +61,7 @@ def join_images(
 
     radius = _radius_of_clusters(clusters, radius_km)
     # the last stands for no cluster, -1
-    name, country = (np.append(clusters[column].to_numpy(object), None) for column in ("unique_cluster", "country"))
+    name, country = (_with_none(clusters[column]) for column in ("unique_cluster", "country"))
     by_name = np.argsort(name[:-1].astype(str), kind="stable")
     at_images, at_clusters = unit_sphere(lonlat(images.geometry)), unit_sphere(lonlat(clusters.geometry))
     nearest, chosen = np.full(len(images), np.inf), np.full(len(images), -1, np.int64)
@@ -82,6 +84,10 @@ def join_images(
         country=pd.Series(np.where(found, country[chosen], images["country"]), index=images.index, dtype="str"),
     )
     return joined, clusters.assign(n_images=np.bincount(chosen[found], minlength=len(clusters)))
+
+
+def _with_none(column: pd.Series) -> np.ndarray:
+    return np.array([*column, None], dtype=object)
 
 
 def _radius_of_clusters(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.ndarray:
@@ -161,8 +167,6 @@ def _cell(degrees: np.ndarray) -> np.ndarray:
 
 def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np.ndarray:
     """Number of the site of each cell. The entries of the heap are updated when they come first."""
-    import heapq
-
     from scipy.spatial import cKDTree
 
     if len(cells) == 0:
@@ -170,20 +174,25 @@ def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np
     lat = (cells[:, 0] + 0.5) * 0.009
     lon = (cells[:, 1] + 0.5) * 0.009 / np.cos(np.radians(lat))
     tree = cKDTree(unit_sphere(np.column_stack([lon, lat])))
-    near = tree.query_ball_point(tree.data, km_to_chord(radius_km), return_sorted=True)
+    lists = tree.query_ball_point(tree.data, km_to_chord(radius_km), return_sorted=True)
+    ends = np.cumsum([len(cells_near) for cells_near in lists])
+    # each cell is near itself, so no part is empty
+    near = np.fromiter(itertools.chain.from_iterable(lists), np.int64, ends[-1])
+    starts = np.concatenate([[0], ends[:-1]])
     left = weight.astype(np.int64).copy()
-    heap = [(-int(left[n].sum()), i) for i, n in enumerate(near)]
+    heap = list(zip((-np.add.reduceat(left[near], starts)).tolist(), range(len(cells)), strict=True))
     heapq.heapify(heap)
     site, count = np.full(len(cells), -1, np.int64), 0
     while heap:
         promised, i = heapq.heappop(heap)
-        now = -int(left[near[i]].sum())
+        around = near[starts[i] : ends[i]]
+        now = -int(left[around].sum())
         if now == 0:
             continue
         if now != promised:
             heapq.heappush(heap, (now, i))
             continue
-        mine = [j for j in near[i] if site[j] < 0]
+        mine = around[site[around] < 0]
         site[mine] = count
         left[mine] = 0
         count += 1

@@ -1,34 +1,30 @@
 """A dataset: images, surveyed clusters, feature sets and the facts about them, in memory and as a folder."""
 
-import contextlib
-import hashlib
 import html
 import json
-import re
-import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from geolive.clusters import form_sites
+from geolive.dataset_checksum import content_checksum
+from geolive.dataset_facts import FACTS, SCHEMA_VERSION, read_facts
 from geolive.errors import InputError
-from geolive.files import checksum, new_folder, replacing
+from geolive.files import checksum, new_folder
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.tables import N_CLASSES, check_clusters, check_images, collector_paused, lonlat
 
-SCHEMA_VERSION = 1
-FACTS = "dataset.json"
 _SITES, _SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
-# so many rows of a feature set are read at once when its checksum is taken
-_ROWS_AT_ONCE = 65_536
+Rows: TypeAlias = np.ndarray | pd.Series | list | slice
 
-Rows = np.ndarray | pd.Series | list | slice
+
+def _no_rejects() -> pd.DataFrame:
+    return pd.DataFrame({"row": pd.Series(dtype=np.int64), "reason": pd.Series(dtype="str")})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,8 +49,8 @@ class Dataset:
         Whether the survey or the images are simulated.
     thresholds : dict of str to float
         For each indicator the value from which on its label is 1.
-    rejects : DataFrame or None
-        Rows of the source that were left out: row number and reason.
+    rejects : DataFrame
+        Rows of the source that were left out: `row` (number) and `reason`.
     extra : dict
         Further facts to keep in dataset.json.
 
@@ -71,7 +67,7 @@ class Dataset:
     Examples
     --------
     >>> import geolive
-    >>> dataset = geolive.make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
+    >>> dataset = geolive.make_sample("bihar", n_clusters=40, n_sites=10)
     >>> dataset.simulated, dataset.indicators
     (True, ['pov', 'pop', 'bmi'])
     """
@@ -84,7 +80,7 @@ class Dataset:
     command: str
     simulated: bool
     thresholds: dict[str, float] = field(default_factory=dict)
-    rejects: pd.DataFrame | None = None
+    rejects: pd.DataFrame = field(default_factory=_no_rejects)
     extra: dict[str, Any] = field(default_factory=dict)
     # not parameters, so that dataclasses.replace does not carry them to a dataset that differs
     path: Path | None = field(init=False, default=None)
@@ -142,7 +138,11 @@ class Dataset:
     @cached_property
     def checksum(self) -> str:
         """SHA-256 of what the dataset holds: of its folder's list of files where it was read, else of its tables and features."""
-        return self._folder_checksum or _content_checksum(self)
+        if self._folder_checksum is not None:
+            return self._folder_checksum
+        names = ("indicators", "source", "simulated", "thresholds", "extra")
+        facts = {name: getattr(self, name) for name in names}
+        return content_checksum([self.images, self.clusters], self.features, facts)
 
     @property
     def sites(self) -> gpd.GeoDataFrame:
@@ -181,7 +181,7 @@ class Dataset:
         Examples
         --------
         >>> import geolive
-        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> dataset = geolive.make_sample("goa")
         >>> few = dataset.select_images(dataset.images["unique_cluster"].notna())
         >>> len(few.images) == len(few.features["objects"]) == dataset.clusters["n_images"].sum()
         np.True_
@@ -214,7 +214,7 @@ class Dataset:
         Examples
         --------
         >>> import geolive
-        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> dataset = geolive.make_sample("goa")
         >>> urban = dataset.select_clusters(dataset.clusters["pop"] > 1000)
         >>> bool((urban.clusters["pop"] > 1000).all())
         True
@@ -246,7 +246,7 @@ class Dataset:
         Examples
         --------
         >>> import geolive
-        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> dataset = geolive.make_sample("goa")
         >>> list(dataset.with_features("ones", np.ones((len(dataset.images), 2))).features)
         ['objects', 'ones']
         """
@@ -350,14 +350,14 @@ class Dataset:
         Examples
         --------
         >>> import geolive
-        >>> dataset = geolive.make_sample("goa", seed=0)
+        >>> dataset = geolive.make_sample("goa")
         >>> places = dataset.site_places(dataset.sites.iloc[:3])
         >>> bool((places.n_images == dataset.sites["n_images"][:3].clip(upper=200)).all())
         True
         """
+        ids = pd.Series([*self.sites["site_id"], None], dtype=object)
         # -1, of no site, takes the last
-        id_of_image = np.append(self.sites["site_id"].to_numpy(object), None)[self.site_of_image]
-        of_image = pd.Series(id_of_image, index=self.images.index, dtype=object)
+        of_image = ids.iloc[self.site_of_image].set_axis(self.images.index)
         return self._places(sites["site_id"].to_numpy(), lonlat(sites.geometry), of_image, features)
 
     def _places(self, ids: np.ndarray, where: np.ndarray, of_image: pd.Series, features: str | None) -> Places:
@@ -370,7 +370,7 @@ class Dataset:
 
 def _row_numbers(rows: Rows, n: int) -> np.ndarray:
     """Row numbers of a mask, of row numbers or of a slice."""
-    wanted = rows if isinstance(rows, slice) else np.asarray(rows)
+    wanted: slice | np.ndarray = rows if isinstance(rows, slice) else np.asarray(rows)
     if isinstance(wanted, np.ndarray) and wanted.size == 0:
         wanted = wanted.astype(np.int64)
     try:
@@ -382,31 +382,6 @@ def _row_numbers(rows: Rows, n: int) -> np.ndarray:
     if chosen.ndim != 1 or len(np.unique(chosen)) < len(chosen):
         raise InputError("rows: a row occurs twice; give each row once", parameter="rows")
     return chosen
-
-
-def _content_checksum(dataset: Dataset) -> str:
-    """SHA-256 of the tables and features of a dataset; equal content gives an equal checksum."""
-    digest = hashlib.sha256()
-    facts = {name: getattr(dataset, name) for name in ("indicators", "source", "simulated", "thresholds", "extra")}
-    digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
-    for table in (dataset.images, dataset.clusters):
-        digest.update(np.ascontiguousarray(lonlat(table.geometry)).tobytes())
-        for name in table.columns.drop(table.geometry.name):
-            digest.update(f"{name}: {table[name].dtype}".encode())
-            digest.update(_column_hashes(table[name]).tobytes())
-    for name in sorted(dataset.features):
-        array = dataset.features[name]
-        digest.update(f"{name}: {array.dtype} {array.shape}".encode())
-        for start in range(0, len(array), _ROWS_AT_ONCE):
-            digest.update(np.ascontiguousarray(array[start : start + _ROWS_AT_ONCE]).tobytes())
-    return digest.hexdigest()
-
-
-def _column_hashes(column: pd.Series) -> np.ndarray:
-    try:
-        return pd.util.hash_pandas_object(column, index=False, categorize=False).to_numpy()
-    except TypeError:  # cells that cannot be hashed, lists for example
-        return pd.util.hash_pandas_object(column.map(repr), index=False, categorize=False).to_numpy()
 
 
 def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
@@ -457,15 +432,14 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
     >>> folder = Path(tempfile.mkdtemp()) / "bihar"
-    >>> made = make_sample("bihar", seed=0, n_clusters=40, n_sites=10)
+    >>> made = make_sample("bihar", n_clusters=40, n_sites=10)
     >>> len(read_dataset(write_dataset(made, folder)).clusters)
     40
     """
     with new_folder(folder) as temporary:
         _write_table(dataset.images, temporary / "images.parquet")
         _write_table(dataset.clusters, temporary / "clusters.parquet")
-        rejects = dataset.rejects if dataset.rejects is not None else pd.DataFrame({"row": [], "reason": []})
-        rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
+        dataset.rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
         for name, array in dataset.features.items():
             (temporary / "features").mkdir(exist_ok=True)
             np.save(temporary / "features" / f"{name}.npy", array, allow_pickle=False)
@@ -479,116 +453,6 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             _write_table(table, temporary / name)
         (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
     return Path(folder)
-
-
-def add_features(
-    folder: str | Path, name: str, blocks: Iterable[tuple[np.ndarray, np.ndarray]], about: dict[str, str]
-) -> list[str]:
-    """Add a feature set to a dataset folder; nothing else in it is altered, and a failure leaves it as it was.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A dataset.
-    name : str
-        Of the feature set: letters, digits, `_`, `-`, `.`.
-    blocks : iterable of (array of int, array of float)
-        Rows of the images table, and their features, shape (rows, columns): as many columns in every block.
-    about : dict of str to str
-        Facts to keep in the feature set's JSON file.
-
-    Returns
-    -------
-    list of str
-        Keys of the images without features. Their rows are NaN, and `features/NAME.missing.parquet` lists them.
-
-    Raises
-    ------
-    InputError
-        The folder is no sound dataset, it has a feature set of that name, or the blocks hold nothing for its images.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from geolive.simulation.sample import make_sample
-    >>> folder = Path(tempfile.mkdtemp()) / "goa"
-    >>> _ = write_dataset(make_sample("goa", seed=1), folder)
-    >>> missing = add_features(folder, "two", [(np.array([0, 2]), np.ones((2, 5)))], {"source": "an example"})
-    >>> read_dataset(folder).features["two"][:3, 0].tolist()
-    [1.0, nan, 1.0]
-    """
-    folder = Path(folder)
-    dataset = read_dataset(folder)
-    check_feature_name(dataset, name)
-    found, array = np.zeros(len(dataset.images), bool), None
-    (folder / "features").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder / "features") as temporary:
-        file = Path(temporary) / "array.npy"
-        for rows, values in blocks:
-            if array is None:
-                shape = (len(dataset.images), values.shape[1])
-                array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
-            array[rows] = values
-            found[rows] = True
-        if array is None or not found.any():
-            raise InputError(f"{folder}: none of its images is in the features; check that the keys are this dataset's")
-        array[~found] = np.nan
-        array.flush()
-        missing = dataset.images["key"][~found]
-        place_features(folder, name, file, pd.DataFrame({"key": missing}), about)
-    return missing.tolist()
-
-
-def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:
-    """Move a finished file of features into a dataset folder, with what is to be known of it; `dataset.json` lists it last.
-
-    Parameters
-    ----------
-    folder : str or Path
-        A dataset without a feature set of that name (`check_feature_name`).
-    name : str
-    file : Path
-        An npy file, row i for row i of the images table, on the disk where the dataset is.
-    missing : DataFrame
-        `key` of the images without features, and what else is known of them, `reason` for example.
-    about : dict
-        Facts to keep in the feature set's JSON file.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from geolive.simulation.sample import make_sample
-    >>> folder = write_dataset(make_sample("goa", seed=1), Path(tempfile.mkdtemp()) / "goa")
-    >>> file = folder / "features" / ".ones.npy"
-    >>> np.save(file, np.ones((len(read_dataset(folder).images), 2), np.float16))
-    >>> place_features(folder, "ones", file, pd.DataFrame({"key": []}), {"source": "an example"})
-    >>> read_dataset(folder).features["ones"].dtype
-    dtype('float16')
-    """
-    folder, stem = Path(folder), f"features/{name}"
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
-    written = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype), "missing": len(missing), **about}
-    with contextlib.ExitStack() as stack:
-        # in this order they are put into place last to first: the facts last, when what they list is there
-        new_facts = stack.enter_context(replacing(folder / FACTS))
-        files = {end: stack.enter_context(replacing(folder / f"{stem}{end}")) for end in (".json", ".missing.parquet")}
-        missing.to_parquet(files[".missing.parquet"], index=False)
-        files[".json"].write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        facts = _read_facts(folder)
-        facts["features"] = sorted([*facts["features"], name])
-        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in (files | {".npy": file}).items()}
-        new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        file.replace(folder / f"{stem}.npy")
-
-
-def check_feature_name(dataset: Dataset, name: str) -> None:
-    """Raise InputError where a feature set of that name cannot be added."""
-    if not _is_word(name) or name.endswith(".missing"):
-        raise InputError(f"--name {name!r}: use letters, digits, _, - and . only")
-    if name in dataset.features:
-        raise InputError(
-            f"{dataset.name}: has a feature set {name!r} already, and nothing is overwritten; use another --name"
-        )
 
 
 def read_dataset(folder: str | Path) -> Dataset:
@@ -608,7 +472,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
-    facts = _read_facts(folder)
+    facts = read_facts(folder)
     for name, expected in facts["checksums"].items():
         path = folder / name
         if not path.is_file() or checksum(path) != expected:
@@ -651,50 +515,6 @@ def _facts(dataset: Dataset, folder: Path) -> dict:
         "extra": dataset.extra,
         "checksums": {name: checksum(folder / name) for name in files},
     }
-
-
-def _read_facts(folder: Path) -> dict:
-    path = folder / FACTS
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        version = facts["schema_version"]
-    except FileNotFoundError:
-        raise InputError(f"{folder}: not a dataset (no {FACTS}); make one with sample or ingest") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{path}: cannot be read ({type(error).__name__}); make the dataset again") from None
-    if version != SCHEMA_VERSION:
-        raise InputError(
-            f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again"
-        )
-    typed = all(isinstance(facts.get(name), kind) for name, kind in _FACT_TYPES.items())
-    # names become paths, so a name is a plain word, and a file lies in the folder
-    if not (
-        typed
-        and all(map(_is_word, facts["features"] + facts["indicators"]))
-        and all(map(_is_inner, facts["checksums"]))
-    ):
-        raise InputError(f"{path}: not as geolive writes it; make the dataset again")
-    return facts
-
-
-_FACT_TYPES = {
-    "source": str,
-    "command": str,
-    "simulated": bool,
-    "indicators": list,
-    "thresholds": dict,
-    "features": list,
-    "extra": dict,
-    "checksums": dict,
-}
-
-
-def _is_word(name: object) -> bool:
-    return isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name) is not None
-
-
-def _is_inner(path: str) -> bool:
-    return not path.startswith("/") and ".." not in path.split("/")
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Great-circle distances, by chords of the unit sphere."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 EARTH_RADIUS_KM = 6371.0088
 
@@ -37,7 +38,7 @@ def chord_to_km(chord: np.ndarray) -> np.ndarray:
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.clip(np.asarray(chord) / 2, 0, 1))
 
 
-def km_to_chord(km: np.ndarray) -> np.ndarray:
+def km_to_chord(km: ArrayLike) -> np.ndarray:
     """Chord of the unit sphere of a great-circle distance in kilometres.
 
     Examples

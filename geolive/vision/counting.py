@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from geolive.dataset import Dataset, check_feature_name
+from geolive.dataset import Dataset
+from geolive.feature_sets import check_feature_name
 from geolive.tables import N_CLASSES
 from geolive.vision.classes import dataset_classes, match_classes, read_classes, stuff_classes
 from geolive.vision.detectors import MASK2FORMER, Detector, load_detector

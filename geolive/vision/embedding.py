@@ -13,8 +13,9 @@ import pandas as pd
 import torch
 
 import geolive
-from geolive.dataset import Dataset, check_feature_name, place_features
+from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.feature_sets import check_feature_name, place_features
 from geolive.files import checksum, today
 from geolive.vision.backbones import Backbone, load_backbone
 from geolive.vision.devices import Device, choose_device, choose_workers

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import add_features, read_dataset, write_dataset
+from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
+from geolive.feature_sets import add_features
 from geolive.sources.features import read_features
 from geolive.sources.paper.reader import read_paper
 from tests.sources.paper.papertable import row, text, write

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from geolive.dataset import FACTS
+from geolive.dataset_facts import FACTS
 from geolive.errors import InputError
 from geolive.files import check_new_folder, replacing
 from geolive.sources.mapillary.access import Access, RetryPolicy

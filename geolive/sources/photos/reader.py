@@ -138,7 +138,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
     if survey.clusters.empty:
         raise InputError(f"{survey.name}: has no survey points; give a dataset made by ingest survey")
     images, clusters = join_images(photos.images, survey.clusters, radius_km)
-    rejects = [table for table in (photos.rejects, survey.rejects) if table is not None and len(table)]
+    rejects = pd.concat([table for table in (photos.rejects, survey.rejects) if len(table)] or [survey.rejects])
     radius = radius_km if isinstance(radius_km, dict) else float(radius_km)
     command = f"{photos.command} --survey {shlex.quote(survey.name)}"
     if radius != SITE_RADIUS_KM:
@@ -153,7 +153,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
         simulated=photos.simulated or survey.simulated,
         source=f"{photos.source}; {survey.source}",
         command=command,
-        rejects=pd.concat(rejects, ignore_index=True).fillna({"path": ""}) if rejects else None,
+        rejects=rejects.reset_index(drop=True).fillna({"path": ""}),
         extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
     )
 

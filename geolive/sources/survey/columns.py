@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from geolive.errors import InputError
 from geolive.sources.survey.tables import SurveyTable, shown
@@ -202,7 +203,9 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
     return keep
 
 
-def note(table: SurveyTable, column: str, texts: list[str], wrong: Sequence[bool], what: str) -> None:
+def note(
+    table: SurveyTable, column: str, texts: list[str], wrong: Sequence[bool] | np.ndarray | pd.Series, what: str
+) -> None:
     """Note what is wrong with rows in which nothing was wrong so far.
 
     Examples

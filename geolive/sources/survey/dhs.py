@@ -170,17 +170,21 @@ def _read_recodes(paths: list[Path], measures: list[Measure], progress: Callable
         raise InputError("no recode file is named; add --recode FILE.dta, the household (HR) or women's (IR) recode")
     read: list[Recode] = []
     for path in paths:
-        recode = read_recode(path, measures, lambda words, path=path: progress(f"{Path(path).name}: {words}"))
+        recode = read_recode(path, measures, _prefixed(progress, f"{Path(path).name}: "))
         for other in read:
             if other.survey != recode.survey:
                 raise InputError(
                     f"{recode.path}: is of survey {recode.survey}, {other.path} of {other.survey}; give files of one survey"
                 )
-            both = np.intersect1d(other.cluster, recode.cluster) if other.kind == recode.kind else ()
-            if len(both):
+            both = np.intersect1d(other.cluster, recode.cluster)
+            if other.kind == recode.kind and len(both):
                 raise InputError(f"{recode.path}: cluster {both[0]} is also in {other.path}; give each file once")
         read.append(recode)
     return read
+
+
+def _prefixed(progress: Callable[[str], None], prefix: str) -> Callable[[str], None]:
+    return lambda words: progress(prefix + words)
 
 
 def _country(table: SurveyTable, read: list[Recode]) -> str:

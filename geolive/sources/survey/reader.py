@@ -297,6 +297,7 @@ def _chosen(path: Path, header: list[str], asked: list[str | None], country: str
 
 def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np.ndarray, np.ndarray]:
     if lon is None or lat is None:
+        assert table.positions is not None  # read_table was asked for them
         x, y = table.positions.T
         columns.check_positions(table, "geometry (x)", "geometry (y)", x, y)
         return x, y
@@ -318,6 +319,6 @@ def _command(
         words += ["--lon", lon, "--lat", lat]
     for name, column in values.items():
         words += ["--value", name if name == column else f"{name}={column}"]
-    for option, column in options.items():
-        words += [f"--{option}", column] if column else []
+    for option, named in options.items():
+        words += [f"--{option}", named] if named else []
     return command_line(*words, *(["--drop-invalid"] if drop_invalid else []))

@@ -206,8 +206,9 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
         raise InputError(f"{path}: is empty; it needs a line of column names and a row for each surveyed place")
     if not rows:
         raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
-    *texts, reasons = (list(column) for column in zip(*rows, strict=True))
-    return SurveyTable(path, "line", lines, dict(zip(chosen, texts, strict=True)), reasons)
+    by_column = [list(column) for column in zip(*rows, strict=True)]
+    texts = dict(zip(chosen, by_column[:-1], strict=True))
+    return SurveyTable(path, "line", lines, texts, reasons=by_column[-1])
 
 
 def _n_fields(found: int, expected: int) -> str:
