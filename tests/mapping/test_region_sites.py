@@ -1,4 +1,3 @@
-
 import geopandas as gpd
 import numpy as np
 import pytest
