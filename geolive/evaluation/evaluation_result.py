@@ -124,6 +124,11 @@ class Evaluation:
         for task in dict.fromkeys(one.task.task for one in self.task_results):
             title = f"{task.capitalize()}: {NAMES[MAIN_METRIC[task]]} out of fold, with 95 % interval"
             parts += [f"<p>{html.escape(title)}</p>", self.table(task).to_html(escape=True)]
+        apart = dict.fromkeys(one.model for result in self.task_results for one in result.apart)
+        parts += [
+            f"<p>{html.escape(name)} is not out of fold; the report shows it in a table of its own</p>"
+            for name in apart
+        ]
         notes = dict.fromkeys(words for one in self.task_results for words in one.task.notes)
         parts += [f"<p>{html.escape(words)}</p>" for words in (*self.notes, *notes)]
         return "\n".join(parts)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -14,6 +15,7 @@ from geolive.evaluation.evaluate import evaluate
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.tables import NOT_OUT_OF_FOLD, RESULT_COLUMNS, WITHIN_COUNTRY
 from geolive.models.baselines import InverseDistance, Mean, Neighbours
+from geolive.models.count_models import CountModel
 from geolive.models.registry import BASELINES
 from geolive.sources.survey.reader import read_survey
 from geolive.splits import BlockSplit, BufferedSplit, RandomSplit, fold_numbers, parse_split
@@ -121,6 +123,21 @@ def test_two_models_of_one_name_are_two_rows_named_by_their_keys(dataset):
     assert models["three"].get_params()["n_neighbors"] == 3
 
 
+def test_any_estimator_of_scikit_learn_is_a_row(small_sample):
+    models = {"ridge": CountModel(Ridge()), "stronger": CountModel(Ridge(1000.0))}
+    evaluation = evaluate(small_sample.dataset, models, "pov", split=RandomSplit())
+    counts = evaluation.task_results[0].task.places.counts()
+    values, folds = evaluation.task_results[0].task.values, evaluation.task_results[0].task.folds()
+    predicted = np.empty(len(values))
+    for fold in range(5):
+        fitted = Ridge().fit(counts[folds != fold], values[folds != fold])
+        predicted[folds == fold] = fitted.predict(counts[folds == fold])
+    own = evaluation.predictions.query("model == 'ridge'")
+    assert own["prediction"].to_numpy() == pytest.approx(predicted)
+    with pytest.raises(InputError, match=r"CountModel\(Ridge\(\)\)"):
+        evaluate(small_sample.dataset, {"ridge": Ridge()}, "pov")
+
+
 def test_a_splitter_is_used_as_it_is_and_a_name_gets_its_buffer(dataset):
     own = BlockSplit("100km", n_splits=4)
     evaluation = evaluate(dataset, ["mean"], "wealth", split=["blocks:50km", own])
@@ -190,6 +207,7 @@ def test_the_previous_survey_stands_apart_from_predictions_out_of_fold(dataset, 
     assert apart["protocol"].str.startswith(NOT_OUT_OF_FOLD).all()
     assert apart["n"].eq(second.sum()).all()
     assert evaluation.table().index.tolist() == ["mean", "neighbours"]
+    assert "previous-survey is not out of fold" in evaluation._repr_html_()
     folder = evaluation.write_report(tmp_path / "report")[0].parent
     markdown = (folder / "results.md").read_text()
     main, own = markdown.split("## Not out of fold")
