@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -113,9 +114,9 @@ def fit_folds(
             prepare(copy, number)
         if validate and copy.takes_validation:
             held_out = (places.take(test), values[test])
-            copy.fit(places.take(train), values[train], validation=held_out)  # type: ignore[call-arg]
+            copy.fit(places.take(train), values[train], validation=held_out)
         else:
-            fit(copy, places.take(train), values[train], progress)
+            fit_model(copy, places.take(train), values[train], progress)
         yield FittedFold(number, train, test, copy)
 
 
@@ -151,8 +152,7 @@ def cross_val_predict(
     return predictions
 
 
-def fit(model: Model, places: Places, values: np.ndarray, progress: Callable[[str], None] | None = None) -> Model:
-    """Fit a model, which tells its progress where it can."""
-    if progress is not None and model.takes_progress:
-        return model.fit(places, values, progress=progress)
-    return model.fit(places, values)
+def fit_model(model: Model, places: Places, values: np.ndarray, progress: Callable[[str], None] | None = None) -> None:
+    """Fit a model, with the progress callable where its `fit` accepts one."""
+    options: dict[str, Any] = {"progress": progress} if progress is not None and model.takes_progress else {}
+    model.fit(places, values, **options)

@@ -14,7 +14,7 @@ from geolive.errors import InputError
 from geolive.files import today
 from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import aoa_features
-from geolive.models.cross_validation import cross_val_predict, fit
+from geolive.models.cross_validation import cross_val_predict, fit_model
 from geolive.models.interface import Model, check_inputs, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
@@ -186,7 +186,7 @@ def _train(
         prepare(final)
     if progress:
         progress(f"fitting {model.name} to {len(clusters.places)} clusters")
-    fit(final, clusters.places, values, progress)
+    fit_model(final, clusters.places, values, progress)
     trained = {}
     for number, indicator in enumerate(indicators):
         one = final.column(number) if len(indicators) > 1 else final
