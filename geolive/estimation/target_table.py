@@ -8,6 +8,7 @@ import pandas as pd
 
 from geolive.errors import InputError
 from geolive.estimation.design_matrix import label
+from geolive.gdal_files import vector_source
 
 _IDS = ("district_id", "area", "id")
 _SUFFIXES = {".csv", ".parquet", ".geojson", ".gpkg", ".json", ".shp", ".fgb"}
@@ -171,9 +172,12 @@ def read_table(file: str | Path) -> pd.DataFrame:
         elif path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
         else:
-            import geopandas as gpd
+            import pyogrio
 
-            table = gpd.read_file(path)
+            with vector_source(path) as source:
+                table = pyogrio.read_dataframe(source, read_geometry=False)
+    except InputError:
+        raise
     except Exception as error:
         said = " ".join(str(error).split())[:200]
         raise InputError(f"{file}: cannot be read as {path.suffix} ({said})") from error

@@ -12,18 +12,10 @@ import numpy as np
 import shapely
 
 from geolive.errors import InputError
+from geolive.gdal_files import check_beginning, vector_source
 from geolive.tables import CRS
 
-# how each format begins: GDAL chooses a reader by what is in a file, and some of its readers open other files and addresses
-_BEGINNINGS = {
-    ".gpkg": (b"SQLite format 3\0",),
-    ".geojson": (b"{",),
-    ".json": (b"{",),
-    ".shp": (b"\0\0\x27\x0a",),
-    ".fgb": (b"fgb",),
-    ".parquet": (b"PAR1",),
-    ".geoparquet": (b"PAR1",),
-}
+_GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _MOST_SHOWN = 40
 
 Chooser = Callable[[list[str]], list[str]]
@@ -80,7 +72,7 @@ def is_geospatial(path: str | Path) -> bool:
     >>> is_geospatial("clusters.gpkg"), is_geospatial("clusters.csv")
     (True, False)
     """
-    return Path(path).suffix.lower() in _BEGINNINGS
+    return Path(path).suffix.lower() in _GEOSPATIAL
 
 
 def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> SurveyTable:
@@ -115,20 +107,9 @@ def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> Surve
     ({'wealth': ['1.5']}, [[85.1, 25.6]])
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(64)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the file in it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     if not is_geospatial(path):
         return _read_csv(path, choose)
-    suffix = path.suffix.lower()
-    if not beginning.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_BEGINNINGS[suffix]):
-        raise InputError(f"{path}: does not begin as a {suffix} file does; check what it is and name it accordingly")
+    check_beginning(path)
     return _read_geospatial(path, choose, with_positions)
 
 
@@ -192,6 +173,10 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
                 texts = [row[i] if i < len(row) else "" for i in columns]
                 lines.append(line)
                 rows.append((*texts, None if len(row) == len(header) else _n_fields(len(row), len(header))))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the file in it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     except UnicodeDecodeError:
@@ -237,17 +222,18 @@ def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
     """Table of the chosen columns, and the geometry; read as Arrow, in which whole numbers with gaps stay whole."""
     import pyogrio
 
-    layers = [str(name) for name, _ in pyogrio.list_layers(path)]
-    if not layers:
-        raise ValueError("it holds no layer")
-    if len(layers) > 1:
-        raise InputError(
-            f"{path}: has {len(layers)} layers ({', '.join(map(shown, layers[:10]))}) where one is needed; save the "
-            "survey's layer to a file of its own"
-        )
-    about = pyogrio.read_info(path)
-    chosen = [*dict.fromkeys(choose([str(name) for name in about["fields"]]))]
-    meta, table = pyogrio.read_arrow(path, columns=chosen, read_geometry=with_positions)
+    with vector_source(path) as source:
+        layers = [str(name) for name, _ in pyogrio.list_layers(source)]
+        if not layers:
+            raise ValueError("it holds no layer")
+        if len(layers) > 1:
+            raise InputError(
+                f"{path}: has {len(layers)} layers ({', '.join(map(shown, layers[:10]))}) where one is needed; save the "
+                "survey's layer to a file of its own"
+            )
+        about = pyogrio.read_info(source)
+        chosen = [*dict.fromkeys(choose([str(name) for name in about["fields"]]))]
+        meta, table = pyogrio.read_arrow(source, columns=chosen, read_geometry=with_positions)
     geometry = None
     if with_positions:
         name = meta["geometry_name"] or "wkb_geometry"

@@ -1,0 +1,280 @@
+"""Open the files that users give with GDAL, each with one driver and apart from the files beside it.
+
+GDAL chooses a driver by the content of a file, whatever its name says. Some drivers read other files, or send requests, as the
+file tells them (`OGR_VRT`, `WFS`, `GDALG`), and some write files beside their input. No file that a user gives is therefore
+opened by its own path: GDAL sees a link in a private folder, under a name or prefix that only one driver accepts.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    import rasterio
+
+_SQLITE = b"SQLite format 3\0"
+_ZIP = b"PK\x03\x04"
+# how a file of each format begins, after a byte-order mark and white space in a text
+BEGINNINGS: dict[str, tuple[bytes, ...]] = {
+    ".gpkg": (_SQLITE,),
+    ".geojson": (b"{",),
+    ".json": (b"{",),
+    ".topojson": (b"{",),
+    ".shp": (b"\0\0\x27\x0a",),
+    ".fgb": (b"fgb\x03fgb\0", b"fgb\x03fgb\1"),
+    ".kml": (b"<?xml", b"<kml"),
+    ".kmz": (_ZIP,),
+    ".zip": (_ZIP,),
+    ".parquet": (b"PAR1",),
+    ".geoparquet": (b"PAR1",),
+    ".tif": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ".tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+}
+RASTER_SUFFIXES = (".tif", ".tiff")
+VECTOR_SUFFIXES = (".geojson", ".json", ".topojson", ".gpkg", ".shp", ".fgb", ".kml", ".kmz", ".zip")
+_TEXTS = {".geojson", ".json", ".topojson", ".kml"}
+_SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
+_IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
+_MOST_EXTRACTED = 8 * 2**30
+# bytes 18 and 19 of an SQLite file are 2 where it is written through a log, which readers make anew beside it
+_WRITE_AHEAD = b"\2\2"
+_REACHES_OUT = re.compile(r"\b(?:ogr_|gdal_|load_extension|readfile|writefile)\w*\s*\(", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def vector_source(path: str | Path) -> Iterator[str]:
+    """Give the name by which pyogrio opens a vector file with the driver of its format, and with no other.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file in one of `VECTOR_SUFFIXES`. Of a shapefile, the parts beside it are used; of a .zip or .kmz, the one vector file
+        in it.
+
+    Yields
+    ------
+    str
+        A name for `pyogrio.list_layers`, `read_info`, `read_dataframe` and `read_arrow`, valid inside the block.
+
+    Raises
+    ------
+    InputError
+        The format is not accepted, the file does not begin as its format does, or it refers to other files.
+
+    Examples
+    --------
+    >>> import geopandas as gpd, pyogrio, shapely
+    >>> path = Path(tempfile.mkdtemp()) / "square.gpkg"
+    >>> gpd.GeoDataFrame({"name": ["A"]}, geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_file(path)
+    >>> with vector_source(path) as source:
+    ...     pyogrio.read_info(source)["driver"]
+    'GPKG'
+    >>> with vector_source("layers.vrt") as source:
+    ...     pass
+    Traceback (most recent call last):
+    geolive.errors.InputError: layers.vrt: a .vrt file is not accepted; save it as .gpkg, .geojson or .shp
+    """
+    path = Path(path)
+    if path.suffix.lower() not in VECTOR_SUFFIXES:
+        raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as .gpkg, .geojson or .shp")
+    check_beginning(path)
+    with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
+        yield _source(path, Path(folder), str(path))
+
+
+@contextlib.contextmanager
+def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
+    """Open a GeoTIFF with rasterio, with GDAL's driver of GeoTIFFs and without the files beside it.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Yields
+    ------
+    rasterio.DatasetReader
+
+    Raises
+    ------
+    InputError
+        The file is not a GeoTIFF, or cannot be read.
+
+    Examples
+    --------
+    >>> with open_raster("population.vrt") as raster:
+    ...     pass
+    Traceback (most recent call last):
+    geolive.errors.InputError: population.vrt: a .vrt file is not accepted; save it as a GeoTIFF (.tif)
+    """
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    path = Path(path)
+    if path.suffix.lower() not in RASTER_SUFFIXES:
+        raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as a GeoTIFF (.tif)")
+    check_beginning(path)
+    with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
+        link = _link(path, Path(folder) / f"{_plain(path)}.tif")
+        try:
+            with (
+                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
+                rasterio.open(link, driver="GTiff", sharing=False) as raster,
+            ):
+                yield raster
+        except RasterioError as error:
+            said = str(error).replace(str(link), path.name)
+            raise InputError(f"{path}: cannot be read ({said}); check that the file is whole") from error
+
+
+def check_beginning(path: str | Path) -> None:
+    """Check that a file begins as its suffix says.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it cannot be read, or it begins otherwise.
+
+    Examples
+    --------
+    >>> path = Path(tempfile.mkdtemp()) / "districts.gpkg"
+    >>> _ = path.write_text("<OGRVRTDataSource>")
+    >>> check_beginning(path)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: ...: does not begin as a .gpkg file does; check what it is and name it accordingly
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(4096)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; check the name") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; name the file in it") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
+    suffix = path.suffix.lower()
+    if suffix in _TEXTS:
+        beginning = beginning.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    if not beginning.startswith(BEGINNINGS[suffix]) or (suffix == ".kml" and b"<kml" not in beginning):
+        raise InputError(f"{path}: does not begin as a {suffix} file does; check what it is and name it accordingly")
+
+
+def _source(path: Path, folder: Path, named: str) -> str:
+    """The name for GDAL of a file whose beginning was checked; `named` is how messages name it."""
+    suffix = path.suffix.lower()
+    if suffix in (".zip", ".kmz"):
+        return _source(_extract(path, folder, named), folder / "inner", named)
+    folder.mkdir(exist_ok=True)
+    if suffix == ".gpkg":
+        return str(_safe_geopackage(path, folder / f"{_plain(path)}.gpkg", named))
+    if suffix == ".kml":
+        # only the driver of KML opens a .kmz file; a .kml file could be read as XML of any other driver
+        with zipfile.ZipFile(folder / f"{_plain(path)}.kmz", "w") as archive:
+            archive.write(path, "doc.kml")
+        return str(folder / f"{_plain(path)}.kmz")
+    if suffix == ".shp":
+        for part in path.parent.iterdir():
+            if part.stem == path.stem and part.suffix.lower() in _SHAPEFILE_PARTS:
+                _link(part, folder / f"{_plain(path)}{part.suffix.lower()}")
+    link = _link(path, folder / f"{_plain(path)}{suffix}")
+    return f"{_json_driver(path)}:{link}" if suffix in _TEXTS else str(link)
+
+
+def _json_driver(path: Path) -> str:
+    """GDAL's driver for a JSON file; the prefix with its name excludes all others."""
+    with path.open("rb") as file:
+        beginning = file.read(2**16)
+    if re.search(rb'"type"\s*:\s*"Topology"', beginning):
+        return "TopoJSON"
+    return "ESRIJSON" if b'"esriGeometry' in beginning else "GeoJSON"
+
+
+def _safe_geopackage(path: Path, target: Path, named: str) -> Path:
+    """Link a GeoPackage to `target`, or copy it with its log; refuse one whose tables reach outside of it."""
+    with path.open("rb") as file:
+        logged = file.read(20)[18:] == _WRITE_AHEAD
+    if logged:
+        shutil.copyfile(path, target)
+        log = path.with_name(f"{path.name}-wal")
+        if log.is_file():
+            shutil.copyfile(log, target.with_name(f"{target.name}-wal"))
+    else:
+        _link(path, target)
+    try:
+        unchanging = "" if logged else "&immutable=1"
+        with contextlib.closing(sqlite3.connect(f"{target.as_uri()}?mode=ro{unchanging}", uri=True)) as database:
+            statements = [
+                str(sql) for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+            ]
+    except sqlite3.Error as error:
+        raise InputError(f"{named}: cannot be read ({error}); check that the file is whole") from error
+    for sql in statements:
+        virtual = re.match(r"\s*CREATE\s+VIRTUAL\s+TABLE.*?\bUSING\s+(\w+)", sql, re.IGNORECASE | re.DOTALL)
+        if (virtual and virtual[1].lower() != "rtree") or _REACHES_OUT.search(sql):
+            raise InputError(f"{named}: holds a table that reads other files; save its layer to a file of its own")
+    return target
+
+
+def _extract(path: Path, folder: Path, named: str) -> Path:
+    """Extract the one vector file of an archive, with its parts if it is a shapefile."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX" not in m.filename]
+            wanted = (".kml",) if path.suffix.lower() == ".kmz" else _IN_ZIP
+            files = [PurePosixPath(m.filename) for m in members]
+            found = [f for f in files if f.suffix.lower() in wanted]
+            if len(found) != 1:
+                listed = ", ".join(f.name for f in found[:10]) or "none"
+                raise InputError(
+                    f"{named}: holds {listed} where one vector file is needed; extract it and name the one"
+                )
+            suffixes = {found[0].suffix.lower(), *(_SHAPEFILE_PARTS if found[0].suffix.lower() == ".shp" else ())}
+            taken = [
+                m for m, f in zip(members, files, strict=True)
+                if f.with_suffix("") == found[0].with_suffix("") and f.suffix.lower() in suffixes
+            ]  # fmt: skip
+            if sum(m.file_size for m in taken) > _MOST_EXTRACTED:
+                raise InputError(
+                    f"{named}: holds more than {_MOST_EXTRACTED // 2**30} GB; extract it and name the file"
+                )
+            for member in taken:
+                suffix = PurePosixPath(member.filename).suffix.lower()
+                with archive.open(member) as packed, (folder / f"{_plain(found[0])}{suffix}").open("wb") as file:
+                    shutil.copyfileobj(packed, file)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{named}: cannot be extracted ({error}); extract it and name the file in it") from error
+    inner = folder / f"{_plain(found[0])}{found[0].suffix.lower()}"
+    try:
+        check_beginning(inner)
+    except InputError:
+        raise InputError(f"{named}: {found[0].name} in it does not begin as its name says; check what it is") from None
+    return inner
+
+
+def _link(path: Path, target: Path) -> Path:
+    try:
+        target.symlink_to(path.absolute())
+    except OSError:  # Windows asks for a privilege
+        try:
+            os.link(path, target)
+        except OSError:
+            shutil.copyfile(path, target)
+    return target
+
+
+def _plain(path: Path | PurePosixPath) -> str:
+    """The file's name without its suffix and without characters that GDAL could take for a prefix or an archive."""
+    return re.sub(r"[^\w-]", "_", path.stem)[:80] or "file"
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower() or "nameless"
