@@ -186,7 +186,7 @@ def test_the_real_panel_survey(tmp_path):
         (["--region", "bihar", "--dataset", "no/data"], "no such dataset folder"),
         (["--region", "bihar", "--boundaries", "no.geojson"], "no such file"),
         (["--region", "bihar", "--level", "7"], "--level"),
-        (["--boundaries", "cli.py"], "cli.py: cannot be read as polygons"),
+        (["--boundaries", "cli.py"], "cli.py: a .py file is not accepted; save it as .gpkg"),
         (["--region", "goa", "--dataset", "no/data"], "no such dataset folder"),
         (["--region", "bihar", "--indicator", "height"], "it has: pov, pop, bmi"),
         (["--nonsense"], "--nonsense"),
