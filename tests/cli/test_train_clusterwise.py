@@ -1,0 +1,50 @@
+"""The command `train clusterwise`: which estimators it offers, and what it refuses."""
+
+import json
+
+import pytest
+
+from geolive.dataset import write_dataset
+from geolive.models.bundle import load_model
+from geolive.models.registry import CLUSTERWISE, MODEL_KINDS
+from geolive.simulation.sample import make_sample
+
+
+@pytest.fixture(scope="module")
+def goa(tmp_path_factory):
+    return write_dataset(make_sample("goa", 0, most_images=4), tmp_path_factory.mktemp("goa") / "data")
+
+
+@pytest.mark.parametrize("name", ["boosting", "ridge"])
+def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_path, name):
+    code, said, errors = run("train", "clusterwise", goa, "--estimator", name, "--out", tmp_path / "bundle")
+    assert code == 0, errors
+    assert f"SIMULATED: clusterwise-{name}" in said
+    trained = load_model(tmp_path / "bundle")
+    assert isinstance(trained.model, MODEL_KINDS[name].load_class())
+    card = json.loads((tmp_path / "bundle" / "card.json").read_text())
+    assert card["kind"] == name
+    card["versions"] = {"scikit-learn": "0.1"}
+    (tmp_path / "bundle" / "card.json").write_text(json.dumps(card))
+    code, _, errors = run(
+        "predict", "--region", "goa", "--model", tmp_path / "bundle", "--dataset", goa, "--out", "x.html"
+    )
+    assert code == 2
+    assert f"train clusterwise --estimator {name} DATASET --indicator pov --task regression --out BUNDLE" in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (["--estimator", "svm"], f"--estimator svm: must be one of {', '.join(CLUSTERWISE)}"),
+        (["--estimator", "ridge", "--trees", "9"], "--trees 9: ridge has no trees; leave --trees out"),
+        (["--estimator", "knn", "--vertices", "feats"], "knn uses object counts only; leave --vertices out"),
+        (["--vertices", "all"], "--vertices all: must be"),
+    ],
+)
+def test_what_an_estimator_does_not_have_is_one_line(run, goa, tmp_path, options, match):
+    code, _, errors = run("train", "clusterwise", goa, *options, "--out", tmp_path / "bundle")
+    lines = [line for line in errors.splitlines() if line.startswith("error:")]
+    assert (code, len(lines)) == (2, 1), errors
+    assert match in lines[0]
+    assert not (tmp_path / "bundle").exists()
