@@ -42,14 +42,14 @@ def settings_of(contestant: str, seed: int) -> list[Model]:
     rates = (1e-3, 3e-3)
     if contestant.startswith("gcn-"):
         edges = contestant.removeprefix("gcn-")
-        return [GraphCNN(seed=seed, edges=edges, learning_rate=rate, **GCN) for rate in rates]
+        return [GraphCNN(random_state=seed, edges=edges, learning_rate=rate, **GCN) for rate in rates]
     return {
         "forest": [
             CountModel(RandomForestRegressor(100, max_features=share, random_state=seed)) for share in (1.0, 1 / 3)
         ],
-        "mean": [MeanPooling(seed=seed, learning_rate=rate) for rate in rates],
-        "attention": [AttentionPooling(seed=seed, learning_rate=rate) for rate in rates],
-        "stacked": [StackedNetwork(seed=seed)],
+        "mean": [MeanPooling(random_state=seed, learning_rate=rate) for rate in rates],
+        "attention": [AttentionPooling(random_state=seed, learning_rate=rate) for rate in rates],
+        "stacked": [StackedNetwork(random_state=seed)],
     }[contestant]
 
 
@@ -61,7 +61,7 @@ def predict(
     settings = settings_of(contestant, seed)
     if len(settings) == 1:
         model = settings[0].fit(known, y)
-        left_out = model.left_out[:, 0]
+        left_out = model.left_out_[:, 0]
     else:
         folds = inner_folds(known.positions, INNER, seed)
         tried = [cross_val_predict(model, known, y, folds) for model in settings]

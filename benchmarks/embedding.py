@@ -97,7 +97,7 @@ def predictions(bundle: str, device, pixels) -> None:
     told = {}
     for precision in ("float32", "bfloat16"):
         chosen = choose_device(device.name, precision)
-        told[precision] = model.on(chosen).answers(pixels, chosen)
+        told[precision] = model.on(chosen).predict_pixels(pixels, chosen)
     change = np.abs(told["bfloat16"] - told["float32"])
     spread = (
         f" (standard deviation of the training values: {model.target[1]:.4f})" if model.task == "regression" else ""

@@ -29,7 +29,7 @@ def r2(scenario: str, seed: int, edges: str, clusters: int) -> float:
     places, values = dataset.cluster_places(dataset.clusters), dataset.clusters["pov"].to_numpy()
     folds = fold_numbers(BlockSplit(km=100.0, n_splits=3, random_state=seed), dataset.clusters)
     learn, test = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
-    model = GraphCNN(seed=seed, edges=edges, **SETTINGS).fit(places.take(learn), values[learn])
+    model = GraphCNN(random_state=seed, edges=edges, **SETTINGS).fit(places.take(learn), values[learn])
     error = np.square(values[test] - model.predict(places.take(test))).sum()
     return 1 - error / np.square(values[test] - values[learn].mean()).sum()
 

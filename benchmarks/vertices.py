@@ -29,8 +29,7 @@ def figures_of(seed: int, models: list[str]) -> np.ndarray:
     found = np.empty((len(models), len(KINDS)))
     for row, name in enumerate(models):
         for column, kind in enumerate(KINDS):
-            seeded = {"random_state" if name == "forest" else "seed": seed}
-            predicted = cross_val_predict(MODELS[name](vertices=kind, **seeded), places, values, folds)
+            predicted = cross_val_predict(MODELS[name](vertices=kind, random_state=seed), places, values, folds)
             found[row, column] = 1 - ((values - predicted) ** 2).sum() / ((values - means) ** 2).sum()
     return found
 

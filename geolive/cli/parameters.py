@@ -20,6 +20,7 @@ _OTHER_NAMES = {
     "model": ("models",),
     "task": ("tasks",),
     "radius_km": ("radius",),
+    "learning_rate": ("lr",),
 }
 _ASSIGNED = re.compile(
     r"""(?<![\w.'"-])([a-z][a-z_0-9]*)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^\]]*\]|-?[\w+/.:-]*\w)"""

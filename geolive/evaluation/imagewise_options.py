@@ -71,14 +71,14 @@ def imagewise_options(
     InputError
         There are no photos, there is no such network, or its weights cannot be loaded.
     """
+    from geolive.models.imagewise.cnn import load_pretrained
     from geolive.models.imagewise.folds import decode_library
-    from geolive.models.imagewise.model import load_pretrained
     from geolive.models.imagewise.training import check_lightning
     from geolive.vision.images import photo_files
 
     arch, epochs, size = parse_imagewise(text)
     check_lightning()
     files = photo_files(dataset, photos)
-    made = partial(load_pretrained, arch=arch, weights=weights, size=size, seed=random_state)
+    made = partial(load_pretrained, arch=arch, weights=weights, size=size, random_state=random_state)
     library = decode_library(dataset, files, made("regression").preprocessing, folder, progress)
-    return {"library": library, "load": made, "epochs": epochs}
+    return {"library": library, "load_network": made, "epochs": epochs}

@@ -1,54 +1,51 @@
-"""How a forest's predictions follow its inputs: partial dependence (Friedman 2001, doi 10.1214/aos/1013203451), and one tree."""
+"""How predictions follow single inputs: partial dependence (Friedman 2001, doi 10.1214/aos/1013203451), and a small tree."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from geolive.models.clusterwise import Forest
+from geolive.models.clusterwise import ClusterwiseModel
+from geolive.models.cross_validation import fold_pairs
 
 DEPTH, LEAST_LEAF = 3, 8
 
 
 @dataclass(frozen=True)
 class SmallTree:
-    """A tree that tells what it can of a forest.
+    """A small tree fitted to the predictions of a model.
 
     Parameters
     ----------
-    tree : object
-        scikit-learn's, fitted to the forest's predictions.
+    tree : sklearn.tree.DecisionTreeRegressor
     names : list of str
-        Of its inputs.
-    numbers : array, shape (n, p)
-        The inputs of the places that it was fitted to.
-    predicted : array, shape (n,)
-        The forest's predictions there.
+        Names of its inputs.
     fidelity : float
-        R² of such trees against the forest's predictions at places of folds that they did not see.
+        R² of such trees against the model's predictions, at places of folds that they were not fitted to.
     """
 
-    tree: object
+    tree: Any
     names: list[str]
-    numbers: np.ndarray
-    predicted: np.ndarray
     fidelity: float
 
 
-def partial_dependence(model: Forest, numbers: np.ndarray, column: int) -> np.ndarray:
-    """The mean prediction if every place had the same amount of one input, all else as it is.
+def partial_dependence(model: ClusterwiseModel, numbers: np.ndarray, column: int) -> np.ndarray:
+    """The mean prediction if every place had the same amount of one input and all else stayed as it is.
 
     Parameters
     ----------
-    model : Forest
-        Fitted.
+    model : ClusterwiseModel
+        A fitted model.
     numbers : array of float, shape (n, p)
-        As `Forest.table` gives them.
+        The inputs of places, as `ClusterwiseModel.table` returns them.
     column : int
+        The input.
 
     Returns
     -------
     array, shape (m, 2)
-        Amounts from the 5th to the 95th percentile of places, whole numbers where the column has no others, and predictions.
+        Amounts from the 5th to the 95th percentile of places, and the mean prediction for each. Amounts are whole numbers where
+        the column has no others.
 
     Examples
     --------
@@ -68,17 +65,21 @@ def partial_dependence(model: Forest, numbers: np.ndarray, column: int) -> np.nd
 
 
 def small_tree(predicted: np.ndarray, numbers: np.ndarray, folds: np.ndarray, names: list[str]) -> SmallTree:
-    """A tree of three questions fitted to a forest's predictions, and how much of these it tells.
+    """Fit a tree of three questions to a model's predictions, and measure how much of them it explains.
 
     Parameters
     ----------
     predicted : array, shape (n,)
-        By the forest.
+        Predictions of the model.
     numbers : array, shape (n, p)
-        As `Forest.table` gives them.
+        The inputs of places, as `ClusterwiseModel.table` returns them.
     folds : array of int, shape (n,)
     names : list of str
-        Of the inputs.
+        Names of the inputs.
+
+    Returns
+    -------
+    SmallTree
 
     Examples
     --------
@@ -88,13 +89,13 @@ def small_tree(predicted: np.ndarray, numbers: np.ndarray, folds: np.ndarray, na
     """
     from sklearn.tree import DecisionTreeRegressor
 
-    def tree() -> DecisionTreeRegressor:
-        return DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAST_LEAF, random_state=0)
+    def fitted(rows: np.ndarray) -> DecisionTreeRegressor:
+        tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=LEAST_LEAF, random_state=0)
+        return tree.fit(numbers[rows], predicted[rows])
 
-    told = np.zeros(len(predicted))
-    for fold in np.unique(folds):
-        learn = folds != fold
-        told[~learn] = tree().fit(numbers[learn], predicted[learn]).predict(numbers[~learn])
+    left_out = np.zeros(len(predicted))
+    for train, test in fold_pairs(folds):
+        left_out[test] = fitted(train).predict(numbers[test])
     spread = ((predicted - predicted.mean()) ** 2).sum()
-    fidelity = 1 - ((predicted - told) ** 2).sum() / spread if spread > 0 else 1.0
-    return SmallTree(tree().fit(numbers, predicted), names, numbers, predicted, float(fidelity))
+    fidelity = 1 - ((predicted - left_out) ** 2).sum() / spread if spread > 0 else 1.0
+    return SmallTree(fitted(np.arange(len(predicted))), names, float(fidelity))

@@ -1,12 +1,14 @@
-"""What a model looks at: `explain` asks each kind of bundle in the way that it can answer.
+"""Explanations of trained models: which inputs matter, how predictions follow them, and which photos weigh most.
 
-Forests: permutation importance, partial dependence and a small tree. Networks of photos: permutation importance, and what a
-place's prediction loses without a photo or a class. Image-wise models: what each photo adds, and Grad-CAM in the gallery.
+Each kind of model is explained in its own way. Cluster-wise models get permutation importance, partial dependence and a small
+tree. Networks of photos get permutation importance, and the change of a place's prediction without a photo or a class.
+Image-wise models get the contribution of each photo, and Grad-CAM in the gallery.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -24,69 +26,100 @@ from geolive.explain.importance import (
     growth,
     importance_table,
 )
-from geolive.explain.inputs import Group, Inputs, LeftOut, Numbers, PhotoColumns, input_names, left_out_models
+from geolive.explain.inputs import Group, Inputs, Numbers, PhotoColumns, input_names
 from geolive.explain.occlusion import Weights, spread_over, weights_in_means, weights_of
 from geolive.models.clusterwise import ClusterwiseModel
+from geolive.models.cross_validation import FittedFold, fit_folds
 from geolive.models.interface import Model
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.tables import N_CLASSES, vistas_classes
 
+if TYPE_CHECKING:
+    from geolive.explain.gallery import Gallery
+    from geolive.vision.images import PhotoFiles
+
 SHOWN = 6
 REPEATS, REPEATS_OF_NETWORKS = 5, 2
-# image features are left out in so many groups, the most important ones
+# largest number of groups of image features that are left out, the most important ones
 MOST_FEATURE_GROUPS = 10
-Tell = Callable[[str], None] | None
+Progress = Callable[[str], None] | None
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a model looks at; what a kind of model has no answer to is None or empty.
+    """What a trained model looks at; what a kind of model does not have is None or empty.
 
     Parameters
     ----------
+    dataset : Dataset
+        The dataset that the model was trained on.
+    trained : TrainedModel
     importance : DataFrame, optional
-        A row a group of inputs, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`, `upper`: by
-        how much the mean squared error out of fold grows when the group is exchanged among the places of a fold, as a
-        share of the values' variance, with a 95 % interval by bootstrap over whole units.
+        One group of inputs a row, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`, `upper`. The
+        value is the growth of the mean squared error at left-out places when the group is exchanged among the places of a fold,
+        divided by the variance of the values, with a 95 % interval by bootstrap over whole units.
     truth : Agreement, optional
-        On a simulated sample and for object counts, how far importance goes with the truth.
+        Agreement of importance with the truth, on a simulated sample and for object counts.
     dependence : dict of str to array, shape (m, 2)
-        For the most important inputs of a forest, amounts and the mean prediction over all places that would have them.
+        For the most important inputs of a cluster-wise model, amounts and the mean prediction if all places had that amount.
     tree : SmallTree, optional
-        Fitted to a forest's predictions.
+        A small tree fitted to the predictions of a cluster-wise model.
     weights : Weights, optional
-        What weighs in the predictions of single places, of a model that looks at photos one by one.
+        For a model that looks at single photos, what changes the predictions of single places.
+    gallery : Gallery, optional
+        Photos to show, where they were asked for.
     notes : list of str
-        What was left out or differs from training, in sentences.
+        Sentences on what was left out or differs from training.
     """
 
+    dataset: Dataset
+    trained: TrainedModel
     importance: pd.DataFrame | None = None
     truth: Agreement | None = None
     dependence: dict[str, np.ndarray] = field(default_factory=dict)
     tree: SmallTree | None = None
     weights: Weights | None = None
+    gallery: "Gallery | None" = None
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Explanation of {self.trained.card.model}: {self.trained.card.indicator}>"
+
+    def write_report(self, folder: str | Path) -> list[str]:
+        """Write `explain.html` and its tables to a new folder, see `geolive.explain.page.write_page`."""
+        from geolive.explain.page import write_page
+
+        return write_page(self, folder)
 
 
 def explain(
-    dataset: Dataset, trained: TrainedModel, seed: int = 0, *, files=None, device: str = "auto", progress: Tell = None
+    dataset: Dataset,
+    trained: TrainedModel,
+    *,
+    gallery: bool = False,
+    photos: str | Path | None = None,
+    device: str = "auto",
+    random_state: int = 0,
+    progress: Progress = None,
 ) -> Explanation:
     """Explain a trained model by the places that it was trained on.
 
     Parameters
     ----------
     dataset : Dataset
-        That it was trained on.
+        The dataset that the model was trained on.
     trained : TrainedModel
-    seed : int
-        Of what is exchanged and of the intervals.
-    files : PhotoFiles, optional
-        The dataset's photos, where the model is image-wise; by default those that the dataset names.
+    gallery : bool
+        Whether to show the photos that weigh most, which may show people; for image-wise models with Grad-CAM.
+    photos : str or Path, optional
+        The folder that `img_path` starts from; by default the dataset's own.
     device : str
         auto, cpu, cuda or, for image-wise models, mps.
+    random_state : int
+        Seed of the exchanges and of the intervals.
     progress : callable, optional
-        Told in words what is under way.
+        Called with sentences on what is under way.
 
     Returns
     -------
@@ -95,7 +128,7 @@ def explain(
     Raises
     ------
     InputError
-        The model is of a kind that is not explained, or the dataset lacks clusters, features or photos that it was trained on.
+        Models of this kind are not explained, or the dataset lacks clusters, features or photos that the model was trained on.
 
     Examples
     --------
@@ -103,51 +136,71 @@ def explain(
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> found = explain(dataset, train(dataset, Forest(n_estimators=5), "pov"))
-    >>> found.importance.columns.tolist(), len(found.dependence)
+    >>> explanation = explain(dataset, train(dataset, Forest(n_estimators=5), "pov"))
+    >>> explanation.importance.columns.tolist(), len(explanation.dependence)
     (['group', 'columns', 'value', 'lower', 'upper'], 6)
     """
-    kind = kind_of(trained)
-    if kind == "imagewise":
-        return _explain_imagewise(dataset, trained, files, device, progress)
-    survey = _survey(dataset, trained)
-    if kind == "forest":
-        return _explain_forest(dataset, trained, survey, np.random.default_rng(seed), progress)
-    make = partial(_unfitted_network, trained.model, device=device)
-    return _explain_network(dataset, trained, survey, make, np.random.default_rng(seed), progress)
+    kind = kind_of(trained.model)
+    rng = np.random.default_rng(random_state)
+    files = _photo_files(dataset, trained, kind, gallery, photos) if gallery or kind == "imagewise" else None
+    if kind == "imagewise" and files is not None:
+        explanation = _explain_imagewise(dataset, trained, files, device, progress)
+    elif kind == "clusterwise":
+        explanation = _explain_clusterwise(dataset, trained, rng, progress)
+    else:
+        explanation = _explain_network(dataset, trained, device, rng, progress)
+    if files is not None and gallery and explanation.weights is not None:
+        from geolive.explain.gallery import draw_gallery
+
+        if progress:
+            progress("drawing the gallery")
+        return replace(explanation, gallery=draw_gallery(dataset, trained, explanation.weights, files))
+    return explanation
 
 
-def kind_of(trained: TrainedModel) -> str:
-    """In which way a model is explained: "forest", "network" or "imagewise".
+def _photo_files(
+    dataset: Dataset, trained: TrainedModel, kind: str, gallery: bool, photos: str | Path | None
+) -> "PhotoFiles":
+    """The photos that an explanation needs; what is missing is said before the long part."""
+    if kind == "clusterwise":
+        raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; use gallery=False", "gallery")
+    if kind == "imagewise" and gallery:
+        from geolive.explain.gradcam import check_captum
+
+        check_captum()
+    from geolive.vision.images import photo_files
+
+    return photo_files(dataset, photos)
+
+
+def kind_of(model: Model) -> str:
+    """How a model is explained: "clusterwise", "network" or "imagewise".
 
     Raises
     ------
     InputError
-        In none: it looks at no images.
+        The model uses no images.
 
     Examples
     --------
-    >>> from types import SimpleNamespace
     >>> from geolive.models.clusterwise import Forest
-    >>> kind_of(SimpleNamespace(model=Forest()))
-    'forest'
+    >>> kind_of(Forest())
+    'clusterwise'
     """
-    model = trained.model
     if isinstance(model, ClusterwiseModel):
-        return "forest"
+        return "clusterwise"
     if hasattr(model, "predict_photos"):
         return "imagewise"
-    if hasattr(model, "arch") and hasattr(model, "column"):
+    if hasattr(model, "as_unfitted"):
         return "network"
     raise InputError(
-        f"{trained.card.model}: looks at no images, so there is nothing to explain; give a bundle of train "
-        "clusterwise, gcn or imagewise"
+        f"{model.name} uses no images, so there is nothing to explain; give a model of train clusterwise, gcn or imagewise"
     )
 
 
 @dataclass(frozen=True)
 class _Survey:
-    """The places that a model was trained on, in the order of its residuals, and the images they have by row."""
+    """The places that a model was trained on, in the order of its residuals, and their images by row."""
 
     places: Places
     images: np.ndarray
@@ -160,11 +213,12 @@ def _survey(dataset: Dataset, trained: TrainedModel) -> _Survey:
     clusters, features = _clusters(dataset, trained), trained.card.features
     if features is not None and features not in dataset.features:
         raise InputError(
-            f"{dataset.name}: lacks the image features {features!r} that the bundle was trained on; add them with embed or "
+            f"{dataset.name}: lacks the image features {features!r} that the model was trained on; add them with embed or "
             "ingest features"
         )
     places = dataset.cluster_places(clusters, features)
     columns = (trained.residuals[name].to_numpy() for name in ("value", "fold", "district_id"))
+    assert places.image_rows is not None
     return _Survey(places, places.image_rows, *columns)
 
 
@@ -173,142 +227,163 @@ def _clusters(dataset: Dataset, trained: TrainedModel) -> gpd.GeoDataFrame:
     missing = ~residuals["unique_cluster"].isin(dataset.clusters["unique_cluster"])
     if missing.any():
         raise InputError(
-            f"{dataset.name}: lacks {int(missing.sum())} of the {len(residuals)} clusters that the bundle was trained on, "
+            f"{dataset.name}: lacks {int(missing.sum())} of the {len(residuals)} clusters that the model was trained on, "
             f"for example {residuals['unique_cluster'][missing].iloc[0]!r}; name the dataset it was trained on"
         )
     return dataset.clusters.set_index("unique_cluster").loc[residuals["unique_cluster"]].reset_index()
 
 
-def _explain_forest(
-    dataset, trained: TrainedModel, survey: _Survey, rng: np.random.Generator, tell: Tell
+def _explain_clusterwise(
+    dataset: Dataset, trained: TrainedModel, rng: np.random.Generator, progress: Progress
 ) -> Explanation:
-    model, places = trained.model, survey.places
-    inputs = Numbers(model.table(places), input_names(model.vertices, places))
-    fits = left_out_models(partial(clone, model), places, survey.values, survey.folds, tell)
-    table, alone = _importance(inputs, fits, survey, REPEATS, model.vertices == "obj", rng, tell)
-    ranked = sorted(alone, key=lambda column: -alone[column])[:SHOWN]
+    survey, model = _survey(dataset, trained), trained.model
+    assert isinstance(model, ClusterwiseModel)
+    inputs = Numbers(model.table(survey.places), input_names(model.vertices or "obj", survey.places))
+    folds = _fit_folds(clone(model), survey, progress)
+    table, of_column = _importance(inputs, folds, survey, REPEATS, model.vertices == "obj", rng, progress)
+    ranked = sorted(of_column, key=lambda column: -of_column[column])[:SHOWN]
     predicted = model.predict_table(inputs.table)
     return Explanation(
-        table,
-        _truth(dataset, trained, alone),
-        {inputs.names[column]: partial_dependence(model, inputs.table, column) for column in ranked},
-        small_tree(predicted, inputs.table, survey.folds, inputs.names),
+        dataset,
+        trained,
+        importance=table,
+        truth=_truth(dataset, trained, of_column),
+        dependence={inputs.names[column]: partial_dependence(model, inputs.table, column) for column in ranked},
+        tree=small_tree(predicted, inputs.table, survey.folds, inputs.names),
         notes=_notes(inputs, model),
     )
 
 
 def _explain_network(
-    dataset, trained: TrainedModel, survey: _Survey, make: Callable[[], Model], rng: np.random.Generator, tell: Tell
+    dataset: Dataset, trained: TrainedModel, device: str, rng: np.random.Generator, progress: Progress
 ) -> Explanation:
-    model, places = trained.model, survey.places
-    inputs = PhotoColumns(places, model.vertices)
-    fits = left_out_models(make, places, survey.values, survey.folds, tell)
-    table, alone = _importance(inputs, fits, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, tell)
+    from geolive.models.network_model import NetworkModel
+
+    survey, model = _survey(dataset, trained), trained.model
+    assert isinstance(model, NetworkModel)
+    inputs = PhotoColumns(survey.places, model.vertices)
+    folds = _fit_folds(model.as_unfitted().set_params(device=device), survey, progress)
+    table, of_column = _importance(inputs, folds, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, progress)
     keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
-    weights = weights_of(fits, places, keys, model.vertices, _feature_groups(table, inputs.n_features), names, tell)
-    notes = _notes(inputs, model)
-    if weights.places > weights.photos["unique_cluster"].nunique():
-        looked = weights.photos["unique_cluster"].nunique()
-        notes.append(
-            f"Photos and classes were left out at {looked} of the {weights.places} places, evenly spread over the predictions."
-        )
-    if trained.card.learnt_with:
-        notes.append(
-            "The bundle learnt several indicators at once; the networks that leave out a fold learn this one alone."
-        )
-    if trained.model.params.get("search"):
-        notes.append(
-            "Learning rate and width were not searched again in each fold: they are those found with all places."
-        )
-    return Explanation(table, _truth(dataset, trained, alone), weights=weights, notes=notes)
-
-
-def _explain_imagewise(dataset: Dataset, trained: TrainedModel, files, device: str, tell: Tell) -> Explanation:
-    from geolive.models.imagewise.model import FEATURES
-    from geolive.vision.devices import choose_device
-    from geolive.vision.images import photo_files
-
-    files = files or photo_files(dataset)
-    residuals, clusters = trained.residuals, _clusters(dataset, trained)
-    apart = residuals["prediction"].notna().to_numpy()
-    judged = np.flatnonzero(apart) if apart.any() else np.arange(len(residuals))
-    # what other networks said where there is nothing better tells how the predictions spread
-    about = residuals["prediction" if apart.any() else "value"].to_numpy()[judged]
-    chosen = clusters.iloc[judged[spread_over(about)]]
-    has_photo = np.array([path is not None for path in files.paths])
-    of_these = dataset.images["unique_cluster"].isin(chosen["unique_cluster"]).to_numpy()
-    seen = trained.model.predict_photos(
-        dataset, files, np.flatnonzero(has_photo & of_these), choose_device(device), progress=tell
+    groups = _feature_groups(table, inputs.n_features)
+    weights = weights_of(folds, survey.places, keys, model.vertices, groups, names, progress)
+    return Explanation(
+        dataset,
+        trained,
+        importance=table,
+        truth=_truth(dataset, trained, of_column),
+        weights=weights,
+        notes=[*_notes(inputs, model), *_notes_of_network(trained, model, weights)],
     )
-    places = seen.cluster_places(chosen, FEATURES)
+
+
+def _fit_folds(model: Model, survey: _Survey, progress: Progress) -> list[FittedFold]:
+    return list(fit_folds(model, survey.places, survey.values, survey.folds, progress=progress))
+
+
+def _explain_imagewise(
+    dataset: Dataset, trained: TrainedModel, files: "PhotoFiles", device: str, progress: Progress
+) -> Explanation:
+    from geolive.models.imagewise.model import FEATURES, ImageWise
+    from geolive.vision.devices import choose_device
+
+    model, residuals, clusters = trained.model, trained.residuals, _clusters(dataset, trained)
+    assert isinstance(model, ImageWise)
+    has_prediction = residuals["prediction"].notna().to_numpy()
+    judged = np.flatnonzero(has_prediction) if has_prediction.any() else np.arange(len(residuals))
+    # where the model has no out-of-fold predictions, the places are spread over the measured values
+    ranked_by = residuals["prediction" if has_prediction.any() else "value"].to_numpy()[judged]
+    chosen = clusters.iloc[judged[spread_over(ranked_by)]]
+    has_photo = np.array([path is not None for path in files.paths])
+    of_chosen = dataset.images["unique_cluster"].isin(chosen["unique_cluster"]).to_numpy()
+    rows = np.flatnonzero(has_photo & of_chosen)
+    predicted = model.predict_photos(dataset, files, rows, choose_device(device), progress=progress)
+    places = predicted.cluster_places(chosen, FEATURES)
     places = places.take(np.flatnonzero(places.n_images))
     part = residuals.set_index("unique_cluster").get("part", pd.Series(dtype=object)).reindex(places.ids).to_numpy()
     keys = dataset.images["key"].to_numpy(object)[places.image_rows]
     weights = weights_in_means(places, keys, part, len(residuals))
-    return Explanation(weights=weights, notes=_notes_of_imagewise(trained, len(places)))
-
-
-def _unfitted_network(model: Model, **options) -> Model:
-    """A network of the same kind and settings that has learnt nothing; options are further parameters of that kind."""
-    settings = {name: value for name, value in model.params.items() if name not in ("indicators", "column")}
-    if "search" in settings:
-        settings["search"] = False
-    return type(model)(model.task, model.seed, **settings, **options)
+    return Explanation(dataset, trained, weights=weights, notes=_notes_of_imagewise(trained, len(places)))
 
 
 def _importance(
-    inputs: Inputs, fits: list[LeftOut], survey: _Survey, repeats: int, all_alone: bool, rng, tell: Tell
+    inputs: Inputs,
+    folds: list[FittedFold],
+    survey: _Survey,
+    repeats: int,
+    every_column: bool,
+    rng: np.random.Generator,
+    progress: Progress,
 ) -> tuple[pd.DataFrame, dict[int, float]]:
-    """Of groups, and of single columns: all of them, or those of the most important groups."""
+    """Importance of groups, and of single columns: of every column, or of those in the most important groups."""
     groups = correlated_groups(inputs.table)
     if not groups:
-        raise InputError("all places look the same to the model, so nothing it looks at can matter")
-    grown = growth(fits, inputs, survey.values, groups, repeats, rng, tell)
+        raise InputError("all places look the same to the model, so no input can matter; explain it with more clusters")
+    grown = growth(folds, inputs, survey.values, groups, repeats, rng, progress)
     table = importance_table(grown, groups, inputs.names, survey.units, rng)
     of_group = dict(zip(groups, grown.mean(axis=1), strict=True))
-    wanted = groups if all_alone else table["columns"][:SHOWN]
-    columns = [(column,) for group in wanted for column in group]
-    left = [column for column in columns if column not in of_group]
-    if left:
-        of_group |= dict(
-            zip(left, growth(fits, inputs, survey.values, left, repeats, rng, tell).mean(axis=1), strict=True)
-        )
+    columns = [(column,) for group in (groups if every_column else table["columns"][:SHOWN]) for column in group]
+    missing = [column for column in columns if column not in of_group]
+    if missing:
+        grown = growth(folds, inputs, survey.values, missing, repeats, rng, progress)
+        of_group |= dict(zip(missing, grown.mean(axis=1), strict=True))
     return table, {column: float(of_group[column,]) for (column,) in columns}
 
 
-def _truth(dataset: Dataset, trained: TrainedModel, alone: dict[int, float]) -> Agreement | None:
+def _truth(dataset: Dataset, trained: TrainedModel, of_column: dict[int, float]) -> Agreement | None:
     if trained.model.vertices != "obj":
         return None
-    return agreement_with_truth(dataset, trained, np.array([alone.get(column, 0.0) for column in range(N_CLASSES)]))
+    of_class = np.array([of_column.get(column, 0.0) for column in range(N_CLASSES)])
+    return agreement_with_truth(dataset, trained, of_class)
 
 
 def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
     """The most important groups of image features, by name; classes of objects are left out one by one."""
-    found = {}
+    groups: dict[str, Group] = {}
     for row in table.itertuples():
         features = tuple(column for column in row.columns if column < n_features)
-        if features and len(found) < MOST_FEATURE_GROUPS:
-            found[row.group] = features
-    return found
+        if features and len(groups) < MOST_FEATURE_GROUPS:
+            groups[row.group] = features
+    return groups
 
 
 def _notes(inputs: Inputs, model: Model) -> list[str]:
     notes = []
     if model.vertices != "obj":
         notes.append(
-            "Image features are named by their set and column, counted from 0; what a column stands for, nobody can say."
+            "Image features are named by their set and column, counted from 0; the meaning of a column is unknown."
         )
     if len(correlated_groups(inputs.table, len(inputs.names))) > MOST_GROUPS:
         notes.append(
-            f"Inputs are in {MOST_GROUPS} groups: the most alike were joined, even where their correlation is below 0.7."
+            f"Inputs are in {MOST_GROUPS} groups: the most similar ones were joined, even where their correlation is below 0.7."
         )
     return notes
 
 
-def _notes_of_imagewise(trained: TrainedModel, looked: int) -> list[str]:
+def _notes_of_network(trained: TrainedModel, model: Model, weights: Weights) -> list[str]:
+    notes = []
+    n_shown = weights.photos["unique_cluster"].nunique()
+    if weights.places > n_shown:
+        notes.append(
+            f"Photos and classes were left out at {n_shown} of the {weights.places} places, evenly spread over the predictions."
+        )
+    if trained.card.learnt_with:
+        notes.append(
+            "The model learnt several indicators together; the networks that leave out a fold learn only this indicator."
+        )
+    if model.params.get("search"):
+        notes.append(
+            "Learning rate and width were not searched again in each fold: they are those found with all places."
+        )
+    return notes
+
+
+def _notes_of_imagewise(trained: TrainedModel, n_shown: int) -> list[str]:
     residuals = trained.residuals
-    notes = [f"Photos of {looked} of the {len(residuals)} places were looked at."] if looked < len(residuals) else []
+    notes = []
+    if n_shown < len(residuals):
+        notes.append(f"The photos of {n_shown} of the {len(residuals)} places were predicted.")
     part = residuals.get("part")
     if part is not None and (part == "test").any():
-        return [*notes, "These are places of the test part: the network has not seen them."]
-    return [*notes, "The network was trained on all places: what it says of a photo here is not out of fold."]
+        return [*notes, "These are places of the test part, which the network has not seen."]
+    return [*notes, "The network was trained on all places: its predictions of photos here are not out of fold."]

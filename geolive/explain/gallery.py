@@ -1,8 +1,9 @@
-"""Photos on the page that says why, where they are asked for: few, small, embedded, with their creators' names."""
+"""The photos of an explanation: a few small ones, embedded in the page, with the names of their creators."""
 
 import base64
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -12,6 +13,9 @@ from geolive.explain.occlusion import Weights, weightiest
 from geolive.models.trained_model import TrainedModel
 from geolive.sources.photos.image_files import UnusableImageError
 
+if TYPE_CHECKING:
+    from geolive.vision.images import PhotoFiles
+
 PHOTOS_EACH = 4
 SIDE = 320
 QUALITY = 80
@@ -20,7 +24,7 @@ _RED = (179, 38, 30)
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo for the page: a data URI, or none where it cannot be used, and what is said of it."""
+    """A photo for the page: a data URI (empty where the photo cannot be used) and a caption."""
 
     uri: str
     caption: str
@@ -35,9 +39,9 @@ class Gallery:
     pictures : dict of str to list of Picture
         By "highest", "median" and "lowest".
     attribution : str
-        Whose photos these are, where the dataset says so; else empty.
+        Who made the photos, where the dataset says so; else empty.
     fields : tuple of int, or None
-        Rows and columns of the parts that Grad-CAM tells apart; None where there are photos alone.
+        Rows and columns of the parts that Grad-CAM distinguishes; None where there are only photos.
     """
 
     pictures: dict[str, list[Picture]]
@@ -45,22 +49,23 @@ class Gallery:
     fields: tuple[int, int] | None = None
 
 
-def draw_gallery(dataset: Dataset, trained: TrainedModel, weights: Weights, files) -> Gallery:
-    """The photos that weigh most in the clusters shown; of an image-wise model with Grad-CAM beside.
+def draw_gallery(dataset: Dataset, trained: TrainedModel | None, weights: Weights, files: "PhotoFiles") -> Gallery:
+    """Draw the photos that change the predictions of the shown clusters most; for an image-wise model with Grad-CAM.
 
     Parameters
     ----------
     dataset : Dataset
-    trained : TrainedModel
+    trained : TrainedModel, optional
+        Grad-CAM is drawn for image-wise models.
     weights : Weights
-        As `geolive.explain.explanation.explain` gives them.
+        As `geolive.explain.explanation.explain` computes them.
     files : PhotoFiles
         The dataset's photos.
 
     Returns
     -------
     Gallery
-        Up to four photos a cluster, at most 320 pixels wide and high; SIMULATED stands across those that are.
+        Up to four photos of each cluster, at most 320 pixels wide and high; simulated photos are marked SIMULATED.
 
     Raises
     ------
@@ -77,11 +82,13 @@ def draw_gallery(dataset: Dataset, trained: TrainedModel, weights: Weights, file
     >>> weights, files = Weights(photos, None, {"highest": "a"}, 1), PhotoFiles(".", [None] * len(dataset.images), [])
     >>> draw_gallery(dataset, None, weights, files)
     Traceback (most recent call last):
-    geolive.errors.InputError: none of the 1 photos of the gallery can be used (no photo: img_path is empty); see --photos
+    geolive.errors.InputError: none of the 1 photos of the gallery can be used (no photo: img_path is empty); see photos=FOLDER
     """
     row_of = dict(zip(dataset.images["key"], range(len(dataset.images)), strict=True))
-    shows_parts = trained is not None and hasattr(trained.model, "predict_photos")
-    pictures, fields, reasons, wanted = {}, None, [], 0
+    model = trained.model if trained is not None and hasattr(trained.model, "predict_photos") else None
+    pictures: dict[str, list[Picture]] = {}
+    reasons: list[str] = []
+    fields, wanted = None, 0
     for word, cluster in weights.shown.items():
         pictures[word] = []
         for photo in weightiest(weights.photos, cluster, PHOTOS_EACH).itertuples():
@@ -93,16 +100,16 @@ def draw_gallery(dataset: Dataset, trained: TrainedModel, weights: Weights, file
                 pictures[word].append(Picture("", f"{caption}; cannot be shown: {error}"))
                 continue
             shown = _small(view)
-            if shows_parts:
-                shown, fields = _with_parts(trained.model, view)
+            if model is not None:
+                shown, fields = _with_parts(model, view)
             pictures[word].append(Picture(_uri(_stamped(shown) if dataset.simulated else shown), caption))
     if wanted and len(reasons) == wanted:
-        raise InputError(f"none of the {wanted} photos of the gallery can be used ({reasons[0]}); see --photos")
+        raise InputError(f"none of the {wanted} photos of the gallery can be used ({reasons[0]}); see photos=FOLDER")
     return Gallery(pictures, attribution(dataset), fields)
 
 
 def attribution(dataset: Dataset) -> str:
-    """Whose the photos of a dataset are and under which licence, where it says so.
+    """Name who made the photos of a dataset and their licence, where the dataset says so.
 
     Examples
     --------
@@ -110,8 +117,8 @@ def attribution(dataset: Dataset) -> str:
     >>> attribution(make_sample("goa", seed=0))
     ''
     """
-    said = [dataset.extra.get(name) for name in ("attribution", "licence")]
-    said = [words for words in said if isinstance(words, str) and words]
+    facts = [dataset.extra.get(name) for name in ("attribution", "licence")]
+    said = [words for words in facts if isinstance(words, str) and words]
     if not said and "mapillary" in dataset.source.lower():
         from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
 
@@ -119,7 +126,7 @@ def attribution(dataset: Dataset) -> str:
     return ", ".join(said)
 
 
-def _caption(dataset: Dataset, row: int, photo) -> str:
+def _caption(dataset: Dataset, row: int, photo: Any) -> str:
     image = dataset.images.iloc[row]
     names = [image.get(name) for name in ("creator", "creator_id")]
     by = next((f", by {name}" for name in names if isinstance(name, str) and name), "")
@@ -147,15 +154,15 @@ def _small(view: Image.Image) -> Image.Image:
     return small
 
 
-def _with_parts(model, view: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
-    """What the network sees of a photo, and beside it which parts tell."""
+def _with_parts(model: Any, view: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+    """The pixels that the network sees, and beside them the parts that matter."""
     import torch
 
     from geolive.explain.gradcam import heat_maps, overlaid
     from geolive.vision.devices import Device
 
     model.on(Device("cpu", "float32"))
-    pixels = model.preprocessing.cut(view)
+    pixels = model.preprocessing_.cut(view)
     maps, fields = heat_maps(model, torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])
     side = (SIDE, SIDE)
     both = Image.new("RGB", (2 * SIDE + 8, SIDE), "white")

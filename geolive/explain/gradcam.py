@@ -1,4 +1,4 @@
-"""Which parts of a photo raise or lower what an image-wise model says: Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391)."""
+"""Grad-CAM: which parts of a photo raise or lower an image-wise model's prediction (Selvaraju et al. 2017, arXiv 1610.02391)."""
 
 import importlib.util
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from geolive.models.imagewise.model import ImageWise
 
 INSTALL = 'pip install "geolive[gradcam]"'
-# told apart by colour-blind readers
+# colours that colour-blind readers can tell apart
 RAISES, LOWERS = (213, 94, 0), (0, 114, 178)
 _STRONGEST = 0.75
-# of fewer rows or columns a map tells little; small photos have such maps at the end of a network
+# a map of fewer rows or columns shows little; for small photos the last maps of a network are that small
 _LEAST_FIELDS = 4
 
 
@@ -37,32 +37,32 @@ def check_captum() -> None:
 
 
 def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, tuple[int, int]]:
-    """What each part of photos adds to the model's answer, as the last of the trunk's maps of 4 × 4 fields and more tells it.
+    """How much each part of photos adds to the prediction, from the last map of the trunk that has at least 4 × 4 fields.
 
     Parameters
     ----------
     model : ImageWise
-        Its network on the processor.
+        A fitted model, with its network on the CPU.
     pixels : tensor of uint8, shape (n, 3, crop, crop)
 
     Returns
     -------
     maps : array of float32, shape (n, crop, crop)
-        Above 0 where the photo raises the answer (the value, or label 1 against 0), below where it lowers it; no unit.
+        Above 0 where the photo raises the prediction (the value, or label 1 against 0), below 0 where it lowers it; no unit.
     fields : tuple of int
-        In how many rows and columns the network tells the photo's parts apart: the maps show no more than that.
+        Rows and columns of that map: the maps resolve no smaller parts.
 
     Raises
     ------
     InputError
-        captum is not installed, or the trunk keeps no map of the photo (a vision transformer, for example).
+        captum is not installed, or the trunk has no map of the photo (for example a vision transformer).
 
     Examples
     --------
     >>> import torch
-    >>> from geolive.models.imagewise.model import ImageWise, load_pretrained
-    >>> begun = load_pretrained("regression", "resnet18", weights="none", size=64)
-    >>> model = ImageWise("regression", 0, begun.arch, begun.network, begun.preprocessing, (0.0, 1.0), {})
+    >>> from geolive.models.imagewise.cnn import load_pretrained
+    >>> from geolive.models.imagewise.model import ImageWise
+    >>> model = ImageWise.from_network(load_pretrained("regression", "resnet18", weights="none", size=64))
     >>> maps, fields = heat_maps(model, torch.zeros((1, 3, 64, 64), dtype=torch.uint8))
     >>> maps.shape, fields
     ((1, 64, 64), (4, 4))
@@ -71,23 +71,23 @@ def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, t
     import torch
     from captum.attr import LayerAttribution, LayerGradCam
 
-    network = model.network.eval()
-    inputs = model.preprocessing.normalise(pixels.contiguous())
+    network = model.network_.eval()
+    inputs = model.preprocessing_.normalise(pixels.contiguous())
     layer = _last_map(network.trunk, inputs[:1], model.name)
 
-    def answer(images: torch.Tensor) -> torch.Tensor:
+    def prediction(images: torch.Tensor) -> torch.Tensor:
         outputs = network(images)
         return outputs[:, 1] - outputs[:, 0] if model.task == "classification" else outputs[:, 0]
 
     with torch.enable_grad():
-        found = LayerGradCam(answer, layer).attribute(inputs.requires_grad_())
-    fields = tuple(found.shape[2:])
-    whole = LayerAttribution.interpolate(found, tuple(inputs.shape[2:]), "bilinear")
+        maps = LayerGradCam(prediction, layer).attribute(inputs.requires_grad_())
+    fields = (maps.shape[2], maps.shape[3])
+    whole = LayerAttribution.interpolate(maps, tuple(inputs.shape[2:]), "bilinear")
     return whole[:, 0].detach().numpy(), fields
 
 
 def overlaid(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """A photo under colours: orange where it raises the answer, blue where it lowers it, as strong as the strongest part.
+    """Colour a photo: orange where it raises the prediction and blue where it lowers it, relative to the strongest part.
 
     Parameters
     ----------
@@ -107,16 +107,19 @@ def overlaid(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def _last_map(trunk: "torch.nn.Module", example: "torch.Tensor", name: str) -> "torch.nn.Module":
-    """The part of a network that is the last to give a map of so many fields; of several fields, where none has as many."""
+    """The last part of a network that gives a map of at least 4 × 4 fields, or, where there is none, of several fields."""
     import torch
 
-    found, hooks = {1: [], _LEAST_FIELDS - 1: []}, []
+    several: list[torch.nn.Module] = []
+    enough: list[torch.nn.Module] = []
+    hooks = []
 
-    def note(part, _, output) -> None:
+    def note(part: torch.nn.Module, _: object, output: object) -> None:
         if isinstance(output, torch.Tensor) and output.ndim == 4:
-            for least, parts in found.items():
-                if min(output.shape[2:]) > least:
-                    parts.append(part)
+            if min(output.shape[2:]) > 1:
+                several.append(part)
+            if min(output.shape[2:]) >= _LEAST_FIELDS:
+                enough.append(part)
 
     for part in trunk.modules():
         if part is not trunk or not list(trunk.children()):
@@ -127,9 +130,9 @@ def _last_map(trunk: "torch.nn.Module", example: "torch.Tensor", name: str) -> "
     finally:
         for hook in hooks:
             hook.remove()
-    if not found[1]:
+    if not several:
         raise InputError(
-            f"{name}: keeps no map of a photo of {example.shape[-1]} pixels for Grad-CAM to show; train a ResNet or an "
-            "EfficientNet, or with a larger --size"
+            f"{name}: has no map of a photo of {example.shape[-1]} pixels that Grad-CAM could show; train a ResNet or an "
+            "EfficientNet, or choose a larger size"
         )
-    return (found[_LEAST_FIELDS - 1] or found[1])[-1]
+    return (enough or several)[-1]

@@ -1,6 +1,6 @@
-"""How much each input of a model matters: by how much its error grows at places it did not see, when that input is exchanged.
+"""Permutation importance: how much a model's error at left-out places grows when an input is exchanged among the places.
 
-Permutation importance (Breiman 2001, doi 10.1023/A:1010933404324; Fisher, Rudin & Dominici 2019, arXiv 1801.01489).
+Sources: Breiman 2001, doi 10.1023/A:1010933404324; Fisher, Rudin & Dominici 2019, arXiv 1801.01489.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from geolive.dataset import Dataset
-from geolive.explain.inputs import Group, Inputs, LeftOut
+from geolive.explain.inputs import Group, Inputs
+from geolive.models.cross_validation import FittedFold
 from geolive.models.trained_model import TrainedModel
 from geolive.simulation.scenarios import DEFAULT_SCENARIO
 from geolive.simulation.simulated_photos import draw_loadings
@@ -22,33 +23,33 @@ _BYTES_AT_ONCE = 64_000_000
 
 
 class Agreement(NamedTuple):
-    """How far importance goes with the truth, over the classes of objects one by one.
+    """Agreement of importance with the truth, over single classes of objects.
 
-    `correlation` is Spearman's, with the size of the true loadings; `best` what it can be at most, since classes without a
-    loading tie in truth and not in an estimate. `found` of the `telling` classes with a loading stand among as many of the
-    most important.
+    `correlation` is Spearman's correlation with the size of the true loadings, and `best` its largest possible value: classes
+    without a loading are tied in the truth, but not in an estimate. `n_loadings` classes have a true loading, and
+    `n_identified` of these are among the `n_loadings` most important classes.
     """
 
     correlation: float
     best: float
-    found: int
-    telling: int
+    n_identified: int
+    n_loadings: int
 
 
 def correlated_groups(table: np.ndarray, most: int = MOST_GROUPS) -> list[Group]:
-    """Groups of columns whose ranks go together: exchanged alone, each would look dispensable beside the others.
+    """Group columns whose ranks are correlated: if one was exchanged alone, the others would replace it.
 
     Parameters
     ----------
     table : array, shape (n, p)
-        Constant columns are in no group.
+        Constant columns belong to no group.
     most : int
-        Of how many groups at most; where there are more, the most alike are joined.
+        Largest number of groups; where there are more, the most similar ones are joined.
 
     Returns
     -------
     list of tuple of int
-        Average linkage of 1 − |Spearman's correlation|, cut where that correlation is 0.7.
+        Average linkage with the distance 1 − |Spearman's correlation|, cut at a correlation of 0.7.
 
     Examples
     --------
@@ -74,7 +75,7 @@ def correlated_groups(table: np.ndarray, most: int = MOST_GROUPS) -> list[Group]
 
 
 def growth(
-    fits: list[LeftOut],
+    folds: list[FittedFold],
     inputs: Inputs,
     values: np.ndarray,
     groups: Sequence[Group],
@@ -82,16 +83,17 @@ def growth(
     rng: np.random.Generator,
     progress: Callable[[str], None] | None = None,
 ) -> np.ndarray:
-    """By how much each place's squared error grows when a group of columns is exchanged, over the values' variance.
+    """How much the squared error of each place grows when a group of columns is exchanged, divided by the variance of the values.
 
     Parameters
     ----------
-    fits : list of LeftOut
+    folds : list of FittedFold
+        Models that did not see the places of their fold.
     inputs : Inputs
     values : array of float, shape (n,)
     groups : sequence of tuple of int
     repeats : int
-        How often each is exchanged.
+        Number of exchanges of each group.
     rng : Generator
     progress : callable, optional
 
@@ -103,41 +105,42 @@ def growth(
     --------
     >>> from types import SimpleNamespace
     >>> from geolive.explain.inputs import Numbers
-    >>> first = LeftOut(np.arange(4), SimpleNamespace(predict_table=lambda numbers: numbers[:, 0]))
+    >>> model = SimpleNamespace(predict_table=lambda numbers: numbers[:, 0])
+    >>> first = FittedFold(0, np.arange(0), np.arange(4), model)
     >>> inputs = Numbers(np.array([[1.0, 7], [2, 8], [3, 9], [4, 7]]), ["telling", "not"])
     >>> grown = growth([first], inputs, np.array([1.0, 2, 3, 4]), [(0,), (1,)], 5, np.random.default_rng(0))
     >>> (grown.mean(axis=1) > 0.1).tolist()
     [True, False]
     """
     grown = np.zeros((len(groups), len(values)))
-    for number, fit in enumerate(fits):
-        wanted = values[fit.rows]
-        plain = (inputs.predicted(fit, [()], rng)[0] - wanted) ** 2
-        at_once = max(1, _BYTES_AT_ONCE // max(inputs.size(fit.rows) * repeats, 1))
+    for number, fold in enumerate(folds):
+        truth = values[fold.test]
+        plain = (inputs.predicted(fold, [()], rng)[0] - truth) ** 2
+        at_once = max(1, _BYTES_AT_ONCE // max(inputs.size(fold.test) * repeats, 1))
         for start in range(0, len(groups), at_once):
             if progress:
-                progress(f"fold {number + 1} of {len(fits)}: exchanged {start} of {len(groups)} groups")
+                progress(f"fold {number + 1} of {len(folds)}: exchanged {start} of {len(groups)} groups")
             part = groups[start : start + at_once]
-            predicted = inputs.predicted(fit, [group for group in part for _ in range(repeats)], rng)
-            error = (predicted.reshape(len(part), repeats, -1) - wanted) ** 2
-            grown[start : start + len(part), fit.rows] = (error - plain).mean(axis=1)
+            predicted = inputs.predicted(fold, [group for group in part for _ in range(repeats)], rng)
+            error = (predicted.reshape(len(part), repeats, -1) - truth) ** 2
+            grown[start : start + len(part), fold.test] = (error - plain).mean(axis=1)
     return grown / (values.var() or 1.0)
 
 
 def importance_table(
     grown: np.ndarray, groups: Sequence[Group], names: list[str], units: np.ndarray, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Means over places with 95 % intervals by bootstrap over whole units, the most important first.
+    """Average over places, with 95 % intervals by bootstrap over whole units; the most important group comes first.
 
     Parameters
     ----------
     grown : array of float, shape (groups, n)
-        As `growth` gives it.
+        As `growth` returns it.
     groups : sequence of tuple of int
     names : list of str
-        Of the columns.
+        Names of the columns.
     units : array, shape (n,)
-        What is drawn as a whole.
+        The unit of each place, which the bootstrap draws as a whole.
     rng : Generator
 
     Returns
@@ -163,19 +166,19 @@ def importance_table(
 
 
 def agreement_with_truth(dataset: Dataset, trained: TrainedModel, of_class: np.ndarray) -> Agreement | None:
-    """On a simulated sample: how far importance goes with the true loadings.
+    """Compare importance with the true loadings, which are known for a simulated sample.
 
     Parameters
     ----------
     dataset : Dataset
     trained : TrainedModel
     of_class : array of float, shape (66,)
-        Importance of each class of objects, alone.
+        Importance of each single class of objects.
 
     Returns
     -------
     Agreement or None
-        None where the truth is not known.
+        None where the truth is unknown.
 
     Examples
     --------
@@ -194,8 +197,8 @@ def agreement_with_truth(dataset: Dataset, trained: TrainedModel, of_class: np.n
     if not (known and plain and indicator in INDICATORS):
         return None
     size = np.abs(draw_loadings(dataset.extra["seed"])[:, INDICATORS.index(indicator)])
-    telling = np.flatnonzero(size > 0)
-    most = np.argsort(-of_class, kind="stable")[: len(telling)]
+    loaded = np.flatnonzero(size > 0)
+    most = np.argsort(-of_class, kind="stable")[: len(loaded)]
     best = np.argsort(np.argsort(size, kind="stable"), kind="stable")
-    correlations = (float(spearmanr(size, other).statistic) for other in (of_class, best))
-    return Agreement(*correlations, int(np.isin(most, telling).sum()), len(telling))
+    correlation, highest = (float(spearmanr(size, other).statistic) for other in (of_class, best))
+    return Agreement(correlation, highest, int(np.isin(most, loaded).sum()), len(loaded))

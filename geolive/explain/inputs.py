@@ -1,13 +1,13 @@
-"""What models see of places, as columns that can be exchanged among the places of a fold, and models that did not see these."""
+"""The inputs of models as columns that can be exchanged among the places of a fold."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from geolive.models.clusterwise import mean_features
-from geolive.models.interface import Model
+from geolive.models.cross_validation import FittedFold
 from geolive.places import ImageFeatures, Places
 from geolive.tables import N_CLASSES, vistas_classes
 
@@ -15,72 +15,30 @@ from geolive.tables import N_CLASSES, vistas_classes
 Group = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """The places of a fold, by row number, and a model fitted to all others."""
-
-    rows: np.ndarray
-    model: Model
-
-
-def left_out_models(
-    make_model: Callable[[], Model],
-    places: Places,
-    values: np.ndarray,
-    folds: np.ndarray,
-    progress: Callable[[str], None] | None = None,
-) -> list[LeftOut]:
-    """Fit a model for each fold, to the places outside it.
-
-    Parameters
-    ----------
-    make_model : callable
-        Makes an unfitted model.
-    places : Places
-    values : array of float, shape (n,)
-    folds : array of int, shape (n,)
-    progress : callable, optional
-
-    Returns
-    -------
-    list of LeftOut
-
-    Examples
-    --------
-    >>> from geolive.models.baselines import Mean
-    >>> places = Places.without_images(np.array(list("abc")), np.array([[80.0, 25.0], [81.0, 25.0], [82.0, 25.0]]))
-    >>> [fit.rows.tolist() for fit in left_out_models(Mean, places, np.array([0.0, 1.0, 5.0]), np.array([0, 0, 1]))]
-    [[0, 1], [2]]
-    """
-    fits, numbers = [], np.unique(folds)
-    for number in numbers:
-        if progress:
-            progress(f"fitting without fold {len(fits) + 1} of {len(numbers)}")
-        learn = np.flatnonzero(folds != number)
-        fits.append(LeftOut(np.flatnonzero(folds == number), make_model().fit(places.take(learn), values[learn])))
-    return fits
-
-
 class Inputs(Protocol):
-    """What a model sees of places, with columns that can be exchanged among the places of a fold.
+    """The inputs of a model, with columns that can be exchanged among the places of a fold.
 
-    `names` are the columns' names, `table` has a row a place (which columns go together is told from it), `size` is what
-    the rows of a fold take in bytes.
+    `names` are the names of the columns. `table` has one place a row; it shows which columns go together.
     """
 
-    names: list[str]
-    table: np.ndarray
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+
+    @property
+    def table(self) -> np.ndarray:
+        """The columns, shape (n, p)."""
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places takes."""
+        """Bytes that one exchange among these places needs."""
 
-    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+    def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
         """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Inputs of a forest: a row of numbers a place. An exchange gives each place the columns of another place of its fold.
+    """Inputs of a cluster-wise model, one place a row; an exchange gives each place the columns of another place of its fold.
 
     Parameters
     ----------
@@ -97,25 +55,25 @@ class Numbers:
     names: list[str]
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places takes."""
+        """Bytes that one exchange among these places needs."""
         return len(rows) * self.table.shape[1] * 8
 
-    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+    def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
         """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
-        own = self.table[fit.rows]
+        own = self.table[fold.test]
         changed = np.tile(own, (len(groups), 1, 1))
         for number, group in enumerate(groups):
-            # one order for the whole group, so that its columns stay together
+            # the whole group has one order, so that its columns stay together
             changed[number][:, group] = own[rng.permutation(len(own))][:, group]
-        return fit.model.predict_table(changed.reshape(-1, own.shape[1])).reshape(len(groups), -1)
+        return fold.model.predict_table(changed.reshape(-1, own.shape[1])).reshape(len(groups), -1)
 
 
 @dataclass(frozen=True)
 class PhotoColumns:
     """Inputs of a network of photos: columns of each photo, image features and then object counts.
 
-    An exchange gives the photos of a place the columns of the photos of another place of its fold, in a random order and
-    again from the first where that place has fewer: what differs within a place stays, and the place is another's.
+    An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and from the
+    first again where that place has fewer photos. So the differences between photos within a place stay as they are.
 
     Parameters
     ----------
@@ -135,15 +93,14 @@ class PhotoColumns:
 
     @property
     def n_features(self) -> int:
-        """How many of the columns are image features."""
-        return 0 if self.vertices == "obj" else self.places.features.size
+        """Number of columns that are image features."""
+        return 0 if self.vertices == "obj" or self.places.features is None else self.places.features.size
 
     @property
     def names(self) -> list[str]:
-        """Of the columns."""
-        return input_names(self.vertices, self.places)[
-            : self.n_features + (N_CLASSES if self.vertices != "feats" else 0)
-        ]
+        """Names of the columns."""
+        count = self.n_features + (N_CLASSES if self.vertices != "feats" else 0)
+        return input_names(self.vertices, self.places)[:count]
 
     @property
     def table(self) -> np.ndarray:
@@ -152,30 +109,30 @@ class PhotoColumns:
         return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]][: 1 if self.vertices == "feats" else None])
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places takes."""
+        """Bytes that one exchange among these places needs."""
         return int(self.places.n_images[rows].sum()) * (self.n_features * 4 + N_CLASSES * 2)
 
-    def predicted(self, fit: LeftOut, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
+    def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
         """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
-        own, f = self.places.take(fit.rows), self.n_features
+        own, f = self.places.take(fold.test), self.n_features
         changed = own.take(np.tile(np.arange(len(own)), len(groups)))
         objects, n = changed.objects.copy(), len(own.objects)
-        features = changed.features.read() if f else None
-        before = own.features.read() if f else None
+        features = changed.features.read() if changed.features is not None and f else None
+        before = own.features.read() if own.features is not None and f else None
         for number, group in enumerate(groups):
             block, source = slice(number * n, (number + 1) * n), _from_another(own, rng)
             of_objects = [column - f for column in group if column >= f]
             objects[block][:, of_objects] = own.objects[source][:, of_objects]
-            if f:
+            if features is not None and before is not None:
                 of_features = [column for column in group if column < f]
                 features[block][:, of_features] = before[source][:, of_features]
-        if f:
+        if features is not None and own.features is not None:
             changed = replace(changed, features=ImageFeatures(own.features.name, features, np.arange(len(features))))
-        return fit.model.predict(replace(changed, objects=objects)).reshape(len(groups), -1)
+        return fold.model.predict(replace(changed, objects=objects)).reshape(len(groups), -1)
 
 
 def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
-    """For each photo the photo of another place, one place for all of its place; shape (images,)."""
+    """For each photo a photo of another place, shape (images,); all photos of a place get theirs from one place."""
     sizes, starts = places.n_images, places.offsets[:-1]
     given = rng.permutation(len(places))
     return np.concatenate(
@@ -184,13 +141,15 @@ def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
 
 
 def input_names(vertices: str, places: Places) -> list[str]:
-    """Names of what a model of these vertices sees of a place: features by set and column, classes, the number of images.
+    """Names of a model's inputs: features by set and column, classes of objects, and the number of images.
 
     Examples
     --------
     >>> input_names("obj", Places.without_images(np.array(["a"]), np.zeros((1, 2))))[-2:]
     ['Void', 'Number of images']
     """
-    features = [] if vertices == "obj" else [f"{places.features.name} {i}" for i in range(places.features.size)]
+    features = []
+    if vertices != "obj" and places.features is not None:
+        features = [f"{places.features.name} {column}" for column in range(places.features.size)]
     classes = [] if vertices == "feats" else [*vistas_classes()["name"], "Void"]
     return [*features, *classes, "Number of images"]

@@ -1,6 +1,6 @@
-"""What weighs in a place: how its prediction changes when a photo, or all objects of a class, are left out.
+"""Occlusion: how the prediction of a place changes when a photo, or all objects of a class, are left out.
 
-Occlusion (Zeiler & Fergus 2014, arXiv 1311.2901), of photos and classes in place of pixels, by models that did not see the place.
+Source: Zeiler & Fergus 2014, arXiv 1311.2901, here with photos and classes in place of pixels. The models did not see the place.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from geolive.explain.inputs import Group, LeftOut
+from geolive.explain.inputs import Group
 from geolive.models.clusterwise import mean_features
+from geolive.models.cross_validation import FittedFold
 from geolive.models.interface import Model
 from geolive.places import ImageFeatures, Places
 
@@ -20,21 +21,21 @@ SHOWN = ("highest", "median", "lowest")
 
 @dataclass(frozen=True)
 class Weights:
-    """What weighs in the predictions of places.
+    """How much photos and classes of objects change the predictions of places.
 
     Parameters
     ----------
     photos : DataFrame
-        A row a photo: `unique_cluster`, `key`, `cluster_prediction` and `change`, what is predicted without the photo less with
-        it, before a value is kept within those of training (null for the only photo of a place); of image-wise models
-        `prediction`, the photo's own, and `part` as well.
+        One photo a row: `unique_cluster`, `key`, `cluster_prediction` and `change`, the prediction without the photo minus the
+        prediction with it, both without the limits of the training values (null for the only photo of a place). For image-wise
+        models also `prediction`, that of the photo itself, and `part`.
     objects : DataFrame or None
-        A row an input of a place: `unique_cluster`, `object`, `count` (its objects; null for image features),
-        `cluster_prediction` and `change`: with none of these objects in any photo, or features as on the average photo.
+        One input of a place a row: `unique_cluster`, `object`, `count` (number of objects; null for image features),
+        `cluster_prediction` and `change`, when no photo shows these objects, or with the features of the average photo.
     shown : dict of str to str
         The clusters with the highest, median and lowest prediction.
     places : int
-        How many there are; `photos` has at most 100 of them, evenly spread over the predictions.
+        Number of places; `photos` has at most 100 of them, evenly spread over the predictions.
     """
 
     photos: pd.DataFrame
@@ -44,7 +45,7 @@ class Weights:
 
 
 def spread_over(predictions: np.ndarray, most: int = MOST_PLACES) -> np.ndarray:
-    """Rows evenly spread over ranked predictions, lowest first, the lowest, median and highest among them.
+    """Choose rows evenly spread over the ranked predictions, from lowest to highest, with the median among them.
 
     Examples
     --------
@@ -52,14 +53,14 @@ def spread_over(predictions: np.ndarray, most: int = MOST_PLACES) -> np.ndarray:
     [1, 2, 0]
     """
     ranked = np.argsort(predictions, kind="stable")
-    most -= (most + 1) % 2  # of an odd number one is in the middle
+    most -= (most + 1) % 2  # an odd number has one in the middle
     if len(ranked) <= most:
         return ranked
     return ranked[np.linspace(0, len(ranked) - 1, most).round().astype(int)]
 
 
-def shown_of(ids: Sequence[str]) -> dict[str, str]:
-    """The highest, median and lowest of places in ascending order of their predictions.
+def shown_of(ids: Sequence[str] | np.ndarray) -> dict[str, str]:
+    """Name the highest, median and lowest of places that are in ascending order of their predictions.
 
     Examples
     --------
@@ -70,28 +71,28 @@ def shown_of(ids: Sequence[str]) -> dict[str, str]:
 
 
 def weights_of(
-    fits: list[LeftOut],
+    folds: list[FittedFold],
     places: Places,
     keys: np.ndarray,
     vertices: str,
     groups: dict[str, Group],
-    names: Sequence[str],
+    names: list[str],
     progress: Callable[[str], None] | None = None,
 ) -> Weights:
-    """Leave out photo after photo and class after class, by models that did not see the place.
+    """Leave out photo after photo and class after class, and predict with models that did not see the place.
 
     Parameters
     ----------
-    fits : list of LeftOut
+    folds : list of FittedFold
     places : Places
         With image features where `vertices` has some.
     keys : array of str, shape (images,)
-        Of the places' images.
+        Keys of the images of the places.
     vertices : {"obj", "feats", "both"}
     groups : dict of str to tuple of int
-        Columns of image features that are set to their average together, by name.
-    names : sequence of str
-        Of the 66 classes.
+        Columns of image features, by the name of their group; each group is set to its average together.
+    names : list of str
+        Names of the 66 classes.
     progress : callable, optional
 
     Returns
@@ -100,43 +101,44 @@ def weights_of(
 
     Examples
     --------
-    >>> from types import SimpleNamespace
+    >>> from geolive.models.interface import Model
+    >>> class Birds(Model):
+    ...     def predict(self, places):
+    ...         return places.counts()[:, 0]
     >>> where = np.zeros((3, 2))
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 3]), where, np.eye(3, 66, dtype=np.uint16))
-    >>> birds = SimpleNamespace(predict=lambda places: places.counts()[:, 0])
-    >>> found = weights_of([LeftOut(np.array([0]), birds)], places, np.array(["k", "l", "m"]), "obj", {}, list("abc"))
-    >>> found.photos["change"].tolist(), found.objects["change"].tolist()
+    >>> fold = FittedFold(0, np.arange(0), np.array([0]), Birds())
+    >>> weights = weights_of([fold], places, np.array(["k", "l", "m"]), "obj", {}, list("abc"))
+    >>> weights.photos["change"].tolist(), weights.objects["change"].tolist()
     ([-1.0, 0.0, 0.0], [-1.0, 0.0, 0.0])
     """
-    # at the ends of the range of training values a prediction would not move, whatever is left out
-    fit_of = {int(row): fit for fit in fits for row in fit.rows}
+    fold_of = {int(row): fold for fold in folds for row in fold.test}
     predicted = np.zeros(len(places))
-    for fit in fits:
-        predicted[fit.rows] = fit.model.predict(places.take(fit.rows))
+    for fold in folds:
+        predicted[fold.test] = fold.model.predict(places.take(fold.test))
     sums = mean_features(places) * places.n_images[:, None] if groups else None
-    rows, photos, objects = spread_over(predicted), [], []
+    photos, objects = [], []
+    rows = spread_over(predicted)
     for number, row in enumerate(rows):
         if progress:
-            progress(f"leaving out what is in place {number + 1} of {len(rows)}")
-        fit, place = fit_of[int(row)], places.take(np.array([row]))
-        model = fit.model.unbounded() if hasattr(fit.model, "unbounded") else fit.model
+            progress(f"leaving out photos and classes of place {number + 1} of {len(rows)}")
+        fold, place = fold_of[int(row)], places.take(np.array([row]))
+        # limited to the training values, a prediction at their ends would not change whatever is left out
+        model = fold.model.unbounded()
         whole = model.predict(place)[0]
-        own = {"unique_cluster": str(places.ids[row])}
-        at = {"cluster_prediction": predicted[row]}
-        change = _without_each_photo(model, place) - whole
-        found = keys[places.offsets[row] : places.offsets[row + 1]]
-        photos.append(pd.DataFrame(own | {"key": found} | at | {"change": change}))
+        own, at = {"unique_cluster": str(places.ids[row])}, {"cluster_prediction": predicted[row]}
+        key = keys[places.offsets[row] : places.offsets[row + 1]]
+        photos.append(pd.DataFrame(own | {"key": key} | at | {"change": _without_each_photo(model, place) - whole}))
         if vertices != "feats":
             counts = place.objects.sum(axis=0, dtype=np.int64)
-            there = np.flatnonzero(counts)
-            change = _without_each_class(model, place, there) - whole
-            of_class = {"object": [names[i] for i in there], "count": counts[there].astype(float)}
+            seen = np.flatnonzero(counts)
+            of_class = {"object": [names[int(i)] for i in seen], "count": counts[seen].astype(float)}
+            change = _without_each_class(model, place, seen) - whole
             objects.append(pd.DataFrame(own | of_class | at | {"change": change}))
-        if groups:
-            learnt = np.setdiff1d(np.arange(len(places)), fit.rows)
-            average = sums[learnt].sum(axis=0) / places.n_images[learnt].sum()
-            change = _with_average(model, place, list(groups.values()), average) - whole
+        if sums is not None:
+            average = sums[fold.train].sum(axis=0) / places.n_images[fold.train].sum()
             of_group = {"object": list(groups), "count": np.nan}
+            change = _with_average(model, place, list(groups.values()), average) - whole
             objects.append(pd.DataFrame(own | of_group | at | {"change": change}))
     return Weights(
         pd.concat(photos, ignore_index=True),
@@ -147,17 +149,17 @@ def weights_of(
 
 
 def weights_in_means(places: Places, keys: np.ndarray, part: np.ndarray, n: int) -> Weights:
-    """The weights of photos where a place's prediction is the mean of what each photo says.
+    """The weights of photos where the prediction of a place is the mean over those of its photos.
 
     Parameters
     ----------
     places : Places
-        With what the model makes of each photo as the only image feature; each has a photo.
+        Places with photos; the only image feature is the model's prediction of each photo.
     keys : array of str, shape (images,)
     part : array of str, shape (places,)
-        Of the training, null where it is not known.
+        Part of the training that each place was in, null where it is unknown.
     n : int
-        How many places there are in all.
+        Number of places in total.
 
     Returns
     -------
@@ -166,24 +168,27 @@ def weights_in_means(places: Places, keys: np.ndarray, part: np.ndarray, n: int)
 
     Examples
     --------
-    >>> where, said = np.zeros((3, 2)), ImageFeatures("imagewise", np.array([[1.0], [2.0], [6.0]]), np.arange(3))
-    >>> places = Places(np.array(["a"]), where[:1], np.array([0, 3]), where, np.zeros((3, 66), np.uint16), said)
+    >>> where, of_photo = np.zeros((3, 2)), ImageFeatures("imagewise", np.array([[1.0], [2.0], [6.0]]), np.arange(3))
+    >>> places = Places(np.array(["a"]), where[:1], np.array([0, 3]), where, np.zeros((3, 66), np.uint16), of_photo)
     >>> weights_in_means(places, np.array(["k", "l", "m"]), np.array(["test"]), 1).photos["change"].tolist()
     [1.0, 0.5, -1.5]
     """
     place, sizes = np.repeat(np.arange(len(places)), places.n_images), places.n_images
-    said = places.features.read()[:, 0].astype(float)
-    mean = np.bincount(place, said, len(places)) / sizes
+    if places.features is None:
+        raise TypeError("the places have no predictions of photos")
+    of_photo = places.features.read()[:, 0].astype(float)
+    mean = np.bincount(place, of_photo, len(places)) / sizes
     order = np.argsort(mean, kind="stable")
     others = np.where(sizes > 1, sizes - 1, np.nan)
-    columns = {"unique_cluster": places.ids[place], "key": keys, "part": part[place], "prediction": said}
-    photos = pd.DataFrame(columns | {"cluster_prediction": mean[place], "change": (mean[place] - said) / others[place]})
+    columns = {"unique_cluster": places.ids[place], "key": keys, "part": part[place], "prediction": of_photo}
+    change = (mean[place] - of_photo) / others[place]
+    photos = pd.DataFrame(columns | {"cluster_prediction": mean[place], "change": change})
     photos = photos.iloc[np.argsort(np.argsort(order, kind="stable")[place], kind="stable")].reset_index(drop=True)
     return Weights(photos, None, shown_of(places.ids[order]), n)
 
 
 def weightiest(table: pd.DataFrame, cluster: str, most: int) -> pd.DataFrame:
-    """The rows of a cluster that change its prediction most.
+    """The rows that change the prediction of a cluster most.
 
     Examples
     --------
@@ -198,7 +203,7 @@ def weightiest(table: pd.DataFrame, cluster: str, most: int) -> pd.DataFrame:
 def _without_each_photo(model: Model, place: Places) -> np.ndarray:
     n = len(place.objects)
     if n == 1:
-        return np.array([np.nan])  # nothing would be left to look at
+        return np.array([np.nan])  # nothing would be left
     others = place.take(np.zeros(n, int)).keep_images(np.flatnonzero(~np.eye(n, dtype=bool).ravel()))
     return model.predict(others)
 
@@ -214,10 +219,11 @@ def _without_each_class(model: Model, place: Places, classes: np.ndarray) -> np.
 
 def _with_average(model: Model, place: Places, groups: Sequence[Group], average: np.ndarray) -> np.ndarray:
     changed = place.take(np.zeros(len(groups), int))
+    if changed.features is None or place.features is None:
+        raise TypeError("the place has no image features")
     features = changed.features.read().reshape(len(groups), len(place.objects), -1)
     for number, group in enumerate(groups):
         features[number][:, group] = average[list(group)]
-    features = features.reshape(-1, len(average))
-    return model.predict(
-        replace(changed, features=ImageFeatures(place.features.name, features, np.arange(len(features))))
-    )
+    flat = features.reshape(-1, len(average))
+    own = ImageFeatures(place.features.name, flat, np.arange(len(flat)))
+    return model.predict(replace(changed, features=own))

@@ -1,48 +1,40 @@
-"""The page that says what a model looks at: one HTML file that needs no network, and the tables behind it."""
+"""The page that explains a model: one HTML file that works without a network, and the tables behind it."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import geolive
 from geolive import svg_plots
-from geolive.dataset import Dataset
 from geolive.explain.explanation import Explanation, kind_of
-from geolive.explain.gallery import Gallery, signed
+from geolive.explain.gallery import signed
 from geolive.explain.occlusion import weightiest
 from geolive.explain.tree_drawing import draw_tree
 from geolive.files import new_folder, today
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import require_matplotlib, short
-from geolive.models.trained_model import TrainedModel
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
 
 
-def write_explanation(
-    dataset: Dataset, trained: TrainedModel, found: Explanation, folder: str | Path, gallery: Gallery | None = None
-) -> list[str]:
+def write_page(explanation: Explanation, folder: str | Path) -> list[str]:
     """Write `explain.html` and its tables to a new folder, whole or not at all.
 
     Parameters
     ----------
-    dataset : Dataset
-    trained : TrainedModel
-    found : Explanation
-        Of that model.
+    explanation : Explanation
     folder : str or Path
         Must not exist, or be empty.
-    gallery : Gallery, optional
-        Photos to show; without it the page has none.
 
     Returns
     -------
     list of str
-        The names of the files: `importance.csv` where inputs have an importance, `photos.csv` and `objects.csv` where photos and
+        Names of the files: `importance.csv` where inputs have an importance, `photos.csv` and `objects.csv` where photos and
         their inputs have weights.
 
     Raises
@@ -58,8 +50,8 @@ def write_explanation(
     >>> from geolive.models.training import train
     >>> from geolive.simulation.sample import make_sample
     >>> dataset = make_sample("bihar", seed=0, n_clusters=60, n_sites=10)
-    >>> trained = train(dataset, Forest(n_estimators=5), "pov")
-    >>> write_explanation(dataset, trained, explain(dataset, trained), Path(tempfile.mkdtemp()) / "why")
+    >>> explanation = explain(dataset, train(dataset, Forest(n_estimators=5), "pov"))
+    >>> write_page(explanation, Path(tempfile.mkdtemp()) / "why")
     ['explain.html', 'importance.csv']
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader
@@ -71,11 +63,11 @@ def write_explanation(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("explain.html").render(_context(dataset, trained, found, gallery))
-    tables = {
-        "importance.csv": None if found.importance is None else found.importance.drop(columns="columns"),
-        "photos.csv": found.weights and found.weights.photos,
-        "objects.csv": found.weights and found.weights.objects,
+    page = environment.get_template("explain.html").render(_context(explanation))
+    tables: dict[str, Any] = {
+        "importance.csv": None if explanation.importance is None else explanation.importance.drop(columns="columns"),
+        "photos.csv": explanation.weights and explanation.weights.photos,
+        "objects.csv": explanation.weights and explanation.weights.objects,
     }
     tables = {name: table for name, table in tables.items() if table is not None}
     with new_folder(folder) as temporary:
@@ -85,15 +77,16 @@ def write_explanation(
     return ["explain.html", *tables]
 
 
-def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, gallery: Gallery | None) -> dict:
+def _context(explanation: Explanation) -> dict[str, Any]:
+    dataset, trained, gallery = explanation.dataset, explanation.trained, explanation.gallery
     card = trained.card
     simulated = bool(dataset.simulated or card.simulated)
     unit = find_indicator(card.indicator).unit if card.task == "regression" else "probability of label 1"
     unit = unit or card.indicator
-    svgs = _drawn(found, simulated, unit)
+    svgs = _drawn(explanation, simulated, unit)
     return {
         "title": f"What {card.model} looks at: {card.indicator}",
-        "kind": kind_of(trained),
+        "kind": kind_of(trained.model),
         "vertices": trained.model.vertices,
         "simulated": simulated,
         "means_of_areas": MEANS_OF_AREAS,
@@ -101,31 +94,32 @@ def _context(dataset: Dataset, trained: TrainedModel, found: Explanation, galler
         "n": len(trained.residuals),
         "folds": card.folds,
         "svgs": svgs,
-        "shown": 0 if found.importance is None else min(SHOWN, len(found.importance)),
-        "groups": 0 if found.importance is None else len(found.importance),
-        "names": list(found.dependence),
+        "shown": 0 if explanation.importance is None else min(SHOWN, len(explanation.importance)),
+        "groups": 0 if explanation.importance is None else len(explanation.importance),
+        "names": list(explanation.dependence),
         "unit": unit,
-        "fidelity": found.tree and signed(found.tree.fidelity, ".2f"),
-        "truth": found.truth and [signed(part, ".2f" if isinstance(part, float) else "d") for part in found.truth],
-        "weights": _weights(trained, found),
+        "fidelity": explanation.tree and signed(explanation.tree.fidelity, ".2f"),
+        "truth": explanation.truth
+        and [signed(part, ".2f" if isinstance(part, float) else "d") for part in explanation.truth],
+        "weights": _weights(explanation),
         "gallery": gallery,
         "pictures": {} if gallery is None else gallery.pictures,
-        "notes": found.notes,
+        "notes": explanation.notes,
         "made": today().isoformat(),
         "source": dataset.source,
     }
 
 
-def _drawn(found: Explanation, simulated: bool, unit: str) -> dict[str, list[str]]:
+def _drawn(explanation: Explanation, simulated: bool, unit: str) -> dict[str, list[str]]:
     """The pictures of each section, with ids that are unique in the page."""
     svgs: dict[str, list[str]] = {"importance": [], "dependence": [], "tree": []}
-    if found.importance is not None:
-        table = found.importance.head(SHOWN)
+    if explanation.importance is not None:
+        table = explanation.importance.head(SHOWN)
         svgs["importance"] = [svg_plots.svg_plot(_importance_plot(table), simulated, (7.2, 1.0 + 0.27 * len(table)))]
-    for name, curve in found.dependence.items():
+    for name, curve in explanation.dependence.items():
         svgs["dependence"].append(svg_plots.svg_plot(_dependence_plot(name, curve, unit), simulated))
-    if found.tree:
-        svgs["tree"] = [draw_tree(found.tree, simulated)]
+    if explanation.tree:
+        svgs["tree"] = [draw_tree(explanation.tree, simulated)]
     number = 0
     for section, drawn in svgs.items():
         svgs[section] = [svg_plots.with_unique_ids(svg, number + i + 1) for i, svg in enumerate(drawn)]
@@ -133,17 +127,19 @@ def _drawn(found: Explanation, simulated: bool, unit: str) -> dict[str, list[str
     return svgs
 
 
-def _weights(trained: TrainedModel, found: Explanation) -> list[dict]:
-    """What the page says of the clusters with the highest, median and lowest prediction."""
-    if found.weights is None:
+def _weights(explanation: Explanation) -> list[dict[str, Any]]:
+    """The facts about the clusters with the highest, median and lowest prediction."""
+    if explanation.weights is None:
         return []
-    value = trained.residuals.set_index("unique_cluster")["value"]
-    told = []
-    for word, cluster in found.weights.shown.items():
-        photos = weightiest(found.weights.photos, cluster, PHOTOS)
-        own = found.weights.photos[found.weights.photos["unique_cluster"] == cluster]
-        objects = None if found.weights.objects is None else weightiest(found.weights.objects, cluster, OBJECTS)
-        told.append(
+    value = explanation.trained.residuals.set_index("unique_cluster")["value"]
+    places = []
+    for word, cluster in explanation.weights.shown.items():
+        photos = weightiest(explanation.weights.photos, cluster, PHOTOS)
+        own = explanation.weights.photos[explanation.weights.photos["unique_cluster"] == cluster]
+        objects = (
+            None if explanation.weights.objects is None else weightiest(explanation.weights.objects, cluster, OBJECTS)
+        )
+        places.append(
             {
                 "word": word,
                 "cluster": cluster,
@@ -154,7 +150,7 @@ def _weights(trained: TrainedModel, found: Explanation) -> list[dict]:
                 "objects": [] if objects is None else _rows(objects, "object", "count"),
             }
         )
-    return told
+    return places
 
 
 def _rows(table: pd.DataFrame, name: str, more: str) -> list[tuple[str, str, str]]:

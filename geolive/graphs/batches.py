@@ -1,4 +1,4 @@
-"""Places as padded batches of graphs: an image is a vertex, its numbers are the vertex's features."""
+"""Places as padded batches of graphs: each image is a vertex, and its numbers are the features of the vertex."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from geolive.graphs.node_features import Vertices
 from geolive.graphs.random_pairs import seed_keys
 from geolive.places import Places
 
-# of a block, beside that of its padded adjacency: calls of the network's operations; in squares of vertices
+# what one more block costs besides its padded adjacency, for calls of the network's operations; in squares of vertices
 _BLOCK_COST = 100.0**2
 
 
@@ -26,12 +26,12 @@ class Batch:
     Parameters
     ----------
     rows : array of int64, shape (b,)
-        Which places.
+        Row numbers of the places.
     vertices : tensor of float32, shape (b, n, features)
     adjacency : tensor of float32, shape (b, n, L, n)
         At [g, i, l, j] the weight of the edge of type l from vertex j to vertex i.
     mask : tensor of float32, shape (b, n)
-        1 at vertices, 0 at padding.
+        1 at vertices and 0 at padding.
     """
 
     rows: np.ndarray
@@ -51,35 +51,35 @@ def batches(
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
 ) -> Iterator[Batch]:
-    """The graph of each place, once, in batches.
+    """Yield the graph of each place once, in batches.
 
-    Vertices stay where `places` has them until their batch comes; edges are made from positions for each batch, on `device`.
+    The features of vertices are read when their batch is made, and so are the edges, on `device`.
 
     Parameters
     ----------
     places : Places
-        Each with an image at least.
+        Places that each have at least one image.
     features : array of float, shape (images, f), or Vertices
         Vertex features; row i belongs to image i of `places`.
     edges : EdgeSpec
-        How the images of a place are joined.
+        The edges between the images of a place.
     d_max_km : float
         See `geolive.graphs.builders.distance_edges`.
     batch_size : int
-        The most graphs in a batch.
+        Largest number of graphs in a batch.
     seed : int
-        For random edges; those of a place depend on this, its id and the order of its images alone.
+        Seed of random edges. The edges of a place depend only on this, the place's id and the order of its images.
     generator : torch.Generator, optional
-        Shuffles the graphs, for training: places of all sizes meet in a batch, since batch normalisation in batches of one
-        size would hide what differs between sizes; `batches_in_blocks` does so with little padding. Without it, for prediction,
-        places of similar size are put together.
+        Shuffles the graphs, for training: each batch then has places of all sizes, because batch normalisation over places of
+        one size would hide differences between sizes. `batches_in_blocks` does the same with little padding. Without a generator,
+        for prediction, places of similar size share a batch.
     device : str or torch.device
-        Where the batches are.
+        Device of the batches.
 
     Raises
     ------
     InputError
-        A place has no image, an image has no position or no features, or edges ask for more than there is.
+        A place has no image, an image has no position or features, or the images lack facts that the edges depend on.
 
     Examples
     --------
@@ -90,8 +90,17 @@ def batches(
     >>> batch.rows.tolist(), batch.vertices.shape, batch.mask.tolist()
     ([1, 0], torch.Size([2, 2, 66]), [[1.0, 0.0], [1.0, 1.0]])
     """
-    settings = {"batch_size": batch_size, "seed": seed, "generator": generator, "device": device}
-    for (batch,) in batches_in_blocks(places, features, edges, d_max_km, n_blocks=1, **settings):
+    for (batch,) in batches_in_blocks(
+        places,
+        features,
+        edges,
+        d_max_km,
+        batch_size=batch_size,
+        n_blocks=1,
+        seed=seed,
+        generator=generator,
+        device=device,
+    ):
         yield batch
 
 
@@ -107,14 +116,14 @@ def batches_in_blocks(
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
 ) -> Iterator[list[Batch]]:
-    """As `batches`, but each batch comes in blocks of graphs of similar size, so that there is little padding.
+    """Yield batches as `batches` does, each cut into blocks of graphs of similar size, so that there is little padding.
 
-    `GraphNetwork.forward_blocks` treats the blocks as one batch: what it gives does not depend on how a batch is cut.
+    `GraphNetwork.forward_blocks` treats the blocks of a batch as one batch; its outputs do not depend on where a batch is cut.
 
     Parameters
     ----------
     n_blocks : int
-        The most blocks in a batch; the others are as for `batches`.
+        Largest number of blocks in a batch. The other parameters are those of `batches`.
 
     Raises
     ------
@@ -142,20 +151,20 @@ def batches_in_blocks(
 
 
 def subsample_images(places: Places, fewest: int, most: int, generator: torch.Generator) -> tuple[Places, np.ndarray]:
-    """Places with some of their images, chosen anew at each call: between `fewest` and `most`, each order of magnitude alike.
+    """Draw some of the images of each place: between `fewest` and `most`, with every order of magnitude equally likely.
 
     Parameters
     ----------
     places : Places
     fewest, most : int
-        At least 1; a place with fewer images keeps them all.
+        At least 1; a place with fewer images than are drawn keeps all of them.
     generator : torch.Generator
 
     Returns
     -------
     places : Places
     images : array of int64
-        The row numbers of the images kept, ascending.
+        Row numbers of the images that were drawn, ascending.
 
     Examples
     --------
@@ -189,7 +198,7 @@ def largest_distance_km(places: Places) -> float:
     points = unit_sphere(places.image_positions)
     largest = 0.0
     for start, stop in zip(places.offsets[:-1], places.offsets[1:], strict=True):
-        # about one of them, so that the squares of small distances do not cancel
+        # relative to one of the points, so that the squares of small distances do not cancel
         near = points[start:stop] - points[start : start + 1]
         square = np.square(near).sum(axis=1)
         apart = square[:, None] + square - 2 * (near @ near.T)
@@ -199,7 +208,7 @@ def largest_distance_km(places: Places) -> float:
 
 @dataclass(frozen=True)
 class _Source:
-    """What batches are made of."""
+    """Everything that batches are made from."""
 
     places: Places
     features: np.ndarray | Vertices
@@ -213,10 +222,10 @@ class _Source:
         images = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
         mask = np.arange(sizes.max()) < sizes[:, None]
         if isinstance(self.features, Vertices):
-            found = self.features.read(images)
+            features = self.features.read(images)
         else:
-            found = np.asarray(self.features[images], np.float32)
-        vertices = self._padded(found, mask)
+            features = np.asarray(self.features[images], np.float32)
+        vertices = self._padded(features, mask)
         points = self._points(rows, images, sizes, mask)
         weights = adjacency(self.edges, points, self.d_max_km)
         return Batch(rows, vertices, weights, points.mask.float())
@@ -226,19 +235,18 @@ class _Source:
         valid = torch.from_numpy(mask).to(self.device)
         keys = torch.from_numpy(self.keys[rows]).to(self.device)
         objects = self._padded(self.places.objects[images].astype(np.float32), mask) if "objects" in kinds else None
-        sequences = self.places.sequences[images] if "sequence" in kinds else None
+        sequences = self.places.sequences[images] if "sequence" in kinds and self.places.sequences is not None else None
         by_graph = np.split(where, np.cumsum(sizes)[:-1])
         return GraphPoints(self._padded(sphere_points(where), mask), valid, keys, by_graph, sequences, objects)
 
-    def _padded(self, values: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-        """Rows of vertices with zeros where there is none, shape (b, n, columns)."""
-        values = torch.from_numpy(values).to(self.device)
+    def _padded(self, rows: np.ndarray, mask: np.ndarray) -> torch.Tensor:
+        """Rows of vertices, with zeros at padding, shape (b, n, columns)."""
+        values = torch.from_numpy(rows).to(self.device)
         if mask.all():
             return values.view(*mask.shape, -1)
         padded = values.new_zeros(mask.size, values.shape[1])
-        return padded.index_copy_(0, torch.from_numpy(np.flatnonzero(mask)).to(self.device), values).view(
-            *mask.shape, -1
-        )
+        at = torch.from_numpy(np.flatnonzero(mask)).to(self.device)
+        return padded.index_copy_(0, at, values).view(*mask.shape, -1)
 
 
 def _check(places: Places, edges: EdgeSpec) -> None:
@@ -251,28 +259,28 @@ def _check(places: Places, edges: EdgeSpec) -> None:
         raise InputError(f"an image of place {str(place)!r} has no position, so it has no edges; leave it out")
     if "sequence" in edges.kinds and places.sequences is None:
         raise InputError(
-            "edges sequence: the images do not say which walk they are of; they need a column sequence_id, and captured_at"
+            "edges='sequence': the images belong to no known sequence; they need the columns sequence_id and captured_at"
         )
 
 
 def _cuts(sizes: np.ndarray, n_blocks: int) -> np.ndarray:
-    """Where to cut ascending sizes into blocks so that the squares of the padded sizes sum to the least."""
+    """Where to cut ascending sizes into blocks so that the sum of the squares of the padded sizes is smallest."""
     if n_blocks == 1 or sizes[0] == sizes[-1]:
         return np.zeros(0, np.int64)
     n = len(sizes)
-    # cost[i, j]: of one block of graphs i to j - 1, padded to the last; a block costs something by itself, too
+    # cost[i, j]: cost of one block of the graphs i to j - 1, padded to the size of the last, with the fixed cost of a block
     start, stop = np.arange(n)[:, None], np.arange(1, n + 1)
     cost = np.where(stop > start, (stop - start) * sizes[stop - 1].astype(float) ** 2 + _BLOCK_COST, np.inf)
-    best, cut = cost[0], []
+    best, last_cuts = cost[0], []
     for _ in range(n_blocks - 1):
         total = np.concatenate([[np.inf], best[:-1]])[:, None] + cost
-        found = total.argmin(axis=0)
-        better = total[found, np.arange(n)] < best
-        cut.append(np.where(better, found, -1))
-        best = np.where(better, total[found, np.arange(n)], best)
+        cheapest = total.argmin(axis=0)
+        better = total[cheapest, np.arange(n)] < best
+        last_cuts.append(np.where(better, cheapest, -1))
+        best = np.where(better, total[cheapest, np.arange(n)], best)
     cuts, end = [], n
-    for found in reversed(cut):
-        if end and found[end - 1] >= 0:
-            end = int(found[end - 1])
+    for last_cut in reversed(last_cuts):
+        if end and last_cut[end - 1] >= 0:
+            end = int(last_cut[end - 1])
             cuts.append(end)
     return np.array(sorted(cuts), np.int64)

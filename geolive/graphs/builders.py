@@ -1,9 +1,12 @@
-"""Builders of edges: points in, sparse (source, target, weight) out.
+"""Builders of edges: they take points and return sparse edges (source, target, weight).
 
-The same builders serve the images of a cluster and clusters or sites among each other. Every edge is there in both
-directions, and every point has a loop of weight 1 to itself: in each kind of edge alike, a vertex counts among its own
-neighbours. Distances are great circles, so neither the antimeridian nor a pole parts neighbours. A single point has its
-loop only; no point has no edge. Points less than a millimetre apart are at one position, which is an ordinary distance, 0.
+The same builders serve graphs of the images of a cluster and graphs of clusters or sites. Every edge exists in both directions,
+and in every kind each point has a loop of weight 1 to itself. Distances are great circles, so neither the antimeridian nor a
+pole separates neighbours. A single point has only its loop. Points less than a millimetre apart count as one position; their
+distance is 0, which is a distance like any other.
+
+`geolive.graphs.dense` has a second implementation for training, which makes the adjacency of a whole batch of small graphs at
+once on the device of the network; its docstring says why there are two.
 """
 
 from dataclasses import dataclass
@@ -18,11 +21,12 @@ from geolive.graphs.random_pairs import chosen_pairs
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+    from scipy.spatial import cKDTree
 
 DEFAULT_K = 8
-# 8 of the 157 images that a surveyed cluster has on average: about as many edges as knn:8
+# 8 of the 157 images that a surveyed cluster has on average, which gives about as many edges as knn:8
 DEFAULT_SHARE = 0.05
-# chords of the unit sphere are compared in steps of 0.6 mm, so that rounding makes no difference between equal distances
+# chords of the unit sphere are compared in steps of 0.6 mm, so that rounding does not make equal distances differ
 CHORD_STEP = 1e-10
 # more pairs than this fill the memory of a laptop
 MOST_PAIRS = 100_000_000
@@ -30,14 +34,14 @@ MOST_PAIRS = 100_000_000
 
 @dataclass(frozen=True)
 class Edges:
-    """Directed edges between n points, sorted by target, then source; none is there twice.
+    """Directed edges between n points, sorted by target, then source; no edge occurs twice.
 
     Parameters
     ----------
     source, target : array of int64, shape (edges,)
         Row numbers of points.
     weight : array of float32, shape (edges,)
-        Above 0, at most 1.
+        Weights above 0 and at most 1.
     """
 
     source: np.ndarray
@@ -45,7 +49,7 @@ class Edges:
     weight: np.ndarray
 
     def matrix(self, n: int) -> "csr_array":
-        """The weights as a sparse matrix, shape (n, n): row target, column source.
+        """The weights as a sparse matrix, shape (n, n), with targets as rows and sources as columns.
 
         Examples
         --------
@@ -60,16 +64,16 @@ class Edges:
 
 
 def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
-    """Every pair nearer than `d_max_km`, with the weight 1 - d / d_max.
+    """Join each pair of points nearer than `d_max_km`, with the weight 1 - d / d_max.
 
     Parameters
     ----------
     positions : array of float, shape (n, 2)
         Longitude, latitude in degrees.
     d_max_km : float
-        Great-circle distance in kilometres from which on there is no edge: the largest within any cluster of the data
-        set (Lee et al. 2021 fixed 19.890915 km, and larger distances got negative weights). With 0, only points at one
-        position are joined.
+        Great-circle distance in kilometres at which and beyond which there is no edge: the largest distance within any cluster of
+        the dataset. (Lee et al. 2021 fixed 19.890915 km, so that larger distances got negative weights.) With 0, only points at
+        one position are joined.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
     Raises
     ------
     InputError
-        A position is no number, or the edges would fill the memory.
+        A position is not a number, or the edges would fill the memory.
 
     Examples
     --------
@@ -89,7 +93,7 @@ def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
     from scipy.spatial import cKDTree
 
     points = sphere_points(positions)
-    tree, reach = cKDTree(points), max(float(km_to_chord(d_max_km)), CHORD_STEP)
+    tree, reach = cKDTree(points), max(float(km_to_chord(np.asarray(d_max_km))), CHORD_STEP)
     _check_size(tree.count_neighbors(tree, reach) if len(points) else 0, f"distance edges up to {d_max_km:g} km")
     first, second = tree.query_pairs(reach, output_type="ndarray").T
     km = chord_to_km(np.linalg.norm(points[first] - points[second], axis=1))
@@ -98,15 +102,15 @@ def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
 
 
 def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
-    """Each point and its k nearest others, in both directions, with weight 1.
+    """Join each point to its k nearest others, in both directions, with weight 1.
 
-    A point has more than k neighbours where it is among the k nearest of others. Of others at one distance, those at
-    lower row numbers come first. With k + 1 points or fewer, all are joined.
+    A point has more than k neighbours where it is among the k nearest of more points. Of points at equal distances, those with
+    lower row numbers are nearer. With k + 1 points or fewer, all are joined.
 
     Parameters
     ----------
     positions : array of float, shape (n, 2)
-        Longitude, latitude in degrees; near is by great circle.
+        Longitude, latitude in degrees; distances are great circles.
     k : int
         At least 1.
 
@@ -117,7 +121,7 @@ def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
     Raises
     ------
     InputError
-        A position is no number.
+        A position is not a number.
 
     Examples
     --------
@@ -133,10 +137,10 @@ def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
 
 
 def delaunay_edges(positions: np.ndarray) -> Edges:
-    """The sides of the Delaunay triangles of the points on the sphere, with weight 1.
+    """Join points that share a side of a Delaunay triangle on the sphere, with weight 1.
 
-    Points within a hemisphere have triangles within their hull only. Points at one position are joined to each other and have the
-    neighbours of that position; positions on one great circle form a chain.
+    Points within a hemisphere have triangles only within their hull. Points at one position are joined to each other, and to all
+    points at the neighbouring positions. Positions on one great circle form a chain.
 
     Parameters
     ----------
@@ -150,7 +154,7 @@ def delaunay_edges(positions: np.ndarray) -> Edges:
     Raises
     ------
     InputError
-        A position is no number, or so many points are at one position that the edges would fill the memory.
+        A position is not a number, or so many points are at one position that the edges would fill the memory.
 
     Examples
     --------
@@ -174,16 +178,16 @@ def delaunay_edges(positions: np.ndarray) -> Edges:
 
 
 def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int = 0) -> Edges:
-    """Each pair of points with the probability `share`, wherever they are, with weight 1.
+    """Join each pair of points with probability `share`, whatever their positions, with weight 1.
 
     Parameters
     ----------
     positions : array of float, shape (n, 2)
-        Only their number matters.
+        Only the number of rows matters.
     share : float
-        Expected share of the n (n - 1) / 2 pairs that are joined, above 0, at most 1; loops come on top.
+        Expected share of the n (n - 1) / 2 pairs that are joined, above 0 and at most 1; loops are not counted.
     seed : int
-        Whether rows i and j are joined depends on the seed, i and j alone.
+        Whether rows i and j are joined depends only on the seed, i and j.
 
     Returns
     -------
@@ -206,13 +210,13 @@ def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int 
 
 
 def sequence_edges(sequences: np.ndarray) -> Edges:
-    """Consecutive images of a walk, with weight 1.
+    """Join consecutive images of each sequence, with weight 1.
 
     Parameters
     ----------
     sequences : array of int, shape (n, 2)
-        Number of the walk (negative: of none), and a number by which its images are ordered; of equal ones the lower row
-        comes first. Images that are left out do not part the others.
+        Number of the sequence (negative for images of no sequence), and a number by which the images of a sequence are ordered;
+        among equal numbers the lower row comes first. Images that are left out do not interrupt a sequence.
 
     Returns
     -------
@@ -224,14 +228,16 @@ def sequence_edges(sequences: np.ndarray) -> Edges:
     >>> edges.matrix(4).toarray().astype(int).tolist()
     [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0], [1, 1, 0, 1]]
     """
-    walk, order = np.asarray(sequences, np.int64).reshape(-1, 2).T
-    rows = np.lexsort((order, walk))
-    joined = (walk[rows[1:]] == walk[rows[:-1]]) & (walk[rows[1:]] >= 0)
-    return _symmetric(rows[:-1][joined], rows[1:][joined], len(walk))
+    sequence, order = np.asarray(sequences, np.int64).reshape(-1, 2).T
+    rows = np.lexsort((order, sequence))
+    joined = (sequence[rows[1:]] == sequence[rows[:-1]]) & (sequence[rows[1:]] >= 0)
+    return _symmetric(rows[:-1][joined], rows[1:][joined], len(sequence))
 
 
 def object_edges(objects: np.ndarray) -> list[Edges]:
-    """For each class of objects a type of edges: the smaller of the two counts, as a share of the points' largest.
+    """Join points that show objects of one class, with one edge type for each class.
+
+    The weight is the smaller of the two counts, divided by the largest count of the class at any point.
 
     Parameters
     ----------
@@ -241,7 +247,7 @@ def object_edges(objects: np.ndarray) -> list[Edges]:
     Returns
     -------
     list of Edges
-        One for each class; points without the class have their loop only.
+        One for each class; points without the class have only their loop.
 
     Raises
     ------
@@ -259,12 +265,12 @@ def object_edges(objects: np.ndarray) -> list[Edges]:
 
 
 def sphere_points(positions: np.ndarray) -> np.ndarray:
-    """Positions on the unit sphere, checked.
+    """Check positions and put them on the unit sphere.
 
     Raises
     ------
     InputError
-        A position is no number, or a latitude is beyond a pole.
+        A position is not a number, or a latitude is beyond a pole.
 
     Examples
     --------
@@ -284,11 +290,11 @@ def sphere_points(positions: np.ndarray) -> np.ndarray:
 
 
 def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each point's row number k times, and those of its k nearest others; ties go to lower row numbers."""
+    """Targets (each row number k times) and sources (its k nearest others); among equal distances lower row numbers win."""
     from scipy.spatial import cKDTree
 
     tree, rows = cKDTree(points), np.arange(len(points))
-    # the point itself, k others, and one more that tells whether the k-th is tied with it
+    # the point itself, k others, and one more that shows whether the k-th has a tie
     chord, near = tree.query(points, k + 2, workers=-1)
     tied = _steps(chord[:, k]) == _steps(chord[:, k + 1])
     clear = (near[:, : k + 1] != rows[:, None]) & ~tied[:, None]
@@ -299,23 +305,25 @@ def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([target, more_target]), np.concatenate([source, more_source])
 
 
-def _nearest_of_tied(tree, points, rows, reach, k) -> tuple[np.ndarray, np.ndarray]:
-    """As `_nearest`, for rows whose k-th neighbour is one of several at the same distance: all of these are looked at."""
+def _nearest_of_tied(
+    tree: "cKDTree", points: np.ndarray, rows: np.ndarray, reach: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_nearest`, for rows whose k-th neighbour is one of several at the same distance, all of which are compared."""
     _, first, at = np.unique(points[rows], axis=0, return_index=True, return_inverse=True)
-    # points at one position look at the same others, so these are found once
+    # points at one position have the same neighbours, which are searched once
     middle, far = points[rows[first]], _steps(reach[first])
-    near = tree.query_ball_point(middle, (far + 1) * CHORD_STEP, workers=-1)
-    of = np.repeat(np.arange(len(first)), [len(found) for found in near])
-    near = np.concatenate(near).astype(np.int64)
+    within = tree.query_ball_point(middle, (far + 1) * CHORD_STEP, workers=-1)
+    of = np.repeat(np.arange(len(first)), [len(others) for others in within])
+    near = np.concatenate(within).astype(np.int64)
     steps = _steps(np.linalg.norm(points[near] - middle[of], axis=1))
     order = np.lexsort((near, steps, of))
     of, near = of[order], near[order]
-    # the first k + 1 at each position: one of them is the point itself, or the last is one too many
+    # the first k + 1 at each position: either one of them is the point itself, or the last one is dropped
     first_k = np.searchsorted(of, np.arange(len(first)))[:, None] + np.arange(k + 1)
-    found = near[first_k][at.reshape(-1)]
-    own = found == rows[:, None]
-    own[~own.any(axis=1), k] = True
-    return np.repeat(rows, k), found[~own]
+    nearest = near[first_k][at.reshape(-1)]
+    dropped = nearest == rows[:, None]
+    dropped[~dropped.any(axis=1), k] = True
+    return np.repeat(rows, k), nearest[~dropped]
 
 
 def _steps(chord: np.ndarray) -> np.ndarray:
@@ -331,7 +339,7 @@ def _of_class(counts: np.ndarray) -> Edges:
 
 
 def _symmetric(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarray | None = None) -> Edges:
-    """These edges in both directions, once each, and a loop for each point; weight 1 where none is given."""
+    """Each of these edges once in both directions, and a loop for each point; all weights are 1 where none are given."""
     loops = np.arange(n)
     both = np.concatenate([target * n + source, source * n + target, loops * (n + 1)])
     if weight is None:

@@ -1,4 +1,4 @@
-"""Graphs for other libraries, and back: torch_geometric, networkx, and lines on a map."""
+"""Conversion of graphs to torch_geometric and back, to networkx, and to lines on a map."""
 
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     import networkx
     from torch_geometric.data import Data
 
-# what torch cannot hold as numbers is kept as it is under this name
+# the attribute of `Data` that keeps the table itself
 _TABLE = "table"
 
 
 def to_data(
     table: gpd.GeoDataFrame, edges: list[Edges], features: np.ndarray | None = None, columns: list[str] | None = None
 ) -> "Data":
-    """A table of points and their edges as a `torch_geometric.data.Data`.
+    """Convert a table of points and their edges to `torch_geometric.data.Data`.
 
     Parameters
     ----------
@@ -33,21 +33,21 @@ def to_data(
     edges : list of Edges
         One for each edge type.
     features : array, shape (n, f), optional
-        Vertex features `x`; left out, numeric columns of `columns` become `x`.
+        Vertex features `x`; where they are not given, the numeric columns `columns` become `x`.
     columns : list of str, optional
-        Columns that become `x` where `features` is not given.
+        Columns that become `x`, where `features` is not given.
 
     Returns
     -------
     Data
         `pos` (n, 2) float64, longitude and latitude; `edge_index` (2, edges), source above target; `edge_attr` (edges,) float32,
-        the weight; `edge_type` (edges,) int64; `x` where there is any, in the type of the array; and `table`: the table itself,
-        so that `from_data` gives it back whole.
+        the weight; `edge_type` (edges,) int64; `x`, where there are features; and `table`, the table itself, which `from_data`
+        gives back.
 
     Raises
     ------
     InputError
-        A geometry is no point, the table is not in longitude and latitude, or numbers do not fit the table.
+        A geometry is not a point, the table is not in longitude and latitude, or features or edges do not fit the table.
 
     Examples
     --------
@@ -61,9 +61,9 @@ def to_data(
 
     _check_points(table)
     n = len(table)
-    for found in edges:
-        if len(found.source) and max(found.source.max(), found.target.max()) >= n:
-            raise InputError(f"an edge ends at vertex {max(found.source.max(), found.target.max())}, and there are {n}")
+    for own in edges:
+        if len(own.source) and max(own.source.max(), own.target.max()) >= n:
+            raise InputError(f"an edge ends at vertex {max(own.source.max(), own.target.max())}, and there are {n}")
     if features is None and columns:
         features = table[columns].to_numpy(np.float64)
     if features is not None and len(features) != n:
@@ -86,12 +86,12 @@ def to_data(
 
 
 def from_data(data: "Data") -> tuple[gpd.GeoDataFrame, list[Edges]]:
-    """The table of points and the edges of a `Data`.
+    """Convert `torch_geometric.data.Data` to a table of points and edges.
 
     Parameters
     ----------
     data : Data
-        Of `to_data`, or with `pos` and `edge_index` from elsewhere; then the table has columns `x0`, `x1`, … of its features.
+        From `to_data`, or from elsewhere with `pos` and `edge_index`; then the features become columns `x0`, `x1`, …
 
     Returns
     -------
@@ -102,7 +102,7 @@ def from_data(data: "Data") -> tuple[gpd.GeoDataFrame, list[Edges]]:
     Raises
     ------
     InputError
-        The data has no positions, or its table does not have a row for each vertex.
+        The data have no positions, or their table does not have one row for each vertex.
 
     Examples
     --------
@@ -113,9 +113,7 @@ def from_data(data: "Data") -> tuple[gpd.GeoDataFrame, list[Edges]]:
     (['x0', 'geometry'], [1], [1.0])
     """
     if data.pos is None or data.pos.shape[1] != 2:
-        raise InputError(
-            "the graph has no positions of vertices (pos, longitude and latitude), so it is no table of points"
-        )
+        raise InputError("the graph has no positions of vertices; add pos, the longitude and latitude of each")
     table = data[_TABLE].copy() if _TABLE in data else _table_of(data)
     if len(table) != len(data.pos):
         raise InputError(f"the graph has {len(data.pos)} vertices, its table has {len(table)} rows")
@@ -132,7 +130,7 @@ def from_data(data: "Data") -> tuple[gpd.GeoDataFrame, list[Edges]]:
 
 
 def to_networkx(table: gpd.GeoDataFrame, edges: list[Edges]) -> "networkx.MultiDiGraph":
-    """The same as a networkx graph: vertices with the table's columns, edges with `weight`, keyed by edge type.
+    """Convert a table of points and their edges to networkx: vertices have the table's columns, edges a `weight`.
 
     Examples
     --------
@@ -145,18 +143,18 @@ def to_networkx(table: gpd.GeoDataFrame, edges: list[Edges]) -> "networkx.MultiD
     try:
         import networkx
     except ImportError:
-        raise InputError("networkx is not installed; add it with: pip install networkx") from None
+        raise InputError("networkx is not installed; install it with: pip install networkx") from None
     _check_points(table)
     graph = networkx.MultiDiGraph()
     graph.add_nodes_from(enumerate(table.to_dict("records")))
-    for kind, found in enumerate(edges):
-        ends = zip(found.source.tolist(), found.target.tolist(), found.weight.tolist(), strict=True)
+    for kind, own in enumerate(edges):
+        ends = zip(own.source.tolist(), own.target.tolist(), own.weight.tolist(), strict=True)
         graph.add_edges_from((source, target, kind, {"weight": weight}) for source, target, weight in ends)
     return graph
 
 
 def edge_lines(table: gpd.GeoDataFrame, edges: list[Edges]) -> gpd.GeoDataFrame:
-    """Edges as lines for a map: one for each pair of vertices and edge type, no loops.
+    """Convert edges to lines for a map: one line for each pair of vertices and edge type, without loops.
 
     Parameters
     ----------
@@ -168,8 +166,8 @@ def edge_lines(table: gpd.GeoDataFrame, edges: list[Edges]) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        `source`, `target` (row numbers, the lower first), `edge_type`, `weight`, `km` (great circle), `geometry`: LineString, or
-        MultiLineString where an edge crosses the antimeridian, so that no line runs around the world.
+        `source`, `target` (row numbers, the lower first), `edge_type`, `weight`, `km` (great circle) and `geometry`: a
+        LineString, or a MultiLineString where an edge crosses the antimeridian.
 
     Examples
     --------
@@ -182,12 +180,14 @@ def edge_lines(table: gpd.GeoDataFrame, edges: list[Edges]) -> gpd.GeoDataFrame:
     _check_points(table)
     where = lonlat(table.geometry).reshape(-1, 2)
     parts = []
-    for kind, found in enumerate(edges):
-        # each edge is there in both directions; those that are not are drawn too
-        low, high = np.minimum(found.source, found.target), np.maximum(found.source, found.target)
-        pairs = pd.DataFrame({"source": low, "target": high, "edge_type": kind, "weight": found.weight})
+    for kind, own in enumerate(edges):
+        # edges exist in both directions; edges from elsewhere in one direction are drawn as well
+        low, high = np.minimum(own.source, own.target), np.maximum(own.source, own.target)
+        pairs = pd.DataFrame({"source": low, "target": high, "edge_type": kind, "weight": own.weight})
         parts.append(pairs[low < high].drop_duplicates(["source", "target"]))
-    empty = pd.DataFrame({"source": [], "target": [], "edge_type": []}, dtype=np.int64).assign(weight=np.float32([]))
+    empty = pd.DataFrame({"source": [], "target": [], "edge_type": []}, dtype=np.int64).assign(
+        weight=np.zeros(0, np.float32)
+    )
     lines = pd.concat([part for part in parts if len(part)] or [empty], ignore_index=True)
     start, end = where[lines["source"].to_numpy()], where[lines["target"].to_numpy()]
     chord = np.linalg.norm(unit_sphere(start) - unit_sphere(end), axis=1)
@@ -217,4 +217,4 @@ def _check_points(table: gpd.GeoDataFrame) -> None:
         raise InputError("the points are not in longitude and latitude (EPSG:4326); convert them with to_crs(4326)")
     wrong = (table.geom_type != "Point").to_numpy()
     if wrong.any():
-        raise InputError(f"row {int(np.argmax(wrong))}: vertices are points, and this is none; leave it out")
+        raise InputError(f"row {int(np.argmax(wrong))}: its geometry is not a point; leave it out")

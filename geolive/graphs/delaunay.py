@@ -5,24 +5,24 @@ from collections.abc import Callable
 
 import numpy as np
 
-# points are on one great circle where they are nearer to it than this share of their spread
+# points count as on one great circle where they are nearer to it than this share of their spread
 _FLAT = 1e-7
-# points this near to the rim of the hemisphere about their middle (a cosine) would be projected too far out
+# smallest cosine between a point and the middle of all points at which the projection is still used
 _HORIZON = 0.01
 
 
 def triangle_pairs(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of points that share a side of a Delaunay triangle.
+    """Find the pairs of points that share a side of a Delaunay triangle.
 
     Parameters
     ----------
     points : array of float, shape (n, 3)
-        On the unit sphere, no two at one position.
+        Points on the unit sphere, no two at one position.
 
     Returns
     -------
     first, second : array of int64
-        Row numbers; each pair once, or more often.
+        Row numbers; a pair can occur more than once.
 
     Examples
     --------
@@ -34,7 +34,7 @@ def triangle_pairs(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.triu_indices(len(points), 1)
     middle = points.mean(axis=0)
     length = np.linalg.norm(middle)
-    # points around the whole sphere: their convex hull is their Delaunay triangulation
+    # for points around the whole sphere the convex hull is the Delaunay triangulation
     if length < _FLAT or (points @ (middle / length)).min() < _HORIZON:
         return _sides(points, _hull)
     flat = _projected(points, middle / length)
@@ -42,12 +42,12 @@ def triangle_pairs(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     _, spread, axes = np.linalg.svd(flat, full_matrices=False)
     if spread[1] <= _FLAT * spread[0]:
         return _chain(flat @ axes[0])
-    # brought to one scale: qhull would take the points of a small neighbourhood for a single one
+    # scaled, because qhull would merge the points of a small neighbourhood
     return _sides(flat / spread[0], _delaunay)
 
 
 def _projected(points: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Stereographic projection about `middle`: circles stay circles, so triangles are Delaunay in the plane as on the sphere."""
+    """Stereographic projection about `middle`; circles stay circles, so Delaunay triangles stay Delaunay triangles."""
     east = np.cross(np.eye(3)[np.argmin(np.abs(middle))], middle)
     east /= np.linalg.norm(east)
     return points @ np.column_stack([east, np.cross(middle, east)]) / (1 + points @ middle)[:, None]
@@ -71,7 +71,7 @@ def _hull(points: np.ndarray) -> np.ndarray:
     try:
         return _pairs_of(ConvexHull(points).simplices)
     except QhullError:
-        # one great circle around the sphere
+        # all points are on one great circle around the sphere
         first, second = np.linalg.svd(points, full_matrices=False)[2][:2] @ points.T
         return np.column_stack(_chain(np.arctan2(second, first)))
 
@@ -79,9 +79,9 @@ def _hull(points: np.ndarray) -> np.ndarray:
 def _delaunay(points: np.ndarray) -> np.ndarray:
     from scipy.spatial import Delaunay
 
-    found = Delaunay(points)
-    # points that qhull took for a neighbour of theirs are in no triangle
-    return np.concatenate([_pairs_of(found.simplices), found.coplanar[:, [0, 2]]])
+    triangulation = Delaunay(points)
+    # points that qhull merged with a neighbour are in no triangle; they are joined to that neighbour
+    return np.concatenate([_pairs_of(triangulation.simplices), triangulation.coplanar[:, [0, 2]]])
 
 
 def _pairs_of(triangles: np.ndarray) -> np.ndarray:

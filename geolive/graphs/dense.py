@@ -1,6 +1,11 @@
-"""Adjacency of a batch of graphs, all at once, on the device that the network runs on.
+"""Adjacency of a batch of graphs as one dense tensor, on the device that the network runs on.
 
-The same edges as `geolive.graphs.builders` gives for each graph alone; weights differ by rounding (float32) at most.
+The edges are those of `geolive.graphs.builders`; weights differ at most by the rounding of float32. There are two
+implementations because they serve two sizes. Here a graph is a place with at most a few hundred images, each epoch draws other
+images of every place, and so the edges of thousands of small graphs must be made again in each epoch: one batch at a time as
+tensors, on the GPU where there is one. The builders serve one graph of up to millions of points, where a dense matrix would not
+fit into memory. `tests/graphs/test_dense.py` checks that both give the same edges on random places. Kinds of edges that do not
+profit from tensors (delaunay, sequence) call the builders.
 """
 
 from dataclasses import dataclass
@@ -13,26 +18,28 @@ from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
 from geolive.graphs.edges import EdgeKind, EdgeSpec
 from geolive.graphs.random_pairs import is_chosen
 
-# below this distance the series of the arc is exact to float32
+# below this distance the series of the arc is exact in float32
 _SERIES_KM = 1000.0
 
 
 @dataclass(frozen=True)
 class GraphPoints:
-    """The vertices of b graphs, padded to n, and what edges go by.
+    """The vertices of b graphs, padded to n, and the facts that edges depend on.
 
     Parameters
     ----------
     sphere : tensor of float64, shape (b, n, 3)
-        On the unit sphere.
+        Positions on the unit sphere.
     mask : tensor of bool, shape (b, n)
-        Whether it is a vertex, not padding; vertices come first.
+        True at vertices, False at padding; vertices come first.
     keys : tensor of int64, shape (b,)
-        Of `geolive.graphs.random_pairs.seed_keys`, for random edges.
+        Keys of random edges, from `geolive.graphs.random_pairs.seed_keys`.
     positions : list of array, each of shape (vertices, 2)
         Longitude, latitude in degrees.
     sequences : array of int64, shape (vertices of all graphs, 2), optional
+        See `geolive.graphs.builders.sequence_edges`.
     objects : tensor, shape (b, n, 66), optional
+        Object counts.
     """
 
     sphere: torch.Tensor
@@ -44,7 +51,7 @@ class GraphPoints:
 
 
 def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Tensor:
-    """The weights of a batch's edges.
+    """Make the edges of a batch of graphs.
 
     Parameters
     ----------
@@ -68,13 +75,13 @@ def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Te
     >>> adjacency(parse_edges("distance"), points, 2.0)[0, :, 0].tolist()  # doctest: +ELLIPSIS
     [[1.0, 0.44...], [0.44..., 1.0]]
     """
-    found = [_BUILDERS[part.kind](points, part, d_max_km) for part in edges.parts]
-    typed = [weights if weights.ndim == 4 else weights[:, :, None] for weights in found]
+    of_kinds = [_BUILDERS[part.kind](points, part, d_max_km) for part in edges.parts]
+    typed = [weights if weights.ndim == 4 else weights[:, :, None] for weights in of_kinds]
     return typed[0] if len(typed) == 1 else torch.cat(typed, dim=2)
 
 
 def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor:
-    # about a vertex of each graph, where float32 tells millimetres apart
+    # relative to a vertex of each graph, so that float32 resolves millimetres
     square = _square_chord((points.sphere - points.sphere[:, :1]).float())
     if d_max_km <= 0:
         return _within((square <= CHORD_STEP**2).float(), points.mask)
@@ -88,7 +95,7 @@ def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor
 
 def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
     n = points.mask.shape[1]
-    k = int(kind.setting)
+    k = int(kind.setting or 0)
     joined = points.mask[:, :, None] & points.mask[:, None]
     if k < n - 1:
         alone = ~joined | torch.eye(n, dtype=torch.bool, device=joined.device)
@@ -104,7 +111,7 @@ def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
 
 
 def _square_chord(points: torch.Tensor) -> torch.Tensor:
-    """Squares of the distances between the points of each graph, (b, n, 3) to (b, n, n)."""
+    """Squared chords between the points of each graph, from shape (b, n, 3) to (b, n, n)."""
     x, y, z = points.unbind(2)
     square = (x[:, :, None] - x[:, None]).square_()
     for axis in (y, z):
@@ -116,13 +123,13 @@ def _square_chord(points: torch.Tensor) -> torch.Tensor:
 def _random(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
     b, n = points.mask.shape
     first, second = torch.triu_indices(n, n, 1, device=points.mask.device)
-    drawn = is_chosen(points.keys[:, None], first, second, kind.setting)
+    drawn = is_chosen(points.keys[:, None], first, second, kind.setting or 0.0)
     weight = torch.zeros(b, n, n, device=points.mask.device)
     weight[:, first, second] = weight[:, second, first] = drawn.float()
     return _with_loops(_within(weight, points.mask), points.mask)
 
 
-def _delaunay(points: GraphPoints, *_) -> torch.Tensor:
+def _delaunay(points: GraphPoints, _: EdgeKind, __: float) -> torch.Tensor:
     b, n = points.mask.shape
     weight = torch.zeros(b, n, n)
     for graph, positions in enumerate(points.positions):
@@ -131,21 +138,23 @@ def _delaunay(points: GraphPoints, *_) -> torch.Tensor:
     return weight.to(points.mask.device)
 
 
-def _sequence(points: GraphPoints, *_) -> torch.Tensor:
+def _sequence(points: GraphPoints, _: EdgeKind, __: float) -> torch.Tensor:
+    assert points.sequences is not None
     b, n = points.mask.shape
     sizes = [len(positions) for positions in points.positions]
     graph = np.repeat(np.arange(b), sizes)
     row = np.arange(len(graph)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    walk, order = points.sequences.T
-    # a sequence whose images are in two graphs counts as two sequences
-    own = np.where(walk >= 0, graph * (walk.max(initial=0) + 1) + walk, -1)
+    sequence, order = points.sequences.T
+    # a sequence through two graphs counts as two sequences
+    own = np.where(sequence >= 0, graph * (sequence.max(initial=0) + 1) + sequence, -1)
     edges = sequence_edges(np.column_stack([own, order]))
     weight = torch.zeros(b, n, n)
     weight[graph[edges.target], row[edges.target], row[edges.source]] = 1
     return weight.to(points.mask.device)
 
 
-def _objects(points: GraphPoints, *_) -> torch.Tensor:
+def _objects(points: GraphPoints, _: EdgeKind, __: float) -> torch.Tensor:
+    assert points.objects is not None
     counts = points.objects.float()
     most = counts.amax(1).clamp_(min=1)[:, None, :, None]
     weight = torch.minimum(counts[..., None], counts.transpose(1, 2)[:, None]) / most

@@ -1,6 +1,6 @@
-"""Kinds of edges by the names that the command line gives them, and which points they join.
+"""Kinds of edges by name: what users write is parsed here, and `EdgeSpec.build` calls the builder of each kind.
 
-The builders of single kinds, and what all kinds have in common, are in `geolive.graphs.builders`.
+The builders are in `geolive.graphs.builders`, with what all kinds have in common.
 """
 
 import math
@@ -29,7 +29,7 @@ JOIN = "+"
 
 @dataclass(frozen=True)
 class Points:
-    """Points to be joined, and what else edges may go by.
+    """Points to be joined, and the other facts that edges can depend on.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class EdgeKind:
     kind : str
         "distance", "knn", "random", "delaunay", "sequence" or "objects".
     setting : int, float or None
-        k, or the share of pairs.
+        k of "knn", or the share of pairs of "random".
     """
 
     kind: str
@@ -66,7 +66,7 @@ class EdgeKind:
 
     @property
     def n_types(self) -> int:
-        """How many types of edges it stands for."""
+        """Number of edge types of this kind."""
         return N_CLASSES if self.kind == "objects" else 1
 
 
@@ -106,14 +106,14 @@ class EdgeSpec:
         ----------
         points : Points
         d_max_km : float
-            For distance edges, see `geolive.graphs.builders.distance_edges`; the other kinds do not look at it.
+            For distance edges, see `geolive.graphs.builders.distance_edges`; other kinds ignore it.
         seed : int
-            For random edges.
+            Seed of random edges.
 
         Raises
         ------
         InputError
-            A position is no number, or a kind needs what the points do not have.
+            A position is not a number, or the points lack facts that a kind of edges depends on.
 
         Examples
         --------
@@ -126,13 +126,13 @@ class EdgeSpec:
 
 
 def parse_edges(text: str) -> EdgeSpec:
-    """Read kinds of edges as the command line names them.
+    """Read kinds of edges as users write them.
 
     Parameters
     ----------
     text : str
-        "distance", "knn:K", "random:SHARE", "delaunay", "sequence" or "objects", or several joined by "+", each a type of edges
-        of its own (objects: 66 types, one for each class); "knn" is knn:8, "random" is random:0.05.
+        "distance", "knn:K", "random:SHARE", "delaunay", "sequence" or "objects", or several of these joined by "+". Each is an
+        edge type of its own, and "objects" is 66 types, one for each class. "knn" means knn:8, and "random" random:0.05.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def parse_edges(text: str) -> EdgeSpec:
     Raises
     ------
     InputError
-        No such kind, no such setting of it, or one kind twice.
+        There is no such kind or no such setting of it, or a kind occurs twice.
 
     Examples
     --------
@@ -149,36 +149,36 @@ def parse_edges(text: str) -> EdgeSpec:
     ('knn:8', (EdgeKind(kind='random', setting=0.2),))
     >>> parse_edges("nearest")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: edges 'nearest': no such kind; choose distance, knn:K (from 1), random:SHARE (0 to 1), ...
+    geolive.errors.InputError: edges='nearest': no such kind; choose distance, knn:K (from 1), random:SHARE (0 to 1), ...
     """
     parts = tuple(_parse_kind(text, part) for part in text.split(JOIN))
     if len(set(parts)) < len(parts):
-        raise InputError(f"edges {text!r}: one kind is there twice; name each once")
+        raise InputError(f"edges={text!r}: a kind occurs twice; name each once")
     return EdgeSpec(parts)
 
 
 def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: int = 0) -> list[Edges]:
-    """One big graph: edges between places, clusters or sites, by their positions, or by the objects in all their images.
+    """Edges of one graph whose vertices are places: clusters or sites.
 
     Parameters
     ----------
     places : Places
     edges : EdgeSpec
-        Any kinds but "sequence".
+        Any kinds except "sequence".
     d_max_km : float
-        The distance from which on two places are not joined; for distance edges only.
+        For distance edges: places at this distance and beyond are not joined.
     seed : int
-        For random edges.
+        Seed of random edges.
 
     Returns
     -------
     list of Edges
-        One for each edge type; row numbers of places.
+        One for each edge type, between row numbers of places.
 
     Raises
     ------
     InputError
-        k is not below the number of places, a position is no number, or there are no sequences between places.
+        k is not below the number of places, a position is not a number, or `edges` contains "sequence".
 
     Examples
     --------
@@ -193,15 +193,34 @@ def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: in
 
 
 def check_k(edges: EdgeSpec, n: int, said: str) -> None:
-    """Raise InputError where k is not below a number of points; `said` tells in words what they are, with {n} for the number."""
+    """Raise where k of knn edges is not below a number of points.
+
+    Parameters
+    ----------
+    edges : EdgeSpec
+    n : int
+        Number of points.
+    said : str
+        What the points are, in words, with {n} in place of the number.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_k(parse_edges("knn:3"), 3, "there are {n} places")
+    Traceback (most recent call last):
+    geolive.errors.InputError: edges='knn:3': there are 3 places, and k must be below that; choose a smaller k
+    """
     for part in edges.parts:
-        if part.kind == "knn" and part.setting >= n:
-            raise InputError(f"edges {edges}: {said.format(n=n)}, and k must be below that; choose a smaller k")
+        if part.kind == "knn" and part.setting is not None and part.setting >= n:
+            raise InputError(f"edges={str(edges)!r}: {said.format(n=n)}, and k must be below that; choose a smaller k")
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a kind of edge is written, how its setting is read (ValueError where it cannot be), and how it is built."""
+    """How a kind of edges is written, read and built; `setting` raises ValueError where a setting cannot be read."""
 
     usage: str
     setting: Callable[[str | None], float | None]
@@ -230,23 +249,25 @@ def _share(text: str | None) -> float:
 def _sequence(points: Points) -> Edges:
     if points.sequences is None:
         raise InputError(
-            "edges sequence: it is not known which images follow each other; they need the columns sequence_id and captured_at"
+            "edges='sequence': the images do not say which follow each other; they need the columns sequence_id and captured_at"
         )
     return sequence_edges(points.sequences)
 
 
+def _random(points: Points, share: float | None, _: float, seed: int) -> list[Edges]:
+    return [random_edges(points.positions, DEFAULT_SHARE if share is None else share, seed)]
+
+
 def _objects(points: Points) -> list[Edges]:
     if points.objects is None:
-        raise InputError("edges objects: the points have no object counts; choose other edges")
+        raise InputError("edges='objects': the points have no object counts; choose other edges")
     return object_edges(points.objects)
 
 
 _KINDS = {
     "distance": _Kind("distance", _no_setting, lambda points, _, km, seed: [distance_edges(points.positions, km)]),
-    "knn": _Kind("knn:K (from 1)", _k, lambda points, k, km, seed: [knn_edges(points.positions, k)]),
-    "random": _Kind(
-        "random:SHARE (0 to 1)", _share, lambda points, share, km, seed: [random_edges(points.positions, share, seed)]
-    ),
+    "knn": _Kind("knn:K (from 1)", _k, lambda points, k, km, seed: [knn_edges(points.positions, int(k or DEFAULT_K))]),
+    "random": _Kind("random:SHARE (0 to 1)", _share, _random),
     "delaunay": _Kind("delaunay", _no_setting, lambda points, _, km, seed: [delaunay_edges(points.positions)]),
     "sequence": _Kind("sequence", _no_setting, lambda points, _, km, seed: [_sequence(points)]),
     "objects": _Kind("objects", _no_setting, lambda points, _, km, seed: _objects(points)),
@@ -257,11 +278,11 @@ def _parse_kind(whole: str, text: str) -> EdgeKind:
     name, colon, setting = text.partition(":")
     kind = _KINDS.get(name)
     if kind is None:
-        raise InputError(f"edges {whole!r}: no such kind; choose {_choices()}")
+        raise InputError(f"edges={whole!r}: no such kind; choose {_choices()}")
     try:
         return EdgeKind(name, kind.setting(setting if colon else None))
     except ValueError:
-        raise InputError(f"edges {whole!r}: no such setting; choose {_choices()}") from None
+        raise InputError(f"edges={whole!r}: no such setting; choose {_choices()}") from None
 
 
 def _choices() -> str:

@@ -1,7 +1,7 @@
 """The graph network of Such et al. (2017), "Robust Spatial Filtering with Graph Convolutional Neural Networks".
 
-Tensors: vertices (b, n, f), adjacency (b, n, L, n) with L edge types, mask (b, n), 1 at vertices and 0 at padding, where
-adjacency is 0 too. Nothing at padding has an influence on what a network gives, and neither has the order of vertices.
+Tensors are vertices, shape (b, n, f); adjacency, shape (b, n, L, n) with L edge types; and mask, shape (b, n), 1 at vertices
+and 0 at padding, where adjacency is 0, too. The outputs depend neither on padding nor on the order of vertices.
 """
 
 import math
@@ -14,18 +14,18 @@ from torch import nn
 if TYPE_CHECKING:
     from geolive.graphs.batches import Batch
 
-# what Lee et al. (2021) used, as the numbers of their own code show
+# the values that Lee et al. (2021) used, as numbers from their code show
 NORM_EPS = 1e-3
 BIAS = 0.1
 
 
 class GraphCNNLayer(nn.Module):
-    """H = reshape(A·V)·W + V·W_I + b, with the edge type outer and the feature inner in the reshape.
+    """A graph layer, H = reshape(A·V)·W + V·W_I + b; the reshape puts edge types outside and features inside.
 
     Parameters
     ----------
     features, outputs : int
-        Of each vertex.
+        Features of a vertex before and after the layer.
     edge_types : int
     generator : torch.Generator
         Draws the weights.
@@ -47,10 +47,10 @@ class GraphCNNLayer(nn.Module):
     def forward(
         self, vertices: torch.Tensor, adjacency: torch.Tensor, scale: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """New features of each vertex, shape (b, n, outputs); `scale`, shape (b, n, L, 1), multiplies what a vertex receives."""
+        """New features of each vertex, shape (b, n, outputs); `scale`, (b, n, L, 1), multiplies the sums over neighbours."""
         b, n, edge_types, _ = adjacency.shape
         rows = vertices.reshape(b * n, -1)
-        # (A·V)·W = A·(V·W), and the second way is several times less work; all that is made of V in one product
+        # (A·V)·W = A·(V·W), which is several times less work; one product computes V·W for all edge types and V·W_I
         by_type = self.weights.view(edge_types, rows.shape[1], -1).unbind()
         made = (rows @ torch.cat([*by_type, self.weights_self], 1)).view(b, n, edge_types + 1, -1)
         own = made[:, :, -1] + self.bias
@@ -59,25 +59,27 @@ class GraphCNNLayer(nn.Module):
         else:
             scaled = adjacency if scale is None else adjacency * scale
             near, sent, scale = scaled.view(b, n, -1), made[:, :, :-1].transpose(1, 2).flatten(1, 2), None
-        # not in place: autocast leaves in-place operations out
+        # not in place, because autocast ignores in-place operations
         return torch.baddbmm(own, near, sent) if scale is None else torch.addcmul(own, near @ sent, scale[:, :, 0])
 
 
 class GraphEmbedPool(nn.Module):
-    """Graph-embed pooling to a fixed number of vertices: V' = Fᵀ·V, A' = Fᵀ·A·F, F = softmax over vertices (V·W_f + b_f).
+    """Graph-embed pooling to a fixed number of vertices.
+
+    V' = Fᵀ·V and A' = Fᵀ·A·F, where F is the softmax over vertices of V·W_f + b_f.
 
     Parameters
     ----------
     features : int
-        Of each vertex.
+        Features of a vertex.
     outputs : int
         Number of vertices after pooling.
     generator : torch.Generator
         Draws the weights.
     compat : "authors", optional
-        Multiply the logits of padding by 0 instead of leaving padding out, as the code of Lee et al. (2021) did: padding
-        then keeps a weight of exp(0) each, so that results depend on how far a graph was padded (they padded to 200).
-        For comparison with their numbers only.
+        Multiply the logits of padding by 0 instead of excluding padding, as the code of Lee et al. (2021) does. Each padded row
+        then has the weight exp(0), and results depend on the amount of padding (they padded to 200). Only for comparison with
+        their numbers.
 
     Examples
     --------
@@ -116,7 +118,7 @@ class VertexNorm(nn.Module):
     ----------
     features : int
     momentum : float
-        How far each batch in training moves the averages that prediction uses.
+        Weight of each training batch in the running averages that prediction uses.
 
     Examples
     --------
@@ -124,6 +126,9 @@ class VertexNorm(nn.Module):
     >>> norm(torch.tensor([[1.0, 5.0], [3.0, 5.0]])).detach().round().tolist()
     [[0.0, 0.0], [1.0, 0.0]]
     """
+
+    mean: torch.Tensor
+    variance: torch.Tensor
 
     def __init__(self, features: int, momentum: float = 0.1):
         super().__init__()
@@ -133,40 +138,41 @@ class VertexNorm(nn.Module):
         self.momentum = momentum
 
     def forward(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Of vertices without padding, shape (…, features), the same shape."""
+        """Normalise vertices without padding, shape (…, features)."""
         rows = vertices.flatten(0, -2)
-        moments = (None, None) if self.training else (self.mean, self.variance)
-        found, mean, spread = torch.native_batch_norm(
-            rows, self.scale, self.shift, *moments, self.training, 0.0, NORM_EPS
+        averages = (None, None) if self.training else (self.mean, self.variance)
+        normalised, mean, spread = torch.native_batch_norm(
+            rows, self.scale, self.shift, averages[0], averages[1], self.training, 0.0, NORM_EPS
         )
         if self.training:
             with torch.no_grad():
-                # what comes back is 1 / √(variance + eps)
+                # `spread` is 1 / √(variance + eps)
                 variance = spread.double().pow(-2).sub(NORM_EPS).clamp_min(0).to(self.variance.dtype)
                 self.mean.lerp_(mean, self.momentum)
                 self.variance.lerp_(variance, self.momentum)
-        return torch.relu_(found).view_as(vertices)
+        return torch.relu_(normalised).view_as(vertices)
 
 
 class GraphNetwork(nn.Module):
-    """The network of Lee et al. (2021): 64, 64, pool to 32, 32, 32, pool to 8, dense 256, output.
+    """The network of Lee et al. (2021): two graph layers, pooling, two graph layers, pooling, a dense layer and the output.
 
-    A layer takes the weighted mean over a vertex's neighbours, before and after pooling, where the authors take the sum:
-    sums grow with the number of images, which differs between places far more than what is to be learned from them.
+    Its widths are 64, 64, pooling to 32 vertices, 32, 32, pooling to 8 vertices, dense 256. Each layer takes the weighted mean
+    over a vertex's neighbours, where the authors take the sum: a sum grows with the number of images, which differs much more
+    between places than the signal does.
 
     Parameters
     ----------
     features : int
-        Of each vertex.
+        Features of a vertex.
     outputs : int
-        Of each graph.
+        Outputs for each graph.
     edge_types : int
     generator : torch.Generator
-        Draws the weights; torch's global one is left alone.
+        Draws the weights; torch's global generator is not used.
     width : int
-        Of the first layers and the first pooling; 64 as the authors have it. The later ones have half of it.
+        Width of the first two layers; the later layers have half of it. The authors use 64.
     compat : "authors", optional
-        Sums over neighbours, and pooling as `GraphEmbedPool` says.
+        Take sums over neighbours, and pool as `GraphEmbedPool` describes.
 
     Examples
     --------
@@ -197,15 +203,15 @@ class GraphNetwork(nn.Module):
         self.output = _Dense(256, outputs, generator)
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The outputs of each graph, shape (b, outputs)."""
+        """The outputs for each graph, shape (b, outputs)."""
         return self._answer(self.embed(vertices, adjacency, mask))
 
     def forward_blocks(self, blocks: "Sequence[Batch]") -> torch.Tensor:
-        """The outputs of a batch that `geolive.graphs.batches.batches_in_blocks` made, in its order, shape (b, outputs)."""
+        """The outputs for a batch of `batches_in_blocks`, in the order of its blocks, shape (b, outputs)."""
         return self._answer(self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks]))
 
     def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The 8 vertices that each graph is pooled to, shape (b, 8, 32)."""
+        """The 8 vertices of each graph after both poolings, shape (b, 8, 32)."""
         return self._embed([(vertices, adjacency, mask)])
 
     def _answer(self, pooled: torch.Tensor) -> torch.Tensor:
@@ -227,31 +233,31 @@ class GraphNetwork(nn.Module):
         return self.norms[5](vertices)
 
     def _scale(self, adjacency: torch.Tensor) -> torch.Tensor | None:
-        """What makes the mean over a vertex's neighbours of their sum, (b, n, L, 1); None where the authors' sum is wanted."""
+        """The factor from sums over neighbours to means, shape (b, n, L, 1); None to keep the sums."""
         if self.compat == "authors":
             return None
         return adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny).reciprocal()
 
     def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The parameters that are decayed (every weight matrix), and those that are not (biases, normalisation)."""
+        """The parameters with weight decay (every weight matrix), and those without (biases, normalisation)."""
         weights = [p for p in self.parameters() if p.ndim == 2]
         return weights, [p for p in self.parameters() if p.ndim != 2]
 
 
-def _normed(norm: VertexNorm, blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
-    """Normalised over the vertices of all blocks together; `real` tells the rows that are no padding, None where all are."""
+def _normed(norm: nn.Module, blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
+    """Normalise over the vertices of all blocks together; `real` are the rows of vertices, None where a block has no padding."""
     if not norm.training:
         return [norm(vertices) for vertices in blocks]
     rows = [
         vertices.flatten(0, 1) if own is None else vertices.flatten(0, 1)[own]
         for vertices, own in zip(blocks, real, strict=True)
     ]
-    found = norm(torch.cat(rows) if len(rows) > 1 else rows[0]).split([len(part) for part in rows])
+    normalised = norm(torch.cat(rows) if len(rows) > 1 else rows[0]).split([len(part) for part in rows])
     return [
         part.view_as(vertices)
         if own is None
         else part.new_zeros(vertices[..., 0].numel(), part.shape[1]).index_copy(0, own, part).view_as(vertices)
-        for vertices, own, part in zip(blocks, real, found, strict=True)
+        for vertices, own, part in zip(blocks, real, normalised, strict=True)
     ]
 
 
@@ -261,7 +267,7 @@ def _is_full(mask: torch.Tensor) -> bool:
 
 
 class _Dense(nn.Module):
-    """A dense layer drawn as the authors drew theirs; nn.Linear would draw from torch's global generator."""
+    """A dense layer with the authors' initial weights; nn.Linear would draw from torch's global generator."""
 
     def __init__(self, features: int, outputs: int, generator: torch.Generator):
         super().__init__()
@@ -273,5 +279,5 @@ class _Dense(nn.Module):
 
 
 def _drawn(shape: tuple[int, ...], std: float, generator: torch.Generator) -> nn.Parameter:
-    """Normal, cut at two standard deviations."""
+    """A normal draw, truncated at two standard deviations."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=std, a=-2 * std, b=2 * std, generator=generator))

@@ -1,4 +1,4 @@
-"""What a graph sees of an image: object counts, image features, or both, on a scale learnt from the training places."""
+"""Features of vertices: the object counts of an image, its image features, or both, on a scale learnt from training places."""
 
 import functools
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 KINDS = ("obj", "feats", "both")
-# a column that hardly varies would have a tiny spread, and one sighting would outweigh all else; in units of log(1 + count)
-# for objects, and of the mean spread of all columns for features
+# A column that hardly varies has a tiny spread, and after scaling a single sighting would outweigh everything else. The least
+# spread is in units of log(1 + count) for objects, and of the mean spread of all columns for features.
 LEAST_SPREAD = 0.1
 _ROWS_AT_ONCE = 16_384
-# means and spreads of more images would be the same to a fraction of a percent
+# more images would change means and spreads by less than a percent
 _MOST_FOR_SCALE = 32_768
 
 
 @dataclass(frozen=True)
 class VertexScaling:
-    """How an image's numbers become the features of a vertex: less `mean`, times `factor`.
+    """The linear scaling from the numbers of an image to the features of a vertex: (numbers - mean) · factor.
 
-    Object counts enter as log(1 + count). Every column that varies in training has about unit variance there; a column that
-    never varies has the factor 0. Nothing depends on the size of a cluster. With "both", `models.modality_scaling` makes the part
-    that tells less of the values smaller.
+    Object counts are first transformed to log(1 + count). Each column that varies among the training images has about unit
+    variance there; a column that does not vary has the factor 0. The scale does not depend on the size of a cluster. With
+    "both", `geolive.models.modality_scaling` reduces the scale of the part that predicts the values less well.
 
     Parameters
     ----------
     kind : {"obj", "feats", "both"}
     mean, factor : array of float64, shape (f,)
-        Of 66 object classes, of the image features, or of the features and then the classes.
+        For 66 object classes, for the image features, or for the features followed by the classes.
 
     Examples
     --------
@@ -47,12 +47,12 @@ class VertexScaling:
     factor: np.ndarray
 
     def of(self, places: Places) -> "Vertices":
-        """The vertices of all images of these places, to be made when they are needed.
+        """The vertices of all images of these places; they are computed when they are read.
 
         Raises
         ------
         InputError
-            The places have no image features, or other ones than those of training.
+            The places have no image features, or another number of them than the training places.
         """
         size = _size(places, self.kind)
         if size != len(self.mean):
@@ -64,7 +64,7 @@ class VertexScaling:
 
 @dataclass(frozen=True)
 class Vertices:
-    """Vertices of the images of places; nothing is held beside the places' own arrays.
+    """Vertices of the images of places, computed from the arrays of the places when they are read.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Vertices:
 
     @property
     def size(self) -> int:
-        """Features of a vertex, f."""
+        """Number of features of a vertex, f."""
         return len(self.scaling.mean)
 
     def read(self, images: np.ndarray) -> np.ndarray:
@@ -86,50 +86,51 @@ class Vertices:
         Raises
         ------
         InputError
-            An image has features that are no numbers.
+            An image has a feature that is not a number.
         """
         factor = torch.from_numpy(self.scaling.factor.astype(np.float32))
         shift = torch.from_numpy((-self.scaling.mean * self.scaling.factor).astype(np.float32))
-        found, start = torch.empty(len(images), self.size), 0
+        vertices, start = torch.empty(len(images), self.size), 0
         for part in _parts(self.places, self.scaling.kind, images):
             columns = slice(start, start + part.shape[1])
-            torch.addcmul(shift[columns], part, factor[columns], out=found[:, columns])
+            torch.addcmul(shift[columns], part, factor[columns], out=vertices[:, columns])
             start = columns.stop
-        return found.numpy()
+        return vertices.numpy()
 
 
 def fit_vertices(places: Places, kind: str) -> VertexScaling:
-    """Learn the scale of vertices from the images of training places: all, or every so many of more than 65,535.
+    """Learn the scale of vertices from the images of training places; of more than 65,535 images an evenly spaced part is used.
 
     Parameters
     ----------
     places : Places
-        With an image at least.
+        Places that together have at least one image.
     kind : {"obj", "feats", "both"}
 
     Raises
     ------
     InputError
-        The places have no image features and `kind` asks for some, or some features are no numbers.
+        The places lack image features that `kind` needs, or a feature is not a number.
 
     Examples
     --------
     >>> fit_vertices(Places.without_images(np.array(["a"]), np.zeros((1, 2))), "feats")
     Traceback (most recent call last):
-    geolive.errors.InputError: vertices 'feats' need image features, and there are none; add some with embed or ingest features
+    geolive.errors.InputError: vertices='feats': the places have no image features; add some with embed or ingest features
     """
     if kind not in KINDS:
-        raise InputError(f"vertices {kind!r}: no such kind; choose {', '.join(KINDS)}")
+        raise InputError(f"vertices={kind!r}: must be {', '.join(KINDS[:-1])} or {KINDS[-1]}")
     size, n = _size(places, kind), len(places.image_positions)
     if n == 0:
         raise InputError("none of the places has an image, so there is nothing to learn from")
-    total, squares, origin = np.zeros(size), np.zeros(size), None
+    total, squares = np.zeros(size), np.zeros(size)
+    origin: list[torch.Tensor] | None = None
     every = max(1, n // _MOST_FOR_SCALE)
     chosen = np.arange(0, n, every)
     for start in range(0, len(chosen), _ROWS_AT_ONCE):
         rows = chosen[start : start + _ROWS_AT_ONCE]
         parts = _parts(places, kind, rows)
-        # about the first block's mean, so that squares do not cancel
+        # relative to the mean of the first block, so that squares do not cancel
         origin = [part.mean(0) for part in parts] if origin is None else origin
         for part, middle in zip(parts, origin, strict=True):
             part -= middle
@@ -137,6 +138,7 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
         squares += torch.cat([part.square_().sum(0) for part in parts]).double().numpy()
     mean = total / len(chosen)
     spread = np.sqrt(np.maximum(squares / len(chosen) - np.square(mean), 0))
+    assert origin is not None
     return VertexScaling(kind, torch.cat(origin).double().numpy() + mean, _factor(spread, kind))
 
 
@@ -153,20 +155,21 @@ def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
 def _size(places: Places, kind: str) -> int:
     if kind != "obj" and places.features is None:
         raise InputError(
-            f"vertices {kind!r} need image features, and there are none; add some with embed or ingest features"
+            f"vertices={kind!r}: the places have no image features; add some with embed or ingest features"
         )
-    return (places.features.size if kind != "obj" else 0) + (N_CLASSES if kind != "feats" else 0)
+    features = 0 if kind == "obj" or places.features is None else places.features.size
+    return features + (N_CLASSES if kind != "feats" else 0)
 
 
 def _parts(places: Places, kind: str, images: np.ndarray) -> list[torch.Tensor]:
     """The numbers of these images before scaling, float32: features, then log(1 + count)."""
     parts = []
-    if kind != "obj":
-        # torch converts float16 several times faster than numpy
+    if kind != "obj" and places.features is not None:
+        # torch converts float16 several times faster than numpy does
         features = torch.from_numpy(np.asarray(places.features.array[places.features.rows[images]])).float()
-        # a sum is a number only where all are
+        # the sum is finite only where all numbers are
         if not features.sum().isfinite() and not features.isfinite().all():
-            _refuse(places, images[int(features.isfinite().all(1).int().argmin())])
+            _refuse(places, places.features.name, images[int(features.isfinite().all(1).int().argmin())])
         parts.append(features)
     if kind != "feats":
         parts.append(torch.from_numpy(_log_table()[places.objects[images]]))
@@ -175,13 +178,13 @@ def _parts(places: Places, kind: str, images: np.ndarray) -> list[torch.Tensor]:
 
 @functools.cache
 def _log_table() -> np.ndarray:
-    """log(1 + count) of all counts that an uint16 can be."""
+    """log(1 + count) for all counts that a uint16 can hold."""
     return np.log1p(np.arange(2**16), dtype=np.float32)
 
 
-def _refuse(places: Places, image: int) -> None:
+def _refuse(places: Places, name: str, image: int) -> None:
     place = places.ids[np.searchsorted(places.offsets, image, side="right") - 1]
     raise InputError(
-        f"feature set {places.features.name!r}: an image of place {str(place)!r} has features that are no numbers; "
+        f"feature set {name!r}: an image of place {str(place)!r} has features that are not numbers; "
         "make the feature set again"
     )

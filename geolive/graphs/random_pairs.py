@@ -1,6 +1,6 @@
-"""Which pairs of points are joined at random: by a hash of seed and pair, for numpy and torch alike.
+"""Random pairs of points, drawn by a hash of seed and pair, in numpy and torch alike.
 
-Drawn this way, whether two points are joined depends on nothing else, and whole batches of graphs are drawn at once.
+Whether two points are joined depends only on the seed and their row numbers, and a whole batch of graphs is drawn at once.
 """
 
 import zlib
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 Ints = TypeVar("Ints", np.ndarray, "torch.Tensor")
-# of the finaliser of SplitMix64 (Steele, Lea and Flood 2014), as signed numbers
+# constants of the finaliser of SplitMix64 (Steele, Lea and Flood 2014), as signed numbers
 _FIRST, _SECOND = np.array([0xBF58476D1CE4E5B9, 0x94D049BB133111EB], np.uint64).astype(np.int64).tolist()
 _GOLDEN = np.array([0x9E3779B97F4A7C15], np.uint64).astype(np.int64).item()
 _BITS = 53
@@ -20,7 +20,7 @@ _ROWS_AT_ONCE = 4_000_000
 
 
 def chosen_pairs(n: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs of n points that are joined, lower row number first.
+    """Draw the pairs of n points that are joined, with the lower row number first.
 
     Examples
     --------
@@ -28,21 +28,20 @@ def chosen_pairs(n: int, share: float, seed: int) -> tuple[np.ndarray, np.ndarra
     >>> bool((first < second).all()), 550 < len(first) < 675
     (True, True)
     """
-    found, start = [(np.zeros(0, np.int64), np.zeros(0, np.int64))], 0
+    pairs, start = [(np.zeros(0, np.int64), np.zeros(0, np.int64))], 0
     key = seed_keys(seed, [""])
     while start < n - 1:
         stop = min(n - 1, start + max(1, _ROWS_AT_ONCE // n))
         first, second = np.nonzero(np.arange(start, stop)[:, None] < np.arange(n))
         first += start
         drawn = is_chosen(key, first, second, share)
-        found.append((first[drawn], second[drawn]))
+        pairs.append((first[drawn], second[drawn]))
         start = stop
-    first, second = zip(*found, strict=True)
-    return np.concatenate(first), np.concatenate(second)
+    return np.concatenate([first for first, _ in pairs]), np.concatenate([second for _, second in pairs])
 
 
 def is_chosen(keys: Ints, first: Ints, second: Ints, share: float) -> Ints:
-    """Whether pairs are joined; keys and row numbers (int64, each below 2^32) are broadcast against each other.
+    """Say which pairs are joined; keys and row numbers (int64, each below 2^32) are broadcast against each other.
 
     Examples
     --------
@@ -54,7 +53,14 @@ def is_chosen(keys: Ints, first: Ints, second: Ints, share: float) -> Ints:
 
 
 def seed_keys(seed: int, names: list[str]) -> np.ndarray:
-    """A key for each graph, int64: of the seed and the graph's name, so that its edges do not depend on the graphs beside it."""
+    """A key for each graph, int64, from the seed and the name of the graph; so its edges do not depend on other graphs.
+
+    Examples
+    --------
+    >>> one, other = seed_keys(0, ["a", "b"])
+    >>> bool(one != other), bool(one == seed_keys(0, ["a"])[0])
+    (True, True)
+    """
     named = np.array([zlib.crc32(name.encode()) for name in names], np.int64)
     return _mix(_mix(np.array([seed], np.int64) + _GOLDEN) ^ named)
 
@@ -66,5 +72,5 @@ def _mix(values: Ints) -> Ints:
 
 
 def _right(values: Ints, bits: int) -> Ints:
-    """Shifted to the right with zeros coming in."""
+    """Shift to the right and fill with zeros."""
     return (values >> bits) & (2 ** (64 - bits) - 1)

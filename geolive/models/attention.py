@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,16 +17,19 @@ HEADS = 4
 
 
 class AttentionNetwork(nn.Module):
-    """Photos to hidden vectors; their means, one weighted by each head's attention and one plain; a linear answer.
+    """A network that pools the photos of a place by attention.
 
-    The plain mean of the vertices goes into the answer, too, so that a linear relation need not be learnt through the hidden
-    layer. Deep multiple-instance learning: Ilse, Tomczak & Welling 2018, arXiv 1802.04712.
+    A hidden layer turns each photo into a vector. The vectors of a place are averaged once plainly and once for each head with
+    that head's attention as weights; the output is linear in these means. It is also linear in the plain mean of the vertices,
+    so that the hidden layer need not learn a linear relation. Source: deep multiple-instance learning, Ilse, Tomczak & Welling
+    2018, arXiv 1802.04712.
 
     Parameters
     ----------
     features, outputs, width : int
+        Features of a vertex, outputs for a place, and width of the hidden layer.
     heads : int
-        0: mean pooling only ("Deep Sets", Zaheer et al. 2017, arXiv 1703.06114).
+        Number of attention heads. With 0 the network only takes plain means ("Deep Sets", Zaheer et al. 2017, arXiv 1703.06114).
     generator : torch.Generator
         Draws the weights.
 
@@ -45,12 +49,21 @@ class AttentionNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, vertices: torch.Tensor, place: torch.Tensor, n_places: int) -> torch.Tensor:
-        """Answers, shape (b, outputs), from vertices (images, features) and the number of each image's place (images,).
+        """Outputs of places that have images.
 
-        Places are as many as `n_places`, each with an image.
+        Parameters
+        ----------
+        vertices : tensor of float32, shape (images, features)
+        place : tensor of int64, shape (images,)
+            The place of each image, from 0 to n_places - 1.
+        n_places : int
+
+        Returns
+        -------
+        tensor of float32, shape (n_places, outputs)
         """
         hidden = torch.relu(vertices @ self.hidden + self.hidden_bias)
-        # sums over the images of a place are one product: no place is padded to the largest
+        # one matrix product sums over the images of all places, so that no place is padded to the largest
         of_place = torch.nn.functional.one_hot(place, n_places).to(hidden.dtype).T
         pooled = [of_place @ torch.cat([hidden, vertices], 1) / of_place.sum(1, keepdim=True)]
         if self.gate is not None:
@@ -59,22 +72,22 @@ class AttentionNetwork(nn.Module):
             most = scores.new_zeros(n_places, scores.shape[1])
             most = most.scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
             share = torch.exp(scores - most[place])
-            looked_at = of_place @ (share[:, :, None] * hidden[:, None]).flatten(1)
-            pooled.append((looked_at.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
+            attended = of_place @ (share[:, :, None] * hidden[:, None]).flatten(1)
+            pooled.append((attended.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
         return torch.cat(pooled, 1) @ self.answer + self.bias
 
 
 @dataclass(frozen=True)
-class Images:
+class PhotoBatch:
     """The images of b places, one place after the other.
 
     Parameters
     ----------
     rows : array of int64, shape (b,)
-        Which places.
+        Row numbers of the places.
     vertices : tensor of float32, shape (images, features)
     place : tensor of int64, shape (images,)
-        From 0 to b - 1.
+        The place of each image, from 0 to b - 1.
     """
 
     rows: np.ndarray
@@ -83,7 +96,12 @@ class Images:
 
 
 class AttentionPooling(PhotoSetModel):
-    """A network with attention over photos; parameters as for `geolive.models.photoset_model.PhotoSetModel`; edges play no part.
+    """A network with attention over a place's images.
+
+    Parameters
+    ----------
+    task, random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+        See `geolive.models.network_model.NetworkModel`.
 
     Examples
     --------
@@ -91,28 +109,50 @@ class AttentionPooling(PhotoSetModel):
     >>> where = rng.normal([85.0, 25.0], 0.01, (20, 2))
     >>> counts = rng.poisson(1.0, (20, 66)).astype(np.uint16)
     >>> places = Places(np.array(list("abcd")), where[::5], np.arange(0, 21, 5), where, counts)
-    >>> model = AttentionPooling("regression", seed=0, epochs=2).fit(places, np.array([0.0, 1.0, 2.0, 3.0]))
+    >>> model = AttentionPooling(epochs=2).fit(places, np.array([0.0, 1.0, 2.0, 3.0]))
     >>> model.name, model.predict(places).shape
     ('attention-obj', (4,))
     """
 
-    arch, heads, decay = "attention", HEADS, True
-    kind = "attention"
+    kind = arch = "attention"
+    heads = HEADS
+    decay = True
 
-    def __init__(self, task: str = "regression", seed: int = 0, **options):
-        super().__init__(task, seed, **({"epochs": 60, "batch_size": 32, "learning_rate": 3e-3, "width": 32} | options))
-
-    @property
-    def name(self) -> str:
-        """Architecture and vertices."""
-        return f"{self.arch}-{self.vertices}"
+    def __init__(
+        self,
+        task: str = "regression",
+        *,
+        random_state: int = 0,
+        vertices: str = "obj",
+        epochs: int = 60,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
+        width: int = 32,
+        patience: int = 0,
+        search: bool = False,
+        device: str = "auto",
+        checkpoints: Path | None = None,
+    ) -> None:
+        super().__init__(
+            task,
+            random_state=random_state,
+            vertices=vertices,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            width=width,
+            patience=patience,
+            search=search,
+            device=device,
+            checkpoints=checkpoints,
+        )
 
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        return AttentionNetwork(features, outputs, self.params["width"], self.heads, generator)
+        return AttentionNetwork(features, outputs, self.width_, self.heads, generator)
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
-    ) -> Iterator[list[Images]]:
+    ) -> Iterator[list[PhotoBatch]]:
         sizes = places.n_images
         if generator is None:
             order = np.argsort(sizes, kind="stable")
@@ -122,18 +162,29 @@ class AttentionPooling(PhotoSetModel):
             images = np.concatenate([np.arange(places.offsets[row], places.offsets[row + 1]) for row in rows])
             place = np.repeat(np.arange(len(rows)), sizes[rows])
             tensors = [torch.from_numpy(array).to(self._device) for array in (vertices.read(images), place)]
-            yield [Images(rows, *tensors)]
+            yield [PhotoBatch(rows, *tensors)]
 
-    def _forward(self, blocks: list[Images]) -> torch.Tensor:
-        (images,) = blocks
-        return self._network(images.vertices, images.place, len(images.rows))
+    def _forward(self, blocks: list[PhotoBatch]) -> torch.Tensor:
+        (batch,) = blocks
+        return self.network_(batch.vertices, batch.place, len(batch.rows))
 
 
 class MeanPooling(AttentionPooling):
-    """The same without attention: the mean over photos of what a hidden layer makes of them."""
+    """A network on the mean over a place's images: `AttentionPooling` without attention.
 
-    arch, heads = "mean-pooling", 0
-    kind = "mean-pooling"
+    Parameters
+    ----------
+    task, random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+        See `geolive.models.network_model.NetworkModel`.
+
+    Examples
+    --------
+    >>> MeanPooling(vertices="both").name
+    'mean-pooling-both'
+    """
+
+    kind = arch = "mean-pooling"
+    heads = 0
 
 
 def _drawn(features: int, outputs: int, generator: torch.Generator) -> nn.Parameter:

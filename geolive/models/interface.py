@@ -1,7 +1,6 @@
 """The base class of every model, and the checks that models share."""
 
 import math
-from copy import deepcopy
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -181,35 +180,6 @@ class Model(BaseEstimator):
         raise InputError(f"{cls.__name__} is not kept in a bundle; fit it anew each time")
 
 
-class Unconverted:
-    """What networks that do not derive from `Model` yet need to be used as models; it goes when they do."""
-
-    kind = ""
-    tasks = TASKS
-    needs_images = True
-    takes_validation = True
-    takes_progress = False
-    importances_ = None
-
-    def __sklearn_clone__(self) -> Any:
-        return deepcopy(self)
-
-    def for_task(self, task: str, random_state: int) -> Any:
-        """An unfitted copy for this task, with this seed."""
-        copy = deepcopy(self)
-        copy.task, copy.seed = task, random_state  # type: ignore[attr-defined]
-        return copy
-
-    def check_parameters(self) -> None:
-        """Nothing."""
-
-    @property
-    def curves(self) -> list:
-        """The curves of its networks."""
-        held = self.curve or []  # type: ignore[attr-defined]
-        return held if isinstance(held, list) else [held]
-
-
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     """Raise where a parameter is none of its choices.
 
@@ -278,7 +248,7 @@ def check_model(model: Any) -> None:
     """
     if isinstance(model, type):
         raise InputError(f"model={model.__name__}: is a class; give a model, for example {model.__name__}()", "model")
-    if not isinstance(model, Model | Unconverted):
+    if not isinstance(model, Model):
         remedy = "derive from geolive's Model, or wrap a scikit-learn estimator in CountModel(estimator)"
         raise InputError(f"model={type(model).__name__}: is not a geolive model; {remedy}", parameter="model")
     model.check_parameters()

@@ -5,24 +5,29 @@ from pathlib import Path
 
 from geolive.errors import InputError
 from geolive.files import replacing
+from geolive.map_plots import require_matplotlib
 from geolive.models.trainer import Curve
 
 
 def draw_curves(curves: dict[str, Curve | Sequence[Curve]], path: str | Path, simulated: bool) -> Path:
-    """Draw the loss of each epoch, and that at places held out, to a .png, .svg or .pdf file.
+    """Draw the loss of each epoch, on training places and on held-out places, to a .png, .svg or .pdf file.
 
     Parameters
     ----------
     curves : dict of str to Curve or sequence of Curve
-        By what is to stand above each panel; a stacked network has several.
+        Curves by the title of their panel.
     path : str or Path
     simulated : bool
-        Whether the data are simulated, which is then written on the picture.
+        Whether to write on the picture that the data are simulated.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     InputError
-        Matplotlib is not there, or the file's name has another ending.
+        Matplotlib is not installed, the file exists, or its name has another ending.
 
     Examples
     --------
@@ -39,8 +44,8 @@ def draw_curves(curves: dict[str, Curve | Sequence[Curve]], path: str | Path, si
     figure = Figure(figsize=(4 * len(curves), 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
-    for panel, (title, found) in zip(panels, curves.items(), strict=True):
-        for curve in [found] if isinstance(found, Curve) else found:
+    for panel, (title, of_panel) in zip(panels, curves.items(), strict=True):
+        for curve in [of_panel] if isinstance(of_panel, Curve) else of_panel:
             epochs = range(1, len(curve.train) + 1)
             panel.plot(epochs, curve.train, color="tab:blue", label="training places")
             if curve.validation:
@@ -60,12 +65,20 @@ def draw_curves(curves: dict[str, Curve | Sequence[Curve]], path: str | Path, si
 
 
 def check_curves(path: str | Path) -> None:
-    """Raise InputError where learning curves cannot be drawn to that file, so that long work is not started in vain."""
-    import importlib.util
+    """Raise where learning curves cannot be drawn to a file; called before a long training starts.
 
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_curves("curves.bmp")
+    Traceback (most recent call last):
+    geolive.errors.InputError: curves='curves.bmp': must end in .png, .svg or .pdf
+    """
     if Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"--curves {path}: must end in .png, .svg or .pdf")
+        raise InputError(f"curves={str(path)!r}: must end in .png, .svg or .pdf")
     if Path(path).exists():
-        raise InputError(f"--curves {path}: exists already and nothing is overwritten; choose another name")
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("--curves: drawing needs matplotlib; install it with: pip install 'geolive[plots]'")
+        raise InputError(f"curves={str(path)!r}: exists already and nothing is overwritten; choose another name")
+    require_matplotlib()

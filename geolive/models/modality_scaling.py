@@ -1,4 +1,4 @@
-"""How loud image features may speak beside object counts, where a network sees both."""
+"""The relative scale of image features and object counts, where a network uses both."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from geolive.models.ridge import fit_ridge
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
-# spread of a feature over that of an object class
+# spread of an image feature divided by that of an object class
 RATIOS = tuple(2.0**power for power in range(-3, 4))
 INNER_FOLDS = 3
 _MOST_PLACES = 2_000
@@ -18,11 +18,12 @@ _FEWEST_TO_CHOOSE = 12
 
 
 def balanced(scaling: VertexScaling, places: Places, values: np.ndarray, seed: int = 0) -> VertexScaling:
-    """The scaling with features or object counts made smaller, by what predicts left-out training places best.
+    """Make image features or object counts smaller, whichever predicts left-out training places better.
 
-    A network learns fastest from what is largest. Where that tells less of the values than the rest does, and many columns of it
-    differ from place to place, it is learnt by heart. The ratio is chosen by ridge regression on the means over each place's
-    images, near places left out together, with one penalty for both parts: that of least error, on average over the indicators.
+    A network learns fastest from its largest inputs. Where these say little about the values and have many columns, the network
+    learns them by heart. The ratio of the two scales is chosen by ridge regression on the means over each place's images, with
+    near places left out together and one penalty for both parts: the ratio with the least error, on average over the
+    indicators.
 
     Source: banded ridge regression, Nunez-Elizalde, Huth & Gallant 2019, doi 10.1016/j.neuroimage.2019.04.012, with one of
     seven ratios, from an eighth to eight.
@@ -30,22 +31,22 @@ def balanced(scaling: VertexScaling, places: Places, values: np.ndarray, seed: i
     Parameters
     ----------
     scaling : VertexScaling
-        Any kind; only that of "both" is changed.
+        Only a scaling of the kind "both" is changed.
     places : Places
-        Training places; of more than 2,000, every so many.
+        Training places; of more than 2,000 places an evenly spaced part is used.
     values : array of float, shape (n, m)
-        NaN where a place has none.
+        NaN where a place has no value.
     seed : int
-        Of the folds.
+        Seed of the folds.
 
     Returns
     -------
     VertexScaling
-        The larger of the two parts is left as it was.
+        The larger of the two parts keeps its scale.
 
     Examples
     --------
-    Features that mean nothing become an eighth of what they were.
+    Features that say nothing about the values shrink to an eighth.
 
     >>> from geolive.graphs.node_features import fit_vertices
     >>> from geolive.places import ImageFeatures
@@ -76,19 +77,19 @@ def _weights(size: int, ratio: float) -> np.ndarray:
 
 
 def _means(scaling: VertexScaling, places: Places) -> np.ndarray:
-    """Mean vertex of each place, shape (n, f); a place's images are read at once."""
+    """The mean vertex of each place, shape (n, f); the images of one place are read at a time."""
     vertices = scaling.of(places)
     bounds = zip(places.offsets[:-1], places.offsets[1:], strict=True)
     return np.stack([vertices.read(np.arange(start, end)).mean(0, dtype=float) for start, end in bounds])
 
 
 def _error(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
-    """Squared error at left-out places over the variance, the mean of all indicators that can be judged; NaN if none can."""
-    found = []
+    """Squared error at left-out places divided by the variance, averaged over the indicators; NaN where none can be judged."""
+    errors = []
     for column in values.T:
         known = np.isfinite(column)
         y, fold = column[known], folds[known]
         if len(np.unique(fold)) > 1 and np.ptp(y) > 0:
             _, left_out = fit_ridge(inputs[known], y, fold, standardise=False)
-            found.append(np.square(y - left_out).mean() / y.var())
-    return float(np.mean(found)) if found else np.nan
+            errors.append(np.square(y - left_out).mean() / y.var())
+    return float(np.mean(errors)) if errors else np.nan

@@ -1,47 +1,61 @@
-"""The network for few surveyed places: attention over photos, and lines on summaries of them, stacked."""
+"""The network for few surveyed places: attention over photos and ridge regressions on summaries of photos, stacked."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from geolive.errors import InputError
 from geolive.graphs.batches import largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.node_features import VertexScaling, fit_vertices
 from geolive.models.attention import AttentionPooling
+from geolive.models.cross_validation import fit_folds
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import Unconverted, check_images
-from geolive.models.photoset_model import FILE, WORDS, read_tensors
+from geolive.models.interface import Model, check_images
+from geolive.models.network_model import NetworkModel
+from geolive.models.network_weights import check_finite, read_tensors, write_tensors
+from geolive.models.photoset_model import Progress
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
-from geolive.models.target_scaler import Targets
+from geolive.models.target_scaler import TargetScaler
 from geolive.models.trainer import Curve, one_thread
 from geolive.places import Places
 
 INNER_FOLDS = 3
 EDGES = "distance+knn:8"
-HEADS = (*VIEWS, "attention")
+PREDICTORS = (*VIEWS, "attention")
 
 
-class StackedNetwork(Unconverted):
-    """Six answers, each to a way in which photos may tell of a place, and how far each is to be believed.
+class StackedNetwork(NetworkModel):
+    """Three networks with attention over a place's images and five ridge regressions on summaries of them, stacked.
 
-    Five are lines on summaries of a place's photos (`geolive.models.summaries`), the sixth is the mean of three networks with
-    attention over photos. Each is asked for training places that it did not see, whole cells of near places left out; what
-    it says there sets its weight. Where nothing is to be learnt, all weights are near 0 and the prediction is the mean.
+    There are six predictors: a ridge regression on each of five summaries of a place's photos (`geolive.models.summaries`), and
+    the mean of three networks with attention over photos. Each predicts training places that it was not fitted to, where whole
+    cells of near places are left out together, and these predictions decide its weight. Where there is nothing to learn, all
+    weights are near 0, and the prediction is the mean of the training values.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-        Labels are learnt as numbers and clipped to [0, 1].
-    seed : int
+        Labels are learnt as numbers, and predictions are clipped to [0, 1].
+    random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+        Parameters of the networks with attention, see `geolive.models.network_model.NetworkModel`.
     edges : str
         Which photos are neighbours, as `geolive.graphs.edges.parse_edges` reads it.
-    vertices : {"obj", "feats", "both"}
-    device, checkpoint, progress, options
-        For the networks: see `geolive.models.photoset_model.PhotoSetModel`.
+
+    Attributes
+    ----------
+    networks_ : list of AttentionPooling
+        One for each inner fold, fitted to the other folds.
+    regressions_ : list of dict of str to Ridge
+        For each indicator, the regression on each summary.
+    weights_ : array, shape (m, 6)
+        For each indicator, the weight of each predictor.
+    left_out_ : array, shape (n, m)
+        Predictions of the training places by predictors that were not fitted to them.
 
     Examples
     --------
@@ -53,167 +67,173 @@ class StackedNetwork(Unconverted):
     ('stacked-obj-distance+knn:8', True)
     """
 
-    arch = kind = "stacked"
-    takes_validation = False
+    kind = arch = "stacked"
 
     def __init__(
         self,
         task: str = "regression",
-        seed: int = 0,
+        *,
+        random_state: int = 0,
         edges: str = EDGES,
         vertices: str = "obj",
+        epochs: int = 60,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
+        width: int = 32,
+        patience: int = 0,
+        search: bool = False,
         device: str = "auto",
-        checkpoint: Path | None = None,
-        progress: Callable[[str], None] | None = None,
-        **options,
-    ):
-        self.task, self.seed, self.vertices = task, seed, vertices
-        self._edges, self._checkpoint, self.progress = parse_edges(edges), checkpoint, progress
-        self._options = {"vertices": vertices, "device": device, **options}
-        # checks the options, and fills in what was not given
-        own = AttentionPooling(task, seed, **self._options).params
-        self.params = own | {"edges": str(self._edges)}
-        self._members: list[AttentionPooling] = []
-        self._lines: list[dict[str, Ridge]] = []
-        self._summaries: Summaries | None = None
-        self._targets: Targets | None = None
-        self._weights: np.ndarray | None = None
-        # of the training places, by answers that did not see them; shape (n, m)
-        self.left_out: np.ndarray | None = None
+        checkpoints: Path | None = None,
+    ) -> None:
+        super().__init__(
+            task,
+            random_state=random_state,
+            vertices=vertices,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            width=width,
+            patience=patience,
+            search=search,
+            device=device,
+            checkpoints=checkpoints,
+        )
+        self.edges = edges
 
     @property
     def name(self) -> str:
         """Architecture, vertices and edges."""
-        return f"{self.arch}-{self.vertices}-{self._edges}"
+        return f"{super().name}-{parse_edges(self.edges)}"
 
     @property
-    def inputs(self) -> str:
-        """What it looks at, in words."""
-        return f"{WORDS[self.vertices]}, positions of images"
+    def params(self) -> dict[str, Any]:
+        """The parameters that decide the weights."""
+        return {"edges": str(parse_edges(self.edges))} | super().params
 
     @property
-    def curve(self) -> list[Curve]:
-        """The curves of its networks."""
-        return [member.curve for member in self._members]
+    def curves(self) -> list[Curve]:
+        """The learning curves of the networks."""
+        return [curve for network in getattr(self, "networks_", []) for curve in network.curves]
 
     @property
-    def weights(self) -> list[dict[str, float]]:
-        """How far each answer is believed, for each indicator."""
-        return [dict(zip(HEADS, map(float, row), strict=True)) for row in self._weights]
+    def named_weights(self) -> list[dict[str, float]]:
+        """The weight of each predictor by its name, for each indicator."""
+        self.check_fitted()
+        return [dict(zip(PREDICTORS, map(float, row), strict=True)) for row in self.weights_]
 
-    def fit(self, places: Places, values: np.ndarray) -> "StackedNetwork":
-        """Train on values, or on labels 0 and 1, of places that have images; shape (n,) or (n, m), NaN where there is none.
+    def check_parameters(self) -> None:
+        """Raise where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        parse_edges(self.edges)
+
+    def fit(self, places: Places, values: np.ndarray, *, progress: Progress = None) -> Self:
+        """Train on values, or on labels 0 and 1, of places that have images.
+
+        Parameters
+        ----------
+        places : Places
+        values : array of float, shape (n,) or (n, m)
+            Values of one indicator, or of m indicators at once; NaN where a place has none.
+        progress : callable, optional
+            Receives the network, the epoch and the losses in words.
 
         Raises
         ------
         InputError
-            A place has no images, there are too few places to leave some out, or what vertices or edges ask for is not there.
+            A parameter or the places cannot be used, or the places are too few to leave some out.
         """
+        self.check_parameters()
         check_images(places, self.name)
-        if self.params["edges"] != EDGES:
-            # nobody asked for the k of the default, and where places are so small it joins all their photos
-            check_k(self._edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
-        folds = inner_folds(places.positions, INNER_FOLDS, self.seed)
-        self._targets = Targets.of(values)
+        folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
+        self.column_ = None
+        self.targets_ = TargetScaler.fit(values)
         _check_folds(folds, values, self.name)
-        with one_thread():
-            scaling = fit_vertices(places, self.vertices)
-            d_max_km = largest_distance_km(places) if "distance" in self._edges.kinds else 0.0
-            self._summaries, views = fit_summaries(places, scaling, self._edges, d_max_km, self.seed)
-        attention = self._fit_members(places, values, folds)
-        self._lines, weights, self.left_out = [], [], np.full(values.shape, np.nan)
+        views = self._fit_summaries(places)
+        of_networks = self._fit_networks(places, values, folds, progress)
+        self.regressions_, weights, self.left_out_ = [], [], np.full(values.shape, np.nan)
         for column in range(values.shape[1]):
             known = np.isfinite(values[:, column])
-            y, fold = values[known, column], folds[known]
-            fitted = {name: fit_ridge(view[known], y, fold) for name, view in views.items()}
-            without = np.array([y[fold != f].mean() for f in range(fold.max() + 1)])[fold]
-            said = [fitted[name][1] for name in VIEWS] + [attention[known, column]]
-            apart = np.column_stack(said) - without[:, None]
-            weights.append(combine(apart, y - without))
-            self.left_out[known, column] = without + apart @ weights[-1]
-            self._lines.append({name: line for name, (line, _) in fitted.items()})
-        self._weights = np.array(weights)
+            fitted = {name: fit_ridge(view[known], values[known, column], folds[known]) for name, view in views.items()}
+            self.regressions_.append({name: regression for name, (regression, _) in fitted.items()})
+            left_out = [fitted[name][1] for name in VIEWS] + [of_networks[known, column]]
+            own, self.left_out_[known, column] = _stack(np.column_stack(left_out), values[known, column], folds[known])
+            weights.append(own)
+        self.weights_ = np.array(weights)
         return self
 
-    def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or the probability of label 1; shape (n,), or (n, m) after training on m indicators.
-
-        Raises
-        ------
-        InputError
-            A place has no images, or other features than the training places.
-        """
-        check_images(places, self.name)
+    def _fit_summaries(self, places: Places) -> dict[str, np.ndarray]:
+        """Learn what summaries need of the training photos; gives the summaries of the training places."""
+        edges = parse_edges(self.edges)
+        if str(edges) != EDGES:
+            # nobody asked for the k of the default: where places have fewer images than that, it joins all of them
+            check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         with one_thread():
-            views = self._summaries.of(places)
-        attention = [_columns(member.predict(places), len(places)) - member.means for member in self._members]
-        answers = np.empty((len(places), len(self._lines)))
-        for column, lines in enumerate(self._lines):
-            apart = [lines[name].predict(views[name]) - lines[name].mean for name in VIEWS]
-            apart.append(np.mean([found[:, column] for found in attention], axis=0))
-            mean, _, lowest, highest = self._targets.table[column]
-            answers[:, column] = np.clip(mean + np.column_stack(apart) @ self._weights[column], lowest, highest)
-        return answers[:, 0] if answers.shape[1] == 1 else answers
+            scaling = fit_vertices(places, self.vertices)
+            d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
+            self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
+        return views
 
-    def column(self, number: int) -> "StackedNetwork":
-        """A model of one of the indicators it was trained on, with the same weights."""
-        import copy
+    def _fit_networks(self, places: Places, values: np.ndarray, folds: np.ndarray, progress: Progress) -> np.ndarray:
+        """Fit one network for each fold, to the other folds; gives its predictions of the fold, shape (n, m)."""
+        left_out, self.networks_ = np.empty(values.shape), []
+        options: dict[str, Any] = {"progress": progress, "what": "inner fold"}
+        for fitted in fit_folds(self._new_network(0), places, values, folds, prepare=self._seed_network, **options):
+            left_out[fitted.test] = _columns(fitted.model.predict(places.take(fitted.test)), len(fitted.test))
+            self.networks_.append(fitted.model)
+        return left_out
 
-        one = copy.copy(self)
-        one.params = self.params | {"indicators": len(self._lines), "column": number}
-        one.predict = lambda places: _columns(self.predict(places), len(places))[:, number]
-        return one
+    def _seed_network(self, network: Model, number: int) -> None:
+        network.set_params(random_state=self.random_state + number)
 
-    def unbounded(self) -> "StackedNetwork":
-        """The same model, whose values are not kept within the range of the training values: what changes a value shows."""
-        import copy
+    def _new_network(self, number: int) -> AttentionPooling:
+        shared = {name: value for name, value in self.get_params(deep=False).items() if name != "edges"}
+        return AttentionPooling(**shared | {"random_state": self.random_state + number})
 
-        one = copy.copy(self)
-        one._targets = self._targets.unbounded()
-        one._members = [member.unbounded() for member in self._members]
-        return one
+    def _predict_all(self, places: Places) -> np.ndarray:
+        with one_thread():
+            views = self.summaries_.of(places)
+        of_networks = [_columns(n.predict(places), len(places)) - n.targets_.table[:, 0] for n in self.networks_]
+        predictions = np.empty((len(places), len(self.regressions_)))
+        for column, regressions in enumerate(self.regressions_):
+            from_mean = [regressions[name].predict(views[name]) - regressions[name].mean for name in VIEWS]
+            from_mean.append(np.mean([of_network[:, column] for of_network in of_networks], axis=0))
+            mean, _, lowest, highest = self.targets_.table[column]
+            predictions[:, column] = np.clip(mean + np.column_stack(from_mean) @ self.weights_[column], lowest, highest)
+        return predictions
 
-    def _fit_members(self, places: Places, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-        """A network for each fold, which did not see it; what it says there, shape (n, m)."""
-        found, self._members = np.empty(values.shape), []
-        for fold in range(folds.max() + 1):
-            learn, test = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-            file = self._checkpoint and self._checkpoint.with_name(f"{self._checkpoint.stem}-{fold}.safetensors")
-            tell = self.progress and (
-                lambda words, at=fold: self.progress(f"network {at + 1} of {INNER_FOLDS}: {words}")
-            )
-            member = _Member(self.task, self.seed + fold, checkpoint=file, progress=tell, **self._options)
-            member.fit(places.take(learn), values[learn])
-            found[test] = _columns(member.predict(places.take(test)), len(test))
-            self._members.append(member)
-        return found
+    def unbounded(self) -> Self:
+        """The same model, whose predictions may leave the range of the training values."""
+        free = super().unbounded()
+        free.networks_ = [network.unbounded() for network in self.networks_]
+        return free
 
-    def save(self, folder: Path) -> dict:
-        """Write weights and scaling to `folder`; what comes back is needed to load them."""
-        from safetensors.torch import save_file
+    def as_unfitted(self) -> Self:
+        """An unfitted model with these parameters, without a search."""
+        return clone(self).set_params(search=False)
 
-        scaling = self._summaries.scaling
-        arrays = {f"summaries.{name}": array for name, array in self._summaries.arrays().items()}
-        arrays |= {"scaling.mean": scaling.mean, "scaling.factor": scaling.factor, "targets": self._targets.table}
-        arrays |= {"d_max_km": np.array([self._summaries.d_max_km]), "weights": self._weights}
-        for column, lines in enumerate(self._lines):
-            for name, line in lines.items():
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write weights and scaling to `folder`; `load` needs the settings that come back."""
+        self.check_fitted()
+        scaling = self.summaries_.scaling
+        arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
+        arrays |= {"scaling.mean": scaling.mean, "scaling.factor": scaling.factor, "targets": self.targets_.table}
+        arrays |= {"d_max_km": np.array([self.summaries_.d_max_km]), "weights": self.weights_}
+        for column, regressions in enumerate(self.regressions_):
+            for name, regression in regressions.items():
                 own = f"lines.{column}.{name}"
-                arrays |= {
-                    f"{own}.centre": line.centre,
-                    f"{own}.weights": line.weights,
-                    f"{own}.mean": np.array([line.mean]),
-                }
+                arrays |= {f"{own}.centre": regression.centre, f"{own}.weights": regression.weights}
+                arrays[f"{own}.mean"] = np.array([regression.mean])
         tensors = {name: torch.from_numpy(np.array(array, np.float64)) for name, array in arrays.items()}
-        for number, member in enumerate(self._members):
-            tensors |= {f"members.{number}.{name}": tensor for name, tensor in member.tensors().items()}
-        save_file(tensors, Path(folder) / FILE)
-        return {"task": self.task, "seed": self.seed, **self.params}
+        for number, network in enumerate(self.networks_):
+            tensors |= {f"members.{number}.{name}": tensor for name, tensor in network.tensors().items()}
+        write_tensors(tensors, folder)
+        searched = [{"learning_rate": n.learning_rate_, "width": n.width_} for n in self.networks_]
+        return {"task": self.task, "random_state": self.random_state, **self.params, "networks": searched}
 
     @classmethod
-    def load(cls, folder: Path, settings: dict) -> "StackedNetwork":
+    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
         """Read what `save` wrote, with the settings that it gave back.
 
         Raises
@@ -221,53 +241,51 @@ class StackedNetwork(Unconverted):
         InputError
             The file is missing, cut short or not of this model, or the settings are not as `save` gives them.
         """
-        path, settings = Path(folder) / FILE, dict(settings)
+        settings, (tensors, path) = dict(settings), read_tensors(folder)
         count, number = settings.pop("indicators", 1), settings.pop("column", None)
         try:
+            networks = [dict(own) for own in settings.pop("networks")]
             model = cls(**settings)
-            model._set_tensors(read_tensors(path), path, int(count))
+            model._set_tensors(tensors, path, int(count), networks)
         except InputError:
             raise
         except (TypeError, AttributeError, ValueError, KeyError, IndexError):
             raise InputError(f"{path}: not what train wrote, or not its settings; train it again") from None
         return model if number is None else model.column(int(number))
 
-    def _set_tensors(self, tensors: dict[str, torch.Tensor], path: Path, outputs: int) -> None:
-        if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
-            raise InputError(f"{path}: holds numbers that are not finite; train it again")
+    def _set_tensors(
+        self, tensors: dict[str, torch.Tensor], path: Path, outputs: int, networks: list[dict[str, Any]]
+    ) -> None:
+        self.check_parameters()
+        check_finite(tensors, path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith("members.")}
         scaling = VertexScaling(self.vertices, arrays["scaling.mean"], arrays["scaling.factor"])
         parts = {name.removeprefix("summaries."): array for name, array in arrays.items() if "summaries." in name}
-        self._summaries = Summaries(scaling, self._edges, float(arrays["d_max_km"][0]), self.seed, **parts)
-        self._targets, self._weights = Targets(arrays["targets"]), arrays["weights"]
-        self._lines = [
-            {
-                name: Ridge(
-                    arrays[f"lines.{column}.{name}.centre"],
-                    arrays[f"lines.{column}.{name}.weights"],
-                    float(arrays[f"lines.{column}.{name}.mean"][0]),
-                )
-                for name in VIEWS
-            }
-            for column in range(outputs)
-        ]
-        if self._weights.shape != (outputs, len(HEADS)) or self._targets.table.shape != (outputs, 4):
+        edges, d_max_km = parse_edges(self.edges), float(arrays["d_max_km"][0])
+        self.summaries_ = Summaries(scaling, edges, d_max_km, self.random_state, **parts)
+        self.targets_, self.weights_ = TargetScaler(arrays["targets"]), arrays["weights"]
+        self.regressions_ = [{name: _ridge(arrays, f"lines.{i}.{name}") for name in VIEWS} for i in range(outputs)]
+        if self.weights_.shape != (outputs, len(PREDICTORS)) or self.targets_.table.shape != (outputs, 4):
             raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
-        self._members = []
-        for number in range(1 + max(int(name.split(".")[1]) for name in tensors if name.startswith("members."))):
-            own = f"members.{number}."
-            member = _Member(self.task, self.seed + number, **self._options)
-            member.set_tensors({n.removeprefix(own): t for n, t in tensors.items() if n.startswith(own)}, path, outputs)
-            self._members.append(member)
+        self.networks_ = []
+        for number, searched in enumerate(networks):
+            network, own = self._new_network(number).set_params(**searched), f"members.{number}."
+            network.set_tensors(
+                {name.removeprefix(own): tensor for name, tensor in tensors.items() if name.startswith(own)}, path, outputs
+            )  # fmt: skip
+            self.networks_.append(network)
 
 
-class _Member(AttentionPooling):
-    """One of the networks; it tells the mean that it learnt from."""
+def _stack(left_out: np.ndarray, values: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of predictors, shape (6,), from their left-out predictions, shape (n, 6), and what these give, shape (n,)."""
+    without = np.array([values[folds != fold].mean() for fold in range(folds.max() + 1)])[folds]
+    from_mean = left_out - without[:, None]
+    weights = combine(from_mean, values - without)
+    return weights, without + from_mean @ weights
 
-    @property
-    def means(self) -> np.ndarray:
-        """Mean of the training values of each indicator."""
-        return self._targets.table[:, 0]
+
+def _ridge(arrays: dict[str, np.ndarray], name: str) -> Ridge:
+    return Ridge(arrays[f"{name}.centre"], arrays[f"{name}.weights"], float(arrays[f"{name}.mean"][0]))
 
 
 def _columns(predicted: np.ndarray, n: int) -> np.ndarray:
@@ -281,5 +299,5 @@ def _check_folds(folds: np.ndarray, values: np.ndarray, name: str) -> None:
         if len(np.unique(folds[known])) < number or number < 2 or known.sum() < 2 * number:
             raise InputError(
                 f"{name}: {int(known.sum())} places with a value are too few, or too near each other, to leave some out; "
-                "use --arch gcn or attention, or a forest"
+                "train a GraphCNN (arch='gcn'), AttentionPooling (arch='attention') or a Forest"
             )

@@ -1,6 +1,7 @@
-"""What the photos of a place have in common, as numbers of a fixed length: rates, kinds of photos, and how these lie in space.
+"""Summaries of the photos of a place as vectors of fixed length: rates, kinds of photos, and how these lie in space.
 
-All are means over a place's photos, shrunk to those of all training photos: a place of few photos is near the average.
+Each is a mean over a place's photos, shrunk towards the mean over all training photos, so that a place with few photos is near
+the average.
 """
 
 from dataclasses import dataclass
@@ -8,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geolive.graphs.batches import batches
+from geolive.graphs.batches import Batch, batches
 from geolive.graphs.edges import EdgeSpec
 from geolive.graphs.node_features import VertexScaling
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
-# a place's mean counts as much as so many photos of the average place
+# how many photos of the average place are added to each place's own
 PRIOR_PHOTOS = 5.0
 KINDS_OF_PHOTOS = 4
 MOST_FOR_KINDS = 5000
@@ -25,7 +26,7 @@ VIEWS = ("rates", "kinds", "spread", "likeness", "centrality")
 
 @dataclass(frozen=True)
 class Summaries:
-    """What summaries need of the training photos.
+    """What summaries need to know about the training photos.
 
     Parameters
     ----------
@@ -34,18 +35,19 @@ class Summaries:
         Which photos are neighbours.
     d_max_km : float
     seed : int
-        For random edges.
+        Seed of random edges.
     centres : array, shape (kinds, f)
-        A typical photo of each kind.
+        A typical photo of each kind, as features of a vertex.
     mean : array, shape (q,)
-        Mean over training photos of what rates count: image features as vertices have them, then objects; either may be none.
+        Mean over training photos of what rates count: image features scaled as in vertices, then object counts.
     shares : array, shape (kinds,)
-        Of all training photos.
+        Share of all training photos that is of each kind.
     mean_of_kind : array, shape (kinds, q)
+        As `mean`, over the photos of each kind.
     spread : array, shape (f,)
-        Mean square of a photo's difference from its place.
+        Mean square of the difference between a photo and the mean of its place.
     likeness : array, shape (L * f,)
-        Mean product of a photo's difference and its neighbours'.
+        Mean product of this difference and that of the photo's neighbours.
 
     Examples
     --------
@@ -72,12 +74,13 @@ class Summaries:
     likeness: np.ndarray
 
     def of(self, places: Places) -> dict[str, np.ndarray]:
-        """The summaries of places, each shape (n, its own length).
+        """The summaries of places, each an array with a row for each place.
 
-        `rates`: logarithms of how many objects of each class a photo shows, and means of image features. `kinds`: the same for
-        each kind of photos apart, and what share of the photos is of that kind. `spread`: how photos differ within the place.
-        `likeness`: whether neighbouring photos differ from the place in the same way. `centrality`: whether things stand where
-        photos have many neighbours, or out of the way.
+        - `rates`: logarithms of the number of objects of each class in a photo, and means of image features.
+        - `kinds`: the same for each kind of photos separately, and the share of photos of that kind.
+        - `spread`: how much photos differ within the place.
+        - `likeness`: whether neighbouring photos differ from the place's mean in the same way.
+        - `centrality`: whether objects stand where photos have many neighbours, or where they have few.
         """
         return self._from(places, _totals(places, self.scaling, self.edges, self.d_max_km, self.seed, self.centres))
 
@@ -95,14 +98,14 @@ class Summaries:
         }
 
     def _logs(self, means: np.ndarray) -> np.ndarray:
-        """Rates of objects as logarithms; features as they are."""
+        """Means of object counts as logarithms; means of features unchanged."""
         if self.scaling.kind == "feats":
             return means
         features, rates = means[..., :-N_CLASSES], means[..., -N_CLASSES:]
         return np.concatenate([features, np.log(rates + LEAST_RATE)], axis=-1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What is to be kept, by name, beside scaling and edges."""
+        """The arrays that must be saved, by name; scaling and edges are saved elsewhere."""
         names = ("centres", "mean", "shares", "mean_of_kind", "spread", "likeness")
         return {name: getattr(self, name) for name in names}
 
@@ -110,7 +113,7 @@ class Summaries:
 def fit_summaries(
     places: Places, scaling: VertexScaling, edges: EdgeSpec, d_max_km: float, seed: int
 ) -> tuple[Summaries, dict[str, np.ndarray]]:
-    """Learn the kinds of photos, by k-means on vertices, and the means over all photos of training places.
+    """Learn the kinds of photos by k-means on vertices, and the means over all training photos.
 
     Returns
     -------
@@ -126,16 +129,19 @@ def fit_summaries(
     totals = {name: array.sum(0) for name, array in of_places.items()}
     n, of_kind, n_kind = len(places.image_positions), totals["of_kind"], totals["n_kind"]
     mean = of_kind.sum(0) / n
-    # a kind that is nearly never seen is as all photos are
+    # the mean of a rare kind is shrunk towards that of all photos
     mean_of_kind = (of_kind + PRIOR_PHOTOS * mean) / (n_kind[:, None] + PRIOR_PHOTOS)
     own = totals["spread"] / n, totals["likeness"] / n
-    learnt = Summaries(scaling, edges, d_max_km, seed, centres, mean, n_kind / n, mean_of_kind, *own)
-    return learnt, learnt._from(places, of_places)
+    summaries = Summaries(scaling, edges, d_max_km, seed, centres, mean, n_kind / n, mean_of_kind, *own)
+    return summaries, summaries._from(places, of_places)
 
 
-def _totals(places, scaling, edges, d_max_km, seed, centres) -> dict[str, np.ndarray]:
-    """Sums over the photos of each place: of what rates count by kind, of kinds, and of products with neighbours."""
-    vertices, found = scaling.of(places), {}
+def _totals(
+    places: Places, scaling: VertexScaling, edges: EdgeSpec, d_max_km: float, seed: int, centres: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Sums over the photos of each place: counts by kind, numbers of photos by kind, and products with neighbours."""
+    vertices = scaling.of(places)
+    totals: dict[str, np.ndarray] = {}
     of_centres = torch.from_numpy(centres.astype(np.float32))
     for batch in batches(places, vertices, edges, d_max_km, batch_size=BATCH, seed=seed):
         x, mask = batch.vertices, batch.mask[..., None]
@@ -152,13 +158,13 @@ def _totals(places, scaling, edges, d_max_km, seed, centres) -> dict[str, np.nda
             "centrality": around.sum(1).flatten(1),
         }
         for name, part in parts.items():
-            array = found.setdefault(name, np.zeros((len(places), *part.shape[1:])))
+            array = totals.setdefault(name, np.zeros((len(places), *part.shape[1:])))
             array[batch.rows] = part.numpy()
-    return found
+    return totals
 
 
-def _counted(places: Places, batch, scaling: VertexScaling) -> torch.Tensor:
-    """What rates count of each photo: image features as vertices have them, then object counts; shape (b, n, q)."""
+def _counted(places: Places, batch: Batch, scaling: VertexScaling) -> torch.Tensor:
+    """The numbers of each photo that rates count: features as in vertices, then object counts; shape (b, n, q)."""
     if scaling.kind == "feats":
         return batch.vertices
     counts = torch.zeros(*batch.mask.shape, N_CLASSES)

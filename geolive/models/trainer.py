@@ -1,7 +1,7 @@
-"""The training of a network: epochs, early stopping, and checkpoints from which it goes on to the same bits.
+"""The training loop of a network: epochs, early stopping, and checkpoints from which training continues to the same weights.
 
-A plain loop and no Lightning: that takes six seconds to import, longer than a network of this size takes to train, and its
-checkpoints are pickles.
+The loop is written here rather than taken from Lightning, which takes six seconds to import, longer than a network of this size
+takes to train, and whose checkpoints are pickles.
 """
 
 import contextlib
@@ -23,12 +23,12 @@ CHECKPOINT_SECONDS = 5.0
 
 @dataclass
 class Curve:
-    """How a training went: the losses of each epoch, and the epoch whose weights were kept.
+    """The losses of each epoch of a training, and the epoch whose weights were kept.
 
     Parameters
     ----------
     train, validation : list of float
-        Mean loss of each epoch; validation is empty where nothing was held out.
+        Mean loss of each epoch; `validation` is empty where no places were held out.
     best : int
         Number of the epoch (from 1) whose weights the network has.
     """
@@ -48,7 +48,7 @@ class Schedule:
         Passes over the training places, at most.
     learning_rate : float
     patience : int
-        Epochs without a lower validation loss after which training stops; the weights of the lowest are kept. 0: never.
+        Epochs without a lower validation loss after which training stops; with 0 it never stops early.
     decay : bool
         Whether the learning rate falls to 0 along half a cosine.
     """
@@ -73,7 +73,7 @@ def fit_network(
     *,
     checkpoint: Path | None = None,
     fingerprint: str = "",
-    tell: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Curve:
     """Train a network in place.
 
@@ -83,19 +83,19 @@ def fit_network(
     optimizer : Optimizer
         Adam or one of its kind, over the network's parameters.
     generator : torch.Generator
-        The only source of chance in `run_epoch`.
+        The only source of randomness in `run_epoch`.
     schedule : Schedule
     run_epoch : callable
-        Trains for one epoch and gives the mean loss.
+        Trains for one epoch and returns the mean loss.
     validate : callable, optional
-        Gives the loss at places held out.
+        Gives the loss at held-out places.
     checkpoint : Path, optional
-        A file that holds the state every few seconds and at the end. Where it is there already, training goes on from it, to
-        the same bits as if it had never stopped; a finished one is only read.
+        A file that receives the state every few seconds and at the end. Where the file exists, training continues from it, to
+        the same weights as if it had never stopped; the file of a finished training is only read.
     fingerprint : str
-        Of data and settings; a checkpoint with another one is refused.
-    tell : callable, optional
-        Told the epoch and the losses in words.
+        A hash of data and settings; a checkpoint with another one is refused.
+    progress : callable, optional
+        Receives the epoch and the losses in words.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def fit_network(
     Raises
     ------
     InputError
-        The checkpoint is of another training, or damaged, or cannot be written; the last one written stays whole.
+        The checkpoint is from another training, is damaged or cannot be written; the last one written stays whole.
 
     Examples
     --------
@@ -129,8 +129,8 @@ def fit_network(
             curve.best = len(curve.train)
             # without early stopping the network itself holds the last weights
             kept = _copy(network) if validate is not None else None
-        if tell:
-            tell(_words(curve, schedule))
+        if progress:
+            progress(_words(curve, schedule))
         if checkpoint is not None and (_is_over(curve, schedule) or time.monotonic() - written >= CHECKPOINT_SECONDS):
             _write(checkpoint, fingerprint, network, optimizer, generator, curve, kept)
             written = time.monotonic()
@@ -142,7 +142,7 @@ def fit_network(
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """So small a network gains little from more threads, and sums would depend on their number."""
+    """Run torch on one thread: small networks gain little from more, and sums would depend on their number."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -184,7 +184,7 @@ def _write(path, fingerprint, network, optimizer, generator, curve, kept) -> Non
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: the checkpoint cannot be written ({reason}); make room there, then start the same command again: it "
-            "goes on from the last checkpoint"
+            "continues from the last checkpoint"
         ) from error
 
 
@@ -196,9 +196,7 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         if about.get("fingerprint") != fingerprint:
-            raise InputError(
-                f"{path}: a checkpoint of other data or settings; use them again, or remove that folder to start anew"
-            )
+            raise InputError(f"{path}: a checkpoint of other data or settings; remove that folder to start anew")
         network.load_state_dict(_under("network.", tensors))
         state = optimizer.state_dict()
         numbers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("optimizer.")})

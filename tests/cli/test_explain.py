@@ -74,16 +74,14 @@ def test_a_dataset_that_lacks_the_training_clusters_is_one_line(run, folders, go
 
 def test_an_imagewise_bundle_with_gallery_and_without_captum(run, tmp_path, monkeypatch):
     pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
-    from geolive.models.imagewise.training import train_imagewise
+    from geolive.models.imagewise.training import train_from
     from geolive.vision.devices import Device
     from geolive.vision.images import photo_files
     from tests.models.imagewise.helpers import begun_tiny, quick, write_coloured_survey
 
     survey = write_coloured_survey(tmp_path / "survey")
     settings = quick(epochs=0, device=Device("cpu", "float32"))
-    trained = train_imagewise(
-        survey, photo_files(survey), begun_tiny(), "pov", settings, tmp_path / "work", split="random"
-    )
+    trained = train_from(begun_tiny(), survey, photo_files(survey), "pov", settings, tmp_path / "work", split="random")
     save_model(trained, tmp_path / "bundle")
     words = ["explain", tmp_path / "bundle", tmp_path / "survey", "--device", "cpu"]
     code, said, errors = run(*words, "--gallery", "--out", tmp_path / "why")

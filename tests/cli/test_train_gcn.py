@@ -108,15 +108,16 @@ def test_killed_and_started_again_it_gives_the_same_bytes(run, goa, tmp_path):
 @pytest.mark.parametrize(
     ("words", "match"),
     [
-        (["--arch", "resnet"], "gcn, mean-pooling, attention, stacked"),
-        (["--vertices", "pixels"], "obj, feats, both"),
+        (["--arch", "resnet"], "gcn, mean-pooling, attention or stacked"),
+        (["--vertices", "pixels"], "--vertices pixels: must be 'obj' or 'feats' or 'both'"),
         (["--vertices", "feats", "--features", "resnet34"], "simfeats"),
         (["--edges", "knn:12"], "choose a smaller k"),
         (["--edges", "near"], "no such kind"),
         (["--indicator", "height"], "it has: pov, pop, bmi"),
         (["--indicator", "pov,height"], "it has: pov, pop, bmi"),
-        (["--device", "tpu"], "auto, cpu or cuda"),
-        (["--lr", "0"], "above 0"),
+        (["--device", "tpu"], "--device tpu: must be 'auto' or 'cpu' or 'cuda'"),
+        (["--lr", "0"], "--lr 0.0: must be a number above 0"),
+        (["--arch", "attention", "--edges", "knn:3"], "'attention' has no such parameter"),
         (["--curves", "curves.bmp"], ".png, .svg or .pdf"),
         (["--patience", "3"], "too few"),
     ],
@@ -140,7 +141,7 @@ def test_data_that_cannot_be_learnt_from_is_one_line(refused, goa, tmp_path):
     array = np.array(whole.features["simfeats"])
     array[:, 3] = np.nan
     lost = written("lost", features={"simfeats": array})
-    refused("train", "gcn", lost, "--vertices", "feats", "--out", tmp_path / "b", match="no numbers")
+    refused("train", "gcn", lost, "--vertices", "feats", "--out", tmp_path / "b", match="not numbers")
     short = written("short")
     np.save(short / "features" / "simfeats.npy", array[:5])
     refused("train", "gcn", short, "--vertices", "feats", "--out", tmp_path / "b", match="simfeats.npy")

@@ -59,8 +59,8 @@ def test_a_bundle_logs_and_a_map(survey, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--task", "ranking"], "must be regression or classification"),
-        (["--from-authors", "a.pth", "--no-pretrained"], "--from-authors: has weights of its own"),
+        (["--task", "ranking"], "--task ranking: must be 'regression' or 'classification'"),
+        (["--from-authors", "a.pth", "--no-pretrained"], "--no-pretrained: --from-authors names weights already"),
         (["--indicator", "height"], "height is not in the dataset"),
     ],
 )

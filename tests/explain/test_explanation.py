@@ -9,7 +9,6 @@ from geolive.errors import InputError
 from geolive.explain.explanation import explain
 from geolive.explain.importance import correlated_groups
 from geolive.explain.occlusion import weightiest
-from geolive.explain.page import write_explanation
 from geolive.models.attention import MeanPooling
 from geolive.models.baselines import Mean
 from geolive.models.clusterwise import Forest
@@ -93,9 +92,9 @@ def test_columns_are_joined_where_there_are_too_many_groups():
 
 
 def test_the_page_needs_no_network_and_names_are_only_text(explained, planted, tmp_path):
-    trained, found = explained
+    found = explained[1]
     bad = replace(planted, source=EVIL)
-    assert write_explanation(bad, trained, found, tmp_path / "why") == ["explain.html", "importance.csv"]
+    assert replace(found, dataset=bad).write_report(tmp_path / "why") == ["explain.html", "importance.csv"]
     page = (tmp_path / "why" / "explain.html").read_text()
     assert EVIL not in page
     assert "&lt;script&gt;" in page
@@ -123,7 +122,7 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
     with pytest.raises(InputError, match="lacks the image features '<script>'"):
         explain(few_photos, trained)
     assert any("counted from 0" in note for note in found.notes)
-    write_explanation(data, trained, found, tmp_path / "why")
+    found.write_report(tmp_path / "why")
     page = (tmp_path / "why" / "explain.html").read_text()
     assert "&lt;script&gt; 5" in page
     assert "<script" not in page
@@ -191,7 +190,7 @@ def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
     assert found.weights.photos["cluster_prediction"].between(0, 1).all()
     named = found.weights.objects["object"].str.startswith("simfeats")
     assert (named.any(), (~named).any()) == (vertices != "obj", vertices != "feats")
-    written = write_explanation(data, trained, found, tmp_path / "why")
+    written = found.write_report(tmp_path / "why")
     assert written == ["explain.html", "importance.csv", "photos.csv", "objects.csv"]
     page = (tmp_path / "why" / "explain.html").read_text()
     assert "<img" not in page
@@ -200,13 +199,13 @@ def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
 
 def test_a_network_that_learnt_several_indicators_is_explained_for_its_own(goa):
     trained = train_together(goa, MeanPooling(epochs=1), ["pov", "bmi"])["bmi"]
-    assert any("learn this one alone" in note for note in explain(goa, trained).notes)
+    assert any("learn only this indicator" in note for note in explain(goa, trained).notes)
 
 
 def test_other_models_and_other_datasets_are_refused(explained, planted):
     trained = explained[0]
     mean = train(planted, Mean(), "pov")
-    with pytest.raises(InputError, match="looks at no images, so there is nothing to explain"):
+    with pytest.raises(InputError, match="uses no images, so there is nothing to explain"):
         explain(planted, mean)
     fewer = replace(planted, clusters=planted.clusters.iloc[5:])
     with pytest.raises(InputError, match="lacks 5 of the 80 clusters"):

@@ -15,9 +15,8 @@ pytest.importorskip("captum", reason="needs the extra gradcam (captum)")
 from geolive.errors import InputError
 from geolive.explain.explanation import explain
 from geolive.explain.gallery import attribution, draw_gallery
-from geolive.explain.page import write_explanation
 from geolive.models.attention import MeanPooling
-from geolive.models.imagewise.training import train_imagewise
+from geolive.models.imagewise.training import train_from
 from geolive.models.training import train
 from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
 from geolive.vision.devices import Device
@@ -40,12 +39,12 @@ def network(survey):
 def imagewise(survey, tmp_path_factory):
     settings = quick(epochs=2, batch_size=16, device=Device("cpu", "float32"))
     work = tmp_path_factory.mktemp("work")
-    trained = train_imagewise(survey, photo_files(survey), pretrained(), "pov", settings, work, split="random")
+    trained = train_from(pretrained(), survey, photo_files(survey), "pov", settings, work, split="random")
     return trained, explain(survey, trained, device="cpu")
 
 
 def page_of(dataset, explained, gallery, folder):
-    write_explanation(dataset, *explained, folder, gallery)
+    replace(explained[1], dataset=dataset, gallery=gallery).write_report(folder)
     return (folder / "explain.html").read_text()
 
 
@@ -57,7 +56,7 @@ def pictures_in(page):
 def test_photos_are_on_the_page_only_where_asked_for(survey, network, tmp_path):
     without = page_of(survey, network, None, tmp_path / "without")
     assert "<img" not in without
-    assert "Photos show people, so none is on this page" in without
+    assert "Photos may show people, so this page has none" in without
     gallery = draw_gallery(survey, network[0], network[1].weights, photo_files(survey))
     page = page_of(survey, network, gallery, tmp_path / "with")
     assert 3 <= len(pictures_in(page)) <= 12
@@ -100,18 +99,18 @@ def test_an_imagewise_model_lists_what_each_photo_says(survey, imagewise, tmp_pa
     one = photos[photos["unique_cluster"] == found.weights.shown["highest"]]
     without = one["prediction"].iloc[1:].mean() - one["prediction"].mean()
     assert one["change"].iloc[0] == pytest.approx(without, abs=1e-6)
-    assert any("has not seen them" in note for note in found.notes)
-    assert write_explanation(survey, trained, found, tmp_path / "why") == ["explain.html", "photos.csv"]
+    assert any("the network has not seen" in note for note in found.notes)
+    assert found.write_report(tmp_path / "why") == ["explain.html", "photos.csv"]
     page = (tmp_path / "why" / "explain.html").read_text()
     assert "<img" not in page
-    assert "which parts of them tell" in page
+    assert "the parts of them that matter" in page
 
 
 def test_its_gallery_shows_which_parts_tell(survey, imagewise, tmp_path):
-    gallery = draw_gallery(survey, imagewise[0], imagewise[1].weights, photo_files(survey))
+    gallery = explain(survey, imagewise[0], device="cpu", gallery=True).gallery
     assert gallery.fields == (8, 8)
     page = page_of(survey, imagewise, gallery, tmp_path / "why")
-    assert "tells 8 × 8 parts of a photo apart" in page
+    assert "distinguishes 8 × 8 parts of a photo" in page
     assert {picture.size for picture in pictures_in(page)} == {(648, 320)}
 
 

@@ -10,7 +10,8 @@ pytest.importorskip("captum", reason="needs the extra gradcam (captum)")
 
 from geolive.errors import InputError
 from geolive.explain.gradcam import check_captum, heat_maps, overlaid
-from geolive.models.imagewise.model import ImageWise, PhotoCNN
+from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN
+from geolive.models.imagewise.model import ImageWise
 from geolive.vision.preprocessing import Preprocessing
 from tests.models.imagewise.helpers import SIDE, TINY, small_network
 
@@ -18,7 +19,7 @@ SQUARE = 8
 
 
 def photos_with_squares(n=96, seed=0):
-    """Noise; every second photo has a bright square somewhere. Pixels, and where the squares are."""
+    """Noise; every second photo has a bright square somewhere. DecodedPhotos, and where the squares are."""
     rng = np.random.default_rng(seed)
     pixels = rng.normal(90, 20, (n, SIDE, SIDE, 3))
     inside = np.zeros((n, SIDE, SIDE), bool)
@@ -43,7 +44,7 @@ def trained(task):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return ImageWise(task, 0, TINY, network.eval(), Preprocessing(SIDE, SIDE), (0.0, 1.0), {})
+    return ImageWise.from_network(PretrainedCNN(network.eval(), TINY, Preprocessing(SIDE, SIDE), {}), task=task)
 
 
 @pytest.mark.parametrize("task", ["regression", "classification"])
@@ -61,8 +62,8 @@ def test_the_planted_square_raises_the_answer_more_than_the_rest(task):
 def test_a_network_without_maps_is_refused():
     trunk = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * SIDE**2, 4))
     network = PhotoCNN(trunk, 4, "regression")
-    model = ImageWise("regression", 0, TINY, network, Preprocessing(SIDE, SIDE), (0.0, 1.0), {})
-    with pytest.raises(InputError, match=f"keeps no map of a photo of {SIDE} pixels"):
+    model = ImageWise.from_network(PretrainedCNN(network, TINY, Preprocessing(SIDE, SIDE), {}))
+    with pytest.raises(InputError, match=f"has no map of a photo of {SIDE} pixels"):
         heat_maps(model, torch.zeros((1, 3, SIDE, SIDE), dtype=torch.uint8))
 
 

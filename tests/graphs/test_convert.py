@@ -102,7 +102,7 @@ def test_what_is_no_graph_of_points_ends_in_one_line():
     table = make_table(3)
     with pytest.raises(InputError, match="to_crs"):
         to_data(table.to_crs(3857), [])
-    with pytest.raises(InputError, match="row 1: vertices are points"):
+    with pytest.raises(InputError, match="row 1: its geometry is not a point"):
         edge_lines(gpd.GeoDataFrame(geometry=[table.geometry.iloc[0], table.geometry.iloc[1].buffer(1)], crs=4326), [])
     with pytest.raises(InputError, match="vertex 7, and there are 3"):
         to_data(table, [Edges(np.array([7]), np.array([0]), np.float32([1]))])

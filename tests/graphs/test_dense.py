@@ -1,4 +1,6 @@
-"""Edges of whole batches at once are those of each graph alone. Not tested here: what the single builders give."""
+"""The dense edges of batches are the sparse edges of each graph. Not tested here: what the sparse builders give."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geolive.graphs.batches import batches, batches_in_blocks
+from geolive.graphs.builders import random_edges
 from geolive.graphs.edges import Points, parse_edges
 from geolive.graphs.random_pairs import is_chosen, seed_keys
 from geolive.places import Places
@@ -44,6 +47,19 @@ def test_a_batch_has_the_edges_of_each_graph(kind, places):
             for t, found in enumerate(edges.build(points, 30.0)):
                 wanted[found.target, t, found.source] = torch.from_numpy(found.weight)
             torch.testing.assert_close(adjacency, wanted, atol=2e-6, rtol=0)
+
+
+@given(places=many_places(), seed=st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_a_batch_has_the_random_edges_of_each_graph(places, seed):
+    # sparse random edges are those of a place without a name
+    places = replace(places, ids=np.full(len(places), ""))
+    for batch in batches(places, places.objects, parse_edges("random:0.4"), 1.0, batch_size=3, seed=seed):
+        for row, adjacency in zip(batch.rows, batch.adjacency, strict=True):
+            n = places.n_images[row]
+            wanted = np.zeros(adjacency.shape)
+            wanted[:n, 0, :n] = random_edges(np.zeros((n, 2)), 0.4, seed).matrix(n).toarray()
+            assert np.array_equal(adjacency, wanted)
 
 
 def test_random_edges_are_drawn_alike_by_numpy_and_torch_and_evenly():

@@ -73,9 +73,9 @@ def test_half_precision_features_are_read_as_they_are(places):
 
 def test_what_cannot_be_a_vertex_ends_in_one_line(places):
     plain = make_places(np.array([2]))
-    with pytest.raises(InputError, match="'both' need image features"):
+    with pytest.raises(InputError, match="vertices='both': the places have no image features"):
         fit_vertices(plain, "both")
-    with pytest.raises(InputError, match="no such kind; choose obj, feats, both"):
+    with pytest.raises(InputError, match=r"^vertices=.objects.: must be obj, feats or both"):
         fit_vertices(plain, "objects")
     scaling = fit_vertices(places, "feats")
     with pytest.raises(InputError, match="8 numbers each, and training saw 20"):
@@ -85,7 +85,7 @@ def test_what_cannot_be_a_vertex_ends_in_one_line(places):
     broken = replace(places, features=replace(places.features, array=array))
     for act in (lambda: fit_vertices(broken, "both"), lambda: scaling.of(broken).read(np.arange(261))):
         with pytest.raises(
-            InputError, match="'resnet34': an image of place 'place-3' has features that are no numbers"
+            InputError, match="'resnet34': an image of place 'place-3' has features that are not numbers"
         ):
             act()
     array[:] = 6e4

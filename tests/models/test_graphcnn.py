@@ -198,7 +198,7 @@ def countryside():
 @pytest.fixture(scope="module")
 def fitted(countryside):
     places, values, _, _ = countryside
-    return GraphCNN("regression", seed=0).fit(places, values)
+    return GraphCNN("regression", random_state=0).fit(places, values)
 
 
 def r2(truth, found):
@@ -208,7 +208,7 @@ def r2(truth, found):
 def test_a_planted_signal_is_learned_and_permuted_labels_teach_nothing(countryside, fitted):
     places, values, test, truth = countryside
     assert r2(truth, fitted.predict(test)) > 0.3
-    permuted = GraphCNN("regression", seed=0).fit(places, np.random.default_rng(0).permutation(values))
+    permuted = GraphCNN("regression", random_state=0).fit(places, np.random.default_rng(0).permutation(values))
     assert r2(truth, permuted.predict(test)) < 0.1
 
 
@@ -216,13 +216,15 @@ def test_a_planted_signal_is_learned_and_permuted_labels_teach_nothing(countrysi
 @pytest.mark.slow
 def test_other_edges_learn_it_too(countryside, edges):
     places, values, test, truth = countryside
-    model = GraphCNN("regression", seed=0, edges=edges).fit(places, values)
+    model = GraphCNN("regression", random_state=0, edges=edges).fit(places, values)
     assert r2(truth, model.predict(test)) > 0.3
 
 
 def test_a_classifier_gives_probabilities_that_rank(countryside):
     places, values, test, truth = countryside
-    model = GraphCNN("classification", seed=0, epochs=15).fit(places, (values >= np.median(values)).astype(float))
+    model = GraphCNN("classification", random_state=0, epochs=15).fit(
+        places, (values >= np.median(values)).astype(float)
+    )
     found = model.predict(test)
     assert ((found >= 0) & (found <= 1)).all()
     upper, lower = found[truth > 0.5], found[truth < -0.5]
@@ -240,7 +242,7 @@ def test_one_seed_gives_the_same_bits_and_leaves_torchs_own_generator_alone(coun
     places, values, test, _ = countryside
 
     def predictions(seed, edges):
-        return GraphCNN("regression", seed=seed, edges=edges, epochs=3).fit(places, values).predict(test)
+        return GraphCNN("regression", random_state=seed, edges=edges, epochs=3).fit(places, values).predict(test)
 
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -271,7 +273,7 @@ def test_places_of_one_image_of_many_and_at_one_point_work(fitted):
     assert np.isfinite(found).all()
     for edges in ("distance", "knn:3", "random:0.5"):
         stacked = Places(places.ids, places.positions, places.offsets, where * 0 + 25.0, places.objects)
-        model = GraphCNN("regression", seed=0, edges=edges, epochs=1).fit(stacked, np.array([0.0, 1.0, 2.0]))
+        model = GraphCNN("regression", random_state=0, edges=edges, epochs=1).fit(stacked, np.array([0.0, 1.0, 2.0]))
         assert np.isfinite(model.predict(stacked)).all()
 
 
@@ -285,16 +287,16 @@ def test_images_change_the_prediction_and_so_do_their_positions(countryside, fit
 
 
 def test_names_and_params_tell_the_edges():
-    model = GraphCNN("regression", seed=0, edges="knn")
+    model = GraphCNN("regression", random_state=0, edges="knn")
     assert model.name == "gcn-obj-knn:8"
     assert json.loads(json.dumps(model.params))["edges"] == "knn:8"
 
 
 def test_progress_is_told(countryside):
     places, values, _, _ = countryside
-    told = []
-    GraphCNN("regression", seed=0, epochs=2, progress=told.append).fit(places.take(np.arange(5)), values[:5])
-    assert [line.split(",")[0] for line in told] == ["gcn-obj-distance: epoch 1 of 2", "gcn-obj-distance: epoch 2 of 2"]
+    said = []
+    GraphCNN("regression", random_state=0, epochs=2).fit(places.take(np.arange(5)), values[:5], progress=said.append)
+    assert [line.split(",")[0] for line in said] == ["gcn-obj-distance: epoch 1 of 2", "gcn-obj-distance: epoch 2 of 2"]
 
 
 def test_saved_and_loaded_it_predicts_the_same(countryside, fitted, tmp_path):
@@ -367,7 +369,7 @@ def test_places_without_images_are_refused(fitted):
     with pytest.raises(InputError, match="'village'"):
         fitted.predict(nothing)
     with pytest.raises(InputError, match="'village'"):
-        GraphCNN("regression", seed=0).fit(nothing, np.zeros(1))
+        GraphCNN("regression", random_state=0).fit(nothing, np.zeros(1))
 
 
 @pytest.mark.gpu

@@ -1,20 +1,25 @@
 """Networks of photos beside the graph network: attention, mean pooling, and the stacked one. How they compare is measured by
 benchmarks/contestants.py."""
 
+import copy
+import inspect
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from geolive.errors import InputError
 from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
 from geolive.models.ridge import combine, fit_ridge
-from geolive.models.stacked import HEADS, StackedNetwork
+from geolive.models.stacked import PREDICTORS, StackedNetwork
 from geolive.places import ImageFeatures
 from geolive.simulation.sample import make_sample
 from tests.graphs.places import make_places
@@ -90,8 +95,9 @@ def test_where_things_stand_is_found_by_the_stacked_network():
     test = np.arange(len(values)) % 3 == 0
     model = StackedNetwork(epochs=10).fit(places.take(np.flatnonzero(~test)), values[~test])
     assert r2(values[test], model.predict(places.take(np.flatnonzero(test)))) > 0.2
-    assert max(model.weights[0], key=model.weights[0].get) == "centrality"
-    assert set(model.weights[0]) == set(HEADS)
+    weights = model.named_weights[0]
+    assert max(weights, key=weights.get) == "centrality"
+    assert set(weights) == set(PREDICTORS)
 
 
 def test_the_order_of_photos_and_the_other_places_have_no_influence():
@@ -141,7 +147,7 @@ def test_image_features_are_looked_at(survey, kind, vertices):
     with pytest.raises(InputError, match="image features"):
         model.predict(test)
     known.features.array[7] = np.nan
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         kind(vertices=vertices, epochs=1).fit(known, values)
 
 
@@ -150,7 +156,7 @@ def test_image_features_are_looked_at(survey, kind, vertices):
 def test_saved_and_loaded_it_predicts_the_same(survey, tmp_path, kind, task):
     places, values, test, _ = survey
     values = values if task == "regression" else (values > 0).astype(float)
-    model = kind(task, seed=3, epochs=2).fit(places, np.column_stack([values, values[::-1]])).column(1)
+    model = kind(task, random_state=3, epochs=2).fit(places, np.column_stack([values, values[::-1]])).column(1)
     settings = json.loads(json.dumps(model.save(tmp_path)))
     loaded = kind.load(tmp_path, settings)
     found = loaded.predict(test)
@@ -188,7 +194,9 @@ def test_one_seed_gives_the_same_bits(survey, stacked):
     again = StackedNetwork(epochs=20).fit(places, values)
     assert torch.equal(torch.get_rng_state(), before)
     assert again.predict(test).tobytes() == stacked.predict(test).tobytes()
-    assert not np.allclose(StackedNetwork(epochs=20, seed=1).fit(places, values).predict(test), stacked.predict(test))
+    assert not np.allclose(
+        StackedNetwork(epochs=20, random_state=1).fit(places, values).predict(test), stacked.predict(test)
+    )
 
 
 def test_places_are_predicted_alike_whatever_is_beside_them(survey, stacked):
@@ -199,19 +207,31 @@ def test_places_are_predicted_alike_whatever_is_beside_them(survey, stacked):
 
 
 def test_settings_are_found_within_the_training_places(survey):
-    told = []
+    said = []
     places, values = survey[0].take(np.arange(40)), survey[1][:40]
-    model = MeanPooling(epochs=3, search=True, progress=told.append).fit(places, values)
-    tried = [line for line in told if "held out" in line and "learning rate" in line]
+    model = MeanPooling(epochs=3, search=True).fit(places, values, progress=said.append)
+    tried = [line for line in said if "held out" in line and "learning rate" in line]
     assert len(tried) == 6
     best = min(tried, key=lambda line: float(line.split(": ")[-1].split()[0]))
     assert f"learning rate {model.params['learning_rate']:g}, width {model.params['width']}" in best
+    assert (model.learning_rate, model.width) == (3e-3, 32)  # what the user gave stays
+    again = model.as_unfitted()
+    assert (again.learning_rate, again.width, again.search) == (model.learning_rate_, model.width_, False)
+
+
+@pytest.mark.parametrize("kind", [GraphCNN, StackedNetwork])
+def test_a_model_that_searched_is_saved_and_loaded(survey, tmp_path, kind):
+    places, values = survey[0].take(np.arange(60)), survey[1][:60]
+    model = kind(epochs=1, search=True).fit(places, values)
+    loaded = kind.load(tmp_path, json.loads(json.dumps(model.save(tmp_path))))
+    assert loaded.predict(survey[2]).tobytes() == model.predict(survey[2]).tobytes()
 
 
 def test_early_stopping_holds_near_places_out_together(survey):
     model = GraphCNN(epochs=8, patience=2).fit(*survey[:2])
-    assert len(model.curve.validation) == len(model.curve.train)
-    assert model.curve.best == int(np.argmin(model.curve.validation)) + 1
+    (curve,) = model.curves
+    assert len(curve.validation) == len(curve.train)
+    assert curve.best == int(np.argmin(curve.validation)) + 1
     lon, lat = np.meshgrid(np.arange(10.0), np.arange(10.0))
     where = np.column_stack([lon.ravel(), lat.ravel()])
     folds = inner_folds(np.concatenate([where, where]), 5)
@@ -226,23 +246,65 @@ def test_early_stopping_holds_near_places_out_together(survey):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"vertices": "pixels"}, "obj, feats, both"),
-        ({"edges": "nearest"}, "nearest"),
-        ({"device": "tpu"}, "auto, cpu or cuda"),
-        ({"patience": -1}, "patience"),
-        ({"task": "guess"}, "regression or classification"),
+        ({"vertices": "pixels"}, "^vertices='pixels'"),
+        ({"device": "tpu"}, "^device='tpu'"),
+        ({"patience": -1}, "^patience=-1"),
+        ({"epochs": 0}, "^epochs=0"),
+        ({"width": 1.5}, "^width=1.5"),
+        ({"learning_rate": 0.0}, "^learning_rate=0.0"),
+        ({"task": "regresion"}, "^task='regresion'"),
+        ({"random_state": -1}, "^random_state=-1"),
     ],
 )
 @pytest.mark.parametrize("kind", ALL)
-def test_settings_that_make_no_sense_are_refused(kind, options, match):
+def test_parameters_that_make_no_sense_are_refused_by_fit(survey, kind, options, match):
+    model = kind(**options)
     with pytest.raises(InputError, match=match):
-        kind(**options)
+        model.fit(*survey[:2])
+    assert not [name for name in vars(model) if name.endswith("_")]
+
+
+@pytest.mark.parametrize("kind", [GraphCNN, StackedNetwork])
+def test_edges_that_make_no_sense_are_refused_by_fit(survey, kind):
+    with pytest.raises(InputError, match=r"^edges='nearest'"):
+        kind(edges="nearest").fit(*survey[:2])
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_network_is_an_estimator(survey, kind):
+    places, values = survey[0].take(np.arange(60)), survey[1][:60]
+    model = kind(epochs=1, width=8, random_state=3)
+    assert set(model.get_params()) == set(inspect.signature(kind).parameters)
+    copied = clone(model).set_params(width=4)
+    assert (copied.width, copied.random_state, model.width) == (4, 3, 8)
+    with pytest.raises(NotFittedError, match="is not fitted yet; call fit"):
+        model.predict(places)
+    model.fit(places, values)
+    assert model.get_params() == clone(model).get_params()
+    with pytest.raises(NotFittedError):
+        clone(model).predict(places)
+    json.dumps(model.params)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_model_of_one_indicator_stays_one_through_copies_and_without_limits(survey, kind):
+    places, values, test, _ = survey
+    places, values = places.take(np.arange(80)), np.sign(values[:80])
+    both = kind(epochs=12, learning_rate=1e-2).fit(places, np.column_stack([values, -values]))
+    one, free = both.column(1), both.column(1).unbounded()
+    assert np.array_equal(free.predict(test), both.unbounded().predict(test)[:, 1])
+    assert np.array_equal(free.predict(test), both.unbounded().column(1).predict(test))
+    assert np.abs(free.predict(test)).max() > 1 >= np.abs(one.predict(test)).max()
+    for model in (one, free):
+        for again in (copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert np.array_equal(again.predict(test), model.predict(test))
+    assert both.predict(test).shape == (60, 2)  # the whole model is as it was
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_a_missing_gpu_is_said():
-    with pytest.raises(InputError, match="no CUDA device"):
-        GraphCNN(device="cuda")
+    with pytest.raises(InputError, match=r"^device='cuda': torch finds no CUDA device"):
+        GraphCNN(device="cuda").check_parameters()
 
 
 def test_lines_and_their_combination():

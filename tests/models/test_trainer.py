@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
 from geolive.errors import InputError
-from geolive.models import trainer as fitting
+from geolive.models import trainer
 from geolive.models.attention import AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.stacked import StackedNetwork
@@ -32,18 +33,18 @@ def survey():
 
 @pytest.fixture
 def every_epoch(monkeypatch):
-    monkeypatch.setattr(fitting, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
 
 
 def stop_after(times):
-    told = []
+    said = []
 
-    def tell(words):
-        told.append(words)
-        if len(told) == times:
+    def progress(words):
+        said.extend([words] if "epoch" in words else [])
+        if len(said) == times:
             raise Stopped
 
-    return tell
+    return progress
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -53,37 +54,51 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(survey, tmp_path, 
     for times in (2, 4):
         own = tmp_path / str(times)
         with pytest.raises(Stopped):
-            KINDS[kind](checkpoint=own / "fit.safetensors", progress=stop_after(times)).fit(places, values)
-        told = []
-        again = KINDS[kind](checkpoint=own / "fit.safetensors", progress=told.append).fit(places, values)
+            KINDS[kind](checkpoints=own).fit(places, values, progress=stop_after(times))
+        said = []
+        again = KINDS[kind](checkpoints=own).fit(places, values, progress=said.append)
         assert again.predict(places).tobytes() == whole.tobytes()
         fresh = []
-        KINDS[kind](progress=fresh.append).fit(places, values)
-        assert len(told) < len(fresh), "it began anew"
+        KINDS[kind]().fit(places, values, progress=fresh.append)
+        assert len(said) < len(fresh), "it began anew"
         # a finished training is only read
-        told.clear()
-        KINDS[kind](checkpoint=own / "fit.safetensors", progress=told.append).fit(places, values)
-        assert told == []
+        said.clear()
+        KINDS[kind](checkpoints=own).fit(places, values, progress=said.append)
+        assert not [line for line in said if "epoch" in line]
 
 
-def test_a_checkpoint_of_other_data_or_settings_is_refused(survey, tmp_path):
+def test_fits_of_other_data_or_parameters_have_checkpoints_of_their_own(survey, tmp_path):
     places, values = survey
-    path = tmp_path / "fit.safetensors"
-    MeanPooling(epochs=2, checkpoint=path).fit(places, values)
-    with pytest.raises(InputError, match="other data or settings"):
-        MeanPooling(epochs=3, checkpoint=path).fit(places, values)
-    with pytest.raises(InputError, match="other data or settings"):
-        MeanPooling(epochs=2, checkpoint=path).fit(places, values[::-1])
-    path.write_bytes(path.read_bytes()[:-50])
+    for model, own in (
+        (MeanPooling(epochs=2), values),
+        (MeanPooling(epochs=3), values),
+        (MeanPooling(epochs=2), -values),
+    ):
+        plain = model.fit(places, own).predict(places)
+        kept = clone(model).set_params(checkpoints=tmp_path).fit(places, own)
+        assert kept.predict(places).tobytes() == plain.tobytes()
+    files = list(tmp_path.iterdir())
+    assert len(files) == 3
+    for file in files:
+        file.write_bytes(file.read_bytes()[:-50])
     with pytest.raises(InputError, match="not a checkpoint"):
-        MeanPooling(epochs=2, checkpoint=path).fit(places, values)
+        MeanPooling(epochs=2, checkpoints=tmp_path).fit(places, values)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    network, adam, generator = line()
+    path = tmp_path / "fit.safetensors"
+    schedule = Schedule(1, 1e-3)
+    fit_network(network, adam, generator, schedule, lambda: 0.0, checkpoint=path, fingerprint="this")
+    with pytest.raises(InputError, match="other data or settings"):
+        fit_network(network, adam, generator, schedule, lambda: 0.0, checkpoint=path, fingerprint="other")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(survey, tmp_path, every_epoch, monkeypatch):
     import safetensors.torch
 
     places, values = survey
-    path, written, save = tmp_path / "fit.safetensors", [], safetensors.torch.save_file
+    written, save = [], safetensors.torch.save_file
 
     def save_until_full(tensors, to, about):
         if len(written) == 2:
@@ -94,12 +109,12 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(survey, tmp_path, every_ep
     with monkeypatch.context() as patch:
         patch.setattr(safetensors.torch, "save_file", save_until_full)
         with pytest.raises(InputError, match="No space left on device") as error:
-            MeanPooling(epochs=4, checkpoint=path).fit(places, values)
+            MeanPooling(epochs=4, checkpoints=tmp_path).fit(places, values)
     assert "\n" not in str(error.value)
-    assert [file.name for file in tmp_path.iterdir()] == ["fit.safetensors"]
-    told = []
-    again = MeanPooling(epochs=4, checkpoint=path, progress=told.append).fit(places, values)
-    assert len(told) == 2
+    assert [file.suffix for file in tmp_path.iterdir()] == [".safetensors"]
+    said = []
+    again = MeanPooling(epochs=4, checkpoints=tmp_path).fit(places, values, progress=said.append)
+    assert len(said) == 2
     assert again.predict(places).tobytes() == MeanPooling(epochs=4).fit(places, values).predict(places).tobytes()
 
 

@@ -1,27 +1,23 @@
-"""The image-wise network as a model that is trained anew on each fold's clusters, from photos that are decoded once."""
+"""The image-wise network as a model that is trained on the clusters of each fold, with photos that are decoded once."""
 
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.models.imagewise.model import ImageWise, Pretrained, answers_of_pixels
-from geolive.models.imagewise.photo_cache import Pixels, decode
-from geolive.models.imagewise.training import (
-    LEARNING_RATE,
-    VALIDATION_FOLDS,
-    Run,
-    check_lightning,
-    photos_by_cluster,
-    train_run,
-    usable,
-)
+from geolive.models.imagewise.cnn import PretrainedCNN
+from geolive.models.imagewise.model import predict_decoded
+from geolive.models.imagewise.parts import VALIDATION_FOLDS, TrainingRun, photos_by_cluster
+from geolive.models.imagewise.photo_cache import DecodedPhotos, decode_photos
+from geolive.models.imagewise.runs import LEARNING_RATE, train_run, usable
+from geolive.models.imagewise.training import check_lightning
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import Unconverted
+from geolive.models.interface import Model, check_integer, check_positive
 from geolive.models.trainer import Curve
 from geolive.places import Places
 from geolive.vision.devices import choose_device, choose_workers
@@ -36,29 +32,29 @@ class PhotoLibrary:
     Parameters
     ----------
     ids : array of str, shape (clusters,)
-        Of the clusters that have a photo which can be used.
+        Names of the clusters that have a photo that can be used.
     cluster : array of int, shape (photos,)
         The cluster of each row of `pixels`, -1 for a photo that cannot be used.
-    pixels : Pixels
+    pixels : DecodedPhotos
 
     Examples
     --------
-    >>> library = PhotoLibrary(np.array(["a", "b"]), np.array([0, 1, 1]), Pixels(Path("array.npy"), 32))
+    >>> library = PhotoLibrary(np.array(["a", "b"]), np.array([0, 1, 1]), DecodedPhotos(Path("array.npy"), 32))
     >>> library.numbers(np.array(["b", "a"]))
     array([1, 0])
     """
 
     ids: np.ndarray
     cluster: np.ndarray
-    pixels: Pixels
+    pixels: DecodedPhotos
 
     def numbers(self, ids: np.ndarray) -> np.ndarray:
-        """The clusters of these names, by number.
+        """Numbers of clusters by their names.
 
         Raises
         ------
         InputError
-            One of them has no photo.
+            A cluster has no photo that can be used.
         """
         known = {name: number for number, name in enumerate(self.ids)}
         try:
@@ -74,17 +70,17 @@ def decode_library(
     folder: Path,
     progress: Callable[[str], None] | None = None,
 ) -> PhotoLibrary:
-    """Decode the photos of all clusters, at most 200 each; killed and called again it goes on.
+    """Decode the photos of all clusters, at most 200 of each; a call after an interruption continues the work.
 
     Parameters
     ----------
     dataset : Dataset
     files : PhotoFiles
-        Its photos.
+        The dataset's photos.
     preprocessing : Preprocessing
-        Of the network that is to look at them.
+        Preprocessing of the network that will use them.
     folder : Path
-        Where to put them.
+        Folder of the decoded photos.
     progress : callable, optional
 
     Raises
@@ -97,7 +93,9 @@ def decode_library(
         raise InputError(f"{dataset.name}: none of its clusters has a photo; add photos")
     made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve())}
     workers = choose_workers(None, choose_device())
-    pixels = decode(files, places.image_rows, preprocessing, folder, made_by, workers, progress)
+    if places.image_rows is None:
+        raise TypeError("places of a dataset know their images")
+    pixels = decode_photos(files, places.image_rows, preprocessing, folder, made_by, workers, progress)
     cluster = np.repeat(np.arange(len(places)), places.n_images)
     rows = usable(pixels, np.arange(len(cluster)))
     kept = np.unique(cluster[rows])
@@ -106,100 +104,146 @@ def decode_library(
     return PhotoLibrary(places.ids[kept], numbers, pixels)
 
 
-class TrainedInFolds(Unconverted):
-    """Lee et al.'s image-wise learning as a model: fitting trains the network on the photos of the places it is given.
+class TrainedInFolds(Model):
+    """A network trained on photos, one by one: `fit` trains it on the photos of the places that it is given.
 
-    Every photo has its cluster's value, and a place's prediction is the mean over its photos. An eighth of the training
-    places, near ones together, chooses the epoch; under the authors' protocol the fold that is predicted.
+    Each photo has the value of its cluster, and the prediction of a place is the mean over its photos (Lee et al. 2021). An
+    eighth of the training places, near ones together, chooses the epoch; under the authors' protocol the fold that is predicted
+    does.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
+    random_state : int
     library : PhotoLibrary
-        Holds the photos of all places that will be asked for.
-    load : callable
-        Given the task, makes the `Pretrained`: network, preprocessing and where its weights are from.
+        Decoded photos of all places that will be fitted or predicted.
+    load_network : callable
+        Takes the task and returns the network before training, a `PretrainedCNN`.
     epochs, batch_size : int
     learning_rate : float, optional
-        The highest; by default the authors', 1e-3 and 1e-4 in regression.
+        The highest learning rate; by default 1e-3 in classification and 1e-4 in regression.
     device : str
         As `geolive.vision.devices.choose_device` takes it.
+
+    Attributes
+    ----------
+    model_ : ImageWise
+        The trained network.
+    curve_ : Curve
+        Losses of the training.
     """
 
+    kind = "imagewise-trained"
     inputs = "photos, one by one"
+    takes_validation = True
 
     def __init__(
         self,
         task: str = "regression",
-        seed: int = 0,
         *,
+        random_state: int = 0,
         library: PhotoLibrary,
-        load: Callable[[str], Pretrained],
+        load_network: Callable[[str], PretrainedCNN],
         epochs: int = 10,
         batch_size: int = 256,
         learning_rate: float | None = None,
         device: str = "auto",
     ) -> None:
-        self.task, self.seed = task, seed
-        self._library, self._pretrained, self._device = library, load(task), choose_device(device)
-        self.name = f"imagewise-{self._pretrained.arch.removeprefix('timm:')}"
-        self.params = {
-            "arch": self._pretrained.arch,
-            "weights": self._pretrained.weights,
-            "size": self._pretrained.preprocessing.crop,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate or LEARNING_RATE[task],
-        }
-        self.curve: Curve | None = None
-        self._model: ImageWise | None = None
+        super().__init__(task, random_state=random_state)
+        self.library = library
+        self.load_network = load_network
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.device = device
 
-    def fit(
-        self, places: Places, values: np.ndarray, validation: tuple[Places, np.ndarray] | None = None
-    ) -> "TrainedInFolds":
-        """Train a network on these places' photos.
+    @property
+    def name(self) -> str:
+        """Name of the model in results."""
+        return f"imagewise-{self._start.arch.removeprefix('timm:')}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that decide the weights."""
+        return {
+            "arch": self._start.arch,
+            "weights": self._start.weights,
+            "size": self._start.preprocessing.crop,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate or LEARNING_RATE[self.task],
+        }
+
+    @property
+    def curves(self) -> list[Curve]:
+        """The learning curve of the network, in a list of one."""
+        return [self.curve_] if hasattr(self, "curve_") else []
+
+    @property
+    def _start(self) -> PretrainedCNN:
+        """The network before training, loaded once for each task."""
+        kept = self.__dict__.get("_loaded")
+        if kept is None or kept[0] != self.task:
+            kept = self._loaded = (self.task, self.load_network(self.task))
+        return kept[1]
+
+    def check_parameters(self) -> None:
+        """Raise where a parameter has a value that the network cannot use."""
+        super().check_parameters()
+        check_integer("epochs", self.epochs, 1)
+        check_integer("batch_size", self.batch_size, 2)
+        if self.learning_rate is not None:
+            check_positive("learning_rate", self.learning_rate)
+
+    def fit(self, places: Places, values: np.ndarray, *, validation: tuple[Places, np.ndarray] | None = None) -> Self:
+        """Train a network on the photos of places.
 
         Parameters
         ----------
         places : Places
         values : array of float, shape (n,)
         validation : tuple of Places and array, optional
-            What chooses the epoch, in place of a part of `places`.
+            Places and values that choose the epoch, in place of a part of `places`.
 
         Raises
         ------
         InputError
-            A place has no photo, there are too few places to hold some out, or Lightning is missing.
+            A place has no photo, there are too few places to hold some out, or Lightning is not installed.
         """
+        self.check_parameters()
         check_lightning()
-        from geolive.models.imagewise.learner import Settings
+        from geolive.models.imagewise.learner import TrainingSettings
 
-        learn, wanted = self._library.numbers(places.ids), np.full(len(self._library.ids), np.nan)
-        wanted[learn] = values
+        learn, targets = self.library.numbers(places.ids), np.full(len(self.library.ids), np.nan)
+        targets[learn] = values
         if validation is None:
-            apart = inner_folds(places.positions, VALIDATION_FOLDS, self.seed) == 0
-            learn, held_out = learn[~apart], learn[apart]
+            is_held_out = inner_folds(places.positions, VALIDATION_FOLDS, self.random_state) == 0
+            learn, held_out = learn[~is_held_out], learn[is_held_out]
         else:
-            held_out = self._library.numbers(validation[0].ids)
-            wanted[held_out] = validation[1]
-        names = ("epochs", "batch_size", "learning_rate")
-        settings = Settings(self.task, self.seed, **{n: self.params[n] for n in names}, device=self._device)
-        run = Run("fold", learn, held_out, held_out[:0])
+            held_out = self.library.numbers(validation[0].ids)
+            targets[held_out] = validation[1]
+        settings = TrainingSettings(
+            self.task,
+            self.random_state,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate or LEARNING_RATE[self.task],
+            device=choose_device(self.device),
+        )
+        run = TrainingRun("fold", learn, held_out, held_out[:0])
         with tempfile.TemporaryDirectory() as folder:
-            photos = (self._library.cluster, self._library.pixels)
-            self._model, history = train_run(run, wanted, *photos, self._pretrained, settings, Path(folder))
-        losses = [[epoch[name] for epoch in history] for name in ("train_loss", "val_loss")]
-        self.curve = Curve(*losses, best=1 + int(np.argmin(losses[1])))
+            photos = (self.library.cluster, self.library.pixels)
+            self.model_, history = train_run(run, targets, *photos, self._start, settings, Path(folder))
+        train, held = ([epoch[name] for epoch in history] for name in ("train_loss", "val_loss"))
+        self.curve_ = Curve(train, held, best=1 + int(np.argmin(held)))
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """The mean over each place's photos, shape (n,); in classification of the probability of label 1."""
-        numbers = self._library.numbers(places.ids)
-        rows = np.flatnonzero(np.isin(self._library.cluster, numbers))
-        answers, of = (
-            answers_of_pixels(self._model, self._library.pixels, rows, self._device),
-            self._library.cluster[rows],
-        )
-        total = np.bincount(of, answers, minlength=len(self._library.ids))
-        return (total / np.maximum(np.bincount(of, minlength=len(total)), 1))[numbers]
+        """Predict values, or probabilities of label 1, shape (n,): the mean over the photos of each place."""
+        self.check_fitted()
+        numbers = self.library.numbers(places.ids)
+        rows = np.flatnonzero(np.isin(self.library.cluster, numbers))
+        predictions = predict_decoded(self.model_, self.library.pixels, rows, choose_device(self.device))
+        cluster = self.library.cluster[rows]
+        total = np.bincount(cluster, predictions, minlength=len(self.library.ids))
+        return (total / np.maximum(np.bincount(cluster, minlength=len(total)), 1))[numbers]

@@ -1,6 +1,6 @@
-"""How an image-wise network is trained: PyTorch Lightning around the pixels of `geolive.models.imagewise.photo_cache`.
+"""The training loop of image-wise networks, with PyTorch Lightning.
 
-Imported only where training begins, since it needs the extra `imagewise`.
+This module is imported only when training starts, because it needs the extra `imagewise`.
 """
 
 import logging
@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import numpy as np
@@ -16,15 +17,20 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
-from torch import distributed, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from geolive.errors import InputError
-from geolive.models.imagewise.photo_cache import Pixels, augment, epoch_order, uniforms
+from geolive.models.imagewise.batch_norm import share_batch_norm
+from geolive.models.imagewise.photo_cache import DecodedPhotos, augment, epoch_order, uniforms
 from geolive.vision.devices import Device
 from geolive.vision.preprocessing import Preprocessing
 
-PRECISION = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "float32": "32-true",
+    "bfloat16": "bf16-mixed",
+    "float16": "16-mixed",
+}
 LAST, BEST = "last.ckpt", "best.ckpt"
 # the learning rate rises over this share of the steps, then falls as a cosine
 WARM_UP = 0.1
@@ -32,31 +38,32 @@ _DRAWS = 9
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How to train; what decides the weights, and what only decides where and how fast.
+class TrainingSettings:
+    """How to train a network.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-    seed : int
-    epochs, batch_size : int
-        `batch_size` photos a step, over all devices and accumulated parts.
+    random_state : int
+    epochs : int
+    batch_size : int
+        Photos in one step, over all devices and accumulated parts.
     learning_rate, weight_decay : float
     patience : int
         Epochs without a better validation score after which training stops.
     device : Device
     devices : int
-        Processes that share each batch.
+        Number of processes that share each batch.
     accumulate : int
-        Parts of a batch that go through the network one after the other, so that it fits into memory.
+        Number of parts of a batch that go through the network one after the other, so that the batch fits into memory.
     workers : int
-        Processes that read pixels, for each device.
+        Number of processes that read pixels, for each device.
     bar : bool
         Whether to show a progress bar.
     """
 
     task: str = "regression"
-    seed: int = 0
+    random_state: int = 0
     epochs: int = 10
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -70,98 +77,45 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Photos:
-    """What there is to learn from.
+class TrainingPhotos:
+    """The photos to learn from, with their targets.
 
     Parameters
     ----------
-    pixels : Pixels
+    pixels : DecodedPhotos
     preprocessing : Preprocessing
     train, validation : array of int
-        Rows of `pixels`.
+        Rows of `pixels` in each part.
     cluster : array of int, shape (rows,)
         Cluster of each photo.
-    wanted : array of float, shape (clusters,)
+    targets : array of float, shape (clusters,)
         Standardised value, or label, of each cluster.
     """
 
-    pixels: Pixels
+    pixels: DecodedPhotos
     preprocessing: Preprocessing
     train: np.ndarray
     validation: np.ndarray
     cluster: np.ndarray
-    wanted: np.ndarray
-
-
-class _SumOfAll(torch.autograd.Function):
-    """The sum over all processes, through which gradients flow back to all of them."""
-
-    @staticmethod
-    def forward(ctx, own: torch.Tensor) -> torch.Tensor:
-        total = own.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
-        total = gradient.clone()
-        distributed.all_reduce(total)
-        return total
-
-
-class SharedBatchNorm(nn.BatchNorm2d):
-    """Batch norm over the photos of all processes, where torch has it for CUDA devices only.
-
-    With one process it is torch's own.
-    """
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Normalise by mean and variance of all processes' photos; as many in each."""
-        if not (self.training and distributed.is_initialized() and distributed.get_world_size() > 1):
-            return super().forward(inputs)
-        world = distributed.get_world_size()
-        mean = _SumOfAll.apply(inputs.mean(dim=(0, 2, 3))) / world
-        centred = inputs - mean[:, None, None]
-        variance = _SumOfAll.apply((centred**2).mean(dim=(0, 2, 3))) / world
-        with torch.no_grad():
-            n = world * inputs.numel() / inputs.shape[1]
-            self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * n / max(n - 1, 1), self.momentum)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
-
-
-def share_batch_norm(network: nn.Module, device: str) -> nn.Module:
-    """The network with its batch norms over the photos of all processes; in place, and with the same names of weights."""
-    if device == "cuda":
-        try:
-            from timm.layers import convert_sync_batchnorm  # knows timm's batch norms too
-        except ImportError:
-            return nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return convert_sync_batchnorm(network)
-    for module in network.modules():
-        if type(module) is nn.BatchNorm2d:
-            module.__class__ = SharedBatchNorm
-    return network
+    targets: np.ndarray
 
 
 def cluster_means(outputs: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The clusters that photos belong to, ascending, and the mean of each one's outputs.
+    """The clusters of photos, ascending, and the mean of the outputs of each cluster's photos.
 
     Examples
     --------
     >>> cluster_means(np.array([1.0, 3.0, 5.0]), np.array([7, 7, 2]))
     (array([2, 7]), array([5., 2.]))
     """
-    found, number = np.unique(cluster, return_inverse=True)
-    return found, np.bincount(number, outputs) / np.bincount(number)
+    clusters, number = np.unique(cluster, return_inverse=True)
+    return clusters, np.bincount(number, outputs) / np.bincount(number)
 
 
 class _Batches(torch.utils.data.Dataset):
-    """Whole batches by number: pixels, and the rows they are of."""
+    """Batches by number: pixels and their row numbers."""
 
-    def __init__(self, pixels: Pixels, batches: list[np.ndarray]):
+    def __init__(self, pixels: DecodedPhotos, batches: list[np.ndarray]):
         self.pixels, self.batches = pixels, batches
 
     def __len__(self) -> int:
@@ -173,26 +127,26 @@ class _Batches(torch.utils.data.Dataset):
 
 
 class Learner(pl.LightningModule):
-    """A network, what it learns from, and the steps of learning.
+    """A network in training: Lightning calls its methods in each step and epoch.
 
     Parameters
     ----------
     network : Module
         From standardised images to outputs, shape (n, 1) or (n, 2).
-    photos : Photos
-    settings : Settings
+    photos : TrainingPhotos
+    settings : TrainingSettings
     """
 
-    def __init__(self, network: nn.Module, photos: Photos, settings: Settings):
+    def __init__(self, network: nn.Module, photos: TrainingPhotos, settings: TrainingSettings):
         super().__init__()
         self.network, self.photos, self.settings = network, photos, settings
         self.history: list[dict[str, float]] = []
-        self.tell: Callable[[str], None] | None = None
-        self._found: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self.progress: Callable[[str], None] | None = None
+        self._outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @property
     def part(self) -> int:
-        """Photos that one process takes at once."""
+        """Number of photos that one process takes at once."""
         return min(self.settings.batch_size, len(self.photos.train)) // self._parts
 
     @property
@@ -201,15 +155,15 @@ class Learner(pl.LightningModule):
 
     @property
     def steps(self) -> int:
-        """Steps an epoch; photos that do not fill a batch wait for another epoch's order."""
+        """Number of steps in an epoch; photos that do not fill a batch are left out of this epoch."""
         return len(self.photos.train) // (self.part * self._parts)
 
     def setup(self, stage: str) -> None:
-        """Share the processor's cores, where several processes have one processor."""
+        """Divide the processor's cores among processes that share one processor."""
         if self.settings.devices > 1 and self.settings.device.name == "cpu":
             torch.set_num_threads(max(1, torch.get_num_threads() // self.settings.devices))
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> Any:
         """AdamW with a learning rate that rises and then falls."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
@@ -220,15 +174,15 @@ class Learner(pl.LightningModule):
 
     def train_dataloader(self) -> DataLoader:
         """The batches of this epoch for this process; made anew for each epoch."""
-        rows = self.photos.train[epoch_order(len(self.photos.train), self.settings.seed, self.current_epoch)]
+        rows = self.photos.train[epoch_order(len(self.photos.train), self.settings.random_state, self.current_epoch)]
         rows = rows[: self.steps * self.part * self._parts]
-        # photo by photo dealt to the parts of each step, so that together they are the batch of a single process
+        # photos are dealt to the parts of each step one by one, so that the parts together are the batch of a single process
         parts = rows.reshape(self.steps, self.part, self._parts).transpose(0, 2, 1)
         mine = parts.reshape(self.steps, self.settings.accumulate, self.settings.devices, self.part)
         return self._loader(list(mine[:, :, self.global_rank].reshape(-1, self.part)))
 
     def val_dataloader(self) -> DataLoader:
-        """This process's share of the validation photos; filled up so that all have as many."""
+        """This process's share of the validation photos, filled up so that all processes have equally many."""
         rows, devices = self.photos.validation, self.settings.devices
         filled = np.resize(rows, math.ceil(len(rows) / devices) * devices)
         mine = filled[self.global_rank :: devices]
@@ -243,78 +197,84 @@ class Learner(pl.LightningModule):
         )
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx):
-        """Pixels go over while the processor goes on; the rows stay here."""
+        """Move the pixels to the device while the processor continues; row numbers stay."""
         return batch[0].to(device, non_blocking=True), batch[1]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Outputs of photos, 0 to 255."""
+        """Outputs for pixels from 0 to 255."""
         return self.network(self.photos.preprocessing.normalise(pixels))
 
     def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], number: int) -> torch.Tensor:
         """The mean loss of a part of a batch."""
         pixels, rows = batch[0], batch[1].cpu().numpy()
-        drawn = uniforms(self.settings.seed, self.current_epoch, rows, _DRAWS)
+        drawn = uniforms(self.settings.random_state, self.current_epoch, rows, _DRAWS)
         loss = self._loss(self(augment(pixels, drawn)), rows).mean()
         self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(rows), sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], number: int) -> None:
-        """Keep the outputs; they are scored when all are there."""
-        self._found.append((batch[1], self(batch[0]).float()))
+        """Keep the outputs until all photos have some."""
+        self._outputs.append((batch[1], self(batch[0]).float()))
 
     def on_validation_epoch_end(self) -> None:
-        """Score the validation part: the mean squared error, or log loss, of cluster means chooses the model."""
-        rows = torch.cat([rows for rows, _ in self._found]).to(self.device)
-        outputs = torch.cat([outputs for _, outputs in self._found])
-        self._found.clear()
+        """Score the validation part: the mean squared error, or log loss, of cluster means chooses the epoch."""
+        images = torch.cat([rows for rows, _ in self._outputs]).to(self.device)
+        outputs = torch.cat([outputs for _, outputs in self._outputs])
+        self._outputs.clear()
         if self.settings.devices > 1:
-            rows, outputs = (self.all_gather(part).flatten(0, 1) for part in (rows, outputs))
-        rows, first = np.unique(rows.cpu().numpy(), return_index=True)
-        answers = as_answers(outputs.cpu().double().numpy()[first], self.settings.task)
-        clusters, means = cluster_means(answers, self.photos.cluster[rows])
-        per_cluster = _score(means, self.photos.wanted[clusters], self.settings.task)
-        per_image = _score(answers, self.photos.wanted[self.photos.cluster[rows]], self.settings.task)
+            images, outputs = self._gathered(images), self._gathered(outputs)
+        rows, first = np.unique(images.cpu().numpy(), return_index=True)
+        predictions = predictions_of(outputs.cpu().double().numpy()[first], self.settings.task)
+        clusters, means = cluster_means(predictions, self.photos.cluster[rows])
+        per_cluster = _score(means, self.photos.targets[clusters], self.settings.task)
+        per_image = _score(predictions, self.photos.targets[self.photos.cluster[rows]], self.settings.task)
         self.log("val_loss", torch.tensor(per_cluster, dtype=torch.float32), prog_bar=True)
         self.log("val_loss_images", torch.tensor(per_image, dtype=torch.float32))
 
+    def _gathered(self, own: torch.Tensor) -> torch.Tensor:
+        """The rows of all processes."""
+        everywhere = self.all_gather(own)
+        assert isinstance(everywhere, torch.Tensor)
+        return everywhere.flatten(0, 1)
+
     def on_train_epoch_end(self) -> None:
-        """Remember the epoch's figures; they are kept in the checkpoints."""
+        """Add the epoch's figures to the history, which checkpoints keep."""
         figures = {name: float(value) for name, value in self.trainer.callback_metrics.items()}
         self.history.append({"epoch": self.current_epoch + 1, **figures})
-        if self.tell:
-            said = ", ".join(f"{name} {figures[name]:.3f}" for name in ("train_loss", "val_loss"))
-            self.tell(f"epoch {self.current_epoch + 1} of {self.settings.epochs}, {said}")
+        if self.progress:
+            losses = ", ".join(f"{name} {figures[name]:.3f}" for name in ("train_loss", "val_loss"))
+            self.progress(f"epoch {self.current_epoch + 1} of {self.settings.epochs}, {losses}")
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Put the history into a checkpoint."""
+        """Add the history to a checkpoint."""
         checkpoint["history"] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """Take the history from a checkpoint."""
+        """Read the history from a checkpoint."""
         self.history = list(checkpoint["history"])
 
     def _loss(self, outputs: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        wanted = torch.from_numpy(self.photos.wanted[self.photos.cluster[rows]]).to(outputs.device)
+        targets = torch.from_numpy(self.photos.targets[self.photos.cluster[rows]]).to(outputs.device)
         if self.settings.task == "classification":
-            return nn.functional.cross_entropy(outputs.float(), wanted.long(), reduction="none")
-        return (outputs[:, 0].float() - wanted.float()) ** 2
+            return nn.functional.cross_entropy(outputs.float(), targets.long(), reduction="none")
+        return (outputs[:, 0].float() - targets.float()) ** 2
 
 
-def as_answers(outputs: np.ndarray, task: str) -> np.ndarray:
-    """Probabilities of label 1, or standardised values, of a network's outputs; shape (n,).
+def predictions_of(outputs: np.ndarray, task: str) -> np.ndarray:
+    """Turn a network's outputs into probabilities of label 1, or standardised values, shape (n,).
 
     Examples
     --------
-    >>> as_answers(np.array([[0.0, 0.0], [-9.0, 9.0]]), "classification").round(3).tolist()
+    >>> predictions_of(np.array([[0.0, 0.0], [-9.0, 9.0]]), "classification").round(3).tolist()
     [0.5, 1.0]
     """
     return 1 / (1 + np.exp(outputs[:, 0] - outputs[:, 1])) if task == "classification" else outputs[:, 0]
 
 
-def _score(answers: np.ndarray, wanted: np.ndarray, task: str) -> float:
+def _score(predictions: np.ndarray, targets: np.ndarray, task: str) -> float:
     if task == "regression":
-        return float(((answers - wanted) ** 2).mean())
-    right = np.where(wanted == 1, answers, 1 - answers)
+        return float(((predictions - targets) ** 2).mean())
+    right = np.where(targets == 1, predictions, 1 - predictions)
     return float(-np.log(np.maximum(right, 1e-12)).mean())
 
 
@@ -325,48 +285,49 @@ def _rate(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, total - warm))))
 
 
-def fit_photos(
+def train_cnn(
     network: nn.Module,
-    photos: Photos,
-    settings: Settings,
+    photos: TrainingPhotos,
+    settings: TrainingSettings,
     folder: Path,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
-    """Train a network; killed and called again with the same arguments it goes on, and ends with the same weights.
+    """Train a network; a call with the same arguments after an interruption continues, and ends with the same weights.
 
     Parameters
     ----------
     network : Module
-        With the weights to begin from.
-    photos : Photos
-    settings : Settings
+        Its weights are the start of the training.
+    photos : TrainingPhotos
+    settings : TrainingSettings
     folder : Path
-        Where checkpoints are kept: the last epoch's, and the best one's on the validation part.
+        Folder of checkpoints: of the last epoch, and of the best epoch on the validation part.
     logs : Path, optional
-        Where to write `metrics.csv` and TensorBoard's events.
+        Folder for `metrics.csv` and TensorBoard's events.
     progress : callable, optional
-        Told the epoch and its losses in words.
+        Called with the epoch and its losses in words.
 
     Returns
     -------
     state : dict of str to tensor
-        The network's weights of the best epoch.
+        The weights of the best epoch.
     history : list of dict
-        One an epoch: `epoch`, `train_loss`, `val_loss` (of cluster means), `val_loss_images`.
+        For each epoch: `epoch`, `train_loss`, `val_loss` (of cluster means), `val_loss_images`.
 
     Raises
     ------
     InputError
-        There are fewer photos in a batch than devices and parts to share it.
+        A batch has fewer photos than there are devices and parts to share it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
-    # Lightning leaves a trunk that was loaded for evaluation as it is: batch norms would keep to ImageNet's statistics
+    # a trunk that was loaded for evaluation would stay in that mode, and its batch norms would keep ImageNet's statistics
     learner = Learner(network.to(memory_format=torch.channels_last).train(), photos, settings)
     if learner.part < 1:
         raise InputError(
-            f"--batch-size {settings.batch_size}: too few photos for {settings.devices} devices × {settings.accumulate} parts"
+            f"batch_size={settings.batch_size}: fewer photos than {settings.devices} devices × {settings.accumulate} "
+            "parts; choose a larger batch_size"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -374,8 +335,8 @@ def fit_photos(
         if settings.devices > 1:
             share_batch_norm(learner.network, settings.device.name)
         if not (last.is_file() and _stopped(last, settings.epochs)):
-            # what tells cannot travel to other processes
-            learner.tell = progress if settings.devices == 1 else None
+            # a callable cannot be sent to other processes
+            learner.progress = progress if settings.devices == 1 else None
             trainer = _trainer(learner, settings, folder, logs)
             trainer.fit(learner, ckpt_path=last if last.is_file() else None, weights_only=True)
     best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
@@ -384,14 +345,14 @@ def fit_photos(
 
 
 def _stopped(last: Path, epochs: int) -> bool:
-    """Whether training had come to its end when it was killed."""
-    found = torch.load(last, map_location="cpu", weights_only=True)
-    early = [state for name, state in found["callbacks"].items() if name.startswith("EarlyStopping")]
-    return len(found["history"]) >= epochs or any(state["stopped_epoch"] > 0 for state in early)
+    """Whether training had ended."""
+    checkpoint = torch.load(last, map_location="cpu", weights_only=True)
+    early = [state for name, state in checkpoint["callbacks"].items() if name.startswith("EarlyStopping")]
+    return len(checkpoint["history"]) >= epochs or any(state["stopped_epoch"] > 0 for state in early)
 
 
-def _trainer(learner: Learner, settings: Settings, folder: Path, logs: Path | None) -> pl.Trainer:
-    keep = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
+def _trainer(learner: Learner, settings: TrainingSettings, folder: Path, logs: Path | None) -> pl.Trainer:
+    keep: dict[str, Any] = {"dirpath": folder, "save_on_train_epoch_end": True, "enable_version_counter": False}
     callbacks: list[Callback] = [
         EarlyStopping("val_loss", patience=settings.patience, check_on_train_epoch_end=True),
         ModelCheckpoint(filename="best", monitor="val_loss", **keep),
@@ -415,7 +376,7 @@ def _trainer(learner: Learner, settings: Settings, folder: Path, logs: Path | No
         num_sanity_val_steps=0,
         enable_progress_bar=settings.bar,
         enable_model_summary=False,
-        # the same weights each time need the same sums
+        # equal weights in each training need equal sums
         deterministic="warn" if cuda else None,
         benchmark=False,
     )

@@ -1,7 +1,7 @@
-"""Photos as training sees them: decoded once, then in an order and with changes that seed, epoch and image decide.
+"""Decoded photos for training, their order in each epoch, and their augmentation.
 
-No random state is carried from one batch to the next, so that a training that was stopped, or that runs on several devices,
-sees the same pixels as one that was not, or that runs on one.
+Seed, epoch and image alone decide order and augmentation, and no random state passes from one batch to the next. So a training
+that was stopped and continued, or that runs on several devices, sees the same pixels as any other.
 """
 
 import shutil
@@ -19,29 +19,29 @@ from geolive.vision.resumable_array import GrowingArray
 
 _DECODED_AT_ONCE, _TOLD_EVERY = 64, 1000
 _ROOM_LEFT = 1_000_000_000
-# how far augmentation goes: a part of the picture of at least this side, tints and contrasts by so much
+# limits of augmentation: the smallest side of a crop, and the largest changes of light, contrast and tint
 SMALLEST_CUT, MOST_LIGHT, MOST_CONTRAST, MOST_TINT = 0.8, 0.2, 0.2, 0.05
 
 
 @dataclass
-class Pixels:
-    """Decoded photos in a file; what is read comes from there.
+class DecodedPhotos:
+    """Decoded photos in a file, which are read when they are needed.
 
     Parameters
     ----------
     path : Path
-        Of an npy file of uint8, shape (photos, crop · crop · 3).
+        An npy file of uint8, shape (photos, crop · crop · 3).
     crop : int
         Width and height in pixels.
     failures : dict of int to str
-        Row → why that photo cannot be used.
+        For each photo that cannot be used its row and the reason.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "two.npy"
     >>> np.save(path, np.zeros((2, 4 * 4 * 3), np.uint8))
-    >>> tuple(Pixels(path, 4).read(np.array([1, 0])).shape)
+    >>> tuple(DecodedPhotos(path, 4).read(np.array([1, 0])).shape)
     (2, 3, 4, 4)
     """
 
@@ -51,18 +51,18 @@ class Pixels:
     _array: np.ndarray | None = field(default=None, repr=False)
 
     def read(self, rows: np.ndarray) -> torch.Tensor:
-        """Pixels of these rows, uint8, shape (rows, 3, crop, crop), in channels-last memory format."""
+        """Read pixels by row: uint8, shape (rows, 3, crop, crop), in channels-last memory format."""
         if self._array is None:
             self._array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        found = self._array[rows].reshape(len(rows), self.crop, self.crop, 3)
-        return torch.from_numpy(np.ascontiguousarray(found)).permute(0, 3, 1, 2)
+        pixels = self._array[rows].reshape(len(rows), self.crop, self.crop, 3)
+        return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2)
 
     def __getstate__(self) -> dict:
-        # another process opens the file anew: a mapped array would travel as a copy
+        # another process opens the file itself, because a mapped array would be sent as a copy
         return self.__dict__ | {"_array": None}
 
 
-def decode(
+def decode_photos(
     files: PhotoFiles,
     rows: np.ndarray,
     preprocessing: Preprocessing,
@@ -70,38 +70,39 @@ def decode(
     made_by: dict,
     workers: int = 1,
     progress: Callable[[str], None] | None = None,
-) -> Pixels:
-    """Decode, resize and cut photos into a file; killed and started again it goes on.
+) -> DecodedPhotos:
+    """Decode, resize and crop photos into a file; a call after an interruption continues the work.
 
     Parameters
     ----------
     files : PhotoFiles
     rows : array of int, shape (n,)
-        The images wanted; row i of the file is image `rows[i]`. Of a panorama one of its four views is taken, by its row.
+        Rows of the images to decode; row i of the file is image `rows[i]`. Of a panorama one of four views is taken, which
+        depends on its row.
     preprocessing : Preprocessing
     folder : Path
-        Where the file is put.
+        Folder of the file.
     made_by : dict
-        All that the pixels depend on beside the preprocessing, JSON-able.
+        JSON-able facts that the pixels depend on, besides the preprocessing.
     workers : int
-        Processes that decode.
+        Number of processes that decode.
     progress : callable, optional
 
     Returns
     -------
-    Pixels
+    DecodedPhotos
 
     Raises
     ------
     InputError
-        The disk is too small, no photo can be used, or the folder holds work begun with other settings.
+        The disk is too small, no photo can be used, or the folder holds photos that were decoded with other settings.
     """
     shape = (len(rows), preprocessing.crop**2 * 3)
     folder.mkdir(parents=True, exist_ok=True)
     _check_room(folder, shape)
     made_by = made_by | {"preprocessing": preprocessing.as_json()}
     with GrowingArray(folder, shape, "uint8", made_by) as array:
-        left = PhotoSet(files, rows[array.done :], preprocessing.prepare, preprocessing.size)
+        left = PhotoSet(files, rows[array.done :].tolist(), preprocessing.prepare, preprocessing.size)
         for batch in photo_batches(left, _DECODED_AT_ONCE, workers) if len(left) else ():
             before = array.done
             array.add(*_one_view_each(batch, shape[1], before))
@@ -112,7 +113,7 @@ def decode(
         raise InputError(
             f"none of the {len(rows):,} photos can be used: {next(iter(failures.values()), 'there is none')}"
         )
-    return Pixels(path, preprocessing.crop, failures)
+    return DecodedPhotos(path, preprocessing.crop, failures)
 
 
 def _check_room(folder: Path, shape: tuple[int, int]) -> None:
@@ -120,24 +121,24 @@ def _check_room(folder: Path, shape: tuple[int, int]) -> None:
     there = sum(path.stat().st_size for path in folder.glob("*.npy"))
     if needed - there > free - _ROOM_LEFT:
         raise InputError(
-            f"{folder}: decoded photos need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; use a smaller --size, or "
-            "an --out on another disk"
+            f"{folder}: decoded photos need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; choose a smaller "
+            "size, or a folder on another disk"
         )
 
 
 def _one_view_each(batch: Batch, size: int, done: int) -> tuple[np.ndarray, dict[int, str]]:
-    found = np.zeros((len(batch.rows), size), np.uint8)
+    pixels = np.zeros((len(batch.rows), size), np.uint8)
     image = batch.image.numpy()
     first, count = np.searchsorted(image, np.arange(len(batch.rows))), np.bincount(image, minlength=len(batch.rows))
     for i in np.flatnonzero(count):
         view = batch.pixels[first[i] + batch.rows[i] % count[i]]
-        found[i] = view.permute(1, 2, 0).reshape(-1).numpy()
+        pixels[i] = view.permute(1, 2, 0).reshape(-1).numpy()
     number = {int(row): done + i for i, row in enumerate(batch.rows)}
-    return found, {number[row]: why for row, why in batch.failures.items()}
+    return pixels, {number[row]: why for row, why in batch.failures.items()}
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
-    """The order in which an epoch takes its photos, shape (n,).
+    """The order of photos in an epoch, shape (n,).
 
     Examples
     --------
@@ -148,7 +149,7 @@ def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def uniforms(seed: int, epoch: int, rows: np.ndarray, count: int) -> np.ndarray:
-    """Numbers from 0 to 1 that depend on seed, epoch and row alone, shape (rows, count), by the generator splitmix64.
+    """Draw numbers from 0 to 1 that depend only on seed, epoch and row, shape (rows, count), with the generator splitmix64.
 
     Source: Steele, Lea & Flood 2014, doi 10.1145/2660193.2660195.
 
@@ -176,7 +177,7 @@ def _mixed(state: np.ndarray) -> np.ndarray:
 
 
 def augment(pixels: torch.Tensor, drawn: np.ndarray) -> torch.Tensor:
-    """Photos as they might have been taken as well: mirrored, cut a little closer, in other light.
+    """Augment photos: mirror them, crop them a little, and change their light.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def augment(pixels: torch.Tensor, drawn: np.ndarray) -> torch.Tensor:
     Returns
     -------
     tensor of float32, shape (n, 3, height, width)
-        0 to 255, in channels-last memory format. Up stays up.
+        0 to 255, in channels-last memory format. Photos are not turned upside down.
 
     Examples
     --------

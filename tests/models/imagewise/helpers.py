@@ -8,9 +8,9 @@ from PIL import Image
 from torch import nn
 
 from geolive.dataset import read_dataset, write_dataset
-from geolive.models.imagewise.learner import Photos, Settings
-from geolive.models.imagewise.model import PhotoCNN, Pretrained, load_pretrained
-from geolive.models.imagewise.photo_cache import Pixels
+from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN, load_pretrained
+from geolive.models.imagewise.learner import TrainingPhotos, TrainingSettings
+from geolive.models.imagewise.photo_cache import DecodedPhotos
 from geolive.simulation.sample import make_sample
 from geolive.vision.preprocessing import Preprocessing
 
@@ -48,7 +48,7 @@ def small_network(task="regression", seed=0):
 
 def pretrained(task="regression", seed=0):
     """That network, before training."""
-    return Pretrained(small_network(task, seed), TINY, Preprocessing(SIDE, SIDE), {"source": "none"})
+    return PretrainedCNN(small_network(task, seed), TINY, Preprocessing(SIDE, SIDE), {"source": "none"})
 
 
 def begun_tiny(task="regression"):
@@ -57,19 +57,19 @@ def begun_tiny(task="regression"):
 
 
 def coloured_photos(folder, per_cluster=10):
-    """Pixels of 12 clusters, redder where more is wanted; 9 to learn from."""
+    """Photos of 12 clusters, redder where the target is higher; 9 clusters to learn from."""
     rng = np.random.default_rng(0)
     cluster = np.repeat(np.arange(12), per_cluster)
-    wanted = rng.normal(size=12)
+    targets = rng.normal(size=12)
     pixels = rng.normal(120, 30, (len(cluster), 16, 16, 3))
-    pixels[..., 0] += 25 * wanted[cluster][:, None, None]
+    pixels[..., 0] += 25 * targets[cluster][:, None, None]
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "pixels.npy", np.clip(pixels, 0, 255).astype(np.uint8).reshape(len(cluster), -1))
     train, validation = np.flatnonzero(cluster < 9), np.flatnonzero(cluster >= 9)
-    pixels = Pixels(folder / "pixels.npy", 16)
-    return Photos(pixels, Preprocessing(16, 16), train, validation, cluster, wanted)
+    pixels = DecodedPhotos(folder / "pixels.npy", 16)
+    return TrainingPhotos(pixels, Preprocessing(16, 16), train, validation, cluster, targets)
 
 
 def quick(**more):
-    """Settings that learn such photos in seconds."""
-    return Settings(**({"epochs": 3, "batch_size": 32, "learning_rate": 1e-2} | more))
+    """TrainingSettings that learn such photos in seconds."""
+    return TrainingSettings(**({"epochs": 3, "batch_size": 32, "learning_rate": 1e-2} | more))

@@ -1,9 +1,12 @@
 """The image-wise network trained anew on each fold's clusters."""
 
+import pickle
 from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
@@ -32,7 +35,7 @@ def library(survey, tmp_path_factory):
 
 def make(library, task="regression", **more):
     settings = {"epochs": 10, "batch_size": 16, "learning_rate": 1e-2, "device": "cpu"} | more
-    return TrainedInFolds(task, 0, library=library, load=partial(pretrained, seed=0), **settings)
+    return TrainedInFolds(task, library=library, load_network=partial(pretrained, seed=0), **settings)
 
 
 def asked(survey, library):
@@ -46,8 +49,9 @@ def test_photos_tell_clusters_that_were_left_out(survey, library):
     learn, left = np.flatnonzero(~test), np.flatnonzero(test)
     model = make(library).fit(places.take(learn), values[learn])
     assert np.corrcoef(model.predict(places.take(left)), values[left])[0, 1] > 0.6
-    assert len(model.curve.train) == len(model.curve.validation) > 1
-    assert model.curve.best == 1 + np.argmin(model.curve.validation)
+    (curve,) = model.curves
+    assert len(curve.train) == len(curve.validation) > 1
+    assert curve.best == 1 + np.argmin(curve.validation)
     again = make(library).fit(places.take(learn), values[learn])
     assert np.array_equal(again.predict(places.take(left)), model.predict(places.take(left)))
     # in any order, and each place by its own photos
@@ -62,7 +66,21 @@ def test_labels_and_a_validation_part_that_is_given(survey, library):
     model = make(library, "classification", epochs=2).fit(places.take(learn), labels[learn], validation=held_out)
     found = model.predict(places.take(left))
     assert ((found >= 0) & (found <= 1)).all()
-    assert len(model.curve.validation) == 2
+    assert len(model.curves[0].validation) == 2
+
+
+def test_it_is_an_estimator(survey, library):
+    places, values, _ = asked(survey, library)
+    model = make(library, epochs=1)
+    copied = clone(model).for_task("classification", 4)
+    assert (copied.task, copied.random_state, copied.epochs, model.task) == ("classification", 4, 1, "regression")
+    with pytest.raises(NotFittedError):
+        model.predict(places)
+    model.fit(places, values)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict(places), model.predict(places))
+    with pytest.raises(InputError, match=r"^epochs=0"):
+        make(library, epochs=0).fit(places, values)
 
 
 def test_a_cluster_without_a_usable_photo_is_known_beforehand(survey, library):

@@ -15,13 +15,12 @@ from torch import nn
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
 from geolive.errors import InputError
+from geolive.models.imagewise.batch_norm import SharedBatchNorm, share_batch_norm
 from geolive.models.imagewise.learner import (
     LAST,
-    SharedBatchNorm,
-    as_answers,
     cluster_means,
-    fit_photos,
-    share_batch_norm,
+    predictions_of,
+    train_cnn,
 )
 from geolive.vision.devices import Device, choose_device
 from tests.models.imagewise.helpers import coloured_photos, quick, small_network
@@ -49,7 +48,7 @@ def photos(tmp_path_factory):
 def whole(photos, tmp_path_factory):
     """A training that nothing disturbed: weights, history, folder of its figures."""
     folder = tmp_path_factory.mktemp("whole")
-    return *fit_photos(small_network(), photos, quick(), folder / "work", folder / "logs"), folder / "logs"
+    return *train_cnn(small_network(), photos, quick(), folder / "work", folder / "logs"), folder / "logs"
 
 
 def test_it_learns_and_writes_its_figures(photos, whole):
@@ -58,16 +57,16 @@ def test_it_learns_and_writes_its_figures(photos, whole):
     assert furthest(state, begun.state_dict()) > 0.01
     assert not torch.equal(state["trunk.1.running_mean"], begun.state_dict()["trunk.1.running_mean"])
     assert [row["epoch"] for row in history] == [1, 2, 3]
-    assert history[-1]["val_loss"] < 0.7 * np.var(photos.wanted[9:]) + 0.3
+    assert history[-1]["val_loss"] < 0.7 * np.var(photos.targets[9:]) + 0.3
     assert history[-1]["train_loss"] < history[0]["train_loss"] + 0.1
     assert "val_loss" in (logs / "metrics.csv").read_text()
     assert list(logs.glob("events.out.tfevents*"))
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(photos, whole, tmp_path):
-    again, _ = fit_photos(small_network(), photos, quick(), tmp_path / "again")
+    again, _ = train_cnn(small_network(), photos, quick(), tmp_path / "again")
     assert furthest(whole[0], again) == 0
-    other, _ = fit_photos(small_network(), photos, quick(seed=1), tmp_path / "other")
+    other, _ = train_cnn(small_network(), photos, quick(random_state=1), tmp_path / "other")
     assert furthest(whole[0], other) > 1e-4
 
 
@@ -79,7 +78,7 @@ def _killed(folder, work):
         if words.startswith("epoch 3"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    fit_photos(small_network(), coloured_photos(folder), quick(), work, None, die)
+    train_cnn(small_network(), coloured_photos(folder), quick(), work, None, die)
 
 
 @pytest.mark.slow
@@ -92,15 +91,15 @@ def test_a_killed_training_ends_with_the_same_weights(whole, photos, tmp_path):
     assert process.exitcode == -signal.SIGKILL
     done = torch.load(tmp_path / "work" / LAST, weights_only=True)["history"]
     assert [row["epoch"] for row in done] == [1, 2]
-    state, history = fit_photos(small_network(), photos, quick(), tmp_path / "work")
+    state, history = train_cnn(small_network(), photos, quick(), tmp_path / "work")
     assert furthest(whole[0], state) == 0
     assert history == whole[1]
 
 
 def test_a_finished_training_is_not_begun_again(whole, photos, tmp_path):
-    first, history = fit_photos(small_network(), photos, quick(epochs=1), tmp_path)
+    first, history = train_cnn(small_network(), photos, quick(epochs=1), tmp_path)
     told = []
-    second, same = fit_photos(small_network(seed=9), photos, quick(epochs=1), tmp_path, None, told.append)
+    second, same = train_cnn(small_network(seed=9), photos, quick(epochs=1), tmp_path, None, told.append)
     assert told == []
     assert furthest(first, second) == 0
     assert history == same
@@ -108,18 +107,18 @@ def test_a_finished_training_is_not_begun_again(whole, photos, tmp_path):
 
 def test_it_stops_early_and_keeps_the_best_epoch(photos, tmp_path):
     settings = quick(epochs=12, patience=1, learning_rate=0.3)
-    state, history = fit_photos(small_network(), photos, settings, tmp_path)
+    state, history = train_cnn(small_network(), photos, settings, tmp_path)
     assert 2 <= len(history) < 12
     best = min(range(len(history)), key=lambda i: history[i]["val_loss"])
     assert best == len(history) - 2  # one more, without a better score
-    again, _ = fit_photos(small_network(), photos, settings, tmp_path)
+    again, _ = train_cnn(small_network(), photos, settings, tmp_path)
     assert furthest(state, again) == 0
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_weights_of_one_with_twice_the_batch(whole, photos, tmp_path):
     """Each takes half of every batch; batch norm is over both halves (`SharedBatchNorm`)."""
-    state, history = fit_photos(small_network(), photos, quick(devices=2), tmp_path)
+    state, history = train_cnn(small_network(), photos, quick(devices=2), tmp_path)
     assert furthest(whole[0], state) < 1e-5
     assert [row["val_loss"] for row in history] == pytest.approx([row["val_loss"] for row in whole[1]], abs=1e-4)
 
@@ -130,14 +129,14 @@ def test_parts_of_a_batch_add_up_without_batch_norm(photos, tmp_path):
         network.trunk = nn.Sequential(*(layer for layer in network.trunk if not isinstance(layer, nn.BatchNorm2d)))
         return network
 
-    one, _ = fit_photos(without_norm(), photos, quick(epochs=2), tmp_path / "one")
-    parts, _ = fit_photos(without_norm(), photos, quick(epochs=2, accumulate=4), tmp_path / "parts")
+    one, _ = train_cnn(without_norm(), photos, quick(epochs=2), tmp_path / "one")
+    parts, _ = train_cnn(without_norm(), photos, quick(epochs=2, accumulate=4), tmp_path / "parts")
     assert furthest(one, parts) < 1e-5
 
 
 def test_a_batch_too_small_to_share_is_refused(photos, tmp_path):
-    with pytest.raises(InputError, match="--batch-size 4: too few photos for 2 devices × 3 parts"):
-        fit_photos(small_network(), photos, quick(batch_size=4, devices=2, accumulate=3), tmp_path)
+    with pytest.raises(InputError, match="batch_size=4: fewer photos than 2 devices × 3 parts"):
+        train_cnn(small_network(), photos, quick(batch_size=4, devices=2, accumulate=3), tmp_path)
 
 
 def test_shared_batch_norm_is_torchs_own_in_one_process():
@@ -149,10 +148,10 @@ def test_shared_batch_norm_is_torchs_own_in_one_process():
 
 
 def test_answers_and_means():
-    assert as_answers(np.array([[1.0], [2.0]]), "regression").tolist() == [1, 2]
+    assert predictions_of(np.array([[1.0], [2.0]]), "regression").tolist() == [1, 2]
     outputs = torch.tensor([[0.3, -1.0], [5.0, 7.0]]).double()
     softmax = torch.softmax(outputs, 1)[:, 1].numpy()
-    assert as_answers(outputs.numpy(), "classification") == pytest.approx(softmax)
+    assert predictions_of(outputs.numpy(), "classification") == pytest.approx(softmax)
     clusters, means = cluster_means(np.array([1.0, 2.0, 9.0]), np.array([4, 4, 0]))
     assert (clusters.tolist(), means.tolist()) == ([0, 4], [9, 1.5])
 
@@ -160,8 +159,8 @@ def test_answers_and_means():
 def test_labels_are_learnt_too(photos, tmp_path):
     from dataclasses import replace
 
-    labels = replace(photos, wanted=(photos.wanted > 0).astype(float))
-    _, history = fit_photos(small_network("classification"), labels, quick(task="classification", epochs=6), tmp_path)
+    labels = replace(photos, targets=(photos.targets > 0).astype(float))
+    _, history = train_cnn(small_network("classification"), labels, quick(task="classification", epochs=6), tmp_path)
     assert min(row["val_loss"] for row in history) < np.log(2)
 
 
@@ -170,7 +169,7 @@ def test_labels_are_learnt_too(photos, tmp_path):
 def test_on_cuda_a_stopped_training_ends_with_the_same_weights(photos, tmp_path):
     settings = quick(device=choose_device("cuda"))
     assert settings.device.precision in ("bfloat16", "float16")
-    whole, history = fit_photos(small_network(), photos, settings, tmp_path / "whole")
+    whole, history = train_cnn(small_network(), photos, settings, tmp_path / "whole")
     assert history[-1]["val_loss"] < history[0]["val_loss"] + 0.1
 
     def stop(words):
@@ -178,13 +177,13 @@ def test_on_cuda_a_stopped_training_ends_with_the_same_weights(photos, tmp_path)
             raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        fit_photos(small_network(), photos, settings, tmp_path / "stopped", None, stop)
-    again, _ = fit_photos(small_network(), photos, settings, tmp_path / "stopped")
+        train_cnn(small_network(), photos, settings, tmp_path / "stopped", None, stop)
+    again, _ = train_cnn(small_network(), photos, settings, tmp_path / "stopped")
     assert furthest(whole, again) < 1e-6
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_float32_on_cuda_is_near_the_processor(photos, whole, tmp_path):
-    state, _ = fit_photos(small_network(), photos, quick(device=Device("cuda", "float32")), tmp_path)
+    state, _ = train_cnn(small_network(), photos, quick(device=Device("cuda", "float32")), tmp_path)
     assert furthest(whole[0], state) < 0.05

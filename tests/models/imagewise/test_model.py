@@ -17,8 +17,9 @@ from geolive.dataset import read_dataset
 from geolive.errors import InputError
 from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_model, save_model
-from geolive.models.imagewise.model import load_authors_weights, load_pretrained
-from geolive.models.imagewise.training import plan_runs, train_imagewise
+from geolive.models.imagewise.cnn import load_authors_weights, load_pretrained
+from geolive.models.imagewise.parts import plan_runs
+from geolive.models.imagewise.training import train_from
 from geolive.models.registry import describe
 from geolive.models.trained_model import FoldFacts
 from geolive.regions import find_region
@@ -38,7 +39,7 @@ def survey(tmp_path_factory):
 
 def train(survey, work, begun=None, *, task="regression", **more):
     settings = quick(task=task, epochs=10, batch_size=16, learning_rate=1e-2, patience=10)
-    return train_imagewise(survey, photo_files(survey), begun or pretrained(task), "pov", settings, work, **more)
+    return train_from(begun or pretrained(task), survey, photo_files(survey), "pov", settings, work, **more)
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +80,9 @@ def test_the_split_that_came_with_the_data_is_kept(small_sample):
     (run,), _ = plan_runs(table, "official", 0, 0)
     for part, name in ((run.train, "train"), (run.validation, "val"), (run.test, "test")):
         assert np.array_equal(part, np.flatnonzero(lists == name))
-    with pytest.raises(InputError, match="the official split has none"):
+    with pytest.raises(InputError, match="the official split has no folds"):
         plan_runs(table, "official", 5, 0)
-    with pytest.raises(InputError, match="--folds 1"):
+    with pytest.raises(InputError, match=r"^folds=1"):
         plan_runs(table, "random", 1, 0)
 
 
@@ -95,14 +96,14 @@ def test_colour_is_learnt_and_judged_on_clusters_that_were_not_seen(trained):
     assert honest.sum() == card.parts["test"]
     of_train = residuals["value"][residuals["part"] == "train"]
     assert residuals["reference"][honest].to_numpy() == pytest.approx(of_train.mean())
-    assert trained.model.target == pytest.approx((of_train.mean(), of_train.std(ddof=0)))
-    assert "only there" in card.honest
+    assert trained.model.target_ == pytest.approx((of_train.mean(), of_train.std(ddof=0)))
+    assert "only there are" in card.honest
     assert card.simulated
     assert len(card.history) == 10
 
 
 def test_permuted_labels_are_not_learnt(survey, trained, tmp_path):
-    mixed = train(survey, tmp_path / "work", split="random", permute=True)
+    mixed = train(survey, tmp_path / "work", split="random", permute_labels=True)
     assert mixed.card.permuted
     assert sorted(mixed.residuals["value"]) == pytest.approx(sorted(trained.residuals["value"]))
     assert mixed.card.metrics["r2"][0] < 0.3
@@ -136,13 +137,13 @@ def test_a_bundle_predicts_as_the_model_did(survey, trained, bundle):
 def test_embed_takes_the_bundles_trunk(bundle, trained):
     backbone = load_backbone(str(bundle))
     assert backbone.arch == trained.model.arch
-    assert backbone.preprocessing == trained.model.preprocessing
+    assert backbone.preprocessing == trained.model.preprocessing_
     images = torch.randn(2, 3, SIDE, SIDE)
     with torch.inference_mode():
-        trained.model.network.eval()
+        trained.model.network_.eval()
         found = backbone.trunk(images)
         # memory formats differ, and with them the order of sums
-        torch.testing.assert_close(found, trained.model.network.trunk(images), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(found, trained.model.network_.trunk(images), atol=1e-4, rtol=1e-4)
 
 
 def test_a_map_shows_no_prediction_where_the_network_learnt(survey, bundle):
@@ -156,19 +157,19 @@ def test_a_map_shows_no_prediction_where_the_network_learnt(survey, bundle):
     assert (~drawn.sites["surveyed"]).sum() > 20
     unsurveyed = drawn.sites[~drawn.sites["surveyed"]]
     assert np.isfinite(lonlat(unsurveyed.geometry)).all()
-    with pytest.raises(InputError, match="looks at photos"):
+    with pytest.raises(InputError, match="call predict_photos first"):
         loaded.model.predict(survey.cluster_places(survey.clusters))
 
 
 def test_work_begun_otherwise_is_not_continued(survey, tmp_path):
     work = tmp_path / "work"
     settings = quick(epochs=1, batch_size=16)
-    arguments = (survey, photo_files(survey), pretrained(), "pov")
-    train_imagewise(*arguments, settings, work, split="random")
+    arguments = (pretrained(), survey, photo_files(survey), "pov")
+    train_from(*arguments, settings, work, split="random")
     with pytest.raises(InputError, match="another learning_rate"):
-        train_imagewise(*arguments, replace(settings, learning_rate=0.5), work, split="random")
+        train_from(*arguments, replace(settings, learning_rate=0.5), work, split="random")
     with pytest.raises(InputError, match="another split and folds"):
-        train_imagewise(*arguments, settings, work, split="district")
+        train_from(*arguments, settings, work, split="district")
 
 
 def test_photos_that_cannot_be_used_are_left_out_and_counted(survey, tmp_path):
@@ -177,8 +178,8 @@ def test_photos_that_cannot_be_used_are_left_out_and_counted(survey, tmp_path):
     damaged = survey.images["img_path"][survey.images["unique_cluster"].notna()].iloc[:4]
     for path in damaged:
         (folder / path).write_bytes(b"no photo")
-    found = train_imagewise(
-        read_dataset(folder), photo_files(survey, folder), pretrained(), "pov", quick(epochs=1), tmp_path / "work",
+    found = train_from(
+        pretrained(), read_dataset(folder), photo_files(survey, folder), "pov", quick(epochs=1), tmp_path / "work",
         split="random",
     )  # fmt: skip
     assert found.card.photos_not_used == 4

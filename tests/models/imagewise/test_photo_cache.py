@@ -1,4 +1,4 @@
-"""Pixels as training sees them: that nothing but seed, epoch and image decides, and that a stopped decoding goes on."""
+"""Decoded photos: seed, epoch and image alone decide order and augmentation, and an interrupted decoding continues."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from geolive.errors import InputError
-from geolive.models.imagewise.photo_cache import augment, decode, epoch_order, uniforms
+from geolive.models.imagewise.photo_cache import augment, decode_photos, epoch_order, uniforms
 from geolive.vision.images import PhotoFiles
 from geolive.vision.preprocessing import Preprocessing
 
@@ -84,7 +84,7 @@ def photos(folder, n=5):
 
 def test_decoded_photos_are_those_asked_for_and_failures_are_told(tmp_path):
     files = photos(tmp_path / "photos")
-    found = decode(files, np.array([4, 2, 1]), SMALL, tmp_path / "work", {"a": 1}, workers=0)
+    found = decode_photos(files, np.array([4, 2, 1]), SMALL, tmp_path / "work", {"a": 1}, workers=0)
     assert found.read(np.array([0, 2]))[:, 0, 0, 0].tolist() == [200, 50]
     assert list(found.failures) == [1]
     assert "not an image" in found.failures[1]
@@ -100,14 +100,14 @@ def test_a_stopped_decoding_goes_on_and_other_work_is_refused(tmp_path, monkeypa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        decode(files, rows, SMALL, work, {"a": 1}, 0, stop)
+        decode_photos(files, rows, SMALL, work, {"a": 1}, 0, stop)
     (tmp_path / "photos" / "0.png").unlink()  # what is done is not read again
     told = []
-    found = decode(files, rows, SMALL, work, {"a": 1}, 0, told.append)
+    found = decode_photos(files, rows, SMALL, work, {"a": 1}, 0, told.append)
     assert [words.split()[1] for words in told] == ["3", "4"]
     assert found.read(np.arange(4))[:, 0, 0, 0].tolist() == [0, 50, 150, 200]
     with pytest.raises(InputError, match="another a"):
-        decode(files, rows, SMALL, work, {"a": 2}, 0)
+        decode_photos(files, rows, SMALL, work, {"a": 2}, 0)
 
 
 def test_a_panorama_gives_one_of_its_views(tmp_path):
@@ -117,11 +117,11 @@ def test_a_panorama_gives_one_of_its_views(tmp_path):
         pixels[:, 32 * quarter : 32 * quarter + 32] = 60 * quarter
     Image.fromarray(pixels).save(tmp_path / "photos" / "pano.png")
     files = PhotoFiles(tmp_path / "photos", ["pano.png"] * 8, [True] * 8)
-    found = decode(files, np.arange(8), SMALL, tmp_path / "work", {}, workers=0)
+    found = decode_photos(files, np.arange(8), SMALL, tmp_path / "work", {}, workers=0)
     assert found.read(np.arange(8))[:, 0, 8, 8].tolist() == [0, 60, 120, 180] * 2
 
 
 def test_no_photo_at_all_is_an_error(tmp_path):
     files = PhotoFiles(tmp_path, [None, None], [None, None])
     with pytest.raises(InputError, match="none of the 2 photos can be used: no photo"):
-        decode(files, np.arange(2), SMALL, tmp_path / "work", {}, workers=0)
+        decode_photos(files, np.arange(2), SMALL, tmp_path / "work", {}, workers=0)

@@ -1,0 +1,110 @@
+"""One training of an image-wise network on decoded photos."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geolive.errors import InputError
+from geolive.models.imagewise.cnn import PretrainedCNN
+from geolive.models.imagewise.model import ImageWise
+from geolive.models.imagewise.parts import TrainingRun
+from geolive.models.imagewise.photo_cache import DecodedPhotos
+
+if TYPE_CHECKING:
+    from geolive.models.imagewise.learner import TrainingSettings
+
+# as in the authors' code
+LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
+# settings that do not change the weights
+HOW = ("device", "workers", "bar")
+
+
+def train_run(
+    run: TrainingRun,
+    values: np.ndarray,
+    cluster: np.ndarray,
+    pixels: DecodedPhotos,
+    start: PretrainedCNN,
+    settings: "TrainingSettings",
+    folder: Path,
+    logs: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[ImageWise, list[dict[str, float]]]:
+    """Train one network; the validation part of the run chooses the epoch.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    values : array of float, shape (clusters,)
+        Values of all clusters; only those of the run's clusters are used.
+    cluster : array of int, shape (photos,)
+        The cluster of each row of `pixels`.
+    pixels : DecodedPhotos
+    start : PretrainedCNN
+        The network before training; it stays as it is.
+    settings : TrainingSettings
+    folder : Path
+        Folder of checkpoints; where it holds some, training continues from them.
+    logs : Path, optional
+        Folder for the figures of each epoch.
+    progress : callable, optional
+        Called with the epoch and its losses in words.
+
+    Returns
+    -------
+    model : ImageWise
+    history : list of dict
+        As `geolive.models.imagewise.learner.train_cnn` returns it.
+
+    Raises
+    ------
+    InputError
+        A part of the run has no photo that can be used.
+    """
+    from geolive.models.imagewise.learner import TrainingPhotos, train_cnn
+
+    of_train = values[run.train]
+    regresses = settings.task == "regression"
+    target = (float(of_train.mean()), float(of_train.std()) or 1.0) if regresses else (0.0, 1.0)
+    train, validation = (usable(pixels, np.flatnonzero(np.isin(cluster, part))) for part in (run.train, run.validation))
+    for part, rows in (("training", train), ("validation", validation)):
+        if not len(rows):
+            raise InputError(f"none of the photos of the {part} part can be used; add photos, or choose another split")
+    targets = (values - target[0]) / target[1]
+    photos = TrainingPhotos(pixels, start.preprocessing, train, validation, cluster, targets)
+    network = copy.deepcopy(start.network)
+    history: list[dict[str, float]] = []
+    if settings.epochs:
+        named = progress and (lambda words: progress(words if run.name == "model" else f"{run.name}: {words}"))
+        state, history = train_cnn(network, photos, settings, folder, logs and logs / run.name, named)
+        network = copy.deepcopy(start.network)
+        network.load_state_dict(state)
+    trained = PretrainedCNN(network, start.arch, start.preprocessing, start.weights)
+    model = ImageWise.from_network(
+        trained,
+        task=settings.task,
+        random_state=settings.random_state,
+        target=target,
+        training=_training_facts(start, settings),
+    )
+    return model, history
+
+
+def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[str, Any]:
+    """How a network is trained, as the card says it."""
+    own = asdict(settings)
+    facts = {name: own[name] for name in own if name not in ("task", "random_state", *HOW)}
+    return facts | {
+        "size": start.preprocessing.crop,
+        "weights": start.weights,
+        "precision": settings.device.precision,
+    }
+
+
+def usable(pixels: DecodedPhotos, rows: np.ndarray) -> np.ndarray:
+    """The rows whose photos could be decoded."""
+    return rows[~np.isin(rows, list(pixels.failures))] if pixels.failures else rows

@@ -1,0 +1,173 @@
+"""What all networks of photos have in common: their parameters, and the device that they run on."""
+
+import copy
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from geolive.errors import InputError
+from geolive.models.interface import Model, check_choice, check_images, check_integer, check_positive
+from geolive.models.target_scaler import TargetScaler
+from geolive.places import Places
+
+DEVICES = ("auto", "cpu", "cuda")
+INPUTS = {
+    "obj": "object counts of each image (66)",
+    "feats": "image features",
+    "both": "image features, object counts (66)",
+}
+
+
+class NetworkModel(Model):
+    """A network that looks at the photos of a place; `GraphCNN`, `AttentionPooling` and `StackedNetwork` say which network.
+
+    On CPU one seed gives the same weights, bit for bit, whatever the number of cores and the state of torch's global generator.
+    A predicted value is never outside the range of the training values.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    random_state : int
+    vertices : {"obj", "feats", "both"}
+        What the network uses of a photo: object counts, image features (places must have some), or both.
+    epochs : int
+        Passes over the training places, at most.
+    batch_size : int
+        Places in one step of the optimiser.
+    learning_rate : float
+    width : int
+        Width of the first layer; the widths of the others follow from it.
+    patience : int
+        With 0 training runs for all epochs. Else a fifth of the places, near ones together, is held out, and training stops
+        after this many epochs without a lower loss there; the weights with the lowest loss are kept.
+    search : bool
+        Whether to first try three learning rates and two widths on the held-out part and take the best: seven times the work.
+    device : {"auto", "cpu", "cuda"}
+        "auto" takes a CUDA device where there is one.
+    checkpoints : Path, optional
+        Folder in which each fit keeps its state in a file of its own, so that a fit that was stopped continues when it is called
+        again with the same data and parameters.
+    """
+
+    arch = ""
+    takes_progress = True
+    vertices: str
+    targets_: TargetScaler
+    # which of the indicators that the network was trained on this model predicts; None: all
+    column_: int | None = None
+
+    def __init__(
+        self,
+        task: str = "regression",
+        *,
+        random_state: int = 0,
+        vertices: str = "obj",
+        epochs: int = 30,
+        batch_size: int = 16,
+        learning_rate: float = 1e-3,
+        width: int = 64,
+        patience: int = 0,
+        search: bool = False,
+        device: str = "auto",
+        checkpoints: Path | None = None,
+    ) -> None:
+        super().__init__(task, random_state=random_state)
+        self.vertices = vertices
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.width = width
+        self.patience = patience
+        self.search = search
+        self.device = device
+        self.checkpoints = checkpoints
+
+    @property
+    def name(self) -> str:
+        """Architecture and vertices."""
+        return f"{self.arch}-{self.vertices}"
+
+    @property
+    def inputs(self) -> str:  # type: ignore[override]
+        """What the network uses, in words."""
+        return f"{INPUTS[self.vertices]}, positions of images"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that decide the weights."""
+        params = {
+            "vertices": self.vertices,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "width": self.width,
+            "patience": self.patience,
+            "search": bool(self.search),
+        }
+        if self.column_ is not None:
+            params |= {"indicators": len(self.targets_.table), "column": self.column_}
+        return params
+
+    def check_parameters(self) -> None:
+        """Raise where a parameter has a value that the network cannot use."""
+        super().check_parameters()
+        for name in ("epochs", "batch_size", "width"):
+            check_integer(name, getattr(self, name), 1)
+        check_integer("patience", self.patience, 0)
+        check_positive("learning_rate", self.learning_rate)
+        check_choice("device", self.device, DEVICES)
+        torch_device(self.device)
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Predict values, or probabilities of label 1: shape (n,), or (n, m) after training on m indicators.
+
+        Raises
+        ------
+        InputError
+            A place has no images, or other features than the training places.
+        sklearn.exceptions.NotFittedError
+        """
+        self.check_fitted()
+        check_images(places, self.name)
+        predictions = self._predict_all(places)
+        if self.column_ is not None:
+            return predictions[:, self.column_]
+        return predictions[:, 0] if predictions.shape[1] == 1 else predictions
+
+    def _predict_all(self, places: Places) -> np.ndarray:
+        """Predictions of all indicators, shape (n, m)."""
+        raise NotImplementedError
+
+    def column(self, number: int) -> Self:
+        """The model of one of the indicators that the network was trained on together, with the same weights."""
+        self.check_fitted()
+        one = copy.copy(self)
+        one.column_ = number
+        return one
+
+    def unbounded(self) -> Self:
+        """The same model, whose predictions may leave the range of the training values."""
+        self.check_fitted()
+        free = copy.copy(self)
+        free.targets_ = self.targets_.unbounded()
+        return free
+
+
+def torch_device(name: str) -> torch.device:
+    """The torch device with this name; "auto" is a CUDA device where there is one.
+
+    Raises
+    ------
+    InputError
+        There is no CUDA device.
+
+    Examples
+    --------
+    >>> torch_device("cpu")
+    device(type='cpu')
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device='cuda': torch finds no CUDA device here; choose 'cpu' or 'auto'", parameter="device")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
