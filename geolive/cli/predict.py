@@ -43,13 +43,24 @@ def predict(
         Path | None, typer.Option(help="A dataset folder; Bihar has a simulated sample.", metavar="DIR")
     ] = None,
     boundaries: Annotated[
-        Path | None, typer.Option(help="A file of districts in place of India's.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="A file of districts in place of India's, or equal-area hexagons around the dataset: hex:50km.",
+            metavar="FILE",
+        ),
     ] = None,
     name_column: Annotated[
         str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
     ] = None,
     id_column: Annotated[
         str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
+    ] = None,
+    estimator: Annotated[
+        str | None,
+        typer.Option(
+            help="A district's value: composite (survey and predictions weighed by their errors), predicted (predictions "
+            "alone) or direct (survey alone); composite where the survey allows it.",
+        ),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
@@ -67,24 +78,31 @@ def predict(
     from geolive.cli.parameters import recorded_command
     from geolive.console import note, step
     from geolive.extras import has_extra
+    from geolive.hexagons import parse_hexagons
     from geolive.mapping.exports import write_files
     from geolive.mapping.output_check import check_outputs_free
+    from geolive.mapping.prediction import map_region
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.mapping.region_sites import check_covers
     from geolive.regions import find_region
 
     region_file = [Path(region)] if region and Path(region).is_file() else []
     check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
-    with step("Finding the region's districts"):
-        area = find_region(region, boundaries, name_column=name_column, id_column=id_column)
-    if boundaries is not None:
-        note(f"boundaries: {area.source}")
-    data = _dataset_of(area, dataset)
+    if boundaries is not None and parse_hexagons(str(boundaries)) is not None:
+        data = _dataset_around_hexagons(dataset)
+        area = map_region(data, region, boundaries)
+    else:
+        with step("Finding the region's districts"):
+            area = find_region(region, boundaries, name_column=name_column, id_column=id_column)
+        if boundaries is not None:
+            note(f"boundaries: {area.source}")
+        data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
     with step(f"Predicting {len(area.districts):,} districts") as tell:
         drawn = predict_districts(
-            data, trained, area, level=level, min_sites=min_sites, min_images=min_images, photos=photos, device=device,
+            data, trained, area, boundaries=boundaries, name_column=name_column, id_column=id_column, level=level,
+            min_sites=min_sites, min_images=min_images, estimator=estimator, photos=photos, device=device,
             command=recorded_command(context), progress=tell,
         )  # fmt: skip
     with step("Writing the map"):
@@ -92,6 +110,18 @@ def predict(
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         note("no GeoTIFF was written beside the page, since rasterio is not installed; run: pip install rasterio")
     show_map(drawn, written)
+
+
+def _dataset_around_hexagons(folder: Path | None) -> "Dataset":
+    from geolive.console import step
+    from geolive.dataset import read_dataset
+
+    if folder is None:
+        raise InputError(
+            "boundaries: hexagons lie around the places of a dataset; add --dataset DIR", parameter="boundaries"
+        )
+    with step(f"Reading {folder}"):
+        return read_dataset(folder)
 
 
 def _dataset_of(area: "Region", folder: Path | None) -> "Dataset":

@@ -83,6 +83,10 @@ class DistrictMap:
     support : str
         When a district is not supported, in words.
     provenance : Provenance
+    estimator : {"composite", "predicted", "direct"}
+        Whose values the districts have.
+    estimator_about : str
+        How these are made, in a sentence.
 
     Examples
     --------
@@ -101,6 +105,8 @@ class DistrictMap:
     level: float
     support: str
     provenance: Provenance
+    estimator: str = "predicted"
+    estimator_about: str = ""
 
     @property
     def title(self) -> str:

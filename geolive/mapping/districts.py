@@ -120,3 +120,80 @@ def districts_from_sites(
         "rank_worst": worst,
     }
     return districts[["district_id", "district", "state", "geometry"]].reset_index(drop=True).assign(**columns)
+
+
+def with_estimates(
+    districts: gpd.GeoDataFrame,
+    estimates: pd.DataFrame,
+    name: str,
+    estimator: str,
+    support: Support,
+    level: float,
+    threshold: float | None,
+) -> gpd.GeoDataFrame:
+    """Set the values of districts to an estimator's, beside what the survey and the model alone say.
+
+    Parameters
+    ----------
+    districts : GeoDataFrame
+        As `districts_from_sites` returns it.
+    estimates : DataFrame
+        As `geolive.mapping.composite.estimate_districts` makes it, with a row for each district.
+    name : str
+        Column of the indicator.
+    estimator : {"composite", "predicted", "direct"}
+        Whose value and interval NAME, NAME_lower and NAME_upper hold.
+    support : Support
+        A district with as many surveyed places as it asks for sites is supported, too, unless the value is the predicted one.
+    level : float
+        Level of the intervals.
+    threshold : float or None
+        Value from which on a label is 1.
+
+    Returns
+    -------
+    GeoDataFrame
+        With the columns `n_clusters`, NAME_direct, NAME_direct_error (standard error), NAME_predicted, NAME_predicted_lower,
+        NAME_predicted_upper and NAME_gamma (weight of the survey in the composite).
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar", min_sites=1)
+    >>> table = result.districts.dropna(subset=["pov_direct", "pov_gamma"])
+    >>> table["pov_gamma"].between(0, 1).all().item()
+    True
+    """
+    own = estimates.reindex(districts["district_id"]).reset_index(drop=True)
+    z = _normal_quantile(level)
+    predicted = {f"{name}_predicted{end}": districts[f"{name}{end}"].to_numpy() for end in ("", "_lower", "_upper")}
+    table = districts.assign(
+        n_clusters=own["n_clusters"].fillna(0).astype(int).to_numpy(),
+        **{f"{name}_direct": own["direct"].to_numpy(), f"{name}_direct_error": own["direct_error"].to_numpy()},
+        **predicted,
+        **{f"{name}_gamma": own["gamma"].to_numpy()},
+    )
+    if estimator == "predicted":
+        return table
+    surveyed = table["n_clusters"].to_numpy() >= support.sites
+    if estimator == "direct":
+        supported = surveyed
+        value, error = own["direct"].to_numpy(), own["direct_error"].to_numpy()
+        lower, upper = value - z * error, value + z * error
+    else:
+        supported = surveyed | table["supported"].to_numpy()
+        value, error = own["estimate"].to_numpy(), own["error"].to_numpy()
+        lower, upper = own["lower"].to_numpy(), own["upper"].to_numpy()
+    supported = supported & np.isfinite(value)
+    label = np.full(len(table), np.nan) if threshold is None else (value >= threshold).astype(float)
+    best, worst = rank_sets(np.where(supported, value, np.nan), error, level, freedom=max(len(estimates) - 1, 1))
+    columns = {name: value, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_label": label}
+    columns = {column: np.where(supported, numbers, np.nan) for column, numbers in columns.items()}
+    return table.assign(**columns, supported=supported, rank_best=best, rank_worst=worst)
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + level) / 2))

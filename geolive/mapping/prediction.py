@@ -5,22 +5,27 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
 
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
+from geolive.hexagons import hexagons_of_tables, parse_hexagons
 from geolive.indicators import indicator as find_indicator
+from geolive.mapping.composite import ESTIMATORS, DistrictEstimates, cross_fitted_sites, estimate_districts
 from geolive.mapping.district_map import DistrictMap, Provenance
-from geolive.mapping.districts import Support, districts_from_sites
+from geolive.mapping.districts import Support, districts_from_sites, with_estimates
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
-from geolive.mapping.site_predictions import predict_sites
+from geolive.mapping.site_predictions import SitePredictions, predict_sites
 from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel
 from geolive.official_statistics import official_sentences
-from geolive.regions import Region, find_region
+from geolive.places import Places
+from geolive.regions import INDIA_SOURCE, Region, find_region, read_districts
 from geolive.wording import count_of
 
 
@@ -35,12 +40,13 @@ def predict(
     level: float = 0.9,
     min_sites: int = 3,
     min_images: int = 50,
+    estimator: str | None = None,
     photos: str | Path | None = None,
     device: str = "auto",
     command: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> DistrictMap:
-    """Predict an indicator at the sites of a region and average it over its districts.
+    """Map an indicator over the districts of a region, from predictions at its sites and from the survey.
 
     Sites are the surveyed clusters and the places of images that belong to none. At a cluster that the model was trained on
     the out-of-fold prediction is shown, never the fitted one. Clusters at one position are visits of one place: they are one
@@ -61,6 +67,10 @@ def predict(
         Level of the intervals, between 0 and 1.
     min_sites, min_images : int
         The fewest sites and images for a district to be supported. Images do not count for a model that does not use them.
+    estimator : {"composite", "predicted", "direct"}, optional
+        The value of a district: the estimate that weighs what the survey measured there and what the model predicts by their
+        errors, the mean of the predictions over its sites, or the survey's mean alone. Without it the composite, or the
+        predicted value where the survey is too small for a composite.
     photos : str or Path, optional
         For a network of single photos: the folder that `img_path` starts from, where it is another now.
     device : str
@@ -87,10 +97,10 @@ def predict(
     >>> gl.predict(dataset, trained, region="goa").districts["district"].sort_values().tolist()
     ['Kushavati', 'North Goa', 'South Goa']
     """
-    _check_parameters(level, min_sites, min_images)
+    _check_parameters(level, min_sites, min_images, estimator)
     card = trained.card
     columns = {"name_column": name_column, "id_column": id_column}
-    area = region if isinstance(region, Region) else find_region(region, boundaries, **columns)
+    area = map_region(dataset, region, boundaries, **columns)
     dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
     check_inputs(dataset, trained.model, card.features)
     if progress:
@@ -106,6 +116,13 @@ def predict(
     districts = districts_from_sites(
         area.districts, predicted.sites, card.indicator, predicted.district_error, support, level, threshold, limits
     )
+    if progress:
+        progress("estimating districts")
+    around = _with_other_districts(area, boundaries, columns)
+    estimated = _estimates(dataset, trained, around, predicted, places, level, limits, estimator)
+    chosen = estimator or ("composite" if estimated else "predicted")
+    if estimated:
+        districts = with_estimates(districts, estimated.table, card.indicator, chosen, support, level, threshold)
     provenance = _provenance(dataset, trained, area, command)
     shown = find_indicator(card.indicator)
     return DistrictMap(
@@ -117,10 +134,111 @@ def predict(
         level=level,
         support=_support_words(support, predicted.sites),
         provenance=provenance,
+        estimator=chosen,
+        estimator_about=_estimator_words(chosen, estimated),
     )
 
 
-def _check_parameters(level: float, min_sites: int, min_images: int) -> None:
+def map_region(
+    dataset: Dataset,
+    region: str | Region | None,
+    boundaries: str | Path | None = None,
+    *,
+    name_column: str | None = None,
+    id_column: str | None = None,
+) -> Region:
+    """Find the region to map; hexagons (`boundaries="hex:50km"`) lie around the places of the dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    region, boundaries, name_column, id_column
+        As for `predict`.
+
+    Raises
+    ------
+    InputError
+        No such region or boundaries.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> len(map_region(gl.make_sample("goa"), None, "hex:25km").districts)
+    28
+    """
+    if isinstance(region, Region):
+        return region
+    width_km = parse_hexagons(str(boundaries)) if boundaries is not None else None
+    if width_km is None:
+        return find_region(region, boundaries, name_column=name_column, id_column=id_column)
+    whole = hexagons_of_tables([dataset.clusters, dataset.images], width_km, dataset.source)
+    if region is None:
+        return whole
+    frame = find_region(region)
+    touched = whole.districts[whole.districts.intersects(frame.area)].reset_index(drop=True)
+    if touched.empty:
+        raise InputError(
+            f"region={region!r}: the dataset has no place there; give a region where it has", parameter="region"
+        )
+    return Region(frame.name, shapely.coverage_union_all(touched.geometry.to_numpy()), touched, whole.source)
+
+
+def _with_other_districts(area: Region, boundaries: str | Path | None, columns: dict) -> gpd.GeoDataFrame:
+    """The districts of the map, then all others of the same boundaries: what the survey measured there counts, too."""
+    if area.source == INDIA_SOURCE:
+        every = read_districts()
+    elif boundaries is None or str(boundaries).startswith("hex:"):
+        return area.districts
+    else:
+        every = read_districts(boundaries, **columns)
+    others = every[~every["district_id"].isin(area.districts["district_id"])]
+    shown = ["district_id", "geometry"]
+    return pd.concat([area.districts[shown], others[shown]], ignore_index=True)
+
+
+def _estimates(
+    dataset: Dataset,
+    trained: TrainedModel,
+    around: gpd.GeoDataFrame,
+    predicted: SitePredictions,
+    places: Places,
+    level: float,
+    limits: tuple[float, float],
+    estimator: str | None,
+) -> DistrictEstimates | None:
+    """Direct and composite estimates; None where the dataset has no survey of the indicator, or one too small for a composite."""
+    if trained.card.indicator not in dataset.indicators:
+        if estimator in ("composite", "direct"):
+            raise InputError(
+                f"estimator={estimator!r}: {dataset.name} has no survey of {trained.card.indicator!r}; give "
+                "estimator='predicted'",
+                parameter="estimator",
+            )
+        return None
+    usable = predicted.sites["applicable"].to_numpy(bool) & ~predicted.sites["surveyed"].to_numpy(bool)
+    own = predicted.sites[usable].reset_index(drop=True)
+    row = pd.Series(np.arange(len(places)), index=places.ids)
+    seen = places.take(row.reindex(own["site_id"]).to_numpy())
+    sites = cross_fitted_sites(dataset, trained, around, own, seen)
+    try:
+        return estimate_districts(dataset, trained, around, sites, level, limits)
+    except InputError as error:
+        if estimator in ("composite", "direct"):
+            raise InputError(f"estimator={estimator!r}: {error}", parameter="estimator") from error
+        return None
+
+
+def _estimator_words(estimator: str, estimates: DistrictEstimates | None) -> str:
+    if estimator == "composite" and estimates:
+        return f"Values of districts are composite estimates: {estimates.about}."
+    if estimator == "direct":
+        return "Values of districts are direct estimates: what the survey alone says."
+    return "Values of districts are means of predictions over their sites; what the survey measured there does not enter them."
+
+
+def _check_parameters(level: float, min_sites: int, min_images: int, estimator: str | None) -> None:
+    if estimator is not None and estimator not in ESTIMATORS:
+        raise InputError(f"estimator={estimator!r}: must be one of {', '.join(ESTIMATORS)}", parameter="estimator")
     if not 0 < level < 1:
         raise InputError(f"level={level}: must be between 0 and 1, for example level=0.9", parameter="level")
     if min_sites < 1:

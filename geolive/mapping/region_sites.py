@@ -1,4 +1,4 @@
-"""The places of a region to predict: its surveyed clusters, and the sites of images that belong to none."""
+"""The places of a region to predict: its surveyed clusters, and the sites of other images or the places of a grid."""
 
 import geopandas as gpd
 import numpy as np
@@ -7,6 +7,7 @@ import shapely
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.mapping.grid import grid_places, grid_step
 from geolive.places import Places, group_images
 from geolive.regions import Region
 from geolive.tables import CRS, lonlat, points
@@ -16,6 +17,8 @@ def sites_in_region(
     dataset: Dataset, region: Region, needs_images: bool, features: str | None = None
 ) -> tuple[gpd.GeoDataFrame, Places]:
     """The surveyed clusters and the sites of a dataset that lie in a region.
+
+    Where a dataset has no images and the model needs none, the places of a grid are the sites beside the clusters.
 
     Parameters
     ----------
@@ -52,6 +55,8 @@ def sites_in_region(
         places = places.take(np.flatnonzero(places.n_images > 0))
     surveyed = len(places)
     unsurveyed = _unsurveyed_places(dataset, region, features)
+    if unsurveyed is None and not needs_images and surveyed:
+        unsurveyed = grid_places(region.districts, grid_step(region.districts))
     if unsurveyed is not None:
         places = places.joined(unsurveyed)
     if len(places) == 0:

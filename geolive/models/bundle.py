@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 
 from geolive.command_line import command_line
 from geolive.errors import InputError
@@ -15,6 +16,7 @@ from geolive.models.trained_model import ModelCard, TrainedModel, check_residual
 from geolive.tables import vistas_classes
 
 SCHEMA_VERSION = 2
+_SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "prediction"]
 
 
 def save_model(trained: TrainedModel, folder: str | Path) -> Path:
@@ -29,7 +31,8 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     Returns
     -------
     Path
-        `folder`, with the weights, `residuals.parquet`, `card.json` and a readable `README.md`.
+        `folder`, with the weights, `residuals.parquet`, `sites.parquet` (cross-fitted predictions at sites), `card.json` and a
+        readable `README.md`.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     with new_folder(folder) as temporary:
         settings = trained.model.save(temporary)
         trained.residuals.to_parquet(temporary / "residuals.parquet", index=False, schema_version="1.1.0")
+        if trained.site_predictions is not None:
+            trained.site_predictions.to_parquet(temporary / "sites.parquet", index=False)
         files = sorted(path.name for path in temporary.iterdir())
         facts = trained.card.to_json() | {
             "schema_version": SCHEMA_VERSION,
@@ -110,7 +115,13 @@ def load_model(folder: str | Path) -> TrainedModel:
         residuals = check_residuals(gpd.read_parquet(folder / "residuals.parquet"))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}/residuals.parquet: cannot be read ({error}); {again}") from None
-    return TrainedModel(model, residuals, card)
+    try:
+        # only listed files count
+        listed = "sites.parquet" in facts["checksums"]
+        sites = pd.read_parquet(folder / "sites.parquet", columns=_SITE_COLUMNS) if listed else None
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}/sites.parquet: cannot be read ({error}); {again}") from None
+    return TrainedModel(model, residuals, card, sites)
 
 
 def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from geolive.errors import InputError
 from geolive.models.interface import Model
@@ -177,6 +178,11 @@ class TrainedModel:
     residuals : GeoDataFrame
         One training cluster a row, as `check_residuals` describes it.
     card : ModelCard
+    site_predictions : DataFrame, optional
+        Cross-fitted predictions at the dataset's sites, for models that need images: `site_id`, `lon`, `lat` (degrees), `fold` of
+        the training cluster nearest to the site, and `prediction` by the model that was fitted without that fold.
+    fold_models : dict of int to Model
+        For models that need no images: the models that were fitted without each fold. Bundles do not keep them.
 
     Examples
     --------
@@ -190,6 +196,8 @@ class TrainedModel:
     model: Model
     residuals: gpd.GeoDataFrame
     card: ModelCard
+    site_predictions: pd.DataFrame | None = None
+    fold_models: dict[int, Model] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Model, indicator and the first metric in one line."""

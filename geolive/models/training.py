@@ -6,15 +6,17 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from sklearn.base import clone
 
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.files import today
+from geolive.geodesy import unit_sphere
 from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import aoa_features
-from geolive.models.cross_validation import cross_val_predict, fit_model
+from geolive.models.cross_validation import cross_val_predict, fit_folds, fit_model
 from geolive.models.interface import Model, check_inputs, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
@@ -176,7 +178,16 @@ def _train(
             prepare(copy)
 
     options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold}
-    far = cross_val_predict(model, clusters.places, values, folds.numbers, **options)
+    left_out = _left_out_sites(dataset, model, features, clusters, folds)
+    far, at_sites = np.full(np.shape(values), np.nan), []
+    fold_models: dict[int, Model] = {}
+    for fold in fit_folds(model, clusters.places, values, folds.numbers, **options):
+        far[fold.test] = fold.model.predict(clusters.places.take(fold.test))
+        left = int(folds.numbers[fold.test[0]])
+        if left_out is not None:
+            at_sites.append(_predicted_sites(fold.model, left_out, left, len(indicators)))
+        if not model.needs_images:
+            fold_models[left] = fold.model
     near = None
     if folds.near is not None:
         options["what"] = "single places, fold"
@@ -193,8 +204,61 @@ def _train(
         residuals = _residuals(one, clusters, folds, number, far, near)
         card = _card(dataset, one, indicator, features, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
-        trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others))
+        own_sites = (
+            pd.concat([table.assign(prediction=found[:, number]) for table, found in at_sites]) if at_sites else None
+        )
+        trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others), own_sites, fold_models)
     return trained
+
+
+def _left_out_sites(
+    dataset: Dataset, model: Model, features: str | None, clusters: _Clusters, folds: _Folds
+) -> tuple[Places, np.ndarray] | None:
+    """The dataset's sites, and for each the fold of the training cluster nearest to it; None where the model needs no images."""
+    if not model.needs_images or dataset.sites.empty:
+        return None
+    places = dataset.site_places(dataset.sites, features)
+    places = places.take(np.flatnonzero(places.n_images > 0))
+    return (places, nearest_fold(places.positions, clusters.places.positions, folds.numbers)) if len(places) else None
+
+
+def _predicted_sites(
+    model: Model, left_out: tuple[Places, np.ndarray], fold: int, n_indicators: int
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The sites of a fold, and the predictions of the model that was fitted without it, shape (sites, indicators)."""
+    places, folds = left_out
+    there = places.take(np.flatnonzero(folds == fold))
+    predicted = model.predict(there) if len(there) else np.zeros(0)
+    table = pd.DataFrame(
+        {"site_id": there.ids, "fold": fold, "lon": there.positions[:, 0], "lat": there.positions[:, 1]}
+    )
+    return table, np.asarray(predicted).reshape(len(there), n_indicators)
+
+
+def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return the fold of the training cluster that is nearest to each place.
+
+    Parameters
+    ----------
+    positions : array of float, shape (n, 2)
+        Longitude and latitude of the places, degrees.
+    training : array of float, shape (m, 2)
+        The same of the training clusters.
+    folds : array of int, shape (m,)
+        The fold of each training cluster.
+
+    Returns
+    -------
+    array of int, shape (n,)
+
+    Examples
+    --------
+    >>> nearest_fold(np.array([[85.0, 25.1]]), np.array([[85.0, 25.0], [87.0, 25.0]]), np.array([3, 4])).tolist()
+    [3]
+    """
+    from scipy.spatial import cKDTree
+
+    return np.asarray(folds)[cKDTree(unit_sphere(training)).query(unit_sphere(positions))[1]]
 
 
 def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], features: str | None) -> _Clusters:

@@ -58,12 +58,12 @@ def test_a_survey_of_the_same_ids_elsewhere_is_not_taken_for_the_training_data(d
     assert np.allclose(value, expected)
 
 
-def test_a_district_is_the_mean_of_its_sites(drawn, region):
+def test_the_predicted_value_of_a_district_is_the_mean_of_its_sites(drawn, region):
     from geolive.regions import assign_districts
 
     sites = drawn.sites[drawn.sites["applicable"]]
     means = sites["pov"].groupby(assign_districts(sites.geometry, region.districts)).mean()
-    shown = drawn.districts[drawn.districts["supported"]].set_index("district_id")["pov"]
+    shown = drawn.districts[drawn.districts["supported"]].set_index("district_id")["pov_predicted"]
     assert np.allclose(shown, means.reindex(shown.index))
     assert drawn.districts["n_images"].sum() == sites["n_images"].sum()
 
@@ -129,8 +129,11 @@ def test_baselines_draw_maps_too_and_need_no_images(dataset, region, name):
     assert drawn.districts["supported"].all()
     without = replace(dataset, features={}, images=dataset.images.iloc[:0])
     survey_only = predict(without, made, region)
-    assert survey_only.sites["surveyed"].all()
-    assert len(survey_only.sites) == len(dataset.clusters)
+    # clusters, and the places of a grid
+    assert survey_only.sites["surveyed"].sum() == len(dataset.clusters)
+    grid = survey_only.sites[~survey_only.sites["surveyed"]]
+    assert len(grid) > 10 * len(region.districts)
+    assert grid["site_id"].str.startswith("grid ").all()
 
 
 def test_a_dataset_of_another_region(dataset, trained):

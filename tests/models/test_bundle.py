@@ -37,7 +37,7 @@ def test_its_card_is_readable_and_says_simulated(folder):
     assert "| r2 |" in text
     card = json.loads((folder / "card.json").read_text())
     assert len(card["classes"]) == 66
-    assert set(card["checksums"]) == {"model.skops", "residuals.parquet"}
+    assert set(card["checksums"]) == {"model.skops", "residuals.parquet", "sites.parquet"}
 
 
 def test_a_classifier_too(small_sample, tmp_path):

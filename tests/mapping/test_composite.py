@@ -1,0 +1,138 @@
+"""Composite values of districts: what the survey measured there, and what a model predicts at the district's sites."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geolive.errors import InputError
+from geolive.estimation.direct import direct_estimates
+from geolive.mapping.prediction import map_region, predict
+from geolive.models.bundle import load_model, save_model
+from geolive.models.clusterwise import Forest
+from geolive.models.kriging import Kriging
+from geolive.models.training import train
+from geolive.regions import assign_districts, find_region
+from geolive.simulation.sample import simulate
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return simulate("bihar", 1)
+
+
+@pytest.fixture(scope="module")
+def trained(sample):
+    return train(sample.dataset, Forest(n_estimators=30), "pov")
+
+
+@pytest.fixture(scope="module")
+def drawn(sample, trained):
+    return predict(sample.dataset, trained, "bihar")
+
+
+def by_id(drawn):
+    return drawn.districts.set_index("district_id")
+
+
+def test_the_composite_is_what_is_shown_and_stands_beside_its_parts(drawn):
+    table = by_id(drawn)
+    assert drawn.estimator == "composite"
+    shown = table[table["supported"]]
+    assert shown[["pov", "pov_lower", "pov_upper", "pov_direct", "pov_predicted", "pov_gamma"]].notna().all(axis=None)
+    assert shown["pov_gamma"].between(0, 1).all()
+    # it is none of its parts
+    assert (shown["pov"] - shown["pov_direct"]).abs().min() > 1e-6
+    assert (shown["pov"] - shown["pov_predicted"]).abs().min() > 1e-6
+
+
+def test_the_composite_is_nearer_to_the_truth_than_its_parts(sample, drawn):
+    table = by_id(drawn)
+    truth = sample.districts.set_index("district_id")["pov"].reindex(table.index)
+    shown = table["supported"]
+    error = {name: ((table[name] - truth)[shown] ** 2).mean() for name in ("pov", "pov_direct", "pov_predicted")}
+    assert error["pov"] < error["pov_direct"]
+    assert error["pov"] < error["pov_predicted"]
+
+
+def test_the_direct_value_is_the_surveys_own(sample, drawn):
+    region = find_region("bihar")
+    clusters = sample.dataset.clusters
+    clusters = clusters.assign(district_id=assign_districts(clusters.geometry, region.districts).to_numpy())
+    expected = direct_estimates(clusters, "pov")["direct"]
+    table = by_id(drawn)
+    pd.testing.assert_series_equal(
+        table["pov_direct"].dropna().sort_index(), expected, check_names=False, check_index_type=False
+    )
+    assert table["n_clusters"].sum() == len(clusters)
+
+
+@pytest.mark.parametrize("estimator", ["predicted", "direct"])
+def test_another_estimator_shows_its_value(sample, trained, drawn, estimator):
+    other = predict(sample.dataset, trained, "bihar", estimator=estimator)
+    table = by_id(other)
+    shown = table["supported"]
+    assert shown.any()
+    assert np.allclose(table.loc[shown, "pov"], by_id(drawn).loc[shown, f"pov_{estimator}"])
+
+
+def test_a_districts_value_does_not_depend_on_the_frame(sample, trained, drawn):
+    part, whole = by_id(predict(sample.dataset, trained, "84,25,86,26")), by_id(drawn)
+    both = part.index.intersection(whole.index)
+    assert len(both) > 15
+    part, whole = part.loc[both], whole.loc[both]
+    columns = ["pov", "pov_lower", "pov_upper", "pov_direct", "pov_predicted", "n_sites", "n_images"]
+    pd.testing.assert_frame_equal(part[columns], whole[columns], check_dtype=False)
+
+
+def test_a_bundle_gives_the_same_composite(sample, trained, drawn, tmp_path):
+    again = predict(sample.dataset, load_model(save_model(trained, tmp_path / "forest")), "bihar")
+    pd.testing.assert_frame_equal(
+        by_id(again).drop(columns="geometry"), by_id(drawn).drop(columns="geometry"), check_dtype=False
+    )
+
+
+def test_a_surveyed_value_moves_its_own_district_and_hardly_others(sample, trained, drawn):
+    clusters = sample.dataset.clusters.copy()
+    there = clusters["district_id"] == "230"
+    clusters.loc[there, "pov"] += 1.0
+    moved = by_id(predict(replace(sample.dataset, clusters=clusters), trained, "bihar"))["pov"] - by_id(drawn)["pov"]
+    assert moved["230"] > 0.2
+    assert moved.drop("230").abs().max() < 0.2
+
+
+def test_weights_count(sample, trained, drawn):
+    clusters = sample.dataset.clusters
+    equal = replace(sample.dataset, clusters=clusters.assign(weight=1.0))
+    first = clusters.groupby("district_id").cumcount() == 0
+    unequal = replace(sample.dataset, clusters=clusters.assign(weight=np.where(first, 50.0, 1.0)))
+    a, b = (by_id(predict(data, trained, "bihar")) for data in (equal, unequal))
+    assert np.allclose(a["pov_direct"].dropna(), by_id(drawn)["pov_direct"].dropna())
+    assert (a["pov_direct"] - b["pov_direct"]).abs().max() > 0.1
+    assert (a["pov"] - b["pov"]).abs().max() > 0.05
+
+
+def test_a_survey_without_photos_is_mapped_on_a_grid(sample):
+    dataset = replace(sample.dataset, features={}, images=sample.dataset.images.iloc[:0])
+    drawn = predict(dataset, train(dataset, Kriging(), "pov"), "bihar")
+    assert drawn.districts["supported"].all()
+    truth = sample.districts.set_index("district_id")["pov"].reindex(by_id(drawn).index)
+    held = (by_id(drawn)["pov_lower"] <= truth) & (truth <= by_id(drawn)["pov_upper"])
+    assert held.mean() > 0.7
+
+
+def test_hexagons_lie_around_the_datasets_places(sample, trained):
+    region = map_region(sample.dataset, None, "hex:40km")
+    drawn = predict(sample.dataset, trained, boundaries="hex:40km")
+    assert set(drawn.districts["district_id"]) == set(region.districts["district_id"])
+    assert drawn.districts["supported"].sum() > 20
+
+
+def test_an_estimator_that_cannot_be_is_one_line(sample, trained):
+    with pytest.raises(InputError, match=r"^estimator='mean': must be one of composite, predicted, direct"):
+        predict(sample.dataset, trained, "bihar", estimator="mean")
+    few = sample.dataset.select_clusters(np.arange(3))
+    with pytest.raises(InputError, match=r"^estimator='composite': "):
+        predict(few, trained, "bihar", estimator="composite")
+    assert predict(few, trained, "bihar").estimator == "predicted"
