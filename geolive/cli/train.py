@@ -45,6 +45,10 @@ def train_clusterwise(
 
     check_task(task)
     model = _model(estimator, task, seed, trees, vertices)
+    if features is not None and vertices == "obj":
+        raise InputError(
+            f"--features {features}: object counts alone are used; add --vertices feats or --vertices both"
+        )
     check_new_folder(out)
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)

@@ -110,7 +110,10 @@ def load_model(folder: str | Path) -> TrainedModel:
         if metadata.version(library) != made_with:
             here = metadata.version(library)
             raise InputError(f"{folder}: made with {library} {made_with}, but {here} is installed; {again}")
-    model = kind.load_class().load(folder, facts["settings"])
+    try:
+        model = kind.load_class().load(folder, facts["settings"])
+    except InputError as error:
+        raise InputError(f"{str(error).removesuffix('; train it again')}; {again}") from error
     try:
         residuals = check_residuals(gpd.read_parquet(folder / "residuals.parquet"))
     except (OSError, ValueError, KeyError) as error:

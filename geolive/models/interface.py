@@ -268,7 +268,9 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
     >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
     """
     if model.vertices in ("obj", "both") and "objects" not in dataset.features:
-        remedy = "count objects (detect), use vertices='feats', or a model without images: neighbours, idw or kriging"
+        remedy = (
+            "add them with detect, or use image features alone (vertices='feats') or no images (model='neighbours')"
+        )
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
     if model.vertices in ("feats", "both"):
         if features is None:

@@ -1,6 +1,7 @@
 """The command `train clusterwise`: which estimators it offers, and what it refuses."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,7 @@ def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_pat
         (["--estimator", "ridge", "--trees", "9"], "--trees 9: ridge has no trees; leave --trees out"),
         (["--estimator", "knn", "--vertices", "feats"], "knn uses object counts only; leave --vertices out"),
         (["--vertices", "all"], "--vertices all: must be"),
+        (["--features", "lite0"], "--features lite0: object counts alone are used; add --vertices feats"),
     ],
 )
 def test_what_an_estimator_does_not_have_is_one_line(run, goa, tmp_path, options, match):
@@ -48,3 +50,12 @@ def test_what_an_estimator_does_not_have_is_one_line(run, goa, tmp_path, options
     assert (code, len(lines)) == (2, 1), errors
     assert match in lines[0]
     assert not (tmp_path / "bundle").exists()
+
+
+def test_without_object_counts_the_remedy_is_an_option_of_the_command(run, tmp_path):
+    data = make_sample("goa", 0, most_images=4)
+    write_dataset(replace(data, features={}), tmp_path / "data")
+    code, _, errors = run("train", "clusterwise", tmp_path / "data", "--out", tmp_path / "bundle")
+    assert code == 2
+    assert "has no object counts" in errors
+    assert "--vertices feats" in errors
