@@ -84,7 +84,14 @@ def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, floa
     return lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2
 
 
-def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str | Path | None = None) -> list:
+def draw_borders(
+    axes,
+    view: tuple[float, float, float, float],
+    boundaries: str | Path | None = None,
+    *,
+    name_column: str | None = None,
+    id_column: str | None = None,
+) -> list:
     """Draw the borders of districts and states within a view.
 
     Parameters
@@ -95,6 +102,8 @@ def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str 
         West, south, east, north.
     boundaries : str or Path, optional
         A file of districts in place of India's.
+    name_column, id_column : str, optional
+        Columns of `boundaries` with the districts' names and unique ids; see `geolive.regions.read_districts`.
 
     Returns
     -------
@@ -110,7 +119,7 @@ def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str 
     from matplotlib.collections import LineCollection, PolyCollection
     from matplotlib.lines import Line2D
 
-    filled, inner, outer = _borders(tuple(map(float, view)), boundaries)
+    filled, inner, outer = _borders(tuple(map(float, view)), boundaries, name_column, id_column)
     if not filled:
         return []
     axes.add_collection(PolyCollection(filled, facecolors="white", edgecolors="none", zorder=1))
@@ -125,10 +134,15 @@ def draw_borders(axes, view: tuple[float, float, float, float], boundaries: str 
 
 
 @functools.lru_cache(maxsize=4)
-def _borders(view: tuple[float, float, float, float], boundaries: str | Path | None) -> tuple[list, list, list]:
+def _borders(
+    view: tuple[float, float, float, float],
+    boundaries: str | Path | None,
+    name_column: str | None,
+    id_column: str | None,
+) -> tuple[list, list, list]:
     """Rings of districts as areas, of districts as lines (none where there are too many), and of states."""
     # the borders as the source has them: cleaning those of a whole country takes longer than the rest of the picture
-    districts = read_districts(boundaries)
+    districts = read_districts(boundaries, name_column=name_column, id_column=id_column)
     districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
     if districts.empty:
         return [], [], []

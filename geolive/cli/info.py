@@ -1,12 +1,16 @@
 """`info`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geolive.cli.apps import DatasetArgument, app
 from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.dataset import Dataset
+    from geolive.mapping.summary import Summary
 
 _MOST_REASONS = 15
 
@@ -21,15 +25,23 @@ def info(
     boundaries: Annotated[
         Path | None, typer.Option(help="A file of districts for the picture, in place of India's.", metavar="FILE")
     ] = None,
+    name_column: Annotated[
+        str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
+    ] = None,
 ) -> None:
-    """Tell what is in a dataset, and draw where it is."""
+    """Show what a dataset holds, and draw a map of it."""
     from geolive.console import say, step
     from geolive.dataset import read_dataset
     from geolive.mapping.overview import check_picture, draw_overview
     from geolive.mapping.summary import summarise
 
-    if map is None and (indicator or boundaries):
+    if map is None and (indicator or boundaries or name_column or id_column):
         raise InputError("--indicator and --boundaries are about the picture; add --map FILE.png")
+    if boundaries is None and (name_column or id_column):
+        raise InputError("--name-column and --id-column are about a file of districts; add --boundaries FILE")
     if map is not None:
         check_picture(map)
     with step(f"Reading {dataset}"):
@@ -37,11 +49,11 @@ def info(
     _show(data, summarise(data))
     if map is not None:
         with step(f"Drawing {map}"):
-            draw_overview(data, map, indicator, boundaries)
+            draw_overview(data, map, indicator, boundaries, name_column=name_column, id_column=id_column)
         say(f"Written: {map}")
 
 
-def _show(data, found) -> None:
+def _show(data: "Dataset", summary: "Summary") -> None:
     from geolive.console import say, show_table
 
     simulated = "SIMULATED: " if data.simulated else ""
@@ -52,25 +64,25 @@ def _show(data, found) -> None:
             show_table(f"{simulated}{title}", list(table.columns), [_cells(row) for row in table.to_numpy(object)])
 
     say(f"{simulated}{data.name}")
-    for name, words in found.facts.items():
+    for name, words in summary.facts.items():
         say(f"{name + ':':<14} {words}")
-    show("Clusters by state and split", found.clusters)
-    if n := found.images_per_cluster:
+    show("Clusters by state and split", summary.clusters)
+    if n := summary.images_per_cluster:
         say("")
         say(
             f"{simulated}Images per cluster: min {n['min']:,}, median {n['median']:,g}, mean {n['mean']:,.1f}, "
             f"max {n['max']:,}; {n['without_images']:,} of {n['clusters']:,} clusters have none"
         )
-    show("Indicators", found.indicators.rename(columns={"share_1": "share of label 1"}))
-    show("Feature sets", found.features)
-    show("Years of photos and survey", found.dates)
-    if after := found.years_after:
+    show("Indicators", summary.indicators.rename(columns={"share_1": "share of label 1"}))
+    show("Feature sets", summary.features)
+    show("Years of photos and survey", summary.dates)
+    if after := summary.years_after:
         say(
             f"{simulated}Photos of clusters were taken {after['min']:+g} to {after['max']:+g} years after the survey, "
             f"median {after['median']:+g} ({after['n']:,} photos)"
         )
-    show("Left out, by reason", found.rejects.head(_MOST_REASONS))
-    if (more := len(found.rejects) - _MOST_REASONS) > 0:
+    show("Left out, by reason", summary.rejects.head(_MOST_REASONS))
+    if (more := len(summary.rejects) - _MOST_REASONS) > 0:
         say(f"and {more:,} further reasons, in {data.path}/rejects.parquet")
 
 

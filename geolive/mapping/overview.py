@@ -33,9 +33,15 @@ _IMAGES, _PLAIN = "#5f7d95", "#d1495b"
 
 
 def draw_overview(
-    dataset: Dataset, path: str | Path, indicator: str | None = None, boundaries: str | Path | None = None
+    dataset: Dataset,
+    path: str | Path,
+    indicator: str | None = None,
+    boundaries: str | Path | None = None,
+    *,
+    name_column: str | None = None,
+    id_column: str | None = None,
 ) -> Path:
-    """Draw where a dataset's survey points and images are, as a PNG.
+    """Draw the positions of a dataset's survey points and images as a PNG.
 
     Parameters
     ----------
@@ -44,9 +50,11 @@ def draw_overview(
     path : str or Path
         The `.png` to write; it must not exist.
     indicator : str, optional
-        Colours the survey points; the dataset's first one without it.
+        The indicator that colours the survey points; by default the dataset's first.
     boundaries : str or Path, optional
-        A file of districts whose borders to draw in place of India's.
+        A file of districts whose borders are drawn in place of India's.
+    name_column, id_column : str, optional
+        Columns of `boundaries` with the districts' names and unique ids; see `geolive.find_region`.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def draw_overview(
     --------
     >>> import tempfile
     >>> from geolive.simulation.sample import make_sample
-    >>> draw_overview(make_sample("goa", seed=0), Path(tempfile.mkdtemp()) / "goa.png").name
+    >>> draw_overview(make_sample("goa"), Path(tempfile.mkdtemp()) / "goa.png").name
     'goa.png'
     """
     path = check_picture(path)
@@ -78,7 +86,7 @@ def draw_overview(
         shift = _shift(dataset)
         places = [_wrapped(lonlat(table.geometry), shift) for table in (dataset.clusters, dataset.images)]
         view = map_view(np.concatenate(places), SIZE_INCHES[0] * _MAP[2] / (SIZE_INCHES[1] * _MAP[3]))
-        lines = draw_borders(axes, view, boundaries)
+        lines = draw_borders(axes, view, boundaries, name_column=name_column, id_column=id_column)
         entries = _draw_images(axes, view, places[1]) + _draw_clusters(axes, dataset, places[0], indicator)
         frame_map(axes, view)
         draw_scale_bar(axes, view)

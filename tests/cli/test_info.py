@@ -56,3 +56,16 @@ def test_what_cannot_be_told(tmp_path, small_folder):
         assert match in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_a_file_of_districts(small_folder, tmp_path):
+    from geolive.regions import find_region
+
+    boundaries = tmp_path / "bihar.geojson"
+    find_region("bihar").districts.rename(columns={"district": "what"})[["what", "geometry"]].to_file(boundaries)
+    words = ["info", small_folder, "--map", tmp_path / "map.png", "--boundaries", boundaries]
+    done = run(*words, "--name-column", "what")
+    assert done.returncode == 0, done.stderr
+    wrong = run(*words[:3], tmp_path / "other.png", *words[4:], "--name-column", "nothing")
+    assert wrong.returncode == 2
+    assert "--name-column nothing is not a column of" in wrong.stderr
