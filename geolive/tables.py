@@ -1,4 +1,4 @@
-"""The three tables, images, clusters and districts: their columns, and what makes a row valid.
+"""Check the tables of images and clusters: their columns, and what makes a row valid.
 
 Positions are WGS 84 (EPSG:4326), longitude before latitude, in degrees.
 """
@@ -26,7 +26,7 @@ CLUSTER_COLUMNS = ["unique_cluster", "country", "state", "district_id", "urban",
 
 
 def vistas_classes() -> pd.DataFrame:
-    """The 65 object classes of Mapillary Vistas 1.2 in the paper's order; bin 65 of a count is "void".
+    """Return the 65 object classes of Mapillary Vistas 1.2 in the paper's order; bin 65 of a count is "void".
 
     Returns
     -------
@@ -44,7 +44,7 @@ def vistas_classes() -> pd.DataFrame:
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Do not look for garbage while a million objects are made, none of which is: that would take several times as long.
+    """Pause the garbage collector while a million objects are made; searching them again and again would take much longer.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def points(lon: ArrayLike, lat: ArrayLike) -> gpd.GeoSeries:
-    """Points from longitudes and latitudes in degrees.
+    """Make points of longitudes and latitudes in degrees.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def points(lon: ArrayLike, lat: ArrayLike) -> gpd.GeoSeries:
 
 
 def lonlat(geometry: gpd.GeoSeries) -> np.ndarray:
-    """Longitudes and latitudes of points, shape (n, 2), degrees.
+    """Return the longitudes and latitudes of points, shape (n, 2), degrees.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def lonlat(geometry: gpd.GeoSeries) -> np.ndarray:
 
 
 def bad_positions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
-    """Which positions cannot be used: not finite, or out of range.
+    """Return which positions cannot be used, because they are not finite or out of range.
 
     Parameters
     ----------
@@ -104,9 +104,9 @@ def bad_positions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
 
 
 def swapped_hint(lon: np.ndarray, lat: np.ndarray) -> str:
-    """A sentence where longitudes and latitudes look exchanged, else an empty string.
+    """Return a hint if longitudes and latitudes look exchanged, else an empty string.
 
-    They do where some latitude is out of range, or nearer to a pole than any town is, and exchanging the two mends that.
+    They look exchanged if some latitude is out of range or nearer to a pole than any town, and exchanging the two mends that.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def swapped_hint(lon: np.ndarray, lat: np.ndarray) -> str:
 
 
 def check_images(images: gpd.GeoDataFrame, where: str = "images") -> gpd.GeoDataFrame:
-    """Raise where an images table breaks its contract; return it as it was given.
+    """Check an images table and return it unchanged.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def check_images(images: gpd.GeoDataFrame, where: str = "images") -> gpd.GeoData
 
 
 def check_clusters(clusters: gpd.GeoDataFrame, indicators: list[str], where: str = "clusters") -> gpd.GeoDataFrame:
-    """Raise where a clusters table breaks its contract; return it as it was given.
+    """Check a clusters table and return it unchanged.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ def check_clusters(clusters: gpd.GeoDataFrame, indicators: list[str], where: str
 
 
 def _check_table(table: gpd.GeoDataFrame, required: list[str], where: str) -> None:
-    """Raise where columns are missing or a geometry is no point in EPSG:4326."""
+    """Check that the columns are there and that each geometry is a point in EPSG:4326."""
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise InputError(f"{where}: no column {missing[0]!r}; its columns are: {', '.join(map(str, table.columns))}")
@@ -218,7 +218,7 @@ def _check_table(table: gpd.GeoDataFrame, required: list[str], where: str) -> No
 
 
 def _check_names(table: pd.DataFrame, column: str, where: str, unique: bool = False, nullable: bool = False) -> None:
-    """Raise where a column holds anything but text, or a missing value or one twice where that is not allowed."""
+    """Check that a column holds text only, and no missing or repeated values where these are not allowed."""
     values = table[column]
     missing = values.isna()
     if not nullable:
@@ -232,7 +232,7 @@ def _check_names(table: pd.DataFrame, column: str, where: str, unique: bool = Fa
 
 
 def _refuse(table: pd.DataFrame, column: str, wrong: pd.Series, where: str, what: str) -> None:
-    """Raise at the first row that is wrong."""
+    """Raise InputError for the first row that is wrong, if there is one."""
     if wrong.any():
         row = int(np.argmax(wrong))
         raise InputError(f"{where}: column {column!r}, row {row}: {table[column].iloc[row]!s:.40} {what}")

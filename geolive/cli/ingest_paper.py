@@ -19,7 +19,7 @@ def ingest_paper(
     out: NewFolder,
     strict: Annotated[bool, typer.Option("--strict", help="Stop where any row cannot be used.")] = False,
 ) -> None:
-    """Read the paper's table: an image a row, with its objects and its cluster's survey."""
+    """Read the paper's table, which has a row for each image, with its objects and its cluster's survey."""
     from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder

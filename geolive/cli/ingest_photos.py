@@ -24,7 +24,7 @@ def ingest_photos(
     gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
     gap_metres: Annotated[float, typer.Option(help="A longer way ends a sequence of photos.", min=0)] = 300,
 ) -> None:
-    """Read a folder of photos; with --survey, join them to survey points."""
+    """Read a folder of photos, and with --survey join them to survey points."""
     from geolive.clusters import SITE_RADIUS_KM
     from geolive.console import note, say, step
     from geolive.dataset import read_dataset, write_dataset
@@ -64,7 +64,7 @@ def _plural(word: str, count: int) -> str:
 
 
 def _parse_radius(text: str) -> float | dict[str, float]:
-    """Kilometres, or kilometres of urban and of rural points."""
+    """Read a distance in kilometres, or one each for urban and rural points."""
     try:
         if "=" not in text:
             return float(text)

@@ -77,7 +77,7 @@ def ingest_survey(
 
 
 def named_columns(values: list[str]) -> dict[str, str]:
-    """The columns that `--value NAME=COLUMN` names, by indicator; `--value NAME` names the column NAME.
+    """Read the options `--value NAME=COLUMN` as a column for each indicator; `--value NAME` means the column NAME.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A picture of a dataset: its survey points coloured by an indicator, its images as dots, and borders where they are known."""
+"""Draw a dataset: survey points coloured by an indicator, images as dots, and borders where they are known."""
 
 import textwrap
 from pathlib import Path
@@ -104,7 +104,7 @@ def draw_overview(
 
 
 def check_picture(path: str | Path) -> Path:
-    """Raise where no picture can be drawn to a path, before long work is done in vain.
+    """Check that a picture can be drawn to a path, before long work begins.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def check_picture(path: str | Path) -> Path:
 
 
 def _shift(dataset: Dataset) -> bool:
-    """Whether the data lie across the antimeridian."""
+    """Return whether the data lie across the antimeridian."""
     lon = np.concatenate([lonlat(table.geometry)[:, 0] for table in (dataset.clusters, dataset.images)])
     return bool(np.ptp(lon) > 180 and np.ptp(lon % 360) < np.ptp(lon))
 

@@ -1,4 +1,4 @@
-"""What is in a dataset: counts, ranges and dates, as tables that a terminal or a notebook shows."""
+"""Summarise a dataset: counts, ranges and dates, as tables for a terminal or a notebook."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ NO_SPLIT = "no split"
 
 @dataclass(frozen=True)
 class Summary:
-    """What is in a dataset.
+    """A summary of a dataset.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Summary:
 
 
 def summarise(dataset: Dataset) -> Summary:
-    """Count what is in a dataset.
+    """Summarise what a dataset holds.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _dates(dataset: Dataset) -> pd.DataFrame:
 
 
 def _years(table: pd.DataFrame, column: str) -> pd.Series:
-    """Years, as far as they are known."""
+    """Return the years that are known."""
     if column not in table:
         return pd.Series(np.nan, index=table.index, dtype=float)
     values = table[column]

@@ -1,4 +1,4 @@
-"""Districts of any country from geoBoundaries, kept between runs.
+"""Fetch the districts of any country from geoBoundaries, and keep them between runs.
 
 geoBoundaries (Runfola et al. 2020, PLoS ONE 15(4): e0231866, https://www.geoboundaries.org) says for each country and level
 where its file is, who drew the borders and under which licence. Nothing that comes from the network is trusted: addresses are
@@ -43,7 +43,7 @@ _NOT_EXPECTED = "not as geoBoundaries answers; get the file from its website and
 
 @dataclass(frozen=True)
 class Boundaries:
-    """A file of districts, and where it is from.
+    """A file of districts and its source.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def fetch_boundaries(
 
 
 def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
-    """The GeoJSON to write."""
+    """Return the GeoJSON to write."""
     address = f"{api.rstrip('/')}/{country}/ADM{level}/"
     missing = f"geoBoundaries has no level {level} of {country}; check --country and --level"
     answer = _parsed(download(address, _MOST_FACTS, missing, _OTHERWISE), address)
@@ -184,7 +184,7 @@ def _parsed(content: bytes, address: str):
 
 
 def _districts(collection, address: str) -> list[dict]:
-    """The features, each of them a polygon on the globe with a name."""
+    """Check that each feature is a polygon on the globe with a name, and return them."""
     features = collection.get("features") if isinstance(collection, dict) else None
     if not isinstance(features, list) or not features:
         raise InputError(
@@ -209,7 +209,7 @@ def _districts(collection, address: str) -> list[dict]:
 
 
 def _fact(value: object) -> str:
-    """Text of bounded length, on one line, whatever the answer holds."""
+    """Return a value of the answer as one line of text of bounded length."""
     return " ".join(str(value).split())[:_LONGEST_FACT] if isinstance(value, str | int | float) else ""
 
 
@@ -219,7 +219,7 @@ def _kept(country: str, level: int, simplified: bool, api: str) -> Path:
 
 
 def _read_kept(path: Path) -> dict | None:
-    """The file that was kept, or None where there is none or it was altered."""
+    """Return the file that was kept, or None if there is none or it was altered."""
     try:
         if path.with_suffix(".sha256").read_text() != checksum(path):
             return None

@@ -1,4 +1,4 @@
-"""A small file from the network, with limits on its size, its time, and the addresses it may come from."""
+"""Download a small file, with limits on its size, on the time it takes, and on the addresses it may come from."""
 
 import http.client
 import ipaddress
@@ -17,7 +17,7 @@ _BLOCK = 1 << 16
 
 
 def check_address(address: str, as_local_as: str | None = None) -> None:
-    """Raise where an address is not one to download from: https, or http to this machine.
+    """Check that an address may be downloaded from: https, or http on this machine.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def check_address(address: str, as_local_as: str | None = None) -> None:
 
 
 def download(address: str, most_bytes: int, missing: str, otherwise: str) -> bytes:
-    """What is at an address.
+    """Download what is at an address.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Features of images that others have computed: a CSV file with keys, or HDF5 rows in the order of a table."""
+"""Read features of images that were computed elsewhere, from a CSV file with keys or from HDF5 rows in the order of a table."""
 
 import csv
 from collections.abc import Iterator
@@ -144,7 +144,7 @@ def _read_hdf5(path: Path, table: str | Path) -> Iterator[tuple[np.ndarray, np.n
 
 
 def _only_array(path: Path, file):
-    """The data set `features`, or the only one; not one that points to another file."""
+    """Return the data set `features`, or the only one; a link to another file is refused."""
     import h5py
 
     name = "features" if "features" in file else next(iter(file), "")
@@ -161,7 +161,7 @@ def _only_array(path: Path, file):
 
 
 def _keys_in_order(table: str | Path) -> np.ndarray:
-    """The key of each row of a data.csv; empty where the row has none that can be read."""
+    """Return the key of each row of a data.csv, or an empty text for a row whose key cannot be read."""
     blocks = read_line_blocks(table)
     first, _, rest = next(blocks, b"").partition(b"\n")
     header = [name.strip() for name in _fields(table, first.removeprefix(b"\xef\xbb\xbf"))]

@@ -192,8 +192,8 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     if not rows:
         raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
     by_column = [list(column) for column in zip(*rows, strict=True)]
-    texts = dict(zip(chosen, by_column[:-1], strict=True))
-    return SurveyTable(path, "line", lines, texts, reasons=by_column[-1])
+    by_name = dict(zip(chosen, by_column[:-1], strict=True))
+    return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1])
 
 
 def _n_fields(found: int, expected: int) -> str:
