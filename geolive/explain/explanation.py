@@ -163,7 +163,7 @@ def _photo_files(
 ) -> "PhotoFiles":
     """The photos that an explanation needs; what is missing is said before the long part."""
     if kind == "clusterwise":
-        raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; use gallery=False", "gallery")
+        raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; leave gallery out", "gallery")
     if kind == "imagewise" and gallery:
         from geolive.explain.gradcam import check_captum
 
