@@ -66,7 +66,7 @@ def test_plan_fetch_and_predict(tmp_path, bundle):
     assert_silent_about_the_token(tmp_path, plan, done)
     made = read_dataset(out)
     assert len(list((out / "photos").iterdir())) == 60
-    assert made.command == f"fetch images --bbox {BOX} --objects"
+    assert made.command == f"python cli.py fetch images --bbox {BOX} --objects --out images"
 
     table = tmp_path / "pov.geojson"
     drawn = run("predict", "--region", BOX, "--dataset", out, "--model", bundle, "--out", table, "--min-sites", "1",

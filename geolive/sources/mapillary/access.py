@@ -1,4 +1,4 @@
-"""Where the API is, the token that opens it, and how it is asked."""
+"""The addresses of the API, the token, and the rate and retries of requests."""
 
 import dataclasses
 import re
@@ -14,21 +14,21 @@ TOKEN_REMEDY = "make one at mapillary.com/dashboard/developers and put it into M
 
 @dataclasses.dataclass(frozen=True)
 class Access:
-    """Where the API is, and the token that opens it.
+    """The addresses of the API, and the token.
 
     Parameters
     ----------
     token : str
-        Never shown.
+        The access token; it is never shown.
     graph : str
-        Base address of the graph.
+        Base address of the graph API.
     tiles : str
         Address of the tiles, with {z}, {x} and {y}.
 
     Raises
     ------
     InputError
-        The token cannot be one, or an address would send it in the clear.
+        The token is empty or malformed, or an address is not encrypted.
 
     Examples
     --------
@@ -45,29 +45,31 @@ class Access:
             raise InputError(f"the Mapillary token is empty or has spaces or line breaks in it; {TOKEN_REMEDY}")
         for address in (self.graph, self.tiles):
             if not (is_https(address) or is_own_machine(address)):
-                raise InputError("an address of Mapillary's API must start with https://; the token would be readable")
+                raise InputError(
+                    "an address of Mapillary's API is not encrypted; it must start with https://, since requests carry the token"
+                )
         if not all(part in self.tiles for part in ("{z}", "{x}", "{y}")):
             raise InputError("the address of Mapillary's tiles must contain {z}, {x} and {y}")
 
 
 @dataclasses.dataclass(frozen=True)
 class RetryPolicy:
-    """How hard the server is asked, and how patiently.
+    """The rate of requests, and how failed requests are repeated.
 
     Parameters
     ----------
     at_once : int
-        Requests under way at a time.
+        Number of requests at the same time.
     rate : float
-        Most requests a second.
+        Largest number of requests per second.
     tries : int
-        How often a request is tried.
+        Largest number of tries of a request.
     first_delay, longest_delay : float
-        Seconds before the second try, doubled for each further one up to the longest, with jitter.
+        Seconds before the second try; doubled for each further try up to the longest, with jitter.
     longest_wait : float
-        Seconds; where a server asks for a longer pause (Retry-After), the command ends and can be continued later.
+        Seconds; where the server asks for a longer pause (Retry-After), the fetch stops and can be continued later.
     timeout : float
-        Seconds without a byte after which a request has failed.
+        Seconds without data after which a request has failed.
     """
 
     at_once: int = 16
@@ -80,19 +82,19 @@ class RetryPolicy:
 
 
 def find_token(file: str | Path | None, environment: str | None) -> str:
-    """The token from a file, or else from the environment.
+    """Read the token from a file, or else from the environment.
 
     Parameters
     ----------
     file : str or Path or None
-        Its first line is the token.
+        A file whose first line is the token.
     environment : str or None
         The value of MAPILLARY_TOKEN.
 
     Raises
     ------
     InputError
-        There is none.
+        There is no token.
 
     Examples
     --------
@@ -104,14 +106,16 @@ def find_token(file: str | Path | None, environment: str | None) -> str:
             with Path(file).open(encoding="utf-8") as lines:
                 return lines.readline(10_000).strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"--token-file {file}: cannot be read ({type(error).__name__}); {TOKEN_REMEDY}") from None
+            raise InputError(
+                f"token_file={str(file)!r}: cannot be read ({type(error).__name__}); {TOKEN_REMEDY}"
+            ) from None
     if not (environment or "").strip():
         raise InputError(f"no Mapillary token: {TOKEN_REMEDY}")
     return environment.strip()
 
 
 def is_https(address: str) -> bool:
-    """Whether an address is encrypted.
+    """Return whether an address is encrypted.
 
     Examples
     --------
@@ -126,7 +130,7 @@ def is_https(address: str) -> bool:
 
 
 def is_own_machine(address: str) -> bool:
-    """Whether an address is a server on this machine, as tests and local mirrors are.
+    """Return whether an address is a server on this machine, such as a local mirror.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where images are wanted: the districts of a region, a box, or around the places of a survey."""
+"""The area in which images are wanted: the districts of a region, a box, or the surroundings of surveyed places."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import shapely
 from shapely import Geometry
 
 from geolive.clusters import SITE_RADIUS_KM
-from geolive.dataset import Dataset
+from geolive.dataset import Dataset, read_dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.regions import INDIA_SOURCE, find_region
@@ -26,23 +26,26 @@ class Area:
     Parameters
     ----------
     name : str
-        For people.
+        Name for people.
     key : str
         Equal for equal areas.
+    options : tuple of str
+        Options of the command line that name this area.
     tiles : array of int, shape (n, 2)
         Column and row at zoom 14.
     polygon : Geometry or None
         EPSG:4326; None around a survey.
     districts : GeoDataFrame or None
-        As `geolive.regions` has them, where they are known.
+        As `geolive.regions` reads them; None where they are unknown.
     country : str
-        Code of the country that the districts are in, where it is known.
+        Code of the country of the districts, or empty where it is unknown.
     survey : Dataset or None
-        Whose clusters the images are to be near to.
+        A dataset; images near its clusters are wanted.
     """
 
     name: str
     key: str
+    options: tuple[str, ...]
     tiles: np.ndarray
     polygon: Geometry | None = None
     districts: gpd.GeoDataFrame | None = None
@@ -50,7 +53,7 @@ class Area:
     survey: Dataset | None = None
 
     def holds(self, degrees: np.ndarray) -> np.ndarray:
-        """Whether points (longitude, latitude; shape (n, 2)) lie in the area; bool, shape (n,)."""
+        """Return whether points (longitude, latitude; shape (n, 2)) are in the area, as an array of bool, shape (n,)."""
         degrees = np.asarray(degrees, float).reshape(-1, 2)
         if self.polygon is not None:
             shapely.prepare(self.polygon)
@@ -65,13 +68,50 @@ class Area:
         return cKDTree(unit_sphere(lonlat(self.survey.clusters.geometry)))
 
 
-def area_of_region(region: str | None, boundaries: str | Path | None = None) -> Area:
-    """The districts of a region, whole, as `geolive.regions.find_region` finds them.
+def find_area(
+    *,
+    region: str | None = None,
+    bbox: str | None = None,
+    clusters: str | Path | None = None,
+    boundaries: str | Path | None = None,
+) -> Area:
+    """Find the area that exactly one of three parameters names.
+
+    Parameters
+    ----------
+    region : str, optional
+        As in `area_of_region`.
+    bbox : str, optional
+        As in `area_of_box`.
+    clusters : str or Path, optional
+        Folder of a dataset, as in `area_around`.
+    boundaries : str or Path, optional
+        A file of districts in place of India's.
 
     Raises
     ------
     InputError
-        No such region, or one too large.
+        None or several of the three are given, or the area cannot be found or is too large.
+
+    Examples
+    --------
+    >>> find_area(bbox="85.1,25.5,85.2,25.6").name
+    'the box 85.1,25.5,85.2,25.6'
+    """
+    if sum(given is not None for given in (region, bbox, clusters)) != 1:
+        raise InputError("name one area; give region='goa', bbox='W,S,E,N' or clusters='DATASET'")
+    if clusters is not None:
+        return area_around(read_dataset(clusters))
+    return area_of_box(bbox, boundaries) if bbox is not None else area_of_region(region, boundaries)
+
+
+def area_of_region(region: str | None, boundaries: str | Path | None = None) -> Area:
+    """Return the area of the districts of a region, which `geolive.regions.find_region` finds.
+
+    Raises
+    ------
+    InputError
+        The region is unknown or too large.
 
     Examples
     --------
@@ -79,18 +119,20 @@ def area_of_region(region: str | None, boundaries: str | Path | None = None) -> 
     >>> area.name, area.holds([[73.9, 15.5], [85.1, 25.6]]).tolist()
     ('Goa', [True, False])
     """
-    found = find_region(region, boundaries)
-    country = "ia" if found.source == INDIA_SOURCE else ""
-    return Area(found.name, _key(found.area), tiles_covering(found.area), found.area, found.districts, country)
+    where = find_region(region, boundaries)
+    country = "ia" if where.source == INDIA_SOURCE else ""
+    options = _options(region=region, boundaries=boundaries)
+    tiles = tiles_covering(where.area)
+    return Area(where.name, _key(where.area), options, tiles, where.area, where.districts, country)
 
 
 def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
-    """A bounding box, "west,south,east,north" in degrees, cut at its edges.
+    """Return the area of a bounding box, "west,south,east,north" in degrees; images outside its edges are left out.
 
     Raises
     ------
     InputError
-        Not a box, or one too large.
+        The text is no bounding box, or the box is too large.
 
     Examples
     --------
@@ -104,21 +146,24 @@ def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
             raise ValueError
     except ValueError:
         raise InputError(
-            f"--bbox {text}: not a bounding box; give west,south,east,north in degrees, west < east, south < north"
+            f"bbox={text!r}: not a bounding box; give west,south,east,north in degrees, west < east, south < north",
+            parameter="bbox",
         ) from None
     box = shapely.box(west, south, east, north)
     tiles = tiles_covering(box)
     districts, country = _districts_near(box.bounds, boundaries)
-    return Area(f"the box {text}", _key(box), tiles, box, districts, country)
+    return Area(
+        f"the box {text}", _key(box), _options(bbox=text, boundaries=boundaries), tiles, box, districts, country
+    )
 
 
 def area_around(survey: Dataset) -> Area:
-    """Within 5 km of the clusters of a dataset.
+    """Return the area within 5 km of the clusters of a dataset.
 
     Raises
     ------
     InputError
-        It has none, or they need too many tiles.
+        The dataset has no clusters, or they need too many tiles.
 
     Examples
     --------
@@ -129,15 +174,16 @@ def area_around(survey: Dataset) -> Area:
     True
     """
     if survey.clusters.empty:
-        raise InputError(f"{survey.name}: has no cluster to look around; give --region or --bbox")
+        raise InputError(f"{survey.name}: has no clusters; give region='goa' or bbox='W,S,E,N'")
     where = lonlat(survey.clusters.geometry)
     tiles = _tiles_around(where)
     digest = hashlib.sha256("\n".join(survey.clusters["unique_cluster"]).encode() + where.tobytes()).hexdigest()
-    return Area(f"{len(where)} clusters of {survey.name}", digest, tiles, survey=survey)
+    options = _options(clusters=survey.path)
+    return Area(f"{len(where)} clusters of {survey.name}", digest, options, tiles, survey=survey)
 
 
 def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDataFrame | None:
-    """The districts of an area, or None where none are known; those around a survey take a moment to find.
+    """Return the districts of an area, or None where they are unknown; those around a survey take a moment to find.
 
     Examples
     --------
@@ -150,36 +196,40 @@ def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDat
 
 
 def _tiles_around(where: np.ndarray) -> np.ndarray:
-    """Tiles that come within 5 km of points, row by row."""
+    """Tiles within 5 km of points, row by row."""
     reach = np.degrees(km_to_chord(SITE_RADIUS_KM)) * 1.001
     tiles = set()
     for lon, lat in where:
         wide = reach / max(np.cos(np.radians(min(abs(lat) + reach, 89.9))), 1e-3)
         first_y, last_y = tile_of([[0, lat + reach], [0, lat - reach]])[:, 1]
-        # beyond 180° on purpose: the other side of the antimeridian is near too
+        # columns beyond 180° are on the other side of the antimeridian
         first_x, last_x = (int(np.floor(((lon + side) / 360 + 0.5) * N)) for side in (-wide, wide))
         columns, rows = np.meshgrid(np.arange(first_x, last_x + 1), np.arange(first_y, last_y + 1))
         candidates = np.column_stack([columns.ravel(), rows.ravel()])
         bounds = tile_bounds(candidates)
         nearest = np.column_stack([np.clip(lon, bounds[:, 0], bounds[:, 2]), np.clip(lat, bounds[:, 1], bounds[:, 3])])
         gap = chord_to_km(np.linalg.norm(unit_sphere(nearest) - unit_sphere([[lon, lat]]), axis=1))
-        # a margin, for the nearest point of a tile is not exactly the one at the same longitude or latitude
+        # with a margin, because the nearest point of a tile is not exactly at the same longitude or latitude
         near = candidates[gap <= SITE_RADIUS_KM * 1.02]
         tiles.update(zip((near[:, 0] % N).tolist(), near[:, 1].tolist(), strict=True))
     return check_number(np.array(sorted(tiles, key=lambda tile: (tile[1], tile[0]))))
 
 
 def _districts_near(bounds: np.ndarray, boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
-    """The districts of a box and their country, where they are known."""
-    # a box of no width around a single place touches a district only if it is widened
+    """The districts of a box and their country, if they are known."""
+    # a box around a single place has no width, and must be widened to touch a district
     west, south, east, north = np.asarray(bounds, float) + np.array([-1e-3, -1e-3, 1e-3, 1e-3])
     try:
-        found = find_region(f"{max(west, -180)},{max(south, -90)},{min(east, 180)},{min(north, 90)}", boundaries)
+        region = find_region(f"{max(west, -180)},{max(south, -90)},{min(east, 180)},{min(north, 90)}", boundaries)
     except InputError:
         if boundaries is not None:
             raise
         return None, ""
-    return found.districts, "ia" if found.source == INDIA_SOURCE else ""
+    return region.districts, "ia" if region.source == INDIA_SOURCE else ""
+
+
+def _options(**values: str | Path | None) -> tuple[str, ...]:
+    return tuple(word for name, value in values.items() if value is not None for word in (f"--{name}", str(value)))
 
 
 def _key(polygon: Geometry) -> str:

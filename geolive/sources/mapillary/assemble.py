@@ -1,4 +1,4 @@
-"""From the ledger to the dataset folder."""
+"""Makes the dataset folder from the ledger of a fetch."""
 
 import shutil
 from collections import Counter
@@ -28,7 +28,7 @@ _MOST_LISTED = 100
 def make_dataset(
     ledger: Ledger, area: Area, wanted: Wanted, failed: dict[str, str], command: str, request: dict
 ) -> Dataset:
-    """The dataset of what a ledger holds.
+    """Make a dataset of the images in a ledger.
 
     Parameters
     ----------
@@ -36,29 +36,33 @@ def make_dataset(
     area : Area
     wanted : Wanted
     failed : dict of str to str
-        Images that could not be fetched, and why.
+        Reasons for the images that could not be fetched, by id.
     command : str
+        The command that dataset.json records.
     request : dict
-        What was asked for, to keep in dataset.json.
+        The request that dataset.json records.
 
     Returns
     -------
     Dataset
-        Images by id, with `img_path` (relative to the dataset folder) and `sha256` of each photo, both positions,
-        `creator` and `creator_id`. Deleted and failed images are in `rejects` (`row`: number among the chosen; `key`).
-        Around a survey each image belongs to the nearest cluster, and clusters, indicators and labels are the survey's.
+        Images in the order of their ids, with `img_path` (relative to the dataset folder) and `sha256` of each photo, both
+        positions, `creator` and `creator_id`. Deleted and failed images are in `rejects` (`row`: number in the sample; `key`).
+        For an area around a survey, each image belongs to the nearest cluster, and clusters, indicators and labels are those
+        of the survey.
 
     Raises
     ------
     InputError
-        No image is left.
+        There is no image left.
     """
     rows = ledger.images()
     not_fetched = rows["id"].map({id: f"not fetched: {why}" for id, why in failed.items()})
     reason = rows["gone"].where(rows["gone"].notna(), not_fetched)
     kept = rows[reason.isna()].reset_index(drop=True)
     if kept.empty:
-        raise InputError(f"{area.name}: of {len(rows):,} images none is left ({reason.mode()[0]}); name another area")
+        raise InputError(
+            f"{area.name}: none of {len(rows):,} images can be used ({reason.mode()[0]}); name another area"
+        )
     rejects = pd.DataFrame({"row": np.arange(len(rows)) + 1, "reason": reason, "key": rows["id"].astype(str)})
     rejects = rejects[rejects["reason"].notna()].reset_index(drop=True)
     images, clusters = _images_table(kept, area), _no_clusters()
@@ -84,9 +88,9 @@ def make_dataset(
 
 
 def move_into_place(dataset: Dataset, work: Path, out: Path) -> None:
-    """Write the dataset into the work folder, put the photos into it, and rename it to `out`, whole.
+    """Write the dataset to the work folder, move the photos into it, and rename it to `out`.
 
-    A kill between any two steps leaves what the next run starts from: the photos are in one of two known places.
+    After a kill between any two steps, the next run can continue: the photos are in one of two known folders.
     """
     ready, photos = work / "dataset", work / PHOTOS
     rescue_photos(work)
@@ -101,7 +105,7 @@ def move_into_place(dataset: Dataset, work: Path, out: Path) -> None:
 
 
 def rescue_photos(work: Path) -> None:
-    """Take photos back out of a dataset that was not yet in place."""
+    """Move the photos out of a dataset that is not yet in place."""
     inner = work / "dataset" / PHOTOS
     if inner.is_dir():
         shutil.rmtree(work / PHOTOS, ignore_errors=True)
@@ -139,7 +143,7 @@ _FACTS = [
 
 
 def _texts(values: Iterable[str | None]) -> pd.Series:
-    # typed, so that a column without any value is written as text all the same
+    # with a type, so that a column without any value is text, too
     return pd.Series(list(values), dtype="str")
 
 

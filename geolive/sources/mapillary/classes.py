@@ -1,4 +1,4 @@
-"""Names of detected objects in Mapillary's API → the 66 classes of object counts."""
+"""Maps the names of detected objects in Mapillary's API to the 66 classes of object counts."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -7,7 +7,7 @@ import numpy as np
 
 from geolive.tables import N_CLASSES, VOID, vistas_classes
 
-# a parent that is not itself one of the 65 classes stands for its general one, so that finer names have somewhere to fold
+# the class of a parent that is not one of the 65 classes itself, so that finer names have a class
 _GENERAL = {
     "animal": "animal--ground-animal",
     "construction--barrier": "construction--barrier--other-barrier",
@@ -29,12 +29,12 @@ _GENERAL = {
 
 @cache
 def class_of(value: str) -> int | None:
-    """The class of a detection: its own, or that of its nearest parent.
+    """Find the class of a detected value: its own class, or that of its nearest parent.
 
     Parameters
     ----------
     value : str
-        As the API names it, parts joined by "--".
+        Name of the object in the API, with parts joined by "--".
 
     Returns
     -------
@@ -61,20 +61,20 @@ def class_of(value: str) -> int | None:
     return VOID if parts[0] == "void" else None
 
 
-def count_objects(found: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
-    """Object counts of one image.
+def count_objects(detections: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
+    """Count the objects of one image by class.
 
     Parameters
     ----------
-    found : mapping of str to int
+    detections : mapping of str to int
         How often the API detected each value.
 
     Returns
     -------
     counts : array of uint16, shape (66,)
-        What has no class is counted as void.
+        Values without a class are counted as void.
     unmatched : dict of str to int
-        The values without a class.
+        The values without a class, and how often they were detected.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def count_objects(found: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]
     (2, 1, {'object--spaceship': 1})
     """
     counts, unmatched = np.zeros(N_CLASSES, np.int64), {}
-    for value, number in found.items():
+    for value, number in detections.items():
         index = class_of(value)
         if index is None:
             unmatched[value] = number

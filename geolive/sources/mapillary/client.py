@@ -1,7 +1,7 @@
-"""Requests to Mapillary's API v4: the token, the pace, what a failure means, and trying again.
+"""Requests to Mapillary's API v4: the token, the rate, the meaning of failures, and retries.
 
-The token travels in a header (graph) or a query (tiles) and appears nowhere else: no error below carries an address, and
-nothing that aiohttp says is passed on.
+The token is sent in a header (graph) or a query (tiles) and appears nowhere else: no error below contains an address, and no
+message of aiohttp is passed on.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 class Client:
-    """Asks for tiles, images, detections and photos, each until it comes or is given up.
+    """Requests tiles, images, detections and photos, and retries failed requests.
 
-    Every method raises `GivenUp` after `retry_policy.tries` failures, `Gone` for a deleted image, and InputError where nothing
-    will come at all (a refused token, a pause longer than `retry_policy.longest_wait`).
+    Every method raises `GivenUp` after `retry_policy.tries` failures, `Gone` for a deleted image, and InputError where further
+    requests are useless (a refused token, a pause longer than `retry_policy.longest_wait`).
 
     Parameters
     ----------
@@ -37,19 +37,21 @@ class Client:
     """
 
     def __init__(self, access: Access, retry_policy: RetryPolicy):
-        self._access, self._manners = access, retry_policy
+        self._access, self._retry_policy = access, retry_policy
         self._jitter = random.Random()
         self._next_turn = 0.0
 
     async def __aenter__(self) -> Self:
         limits = aiohttp.ClientTimeout(
-            total=20 * self._manners.timeout, sock_connect=self._manners.timeout, sock_read=self._manners.timeout
+            total=20 * self._retry_policy.timeout,
+            sock_connect=self._retry_policy.timeout,
+            sock_read=self._retry_policy.timeout,
         )
         self._session = aiohttp.ClientSession(
             timeout=limits,
-            connector=aiohttp.TCPConnector(limit=self._manners.at_once),
+            connector=aiohttp.TCPConnector(limit=self._retry_policy.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
-            # proxies of the environment, but not for a server on this machine
+            # use the proxies of the environment, except for a server on this machine
             trust_env=not is_own_machine(self._access.graph),
         )
         return self
@@ -60,7 +62,7 @@ class Client:
         await self._session.close()
 
     async def tile(self, x: int, y: int) -> list[TileImage]:
-        """The images of a tile of zoom 14; an empty or missing tile has none."""
+        """Request the images of a tile of zoom 14; an empty or missing tile has none."""
         address = self._access.tiles.format(z=ZOOM, x=x, y=y)
 
         async def attempt() -> list[TileImage]:
@@ -73,10 +75,10 @@ class Client:
             except TileError as error:
                 raise Trouble(f"a tile that cannot be read ({error})") from None
 
-        return await self._patiently(attempt)
+        return await self._with_retries(attempt)
 
     async def facts(self, id: str) -> dict:
-        """What is known of an image, as `replies.image_facts` has it."""
+        """Request the facts on an image, as `parsing.image_facts` returns them."""
 
         async def attempt() -> dict:
             reply = await self._graph(f"/{id}", fields=FIELDS)
@@ -84,10 +86,10 @@ class Client:
                 raise Trouble("an answer about another image")
             return image_facts(reply)
 
-        return await self._patiently(attempt)
+        return await self._with_retries(attempt)
 
     async def detections(self, id: str) -> dict[str, int]:
-        """How often each value was detected in an image."""
+        """Request how often each value was detected in an image."""
 
         async def attempt() -> dict[str, int]:
             values = detected_values(await self._graph(f"/{id}/detections", fields="id,value"))
@@ -95,10 +97,10 @@ class Client:
                 raise Trouble("an answer without detections")
             return values
 
-        return await self._patiently(attempt)
+        return await self._with_retries(attempt)
 
     async def photo(self, id: str, size: str) -> bytes:
-        """The bytes of an image's photo, checked to be one; its address is asked for anew at every try, since it expires."""
+        """Download the photo of an image and check it; each try requests its address again, since addresses expire."""
 
         async def attempt() -> bytes:
             name = f"thumb_{size}_url"
@@ -119,15 +121,15 @@ class Client:
                 raise Trouble(str(error)) from None
             return body
 
-        return await self._patiently(attempt)
+        return await self._with_retries(attempt)
 
     async def check_token(self, west: float, south: float) -> None:
-        """Raise InputError where the token is refused; asks for one image in a small box, whatever the answer."""
+        """Raise InputError where the token is refused; the request is for one image in a small box."""
         box = f"{west:.4f},{south:.4f},{west + 0.01:.4f},{south + 0.01:.4f}"
-        await self._patiently(lambda: self._graph("/images", bbox=box, fields="id", limit="1"))
+        await self._with_retries(lambda: self._graph("/images", bbox=box, fields="id", limit="1"))
 
     def _may_open(self, address: str) -> bool:
-        """A photo comes over https; from this machine only where the API itself is there."""
+        """Photos are downloaded over https, or from this machine if the API is on it, too."""
         return is_https(address) or (is_own_machine(address) and is_own_machine(self._access.graph))
 
     async def _graph(self, path: str, **params: str) -> dict:
@@ -154,7 +156,7 @@ class Client:
         except TimeoutError:
             raise Trouble("no answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # its words may hold the address, and with it the token
+            # the message may contain the address, and with it the token
             raise Trouble(f"the connection failed ({type(error).__name__})") from None
 
     async def _turn(self) -> None:
@@ -162,27 +164,27 @@ class Client:
         clock = asyncio.get_running_loop().time
         while (at := max(self._next_turn, clock())) > clock():
             await asyncio.sleep(at - clock())
-        self._next_turn = at + 1 / self._manners.rate
+        self._next_turn = at + 1 / self._retry_policy.rate
 
     def _pause(self, seconds: float) -> None:
         self._next_turn = max(self._next_turn, asyncio.get_running_loop().time() + seconds)
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it works; after each failure wait twice as long, with jitter so that requests do not come in step."""
-        delay, words = self._manners.first_delay, ""
-        for left in reversed(range(self._manners.tries)):
+    async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works; wait twice as long after each failure, with jitter, so that requests spread over time."""
+        delay, reason = self._retry_policy.first_delay, ""
+        for left in reversed(range(self._retry_policy.tries)):
             try:
                 return await attempt()
             except Trouble as trouble:
-                words, wait = str(trouble), trouble.wait
+                reason, wait = str(trouble), trouble.wait
             if wait is not None:
-                if wait > self._manners.longest_wait:
+                if wait > self._retry_policy.longest_wait:
                     raise InputError(
-                        f"Mapillary asks to wait {wait:.0f} s before the next request; what was fetched is kept: run the "
-                        "same command again then"
+                        f"Mapillary asks to wait {wait:.0f} s before the next request; run the same command again then, which "
+                        "keeps what was fetched"
                     )
                 self._pause(wait)
             if left:
                 await asyncio.sleep(delay * self._jitter.uniform(0.5, 1.5))
-                delay = min(2 * delay, self._manners.longest_delay)
-        raise GivenUp(f"{words}, {self._manners.tries} times")
+                delay = min(2 * delay, self._retry_policy.longest_delay)
+        raise GivenUp(f"{reason}, {self._retry_policy.tries} times")

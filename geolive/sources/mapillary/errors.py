@@ -1,4 +1,4 @@
-"""What a reply means that is not the answer: wait, try again, gone, or a token that is refused."""
+"""The meaning of error replies: wait, try again, deleted image, or refused token."""
 
 import datetime
 import email.utils
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from geolive.errors import InputError
 from geolive.sources.mapillary.access import TOKEN_REMEDY
 
-# codes of Facebook's Graph API, which this API follows
+# codes of Facebook's Graph API, which Mapillary's API follows
 _RATE_CODES = {4, 17, 32, 613}
 _PASSING_CODES = {1, 2}
 _TOKEN_CODES = {102, 190}
@@ -17,7 +17,7 @@ _GONE = (100, 33)
 
 
 class Trouble(Exception):
-    """A request failed in a way that may pass; `wait` is what the server asked for, in seconds."""
+    """A request failed, perhaps temporarily; `wait` is the pause in seconds that the server asked for."""
 
     def __init__(self, words: str, wait: float | None = None):
         super().__init__(words)
@@ -29,20 +29,20 @@ class Gone(Exception):
 
 
 class GivenUp(Exception):
-    """One request failed as often as it may; the message says how."""
+    """A request failed as often as the retry policy allows; the message is the last reason."""
 
 
 def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
-    """Raise what a reply of the API means, unless it is the answer.
+    """Raise the error that a reply of the API means; return for a reply without an error.
 
     Raises
     ------
     Trouble
-        It may pass.
+        The failure may be temporary.
     Gone
         The image was deleted.
     InputError
-        The token is refused.
+        The API refuses the token.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
 
 
 def json_object(body: bytes) -> dict | None:
-    """The JSON object that a reply is, else None.
+    """Parse a reply as a JSON object; return None where it is none.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def json_object(body: bytes) -> dict | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """The pause in seconds that a server asks for, by a number or a date.
+    """Return the pause in seconds that a server asks for, as a number or a date.
 
     Examples
     --------

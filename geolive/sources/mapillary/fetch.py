@@ -1,7 +1,7 @@
-"""The way of a fetch: find images by tiles, choose, read facts and detections, download photos, make the dataset.
+"""Fetches images: lists them by tiles, samples them, requests facts and detections, downloads photos, and makes the dataset.
 
-Everything that was done stands in a ledger in a folder beside the output, `.NAME.fetch`, which goes when the dataset is in
-place. A command that was stopped, or killed at any moment, goes on from there when it is run again.
+A ledger in a folder beside the output, `.NAME.fetch`, records everything that was done; the folder is removed when the dataset
+is in place. A fetch that was stopped, or killed at any moment, continues from the ledger when it is started again.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from geolive.command_line import command_line
 from geolive.dataset_facts import FACTS
 from geolive.errors import InputError
 from geolive.files import check_new_folder, replacing
@@ -25,17 +26,17 @@ from geolive.sources.mapillary.client import Client
 from geolive.sources.mapillary.errors import GivenUp, Gone
 from geolive.sources.mapillary.ledger import Ledger, Task
 from geolive.sources.mapillary.parsing import is_image_id
-from geolive.sources.mapillary.sampling import Wanted, choose
+from geolive.sources.mapillary.sampling import Wanted, sample_images
 from geolive.sources.mapillary.tiles import tile_bounds
 
-# a server that fails this often in a row, with no success between, is not asked any further
+# after so many failures in a row, the fetch stops
 _MOST_IN_A_ROW = 20
 T = TypeVar("T")
 Progress = Callable[[str], None]
 
 
 def work_folder(out: str | Path) -> Path:
-    """Where the ledger and the photos of an unfinished fetch are.
+    """Return the folder of the ledger and the photos of an unfinished fetch.
 
     Examples
     --------
@@ -54,17 +55,17 @@ def plan_fetch(
     retry_policy: RetryPolicy,
     progress: Progress = lambda words: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Find the images of an area and choose among them; `fetch_images` goes on from there.
+    """List the images of an area and sample them; `fetch_images` continues from there.
 
     Parameters
     ----------
-    area, wanted, out, access, retry_policy, tell
+    area, wanted, out, access, retry_policy, progress
         As in `fetch_images`.
 
     Returns
     -------
-    found, chosen : DataFrame
-        id, lon, lat, captured_at, is_pano.
+    listed, sampled : DataFrame
+        id, lon, lat, captured_at, is_pano of all images that tiles list, and of those to fetch.
 
     Raises
     ------
@@ -82,24 +83,21 @@ def fetch_images(
     access: Access,
     retry_policy: RetryPolicy | None = None,
     *,
-    command: str = "",
     leave_out_failed: bool = False,
     progress: Progress = lambda words: None,
 ) -> Path:
-    """Fetch an area's images into a dataset; run again after any interruption, it goes on where it was.
+    """Fetch the images of an area into a dataset; after an interruption, the same call continues the fetch.
 
     Parameters
     ----------
     area : Area
     wanted : Wanted
     out : str or Path
-        The dataset folder to make; photos come to its folder `photos`.
+        The dataset folder to make; photos are written to its folder `photos`.
     access : Access
     retry_policy : RetryPolicy, optional
-    command : str
-        To keep in dataset.json.
     leave_out_failed : bool
-        Make the dataset even where some images could not be fetched; they are listed among the rejects.
+        Make the dataset even where some images could not be fetched; the rejects list these.
     progress : callable, optional
         Called with words that say how far it is.
 
@@ -111,15 +109,15 @@ def fetch_images(
     Raises
     ------
     InputError
-        The token was refused, there is no image, the server fails again and again, the output is not free, or an
-        unfinished fetch with other options is in the way. What was fetched is kept.
+        The token was refused, there is no image, the server fails repeatedly, the output exists, or there is an unfinished
+        fetch with other options. What was fetched is kept.
     """
     out = Path(out)
     if is_finished(area, wanted, out):
         shutil.rmtree(work_folder(out), ignore_errors=True)
         return out
     with _opened(area, wanted, out) as ledger:
-        found, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), progress))
+        listed, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), progress))
         rescue_photos(work_folder(out))
         photos = work_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
@@ -128,14 +126,36 @@ def fetch_images(
         if failed and not leave_out_failed:
             raise _unfinished(failed, ledger)
         progress("writing")
-        request = {"request": _digest(_request(area, wanted)), "found": len(found), **wanted.as_text()}
-        move_into_place(make_dataset(ledger, area, wanted, failed, command, request), work_folder(out), out)
+        request = {"request": _digest(_request(area, wanted)), "found": len(listed), **wanted.as_text()}
+        move_into_place(
+            make_dataset(ledger, area, wanted, failed, fetch_command(area, wanted), request), work_folder(out), out
+        )
     shutil.rmtree(work_folder(out), ignore_errors=True)
     return out
 
 
+def fetch_command(area: Area, wanted: Wanted) -> str:
+    """Return the command line that makes the dataset again; options with their default are left out.
+
+    Examples
+    --------
+    >>> from geolive.sources.mapillary.area import area_of_region
+    >>> fetch_command(area_of_region("goa"), Wanted(pano=False))
+    'geolive fetch images --region goa --no-pano --out images'
+    """
+    default, words = Wanted(), ["fetch", "images", *area.options]
+    for name in ("since", "until", "max_per_site", "thumb"):
+        if (value := getattr(wanted, name)) not in (None, getattr(default, name)):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    words += [] if wanted.pano else ["--no-pano"]
+    words += ["--objects"] if wanted.objects else []
+    words += [] if wanted.thumb else ["--no-images"]
+    # not the real folder, so that equal requests give equal datasets in any folder
+    return command_line(*words, "--out", "images")
+
+
 def is_finished(area: Area, wanted: Wanted, out: str | Path) -> bool:
-    """Whether the dataset is in place and only the clearing up was interrupted."""
+    """Return whether the dataset is in place and only the removal of the work folder was interrupted."""
     if not work_folder(out).is_dir():
         return False
     try:
@@ -146,23 +166,23 @@ def is_finished(area: Area, wanted: Wanted, out: str | Path) -> bool:
 
 
 def _opened(area: Area, wanted: Wanted, out: str | Path) -> Ledger:
-    """The ledger of this fetch: a new one, or the one of the same fetch that was interrupted."""
+    """Open the ledger of this fetch: a new one, or that of the same fetch if it was interrupted."""
     check_new_folder(out)
     folder = work_folder(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{out}: cannot be made there ({error.strerror}); choose another --out") from None
+        raise InputError(f"{out}: cannot be made there ({error.strerror}); give another folder, out='DIR'") from None
     ledger = Ledger(folder / "ledger.sqlite", str(out))
     try:
         asked, before = _request(area, wanted), ledger.request()
-        remedy = f"repeat the options of then, choose another --out, or remove {folder}"
+        remedy = f"repeat the former options, give another folder out='DIR', or remove {folder}"
         if before and before["area"] != asked["area"]:
             raise InputError(f"{out}: an unfinished fetch of another area is there; {remedy}")
         if before and before != asked:
             if ledger.n_begun():
                 raise InputError(f"{out}: an unfinished fetch with other options is there; {remedy}")
-            ledger.choose([])
+            ledger.set_sample([])
         ledger.set_request(asked)
         ledger.start_tiles(area.tiles)
     except BaseException:
@@ -182,27 +202,25 @@ def _digest(request: dict) -> str:
 async def _discover(
     ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Ask for all tiles that are left; then choose, unless that was done before."""
+    """Request all tiles that are left; then sample the images, unless that was done before."""
     left = ledger.tiles_left()
     if left:
         async with Client(access, retry_policy) as client:
             await _ask_tiles(ledger, area, left, client, retry_policy, progress)
-    found = ledger.found()
-    if found.empty:
+    listed = ledger.listed()
+    if listed.empty:
         west, south = tile_bounds(area.tiles[:1])[0, :2]
         async with Client(access, retry_policy) as client:
             # a server may answer a bad token with empty tiles
             await _or_stop(client.check_token(west, south))
         raise InputError(f"{area.name}: Mapillary has no image there; name another area")
-    progress(f"choosing among {len(found):,} images")
-    chosen = choose(found, area, wanted)
-    if chosen.empty:
-        raise InputError(
-            f"{area.name}: none of its {len(found):,} images is wanted; widen --since, --until or --no-pano"
-        )
-    if not ledger.n_chosen():
-        ledger.choose(chosen["id"])
-    return found, chosen
+    progress(f"sampling {len(listed):,} images")
+    sampled = sample_images(listed, area, wanted)
+    if sampled.empty:
+        raise InputError(f"{area.name}: none of its {len(listed):,} images is wanted; change since, until or pano")
+    if not ledger.n_sampled():
+        ledger.set_sample(sampled["id"])
+    return listed, sampled
 
 
 async def _ask_tiles(
@@ -213,20 +231,20 @@ async def _ask_tiles(
     retry_policy: RetryPolicy,
     progress: Progress,
 ) -> None:
-    done, strange = 0, 0
+    done, n_malformed = 0, 0
 
     async def ask(tile: tuple[int, int, int]) -> None:
-        nonlocal done, strange
+        nonlocal done, n_malformed
         number, x, y = tile
         images = await _or_stop(client.tile(x, y))
         good = [image for image in images if is_image_id(image.id)]
-        strange += len(images) - len(good)
+        n_malformed += len(images) - len(good)
         inside = area.holds(np.array([(image.lon, image.lat) for image in good], float))
         ledger.put_tile(number, [image for image, kept in zip(good, inside, strict=True) if kept])
         done += 1
         progress(
             f"{done:,} of {len(left):,} tiles"
-            + (f", {strange} images with an impossible id left out" if strange else "")
+            + (f", {n_malformed} images with a malformed id left out" if n_malformed else "")
         )
 
     await _for_each(left, ask, retry_policy.at_once)
@@ -241,7 +259,7 @@ async def _collect(
     retry_policy: RetryPolicy,
     progress: Progress,
 ) -> dict[str, str]:
-    """Fetch what is missing of each image; returns the reasons for those given up."""
+    """Fetch what is missing of each image; return the reason for each image given up."""
     tasks = ledger.tasks(wanted.objects, wanted.thumb is not None)
     failed, in_a_row, done = {}, 0, 0
 
@@ -271,7 +289,7 @@ async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, pho
         facts = await client.facts(task.id)
         where = (facts["lon"], facts["lat"])
         if None in where or not area.holds([where])[0]:
-            why = "no position" if None in where else "its position, once computed, lies outside the area"
+            why = "no position" if None in where else "its computed position is outside the area"
             return ledger.put_gone(task.id, why)
         ledger.put_facts(task.id, facts)
     if task.detections:
@@ -282,12 +300,14 @@ async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, pho
             with replacing(photo_path(photos, task.id)) as temporary:
                 temporary.write_bytes(data)
         except OSError as error:
-            raise InputError(f"{photos}: cannot be written ({error.strerror}); make room, then run it again") from None
+            raise InputError(
+                f"{photos}: cannot be written ({error.strerror}); free space on the disk and run the same command again"
+            ) from None
         ledger.put_photo(task.id, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def photo_path(folder: Path, id: str) -> Path:
-    """The file of an image's photo; the id has been checked to be digits, and is checked again.
+    """Return the file of an image's photo; the id is checked once more.
 
     Examples
     --------
@@ -300,7 +320,7 @@ def photo_path(folder: Path, id: str) -> Path:
 
 
 def _check_photos(ledger: Ledger, photos: Path) -> None:
-    """Fetch photos again whose file is missing or of another size (a power cut), and drop halves of files."""
+    """Mark photos whose file is missing or has another size (after a power cut) as missing, and remove incomplete files."""
     for id, size in ledger.photos():
         path = photo_path(photos, id)
         if not path.is_file() or path.stat().st_size != size:
@@ -312,16 +332,18 @@ def _check_photos(ledger: Ledger, photos: Path) -> None:
 
 
 async def _or_stop(request: Awaitable[T]) -> T:
-    """Without this answer nothing can go on."""
+    """Await a request without which the fetch cannot continue."""
     try:
         return await request
     except (GivenUp, Gone) as error:
-        said = str(error) or "an unexpected answer"
-        raise InputError(f"Mapillary does not answer as it should: {said}; run the same command again later") from None
+        reason = str(error) or "an unexpected answer"
+        raise InputError(
+            f"Mapillary does not answer as it should ({reason}); run the same command again later"
+        ) from None
 
 
 async def _for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Work on all items, so many at once; the first error stops all."""
+    """Work on all items, a number of them at once; the first error stops all."""
     left = iter(items)
 
     async def worker() -> None:
@@ -340,6 +362,6 @@ async def _for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at
 def _unfinished(failed: dict[str, str], ledger: Ledger) -> InputError:
     last = list(failed.values())[-1]
     return InputError(
-        f"{len(failed):,} of {ledger.n_chosen():,} images could not be fetched (the last: {last}); what was fetched is kept: "
-        "run the same command again, or add --leave-out-failed to make the dataset without them"
+        f"{len(failed):,} of {ledger.n_sampled():,} images could not be fetched (the last: {last}); run the same command again, "
+        "which keeps what was fetched, or add leave_out_failed=True to make the dataset without them"
     )

@@ -1,4 +1,4 @@
-"""What a fetch has done so far, in SQLite: killed at any moment, it goes on from here."""
+"""The record of what a fetch has done, in SQLite; a fetch that was killed at any moment continues from it."""
 
 import json
 import sqlite3
@@ -27,7 +27,7 @@ _BY_NUMBER = "ORDER BY length(id), id"
 
 
 class Task(NamedTuple):
-    """An image that was chosen, and what is still missing of it."""
+    """A sampled image, and what of it is still missing."""
 
     id: str
     facts: bool
@@ -36,19 +36,19 @@ class Task(NamedTuple):
 
 
 class Ledger:
-    """One fetch's ledger, open for this process alone.
+    """The ledger of one fetch; only one process at a time can open it.
 
     Parameters
     ----------
     path : str or Path
-        The file; made if need be.
+        The file; it is created if it is missing.
     what : str
-        What to call the fetch in an error.
+        Name of the fetch in error messages.
 
     Raises
     ------
     InputError
-        Another process has it open, it cannot be written, or it is not a ledger of this version.
+        Another process uses the ledger, it cannot be written, or another version wrote it.
 
     Examples
     --------
@@ -56,14 +56,14 @@ class Ledger:
     >>> with Ledger(Path(tempfile.mkdtemp()) / "ledger.sqlite", "goa") as ledger:
     ...     ledger.start_tiles([(12066, 6986)])
     ...     ledger.put_tile(0, [TileImage("7", 85.13, 25.59, None, False)])
-    ...     ledger.tiles_left(), ledger.found().id.tolist()
+    ...     ledger.tiles_left(), ledger.listed().id.tolist()
     ([], ['7'])
     """
 
     def __init__(self, path: str | Path, what: str):
         try:
             self._db = sqlite3.connect(path, timeout=1, isolation_level=None)
-            # alone, and so without shared memory, which folders on a network lack
+            # exclusive locking needs no shared memory, which folders on a network lack
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -71,7 +71,7 @@ class Ledger:
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, VERSION):
                 raise InputError(
-                    f"{path}: made by another version of geolive; remove {Path(path).parent} to start afresh"
+                    f"{path}: made by another version of geolive; remove {Path(path).parent} to start again"
                 )
             for statement in _TABLES.split(";"):
                 self._db.execute(statement)
@@ -80,12 +80,12 @@ class Ledger:
         except sqlite3.OperationalError as error:
             locked = "locked" in str(error)
             raise InputError(
-                f"{what}: another command is fetching it just now; wait for it to end"
+                f"{what}: another command is fetching it; wait until that command ends"
                 if locked
-                else f"{path}: cannot be opened ({error}); choose another --out"
+                else f"{path}: cannot be opened ({error}); give another folder, out='DIR'"
             ) from None
         except sqlite3.DatabaseError as error:
-            raise InputError(f"{path}: damaged ({error}); remove {Path(path).parent} to start afresh") from None
+            raise InputError(f"{path}: damaged ({error}); remove {Path(path).parent} to start again") from None
 
     def __enter__(self) -> Self:
         return self
@@ -94,25 +94,25 @@ class Ledger:
         self._db.close()
 
     def request(self) -> dict:
-        """What was asked for: the parts that `set_request` was given."""
+        """Return the parts of the request that `set_request` stored."""
         return {part: json.loads(value) for part, value in self._db.execute("SELECT part, value FROM request")}
 
     def set_request(self, parts: dict) -> None:
-        """Remember what is asked for."""
+        """Store the parts of the request."""
         rows = [(part, json.dumps(value, sort_keys=True)) for part, value in parts.items()]
         self._change("INSERT OR REPLACE INTO request VALUES (?, ?)", rows)
 
     def start_tiles(self, tiles: Iterable[tuple[int, int]]) -> None:
-        """List the tiles to ask for; those already listed stay as they are."""
+        """Add the tiles to request; tiles that are in the ledger stay as they are."""
         rows = [(number, int(x), int(y)) for number, (x, y) in enumerate(tiles)]
         self._change("INSERT OR IGNORE INTO tiles (number, x, y) VALUES (?, ?, ?)", rows)
 
     def tiles_left(self) -> list[tuple[int, int, int]]:
-        """Number, column and row of the tiles that are not done."""
+        """Return number, column and row of the tiles that are not done."""
         return self._db.execute("SELECT number, x, y FROM tiles WHERE NOT done ORDER BY number").fetchall()
 
     def put_tile(self, number: int, images: Iterable[TileImage]) -> None:
-        """A tile is done, with these images; one that two tiles list is taken from the first, whichever came first."""
+        """Store the images of a tile and mark it as done; an image of two tiles belongs to the tile with the lower number."""
         rows = [(image.id, number, image.lon, image.lat, image.captured_at, image.is_pano) for image in images]
         with _transaction(self._db):
             self._db.executemany(
@@ -123,31 +123,31 @@ class Ledger:
             )
             self._db.execute("UPDATE tiles SET done = 1 WHERE number = ?", (number,))
 
-    def found(self) -> pd.DataFrame:
-        """The images of all tiles by id: id, lon, lat, captured_at (float, may be missing), is_pano."""
+    def listed(self) -> pd.DataFrame:
+        """Return the images that all tiles list, by id: id, lon, lat, captured_at (float, may be missing), is_pano."""
         rows = self._db.execute(f"SELECT id, lon, lat, captured_at, is_pano FROM found {_BY_NUMBER}").fetchall()
         table = pd.DataFrame(rows, columns=["id", "lon", "lat", "captured_at", "is_pano"])
         types = {"id": object, "lon": float, "lat": float, "captured_at": np.float64, "is_pano": bool}
         return table.astype(types)
 
-    def choose(self, ids: Iterable[str]) -> None:
-        """The images to fetch, in place of those chosen before."""
+    def set_sample(self, ids: Iterable[str]) -> None:
+        """Store the images to fetch; they replace those of an earlier sample."""
         with _transaction(self._db):
             self._db.execute("DELETE FROM images")
             self._db.executemany("INSERT INTO images (id) VALUES (?)", [(id,) for id in ids])
 
     def n_begun(self) -> int:
-        """Number of chosen images of which something was fetched."""
+        """Return the number of sampled images of which something was fetched."""
         return self._db.execute(
             "SELECT count(*) FROM images WHERE coalesce(facts, detections, sha256, gone) IS NOT NULL"
         ).fetchone()[0]
 
-    def n_chosen(self) -> int:
-        """Number of images chosen."""
+    def n_sampled(self) -> int:
+        """Return the number of sampled images."""
         return self._db.execute("SELECT count(*) FROM images").fetchone()[0]
 
     def tasks(self, objects: bool, photos: bool) -> list[Task]:
-        """The images of which something is missing, by id."""
+        """Return the sampled images of which something is missing, by id."""
         rows = self._db.execute(
             "SELECT id, facts IS NULL, ? AND detections IS NULL, ? AND sha256 IS NULL FROM images WHERE gone IS NULL AND "
             f"(facts IS NULL OR (? AND detections IS NULL) OR (? AND sha256 IS NULL)) {_BY_NUMBER}",
@@ -156,33 +156,33 @@ class Ledger:
         return [Task(id, bool(facts), bool(detections), bool(photo)) for id, facts, detections, photo in rows]
 
     def put_facts(self, id: str, facts: dict) -> None:
-        """What is known of an image."""
+        """Store the facts on an image."""
         self._change("UPDATE images SET facts = ? WHERE id = ?", [(json.dumps(facts), id)])
 
     def put_detections(self, id: str, values: dict[str, int]) -> None:
-        """What was detected in an image."""
+        """Store what was detected in an image."""
         self._change("UPDATE images SET detections = ? WHERE id = ?", [(json.dumps(values), id)])
 
     def put_photo(self, id: str, sha256: str, size: int) -> None:
-        """An image's photo is in place."""
+        """Record that the photo of an image is in place."""
         self._change("UPDATE images SET sha256 = ?, bytes = ? WHERE id = ?", [(sha256, size, id)])
 
     def forget_photo(self, id: str) -> None:
-        """An image's photo is not in place after all."""
+        """Record that the photo of an image is missing."""
         self._change("UPDATE images SET sha256 = NULL, bytes = NULL WHERE id = ?", [(id,)])
 
     def put_gone(self, id: str, reason: str) -> None:
-        """An image that will not come: a tombstone, so that it is never asked for again."""
+        """Record why an image cannot be had, so that it is never requested again."""
         self._change("UPDATE images SET gone = ? WHERE id = ?", [(reason, id)])
 
     def photos(self) -> list[tuple[str, int]]:
-        """Id and size in bytes of the photos in place."""
+        """Return id and size in bytes of the photos in place."""
         return self._db.execute(
             f"SELECT id, bytes FROM images WHERE sha256 IS NOT NULL AND gone IS NULL {_BY_NUMBER}"
         ).fetchall()
 
     def images(self) -> pd.DataFrame:
-        """All chosen images by id: id, facts (dict or None), detections (dict or None), sha256, gone, tile_captured_at."""
+        """Return all sampled images by id: id, facts and detections (dicts or None), sha256, gone, tile_captured_at."""
         rows = self._db.execute(
             "SELECT images.id AS id, facts, detections, sha256, gone, found.captured_at FROM images LEFT JOIN found USING (id) "
             "ORDER BY length(images.id), images.id"
@@ -201,7 +201,7 @@ class Ledger:
 
 @contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """All of the block's changes, or none."""
+    """Make all changes of the block, or none."""
     try:
         db.execute("BEGIN IMMEDIATE")
         yield
@@ -211,6 +211,6 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
             db.execute("ROLLBACK")
         if isinstance(error, sqlite3.OperationalError):
             raise InputError(
-                f"the ledger cannot be written ({error}); make room on the disk and run the same command again"
+                f"the ledger cannot be written ({error}); free space on the disk and run the same command again"
             ) from None
         raise

@@ -1,4 +1,4 @@
-"""What the API's replies say, checked: nothing from the network is used or kept before it has passed here."""
+"""Parses and checks the replies of the API: nothing from the network is used or kept without these checks."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ _MOST_TEXT = 200
 
 
 def is_image_id(id: object) -> bool:
-    """Whether this is an image's id: digits only, so that it can be part of an address and a file's name.
+    """Return whether a value is an image id: only digits, so that it can be part of an address and of a file name.
 
     Examples
     --------
@@ -20,18 +20,18 @@ def is_image_id(id: object) -> bool:
 
 
 def image_facts(reply: dict) -> dict:
-    """The facts on an image that are kept; what is missing or malformed is None.
+    """Extract the facts on an image; a missing or malformed value becomes None.
 
     Parameters
     ----------
     reply : dict
-        The API's answer.
+        The reply of the API.
 
     Returns
     -------
     dict
-        lon, lat (computed position where there is one, else the original), lon_original, lat_original, captured_at
-        (milliseconds since 1970), sequence_id, compass_angle (degrees, likewise), is_pano, creator, creator_id.
+        lon, lat (the computed position, or else the original one), lon_original, lat_original, captured_at (milliseconds since
+        1970), sequence_id, compass_angle (degrees, the computed one or else the original), is_pano, creator, creator_id.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def image_facts(reply: dict) -> dict:
 
 
 def detected_values(reply: dict) -> dict[str, int] | None:
-    """How often each value was detected, in alphabetical order; None where the reply is not a list of detections.
+    """Count how often each value was detected, in alphabetical order; None where the reply is no list of detections.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def _position(geometry: object) -> tuple[float, float] | None:
 
 
 def _number(value: object, low: float, high: float) -> float | None:
-    # the comparison is false for what is not a number
+    # the comparison is false for NaN
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         return None
     return float(value)
@@ -96,5 +96,5 @@ def _text(value: object) -> str | None:
         value = str(value) if abs(value) <= _LARGEST_ID else None
     if not isinstance(value, str) or not value:
         return None
-    # lone surrogates cannot be written, control characters could steer a terminal
+    # lone surrogates cannot be written, and control characters could control a terminal
     return "".join(c for c in value[:_MOST_TEXT] if c.isprintable())

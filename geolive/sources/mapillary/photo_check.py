@@ -1,4 +1,4 @@
-"""Whether downloaded bytes are a photo."""
+"""Checks that downloaded bytes are a photo."""
 
 import io
 
@@ -10,7 +10,7 @@ class PhotoError(ValueError):
 
 
 def check_photo(data: bytes) -> None:
-    """Raise unless the bytes are a whole JPEG image of a sensible size; it is decoded, so that none that is cut short passes.
+    """Raise PhotoError unless the bytes are a whole JPEG image of a sensible size; it is decoded to find images cut short.
 
     Parameters
     ----------
@@ -39,5 +39,5 @@ def check_photo(data: bytes) -> None:
             photo.load()
     except PhotoError:
         raise
-    except Exception:  # whatever Pillow says of damaged bytes
+    except Exception:  # Pillow has many errors for damaged bytes
         raise PhotoError("a photo that is damaged or cut short") from None

@@ -1,4 +1,4 @@
-"""Which of the images found are fetched: at most so many a site, by a hash of their ids."""
+"""Samples the images to fetch: a limited number per site, chosen by a hash of their ids."""
 
 import datetime
 from dataclasses import asdict, dataclass
@@ -14,35 +14,35 @@ from geolive.regions import assign_districts
 from geolive.sources.mapillary.area import Area
 from geolive.tables import points
 
-# mean size of a photo; they differ by camera and scene, so that a total is good to about a third
+# mean size of a photo; sizes vary with camera and scene, so a total is right to about a third
 TYPICAL_BYTES = {"256": 16_000, "1024": 150_000, "2048": 500_000, "original": 3_000_000}
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to fetch of an area.
+    """The images of an area to fetch, and what to fetch of them.
 
     Parameters
     ----------
     since, until : date or None
-        First and last day on which an image may have been taken, UTC.
+        First and last day of the images, UTC.
     pano : bool
-        Whether panoramas are wanted.
+        Whether to include panoramas.
     max_per_site : int
-        Most images of a cluster, or of a site that images form where there is no survey.
+        Largest number of images of a cluster, or of a site where there is no survey.
     thumb : str or None
         Size of photos: 256, 1024, 2048 (pixels of the longer side) or original; None for no photos.
     objects : bool
-        Whether object counts are wanted.
+        Whether to fetch object counts.
 
     Raises
     ------
     InputError
-        A value that is not allowed.
+        A value is not allowed.
 
     Examples
     --------
-    >>> Wanted(thumb="1024").bytes_a_photo
+    >>> Wanted(thumb="1024").bytes_per_photo
     150000
     """
 
@@ -55,96 +55,97 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.thumb is not None and self.thumb not in TYPICAL_BYTES:
-            raise InputError(f"--thumb {self.thumb}: must be one of {', '.join(TYPICAL_BYTES)}")
+            raise InputError(f"thumb={self.thumb!r}: must be one of {', '.join(TYPICAL_BYTES)}", parameter="thumb")
         if self.since and self.until and self.since > self.until:
-            raise InputError(f"--since {self.since} is after --until {self.until}; exchange them")
+            raise InputError(f"since='{self.since}': is after until='{self.until}'; exchange them", parameter="since")
         if self.max_per_site < 1:
-            raise InputError(f"--max-per-site {self.max_per_site}: must be 1 or more")
+            raise InputError(f"max_per_site={self.max_per_site}: must be 1 or more", parameter="max_per_site")
 
     @property
-    def bytes_a_photo(self) -> int:
-        """About how large a photo is."""
+    def bytes_per_photo(self) -> int:
+        """Typical size of a photo in bytes."""
         return TYPICAL_BYTES[self.thumb] if self.thumb else 0
 
     def as_text(self) -> dict:
-        """For the ledger and for dataset.json."""
+        """Return the values as JSON, for the ledger and dataset.json."""
         return {
             name: value if not isinstance(value, datetime.date) else str(value) for name, value in asdict(self).items()
         }
 
 
-def choose(found: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
-    """The images to fetch.
+def sample_images(listed: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:
+    """Sample the images to fetch.
 
     Parameters
     ----------
-    found : DataFrame
-        id, lon, lat, captured_at, is_pano; an image without a date is left out where dates are asked for.
+    listed : DataFrame
+        The images that tiles list: id, lon, lat, captured_at, is_pano. With `since` or `until`, images without a date are left
+        out.
     area : Area
     wanted : Wanted
 
     Returns
     -------
     DataFrame
-        Rows of `found` by id; the choice depends on ids and positions alone.
+        Rows of `listed` in its order; the sample depends only on ids and positions.
 
     Examples
     --------
     >>> from geolive.sources.mapillary.area import area_of_box
-    >>> found = pd.DataFrame({"id": ["1", "2", "3"], "lon": 85.15, "lat": 25.55, "captured_at": np.nan, "is_pano": False})
-    >>> len(choose(found, area_of_box("85.1,25.5,85.2,25.6"), Wanted(max_per_site=2)))
+    >>> listed = pd.DataFrame({"id": ["1", "2", "3"], "lon": 85.15, "lat": 25.55, "captured_at": np.nan, "is_pano": False})
+    >>> len(sample_images(listed, area_of_box("85.1,25.5,85.2,25.6"), Wanted(max_per_site=2)))
     2
     """
-    keep = np.ones(len(found), bool)
-    taken = found["captured_at"].to_numpy(float)  # a comparison with a missing date is false
+    keep = np.ones(len(listed), bool)
+    taken = listed["captured_at"].to_numpy(float)  # a comparison with a missing date is false
     if wanted.since:
         keep &= taken >= _milliseconds(wanted.since)
     if wanted.until:
         keep &= taken < _milliseconds(wanted.until + datetime.timedelta(days=1))
     if not wanted.pano:
-        keep &= ~found["is_pano"].to_numpy(bool)
-    rows = found[keep].reset_index(drop=True)
+        keep &= ~listed["is_pano"].to_numpy(bool)
+    rows = listed[keep].reset_index(drop=True)
     site = _sites(rows, area)
     number = rows["id"].to_numpy(object).astype(np.int64)
     order = np.lexsort((number, key_hash(rows["id"].to_numpy(object)), site))
     rank = np.arange(len(order)) - np.searchsorted(site[order], site[order])
-    chosen = np.sort(order[rank < wanted.max_per_site])
-    return rows.iloc[chosen].reset_index(drop=True)
+    sampled = np.sort(order[rank < wanted.max_per_site])
+    return rows.iloc[sampled].reset_index(drop=True)
 
 
 def plan_table(
-    found: pd.DataFrame, chosen: pd.DataFrame, districts: gpd.GeoDataFrame | None, wanted: Wanted
+    listed: pd.DataFrame, sampled: pd.DataFrame, districts: gpd.GeoDataFrame | None, wanted: Wanted
 ) -> pd.DataFrame:
-    """What would be fetched, district by district.
+    """Count the images that tiles list and the images to fetch, by district.
 
     Returns
     -------
     DataFrame
-        district, found, chosen, bytes (of the photos, about); by name, "outside known districts" last.
+        district, listed, sampled, bytes (typical size of the photos); by name, with "outside known districts" last.
 
     Examples
     --------
-    >>> found = pd.DataFrame({"id": ["1", "2"], "lon": 85.14, "lat": 25.6})
-    >>> plan_table(found, found[:1], None, Wanted())
-                      district  found  chosen   bytes
-    0  outside known districts      2       1  150000
+    >>> listed = pd.DataFrame({"id": ["1", "2"], "lon": 85.14, "lat": 25.6})
+    >>> plan_table(listed, listed[:1], None, Wanted())
+                      district  listed  sampled   bytes
+    0  outside known districts       2        1  150000
     """
     outside = "outside known districts"
     names = []
-    for rows in (found, chosen):
+    for rows in (listed, sampled):
         name = pd.Series(outside, index=rows.index, dtype=object)
         if districts is not None and len(rows):
             by_id = districts.set_index("district_id")["district"]
             name = assign_districts(points(rows["lon"].to_numpy(), rows["lat"].to_numpy()), districts).map(by_id)
             name = name.fillna(outside)
         names.append(name.value_counts())
-    table = pd.DataFrame({"found": names[0], "chosen": names[1]}).fillna(0).astype(int)
+    table = pd.DataFrame({"listed": names[0], "sampled": names[1]}).fillna(0).astype(int)
     table = (
         table.rename_axis("district")
         .reset_index()
         .sort_values("district", key=lambda n: (n == outside).astype(str) + n)
     )
-    return table.assign(bytes=table["chosen"] * wanted.bytes_a_photo).reset_index(drop=True)
+    return table.assign(bytes=table["sampled"] * wanted.bytes_per_photo).reset_index(drop=True)
 
 
 def _milliseconds(day: datetime.date) -> float:
@@ -152,7 +153,7 @@ def _milliseconds(day: datetime.date) -> float:
 
 
 def _sites(rows: pd.DataFrame, area: Area) -> np.ndarray:
-    """A number for the cluster or site that each image belongs to."""
+    """Number of the cluster or site of each image."""
     if len(rows) == 0:
         return np.zeros(0, np.int64)
     at = points(rows["lon"].to_numpy(float), rows["lat"].to_numpy(float))

@@ -16,9 +16,7 @@ def access_to(server, token=TOKEN):
 
 def fetch_box(server, out, wanted=None, token=TOKEN, box=BOX, retry_policy=FAST, **options):
     wanted = wanted or Wanted(objects=True)
-    return fetch_images(
-        area_of_box(box), wanted, out, access_to(server, token), retry_policy, command="a test", **options
-    )
+    return fetch_images(area_of_box(box), wanted, out, access_to(server, token), retry_policy, **options)
 
 
 def contents(folder):
