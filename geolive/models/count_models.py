@@ -309,6 +309,15 @@ class RidgeCounts(ClusterwiseModel):
         predicted = super().predict_table(table)
         return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
 
+    @property
+    def importances_(self) -> np.ndarray | None:
+        """Absolute coefficients of the standardised inputs, summing to 1; None where all are 0."""
+        self.check_fitted()
+        if self.only_label_ is not None:
+            return None
+        sizes = np.abs(self.estimator_[-1].coef_)
+        return sizes / sizes.sum() if sizes.any() else None
+
 
 class NearestCounts(ClusterwiseModel):
     """The mean of the training clusters whose object counts are most alike; nothing is scaled, as in the paper.
