@@ -117,8 +117,8 @@ class PhotoSetModel(NetworkModel):
 
     def as_unfitted(self) -> Self:
         """An unfitted model with these parameters; a search that this model has done is not repeated."""
-        found = {"learning_rate": self.learning_rate_, "width": self.width_} if hasattr(self, "width_") else {}
-        return clone(self).set_params(**found, search=False)
+        searched = {"learning_rate": self.learning_rate_, "width": self.width_} if hasattr(self, "width_") else {}
+        return clone(self).set_params(**searched, search=False)
 
     # what each kind of network defines
 
