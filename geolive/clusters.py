@@ -80,7 +80,8 @@ def join_images(
         nearest, chosen = np.where(better, distance, nearest), np.where(better, row, chosen)
     found = chosen >= 0
     joined = images.assign(
-        unique_cluster=pd.Series(np.where(found, name[chosen], None), index=images.index, dtype="str"),
+        # row -1, of no cluster, is None
+        unique_cluster=pd.Series(name[chosen], index=images.index, dtype="str"),
         country=pd.Series(np.where(found, country[chosen], images["country"]), index=images.index, dtype="str"),
     )
     return joined, clusters.assign(n_images=np.bincount(chosen[found], minlength=len(clusters)))
