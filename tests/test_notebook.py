@@ -52,7 +52,9 @@ def test_the_readmes_notebook_runs_from_an_installed_package(installed, tmp_path
     script = tmp_path / "notebook.py"
     script.write_text(f"import geolive\nassert {str(installed)!r} in geolive.__file__\n{code}", encoding="utf-8")
     env = os.environ | {"PYTHONPATH": str(installed)}
-    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "maps" / "pov.geojson").is_file()
 
