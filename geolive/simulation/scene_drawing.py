@@ -1,6 +1,6 @@
-"""What the parts of a simulated street scene look like: how each of the object classes is drawn.
+"""Draws each of the object classes in a simulated street scene.
 
-Everything is a plain figure of a few shapes. The sizes are no measurements: a thing is drawn large enough to be seen.
+Every object is a plain figure of a few shapes. Sizes are not realistic: each object is large enough to be seen.
 """
 
 import random
@@ -19,7 +19,7 @@ SKIN, TYRE, GLASS, METAL, TIMBER = (120, 80, 55), (25, 25, 28), (60, 75, 90), (1
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a thing stands, how large it is, and the chance that shapes it.
+    """Where an object is, its size, and the random numbers that shape it.
 
     Parameters
     ----------
@@ -377,7 +377,7 @@ class Part:
     ----------
     draw : callable
     layer : int
-        What has a higher number is drawn later, over the rest.
+        Objects with a higher number are drawn later, over the others.
     where : {"horizon", "far", "side", "ground", "road", "any"}
     """
 

@@ -1,6 +1,6 @@
-"""Simulated street scenes: pictures of the objects that the sample counts, so that the way from pixels can be learnt and tested.
+"""Simulated street scenes: pictures of the objects that the sample counts, for trying and testing models of photos.
 
-A scene is a drawing, not a photo: nobody is in it, and what a model reaches on such pictures says nothing of real ones.
+A scene is a drawing, not a photo. It shows no real person, and the score of a model on such pictures says nothing about photos.
 """
 
 import functools
@@ -26,13 +26,13 @@ SIZE = 224
 FOLDER = "photos"
 LABEL = "SIMULATED street scene drawn by geolive; not a photograph"
 QUALITY = 88
-# more than so many of one class are not told apart in so small a picture
+# more objects of one class cannot be distinguished in so small a picture
 MOST_DRAWN = 30
-# India's clocks, which the EXIF tells beside the satellites' time
+# the EXIF has the time of Indian clocks and the time of the satellites
 ZONE = timedelta(hours=5, minutes=30)
 _BANK = 512
 _CHUNK = 64
-# fewer are drawn sooner than a further process starts
+# drawing fewer pictures takes less time than starting a process
 _WORTH_A_PROCESS = 500
 _SKIES = [(126, 172, 222), (168, 190, 212), (206, 210, 212), (228, 204, 176)]
 _EARTHS = [(164, 138, 104), (150, 132, 112), (140, 128, 96)]
@@ -41,15 +41,16 @@ _BACKDROPS = [(112, 106, 98), (98, 104, 96), (126, 116, 108)]
 
 @dataclass(frozen=True)
 class Scene:
-    """What one picture shows, and what its EXIF says.
+    """The content of one picture and of its EXIF.
 
     Parameters
     ----------
     key : str
-        The image's; with `seed` it decides all that is left to chance.
-    walk : str
-        Pictures of one walk share the light.
+        Key of the image; together with `seed` it decides everything random.
+    sequence : str
+        Pictures of one sequence share the light.
     counts : tuple of int, length 66
+        Object counts.
     lon, lat : float
         Degrees.
     time : datetime
@@ -58,7 +59,7 @@ class Scene:
     """
 
     key: str
-    walk: str
+    sequence: str
     counts: tuple[int, ...]
     lon: float
     lat: float
@@ -67,11 +68,11 @@ class Scene:
 
 
 def draw_scene(scene: Scene) -> Image.Image:
-    """A picture of 224 × 224 pixels of a scene's objects.
+    """Draw the objects of a scene as a picture of 224 × 224 pixels.
 
-    Things are drawn one by one, the nearer the larger and the later. Of stuff without a shape there is the more the higher its
-    count: openings of sky, width of road, pavements, patches of ground. What is counted as void is clutter. Light, haze and
-    tilt go with the walk, sharpness and noise with the picture.
+    Things are drawn one by one; nearer ones are larger and drawn later. The count of stuff without a shape decides its amount:
+    openings of sky, width of the road, pavements, patches of ground. Void is drawn as clutter. Pictures of a sequence share
+    light and haze; sharpness and noise differ from picture to picture.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def draw_scene(scene: Scene) -> Image.Image:
     (224, 224)
     """
     chance = random.Random(zlib.crc32(f"{scene.seed} {scene.key}".encode()))
-    light = random.Random(zlib.crc32(f"{scene.seed} light {scene.walk}".encode()))
+    light = random.Random(zlib.crc32(f"{scene.seed} light {scene.sequence}".encode()))
     counts = dict(zip(_names(), scene.counts, strict=True))
     horizon = SIZE * light.uniform(0.4, 0.48) + chance.uniform(-5, 5)
     picture = Image.new("RGB", (SIZE, SIZE))
@@ -95,7 +96,7 @@ def draw_scene(scene: Scene) -> Image.Image:
 
 
 def scene_bytes(scene: Scene) -> bytes:
-    """The picture as a JPEG whose EXIF has position and time, and says that it is simulated.
+    """Return the picture as a JPEG whose EXIF has position and time, and says that it is simulated.
 
     Examples
     --------
@@ -120,19 +121,19 @@ def draw_scenes(
     Parameters
     ----------
     images : GeoDataFrame
-        The sample's images: `key`, `sequence_id`, `captured_at`, `geometry`.
+        The images of the sample: `key`, `sequence_id`, `captured_at`, `geometry`.
     objects : array of uint16, shape (images, 66)
     folder : Path
-        Where `photos/KEY.jpg` are written.
+        Folder in which `photos/KEY.jpg` are written.
     seed : int
     progress : callable, optional
-        Told in words how many are drawn.
+        Called with words that say how many pictures are drawn.
 
     Returns
     -------
     GeoDataFrame
-        A copy with `img_path`, within `folder`, and `sha256` of the file. Equal seeds and keys give equal files, on any
-        number of cores; another version of Pillow may code the same picture otherwise.
+        A copy with `img_path`, relative to `folder`, and `sha256` of each file. Equal seeds and keys give equal files on any
+        number of cores; another version of Pillow may encode the same picture differently.
 
     Examples
     --------
@@ -147,8 +148,8 @@ def draw_scenes(
     where, times = lonlat(images.geometry), images["captured_at"].dt.tz_localize(None).dt.to_pydatetime()
     rows = zip(images["key"], images["sequence_id"], objects, where, times, strict=True)
     scenes = [
-        Scene(str(key), str(walk), tuple(counts.tolist()), float(lon), float(lat), time, seed)
-        for key, walk, counts, (lon, lat), time in rows
+        Scene(str(key), str(sequence), tuple(counts.tolist()), float(lon), float(lat), time, seed)
+        for key, sequence, counts, (lon, lat), time in rows
     ]
     chunks = [scenes[start : start + _CHUNK] for start in range(0, len(scenes), _CHUNK)]
     hashes: list[str] = []
@@ -159,7 +160,7 @@ def draw_scenes(
         for chunk in chunks:
             hashes += write(chunk)
     else:
-        # spawned, not forked: a fork of a process with threads may hang
+        # spawned, because a fork of a process with threads may hang
         with multiprocessing.get_context("spawn").Pool(workers) as pool:
             for done in pool.imap(write, chunks):
                 hashes += done
@@ -185,7 +186,7 @@ def _names() -> tuple[str, ...]:
 
 
 def _backdrop(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float, chance, light) -> None:
-    """Far façades and haze in a dull tone, and openings of sky between them: as many as there are, wider together."""
+    """Draw far façades and haze in a dull tone, and one opening of sky between them for each count."""
     draw.rectangle([0, 0, SIZE, horizon + 1], fill=light.choice(_BACKDROPS))
     sky, openings = light.choice(_SKIES), min(counts["Sky"], 8)
     share = 1 - 0.55**openings
@@ -199,7 +200,7 @@ def _backdrop(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float,
 
 
 def _ground(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float, chance, light) -> None:
-    """Bare earth; a road, the wider the more of it there is; pavements and curbs along it."""
+    """Draw bare earth, a road whose width grows with its count, and pavements and curbs along it."""
     draw.rectangle([0, horizon, SIZE, SIZE], fill=light.choice(_EARTHS))
     middle = SIZE / 2 + chance.uniform(-18, 18)
     roads, pavements, curbs = (min(counts[name], 6) for name in ("Road", "Sidewalk", "Curb"))
@@ -221,16 +222,16 @@ def _ground(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float, c
 
 
 def _things(counts: dict[str, int], horizon: float, chance) -> list[tuple[str, tuple[float, float], float]]:
-    """Class, foot and size of each thing, in the order of drawing: by layer, and the nearer the later."""
-    found = []
+    """Class, foot and size of each thing in the order of drawing: by layer, then from far to near."""
+    things = []
     for name, part in PARTS.items():
         for _ in range(min(counts[name], MOST_DRAWN)):
             near = _NEAR[part.where](chance)
             depth = SIZE - horizon
             y = horizon + depth * near
-            found.append((part.layer, near, name, (_across(part.where, near, chance), y), 14 + 44 * near))
-    found.sort(key=lambda thing: thing[:2])
-    return [(name, place, size) for _, _, name, place, size in found]
+            things.append((part.layer, near, name, (_across(part.where, near, chance), y), 14 + 44 * near))
+    things.sort(key=lambda thing: thing[:2])
+    return [(name, place, size) for _, _, name, place, size in things]
 
 
 _NEAR = {
@@ -260,7 +261,7 @@ def _clutter(draw: ImageDraw.ImageDraw, number: int, chance) -> None:
 
 
 def _bonnet(draw: ImageDraw.ImageDraw, vehicles: int, mounts: int, chance) -> None:
-    """The car that the camera rides on, and the mount that holds the camera."""
+    """Draw the car that carries the camera, and the mount of the camera."""
     if vehicles:
         high, paint = 14 + 7 * min(vehicles, 4), chance.choice([(30, 32, 36), (170, 172, 176), (120, 24, 28)])
         draw.ellipse([-20, SIZE - high, SIZE + 20, SIZE + 3 * high], fill=paint)
@@ -269,7 +270,7 @@ def _bonnet(draw: ImageDraw.ImageDraw, vehicles: int, mounts: int, chance) -> No
 
 
 def _exposed(picture: Image.Image, chance, light) -> Image.Image:
-    """The picture in its light: exposure, white balance and haze of the walk, sharpness and noise of its own."""
+    """Apply exposure, white balance and haze of the sequence, and sharpness and noise of the picture."""
     if (blur := chance.uniform(-0.6, 0.9)) > 0.2:
         picture = picture.filter(ImageFilter.GaussianBlur(blur))
     gain, haze, warm = light.uniform(0.72, 1.12), light.uniform(0, 0.22), light.uniform(-0.07, 0.07)
@@ -285,7 +286,7 @@ def _exposed(picture: Image.Image, chance, light) -> Image.Image:
 
 @functools.cache
 def _noise() -> np.ndarray:
-    """Sensor noise to cut from, standard deviation 12, shape (512, 512, 3)."""
+    """Sensor noise with a standard deviation of 12, shape (512, 512, 3), of which each picture gets a part."""
     drawn = np.random.Generator(np.random.PCG64(224)).normal(0, 12, (_BANK, _BANK, 3))
     return np.round(drawn).astype(np.int16)
 

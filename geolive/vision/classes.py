@@ -69,7 +69,8 @@ def match_classes(
     {'Traffic sign front': 1, 'Unlabeled': 65}
     """
     column = {_plain(name): index for index, name in enumerate(classes)} | dict.fromkeys(_VOID_NAMES, VOID)
-    renamed, matched, unmatched = renamed or {}, {}, []
+    renamed, unmatched = renamed or {}, []
+    matched: dict[str, int | None] = {}
     for name in detected:
         target = renamed.get(name, name)
         if target is None or target.lower() in NO_CLASS:

@@ -118,8 +118,17 @@ def embed_photos(
     backbone = load_backbone(model, weights)
     if progress:
         progress(f"{backbone.arch} on {chosen.name}, {chosen.precision}")
-    options = {"dtype": dtype, "batch_size": batch_size, "workers": workers, "progress": progress}
-    return embed(dataset, files, backbone, name, device=chosen, **options)
+    return embed(
+        dataset,
+        files,
+        backbone,
+        name,
+        device=chosen,
+        dtype=dtype,
+        batch_size=batch_size,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def embed(

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -88,7 +88,7 @@ class Preprocessing:
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
 
     @classmethod
-    def from_json(cls, card: object, where: str = "card") -> "Preprocessing":
+    def from_json(cls, card: Any, where: str = "card") -> "Preprocessing":
         """Read a dict that `as_json` made; `where` names its file in an error message.
 
         Raises

@@ -11,7 +11,7 @@ from geolive.files import replacing
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 class GrowingArray:
@@ -48,7 +48,8 @@ class GrowingArray:
 
     def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, made_by: dict):
         self.folder, self.made_by = folder, json.loads(json.dumps(made_by))
-        self.done, self.failures = 0, {}
+        self.done = 0
+        self.failures: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         try:
@@ -66,7 +67,7 @@ class GrowingArray:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._array = None
+        del self._array
         self._lock.close()
 
     @property

@@ -109,9 +109,10 @@ def find_token(file: str | Path | None, environment: str | None) -> str:
             raise InputError(
                 f"token_file={str(file)!r}: cannot be read ({type(error).__name__}); {TOKEN_REMEDY}"
             ) from None
-    if not (environment or "").strip():
-        raise InputError(f"no Mapillary token: {TOKEN_REMEDY}")
-    return environment.strip()
+    token = (environment or "").strip()
+    if not token:
+        raise InputError(f"no Mapillary token; {TOKEN_REMEDY}")
+    return token
 
 
 def is_https(address: str) -> bool:

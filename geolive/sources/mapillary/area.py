@@ -8,6 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import shapely
+from numpy.typing import ArrayLike
 from shapely import Geometry
 
 from geolive.clusters import SITE_RADIUS_KM
@@ -52,7 +53,7 @@ class Area:
     country: str = ""
     survey: Dataset | None = None
 
-    def holds(self, degrees: np.ndarray) -> np.ndarray:
+    def holds(self, degrees: ArrayLike) -> np.ndarray:
         """Return whether points (longitude, latitude; shape (n, 2)) are in the area, as an array of bool, shape (n,)."""
         degrees = np.asarray(degrees, float).reshape(-1, 2)
         if self.polygon is not None:
@@ -198,7 +199,7 @@ def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDat
 def _tiles_around(where: np.ndarray) -> np.ndarray:
     """Tiles within 5 km of points, row by row."""
     reach = np.degrees(km_to_chord(SITE_RADIUS_KM)) * 1.001
-    tiles = set()
+    tiles: set[tuple[int, int]] = set()
     for lon, lat in where:
         wide = reach / max(np.cos(np.radians(min(abs(lat) + reach, 89.9))), 1e-3)
         first_y, last_y = tile_of([[0, lat + reach], [0, lat - reach]])[:, 1]

@@ -52,7 +52,8 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
     geolive.errors.InputError: Mapillary refused the token (code 190); make one at ...
     """
     reply = json_object(body)
-    error = reply.get("error") if reply and isinstance(reply.get("error"), dict) else {}
+    error = (reply or {}).get("error")
+    error = error if isinstance(error, dict) else {}
     if status == 200 and not error:
         return
     code, subcode = (

@@ -43,7 +43,8 @@ def image_facts(reply: dict) -> dict:
     best = computed or original or (None, None)
     angles = [_number(reply.get(name), -360, 720) for name in ("computed_compass_angle", "compass_angle")]
     angle = next((angle for angle in angles if angle is not None), None)
-    creator = reply.get("creator") if isinstance(reply.get("creator"), dict) else {}
+    creator = reply.get("creator")
+    creator = creator if isinstance(creator, dict) else {}
     captured_at = _number(reply.get("captured_at"), 0, 2**53)
     pano = reply.get("is_pano")
     return {

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import shapely
+from numpy.typing import ArrayLike
 from shapely import Geometry
 
 from geolive.errors import InputError
@@ -38,7 +39,7 @@ class TileImage(NamedTuple):
     is_pano: bool
 
 
-def tile_of(degrees: np.ndarray) -> np.ndarray:
+def tile_of(degrees: ArrayLike) -> np.ndarray:
     """Find the tile of zoom 14 that contains each point.
 
     Parameters
@@ -63,7 +64,7 @@ def tile_of(degrees: np.ndarray) -> np.ndarray:
     return np.clip(np.floor(np.column_stack([x, y])), 0, N - 1).astype(np.int64)
 
 
-def tile_bounds(tiles: np.ndarray) -> np.ndarray:
+def tile_bounds(tiles: ArrayLike) -> np.ndarray:
     """Return west, south, east and north of tiles, in degrees.
 
     Parameters

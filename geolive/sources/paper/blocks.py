@@ -252,7 +252,8 @@ def _clusters(reader: RowReader, fields: dict[str, Any]) -> tuple[np.ndarray, di
     names = reader.cluster_columns
     # no field of a line holds a line break
     texts = pc.binary_join_element_wise(*(fields[name] for name in names), "\n").dictionary_encode()
-    numbers, reasons = [], {}
+    numbers: list[int] = []
+    reasons: dict[int, str] = {}
     for text in texts.dictionary.to_pylist():
         try:
             numbers.append(reader.cluster_number(tuple(text.split("\n"))))

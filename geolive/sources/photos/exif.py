@@ -1,4 +1,4 @@
-"""What a photo's EXIF says: where it was taken, when, and which way the camera looked.
+"""Reads position, time and heading from the EXIF of a photo.
 
 Source: CIPA DC-008 (Exif 2.32), sections 4.6.2 (structure), 4.6.5 (time) and 4.6.6 (GPS).
 """
@@ -28,7 +28,7 @@ _DATE_TIME = re.compile(r"(\d{4})\D(\d\d?)\D(\d\d?)\D+(\d\d?)\D(\d\d?)\D(\d\d?)"
 _DATE = re.compile(r"(\d{4})\D(\d\d?)\D(\d\d?)", re.ASCII)
 _ZONE = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
 _YEARS = range(1900, 2200)
-# a clock's zone is a multiple of a quarter of an hour; it need not agree with the satellites to the second
+# the offset of a clock is a multiple of a quarter of an hour; the clock may differ from the satellites by minutes
 _QUARTER, _LARGEST_ZONE = datetime.timedelta(minutes=15), datetime.timedelta(hours=14)
 _CLOCK_ERROR = datetime.timedelta(minutes=5)
 
@@ -42,11 +42,11 @@ class PhotoFacts:
     lon, lat : float
         WGS 84, degrees.
     time : datetime or None
-        In UTC, or, where the zone is not known, what the camera's clock showed.
+        In UTC, or, where the time zone is unknown, the time of the camera's clock.
     zone : str or None
-        "UTC", or "unknown" where `time` is what the camera's clock showed; None without a time.
+        "UTC", or "unknown" where `time` is that of the camera's clock; None without a time.
     compass_angle : float
-        Degrees clockwise from north that the camera looked to, at least 0 and below 360; NaN where not known.
+        Direction of the camera in degrees clockwise from north, at least 0 and below 360; NaN where unknown.
     """
 
     lon: float
@@ -57,7 +57,7 @@ class PhotoFacts:
 
 
 def read_facts(block: Block | None) -> PhotoFacts:
-    """Position, time and heading from an EXIF block.
+    """Read position, time and heading from an EXIF block.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def read_facts(block: Block | None) -> PhotoFacts:
     Returns
     -------
     PhotoFacts
-        Time and heading are empty where they are missing or make no sense.
+        Time and heading are empty where they are missing or not valid.
 
     Raises
     ------
     UnusableImageError
-        There is no position, it makes no sense, or it is exactly 0, 0, which cameras write when they don't know.
+        The position is missing or not valid, or it is exactly 0, 0, which cameras write when they have no position.
 
     Examples
     --------
@@ -89,14 +89,14 @@ def read_facts(block: Block | None) -> PhotoFacts:
     lon, lat = _position(gps)
     try:
         times = _inner(block, order, main.get(_EXIF_POINTER), _TIME_TAGS)
-    except UnusableImageError:  # a photo without a time is of use still
+    except UnusableImageError:  # a photo without a time can be used, too
         times = {}
     time, zone = _time(times, gps)
     return PhotoFacts(lon, lat, time, zone, _direction(gps))
 
 
 def read_orientation(block: Block | None) -> int:
-    """How an image's pixels lie, 1 to 8; 1 (upright) where it isn't said, or makes no sense.
+    """Read the orientation of an image, 1 to 8; 1 (upright) where it is missing or not valid.
 
     Source: CIPA DC-008 (Exif 2.32), section 4.6.4.
 
@@ -115,16 +115,16 @@ def read_orientation(block: Block | None) -> int:
     1
     """
     try:
-        said = None if block is None else _first(_main(block, {_ORIENTATION}).get(_ORIENTATION))
+        orientation = None if block is None else _first(_main(block, {_ORIENTATION}).get(_ORIENTATION))
     except UnusableImageError:
         return 1
-    return int(said) if said in range(1, 9) else 1
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def check_sizes(block: Block | None) -> None:
-    """Raise where the entries of an EXIF block's first directory hold more bytes together than the block has.
+    """Raise where the entries of the first directory of an EXIF block hold more bytes together than the block has.
 
-    Whatever reads all of them, as Pillow does when it opens a file, would copy those bytes.
+    A reader of all entries, such as Pillow, would copy those bytes.
 
     Raises
     ------
