@@ -125,7 +125,7 @@ def read_polygons(path: str | Path) -> gpd.GeoDataFrame:
 
 
 def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
-    """The polygons, and words that name the layer where the file has several."""
+    """Return the polygons, and words that name the layer where the file has several."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a polygon file such as .geojson, .gpkg or .shp")
     try:
@@ -156,7 +156,7 @@ def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
 
 
 def _finest_layer(source: str) -> str | None:
-    """The polygon layer with the most units; None where there is one layer only."""
+    """Return the polygon layer with the most units; None where there is one layer only."""
     layers = pyogrio.list_layers(source)
     polygons = [str(name) for name, kind in layers if kind and "Polygon" in kind]
     if len(layers) < 2 or not polygons:
@@ -165,7 +165,7 @@ def _finest_layer(source: str) -> str | None:
 
 
 def _given(path: Path, raw: gpd.GeoDataFrame, column: str | None, parameter: str) -> str | None:
-    """A column that the user named."""
+    """Return a column that the user named."""
     if column is not None and (column not in raw.columns or column == raw.geometry.name):
         raise InputError(
             f"{parameter}={column!r} is not a column of {path}; its columns are: {_listed(raw)}", parameter=parameter
@@ -174,7 +174,7 @@ def _given(path: Path, raw: gpd.GeoDataFrame, column: str | None, parameter: str
 
 
 def _find_name_column(path: Path, raw: gpd.GeoDataFrame) -> str:
-    """The most specific column of names whose values are unique."""
+    """Return the most specific column of names whose values are unique."""
     known = _known_columns(raw, _NAME_PATTERNS)
     distinct = {column: raw[column].nunique() for column in raw.columns.drop(raw.geometry.name)}
     best = max(known, key=lambda column: (distinct[column], known[column]), default=None)
@@ -192,7 +192,7 @@ def _find_name_column(path: Path, raw: gpd.GeoDataFrame) -> str:
 
 
 def _ids(path: Path, raw: gpd.GeoDataFrame, name: pd.Series, state: pd.Series, column: str | None) -> pd.Series:
-    """Unique ids: of the column that the user named, of a usual column, or made of the names."""
+    """Return unique ids: those of the column that the user named, of a usual column, or made of the names."""
     if column is not None:
         ids = _texts(path, raw, column, "id")
         if ids.duplicated().any():
@@ -213,14 +213,14 @@ def _ids(path: Path, raw: gpd.GeoDataFrame, name: pd.Series, state: pd.Series, c
 
 
 def _states(raw: gpd.GeoDataFrame, name_column: str) -> pd.Series:
-    """The state of each district; "" where the file does not say."""
+    """Return the state of each district; "" where the file does not say."""
     known = _known_columns(raw, _NAME_PATTERNS)
     column = next((c for c in known if known[c] == _STATE_LEVEL and c != name_column), None)
     return raw[column].fillna("").astype(str) if column else pd.Series("", index=raw.index)
 
 
 def _known_columns(raw: gpd.GeoDataFrame, patterns: tuple) -> dict[str, float]:
-    """Columns with a usual name, each with its administrative level."""
+    """Return the columns with a usual name, each with its administrative level."""
     levels: dict[str, float] = {}
     for column in raw.columns.drop(raw.geometry.name):
         for pattern, level in patterns:
@@ -232,7 +232,7 @@ def _known_columns(raw: gpd.GeoDataFrame, patterns: tuple) -> dict[str, float]:
 
 
 def _holds_names(column: pd.Series) -> bool:
-    """Whether most values are words without digits, unlike ids."""
+    """Return whether most values are words without digits, unlike ids."""
     texts = column.dropna().astype(str)
     return bool(len(texts) == len(column) and texts.str.fullmatch(r"[^\d]*[^\W\d_]{2}[^\d]*").mean() > 0.5)
 
@@ -259,7 +259,7 @@ def _listed(raw: gpd.GeoDataFrame) -> str:
 
 
 def _owner(path: Path) -> str:
-    """Whose borders a file holds: what `fetch boundaries` wrote into it, since the licence asks for that, or its name."""
+    """Return whose borders a file holds: what `fetch boundaries` wrote into it, since the licence asks for that, or its name."""
     if path.suffix.lower() == ".geojson":
         with contextlib.suppress(OSError, ValueError, RecursionError):
             document = json.loads(path.read_text(encoding="utf-8"))

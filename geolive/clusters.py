@@ -92,7 +92,7 @@ def _with_none(column: pd.Series) -> np.ndarray:
 
 
 def _radius_of_clusters(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.ndarray:
-    """The radius of each cluster, shape (clusters,), km."""
+    """Return the radius of each cluster, shape (clusters,), km."""
     kinds = radius_km if isinstance(radius_km, dict) else {"all": radius_km}
     if isinstance(radius_km, dict) and set(radius_km) != {"urban", "rural"}:
         raise InputError(
@@ -160,7 +160,7 @@ def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> t
 
 
 def _cell(degrees: np.ndarray) -> np.ndarray:
-    """Row and column of each position's cell of about 1 km; rows of cells are 0.009 degrees high."""
+    """Return the row and column of each position's cell of about 1 km; rows of cells are 0.009 degrees high."""
     row = np.floor(degrees[:, 1] / 0.009)
     column = np.floor(degrees[:, 0] * np.cos(np.radians((row + 0.5) * 0.009)) / 0.009)
     return np.column_stack([row, column]).astype(np.int64)

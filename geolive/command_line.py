@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def program() -> str:
-    """The words that start geolive here: `python cli.py` where that file runs, else the installed `geolive`.
+    """Return the words that start geolive here: `python cli.py` where that file runs, else the installed `geolive`.
 
     Examples
     --------
@@ -17,7 +17,7 @@ def program() -> str:
 
 
 def command_line(*words: object) -> str:
-    """A command of geolive that works when pasted into a shell.
+    """Write a command of geolive so that it works when pasted into a shell.
 
     Parameters
     ----------

@@ -58,7 +58,7 @@ _FACT_TYPES = {
 
 
 def is_word(name: object) -> bool:
-    """Whether a name has only letters, digits, `_`, `-` and `.`, so that it can be a file's name.
+    """Return whether a name has only letters, digits, `_`, `-` and `.`, so that it can be a file's name.
 
     Examples
     --------

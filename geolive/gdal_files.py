@@ -169,7 +169,7 @@ def check_beginning(path: str | Path) -> None:
 
 
 def _source(path: Path, folder: Path, named: str) -> str:
-    """The name for GDAL of a file whose beginning was checked; `named` is how messages name it."""
+    """Return the name for GDAL of a file whose beginning was checked; `named` is how messages name it."""
     suffix = path.suffix.lower()
     if suffix in (".zip", ".kmz"):
         return _source(_extract(path, folder, named), folder / "inner", named)
@@ -190,7 +190,7 @@ def _source(path: Path, folder: Path, named: str) -> str:
 
 
 def _json_driver(path: Path) -> str:
-    """GDAL's driver for a JSON file; the prefix with its name excludes all others."""
+    """Return GDAL's driver for a JSON file; the prefix with its name excludes all others."""
     with path.open("rb") as file:
         beginning = file.read(2**16)
     if re.search(rb'"type"\s*:\s*"Topology"', beginning):
@@ -272,7 +272,7 @@ def _link(path: Path, target: Path) -> Path:
 
 
 def _plain(path: Path | PurePosixPath) -> str:
-    """The file's name without its suffix and without characters that GDAL could take for a prefix or an archive."""
+    """Return the file's name without its suffix and without characters that GDAL could take for a prefix or an archive."""
     return re.sub(r"[^\w-]", "_", path.stem)[:80] or "file"
 
 

@@ -7,7 +7,7 @@ EARTH_RADIUS_KM = 6371.0088
 
 
 def unit_sphere(degrees: np.ndarray) -> np.ndarray:
-    """Points on the unit sphere; the chord between two grows with their great-circle distance.
+    """Put positions on the unit sphere; the chord between two grows with their great-circle distance.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def unit_sphere(degrees: np.ndarray) -> np.ndarray:
 
 
 def chord_to_km(chord: np.ndarray) -> np.ndarray:
-    """Great-circle distance in kilometres of a chord of the unit sphere.
+    """Convert a chord of the unit sphere to a great-circle distance in kilometres.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def chord_to_km(chord: np.ndarray) -> np.ndarray:
 
 
 def km_to_chord(km: ArrayLike) -> np.ndarray:
-    """Chord of the unit sphere of a great-circle distance in kilometres.
+    """Convert a great-circle distance in kilometres to a chord of the unit sphere.
 
     Examples
     --------

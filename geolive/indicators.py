@@ -78,7 +78,7 @@ _KNOWN = {
 
 
 def indicator(name: str) -> Indicator:
-    """The indicator of a given name; an unknown one is shown under its own name.
+    """Return the indicator of a given name; an unknown one is shown under its own name.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def indicator(name: str) -> Indicator:
 
 
 def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
-    """Edges of the legend's classes: round numbers with about the same number of values in each class.
+    """Find the edges of the legend's classes: round numbers with about the same number of values in each class.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
 
 
 def class_labels(breaks: np.ndarray) -> list[str]:
-    """The legend's words for the classes between breaks.
+    """Write the legend's words for the classes between breaks.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def class_labels(breaks: np.ndarray) -> list[str]:
 
 
 def break_labels(breaks: np.ndarray) -> list[str]:
-    """The edges of classes in words, all with the decimals that the finest of them needs.
+    """Write the edges of classes in words, all with the decimals that the finest of them needs.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def break_labels(breaks: np.ndarray) -> list[str]:
 
 
 def break_digits(breaks: np.ndarray) -> int:
-    """How many decimals the edges of classes need, at most 9.
+    """Find how many decimals the edges of classes need, at most 9.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def break_digits(breaks: np.ndarray) -> int:
 
 
 def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
-    """Index of the legend class of each value; -1 for NaN.
+    """Find the index of the legend class of each value; -1 for NaN.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
 
 
 def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
-    """A given number of colours from a scale, evenly spaced from its first to its last.
+    """Return a given number of colours from a scale, evenly spaced from its first to its last.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:
 
 
 def border_colour(colours: Sequence[str]) -> str:
-    """The colour of borders between areas: white, or grey where one of the areas' colours is nearly white.
+    """Return the colour of borders between areas: white, or grey where one of the areas' colours is nearly white.
 
     Examples
     --------

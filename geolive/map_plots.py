@@ -36,7 +36,7 @@ def require_matplotlib() -> None:
 
 @contextlib.contextmanager
 def plain_matplotlib():
-    """Settings of matplotlib under which names from data are drawn as plain text.
+    """Return the settings of matplotlib under which names from data are drawn as plain text.
 
     A "$" begins no formula, and a character that the font lacks causes no warning.
 
@@ -61,7 +61,7 @@ def plain_matplotlib():
 
 
 def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, float]:
-    """West, south, east, north of a map with room around the data, in degrees.
+    """Return west, south, east, north of a map with room around the data, in degrees.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def _borders(
     name_column: str | None,
     id_column: str | None,
 ) -> tuple[list, list, list]:
-    """Rings of districts as areas, of districts as lines (none where there are too many), and of states."""
+    """Return the rings of districts as areas, of districts as lines (none where there are too many), and of states."""
     # the borders as the source has them: cleaning those of a whole country takes longer than the rest of the picture
     districts = read_districts(boundaries, name_column=name_column, id_column=id_column)
     districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
@@ -246,7 +246,7 @@ def mark_simulated(axes, points: float = 70) -> None:
 
 
 def polygon_path(shape: shapely.Geometry) -> "MatplotlibPath":
-    """A polygon or multipolygon as a path of matplotlib, with its holes.
+    """Return a polygon or multipolygon as a path of matplotlib, with its holes.
 
     Examples
     --------
@@ -265,7 +265,7 @@ def polygon_path(shape: shapely.Geometry) -> "MatplotlibPath":
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks and without characters that no font draws.
+    """Return text without line breaks and without characters that no font draws.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def one_line(text: str) -> str:
 
 
 def short(text: str, most: int) -> str:
-    """One line of text, cut to a given number of characters.
+    """Return one line of text, cut to a given number of characters.
 
     Examples
     --------

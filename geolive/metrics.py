@@ -33,7 +33,7 @@ _NEWTON_STEPS = 25
 
 
 def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """For each cluster the mean value of the clusters outside its fold, which is what is known without a model.
+    """Compute for each cluster the mean value of the clusters outside its fold: the prediction without a model.
 
     Parameters
     ----------
@@ -58,7 +58,8 @@ def training_means(values: np.ndarray, folds: np.ndarray) -> np.ndarray:
 def training_means_of(
     values: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray]], strata: np.ndarray | None = None
 ) -> np.ndarray:
-    """For each tested cluster the mean value of its fold's training clusters, of its own stratum where strata are given.
+    """Compute for each tested cluster the mean value of its fold's training clusters, of its own stratum where strata
+    are given.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def scores(
     groups: np.ndarray,
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Scores of pooled out-of-fold predictions, with 95 % intervals from a bootstrap of whole groups.
+    """Score pooled out-of-fold predictions, with 95 % intervals from a bootstrap of whole groups.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def resampled_scores(
     groups: np.ndarray,
     random_state: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores, and the scores of 1,000 resamples of whole groups; equal groups and seeds give equal resamples.
+    """Compute scores, and the scores of 1,000 resamples of whole groups; equal groups and seeds give equal resamples.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def resampled_scores(
 
 
 def score_table(task: str, value: np.ndarray, resampled: np.ndarray, n: int) -> pd.DataFrame:
-    """Scores with the 95 % interval of their resamples, as `scores` gives them.
+    """Make the table that `scores` returns: scores with the 95 % interval of their resamples.
 
     Examples
     --------
@@ -204,7 +205,7 @@ def score_table(task: str, value: np.ndarray, resampled: np.ndarray, n: int) -> 
 
 
 def interval(resampled: np.ndarray) -> np.ndarray:
-    """Lower and upper end of the 95 % interval of each column; NaN where the column has no number.
+    """Compute lower and upper end of the 95 % interval of each column; NaN where the column has no number.
 
     Examples
     --------
@@ -217,7 +218,7 @@ def interval(resampled: np.ndarray) -> np.ndarray:
 
 
 def wilson_interval(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of a share by Wilson's score method: within 0 and 1, and never of no width.
+    """Compute the 95 % interval of a share by Wilson's score method; it lies within 0 and 1, and its width is never 0.
 
     Parameters
     ----------
@@ -254,7 +255,7 @@ def paired_gains(
     groups: np.ndarray,
     random_state: int = 0,
 ) -> np.ndarray:
-    """Differences of R² (or accuracy) between models, in the sample and in 1,000 resamples of whole groups.
+    """Compute the differences of R² (or accuracy) between models, in the sample and in 1,000 resamples of whole groups.
 
     Parameters
     ----------
@@ -300,7 +301,7 @@ def paired_gains(
 
 
 def no_scores(task: str, n: int) -> pd.DataFrame:
-    """The table of scores where there are none: every figure is null.
+    """Make the table of scores where there are none: every figure is null.
 
     Examples
     --------
@@ -311,7 +312,7 @@ def no_scores(task: str, n: int) -> pd.DataFrame:
 
 
 def _resamples(groups: np.ndarray, random_state: int):
-    """How often each row is drawn, shape (resamples, n); yielded in chunks."""
+    """Yield how often each row is drawn, shape (resamples, n), in chunks."""
     group, n_groups = np.unique(groups, return_inverse=True)[1].reshape(-1), len(np.unique(groups))
     rng = np.random.default_rng(random_state)
     size = max(1, _CHUNK // len(group))
@@ -377,7 +378,7 @@ def _classification(labels: np.ndarray, probabilities: np.ndarray, reference: np
 
 
 def _logistic(x: np.ndarray, labels: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Intercept and slope of a logistic regression for each row of weights, by Newton's method; NaN where it does not exist."""
+    """Fit a logistic regression for each row of weights, by Newton's method: intercept and slope, NaN where there is none."""
     beta = np.tile(start, (len(weights), 1))
     xx = x * x
     for _ in range(_NEWTON_STEPS):
@@ -397,7 +398,7 @@ def _logistic(x: np.ndarray, labels: np.ndarray, weights: np.ndarray, start: np.
 
 
 def _constant_in_folds(predictions: np.ndarray, reference: np.ndarray) -> bool:
-    """Whether predictions are constant within each fold; folds differ in their training mean."""
+    """Return whether predictions are constant within each fold; folds differ in their training mean."""
     by_fold = pd.Series(predictions).groupby(reference)
     return bool((by_fold.max() == by_fold.min()).all())
 

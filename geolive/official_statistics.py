@@ -12,7 +12,7 @@ _OFFICIAL = {
 
 
 def bihar_statistics() -> pd.DataFrame:
-    """Population, density, multidimensional poverty and women's low BMI of Bihar's 38 districts.
+    """Read population, density, multidimensional poverty and women's low BMI of Bihar's 38 districts.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def bihar_statistics() -> pd.DataFrame:
 
 
 def official_sentences(indicator: str, district_ids: pd.Series) -> pd.Series:
-    """The official statistic nearest to an indicator, in words, for each district that has one.
+    """Write the official statistic nearest to an indicator as a sentence, for each district that has one.
 
     It is never shown beside the simulated sample, since that was made from it.
 

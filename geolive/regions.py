@@ -219,7 +219,7 @@ def _state_of_india(region: str) -> Region:
 def _state_of_boundaries(
     region: str, districts: gpd.GeoDataFrame, boundaries: str | Path | None, source: str
 ) -> Region:
-    """The districts of a state, as the file assigns them; where it does not say, those that overlap a state of India."""
+    """Find the districts of a state, as the file assigns them; where it does not say, those that overlap a state of India."""
     states = sorted(set(districts["state"]) - {""})
     if states:
         state = _match(region, states, f"{boundaries} has no state of that name")
@@ -262,7 +262,7 @@ def _india_file() -> Path:
 
 
 def _india_states() -> dict[str, str]:
-    """Names of India's states as shown, each with the source's spelling."""
+    """Return the names of India's states as shown, each with the source's spelling."""
     rows = pyogrio.read_dataframe(_india_file(), columns=["STATE_UT"], read_geometry=False)
     return {_title_case(name): name for name in sorted(rows["STATE_UT"].dropna().unique())}
 

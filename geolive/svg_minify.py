@@ -12,7 +12,7 @@ _AFTER_ONE, _AFTER_TWO = re.compile(r"(?<=\.\d)\d+"), re.compile(r"(?<=\.\d\d)\d
 
 
 def minify_svg(svg: str) -> str:
-    """The same plot in a fraction of the bytes: pictures in it get a palette, and positions one or two decimals.
+    """Shrink a plot to a fraction of its bytes: pictures in it get a palette, and positions one or two decimals.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def _rounded(path: str) -> str:
 
 
 def _with_palette(encoded: str) -> str:
-    """A PNG as base64 with a palette of 64 colours, or the PNG itself where that is smaller."""
+    """Return a PNG as base64 with a palette of 64 colours, or the PNG itself where that is smaller."""
     from PIL import Image
 
     encoded = "".join(encoded.split())

@@ -13,7 +13,7 @@ _LETTERS = 30
 
 
 def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
-    """A plot as SVG text.
+    """Draw a plot as SVG text.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) 
 
 
 def with_unique_ids(svg: str, number: int) -> str:
-    """The same plot with ids of its own, because ids must be unique within a page.
+    """Give a plot ids of its own, because ids must be unique within a page.
 
     Examples
     --------

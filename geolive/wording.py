@@ -6,7 +6,7 @@ import numpy as np
 
 
 def count_of(number: int, noun: str, plural: str | None = None) -> str:
-    """A count with its noun, in the singular for 1, with separators between thousands.
+    """Write a count with its noun, in the singular for 1, with separators between thousands.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """A number with a given number of significant digits, never with an exponent.
+    """Write a number with a given number of significant digits, never with an exponent.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def number_text(value: float, digits: int = 3) -> str:
 
 
 def decimal_text(value: float, digits: int) -> str:
-    """A number with so many decimals, thousands separators and a true minus sign.
+    """Write a number with a given number of decimals, thousands separators and a true minus sign.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def decimal_text(value: float, digits: int) -> str:
 
 
 def decimals_to_show(values: np.ndarray) -> int:
-    """Decimals that tell values apart by about a hundredth of their spread.
+    """Return the number of decimals that distinguish values by about a hundredth of their spread.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def decimals_to_show(values: np.ndarray) -> int:
 
 
 def percent_text(share: float) -> str:
-    """A share of 1 in percent.
+    """Write a share of 1 in percent.
 
     Examples
     --------

@@ -70,7 +70,7 @@ def test_dir_shows_the_public_names_and_each_has_an_example():
 
 
 def test_an_unknown_name_says_what_there_is():
-    with pytest.raises(AttributeError, match="no attribute 'predikt'; it has .*predict"):
+    with pytest.raises(AttributeError, match=r"no attribute 'predikt'; it has .*predict"):
         _ = geolive.predikt
 
 

@@ -149,7 +149,7 @@ def _show_task(task: "EvaluationTask", simulated: bool) -> None:
 
 
 def _columns(task: str, countries: int) -> tuple[str, ...]:
-    """The figures that the terminal shows; with several countries also R² within them."""
+    """Return the figures that the terminal shows; with several countries also R² within them."""
     within = ("r2_within_country",) if task == "regression" and countries > 1 else ()
     return (_COLUMNS[task][0], *within, *_COLUMNS[task][1:])
 
@@ -174,7 +174,7 @@ def _cell(value: float, lower: float, upper: float) -> str:
 
 
 def _brief(value: float) -> str:
-    """Three decimals, and none for figures from 100 on: columns must not meet."""
+    """Format a figure with three decimals, and with none for figures from 100 on: columns must not meet."""
     return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
 
 

@@ -28,7 +28,7 @@ _ASSIGNED = re.compile(
 
 
 def as_options(message: str, command: Any) -> str:
-    """A message of the library in the words of the command that runs: `level=7: …` becomes `--level 7: …`.
+    """Rewrite a message of the library in the words of the command that runs: `level=7: …` becomes `--level 7: …`.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def as_options(message: str, command: Any) -> str:
 
 
 def running_command(app: Any, words: Sequence[str]) -> Any:
-    """The click command that command-line words call: the group or command that the first of them lead to.
+    """Find the click command or group that the first words of a command line call.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def running_command(app: Any, words: Sequence[str]) -> Any:
 
 
 def recorded_command(context: Any) -> str:
-    """The command that runs, as a result records it: it works when pasted, and options at their default are left out.
+    """Return the running command as results record it: it works when pasted, and options at their default are left out.
 
     Files to write are recorded relative to the folder that holds them, so that equal results are equal wherever they are
     written, and a published page tells nothing of its author's folders.
@@ -124,7 +124,7 @@ def _without_folder(paths: list[Path]) -> list[str]:
 
 
 def _options(command: Any) -> dict[str, str]:
-    """Options of a command by the names that the library may give them."""
+    """Return the options of a command by the names that the library may give them."""
     options: dict[str, str] = {}
     for parameter in command.params:
         if parameter.param_type_name == "option":
@@ -134,7 +134,7 @@ def _options(command: Any) -> dict[str, str]:
 
 
 def _as_word(value: str) -> str:
-    """A Python value as a word of the shell."""
+    """Write a Python value as a word of the shell."""
     try:
         read = ast.literal_eval(value)
     except (ValueError, SyntaxError):

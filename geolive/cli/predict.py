@@ -141,7 +141,7 @@ def _dataset_of(area: "Region", folder: Path | None) -> "Dataset":
 
 
 def _no_dataset_words(area: "Region") -> str:
-    """Which commands make a dataset of a region; simulated ones exist for the states of India only."""
+    """Say which commands make a dataset of a region; simulated ones exist for the states of India only."""
     from geolive.regions import INDIA_SOURCE
 
     state = area.states[0] if len(area.states) == 1 else ""
@@ -157,7 +157,7 @@ def _no_dataset_words(area: "Region") -> str:
 
 
 def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed: int) -> "TrainedModel":
-    """The bundle that was named, a baseline fitted on the spot, or the cached forest."""
+    """Return the model of the named bundle, a baseline that is fitted now, or the cached forest."""
     from geolive.console import note_dropped, step
     from geolive.models.cache import fit_cached
     from geolive.models.registry import BASELINES, make_model

@@ -60,7 +60,7 @@ def train_clusterwise(
 
 
 def _model(estimator: str, task: str, seed: int, trees: int | None, vertices: str) -> "Model":
-    """The unfitted model that the options name."""
+    """Make the unfitted model that the options name."""
     from geolive.models.registry import CLUSTERWISE, find_kind
 
     if estimator not in CLUSTERWISE:

@@ -13,7 +13,8 @@ Array = NDArray[np.floating]
 def pivot_quantiles(
     fit: AreaFit, design: Array, variance: Array, *, level: float, n_bootstrap: int, seed: int
 ) -> tuple[Array, Array]:
-    """Quantiles of (true value - estimate) / root mean squared error of each area, over samples drawn from a fitted model.
+    """Simulate quantiles of (true value - estimate) / root mean squared error of each area, over samples drawn from a
+    fitted model.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ Values: TypeAlias = pd.Series | NDArray[np.float64] | Sequence[float]
 
 
 def check_direct(index: pd.Index, direct: Values, variance: Values) -> tuple[Array, Array]:
-    """Direct estimates and sampling variances as arrays; areas without a direct estimate have NaN in both.
+    """Return direct estimates and sampling variances as arrays; areas without a direct estimate have NaN in both.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ Array = NDArray[np.floating]
 
 
 def prediction_mse(data: AreaData, sigma2_u: float, method: str, design: Array, variance: Array) -> Array:
-    """Mean squared error of the estimates of areas, with the sampling variances known.
+    """Return the mean squared error of the estimates of areas, with the sampling variances known.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def prediction_mse(data: AreaData, sigma2_u: float, method: str, design: Array, 
 def prediction_mse_with_factor(
     data: AreaData, sigma2_u: float, factor: float, method: str, design: Array, variance: Array
 ) -> Array:
-    """Mean squared error where the factor of the sampling variances was estimated together with the variance of the area effects.
+    """Return the mean squared error where the factor of the sampling variances was estimated together with the
+    variance of the area effects.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def prediction_mse_with_factor(
 
 
 def _variance_error_and_bias(data: AreaData, sigma2_u: float, method: str) -> tuple[float, float]:
-    """Variance and bias of the estimated variance of the area effects, to the first order."""
+    """Return the variance and bias of the estimated variance of the area effects, to the first order."""
     fit = weighted_fit(data, sigma2_u)
     inverse, squares = (1 / fit.total).sum(), (1 / fit.total**2).sum()
     if method == "fh":

@@ -243,7 +243,7 @@ def _variances(rows: pd.DataFrame, job: _Job) -> pd.Series | None:
 
 
 def _direct_means(result: pd.DataFrame, weights: pd.Series, groups: pd.Series | None) -> dict[str, float]:
-    """Weighted mean of the direct estimates of each group, which a target is where none is given."""
+    """Return the weighted mean of each group's direct estimates: the target of groups without a given one."""
     if result["direct"].isna().any():
         raise InputError(
             "target: is not given, and areas without a direct estimate leave no weighted mean of the direct ones; give it"

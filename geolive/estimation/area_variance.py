@@ -81,7 +81,7 @@ def weighted_fit(data: AreaData, sigma2_u: float) -> WeightedFit:
 
 
 def log_likelihood(data: AreaData, sigma2_u: float) -> float:
-    """Log-likelihood of a variance of the area effects, with the regression at its best.
+    """Return the log-likelihood of a variance of the area effects, with the regression at its best.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def log_likelihood(data: AreaData, sigma2_u: float) -> float:
 
 
 def residual_log_likelihood(data: AreaData, sigma2_u: float) -> float:
-    """Restricted log-likelihood of a variance of the area effects, up to a constant.
+    """Return the restricted log-likelihood of a variance of the area effects, up to a constant.
 
     Examples
     --------
@@ -225,13 +225,13 @@ def estimate_both_variances(data: AreaData, method: str) -> tuple[float, float]:
 
 
 def _scale(data: AreaData) -> float:
-    """A variance that the estimate is not far from: of the least squares' residuals, plus the mean sampling variance."""
+    """Return a variance near the estimate: that of the least squares' residuals, plus the mean sampling variance."""
     residuals = data.direct - data.design @ np.linalg.lstsq(data.design, data.direct, rcond=None)[0]
     return float(residuals @ residuals / (len(residuals) - data.design.shape[1]) + data.variance.mean())
 
 
 def _maximise(objective: Callable[[float], float], scale: float, *, zero: bool, method: str) -> float:
-    """Where a function of a variance is highest: the best of a grid over 14 powers of ten, then Brent's method around it."""
+    """Find the variance that maximises a function: the best of a grid over 14 powers of ten, then Brent's method."""
     from scipy.optimize import minimize_scalar
 
     grid = scale * np.geomspace(1e-10, 1e4, 85)
@@ -255,7 +255,7 @@ def _maximise(objective: Callable[[float], float], scale: float, *, zero: bool, 
 
 
 def _moments(data: AreaData, scale: float) -> float:
-    """Root of the moment equation; zero where even no variance of the areas makes the residuals too small."""
+    """Find the root of the moment equation; zero where even no variance of the areas makes the residuals too small."""
     from scipy.optimize import brentq
 
     m, p = data.design.shape

@@ -205,7 +205,7 @@ class CompositeEstimator(BaseEstimator):
 
 
 def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas: Values) -> tuple[Array, pd.Series]:
-    """Predictions and districts of the sites, and of the clusters where they count as sites."""
+    """Return the predictions and districts of the sites, and of the clusters where they count as sites."""
     index = pd.RangeIndex(len(np.asarray(predictions)))
     x, place = unit_numbers("site_predictions", predictions, index), pd.Series(np.asarray(areas))
     if len(place) != len(x):
@@ -216,7 +216,7 @@ def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas:
 
 
 def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFrame:
-    """Mean of the prediction over each district: over its sites, as estimated, and the variance of that estimate's error."""
+    """Estimate the mean prediction over the sites of each district, and the variance of that estimate's error."""
     x, areas = sites
     try:
         model = NestedError("amrl").fit(pd.DataFrame(index=areas.index), x, areas)
@@ -237,7 +237,7 @@ def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFr
 
 
 def _slopes(fit: UnitFit) -> tuple[float, float]:
-    """The slope between districts, and what it exceeds that within them by."""
+    """Return the slope between districts, and its difference from the slope within districts."""
     within = float(fit.coefficients[2]) if len(fit.coefficients) > 2 else 0.0
     return float(fit.coefficients[1]), float(fit.coefficients[1]) - within
 

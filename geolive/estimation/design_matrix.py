@@ -70,7 +70,7 @@ class DesignMatrix:
         return tuple(names)
 
     def transform(self, covariates: pd.DataFrame) -> NDArray[np.float64]:
-        """Matrix of shape (areas, coefficients) of a table that has the learnt columns.
+        """Make the matrix, shape (areas, coefficients), of a table that has the learnt columns.
 
         Raises
         ------
@@ -139,7 +139,7 @@ def check_rank(matrix: NDArray[np.float64], names: tuple[str, ...]) -> None:
 
 
 def label(index: Hashable) -> str:
-    """Words for a row in an error message: its number, or the name of its area.
+    """Name a row in an error message: by its number, or by its area.
 
     Examples
     --------

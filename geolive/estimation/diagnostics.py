@@ -94,7 +94,7 @@ def diagnose_areas(
 
 
 def normality(effects: pd.DataFrame) -> pd.DataFrame:
-    """Shapiro-Wilk tests of residuals and area effects.
+    """Test residuals and area effects for normality (Shapiro-Wilk).
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def normality(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def variation(estimates: pd.DataFrame, variance: Values) -> pd.DataFrame:
-    """Coefficients of variation of direct estimates and of EBLUPs, for areas with a direct estimate.
+    """Compute the coefficients of variation of direct estimates and of EBLUPs, for areas with a direct estimate.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def brown_test(estimates: pd.DataFrame, variance: Values) -> BrownTest:
 
 
 def disagreements(estimates: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
-    """Areas in order of how far direct and synthetic are apart, in standard deviations under the model.
+    """Order areas by the distance between direct and synthetic estimates, in standard deviations under the model.
 
     Examples
     --------

@@ -148,7 +148,7 @@ def direct_estimates(
 
 
 def linearised_variance(z: Array, design: Design) -> Array:
-    """Variance of an estimate in each district from its linearised values; shape (districts,).
+    """Compute the variance of an estimate in each district from its linearised values; shape (districts,).
 
     Parameters
     ----------
@@ -236,7 +236,7 @@ def _places(units: pd.DataFrame) -> NDArray[np.int_]:
 
 
 def _counts(units: pd.DataFrame, design: Design, x: Array) -> pd.DataFrame:
-    """Numbers of units, primary sampling units and places, and the effective number of primary sampling units."""
+    """Count units, primary sampling units and places, and compute the effective number of primary sampling units."""
     by = pd.DataFrame({"d": design.district, "p": design.psu, "w": design.weight * x, "place": _places(units)})
     weight = by.groupby(["d", "p"])["w"].sum()
     summed, squared = weight.groupby("d").sum(), (weight**2).groupby("d").sum()
@@ -251,7 +251,7 @@ def _counts(units: pd.DataFrame, design: Design, x: Array) -> pd.DataFrame:
 
 
 def _pooled_mean_variance(y: Array, design: Design) -> float:
-    """Variance between the means of primary sampling units, pooled within districts; NaN where no district has two."""
+    """Compute the variance of the means of primary sampling units, pooled within districts; NaN where no district has two."""
     units = pd.DataFrame({"d": design.district, "p": design.psu, "w": design.weight, "wy": design.weight * y})
     units = units[units["w"] > 0].groupby(["d", "p"])[["w", "wy"]].sum()
     mean = units["wy"] / units["w"]
@@ -262,7 +262,7 @@ def _pooled_mean_variance(y: Array, design: Design) -> float:
 
 
 def _pooled_rate_variance(p: Array, own: Array, n: Array) -> Array:
-    """Binomial variances times the pooled design effect; above 0 even where no event, or no other, was seen."""
+    """Compute binomial variances times the pooled design effect; above 0 even where no event, or no other, was seen."""
     smoothed = (p * n + 1) / (n + 2)
     binomial = smoothed * (1 - smoothed) / n
     known = np.isfinite(own)
@@ -271,7 +271,7 @@ def _pooled_rate_variance(p: Array, own: Array, n: Array) -> Array:
 
 
 def _choose(own: Array, pooled: Array, n: Array, variance: str, fallback: str) -> tuple[Array, NDArray[np.str_]]:
-    """The variance of each district, and where it comes from."""
+    """Choose the variance of each district, and say where it comes from."""
     made = {"design": own, "pooled": pooled}
     needs_fallback = variance == "design" and bool(np.isnan(own).any())
     if "gvf" in (variance, fallback if needs_fallback else ""):
@@ -290,7 +290,7 @@ def _choose(own: Array, pooled: Array, n: Array, variance: str, fallback: str) -
 
 
 def _generalised_variance(own: Array, n: Array) -> Array:
-    """Variances from a straight line: their logarithm on that of the number of primary sampling units.
+    """Smooth variances by a regression of their logarithm on that of the number of primary sampling units.
 
     The logarithm of an estimated variance is biased and varies by known amounts, digamma(f / 2) - log(f / 2) and
     trigamma(f / 2) with f degrees of freedom, so that small districts neither bias nor dominate the line.

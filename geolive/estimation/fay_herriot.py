@@ -210,7 +210,7 @@ class FayHerriot(BaseEstimator):
         return pd.DataFrame(table, index=covariates.index)
 
     def area_effects(self) -> pd.DataFrame:
-        """Residuals of the areas of the fit, for diagnostics.
+        """Return the residuals of the fitted areas, for diagnostics.
 
         Returns
         -------
@@ -231,7 +231,7 @@ class FayHerriot(BaseEstimator):
         return pd.DataFrame(table, index=self.areas_)
 
     def summary(self) -> str:
-        """One line on the fit: method, areas, variances and criteria."""
+        """Describe the fit in one line: method, areas, variances and criteria."""
         check_is_fitted(self, "sigma2_u_")
         factor = f", factor of the sampling variances {self.variance_factor_:.4g}" if self.fit_.factor else ""
         return (
@@ -296,7 +296,7 @@ class FayHerriot(BaseEstimator):
 
 
 def _explained_share(data: AreaData) -> float:
-    """R² of the true values: both mean squares of least squares lose what sampling puts into them."""
+    """Estimate R² for the true values: the part of sampling is taken from both mean squares of least squares."""
     m, p = data.design.shape
     q = np.linalg.qr(data.design)[0]
     leverage = (q**2).sum(axis=1)

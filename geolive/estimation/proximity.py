@@ -13,7 +13,7 @@ Array = NDArray[np.floating]
 
 
 def contiguity(areas: gpd.GeoDataFrame, name: str) -> pd.DataFrame:
-    """Row-standardised contiguity of areas: each row shares 1 among the areas whose borders meet its own.
+    """Make the row-standardised contiguity matrix of areas: each row shares 1 among the areas that border on its area.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def read_proximity(path: str | Path) -> pd.DataFrame:
 
 
 def check_proximity(proximity: pd.DataFrame | Array, areas: pd.Index) -> Array:
-    """A proximity matrix as an array, after checks.
+    """Check a proximity matrix and return it as an array.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ neighbours keeps a row of zeros)
 
 
 def _has_neighbours_outside(row: Array) -> bool:
-    """Whether a row is of an area with k neighbours of weight 1/k each, fewer than k of them in the table."""
+    """Return whether a row is that of an area with k neighbours of weight 1/k each, fewer than k of them in the table."""
     weights = row[row > 0]
     if len(weights) == 0:
         return True

@@ -20,7 +20,7 @@ def rank_sets(
     stepdown: bool = True,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    """Confidence sets for ranks; rank 1 is the highest value.
+    """Compute confidence sets for ranks; rank 1 is the highest value.
 
     A district ranks below another with confidence where their difference is larger than chance makes the largest of many
     differences at that level. Marginal sets hold a district's own rank with that probability, whichever district one asks
@@ -86,7 +86,7 @@ def best_set(
     stepdown: bool = True,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
-    """Confidence set for the `tau` highest: it holds all of them with that probability.
+    """Compute the set of districts that holds all of the `tau` highest with a given probability.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def worst_set(
     stepdown: bool = True,
     seed: int = 0,
 ) -> NDArray[np.bool_]:
-    """Confidence set for the `tau` lowest; parameters as in `best_set`.
+    """Compute the set of districts that holds all of the `tau` lowest with a given probability; parameters as in `best_set`.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def _check_level(level: float) -> None:
 
 
 def _known(value: Array, error: Array) -> NDArray[np.int_]:
-    """Rows that have a value and a standard error."""
+    """Return the rows that have a value and a standard error."""
     known = np.isfinite(value) & np.isfinite(error)
     if (wrong := known & (error < 0)).any():
         row = int(np.flatnonzero(wrong)[0])
@@ -174,7 +174,7 @@ def _known(value: Array, error: Array) -> NDArray[np.int_]:
 
 
 def _above_zero(value: Array, error: Array) -> Array:
-    """Errors of 0 as a billionth of what values differ by, so that differences can be divided by them."""
+    """Replace errors of 0 by a billionth of the range of the values, so that differences can be divided by them."""
     spread = np.nanmax(value) - np.nanmin(value) if np.isfinite(value).any() else 0.0
     return np.maximum(error, 1e-9 * spread if spread > 0 else 1e-9)
 
@@ -191,7 +191,7 @@ def _draws(error: Array, freedom: float, seed: int) -> NDArray[np.float32]:
 def _found_about(
     i: int, at: Array, error: Array, draws: NDArray[np.float32], level: float, stepdown: bool
 ) -> tuple[int, int]:
-    """How many districts are above and below one of them with confidence, by two-sided tests."""
+    """Count how many districts are above and below one of them with confidence, by two-sided tests."""
     spread = np.hypot(error, error[i])
     difference = (at - at[i]) / spread
     chance = np.abs((draws - draws[:, [i]]) / spread.astype(np.float32))
@@ -209,7 +209,7 @@ def _found_about(
 def _all_found(
     at: Array, error: Array, draws: NDArray[np.float32], level: float, *, stepdown: bool, two_sided: bool
 ) -> tuple[Array, Array]:
-    """How many districts are above and below each of them with confidence, by tests of all pairs at once."""
+    """Count how many districts are above and below each of them with confidence, by tests of all pairs at once."""
     spread = np.hypot(error[:, None], error)
     difference = (at - at[:, None]) / spread  # [i, j]: how far j is above i
     left = ~np.eye(len(at), dtype=bool)
@@ -226,7 +226,7 @@ def _all_found(
 def _largest(
     draws: NDArray[np.float32], spread: Array, left: NDArray[np.bool_], two_sided: bool
 ) -> NDArray[np.float32]:
-    """The largest difference of each draw over the pairs that are left; shape (draws,)."""
+    """Return the largest difference of each draw over the pairs that are left; shape (draws,)."""
     largest = np.full(len(draws), -np.inf, np.float32)
     for i in np.flatnonzero(left.any(axis=1)):
         # where both directions of a pair count alike, one is enough

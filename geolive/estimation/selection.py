@@ -14,7 +14,7 @@ Estimator = Callable[[NDArray[np.bool_]], pd.Series]
 
 
 def within_area_folds(areas: Values, *, n_folds: int = 5, random_state: int = 0) -> NDArray[np.int_]:
-    """Folds that take at most one cluster of each district at a time, and never a district's only one.
+    """Make folds that take at most one cluster of each district at a time, and never a district's only one.
 
     Parameters
     ----------

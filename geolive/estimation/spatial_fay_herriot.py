@@ -127,12 +127,12 @@ class SpatialFayHerriot(BaseEstimator):
         return self
 
     def predict(self) -> pd.DataFrame:
-        """Estimates of the areas of the fit, as `estimates_`; other areas would need another proximity matrix."""
+        """Return the estimates of the fitted areas, as `estimates_`; other areas would need another proximity matrix."""
         check_is_fitted(self, "estimates_")
         return self.estimates_.copy()
 
     def summary(self) -> str:
-        """One line on the fit: method, areas, variance, autoregression and criteria."""
+        """Describe the fit in one line: method, areas, variance, autoregression and criteria."""
         check_is_fitted(self, "estimates_")
         return (
             f"Spatial Fay-Herriot by {self.method}, {self.n_areas_} areas with a direct estimate, sigma2_u {self.sigma2_u_:.6g}, "
@@ -240,7 +240,7 @@ class _Likelihood:
 
 
 def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple[float, float]:
-    """Variance and autoregression where the likelihood is highest: the best of a grid, then the simplex method from there."""
+    """Find the variance and autoregression of highest likelihood: the best of a grid, then the simplex method from there."""
     from scipy.optimize import minimize
 
     y, d = data.direct[data.surveyed], data.variance[data.surveyed]
@@ -274,7 +274,7 @@ def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple
 
 
 def _mse(data: _SpatialData, state: _SpatialState, sigma2_u: float, rho: float, method: str) -> Array:
-    """Mean squared error g1 + g2 + 2 g3 - g4, for ml less the bias of g1 (Singh, Shukla and Kundu 2005).
+    """Compute the mean squared error g1 + g2 + 2 g3 - g4, for ml less the bias of g1 (Singh, Shukla and Kundu 2005).
 
     With B the weights of the residuals, Z the choice of surveyed areas and R = I - B Z, all terms are quadratic forms: g1 =
     diag(R G), its derivatives are diag(R dG R'), those of B are R dG Z' V^-1, and g4 is half the sum over pairs of
@@ -312,5 +312,5 @@ def _mse(data: _SpatialData, state: _SpatialState, sigma2_u: float, rho: float, 
 
 
 def _diagonal(a: Array, b: Array) -> Array:
-    """Diagonal of a b'."""
+    """Return the diagonal of a b'."""
     return np.einsum("ij,ij->i", a, b)

@@ -60,7 +60,7 @@ def plot_target(report: TargetReport, path: str | Path) -> None:
 
 
 def _draw_probabilities(axes: Any, report: TargetReport) -> None:
-    """Bars of the probability to be among the poorest; the chosen districts are filled."""
+    """Draw bars of the probability to be among the poorest; the chosen districts are filled."""
     made = report.districts
     likely = made[made["chosen"] | (made["probability"] >= 0.005)]
     shown = likely.sort_values(["probability", "estimate"], ascending=[False, not report.highest], kind="stable")
@@ -80,7 +80,7 @@ def _draw_probabilities(axes: Any, report: TargetReport) -> None:
 
 
 def _draw_errors(axes: Any, report: TargetReport) -> None:
-    """Exclusion error over budgets; the real one, where the truth is known, is dashed."""
+    """Draw the exclusion error over budgets; the real one, where the truth is known, is dashed."""
     scale = 100 if report.budget.of_people else 1
     for name, part in report.errors.groupby("rule", sort=False):
         x, colour = scale * part["budget"], _COLOURS[str(name)]
@@ -104,7 +104,7 @@ def _draw_errors(axes: Any, report: TargetReport) -> None:
 
 
 def _draw_roc(axes: Any, report: TargetReport) -> None:
-    """Receiver operating characteristic of each rule against the truth."""
+    """Draw the receiver operating characteristic of each rule against the truth."""
     axes.plot([0, 100], [0, 100], color=GREY, lw=0.8, ls=":")
     for name, (others, reached, area) in report.roc.items():
         label = f"{_title(name)}, AUC {area:.2f}"

@@ -146,7 +146,7 @@ def assess_target(
 
 
 def _budgets(budget: Budget, n: int) -> list[Budget]:
-    """Budgets of a curve, with the given one among them."""
+    """Return the budgets of a curve, which include the given one."""
     if budget.of_people:
         amounts = sorted({*(round(share, 2) for share in np.arange(0.05, 0.96, 0.05)), budget.amount})
         return [Budget(amount, True) for amount in amounts]

@@ -66,7 +66,7 @@ class Budget:
 
 
 def choose_districts(values: Array, budget: Budget, people: Array | None = None) -> Mask:
-    """The poorest districts that a budget reaches.
+    """Choose the poorest districts that a budget reaches.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class _Ordered:
 
 
 def draw_values(estimate: Array, standard_error: Array, *, n_draws: int = N_DRAWS, seed: int = 0) -> Array:
-    """Draws of the true values, normal about the estimates and independent; shape (draws, n).
+    """Draw the true values, normal about the estimates and independent; shape (draws, n).
 
     Examples
     --------
@@ -150,7 +150,7 @@ def draw_values(estimate: Array, standard_error: Array, *, n_draws: int = N_DRAW
 
 
 def target_probability(draws: Array, budget: Budget, people: Array | None = None) -> Array:
-    """Probability of each district to be among the poorest that a budget reaches; shape (n,).
+    """Compute the probability of each district to be among the poorest that a budget reaches; shape (n,).
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def target_probability(draws: Array, budget: Budget, people: Array | None = None
 
 
 def targeting_errors(chosen: Mask, poorest: Mask, people: Array | None = None) -> tuple[Array, Array]:
-    """Exclusion and inclusion error of a choice, where the poorest are known or drawn.
+    """Compute the exclusion and inclusion error of a choice, where the poorest are known or drawn.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def targeting_errors(chosen: Mask, poorest: Mask, people: Array | None = None) -
 def expected_errors(
     rules: dict[str, Array], draws: Array, budgets: list[Budget], people: Array | None = None
 ) -> pd.DataFrame:
-    """Expected exclusion and inclusion errors of rules that choose by an estimate, for each budget.
+    """Compute the expected exclusion and inclusion errors of rules that choose by an estimate, for each budget.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def expected_errors(
 def real_errors(
     rules: dict[str, Array], truth: Array, budgets: list[Budget], people: Array | None = None
 ) -> pd.DataFrame:
-    """Exclusion and inclusion errors of rules where the true values are known, for each budget.
+    """Compute the exclusion and inclusion errors of rules where the true values are known, for each budget.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def real_errors(
 
 
 def roc_curves(rules: dict[str, Array], poorest: Mask) -> dict[str, tuple[Array, Array, float]]:
-    """Receiver operating characteristic of each rule at finding the truly poorest.
+    """Compute the receiver operating characteristic of each rule at finding the truly poorest.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class RateTransformation:
     slope: Callable[[Array], Array]
 
     def mean(self, mean: Array, variance: Array) -> Array:
-        """Mean of the rate whose transform is normal with that mean and variance.
+        """Compute the mean of the rate whose transform is normal with that mean and variance.
 
         Examples
         --------
@@ -47,7 +47,8 @@ class RateTransformation:
         return self._integrate(lambda rate: rate, mean, variance)
 
     def squared_error(self, centre: Array, mean: Array, variance: Array) -> Array:
-        """Mean squared distance of the rate from `centre` where its transform is normal with that mean and variance.
+        """Compute the mean squared distance of the rate from `centre` where its transform is normal with that mean
+        and variance.
 
         Examples
         --------
@@ -87,7 +88,7 @@ def transform_rates(
     variance: pd.Series | None = None,
     effective_sample_size: pd.Series | None = None,
 ) -> tuple[pd.Series, pd.Series]:
-    """Direct estimates of rates and their variances on the transformed scale.
+    """Transform direct estimates of rates, and their variances.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def back_transform(
     conditional_variance: Array,
     effect_variance: Array,
 ) -> pd.DataFrame:
-    """Estimates on the scale of rates from those on the transformed scale.
+    """Transform estimates back to the scale of rates.
 
     Parameters
     ----------

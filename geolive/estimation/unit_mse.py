@@ -33,12 +33,12 @@ class Targets:
     target_error: Array | float = 0.0
 
     def of(self, numbers: Array, absent: float) -> Array:
-        """Numbers of the surveyed areas, and `absent` where an area has no unit."""
+        """Return the numbers of the surveyed areas, and `absent` where an area has no unit."""
         return np.where(self.row >= 0, numbers[np.maximum(self.row, 0)], absent)
 
 
 def eblup(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Array, Array]:
-    """Synthetic value, estimate and gamma of each area; shape (d,) each.
+    """Compute the synthetic value, estimate and gamma of each area; shape (d,) each.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
 
 
 def bootstrap_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str, n_bootstrap: int, seed: int) -> Array:
-    """Mean squared error by the parametric bootstrap; shape (d,).
+    """Estimate the mean squared error by the parametric bootstrap; shape (d,).
 
     New area effects and errors are drawn from the fitted model, the whole estimation is repeated, and the squared error
     to the drawn areas' means is averaged.
@@ -132,7 +132,7 @@ def bootstrap_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str, n
 
 
 def _weights(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Array]:
-    """Weight of each area's mean residual, and its variance."""
+    """Return the weight of each area's mean residual, and its variance."""
     mean_variance = fit.sigma2_u + targets.residual_error + fit.sigma2_e * targets.of(1 / sums.size, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         gamma = np.where(targets.row >= 0, (fit.sigma2_u + targets.cross_error) / mean_variance, 0.0)
@@ -142,7 +142,7 @@ def _weights(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Arr
 def _drawn_sums(
     sums: UnitSums, fit: UnitFit, rng: np.random.Generator, number: int
 ) -> Iterator[tuple[Array, UnitSums]]:
-    """Area effects and sums of new values; drawn as sums, whose distribution is known, rather than unit by unit."""
+    """Draw area effects and sums of new values; the distribution of the sums is known, so units are not drawn one by one."""
     m, p = sums.x.shape
     eigenvalues, vectors = np.linalg.eigh(sums.within_xx)
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
@@ -168,14 +168,14 @@ def _drawn_sums(
 
 
 def _information(sums: UnitSums, fit: UnitFit, total: Array) -> Array:
-    """Fisher information of sigma2_u and sigma2_e."""
+    """Compute the Fisher information of sigma2_u and sigma2_e."""
     cross = 0.5 * (sums.size / total**2).sum()
     own = 0.5 * ((sums.count - 1) / fit.sigma2_e**2 + 1 / total**2).sum()
     return np.array([[0.5 * ((sums.size / total) ** 2).sum(), cross], [cross, own]])
 
 
 def _bias(sums: UnitSums, fit: UnitFit, total: Array, covariance: Array, method: str) -> Array:
-    """Bias of the estimated variances, to the first order; shape (2,)."""
+    """Compute the bias of the estimated variances, to the first order; shape (2,)."""
     score = np.zeros(2)
     if method not in RESIDUAL:
         by_u = -np.einsum("i,ij,ik->jk", (sums.size / total) ** 2, sums.x, sums.x)

@@ -31,7 +31,7 @@ class Moran:
 
 
 def morans_i(positions: np.ndarray, residuals: np.ndarray, k: int = NEIGHBOURS, random_state: int = 0) -> Moran:
-    """Moran's I of residuals at places, each with its k nearest places as neighbours and row-standardised weights.
+    """Compute Moran's I of residuals at places, each with its k nearest places as neighbours and row-standardised weights.
 
     Rows at one coordinate are averaged first, because a place would otherwise be its own neighbour. The result equals esda's
     `Moran` on libpysal's row-standardised k nearest neighbours (a test checks it); it is computed here, because importing these

@@ -81,7 +81,7 @@ class BestOf(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predictions of the chosen model, shape (n,)."""
+        """Predict with the chosen model, shape (n,)."""
         self.check_fitted()
         return self.chosen_.predict(places)
 

@@ -177,7 +177,7 @@ def _predict_or_resume(
     resume: ResumeFolder | None,
     progress: Callable[[str], None] | None,
 ) -> Predicted:
-    """The predictions of a row: of an earlier, stopped run where they are there, else computed and kept."""
+    """Return the predictions of a row: those that an interrupted run has kept, else new ones, which are kept."""
     model = None if spec.make is None else spec.make()
     # the code of a user's own model may change between two runs, and its parameters would not show that
     ours = model is None or type(model).__module__.startswith("geolive.")

@@ -118,7 +118,7 @@ def predict_spec(
 def _progress(
     progress: Callable[[str], None] | None, name: str, partition: int, partitions: int
 ) -> Callable[[str], None] | None:
-    """A progress callable that also names the row and the partition."""
+    """Make a progress callable that also names the row and the partition."""
     if progress is None:
         return None
     again = f", partition {partition + 1} of {partitions}" if partitions > 1 else ""
@@ -158,7 +158,7 @@ def _fit_partition(
 
 
 def _parts(variant: str, task: EvaluationTask, train: np.ndarray, test: np.ndarray, random_state: int) -> Pairs:
-    """The pairs to fit and predict in a fold: the fold itself, half of each country, or each country alone."""
+    """Return the pairs of rows to fit and to predict in a fold: the fold itself, half of each country, or each country alone."""
     countries = task.clusters["country"].astype(str).to_numpy(object)
     if variant == "pooled-50":
         rng = np.random.default_rng(random_state)
@@ -194,7 +194,7 @@ def _params(spec: ModelSpec, fitted: list[Model], protocol: str) -> dict:
 
 
 def _curves(model: Model) -> list[dict]:
-    """How the model's networks were trained; none for other models."""
+    """Return the learning curves of the model's networks; none for other models."""
     return [
         {
             "model": model.name,

@@ -176,7 +176,8 @@ def evaluate(
 
 
 def choose_features(dataset: Dataset, name: str | None) -> str | None:
-    """The feature set that models use: the one named, or else the only one besides objects; None where there is none.
+    """Choose the feature set that models use: the named one, or else the only one beside the object counts; None
+    where there is none.
 
     Raises
     ------
@@ -200,7 +201,7 @@ def choose_features(dataset: Dataset, name: str | None) -> str | None:
 
 
 def _named_splits(split: Any, random_state: int, n_splits: int | None) -> dict[str, Any]:
-    """Splits by their names in the results: a text where a split is given by name, else the splitter."""
+    """Return the splits by their names in the results: as text where a split is given by name, else as a splitter."""
     if isinstance(split, Mapping):
         splits = {str(name): one for name, one in split.items()}
     else:
@@ -229,7 +230,7 @@ def _options(
     folder: Path,
     progress: Callable[[str], None] | None,
 ):
-    """Further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
+    """Return further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
     options: dict[str, dict] = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
     imagewise = imagewise or ImagewiseSettings()
     parse_imagewise(imagewise.architecture)
@@ -264,7 +265,7 @@ def _make_tasks(dataset, specs, features, indicators, tasks, splitters, among, r
 
 
 def _listed(given: str | Iterable[str], parameter: str, known: Iterable[str] | None = None) -> list[str]:
-    """Names as a list, each once; text is split at commas."""
+    """Return names as a list, each once; text is split at commas."""
     names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
     for name in names:
         if known is not None and name not in known:
@@ -275,7 +276,7 @@ def _listed(given: str | Iterable[str], parameter: str, known: Iterable[str] | N
 def _within(
     progress: Callable[[str], None] | None, task: EvaluationTask, number: int, of: int
 ) -> Callable[[str], None] | None:
-    """A progress callable that also names the task."""
+    """Make a progress callable that also names the task."""
     if progress is None:
         return None
     words = f"{task.indicator}, {task.task}, split {task.split} ({number} of {of})"
@@ -284,7 +285,7 @@ def _within(
 
 @contextmanager
 def _resume_folder(out: str | Path | None) -> Iterator[ResumeFolder]:
-    """Where finished rows are kept: beside the report, or in a temporary folder where there is none."""
+    """Return where finished rows are kept: beside the report, or in a temporary folder where there is none."""
     if out is not None:
         yield ResumeFolder(out)
         return

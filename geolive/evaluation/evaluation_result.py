@@ -74,7 +74,7 @@ class Evaluation:
         return {name: words for one in self.task_results for name, words in one.lacking.items()}
 
     def table(self, task: str | None = None) -> pd.DataFrame:
-        """The main figure of each model, one column for each indicator and split.
+        """Make a table of the main figure of each model, one column for each indicator and split.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class Evaluation:
         return pd.concat([getattr(one, name) for one in self.task_results], ignore_index=True)
 
     def __repr__(self) -> str:
-        """Models, indicators, tasks and splits in short."""
+        """Return models, indicators, tasks and splits in short."""
         tasks = [one.task for one in self.task_results]
         models = list(dict.fromkeys(self.results["model"]))
         shown = ", ".join(models) if len(models) <= 4 else count_of(len(models), "model")
@@ -119,7 +119,7 @@ class Evaluation:
         return f"<Evaluation of {shown}: {parts[0]}, {parts[1]}, split {parts[2]}>"
 
     def _repr_html_(self) -> str:
-        """The main figures as tables, for notebooks."""
+        """Return the main figures as tables, for notebooks."""
         parts = ["<p><b>SIMULATED data</b></p>"] if self.dataset.simulated else []
         for task in dict.fromkeys(one.task.task for one in self.task_results):
             title = f"{task.capitalize()}: {NAMES[MAIN_METRIC[task]]} out of fold, with 95 % interval"

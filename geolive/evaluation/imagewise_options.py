@@ -11,7 +11,8 @@ _EPOCHS = 10
 
 
 def parse_imagewise(text: str) -> tuple[str, int, int | None]:
-    """Architecture, epochs and size in pixels from ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE; an architecture may hold a colon.
+    """Read architecture, epochs and size in pixels from ARCH, ARCH:EPOCHS or ARCH:EPOCHS:SIZE; an architecture may
+    hold a colon.
 
     Raises
     ------

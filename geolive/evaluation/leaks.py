@@ -87,12 +87,12 @@ def label_rule(clusters: pd.DataFrame, indicator: str) -> str:
 
 
 def _shared(numbers: np.ndarray, pairs: Pairs) -> int:
-    """How many tested rows have a number (0 or above) that a training row has, too."""
+    """Count how many tested rows have a number (0 or above) that a training row has, too."""
     return sum(int((np.isin(numbers[test], numbers[train]) & (numbers[test] >= 0)).sum()) for train, test in pairs)
 
 
 def _copies(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: Pairs) -> int:
-    """How many tested clusters equal a training cluster in values and counts; without counts, in values and nearby."""
+    """Count how many tested clusters equal a training cluster in values and counts; without counts, in values and nearby."""
     table = pd.DataFrame(clusters[dataset.indicators]).reset_index(drop=True)
     counted = "objects" in dataset.features
     if counted:
@@ -112,7 +112,7 @@ def _copies(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs:
 
 
 def _share_sequence(dataset: Dataset, clusters: gpd.GeoDataFrame, pairs: Pairs) -> int:
-    """How many tested clusters share a photo sequence with a training cluster."""
+    """Count how many tested clusters share a photo sequence with a training cluster."""
     sequences = shared_sequences(dataset.images)
     if sequences.empty:
         return 0

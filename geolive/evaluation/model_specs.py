@@ -85,7 +85,7 @@ def find_specs(
     features: str | None = None,
     options: Mapping[str, dict] | None = None,
 ) -> list[ModelSpec]:
-    """The rows of given names, each once.
+    """Find the rows of given names, each once.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def find_specs(
 
 
 def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
-    """The rows of a user's own models, named by the keys.
+    """Make the rows of a user's own models, named by the keys.
 
     Parameters
     ----------

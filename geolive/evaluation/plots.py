@@ -174,7 +174,7 @@ def curves_plot(shown: list[Predicted], task: str) -> Callable:
 
 
 def _by_epoch(losses: list[list[float]]) -> np.ndarray:
-    """A row a training, a column an epoch; NaN after one that stopped early."""
+    """Make an array with a row for each training and a column for each epoch; NaN after a training that stopped early."""
     longest = max(map(len, losses), default=0)
     return np.array([[*one, *[np.nan] * (longest - len(one))] for one in losses])
 

@@ -11,7 +11,7 @@ PREVIOUS_KM = 10.0
 
 
 def previous_values(task: EvaluationTask) -> np.ndarray:
-    """The value of the nearest cluster of the latest earlier survey within 10 km, in the same country.
+    """Find the value of the nearest cluster of the latest earlier survey within 10 km, in the same country.
 
     Parameters
     ----------

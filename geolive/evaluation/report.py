@@ -61,7 +61,7 @@ def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
 
 
 def _about(evaluation: "Evaluation") -> dict:
-    """Title, facts and notes, as page and Markdown show them."""
+    """Return title, facts and notes, as page and Markdown show them."""
     dataset, tasks = evaluation.dataset, [one.task for one in evaluation.task_results]
     clusters = ", ".join(dict.fromkeys(f"{len(task.values):,} with {task.indicator}" for task in tasks))
     typed = Path(sys.argv[0]).name in ("geolive", "cli.py")
@@ -103,7 +103,7 @@ def _markdown_table(table: pd.DataFrame, title: str) -> list[str]:
 
 
 def _markdown_apart(evaluation: "Evaluation") -> list[str]:
-    """The rows that see the fold, each beside the best model on the same clusters."""
+    """List the rows that see the fold, each beside the best model on the same clusters."""
     sections = [section for one in evaluation.task_results for section in apart_sections(one, evaluation.random_state)]
     if not sections:
         return []
@@ -116,7 +116,7 @@ def _markdown_apart(evaluation: "Evaluation") -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text without Markdown and HTML."""
+    """Return the text without Markdown and HTML."""
     return (
         html.escape(" ".join(str(text).split()), quote=False).replace("|", "\\|").replace("*", "\\*").replace("`", "'")
     )

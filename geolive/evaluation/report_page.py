@@ -31,7 +31,7 @@ APART_SENTENCE = (
 
 
 def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
-    """The report as HTML; text from data never becomes markup.
+    """Make the report as HTML; text from data never becomes markup.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> st
 
 
 def apart_sections(result: TaskResult, random_state: int = 0) -> list[dict]:
-    """The rows of a task that see the fold, each with the best other model on the same clusters.
+    """List the rows of a task that see the fold, each with the best other model on the same clusters.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class _Gallery:
         self.simulated, self.number, self.here = simulated, 0, has_extra("plots")
 
     def plot(self, draw, sentence: str, size: tuple[float, float] = svg_plots.SIZE) -> list[dict]:
-        """A plot and its sentence, in a list; an empty one where nothing can be drawn."""
+        """Return a plot and its sentence, in a list; an empty one where nothing can be drawn."""
         if not self.here:
             return []
         self.number += 1
@@ -129,7 +129,7 @@ class _Gallery:
 
 
 def _overview(task: str, evaluation: "Evaluation", gallery: _Gallery) -> dict:
-    """The main figures of a task: all models, indicators and splits side by side."""
+    """Make the table of a task's main figures: all models, indicators and splits side by side."""
     results, metric = evaluation.results, MAIN_METRIC[task]
     names = {one.model for result in evaluation.task_results for one in result.out_of_fold}
     part = results[(results["task"] == task) & (results["metric"] == metric) & results["model"].isin(names)]
@@ -161,7 +161,7 @@ def _wide(results: pd.DataFrame, task: str, metric: str) -> dict:
 
 
 def _details(result: TaskResult, gallery: _Gallery) -> dict:
-    """All figures and plots of one task."""
+    """Make the tables and plots of one task."""
     task, metric = result.task, MAIN_METRIC[result.task.task]
     figures = result.results[result.results["metric"] == metric].set_index("model")["value"]
     shown = _best_and_best_baseline(result.out_of_fold, figures)
@@ -182,7 +182,7 @@ def _details(result: TaskResult, gallery: _Gallery) -> dict:
 
 
 def _curve_plots(result: TaskResult, gallery: _Gallery) -> list[dict]:
-    """Learning curves of all networks, four to a plot; a network with kriged residuals is the same network."""
+    """Draw the learning curves of all networks, four to a plot; a network with kriged residuals is the same network."""
     names = {one.model for one in result.predicted if one.curves}
     networks = [
         one for one in result.predicted if one.curves and one.model.removesuffix("+kriged") not in names - {one.model}
@@ -224,7 +224,7 @@ def _model_plots(result: TaskResult, predicted: Predicted, gallery: _Gallery) ->
 
 
 def _best_and_best_baseline(predicted: list[Predicted], figures: pd.Series) -> list[Predicted]:
-    """The best of all rows, and the best of the baselines where that is another row."""
+    """Find the best of all rows, and the best of the baselines where that is another row."""
     ranked = sorted(
         (p for p in predicted if np.isfinite(figures.get(p.model, np.nan))), key=lambda p: -figures[p.model]
     )
@@ -264,7 +264,7 @@ def _strata_table(strata: pd.DataFrame, metric: str) -> dict:
 
 
 def _versus_best(result: TaskResult, best: str) -> list:
-    """Each other row's figure less the best row's, and whether the interval leaves out 0."""
+    """Compare each row with the best: the difference of their figures, and whether its interval leaves out 0."""
     apart = {one.model for one in result.apart}
     rows = []
     for row in result.differences.itertuples():
@@ -278,7 +278,7 @@ def _versus_best(result: TaskResult, best: str) -> list:
 
 
 def _split_sections(results: tuple[TaskResult, ...], gallery: _Gallery) -> list[dict]:
-    """Each split once: its folds in words, in a table and on a map."""
+    """Describe each split once: its folds in words, in a table and on a map."""
     first = {one.task.split: one.task for one in reversed(results)}
     sections = []
     for split in dict.fromkeys(one.task.split for one in results):

@@ -41,7 +41,7 @@ class ResumeFolder:
 
     @staticmethod
     def key(*parts) -> str:
-        """A key from texts, numbers, arrays, and lists of them.
+        """Make a key from texts, numbers, arrays, and lists of them.
 
         Examples
         --------
@@ -55,7 +55,7 @@ class ResumeFolder:
         return digest.hexdigest()[:32]
 
     def find(self, key: str) -> Predicted | None:
-        """The row with this key; None where it is not finished."""
+        """Find the row with this key; None where it is not finished."""
         try:
             with np.load(self.path / f"{key}.npz", allow_pickle=False) as held:
                 about = json.loads(str(held["about"]))

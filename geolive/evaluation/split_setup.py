@@ -28,7 +28,7 @@ BUFFER_KM = 10.0
 def splitter_for(
     dataset: Dataset, split: str, random_state: int = 0, n_splits: int | None = None, buffer_km: float | None = None
 ):
-    """The splitter of a given name, with the settings that suit a dataset.
+    """Make the splitter of a given name, with the settings that suit a dataset.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def splitter_for(
 
 
 def with_buffer(splitter, dataset: Dataset, km: float | None = None):
-    """A splitter with the buffer of its kind, and without photo sequences in both training and test part.
+    """Make a splitter with the buffer of its kind, and without photo sequences in both training and test part.
 
     Parameters
     ----------

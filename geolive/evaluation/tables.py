@@ -33,7 +33,7 @@ NOT_OUT_OF_FOLD = "not out of fold"
 
 
 def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, random_state: int = 0) -> pd.DataFrame:
-    """The figures of a row, one a line.
+    """Make the table of a row's figures, one in each line.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
 
 
 def failed_results(task: EvaluationTask, model: str, words: str) -> pd.DataFrame:
-    """The lines of a row without figures, with the reason in the column `protocol`.
+    """Make the lines of a row without figures, with the reason in the column `protocol`.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def failed_results(task: EvaluationTask, model: str, words: str) -> pd.DataFrame
 
 
 def stratum_results(task: EvaluationTask, predicted: Predicted, protocol: str, random_state: int = 0) -> pd.DataFrame:
-    """The figures of a row within towns, within villages, and within each country.
+    """Make the table of a row's figures within towns, within villages, and within each country.
 
     Each stratum is compared with the mean of its own training clusters, so that a model that only tells towns from villages has
     an R² of about 0 in both.
@@ -92,7 +92,7 @@ def stratum_results(task: EvaluationTask, predicted: Predicted, protocol: str, r
 
 
 def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Names of the strata of each cluster, by kind; kinds with one stratum only are left out.
+    """Name the strata of each cluster, by kind; kinds with one stratum only are left out.
 
     Examples
     --------
@@ -106,7 +106,8 @@ def strata(clusters: pd.DataFrame) -> dict[str, np.ndarray]:
 
 
 def differences(task: EvaluationTask, predicted: list[Predicted], protocol: str, random_state: int = 0) -> pd.DataFrame:
-    """The difference of each two rows' main figures, on the clusters that both predict and on the same resamples.
+    """Compute the difference of the main figures of each two rows, on the clusters that both predict and on the same
+    resamples.
 
     Returns
     -------
@@ -140,7 +141,7 @@ def differences(task: EvaluationTask, predicted: list[Predicted], protocol: str,
 
 
 def prediction_rows(task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
-    """One tested cluster a row, with its fold in the first partition."""
+    """Make a table with one tested cluster in each row, with its fold in the first partition."""
     folds = task.folds()
     tested = np.flatnonzero((folds >= 0) & np.isfinite(predicted.values[0]))
     where = lonlat(task.clusters.geometry)[tested]
@@ -157,7 +158,7 @@ def prediction_rows(task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
 
 
 def protocol_words(task: EvaluationTask, protocol: str, out_of_fold: bool = True) -> str:
-    """The protocol as the results name it.
+    """Name the protocol as the results name it.
 
     Examples
     --------
@@ -176,7 +177,7 @@ def protocol_words(task: EvaluationTask, protocol: str, out_of_fold: bool = True
 
 
 def wide_table(results: pd.DataFrame, task: str, metric: str | None = None) -> pd.DataFrame:
-    """One figure of each model, one column for each indicator and split, so that splits stand side by side.
+    """Make a table of one figure of each model: one column for each indicator and split, so that splits stand side by side.
 
     Rows without figures, and rows that are not out of fold, are left out.
 
@@ -218,7 +219,7 @@ def _two_levels(pairs: list[tuple[str, str]]) -> pd.MultiIndex:
 
 
 def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> str:
-    """A figure and its interval as tables show them.
+    """Write a figure and its interval as tables show them.
 
     Examples
     --------
@@ -235,7 +236,7 @@ def figure_words(value: float, lower: float, upper: float, digits: int = 2) -> s
 def same_clusters(
     task: EvaluationTask, predicted: Predicted, others: list[Predicted], random_state: int = 0
 ) -> list[tuple[str, np.ndarray, int]]:
-    """The main figure of a row and of other rows on the clusters that this row predicts.
+    """Compute the main figure of a row and of other rows on the clusters that this row predicts.
 
     Use it for a row that is judged on a part of the clusters: its figure says nothing beside figures of all of them.
 
@@ -265,7 +266,7 @@ def same_clusters(
 def _scores(
     task: EvaluationTask, predictions: np.ndarray, names, random_state: int, inside=None
 ) -> tuple[pd.DataFrame, int]:
-    """Scores of the first partition, with the interval over resamples of all partitions."""
+    """Compute the scores of the first partition, with the interval over resamples of all partitions."""
     value, resampled, n = None, [], 0
     for number, predicted in enumerate(predictions):
         reference = task.reference(number, names)
@@ -295,7 +296,7 @@ def _described(table: pd.DataFrame, task: EvaluationTask, predicted: Predicted, 
 
 
 def metric_order(task: str) -> list[str]:
-    """The metrics of a task, in the order of tables.
+    """List the metrics of a task, in the order of tables.
 
     Examples
     --------

@@ -62,16 +62,16 @@ class EvaluationTask:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """The task in short."""
+        """Return the task in short."""
         clusters, folds = count_of(len(self.values), "cluster"), count_of(len(self.partitions[0]), "fold")
         return f"<EvaluationTask {self.indicator}, {self.task}, split {self.split}: {clusters}, {folds}>"
 
     def reference(self, partition: int = 0, strata: np.ndarray | None = None) -> np.ndarray:
-        """The mean of the training clusters of each cluster's fold: what is known without a model."""
+        """Compute the mean of the training clusters of each cluster's fold: what is known without a model."""
         return training_means_of(self.values, self.partitions[partition], strata)
 
     def folds(self, partition: int = 0) -> np.ndarray:
-        """The fold that each cluster is tested in; -1 where it is tested in none."""
+        """Return the fold that each cluster is tested in; -1 where it is tested in none."""
         folds = np.full(len(self.clusters), -1)
         for fold, (_, test) in enumerate(self.partitions[partition]):
             folds[test] = fold
@@ -176,7 +176,7 @@ def _clusters_with_images(
 
 
 def _with_images(dataset: Dataset, features: str | None) -> pd.Series:
-    """The clusters that have an image, with these features where features are named."""
+    """Select the clusters that have an image, with these features where features are named."""
     of_image = dataset.images["unique_cluster"]
     return of_image.dropna() if features is None else of_image[dataset.has_features(features)].dropna()
 
@@ -189,7 +189,7 @@ def _places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str | None, 
 
 
 def _splitters(splitter, n_units: int, split: str, repeats: int) -> tuple[tuple, list[str]]:
-    """The splitter of each partition: several for a spatial split with few units."""
+    """Make the splitter of each partition: several for a spatial split with few units."""
     inner = getattr(splitter, "splitter", splitter)
     if repeats < 2 or not isinstance(inner, SPATIAL) or n_units >= FEWEST_UNITS:
         return (splitter,), []

@@ -161,7 +161,7 @@ def explain(
 def _photo_files(
     dataset: Dataset, trained: TrainedModel, kind: str, gallery: bool, photos: str | Path | None
 ) -> "PhotoFiles":
-    """The photos that an explanation needs; what is missing is said before the long part."""
+    """Find the photos that an explanation needs; raise where they are missing, before the long part begins."""
     if kind == "clusterwise":
         raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; leave gallery out", "gallery")
     if kind == "imagewise" and gallery:
@@ -174,7 +174,7 @@ def _photo_files(
 
 
 def kind_of(model: Model) -> str:
-    """How a model is explained: "clusterwise", "network" or "imagewise".
+    """Return how a model is explained: "clusterwise", "network" or "imagewise".
 
     Raises
     ------
@@ -315,7 +315,7 @@ def _importance(
     rng: np.random.Generator,
     progress: Progress,
 ) -> tuple[pd.DataFrame, dict[int, float]]:
-    """Importance of groups, and of single columns: of every column, or of those in the most important groups."""
+    """Compute the importance of groups, and of single columns: of every column, or of those in the most important groups."""
     groups = correlated_groups(inputs.table)
     if not groups:
         raise InputError("all places look the same to the model, so no input can matter; explain it with more clusters")
@@ -338,7 +338,7 @@ def _truth(dataset: Dataset, trained: TrainedModel, of_column: dict[int, float])
 
 
 def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
-    """The most important groups of image features, by name; classes of objects are left out one by one."""
+    """Find the most important groups of image features, by name; classes of objects are left out one by one."""
     groups: dict[str, Group] = {}
     for row in table.itertuples():
         features = tuple(column for column in row.columns if column < n_features)

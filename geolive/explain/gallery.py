@@ -138,7 +138,7 @@ def _caption(dataset: Dataset, row: int, photo: Any) -> str:
 
 
 def signed(number: float, form: str) -> str:
-    """A number with a minus sign in place of a hyphen.
+    """Write a number with its sign, and with a minus sign in place of a hyphen.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _small(view: Image.Image) -> Image.Image:
 
 
 def _with_parts(model: Any, view: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
-    """The pixels that the network sees, and beside them the parts that matter."""
+    """Draw the pixels that the network sees, and beside them the parts that matter."""
     import torch
 
     from geolive.explain.gradcam import heat_maps, overlaid

@@ -37,7 +37,8 @@ def check_captum() -> None:
 
 
 def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, tuple[int, int]]:
-    """How much each part of photos adds to the prediction, from the last map of the trunk that has at least 4 × 4 fields.
+    """Compute how much each part of photos adds to the prediction, from the last map of the trunk that has at least 4
+    × 4 fields.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def overlaid(pixels: np.ndarray, heat: np.ndarray) -> Image.Image:
 
 
 def _last_map(trunk: "torch.nn.Module", example: "torch.Tensor", name: str) -> "torch.nn.Module":
-    """The last part of a network that gives a map of at least 4 × 4 fields, or, where there is none, of several fields."""
+    """Find the last part of a network that gives a map of at least 4 × 4 fields, or, where there is none, of several fields."""
     import torch
 
     several: list[torch.nn.Module] = []

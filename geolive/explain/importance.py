@@ -83,7 +83,8 @@ def growth(
     rng: np.random.Generator,
     progress: Callable[[str], None] | None = None,
 ) -> np.ndarray:
-    """How much the squared error of each place grows when a group of columns is exchanged, divided by the variance of the values.
+    """Compute how much the squared error of each place grows when a group of columns is exchanged, divided by the
+    variance of the values.
 
     Parameters
     ----------

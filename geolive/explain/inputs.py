@@ -30,10 +30,10 @@ class Inputs(Protocol):
         """The columns, shape (n, p)."""
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places needs."""
+        """Return the bytes that one exchange among these places needs."""
 
     def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
-        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+        """Predict the fold's places after the columns of each group were exchanged, shape (groups, rows)."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Numbers:
     names: list[str]
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places needs."""
+        """Return the bytes that one exchange among these places needs."""
         return len(rows) * self.table.shape[1] * 8
 
     def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
-        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+        """Predict the fold's places after the columns of each group were exchanged, shape (groups, rows)."""
         own = self.table[fold.test]
         changed = np.tile(own, (len(groups), 1, 1))
         for number, group in enumerate(groups):
@@ -109,11 +109,11 @@ class PhotoColumns:
         return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]][: 1 if self.vertices == "feats" else None])
 
     def size(self, rows: np.ndarray) -> int:
-        """Bytes that one exchange among these places needs."""
+        """Return the bytes that one exchange among these places needs."""
         return int(self.places.n_images[rows].sum()) * (self.n_features * 4 + N_CLASSES * 2)
 
     def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
-        """Predictions for the fold's places after each group's columns were exchanged, shape (groups, rows)."""
+        """Predict the fold's places after the columns of each group were exchanged, shape (groups, rows)."""
         own, f = self.places.take(fold.test), self.n_features
         changed = own.take(np.tile(np.arange(len(own)), len(groups)))
         objects, n = changed.objects.copy(), len(own.objects)
@@ -132,7 +132,7 @@ class PhotoColumns:
 
 
 def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
-    """For each photo a photo of another place, shape (images,); all photos of a place get theirs from one place."""
+    """Draw for each photo a photo of another place, shape (images,); all photos of a place get theirs from one place."""
     sizes, starts = places.n_images, places.offsets[:-1]
     given = rng.permutation(len(places))
     return np.concatenate(
@@ -141,7 +141,7 @@ def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
 
 
 def input_names(vertices: str, places: Places) -> list[str]:
-    """Names of a model's inputs: features by set and column, classes of objects, and the number of images.
+    """Name a model's inputs: features by set and column, classes of objects, and the number of images.
 
     Examples
     --------

@@ -149,7 +149,7 @@ def weights_of(
 
 
 def weights_in_means(places: Places, keys: np.ndarray, part: np.ndarray, n: int) -> Weights:
-    """The weights of photos where the prediction of a place is the mean over those of its photos.
+    """Compute the weights of photos where the prediction of a place is the mean over those of its photos.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def weights_in_means(places: Places, keys: np.ndarray, part: np.ndarray, n: int)
 
 
 def weightiest(table: pd.DataFrame, cluster: str, most: int) -> pd.DataFrame:
-    """The rows that change the prediction of a cluster most.
+    """Find the rows that change the prediction of a cluster most.
 
     Examples
     --------

@@ -111,7 +111,7 @@ def _context(explanation: Explanation) -> dict[str, Any]:
 
 
 def _drawn(explanation: Explanation, simulated: bool, unit: str) -> dict[str, list[str]]:
-    """The pictures of each section, with ids that are unique in the page."""
+    """Draw the pictures of each section, with ids that are unique in the page."""
     svgs: dict[str, list[str]] = {"importance": [], "dependence": [], "tree": []}
     if explanation.importance is not None:
         table = explanation.importance.head(SHOWN)
@@ -128,7 +128,7 @@ def _drawn(explanation: Explanation, simulated: bool, unit: str) -> dict[str, li
 
 
 def _weights(explanation: Explanation) -> list[dict[str, Any]]:
-    """The facts about the clusters with the highest, median and lowest prediction."""
+    """Return the facts about the clusters with the highest, median and lowest prediction."""
     if explanation.weights is None:
         return []
     value = explanation.trained.residuals.set_index("unique_cluster")["value"]

@@ -48,7 +48,7 @@ def draw_tree(small: SmallTree, simulated: bool) -> str:
 
 
 def _in_words(text: str) -> str:
-    """The text of a box of scikit-learn's, or beside an arrow, in the words of the page."""
+    """Rewrite the text that scikit-learn puts into a box, or beside an arrow, in the words of the page."""
     if text.strip() in ("True", "False"):
         return {"True": "yes   ", "False": "   no"}[text.strip()]
     *question, places, mean = text.split("\n")

@@ -186,7 +186,7 @@ def subsample_images(places: Places, fewest: int, most: int, generator: torch.Ge
 
 
 def largest_distance_km(places: Places) -> float:
-    """The largest great-circle distance between two images of one place, in kilometres.
+    """Compute the largest great-circle distance between two images of one place, in kilometres.
 
     Examples
     --------
@@ -240,7 +240,7 @@ class _Source:
         return GraphPoints(self._padded(sphere_points(where), mask), valid, keys, by_graph, sequences, objects)
 
     def _padded(self, rows: np.ndarray, mask: np.ndarray) -> torch.Tensor:
-        """Rows of vertices, with zeros at padding, shape (b, n, columns)."""
+        """Return the rows of vertices, with zeros at padding, shape (b, n, columns)."""
         values = torch.from_numpy(rows).to(self.device)
         if mask.all():
             return values.view(*mask.shape, -1)
@@ -264,7 +264,7 @@ def _check(places: Places, edges: EdgeSpec) -> None:
 
 
 def _cuts(sizes: np.ndarray, n_blocks: int) -> np.ndarray:
-    """Where to cut ascending sizes into blocks so that the sum of the squares of the padded sizes is smallest."""
+    """Find where to cut ascending sizes into blocks so that the sum of the squares of the padded sizes is smallest."""
     if n_blocks == 1 or sizes[0] == sizes[-1]:
         return np.zeros(0, np.int64)
     n = len(sizes)

@@ -49,7 +49,7 @@ class Edges:
     weight: np.ndarray
 
     def matrix(self, n: int) -> "csr_array":
-        """The weights as a sparse matrix, shape (n, n), with targets as rows and sources as columns.
+        """Return the weights as a sparse matrix, shape (n, n), with targets as rows and sources as columns.
 
         Examples
         --------
@@ -290,7 +290,7 @@ def sphere_points(positions: np.ndarray) -> np.ndarray:
 
 
 def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Targets (each row number k times) and sources (its k nearest others); among equal distances lower row numbers win."""
+    """Return targets (each row number k times) and sources (its k nearest others); of equal distances, lower row numbers win."""
     from scipy.spatial import cKDTree
 
     tree, rows = cKDTree(points), np.arange(len(points))
@@ -308,7 +308,7 @@ def _nearest(points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def _nearest_of_tied(
     tree: "cKDTree", points: np.ndarray, rows: np.ndarray, reach: np.ndarray, k: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `_nearest`, for rows whose k-th neighbour is one of several at the same distance, all of which are compared."""
+    """Do as `_nearest` does for rows whose k-th neighbour is one of several at the same distance, all of which are compared."""
     _, first, at = np.unique(points[rows], axis=0, return_index=True, return_inverse=True)
     # points at one position have the same neighbours, which are searched once
     middle, far = points[rows[first]], _steps(reach[first])
@@ -339,7 +339,7 @@ def _of_class(counts: np.ndarray) -> Edges:
 
 
 def _symmetric(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarray | None = None) -> Edges:
-    """Each of these edges once in both directions, and a loop for each point; all weights are 1 where none are given."""
+    """Return each of these edges once in both directions, and a loop for each point; all weights are 1 where none are given."""
     loops = np.arange(n)
     both = np.concatenate([target * n + source, source * n + target, loops * (n + 1)])
     if weight is None:

@@ -47,7 +47,7 @@ def triangle_pairs(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _projected(points: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Stereographic projection about `middle`; circles stay circles, so Delaunay triangles stay Delaunay triangles."""
+    """Project stereographically about `middle`; circles stay circles, so Delaunay triangles stay Delaunay triangles."""
     east = np.cross(np.eye(3)[np.argmin(np.abs(middle))], middle)
     east /= np.linalg.norm(east)
     return points @ np.column_stack([east, np.cross(middle, east)]) / (1 + points @ middle)[:, None]

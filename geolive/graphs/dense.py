@@ -111,7 +111,7 @@ def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
 
 
 def _square_chord(points: torch.Tensor) -> torch.Tensor:
-    """Squared chords between the points of each graph, from shape (b, n, 3) to (b, n, n)."""
+    """Compute the squared chords between the points of each graph, from shape (b, n, 3) to (b, n, n)."""
     x, y, z = points.unbind(2)
     square = (x[:, :, None] - x[:, None]).square_()
     for axis in (y, z):

@@ -100,7 +100,7 @@ class EdgeSpec:
         return {part.kind for part in self.parts}
 
     def build(self, points: Points, d_max_km: float = 0.0, seed: int = 0) -> list[Edges]:
-        """The edges of each type between points.
+        """Make the edges of each type between points.
 
         Parameters
         ----------
@@ -158,7 +158,7 @@ def parse_edges(text: str) -> EdgeSpec:
 
 
 def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: int = 0) -> list[Edges]:
-    """Edges of one graph whose vertices are places: clusters or sites.
+    """Make the edges of one graph whose vertices are places: clusters or sites.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class GraphCNNLayer(nn.Module):
     def forward(
         self, vertices: torch.Tensor, adjacency: torch.Tensor, scale: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """New features of each vertex, shape (b, n, outputs); `scale`, (b, n, L, 1), multiplies the sums over neighbours."""
+        """Compute new vertex features, shape (b, n, outputs); `scale`, (b, n, L, 1), multiplies the sums over neighbours."""
         b, n, edge_types, _ = adjacency.shape
         rows = vertices.reshape(b * n, -1)
         # (A·V)·W = A·(V·W), which is several times less work; one product computes V·W for all edge types and V·W_I
@@ -98,7 +98,7 @@ class GraphEmbedPool(nn.Module):
     def forward(
         self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pooled vertices (b, outputs, f) and adjacency (b, outputs, L, outputs)."""
+        """Compute the pooled vertices (b, outputs, f) and adjacency (b, outputs, L, outputs)."""
         b, n, edge_types, _ = adjacency.shape
         logits = torch.addmm(self.bias, vertices.flatten(0, 1), self.weights).view(b, n, -1)
         if self.compat == "authors":
@@ -203,15 +203,15 @@ class GraphNetwork(nn.Module):
         self.output = _Dense(256, outputs, generator)
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The outputs for each graph, shape (b, outputs)."""
+        """Compute the outputs for each graph, shape (b, outputs)."""
         return self._answer(self.embed(vertices, adjacency, mask))
 
     def forward_blocks(self, blocks: "Sequence[Batch]") -> torch.Tensor:
-        """The outputs for a batch of `batches_in_blocks`, in the order of its blocks, shape (b, outputs)."""
+        """Compute the outputs for a batch of `batches_in_blocks`, in the order of its blocks, shape (b, outputs)."""
         return self._answer(self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks]))
 
     def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The 8 vertices of each graph after both poolings, shape (b, 8, 32)."""
+        """Compute the 8 vertices of each graph after both poolings, shape (b, 8, 32)."""
         return self._embed([(vertices, adjacency, mask)])
 
     def _answer(self, pooled: torch.Tensor) -> torch.Tensor:
@@ -233,13 +233,13 @@ class GraphNetwork(nn.Module):
         return self.norms[5](vertices)
 
     def _scale(self, adjacency: torch.Tensor) -> torch.Tensor | None:
-        """The factor from sums over neighbours to means, shape (b, n, L, 1); None to keep the sums."""
+        """Return the factor from sums over neighbours to means, shape (b, n, L, 1); None to keep the sums."""
         if self.compat == "authors":
             return None
         return adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny).reciprocal()
 
     def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The parameters with weight decay (every weight matrix), and those without (biases, normalisation)."""
+        """Return the parameters with weight decay (every weight matrix), and those without (biases, normalisation)."""
         weights = [p for p in self.parameters() if p.ndim == 2]
         return weights, [p for p in self.parameters() if p.ndim != 2]
 
@@ -262,7 +262,7 @@ def _normed(norm: nn.Module, blocks: list[torch.Tensor], real: list[torch.Tensor
 
 
 def _is_full(mask: torch.Tensor) -> bool:
-    """Whether there is no padding."""
+    """Return whether there is no padding."""
     return bool(mask.amin() > 0)
 
 
@@ -279,5 +279,5 @@ class _Dense(nn.Module):
 
 
 def _drawn(shape: tuple[int, ...], std: float, generator: torch.Generator) -> nn.Parameter:
-    """A normal draw, truncated at two standard deviations."""
+    """Draw from a normal distribution, truncated at two standard deviations."""
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=std, a=-2 * std, b=2 * std, generator=generator))

@@ -47,7 +47,7 @@ class VertexScaling:
     factor: np.ndarray
 
     def of(self, places: Places) -> "Vertices":
-        """The vertices of all images of these places; they are computed when they are read.
+        """Return the vertices of all images of these places; they are computed when they are read.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class Vertices:
         return len(self.scaling.mean)
 
     def read(self, images: np.ndarray) -> np.ndarray:
-        """The vertices of these images of the places, float32, shape (images, f).
+        """Compute the vertices of these images of the places, float32, shape (images, f).
 
         Raises
         ------
@@ -162,7 +162,7 @@ def _size(places: Places, kind: str) -> int:
 
 
 def _parts(places: Places, kind: str, images: np.ndarray) -> list[torch.Tensor]:
-    """The numbers of these images before scaling, float32: features, then log(1 + count)."""
+    """Return the numbers of these images before scaling, float32: features, then log(1 + count)."""
     parts = []
     if kind != "obj" and places.features is not None:
         # torch converts float16 several times faster than numpy does
@@ -178,7 +178,7 @@ def _parts(places: Places, kind: str, images: np.ndarray) -> list[torch.Tensor]:
 
 @functools.cache
 def _log_table() -> np.ndarray:
-    """log(1 + count) for all counts that a uint16 can hold."""
+    """Return log(1 + count) for all counts that a uint16 can hold."""
     return np.log1p(np.arange(2**16), dtype=np.float32)
 
 

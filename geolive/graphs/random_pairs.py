@@ -53,7 +53,8 @@ def is_chosen(keys: Ints, first: Ints, second: Ints, share: float) -> Ints:
 
 
 def seed_keys(seed: int, names: list[str]) -> np.ndarray:
-    """A key for each graph, int64, from the seed and the name of the graph; so its edges do not depend on other graphs.
+    """Make a key for each graph, int64, from the seed and the name of the graph, so that its edges do not depend on
+    other graphs.
 
     Examples
     --------

@@ -11,7 +11,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_bytes(district_map: DistrictMap) -> bytes:
-    """The districts table as CSV in UTF-8, one district a row; empty where there is no value.
+    """Write the districts table as CSV in UTF-8, one district in each row; a missing value is an empty field.
 
     A text that a spreadsheet would run as a formula gets an apostrophe before it.
 

@@ -67,7 +67,7 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
 
 
 def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
-    """The files that names ask for, without styles and metadata: those named, and the exports beside pages.
+    """Return the files that names ask for, without styles and metadata: those named, and the exports beside pages.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
 
 
 def with_companions(path: Path) -> list[Path]:
-    """A file with the style and the metadata for QGIS that are written beside it.
+    """Return a file with the style and the metadata for QGIS that are written beside it.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from geolive.mapping.qgis_metadata import abstract, layer_title
 
 
 def geojson_bytes(district_map: DistrictMap, districts: gpd.GeoDataFrame, bounds: tuple[float, ...]) -> bytes:
-    """A FeatureCollection of the districts, in UTF-8.
+    """Write a FeatureCollection of the districts, in UTF-8.
 
     Parameters
     ----------

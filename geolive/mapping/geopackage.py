@@ -59,7 +59,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a GeoPackage holds the layers that geolive wrote and nothing else.
+    """Return whether a GeoPackage holds the layers that geolive wrote and nothing else.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def is_ours(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _dated(moment: str) -> Iterator[None]:
-    """GDAL writes this moment in place of the present one."""
+    """Let GDAL write this moment in place of the present one."""
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": moment})
     try:
         yield

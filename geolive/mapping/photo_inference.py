@@ -18,7 +18,7 @@ class PhotoModel(Protocol):
     """A model that predicts single photos, which a place's prediction is the mean of."""
 
     def predict_photos(self, dataset: Dataset, files: Any, rows: np.ndarray, device: Any, **options: Any) -> Dataset:
-        """The dataset with the predictions of the photos in some rows of its images table as a feature set."""
+        """Return the dataset with the predictions of the photos in some rows of its images table as a feature set."""
         ...
 
 

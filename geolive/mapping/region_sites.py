@@ -16,7 +16,7 @@ from geolive.tables import CRS, lonlat, points
 def sites_in_region(
     dataset: Dataset, region: Region, needs_images: bool, features: str | None = None
 ) -> tuple[gpd.GeoDataFrame, Places]:
-    """The surveyed clusters and the sites of a dataset that lie in a region.
+    """Find the surveyed clusters and the sites of a dataset that lie in a region.
 
     Where a dataset has no images and the model needs none, the places of a grid are the sites beside the clusters.
 

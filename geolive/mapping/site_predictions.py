@@ -118,7 +118,7 @@ def join_visits(sites: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> tuple[np.ndarray, np.ndarray]:
-    """Which sites are training clusters, and the values of all sites."""
+    """Return which sites are training clusters, and the values of all sites."""
     known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
     at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)
     away = np.abs(np.column_stack([at.x, at.y]) - lonlat(sites.geometry)).max(axis=1)
@@ -132,7 +132,7 @@ def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> t
 
 
 def _are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
-    """Whether each place is like the training clusters; all are taken to be where the residuals do not say."""
+    """Return whether each place is like the training clusters; without features in the residuals, every place counts as alike."""
     if "predictors" not in trained.residuals:
         return np.ones(len(places), bool)
     training = np.stack(trained.residuals["predictors"].to_list())

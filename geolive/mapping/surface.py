@@ -104,7 +104,7 @@ def interpolate_surface(
 
 
 def _grid(bounds: tuple[float, float, float, float], resolution: float) -> tuple[rasterio.Affine, int, int]:
-    """Transform, height and width of the pixels that cover the bounds, aligned to multiples of the resolution."""
+    """Return transform, height and width of the pixels that cover the bounds, aligned to multiples of the resolution."""
     # a bound that is a multiple but for floating point must not add a row of pixels
     west, south = (int(np.floor(round(b / resolution, 6))) for b in bounds[:2])
     east, north = (int(np.ceil(round(b / resolution, 6))) for b in bounds[2:])
@@ -115,7 +115,7 @@ def _grid(bounds: tuple[float, float, float, float], resolution: float) -> tuple
 def _interpolate(
     tree: cKDTree, numbers: np.ndarray, middles: np.ndarray, power: float, n_neighbors: int, reach_km: float
 ) -> np.ndarray:
-    """Numbers at the pixels' middles, shape (pixels, 3)."""
+    """Interpolate numbers at the pixels' middles, shape (pixels, 3)."""
     result = np.full((len(middles), numbers.shape[1]), np.nan)
     on_sphere = unit_sphere(middles)
     chord, _ = tree.query(on_sphere, distance_upper_bound=float(km_to_chord(np.asarray(reach_km))))

@@ -21,7 +21,7 @@ _TEMPLATES = Environment(loader=PackageLoader("geolive.mapping"), autoescape=Tru
 
 
 def page_bytes(district_map: DistrictMap) -> bytes:
-    """The page of a district map in UTF-8; equal maps give equal bytes.
+    """Make the page of a district map in UTF-8; equal maps give equal bytes.
 
     Leaflet stands inside. The page forbids the browser to load anything but OpenStreetMap's tiles, which the reader may
     choose, and to run any script but its own.
@@ -64,7 +64,7 @@ def page_bytes(district_map: DistrictMap) -> bytes:
 
 
 def framed_page(district_map: DistrictMap, height: int = 620) -> str:
-    """The page inside a frame of so many pixels, for a notebook.
+    """Put the page into a frame of a given size in pixels, for a notebook.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def framed_page(district_map: DistrictMap, height: int = 620) -> str:
 
 
 def _policy(scripts: list[str]) -> str:
-    """A Content-Security-Policy that allows exactly these scripts, by their hashes."""
+    """Make a Content-Security-Policy that allows exactly these scripts, by their hashes."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{text}'" for text in hashes)
     return (
@@ -101,13 +101,13 @@ def _leaflet_folder() -> Path:
 
 
 def _leaflet_css() -> str:
-    """Leaflet's style with its pictures inside."""
+    """Return Leaflet's style with its pictures inside."""
     text = (_leaflet_folder() / "leaflet.css").read_text(encoding="utf-8")
     return re.sub(r"url\(images/([\w.-]+)\)", lambda match: f"url({_picture(match[1])})", text)
 
 
 def _leaflet_js() -> str:
-    """Leaflet's script without the address of its source map, which is no part of the page."""
+    """Return Leaflet's script without the address of its source map, which is no part of the page."""
     text = (_leaflet_folder() / "leaflet.js").read_text(encoding="utf-8")
     return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.MULTILINE).strip()
 

@@ -9,7 +9,7 @@ from geolive.places import Places
 
 
 def aoa_features(model: Model, places: Places) -> np.ndarray:
-    """What places look like to a model.
+    """Return what places look like to a model.
 
     These are logarithms of object counts and of the number of images, means of image features, or both, according to the model's
     `vertices`; for a model that does not need images, positions on the sphere in kilometres.
@@ -40,7 +40,7 @@ def aoa_features(model: Model, places: Places) -> np.ndarray:
 
 
 def aoa_weights(model: Model, training: np.ndarray) -> np.ndarray:
-    """How much each of these numbers matters to a model: its own importances, or equal weights where it has none.
+    """Return how much each of these numbers matters to a model: its own importances, or equal weights where it has none.
 
     Parameters
     ----------

@@ -49,7 +49,7 @@ class AttentionNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, vertices: torch.Tensor, place: torch.Tensor, n_places: int) -> torch.Tensor:
-        """Outputs of places that have images.
+        """Compute the outputs of places that have images.
 
         Parameters
         ----------

@@ -42,7 +42,7 @@ class Random(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """One draw for each place, shape (n,); it depends on the place's id alone, not on the other places asked for."""
+        """Draw a value for each place, shape (n,); it depends on the place's id only, not on the other places."""
         self.check_fitted()
         drawn = pd.util.hash_array(np.asarray(places.ids, object), hash_key=f"{self.random_state % 10**16:016d}")
         lots = np.array([0.0, 1.0]) if self.task == "classification" else self.values_
@@ -84,7 +84,7 @@ class Mean(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """The mean, shape (n,)."""
+        """Return the mean for each place, shape (n,)."""
         self.check_fitted()
         return np.full(len(places), self.mean_)
 
@@ -133,7 +133,7 @@ class Neighbours(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Averages over the neighbours, shape (n,)."""
+        """Average over the neighbours, shape (n,)."""
         self.check_fitted()
         return self.regressor_.predict(_radians(places)) if len(places) else np.empty(0)
 
@@ -194,7 +194,7 @@ class NeighbourImages(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Averages over the nearest images, shape (n,)."""
+        """Average over the nearest images, shape (n,)."""
         self.check_fitted()
         nearest = np.arange(1, min(self.n_neighbors, len(self.values_)) + 1)
         _, index = self.tree_.query(unit_sphere(places.positions), k=nearest)
@@ -252,7 +252,7 @@ class InverseDistance(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Weighted averages, shape (n,)."""
+        """Compute the weighted averages, shape (n,)."""
         self.check_fitted()
         nearest = np.arange(1, min(self.n_neighbors, len(self.means_)) + 1)
         chord, index = self.tree_.query(unit_sphere(places.positions), k=nearest)

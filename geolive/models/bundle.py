@@ -128,7 +128,7 @@ def load_model(folder: str | Path) -> TrainedModel:
 
 
 def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:
-    """The facts in `card.json`, the kind of model that they name, and the card."""
+    """Read the facts in `card.json`, the kind of model that they name, and the card."""
     path = folder / "card.json"
     if not path.is_file():
         raise InputError(f"{folder}: no such bundle (it has no card.json); make one with train")
@@ -149,7 +149,7 @@ def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:
 
 
 def _command_of(kind: ModelKind, card: ModelCard) -> str:
-    """What makes such a bundle again."""
+    """Return the command that makes such a bundle again."""
     if not kind.command:
         return f"save_model(train(dataset, {kind.class_name}(...), {card.indicator!r}), folder)"
     options = ("--indicator", card.indicator, "--task", card.task)
@@ -183,7 +183,7 @@ Out of fold, at the training clusters, with 95 % intervals by bootstrap over who
 
 
 def _honest(card: ModelCard) -> str:
-    """Which predictions are out of fold, where that is not all training clusters; and a warning of permuted labels."""
+    """Say which predictions are out of fold, if not those of all training clusters, and warn of permuted labels."""
     lines = [f"- {card.honest}"] if card.honest else []
     if card.permuted:
         lines.append("- **PERMUTED LABELS: trained on values of other clusters, to see what chance alone reaches.**")

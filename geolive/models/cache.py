@@ -28,7 +28,7 @@ def fit_cached(
     random_state: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> TrainedModel:
-    """As `train`, but a model that was trained before on equal data with equal parameters is read from the cache folder.
+    """Train as `train` does, or read the model from the cache folder if it was trained on equal data with equal parameters.
 
     The cache is keyed by the dataset's checksum, the model's parameters, the indicator, the features, the seed, and the versions
     of geolive and of the library that the model depends on. Models that are not kept in bundles are trained each time.

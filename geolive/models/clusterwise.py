@@ -37,7 +37,7 @@ class ClusterwiseModel(Model):
     vertices: str = "obj"
 
     def make_estimator(self) -> Any:
-        """An unfitted scikit-learn estimator."""
+        """Make an unfitted scikit-learn estimator."""
         raise NotImplementedError(f"{type(self).__name__}.make_estimator")
 
     @property
@@ -73,13 +73,13 @@ class ClusterwiseModel(Model):
         self.estimator_.fit(table, values)
 
     def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or the probability of label 1; shape (n,)."""
+        """Predict values of places, or probabilities of label 1, shape (n,)."""
         self.check_fitted()
         check_images(places, self.name)
         return self.predict_table(self.table(places))
 
     def predict_table(self, table: np.ndarray) -> np.ndarray:
-        """As `predict`, from the rows that `table` gives, shape (n, p)."""
+        """Predict as `predict` does, from the rows that `table` gives, shape (n, p)."""
         self.check_fitted()
         if self.only_label_ is not None:
             return np.full(len(table), self.only_label_)
@@ -88,7 +88,7 @@ class ClusterwiseModel(Model):
         return self.estimator_.predict_proba(table)[:, self.estimator_.classes_ == 1].sum(axis=1)
 
     def table(self, places: Places) -> np.ndarray:
-        """What the estimator sees of places, in the order of `inputs`; shape (n, p).
+        """Return what the estimator sees of places, in the order of `inputs`; shape (n, p).
 
         Raises
         ------
@@ -215,7 +215,7 @@ class Forest(ClusterwiseModel):
         check_integer("n_estimators", self.n_estimators, 1)
 
     def make_estimator(self) -> Any:
-        """An unfitted forest."""
+        """Make an unfitted forest."""
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
@@ -227,7 +227,7 @@ class Forest(ClusterwiseModel):
 
 
 def mean_features(places: Places) -> np.ndarray:
-    """The mean of the features of each place's images, shape (n, f).
+    """Compute the mean of the features of each place's images, shape (n, f).
 
     Raises
     ------

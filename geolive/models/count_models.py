@@ -88,7 +88,7 @@ class CountModel(ClusterwiseModel):
         super().check_parameters()
 
     def for_task(self, task: str, random_state: int) -> "CountModel":
-        """An unfitted copy; the seed goes to those parts of the estimator that have none yet."""
+        """Return an unfitted copy; the seed goes to those parts of the estimator that have none yet."""
         from sklearn.base import clone
 
         if task != self.task:
@@ -101,7 +101,7 @@ class CountModel(ClusterwiseModel):
         return copy
 
     def make_estimator(self) -> Any:
-        """An unfitted clone of the estimator."""
+        """Make an unfitted clone of the estimator."""
         from sklearn.base import clone
 
         return clone(self.estimator)
@@ -167,7 +167,7 @@ class ExtraTrees(ClusterwiseModel):
         check_integer("n_estimators", self.n_estimators, 1)
 
     def make_estimator(self) -> Any:
-        """Unfitted trees."""
+        """Make unfitted trees."""
         from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
         kind = ExtraTreesRegressor if self.task == "regression" else ExtraTreesClassifier
@@ -233,7 +233,7 @@ class Boosting(ClusterwiseModel):
         check_positive("learning_rate", self.learning_rate)
 
     def make_estimator(self) -> Any:
-        """Unfitted trees."""
+        """Make unfitted trees."""
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
@@ -289,7 +289,7 @@ class RidgeCounts(ClusterwiseModel):
         return "clusterwise-ridge" + ("" if self.vertices == "obj" else f"-{self.vertices}")
 
     def make_estimator(self) -> Any:
-        """An unfitted line."""
+        """Make an unfitted linear regression."""
         from sklearn.linear_model import RidgeCV
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
@@ -297,7 +297,7 @@ class RidgeCounts(ClusterwiseModel):
         return make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 16)))
 
     def table(self, places: Places) -> np.ndarray:
-        """As other cluster-wise models, with logarithms of counts."""
+        """Return what other cluster-wise models see, with logarithms of counts."""
         table = super().table(places)
         # the counts, of which the number of images is the last
         n = 1 if self.vertices == "feats" else N_CLASSES + 1
@@ -305,7 +305,7 @@ class RidgeCounts(ClusterwiseModel):
         return table
 
     def predict_table(self, table: np.ndarray) -> np.ndarray:
-        """As `predict`, from the rows that `table` gives, shape (n, p)."""
+        """Predict as `predict` does, from the rows that `table` gives, shape (n, p)."""
         predicted = super().predict_table(table)
         return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
 
@@ -356,7 +356,7 @@ class NearestCounts(ClusterwiseModel):
         check_integer("n_neighbors", self.n_neighbors, 1)
 
     def make_estimator(self) -> Any:
-        """An unfitted regressor: of labels, the mean is the share of 1 among the neighbours."""
+        """Make an unfitted regressor: of labels, the mean is the share of 1 among the neighbours."""
         from sklearn.neighbors import KNeighborsRegressor
 
         return KNeighborsRegressor(self.n_neighbors)

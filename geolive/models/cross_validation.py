@@ -34,7 +34,7 @@ class FittedFold:
 
 
 def fold_pairs(folds: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Row numbers to learn from and to test on, for each fold.
+    """Return the row numbers to learn from and to test on, for each fold.
 
     Use it wherever something other than a `Model` is fitted fold by fold.
 

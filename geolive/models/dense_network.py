@@ -121,7 +121,7 @@ class DenseNetwork(Model):
             self.network_.load_state_dict(best)
 
     def _epoch(self, inputs: Any, wanted: Any, optimizer: Any) -> float:
-        """One pass over the places; the mean loss."""
+        """Train for one pass over the places, and return the mean loss."""
         import torch
 
         self.network_.train()
@@ -140,7 +140,7 @@ class DenseNetwork(Model):
         return torch.from_numpy(((np.log1p(places.counts()) - self.mean_) * self.factor_).astype(np.float32))
 
     def predict(self, places: Places) -> np.ndarray:
-        """Values of places, shape (n,)."""
+        """Predict values of places, shape (n,)."""
         import torch
 
         self.check_fitted()
@@ -153,7 +153,7 @@ class DenseNetwork(Model):
 
 @contextlib.contextmanager
 def _torch_seed(seed: int) -> Iterator[None]:
-    """Weights, order and dropout from a seed, and sums that do not depend on the number of cores."""
+    """Draw weights, order and dropout from a seed, and let sums not depend on the number of cores."""
     import torch
 
     before = torch.get_num_threads()

@@ -88,7 +88,7 @@ def load_estimator(folder: Path, n_inputs: int) -> Any:
 
 
 def _parts(estimator: Any) -> Iterator[Any]:
-    """The estimator and those that it consists of."""
+    """Return the estimator and those that it consists of."""
     yield estimator
     for _, step in getattr(estimator, "steps", ()):
         yield from _parts(step)
@@ -118,7 +118,7 @@ def _check_tree(tree: Any, n_inputs: int) -> None:
 
 
 def _check_nodes(nodes: np.ndarray, n_inputs: int) -> None:
-    """As `_check_tree`, for a tree of histogram gradient boosting; ours have no categorical inputs."""
+    """Check as `_check_tree` does, for a tree of histogram gradient boosting; ours have no categorical inputs."""
     inner = nodes["is_leaf"] == 0
     children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
     if nodes["is_categorical"].any():

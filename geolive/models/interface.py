@@ -108,11 +108,11 @@ class Model(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__}.fit")
 
     def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or probabilities of label 1, shape (n,)."""
+        """Predict values of places, or probabilities of label 1, shape (n,)."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
 
     def for_task(self, task: str, random_state: int) -> "Model":
-        """An unfitted copy for this task, with this seed."""
+        """Return an unfitted copy for this task, with this seed."""
         given = {"task": task, "random_state": random_state}
         own = self.get_params(deep=False)
         return clone(self).set_params(**{name: value for name, value in given.items() if name in own})
@@ -141,7 +141,7 @@ class Model(BaseEstimator):
         check_is_fitted(self, msg=f"this {name} is not fitted yet; call fit(places, values) before you use it")
 
     def column(self, number: int) -> "Model":
-        """The model of one of the indicators that it was trained on together.
+        """Return the model of one of the indicators that it was trained on.
 
         Raises
         ------
@@ -151,7 +151,7 @@ class Model(BaseEstimator):
         raise InputError(f"{self.name} learns one indicator at a time; use train in place of train_together")
 
     def unbounded(self) -> "Model":
-        """The same model, without limits on its predictions; models without limits return themselves."""
+        """Return the same model without limits on its predictions; a model that has none returns itself."""
         return self
 
     @property

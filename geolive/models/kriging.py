@@ -80,7 +80,7 @@ class Kriging(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predictions, shape (n,)."""
+        """Predict values of places, shape (n,)."""
         self.check_fitted()
         xyz = EARTH_RADIUS_KM * unit_sphere(places.positions)
         batches = [self._predict_batch(xyz[start : start + _BATCH]) for start in range(0, len(xyz), _BATCH)]
@@ -106,7 +106,7 @@ class Kriging(Model):
 
 
 def _fit_covariance(xyz: np.ndarray, values: np.ndarray, noise: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Sill, range in km and nugget by maximum likelihood; all 0 (range 1) where values do not vary."""
+    """Estimate sill, range in km and nugget by maximum likelihood; all 0 (range 1) where values do not vary."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel

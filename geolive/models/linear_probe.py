@@ -78,7 +78,7 @@ class ImageProbe(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Means over images, shape (n,)."""
+        """Predict each place by the mean over its images, shape (n,)."""
         self.check_fitted()
         check_images(places, self.name)
         predicted = self._means(places) @ self.line_
@@ -98,7 +98,7 @@ class ImageProbe(Model):
         return np.column_stack([np.ones(len(scaled)), scaled])
 
     def _sums(self, places: Places, values: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Σ w x xᵀ and Σ w x y over the images of the chosen places, whose weights add up to 1 a place."""
+        """Compute Σ w x xᵀ and Σ w x y over the images of the chosen places, whose weights add up to 1 a place."""
         size = len(self.mean_) + 1
         gram, moment = np.zeros((size, size)), np.zeros(size)
         for place, features in _chunks(places):
@@ -116,7 +116,7 @@ class ImageProbe(Model):
 
 
 def _chunks(places: Places) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Places and features of the images, as many at a time as fit in memory."""
+    """Yield places and features of as many images at a time as fit in memory."""
     if places.features is None:
         raise InputError("imagewise-linear needs image features; embed the photos, or ingest features")
     place = np.repeat(np.arange(len(places)), places.n_images)

@@ -77,14 +77,14 @@ def _weights(size: int, ratio: float) -> np.ndarray:
 
 
 def _means(scaling: VertexScaling, places: Places) -> np.ndarray:
-    """The mean vertex of each place, shape (n, f); the images of one place are read at a time."""
+    """Compute the mean vertex of each place, shape (n, f); the images of one place are read at a time."""
     vertices = scaling.of(places)
     bounds = zip(places.offsets[:-1], places.offsets[1:], strict=True)
     return np.stack([vertices.read(np.arange(start, end)).mean(0, dtype=float) for start, end in bounds])
 
 
 def _error(inputs: np.ndarray, values: np.ndarray, folds: np.ndarray) -> float:
-    """Squared error at left-out places divided by the variance, averaged over the indicators; NaN where none can be judged."""
+    """Compute squared error by variance at left-out places, averaged over the indicators; NaN where none can be judged."""
     errors = []
     for column in values.T:
         known = np.isfinite(column)

@@ -137,18 +137,18 @@ class NetworkModel(Model):
         return predictions[:, 0] if predictions.shape[1] == 1 else predictions
 
     def _predict_all(self, places: Places) -> np.ndarray:
-        """Predictions of all indicators, shape (n, m)."""
+        """Predict all indicators, shape (n, m)."""
         raise NotImplementedError
 
     def column(self, number: int) -> Self:
-        """The model of one of the indicators that the network was trained on together, with the same weights."""
+        """Return the model of one of the indicators that the network was trained on, with the same weights."""
         self.check_fitted()
         one = copy.copy(self)
         one.column_ = number
         return one
 
     def unbounded(self) -> Self:
-        """The same model, whose predictions may leave the range of the training values."""
+        """Return the same model, whose predictions may leave the range of the training values."""
         self.check_fitted()
         free = copy.copy(self)
         free.targets_ = self.targets_.unbounded()
@@ -156,7 +156,7 @@ class NetworkModel(Model):
 
 
 def torch_device(name: str) -> torch.device:
-    """The torch device with this name; "auto" is a CUDA device where there is one.
+    """Return the torch device with this name; "auto" is a CUDA device where there is one.
 
     Raises
     ------

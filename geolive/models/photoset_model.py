@@ -116,7 +116,7 @@ class PhotoSetModel(NetworkModel):
         return 1 / (1 + np.exp(-outputs)) if self.task == "classification" else self.targets_.in_units(outputs)
 
     def as_unfitted(self) -> Self:
-        """An unfitted model with these parameters; a search that this model has done is not repeated."""
+        """Return an unfitted model with these parameters; a search that this model has done is not repeated."""
         searched = {"learning_rate": self.learning_rate_, "width": self.width_} if hasattr(self, "width_") else {}
         return clone(self).set_params(**searched, search=False)
 
@@ -128,11 +128,11 @@ class PhotoSetModel(NetworkModel):
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
     ) -> Iterator[list]:
-        """Batches of places, each as a list of blocks that know their `rows`."""
+        """Yield batches of places, each as a list of blocks that know their `rows`."""
         raise NotImplementedError
 
     def _forward(self, blocks: list) -> torch.Tensor:
-        """The network's outputs for the places of a batch, in the order of its blocks' rows, shape (b, m)."""
+        """Compute the network's outputs for the places of a batch, in the order of its blocks' rows, shape (b, m)."""
         raise NotImplementedError
 
     # training
@@ -182,7 +182,7 @@ class PhotoSetModel(NetworkModel):
         )
 
     def _validator(self, held_out: Validation) -> Callable[[], float] | None:
-        """A function that gives the loss at held-out places; None where there are none."""
+        """Make a function that gives the loss at held-out places; None where there are none."""
         if held_out is None:
             return None
         places, values = held_out
@@ -237,7 +237,7 @@ class PhotoSetModel(NetworkModel):
         return nn.functional.mse_loss(outputs, targets)
 
     def _outputs(self, places: Places) -> np.ndarray:
-        """Outputs of the network at places, shape (n, m)."""
+        """Compute outputs of the network at places, shape (n, m)."""
         self.network_.eval()
         outputs = np.zeros((len(places), len(self.targets_.table)))
         with one_thread(), torch.inference_mode(), self._precision():
@@ -252,13 +252,13 @@ class PhotoSetModel(NetworkModel):
         return next(self.network_.parameters()).device
 
     def _precision(self) -> contextlib.AbstractContextManager:
-        """bfloat16 where the GPU supports it; on CPU float32, whose sums are the same on every machine."""
+        """Return bfloat16 where the GPU supports it; on CPU float32, whose sums are the same on every machine."""
         if self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
             return torch.autocast("cuda", torch.bfloat16)
         return contextlib.nullcontext()
 
     def _fingerprint(self, places: Places, values: np.ndarray) -> str:
-        """A hash of data and settings, by which a fit finds its own checkpoint."""
+        """Compute a hash of data and settings, by which a fit finds its own checkpoint."""
         facts = [
             self.arch,
             self.task,
@@ -306,7 +306,7 @@ class PhotoSetModel(NetworkModel):
         return model if number is None else model.column(int(number))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Weights and scaling by name."""
+        """Return weights and scaling by name."""
         weights = {f"network.{name}": tensor.cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
         return weights | {f"scaling.{name}": torch.from_numpy(np.array(a)) for name, a in self._scales().items()}
 
@@ -343,7 +343,7 @@ class PhotoSetModel(NetworkModel):
 
 
 def _held_out_rows(places: Places, random_state: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from, and a fifth of the rows to validate on; near places stay together."""
+    """Return rows to learn from, and a fifth of the rows to validate on; near places stay together."""
     folds = inner_folds(places.positions, HELD_OUT_FOLDS, random_state)
     if len(places) < LEAST_PLACES_TO_HOLD_OUT or folds.max() == 0:
         raise InputError(

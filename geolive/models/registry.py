@@ -44,7 +44,7 @@ class ModelKind:
         return getattr(importlib.import_module(f"geolive.models.{self.module}"), self.class_name)
 
     def is_of(self, model: "Model") -> bool:
-        """Whether a model is of exactly this class."""
+        """Return whether a model is of exactly this class."""
         return (type(model).__module__, type(model).__name__) == (f"geolive.models.{self.module}", self.class_name)
 
 
@@ -155,7 +155,7 @@ CLUSTERWISE = tuple(kind.name for kind in _KINDS if kind.command.startswith("clu
 
 
 def find_kind(name: str) -> ModelKind:
-    """The row of the table with this name.
+    """Find the row of the table with this name.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def find_kind(name: str) -> ModelKind:
 
 
 def make_model(name: str, **params: Any) -> "Model":
-    """An unfitted model by its name.
+    """Make an unfitted model by its name.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def make_model(name: str, **params: Any) -> "Model":
 
 
 def describe(model: "Model") -> str:
-    """What a model does, in a sentence for people.
+    """Say in one sentence what a model does.
 
     A model that is not in the table says it itself: in its attribute `about`, or else in the first sentence of its docstring.
 

@@ -98,7 +98,7 @@ class ResidualKriging(Model):
         return self.model_.curves
 
     def for_task(self, task: str, random_state: int) -> "ResidualKriging":
-        """An unfitted copy for this task, with this seed."""
+        """Return an unfitted copy for this task, with this seed."""
         return ResidualKriging(self.model.for_task(task, random_state), random_state=random_state)
 
     def check_parameters(self) -> None:
@@ -119,7 +119,7 @@ class ResidualKriging(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Values of places, or the probability of label 1; shape (n,)."""
+        """Predict values of places, or probabilities of label 1, shape (n,)."""
         self.check_fitted()
         predicted = self.model_.predict(places) + self.kriging_.predict(places)
         return np.clip(predicted, 0, 1) if self.task == "classification" else predicted

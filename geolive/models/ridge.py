@@ -24,7 +24,7 @@ class Ridge:
     mean: float
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Predictions, shape (n,)."""
+        """Predict values, shape (n,)."""
         return self.mean + (inputs - self.centre) @ self.weights
 
 
@@ -64,7 +64,7 @@ def fit_ridge(
 
 
 def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Weights between 0 and 1 for several left-out predictions.
+    """Find weights between 0 and 1 that combine several left-out predictions.
 
     Stacking: Wolpert 1992; non-negative weights: Breiman 1996, doi 10.1007/BF00117832. No weight is above 1, because
     predictions that hardly differ from the mean could otherwise be enlarged without limit. All weights are then shrunk by the
@@ -99,7 +99,7 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool) -> list[Ridge]:
-    """A line for each penalty, from one decomposition."""
+    """Fit a line for each penalty, from one decomposition."""
     centre, spread = inputs.mean(0), inputs.std(0)
     scale = spread + 0.1 * spread.mean() if standardise else np.full_like(spread, np.sqrt(np.square(spread).mean()))
     scale = np.where(scale > 0, scale, 1.0)

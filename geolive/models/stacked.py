@@ -204,13 +204,13 @@ class StackedNetwork(NetworkModel):
         return predictions
 
     def unbounded(self) -> Self:
-        """The same model, whose predictions may leave the range of the training values."""
+        """Return the same model, whose predictions may leave the range of the training values."""
         free = super().unbounded()
         free.networks_ = [network.unbounded() for network in self.networks_]
         return free
 
     def as_unfitted(self) -> Self:
-        """An unfitted model with these parameters, without a search."""
+        """Return an unfitted model with these parameters, without a search."""
         return clone(self).set_params(search=False)
 
     def save(self, folder: Path) -> dict[str, Any]:
@@ -277,7 +277,7 @@ class StackedNetwork(NetworkModel):
 
 
 def _stack(left_out: np.ndarray, values: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The weights of predictors, shape (6,), from their left-out predictions, shape (n, 6), and what these give, shape (n,)."""
+    """Find the weights of predictors, shape (6,), from their left-out predictions, shape (n, 6), and the combination, (n,)."""
     without = np.array([values[folds != fold].mean() for fold in range(folds.max() + 1)])[folds]
     from_mean = left_out - without[:, None]
     weights = combine(from_mean, values - without)

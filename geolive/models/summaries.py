@@ -74,7 +74,7 @@ class Summaries:
     likeness: np.ndarray
 
     def of(self, places: Places) -> dict[str, np.ndarray]:
-        """The summaries of places, each an array with a row for each place.
+        """Compute the summaries of places, each an array with a row for each place.
 
         - `rates`: logarithms of the number of objects of each class in a photo, and means of image features.
         - `kinds`: the same for each kind of photos separately, and the share of photos of that kind.
@@ -98,14 +98,14 @@ class Summaries:
         }
 
     def _logs(self, means: np.ndarray) -> np.ndarray:
-        """Means of object counts as logarithms; means of features unchanged."""
+        """Take logarithms of the means of object counts, and leave means of features unchanged."""
         if self.scaling.kind == "feats":
             return means
         features, rates = means[..., :-N_CLASSES], means[..., -N_CLASSES:]
         return np.concatenate([features, np.log(rates + LEAST_RATE)], axis=-1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The arrays that must be saved, by name; scaling and edges are saved elsewhere."""
+        """Return the arrays that must be saved, by name; scaling and edges are saved elsewhere."""
         names = ("centres", "mean", "shares", "mean_of_kind", "spread", "likeness")
         return {name: getattr(self, name) for name in names}
 
@@ -139,7 +139,7 @@ def fit_summaries(
 def _totals(
     places: Places, scaling: VertexScaling, edges: EdgeSpec, d_max_km: float, seed: int, centres: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Sums over the photos of each place: counts by kind, numbers of photos by kind, and products with neighbours."""
+    """Compute sums over the photos of each place: counts by kind, numbers of photos by kind, and products with neighbours."""
     vertices = scaling.of(places)
     totals: dict[str, np.ndarray] = {}
     of_centres = torch.from_numpy(centres.astype(np.float32))
@@ -164,7 +164,7 @@ def _totals(
 
 
 def _counted(places: Places, batch: Batch, scaling: VertexScaling) -> torch.Tensor:
-    """The numbers of each photo that rates count: features as in vertices, then object counts; shape (b, n, q)."""
+    """Return the numbers of each photo that rates are made from: features as in vertices, then object counts; shape (b, n, q)."""
     if scaling.kind == "feats":
         return batch.vertices
     counts = torch.zeros(*batch.mask.shape, N_CLASSES)

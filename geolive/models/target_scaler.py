@@ -47,14 +47,14 @@ class TargetScaler:
         return cls(np.column_stack(moments))
 
     def standardised(self, values: np.ndarray) -> np.ndarray:
-        """Values scaled so that the training values have mean 0 and variance 1."""
+        """Scale values so that the training values have mean 0 and variance 1."""
         return (values - self.table[:, 0]) / self.table[:, 1]
 
     def in_units(self, standardised: np.ndarray) -> np.ndarray:
-        """Standardised values in their units, kept within the range of the training values."""
+        """Convert standardised values to their units, and keep them within the range of the training values."""
         return np.clip(standardised * self.table[:, 1] + self.table[:, 0], self.table[:, 2], self.table[:, 3])
 
     def unbounded(self) -> "TargetScaler":
-        """The same scale without limits."""
+        """Return the same scale without limits."""
         limits = np.full((len(self.table), 1), np.inf)
         return TargetScaler(np.column_stack([self.table[:, :2], -limits, limits]))

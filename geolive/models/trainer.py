@@ -59,7 +59,7 @@ class Schedule:
     decay: bool = False
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0."""
+        """Return the learning rate of an epoch, counted from 0."""
         return self.learning_rate * (0.5 * (1 + math.cos(math.pi * epoch / self.epochs)) if self.decay else 1.0)
 
 

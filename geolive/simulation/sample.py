@@ -280,7 +280,7 @@ def _draw_places(land: Countryside, n_clusters: int | None, n_sites: int | None)
 
 
 def _dark_districts(land: Countryside) -> np.ndarray:
-    """Rows of the districts with hardly any imagery, as real coverage has them; chosen by the seed."""
+    """Choose the districts that have hardly any imagery, as in real coverage; return their rows."""
     n = min(DARK_DISTRICTS, len(land.districts) // 6)
     return generator(land.seed, "dark districts").choice(len(land.districts), n, replace=False)
 
@@ -288,7 +288,7 @@ def _dark_districts(land: Countryside) -> np.ndarray:
 def _draw_imagery(
     seed: int, places: _Places, scenario: str, most_images: int | None, with_features: bool
 ) -> tuple[Photos, np.ndarray, dict[str, np.ndarray]]:
-    """Photos, their keys, and their feature sets."""
+    """Draw photos, their keys, and their feature sets."""
     sizes = _draw_sizes(seed, places)
     photos = draw_photos(places.latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario)
     keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
@@ -313,7 +313,7 @@ def _draw_sizes(seed: int, places: _Places) -> np.ndarray:
 
 
 def _rows_to_keep(photos: Photos, keys: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most so many photos of each place, chosen in the way that models choose theirs."""
+    """Return the rows of a limited number of photos of each place, chosen in the way that models choose theirs."""
     order = np.lexsort((key_hash(keys), photos.place))
     rank = np.arange(len(order)) - np.searchsorted(photos.place, photos.place[order])
     return np.sort(order[rank < most])
@@ -336,7 +336,7 @@ def _images_table(land: Countryside, places: _Places, photos: Photos, keys: np.n
 
 
 def _clusters_table(land: Countryside, places: _Places, photos: Photos) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
-    """The survey, with its errors, and the threshold of each label."""
+    """Simulate the survey with its errors, and return it with the threshold of each label."""
     n = len(places.cluster_ids)
     spread = np.sqrt([RECIPES[name].noise for name in INDICATORS])
     error = generator(land.seed, "survey").standard_normal((n, len(INDICATORS))) * spread

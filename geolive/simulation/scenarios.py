@@ -72,7 +72,7 @@ def _decisive_photos(
 
 
 def _village_and_hamlet(place: np.ndarray, km: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Positions: most photos of a place are in a village, and the others in a hamlet away from it."""
+    """Draw positions: most photos of a place are in a village, and the others in a hamlet away from it."""
     bearing = rng.uniform(0, 2 * np.pi, place.max(initial=-1) + 1)[place]
     away = np.where(_in_hamlet(place), HAMLET_KM, 0.0)
     return np.column_stack([away * np.cos(bearing), away * np.sin(bearing)]) + VILLAGE_SIZE * km
@@ -81,7 +81,7 @@ def _village_and_hamlet(place: np.ndarray, km: np.ndarray, rng: np.random.Genera
 def _in_village_or_hamlet(
     latents: np.ndarray, loadings: np.ndarray, place: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """A fixed share of photos shows the informative classes: the higher the latent value, the more of them are in the hamlet."""
+    """Let a fixed share of photos show the informative classes, more of them in the hamlet where the latent value is higher."""
     hamlet, logs = _in_hamlet(place), np.zeros((len(place), len(loadings)))
     for i in range(latents.shape[1]):
         in_hamlet = rng.random(len(place)) < (1 / (1 + np.exp(-SORTING * latents[:, i])))[place]

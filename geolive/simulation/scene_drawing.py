@@ -38,28 +38,28 @@ class Spot:
     chance: random.Random
 
     def colour(self, colours: list[Colour], spread: float = 18) -> Colour:
-        """One of the colours, a little altered."""
+        """Pick one of the colours and alter it a little."""
         return self.near(self.chance.choice(colours), spread)
 
     def near(self, colour: Colour, spread: float = 12) -> Colour:
-        """A colour, a little lighter or darker."""
+        """Make a colour a little lighter or darker."""
         by = self.chance.uniform(-spread, spread)
         return tuple(max(0, min(255, round(part + by + self.chance.uniform(-4, 4)))) for part in colour)
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
-        """A rectangle; distances from the foot in units of `size`, upwards positive."""
+        """Draw a rectangle; distances are from the foot in units of `size`, positive upwards."""
         self.draw.rectangle(self._corners(left, top, right, bottom), fill=fill)
 
     def oval(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
-        """An ellipse within such a rectangle."""
+        """Draw the ellipse within such a rectangle."""
         self.draw.ellipse(self._corners(left, top, right, bottom), fill=fill)
 
     def shape(self, points: list[tuple[float, float]], fill: Colour) -> None:
-        """A polygon of such distances."""
+        """Draw a polygon of such distances."""
         self.draw.polygon([(self.x + x * self.size, self.y - y * self.size) for x, y in points], fill=fill)
 
     def line(self, x0: float, y0: float, x1: float, y1: float, fill: Colour, width: float = 0.05) -> None:
-        """A line between such distances."""
+        """Draw a line between points at such distances."""
         ends = [self.x + x0 * self.size, self.y - y0 * self.size, self.x + x1 * self.size, self.y - y1 * self.size]
         self.draw.line(ends, fill=fill, width=max(1, round(width * self.size)))
 
@@ -309,7 +309,7 @@ def _train(at: Spot) -> None:
 
 
 def _furniture(colour: Colour, half: float, high: float) -> Callable[[Spot], None]:
-    """A box on the pavement: bins, cabinets, booths."""
+    """Draw a box on the pavement: bins, cabinets, booths."""
 
     def drawn(at: Spot) -> None:
         at.box(-half, high, half, 0, at.near(colour))
@@ -342,7 +342,7 @@ def _sign_frame(at: Spot) -> None:
 
 
 def _flat(colours: list[Colour], half: float, high: float) -> Callable[[Spot], None]:
-    """A patch that lies on the ground."""
+    """Draw a patch that lies on the ground."""
 
     def drawn(at: Spot) -> None:
         wide = half * at.chance.uniform(0.7, 1.3)
@@ -352,7 +352,7 @@ def _flat(colours: list[Colour], half: float, high: float) -> Callable[[Spot], N
 
 
 def _stripes(number: int, across: bool) -> Callable[[Spot], None]:
-    """White paint on the road: a dash, or a crossing."""
+    """Draw white paint on the road: a dash, or a crossing."""
 
     def drawn(at: Spot) -> None:
         white = at.near((242, 242, 236), 8)

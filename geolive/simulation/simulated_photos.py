@@ -193,7 +193,7 @@ def draw_photos(
 
 
 def _number_photos(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Place, sequence and step of each photo."""
+    """Return place, sequence and step of each photo."""
     place = np.repeat(np.arange(len(sizes)), sizes)
     number = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     step = number % PHOTOS_PER_SEQUENCE
@@ -201,7 +201,7 @@ def _number_photos(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _draw_positions(sequence: np.ndarray, step: np.ndarray, n_sequences: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions around the middle of the place: sequences start within a few kilometres of it and turn slowly."""
+    """Draw positions around the middle of the place: sequences start within a few kilometres of it and turn slowly."""
     start = rng.normal(0, 1.0, (n_sequences, 2))
     heading = rng.uniform(0, 2 * np.pi, n_sequences)[sequence] + 0.15 * rng.standard_normal(len(step)) * np.sqrt(step)
     stride = rng.uniform(0.015, 0.045, len(step))[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])

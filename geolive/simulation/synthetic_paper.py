@@ -97,7 +97,7 @@ def write_synthetic_paper(
 
 
 def _draw_clusters(splits: str | Path, n_clusters: int, seed: int) -> pd.DataFrame:
-    """Rows of the split lists, drawn at random, with the state of each."""
+    """Draw rows of the split lists at random, with the state of each."""
     listed = read_split_lists(splits)
     listed["state"] = listed["unique_cluster"].map(state_of_cluster)
     if listed["state"].isna().any():
@@ -113,7 +113,7 @@ def _draw_clusters(splits: str | Path, n_clusters: int, seed: int) -> pd.DataFra
 
 
 def _survey(state: str, clusters: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Positions and survey values of the clusters of a state, and the latent values that their photos follow."""
+    """Draw positions and survey values of the clusters of a state, and the latent values that their photos follow."""
     land = Countryside(state, seed)
     number = land.spread_by_population(len(clusters), 0, np.zeros(0, int))
     positions, district = land.draw_places(number, generator(seed, f"clusters {state}"))
@@ -128,7 +128,7 @@ def _survey(state: str, clusters: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def _rows(clusters: pd.DataFrame, first: int, loadings: np.ndarray, rng: np.random.Generator) -> Iterator[str]:
-    """A line of the table for each photo of these clusters; `first` is the number of the first photo."""
+    """Yield a line of the table for each photo of these clusters; `first` is the number of the first photo."""
     latents = clusters[[f"latent_{name}" for name in INDICATORS]].to_numpy()
     photos = draw_photos(latents, draw_sizes(len(clusters), IMAGES_MEDIAN, rng), loadings, rng)
     image, lists = _object_lists(photos, rng)
@@ -147,7 +147,7 @@ def _rows(clusters: pd.DataFrame, first: int, loadings: np.ndarray, rng: np.rand
 
 
 def _object_lists(photos: Photos, rng: np.random.Generator) -> tuple[np.ndarray, list[list[str]]]:
-    """The image of each detected object, and its class index, class name and confidence as the table writes them."""
+    """Return the image of each detected object, and its class index, class name and confidence as the table writes them."""
     image, classes = np.nonzero(photos.objects)
     times = photos.objects[image, classes]
     image, classes = np.repeat(image, times), np.repeat(classes, times)

@@ -46,7 +46,7 @@ class Splitter:
             object.__setattr__(self, "positions", positions_of(self.positions))
 
     def __repr__(self) -> str:
-        """The call that makes the splitter; positions by their shape only."""
+        """Return the call that makes the splitter; positions appear by their shape only."""
         own = [one for one in fields(self) if one.name not in Splitter.__dataclass_fields__]
         shared = [one for one in fields(self) if one.name in Splitter.__dataclass_fields__]
         shown = [f"{one.name}={getattr(self, one.name)!r}" for one in (*own, *shared) if one.repr and one.compare]
@@ -128,7 +128,7 @@ def n_rows(X) -> int:
 
 
 def parse_km(size: float | str, what: str, example: str) -> float:
-    """A number of kilometres, given as a number or as text with or without its unit.
+    """Read a number of kilometres from a number, or from text with or without the unit.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def parse_km(size: float | str, what: str, example: str) -> float:
 
 
 def assign_folds(units: np.ndarray, n_splits: int, random_state: int) -> np.ndarray:
-    """Fold of each row: units in random order, the largest first, each to the fold that has the fewest rows.
+    """Assign each row to a fold: units in random order, the largest first, each to the fold that has the fewest rows.
 
     Examples
     --------

@@ -120,7 +120,7 @@ class BufferedSplit:
 
 
 def shared_sequences(images: gpd.GeoDataFrame) -> pd.DataFrame:
-    """The photo sequences that pass through more than one cluster.
+    """Find the photo sequences that pass through more than one cluster.
 
     Parameters
     ----------

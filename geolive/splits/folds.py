@@ -10,7 +10,7 @@ from geolive.splits.positions import as_points
 
 
 def fold_numbers(splitter, X, groups: np.ndarray | None = None) -> np.ndarray:
-    """The fold in which each row is tested.
+    """Return the fold in which each row is tested.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def describe_folds(splitter, X, groups: np.ndarray | None = None) -> pd.DataFram
 
 
 def with_random_state(splitter, random_state: int):
-    """The same splitter with another seed, for a further partition.
+    """Return the same splitter with another seed, for a further partition.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def with_random_state(splitter, random_state: int):
 
 
 def between_folds_km(positions: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Distance of each place to the nearest place in another fold.
+    """Compute the distance of each place to the nearest place in another fold.
 
     Parameters
     ----------

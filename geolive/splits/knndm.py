@@ -106,7 +106,7 @@ class KnndmSplit(Splitter):
         return chord_to_km(cKDTree(unit_sphere(positions)).query(unit_sphere(targets))[0])
 
     def _chosen(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """Unit and fold of each row."""
+        """Return the unit and fold of each row."""
         from scipy.stats import wasserstein_distance
 
         positions = self.positions_for(X)
@@ -128,7 +128,7 @@ class KnndmSplit(Splitter):
 
 
 def prediction_grid(positions: np.ndarray) -> np.ndarray:
-    """About 2,000 places on a regular grid over the convex hull of a survey, where the places to predict are not known.
+    """Make about 2,000 places on a regular grid over the convex hull of a survey, where the places to predict are not known.
 
     Parameters
     ----------
@@ -162,7 +162,7 @@ def prediction_grid(positions: np.ndarray) -> np.ndarray:
 
 
 def _spatial_groups(positions: np.ndarray, n_splits: int):
-    """Groupings of places from as many groups as folds to nearly as many as places."""
+    """Yield groupings of places, from as many groups as folds to nearly as many as places."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
     cell = _cells(positions)
@@ -188,7 +188,7 @@ def _cells(positions: np.ndarray) -> np.ndarray:
 
 
 def _merge(groups: np.ndarray, sphere: np.ndarray, n_splits: int, random_state: int) -> np.ndarray:
-    """Fold of each place: a group as large as a fold is a fold; the other groups take turns along their main axis."""
+    """Merge groups into folds: a group as large as a fold is a fold; the other groups take turns along their main axis."""
     sizes = np.bincount(groups)
     large = np.flatnonzero(sizes >= len(groups) / n_splits)
     if len(large) >= n_splits:

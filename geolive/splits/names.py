@@ -14,7 +14,7 @@ _BY_NAME: dict[str, type[Splitter]] = {
 
 
 def parse_split(text: str, random_state: int = 0, n_splits: int | None = None) -> Splitter | OfficialSplit:
-    """The splitter of a given name.
+    """Make the splitter of a given name.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ SAME_PLACE_DEGREES = 1e-9
 
 
 def positions_of(X) -> np.ndarray:
-    """Longitudes and latitudes of points.
+    """Return longitudes and latitudes of points.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def positions_of(X) -> np.ndarray:
 
 
 def is_points(X) -> bool:
-    """Whether X holds positions in a geometry.
+    """Return whether X holds positions in a geometry.
 
     Examples
     --------
@@ -69,7 +69,7 @@ def is_points(X) -> bool:
 
 
 def as_points(X):
-    """Longitudes and latitudes as a GeoSeries; whatever is no array of shape (n, 2) is returned as it is.
+    """Return longitudes and latitudes as a GeoSeries; anything but an array of shape (n, 2) is returned unchanged.
 
     Examples
     --------

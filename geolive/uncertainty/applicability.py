@@ -36,12 +36,12 @@ class Applicability:
     threshold: float
 
     def dissimilarity(self, predictors: np.ndarray) -> np.ndarray:
-        """Dissimilarity of places, shape (n, p) to (n,); 0 for a training place."""
+        """Compute the dissimilarity of places, shape (n, p) to (n,); 0 for a training place."""
         scaled = (np.asarray(predictors, float) - self.middle) * self.factor
         return _nearest(scaled, self.training) / self.mean_distance
 
     def holds(self, predictors: np.ndarray) -> np.ndarray:
-        """Whether places are supported, shape (n, p) to (n,) of bool."""
+        """Return whether places are supported, shape (n, p) to (n,) of bool."""
         # sums in another order must not tell a place from itself
         return self.dissimilarity(predictors) <= self.threshold * (1 + 1e-9) + 1e-9
 
@@ -86,7 +86,7 @@ def area_of_applicability(predictors: np.ndarray, folds: np.ndarray, importance:
 
 
 def _upper_whisker(values: np.ndarray) -> float:
-    """The largest value that is no outlier, as a box plot draws it."""
+    """Return the largest value that is no outlier, as a box plot draws it."""
     if not len(values):
         return np.inf
     first, third = np.quantile(values, [0.25, 0.75])

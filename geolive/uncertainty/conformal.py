@@ -38,11 +38,11 @@ class PlaceError:
     by_image: float
 
     def variance(self, n_images: np.ndarray) -> np.ndarray:
-        """The squared spread at places with so many images."""
+        """Return the squared spread at places with these numbers of images."""
         return self.fixed + self.by_image / np.maximum(np.asarray(n_images, float), 1.0)
 
     def half_width(self, n_images: np.ndarray, level: float, survey_variance: float | np.ndarray = 0.0) -> np.ndarray:
-        """Half the width of the interval at a place that was not surveyed.
+        """Return half the width of the interval at a place that was not surveyed.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ def _n(residuals: pd.DataFrame) -> np.ndarray:
 
 
 def _spread(error: np.ndarray, n: np.ndarray) -> tuple[float, float]:
-    """The two variances with the largest normal likelihood; both at least 0."""
+    """Find the two variances with the largest normal likelihood; both at least 0."""
     from scipy.optimize import minimize
 
     whole = float(np.mean(error**2))

@@ -24,7 +24,7 @@ class MeanError:
     freedom: int
 
     def half_width(self, level: float) -> np.ndarray:
-        """Half the width of an interval for each mean; shape (d,).
+        """Return half the width of an interval for each mean; shape (d,).
 
         Examples
         --------
@@ -55,11 +55,11 @@ class DistrictError:
     n_districts: int
 
     def take(self, sites: np.ndarray) -> "DistrictError":
-        """The errors of some sites, where `shared` has a value for each."""
+        """Return the errors of some sites, where `shared` has a value for each."""
         return replace(self, shared=np.asarray(self.shared)[sites]) if np.ndim(self.shared) else self
 
     def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
-        """Errors of the means of predictions over the sites of each district.
+        """Compute the errors of the mean predictions over the sites of each district.
 
         The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance
         is shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation

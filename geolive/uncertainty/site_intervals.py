@@ -32,12 +32,12 @@ class SiteErrors:
     def half_width(
         self, n_images: np.ndarray, near: np.ndarray, level: float, survey_variance: float = 0.0
     ) -> np.ndarray:
-        """Half the width of the interval of each site, as `PlaceError.half_width`; shape (n,)."""
+        """Return half the width of the interval of each site, as `PlaceError.half_width`; shape (n,)."""
         far, close = (place.half_width(n_images, level, survey_variance) for place, _, _ in (self.far, self.near))
         return np.where(near, close, far)
 
     def of_districts(self, n_images: np.ndarray, near: np.ndarray) -> DistrictError:
-        """The error of districts; its `shared` has a value for each site, shape (n,).
+        """Compute the error of districts; its `shared` has a value for each site, shape (n,).
 
         The shared error of training clusters is scaled by how much larger errors are at a site with so many images, because a
         model that sees few photos predicts near the mean at all sites of a district alike.
@@ -80,7 +80,7 @@ def _learnt(residuals: pd.DataFrame) -> tuple[PlaceError, DistrictError, float]:
 
 
 def are_near(positions: np.ndarray, training: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Whether sites are nearer to a training cluster than most clusters are to one outside their fold.
+    """Return whether sites are nearer to a training cluster than most clusters are to one outside their fold.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class PhotoCNN(nn.Module):
         self.trunk, self.head, self.tanh = trunk, nn.Linear(width, 2 if task == "classification" else 1), tanh
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Outputs for standardised images, from shape (n, 3, height, width) to (n, 1) or (n, 2)."""
+        """Compute the outputs for standardised images, from shape (n, 3, height, width) to (n, 1) or (n, 2)."""
         outputs = self.head(self.trunk(images))
         return torch.tanh(outputs) if self.tanh else outputs
 

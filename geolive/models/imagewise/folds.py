@@ -49,7 +49,7 @@ class PhotoLibrary:
     pixels: DecodedPhotos
 
     def numbers(self, ids: np.ndarray) -> np.ndarray:
-        """Numbers of clusters by their names.
+        """Return the numbers of clusters by their names.
 
         Raises
         ------

@@ -77,7 +77,7 @@ class ImageWise(Model):
         target: tuple[float, float] = (0.0, 1.0),
         training: dict[str, Any] | None = None,
     ) -> Self:
-        """A fitted model with this network.
+        """Make a fitted model with this network.
 
         Parameters
         ----------

@@ -56,7 +56,7 @@ class PhotoClusters:
     without_photos: int
 
     def with_permuted_values(self, random_state: int) -> Self:
-        """The same clusters with each other's values."""
+        """Return the same clusters with their values exchanged at random."""
         permutation = np.random.default_rng(random_state).permutation(len(self.values))
         return replace(self, values=self.values[permutation])
 
@@ -116,7 +116,7 @@ def plan_runs(
 def _run(
     name: str, learn: np.ndarray, test: np.ndarray, table: gpd.GeoDataFrame, split: str, random_state: int
 ) -> TrainingRun:
-    """A run that learns from `learn`, less its validation part."""
+    """Make a run that learns from `learn`, less its validation part."""
     if split == "official":
         listed = table["split"].to_numpy(object)[learn] == "val"
         if listed.any():
@@ -127,14 +127,14 @@ def _run(
 
 
 def photos_by_cluster(dataset: Dataset, files: PhotoFiles, table: gpd.GeoDataFrame) -> Places:
-    """Clusters as places whose images are those that have a photo."""
+    """Return the clusters as places whose images are those that have a photo."""
     has_photo = np.array([path is not None for path in files.paths])
     of_image = dataset.images["unique_cluster"].where(has_photo)
     return group_images(table["unique_cluster"].to_numpy(), lonlat(table.geometry), dataset.images, None, of_image)
 
 
 def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, task: str) -> PhotoClusters:
-    """The clusters to learn from.
+    """Select the clusters to learn from.
 
     Raises
     ------

@@ -138,7 +138,7 @@ def _one_view_each(batch: Batch, size: int, done: int) -> tuple[np.ndarray, dict
 
 
 def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of photos in an epoch, shape (n,).
+    """Draw the order of photos in an epoch, shape (n,).
 
     Examples
     --------

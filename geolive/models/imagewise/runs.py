@@ -95,7 +95,7 @@ def train_run(
 
 
 def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[str, Any]:
-    """How a network is trained, as the card says it."""
+    """Return how a network is trained, as the card says it."""
     own = asdict(settings)
     facts = {name: own[name] for name in own if name not in ("task", "random_state", *HOW)}
     return facts | {
@@ -106,5 +106,5 @@ def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[
 
 
 def usable(pixels: DecodedPhotos, rows: np.ndarray) -> np.ndarray:
-    """The rows whose photos could be decoded."""
+    """Return the rows whose photos could be decoded."""
     return rows[~np.isin(rows, list(pixels.failures))] if pixels.failures else rows

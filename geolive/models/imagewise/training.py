@@ -276,7 +276,7 @@ def train_from(
 def _residuals(
     known: PhotoClusters, runs: list[TrainingRun], predictions: np.ndarray, unit: np.ndarray
 ) -> gpd.GeoDataFrame:
-    """The table of residuals, from the predictions of single photos."""
+    """Return the table of residuals, from the predictions of single photos."""
     n = len(known.values)
     reference, fold, part = np.full(n, np.nan), np.full(n, -1), np.full(n, "train", object)
     for number, run in enumerate(runs):
@@ -304,7 +304,7 @@ def _metrics(
     predictions: np.ndarray,
     units: np.ndarray,
 ) -> tuple[dict[str, Figure], dict[str, Figure]]:
-    """Metrics of clusters, by the mean over their photos, and of photos, each with the value of its cluster."""
+    """Compute metrics of clusters, by the mean over their photos, and of photos, each with the value of its cluster."""
     prediction, reference = residuals["prediction"].to_numpy(), residuals["reference"].to_numpy()
     judged, seen = np.flatnonzero(np.isfinite(prediction)), np.flatnonzero(np.isfinite(predictions))
     of = known.cluster[seen]
@@ -352,7 +352,7 @@ def _facts(
     last: TrainingRun,
     pixels: DecodedPhotos,
 ) -> dict[str, Any]:
-    """What the card says about data and model."""
+    """Return the card's facts about data and model."""
     return {
         "model": model.name,
         "params": model.params,

@@ -154,7 +154,7 @@ def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | Non
 
 
 def _usual_fields(reader: RowReader, block: bytes) -> dict[str, Any] | None:
-    """The columns of a block as texts by name, if a CSV writer would write the same bytes again; else None.
+    """Return the columns of a block as texts by name, if a CSV writer would write the same bytes again; else None.
 
     So no quote is where Python's strict reader and Arrow's reader could differ.
     """
@@ -201,7 +201,7 @@ def _quote_needed(texts: Any) -> Any:
 
 
 def _usual_objects(reader: RowReader, indexes: Any, names: Any, confidences: Any) -> np.ndarray | None:
-    """Object counts, shape (rows, 66), of the three lists as texts; None if one of the lists is not usual."""
+    """Return the object counts, shape (rows, 66), of the three lists as texts; None if one of the lists is not usual."""
     import pyarrow.compute as pc
 
     inner = pc.utf8_slice_codeunits(indexes, 1, -1)

@@ -126,7 +126,7 @@ def _command(path: str | Path, splits: str | Path, strict: bool) -> str:
 
 
 def _consistent_rows(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that agree with the others, with the column `image` (row of the table), and all rejects."""
+    """Return the rows that agree with the others, with the column `image` (row of the table), and all rejects."""
     rows = table.rows.drop(columns="key").assign(image=np.arange(len(table.rows)))
     repeated = table.rows["key"].duplicated().to_numpy()
     # number of the cluster of each statement, in the order of first appearance
@@ -169,7 +169,7 @@ def _images(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
-    """A row for each cluster with an image, in the order of first appearance."""
+    """Return a row for each cluster with an image, in the order of first appearance."""
     by_version = kept.groupby("cluster", sort=False)
     said = [table.clusters[version] for version in by_version.size().index]
     middle = by_version[["lon", "lat"]].mean().to_numpy()
@@ -190,7 +190,7 @@ def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
 
 
 def _districts(where: np.ndarray, countries: list[str]) -> np.ndarray:
-    """The district that contains each Indian cluster, so that folds can keep districts whole; null elsewhere."""
+    """Return the district that contains each Indian cluster, so that folds can keep districts whole; null elsewhere."""
     in_india = np.array([country == "ia" for country in countries])
     district_ids = np.full(len(where), None, dtype=object)
     if in_india.any():
@@ -201,7 +201,7 @@ def _districts(where: np.ndarray, countries: list[str]) -> np.ndarray:
 def _labels(
     clusters: gpd.GeoDataFrame, indicators: list[str]
 ) -> tuple[gpd.GeoDataFrame, dict[str, float], dict[str, int]]:
-    """Clusters with all labels, the medians, and how many labels of the table do not follow the median."""
+    """Return the clusters with all labels, the medians, and how many labels of the table do not follow the median."""
     by_median, thresholds = add_labels(clusters, indicators)
     off = {}
     for name in indicators:
@@ -212,7 +212,7 @@ def _labels(
 
 
 def _with_splits(clusters: gpd.GeoDataFrame, lists: pd.DataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
-    """Clusters with their split, and the clusters that are only in the table or only in a list."""
+    """Return the clusters with their split, and the clusters that are only in the table or only in a list."""
     on = ["unique_cluster", "country"]
     both = clusters[on].merge(lists, on=on, how="outer", indicator="where")
     alone = both[both["where"] != "both"].reset_index(drop=True)

@@ -151,7 +151,7 @@ class RowReader:
         return number
 
     def _fields(self, line: bytes) -> tuple[list[str], bytes, list[str]]:
-        """All fields of a line, its class indexes and its class names."""
+        """Return all fields of a line, its class indexes and its class names."""
         if len(line) > LONGEST_LINE:
             raise BadRow("line: too long")
         try:

@@ -41,7 +41,7 @@ class Block:
     size: int
 
     def read(self, offset: int, size: int) -> bytes:
-        """That many bytes from that offset within the block.
+        """Read a number of bytes from an offset within the block.
 
         Raises
         ------
@@ -189,7 +189,7 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
 
 
 def _ends(file: BinaryIO, at: int, size: int) -> bool:
-    """Whether a JPEG's end marker is there; cameras write all sorts of things after it."""
+    """Return whether a JPEG has its end marker; cameras write all sorts of things after it."""
     if _read(file, size - 2, 2) == b"\xff\xd9":
         return True
     file.seek(at)

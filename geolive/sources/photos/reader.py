@@ -102,7 +102,7 @@ def read_photos(
 
 
 def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIUS_KM) -> Dataset:
-    """Photos and a survey as one dataset: each image belongs to the nearest survey point within reach, or to none.
+    """Join photos and a survey into one dataset: each image belongs to the nearest survey point within reach, or to none.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ class _File:
 
 
 def _files(folder: Path) -> Iterator[_File]:
-    """Every photo of a folder, by its path within it."""
+    """Yield every photo of a folder with its path within the folder."""
     unread: list[_File] = []
     root = folder.resolve()
 
@@ -199,7 +199,7 @@ def _inside(root: Path, path: str | Path) -> str:
 
 
 def _link_reason(root: Path, link: Path) -> str:
-    """Why a link is not followed, or nothing where it is."""
+    """Say why a link is not followed; return an empty text for a link that is."""
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):
@@ -241,7 +241,7 @@ def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_me
 
 
 def _sequences(images: gpd.GeoDataFrame, gap_seconds: float, gap_metres: float) -> pd.Series:
-    """Names of the sequences that photos belong to; photos of different folders never share one."""
+    """Name the sequences that photos belong to; photos of different folders never share one."""
     folder = images["img_path"].map(lambda path: str(PurePosixPath(path).parent))
     # clocks of known and unknown zone cannot be compared
     group = pd.factorize(folder + "/" + images["captured_at_zone"].fillna("none"))[0]
@@ -264,7 +264,7 @@ def _no_clusters() -> gpd.GeoDataFrame:
 
 
 def _natural(path: str) -> list:
-    """Sort key by which IMG_2 comes before IMG_10."""
+    """Return the sort key by which IMG_2 comes before IMG_10."""
     pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.split("/")]
     return [[(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(part)] for part in pieces] + [path]
 

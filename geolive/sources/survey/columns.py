@@ -26,7 +26,7 @@ _MOST_SWAPPED_ROWS = 0.1
 
 
 def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarray:
-    """A column as numbers; NaN, with the reason noted, where a text is none that can be used.
+    """Convert a column to numbers; a text that is no usable number becomes NaN, and the reason is noted.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarr
 
 
 def years(table: SurveyTable, column: str) -> np.ndarray:
-    """A column as whole years; 0, with the reason noted, where a text is none.
+    """Convert a column to whole years; a text that is no year becomes 0, and the reason is noted.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def years(table: SurveyTable, column: str) -> np.ndarray:
 
 
 def weights(table: SurveyTable, column: str) -> np.ndarray:
-    """A column as weights: numbers, none of them negative.
+    """Convert a column to weights: numbers that are not negative.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def weights(table: SurveyTable, column: str) -> np.ndarray:
 
 
 def urban(table: SurveyTable, column: str) -> list[bool | None]:
-    """A column as True (U, urban, 1, true, yes), False (R, rural, 0, false, no) or None (missing), in any case.
+    """Convert a column to True (U, urban, 1, true, yes), False (R, rural, 0, false, no) or None (missing), in any case.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def urban(table: SurveyTable, column: str) -> list[bool | None]:
 
 
 def names(table: SurveyTable, column: str) -> list[str]:
-    """A column as names, each of which is there; a missing one is noted.
+    """Convert a column to names; a missing name is noted.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def names(table: SurveyTable, column: str) -> list[str]:
 
 
 def unique_names(table: SurveyTable, column: str) -> list[str]:
-    """A column as names, each there and unique; the second row of a name is noted.
+    """Convert a column to unique names; a missing name, and the second row of a name, are noted.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def check_positions(table: SurveyTable, lon: str, lat: str, x: np.ndarray, y: np
 
 
 def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
-    """Which rows can be used.
+    """Return which rows can be used.
 
     Raises
     ------

@@ -109,7 +109,7 @@ def read_dhs(
 
 
 def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: np.ndarray) -> dict[str, Any]:
-    """The survey's code, and how many clusters and rows were left out."""
+    """Return the survey's code, and the numbers of clusters and rows that were left out."""
     known = np.unique(np.concatenate([recode.cluster for recode in read]))
     return {
         "survey": read[0].survey,
@@ -201,7 +201,7 @@ def _country(table: SurveyTable, read: list[Recode]) -> str:
 def _all_means(
     read: list[Recode], measures: list[Measure], values: dict[str, tuple[str, float | None]]
 ) -> dict[str, pd.DataFrame]:
-    """Means by cluster of every measure that the files have."""
+    """Compute the means by cluster of every measure that the files have."""
     means = {measure.name: _means(read, measure.name) for measure in measures}
     for name, (column, _) in values.items():
         if means[name] is None:
@@ -216,7 +216,7 @@ def _all_means(
 
 
 def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
-    """Means by cluster from the files that have the measure; None where there is no value."""
+    """Compute the means by cluster from the files that have the measure; None where there is no value."""
     having = [recode for recode in read if name in recode.values]
     kinds = {recode.kind.name for recode in having}
     if len(kinds) > 1:
@@ -236,7 +236,7 @@ def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
 
 
 def _design(read: list[Recode], country: str) -> pd.DataFrame:
-    """Weight, stratum and primary sampling unit by cluster: of the household recodes, else of the women's."""
+    """Return weight, stratum and primary sampling unit by cluster, from the household recodes or else from the women's."""
     kinds = [recode.kind for recode in read]
     chosen = [recode for recode in read if recode.kind == (HOUSEHOLDS if HOUSEHOLDS in kinds else kinds[0])]
     cluster = np.concatenate([recode.cluster for recode in chosen])
@@ -263,7 +263,7 @@ def _cluster_numbers(table: SurveyTable) -> np.ndarray:
 def _clusters(
     table: SurveyTable, number: np.ndarray, country: str, means: dict[str, pd.DataFrame], design: pd.DataFrame
 ) -> tuple[gpd.GeoDataFrame, list[str | None], np.ndarray]:
-    """All clusters of the GPS file, why some cannot be used, and which are located."""
+    """Read all clusters of the GPS file, why some cannot be used, and which have a position."""
     x, y = (columns.numbers(table, column, "coordinate") for column in ("LONGNUM", "LATNUM"))
     columns.check_positions(table, "LONGNUM", "LATNUM", x, y)
     urban = columns.urban(table, "URBAN_RURA") if "URBAN_RURA" in table.texts else None

@@ -157,7 +157,7 @@ def read_recode(
 
 
 def cluster_means(cluster: np.ndarray, weight: np.ndarray, value: np.ndarray) -> pd.DataFrame:
-    """Weighted mean of each cluster, with the number of values and the standard error of the mean.
+    """Compute the weighted mean of each cluster, with the number of values and the standard error of the mean.
 
     The standard error is that of a ratio, by linearisation: the square root of n / (n - 1) · Σ w² (x - mean)², divided by Σ w,
     within the cluster (Cochran 1977, Sampling Techniques, 3rd ed.; Gatz and Smith 1995, Atmospheric Environment 29:1185, found
@@ -194,7 +194,7 @@ def cluster_means(cluster: np.ndarray, weight: np.ndarray, value: np.ndarray) ->
 
 
 def _header(path: Path) -> dict[str, str]:
-    """The file's column names, by their lower case."""
+    """Return the file's column names by their lower-case forms."""
     try:
         with pd.read_stata(path, iterator=True, convert_categoricals=False) as reader:
             return {str(name).lower(): str(name) for name in reader.variable_labels()}
@@ -239,7 +239,7 @@ def _kind(path: Path, header: dict[str, str]) -> Kind:
 
 
 def _survey(path: Path, raw: pd.DataFrame, column: str) -> str:
-    """Country and phase of the one survey that the rows are of."""
+    """Return country and phase of the survey that all rows belong to."""
     if raw.empty:
         raise InputError(f"{path}: has no rows; download the file again")
     surveys = raw[column].astype(str).str.strip().str.upper().unique()
@@ -249,7 +249,7 @@ def _survey(path: Path, raw: pd.DataFrame, column: str) -> str:
 
 
 def _births_columns(path: Path, header: dict[str, str]) -> list[str]:
-    """v213, then the columns that tell how long ago the last birth was."""
+    """Return v213 and the columns that show how long ago the last birth was."""
     for births in (["v222"], ["b19_01"], ["v008", "b3_01"]):
         if all(name in header for name in births):
             return ["v213", *births]
@@ -273,7 +273,7 @@ def _clusters(path: Path, numbers: np.ndarray, name: str) -> np.ndarray:
 
 
 def _measured(measure: Measure, numbers: dict, weight: np.ndarray, births: list[str]) -> tuple[np.ndarray, dict]:
-    """The measure's values, NaN where a row is left out, and how many rows are for each reason."""
+    """Return the measure's values, NaN for rows that are left out, and the number of these rows for each reason."""
     raw = numbers[measure.column]
     reasons = {"no value": np.isnan(raw)}
     if measure.codes_from is not None:

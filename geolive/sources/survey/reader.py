@@ -219,7 +219,7 @@ class _Measure:
 
 
 def _measure(name: str, text: str, header: list[str]) -> _Measure:
-    """What NAME=TEXT asks for: a column, whatever its name, or the quotient of two."""
+    """Read NAME=TEXT: the text names a column, or two columns as A/B."""
     numerator, slash, denominator = text.rpartition("/")
     if text in header or not slash:
         return _Measure(name, text)
@@ -227,7 +227,7 @@ def _measure(name: str, text: str, header: list[str]) -> _Measure:
 
 
 def _measured(table: SurveyTable, measure: _Measure) -> dict[str, np.ndarray]:
-    """The indicator's columns: its value, and for a rate the number of cases and the standard error."""
+    """Return the indicator's columns: its value, and for a rate the number of cases and the standard error."""
     name = measure.name
     value = columns.numbers(table, measure.column)
     if measure.denominator is None:
@@ -249,7 +249,7 @@ def _measured(table: SurveyTable, measure: _Measure) -> dict[str, np.ndarray]:
 
 
 def _described(table: SurveyTable, id: str | None, country: str | None) -> dict:
-    """The columns that say which place a row is, and those that a survey without images and folds leaves empty."""
+    """Return the columns that identify a place, and those that are empty in a survey without images and folds."""
     width = len(str(len(table)))
     ids = columns.unique_names(table, id) if id else [f"row-{i + 1:0{width}d}" for i in range(len(table))]
     of_country = table.texts.get(country or "country", [country or ""] * len(table))
@@ -273,7 +273,7 @@ def _optional(
     strata: str | None,
     psu: str | None,
 ) -> dict:
-    """The columns that the user named, by their names in a clusters table."""
+    """Return the columns that the user named, by their names in a clusters table."""
     read = {
         "district_id": (group, columns.names),
         # flags stay objects, so that True, False and None survive a file

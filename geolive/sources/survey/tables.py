@@ -60,12 +60,12 @@ class SurveyTable:
         return len(self.row_numbers)
 
     def place_of(self, i: int) -> str:
-        """The i-th row as a message names it."""
+        """Name the i-th row in a message."""
         return f"{self.row_word} {self.row_numbers[i]}"
 
 
 def is_geospatial(path: str | Path) -> bool:
-    """Whether a file of this name holds a geometry a row (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet).
+    """Return whether a file of this name holds a geometry a row (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet).
 
     Examples
     --------
@@ -114,7 +114,7 @@ def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> Surve
 
 
 def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
-    """`names`, each of which is in the header once.
+    """Return `names`; raise where one of them is not in the header, or is there twice.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
 
 
 def shown(text: str) -> str:
-    """A user's text as a message shows it: quoted, and not too long.
+    """Quote a user's text for a message, and cut it where it is long.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def _read_geospatial(path: Path, choose: Chooser, with_positions: bool) -> Surve
 
 
 def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
-    """Table of the chosen columns, and the geometry; read as Arrow, in which whole numbers with gaps stay whole."""
+    """Read the table of the chosen columns, and the geometry, as Arrow, in which whole numbers with gaps stay whole."""
     import pyogrio
 
     with vector_source(path) as source:
