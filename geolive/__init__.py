@@ -4,6 +4,7 @@ The names below are what a notebook needs; each is imported when it is first use
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -34,14 +35,50 @@ _PUBLIC = {
     "load_model": "geolive.models.bundle",
     "evaluate": "geolive.evaluation.evaluate",
     "predict": "geolive.mapping.prediction",
+    "direct_estimates": "geolive.estimation.direct",
+    "estimate_areas": "geolive.estimation.area_table",
+    "FayHerriot": "geolive.estimation.fay_herriot",
     "DistrictMap": "geolive.mapping.district_map",
     "InputError": "geolive.errors",
 }
 
+if TYPE_CHECKING:
+    # for editors and type checkers, which cannot see lazy imports; a test holds both lists equal
+    from geolive.dataset import Dataset as Dataset
+    from geolive.dataset import read_dataset as read_dataset
+    from geolive.dataset import write_dataset as write_dataset
+    from geolive.errors import InputError as InputError
+    from geolive.estimation.area_table import estimate_areas as estimate_areas
+    from geolive.estimation.direct import direct_estimates as direct_estimates
+    from geolive.estimation.fay_herriot import FayHerriot as FayHerriot
+    from geolive.evaluation.evaluate import evaluate as evaluate
+    from geolive.mapping.district_map import DistrictMap as DistrictMap
+    from geolive.mapping.prediction import predict as predict
+    from geolive.models.baselines import InverseDistance as InverseDistance
+    from geolive.models.baselines import Mean as Mean
+    from geolive.models.baselines import Neighbours as Neighbours
+    from geolive.models.bundle import load_model as load_model
+    from geolive.models.bundle import save_model as save_model
+    from geolive.models.clusterwise import Forest as Forest
+    from geolive.models.count_models import CountModel as CountModel
+    from geolive.models.graphcnn import GraphCNN as GraphCNN
+    from geolive.models.kriging import Kriging as Kriging
+    from geolive.models.stacked import StackedNetwork as StackedNetwork
+    from geolive.models.training import train as train
+    from geolive.regions import find_region as find_region
+    from geolive.simulation.sample import make_sample as make_sample
+    from geolive.sources.photos.reader import read_photos as read_photos
+    from geolive.sources.survey.dhs import read_dhs as read_dhs
+    from geolive.sources.survey.reader import read_survey as read_survey
+    from geolive.splits import BlockSplit as BlockSplit
+    from geolive.splits import DistrictSplit as DistrictSplit
+    from geolive.splits import KnndmSplit as KnndmSplit
+    from geolive.splits import RandomSplit as RandomSplit
+
 __all__ = ["__version__", *_PUBLIC]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'geolive' has no attribute {name!r}; it has {', '.join(sorted(_PUBLIC))}")
     try:

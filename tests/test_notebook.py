@@ -1,5 +1,6 @@
 """The notebook of the README, run from an installed package outside the checkout, and what the package shows of itself."""
 
+import ast
 import importlib
 import os
 import re
@@ -67,6 +68,12 @@ def test_dir_shows_the_public_names_and_each_has_an_example():
         assert ">>> " in doc, f"{name} has no example"
         # an example of a user never needs the tests
         assert "tests" not in re.findall(r"from (\w+)", doc), name
+
+
+def test_editors_see_the_names_that_are_imported_when_used():
+    tree = ast.parse((ROOT / "geolive" / "__init__.py").read_text(encoding="utf-8"))
+    seen = {(node.names[0].name, node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert seen - {("TYPE_CHECKING", "typing"), ("missing_extra", "geolive.extras")} == set(geolive._PUBLIC.items())
 
 
 def test_an_unknown_name_says_what_there_is():
