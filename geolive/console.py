@@ -9,15 +9,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geolive.terminal_text import clean
 from geolive.wording import count_of
 
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the command line say what happened: rich would end the process with code 1 and no word."""
+        raise BrokenPipeError
+
+
 # a table is not squeezed where no terminal sets its width, and a line is never wrapped
-OUT = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
-PROGRESS = Console(stderr=True, soft_wrap=True, highlight=False)
+OUT = _Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
+PROGRESS = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def plain(words: str, style: str = "") -> Text:
-    """Text that is printed as it is: rich would take "[x]" for markup and ":100:" for an emoji.
+    """Text that is printed as it is: rich would take "[x]" for markup and ":100:" for an emoji, and a terminal acts on escapes.
 
     Everything that commands print goes through this function.
 
@@ -26,7 +34,7 @@ def plain(words: str, style: str = "") -> Text:
     >>> OUT.print(plain("split blocks:100:km [red]"))
     split blocks:100:km [red]
     """
-    return Text(str(words), style=style)
+    return Text(clean(str(words)), style=style)
 
 
 @contextmanager

@@ -292,7 +292,10 @@ def test_an_interrupted_command_leaves_nothing_and_130(tmp_path):
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
-    assert errors.splitlines()[-1] == "error: stopped; nothing was left half-written"
+    assert (
+        errors.splitlines()[-1]
+        == "error: stopped; nothing was left half-written: run the same command again to start over"
+    )
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == []
 

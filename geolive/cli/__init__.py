@@ -3,8 +3,10 @@
 Commands import what they need inside their functions, so that --help is instant.
 """
 
+import contextlib
 import os
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -29,47 +31,65 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     train_imagewise,
 )
 from geolive.cli.apps import app
+from geolive.cli.endings import INPUT, OURS, fail, flush_output, mendable, stopped_line, stopping
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import program
 from geolive.errors import InputError
 from geolive.extras import missing_extra
+from geolive.terminal_text import print_safely
+
+TYPER_STOPPED = 130
 
 
 def main() -> None:
     """Run the command line.
 
-    Every error is one line. The exit code is 0, 2 for bad input, 1 for a fault of geolive, or 130 when the user stopped it.
+    Every error is one line. The exit code is 0, 2 for what the user can mend, 1 for a fault of geolive, or 128 and the number of
+    the signal that stopped the command: 130 for Ctrl-C, 143 for SIGTERM.
     """
-    sys.exit(_exit_code())
+    print_safely()
+    with stopping() as exit_code:
+        code = _run(exit_code)
+    with contextlib.suppress(OSError):  # what could not be written was said
+        flush_output()
+    sys.exit(code)
 
 
-def _exit_code() -> int:
+def _run(stopped_code: Callable[[], int]) -> int:
     try:
+        # typer catches KeyboardInterrupt itself and returns only a code
         code = app(prog_name=program(), standalone_mode=False) or 0
-        # typer catches Ctrl-C itself and returns only the code
-        return _fail("stopped; nothing was left half-written", code) if code == 130 else code
-    except InputError as error:
-        return _fail(as_options(str(error), running_command(app, sys.argv[1:])), 2)
+        if code == TYPER_STOPPED:
+            return fail(stopped_line(_running()), stopped_code())
+        flush_output()
+        return code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("stopped; nothing was left half-written", 130)
+        return fail(stopped_line(_running()), stopped_code())
+    except InputError as error:
+        return fail(as_options(str(error), running_command(app, sys.argv[1:])), INPUT)
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} (see --help)", 2)
-    except PermissionError as error:
-        return _fail(f"{error.filename}: permission denied; choose another place, or change its permissions", 2)
+        return fail(f"{error.format_message()} (see --help)", INPUT)
     except ModuleNotFoundError as error:
         missing = missing_extra(error.name or "")
-        return _fail(str(missing), 2) if missing else _fail_of_ours(error)
+        return fail(str(missing), INPUT) if missing else _fail_of_ours(error)
     except Exception as error:
-        return _fail_of_ours(error)
+        said = mendable(error)
+        return fail(said, INPUT) if said else _fail_of_ours(error)
+
+
+def _running() -> str:
+    """The command that runs, with its group: `train gcn`."""
+    command, words = typer.main.get_command(app), []
+    for word in sys.argv[1:]:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        words.append(word)
+    return " ".join(words)
 
 
 def _fail_of_ours(error: Exception) -> int:
     if os.environ.get("GEOLIVE_DEBUG"):
         raise error
     said = " ".join(f"{type(error).__name__}: {error}".split())
-    return _fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", 1)
-
-
-def _fail(words: str, code: int) -> int:
-    print(f"error: {' '.join(words.split())}", file=sys.stderr)
-    return code
+    return fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", OURS)

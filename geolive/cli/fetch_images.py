@@ -91,14 +91,10 @@ def fetch_images(
             f"{len(area.tiles):,} tiles, and Mapillary gives {TILES_A_DAY:,} a day: when it refuses more, run the same command "
             "again the next day"
         )
-    try:
-        if dry_run:
-            _show_plan(area, wanted, out, access, retry_policy, boundaries)
-        else:
-            _fetch(area, wanted, out, access, retry_policy, leave_out_failed)
-    except KeyboardInterrupt:
-        note("stopped; what was fetched is kept: run the same command again to go on")
-        raise
+    if dry_run:
+        _show_plan(area, wanted, out, access, retry_policy, boundaries)
+    else:
+        _fetch(area, wanted, out, access, retry_policy, leave_out_failed)
 
 
 def _show_plan(

@@ -135,7 +135,8 @@ def test_a_token_file_and_a_failing_server(tmp_path):
     assert_silent_about_the_token(tmp_path / "a", failed, debug, done)
 
 
-def test_stopped_by_the_user_and_continued(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_by_the_user_and_continued(tmp_path, number, code):
     words = ["--bbox", BOX, "--out", tmp_path / "new"]
     with FakeMapillary(IMAGES) as server:
         command = [sys.executable, str(ROOT / "cli.py"), "fetch", "images", *map(str, words), *FAST]
@@ -143,11 +144,11 @@ def test_stopped_by_the_user_and_continued(tmp_path):
 
         def stop(kind, key):
             if server.count("photo") == 10:
-                running.send_signal(signal.SIGINT)
+                running.send_signal(number)
 
         server.before_each = stop
         errors = running.communicate(timeout=60)[1]
-        assert running.returncode == 130
+        assert running.returncode == code
         assert "run the same command again to go on" in errors
         assert "Traceback" not in errors
         assert not (tmp_path / "new").exists()

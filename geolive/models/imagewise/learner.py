@@ -338,10 +338,20 @@ def train_cnn(
             # a callable cannot be sent to other processes
             learner.progress = progress if settings.devices == 1 else None
             trainer = _trainer(learner, settings, folder, logs)
-            trainer.fit(learner, ckpt_path=last if last.is_file() else None, weights_only=True)
+            _fit(trainer, learner, last if last.is_file() else None)
     best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
     state = {k.removeprefix("network."): v for k, v in best["state_dict"].items() if k.startswith("network.")}
     return state, torch.load(last, map_location="cpu", weights_only=True)["history"]
+
+
+def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
+    """Train; a training that was stopped raises KeyboardInterrupt, which Lightning makes an exit with code 0 or 1."""
+    try:
+        trainer.fit(learner, ckpt_path=begun, weights_only=True)
+    except SystemExit as left:
+        raise KeyboardInterrupt from left
+    if trainer.interrupted or trainer.received_sigterm:
+        raise KeyboardInterrupt
 
 
 def _stopped(last: Path, epochs: int) -> bool:

@@ -1,0 +1,186 @@
+"""How commands end: signals, closed output, full disks, and nothing from data that a terminal would act on."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from geolive.cli import _running
+from geolive.cli.endings import RESUMED
+from tests.commands import ROOT, run
+
+
+def stop(words, number, until, **environment):
+    """Start a command, send it a signal once it has said `until`, and return exit code and standard error."""
+    command = [sys.executable, "-u", str(ROOT / "cli.py"), *map(str, words)]
+    running = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, cwd=ROOT, env=os.environ | environment
+    )
+    said = ""
+    for line in running.stderr:
+        said += line
+        if until in line:
+            running.send_signal(number)
+            break
+    said += running.stderr.read()
+    return running.wait(timeout=120), said
+
+
+SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_stopped_command_says_how_to_go_on(small_folder, tmp_path, number, code):
+    models = ["--models", "kriging,idw,neighbours,mean", "--split", "district"]
+    evaluate = ["evaluate", small_folder, *models, "--out", tmp_path / "r"]
+    ended, said = stop(evaluate, number, "Reading")
+    assert ended == code, said
+    assert said.splitlines()[-1] == (
+        "error: stopped; what is finished is kept: run the same command again to go on from there"
+    )
+    assert "Traceback" not in said
+    predict = ["predict", "--dataset", small_folder, "--region", "bihar", "--out", tmp_path / "map.html"]
+    ended, said = stop(predict, number, "✓")
+    assert ended == code, said
+    assert said.splitlines()[-1].endswith("nothing was left half-written: run the same command again to start over")
+    assert not (tmp_path / "map.html").exists()
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored(tmp_path):
+    command = f"trap '' HUP; exec {sys.executable} {ROOT / 'cli.py'} sample --region goa --out {tmp_path / 'new'}"
+    running = subprocess.Popen(["bash", "-c", command], stderr=subprocess.DEVNULL, cwd=ROOT)
+    while not any(tmp_path.iterdir()) and running.poll() is None:
+        time.sleep(0.01)
+    running.send_signal(signal.SIGHUP)
+    assert running.wait(timeout=120) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS[:2])
+def test_a_stopped_training_on_photos_is_no_success(tmp_path, number, code):
+    pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
+    from tests.models.imagewise.helpers import TINY, write_coloured_survey
+
+    write_coloured_survey(tmp_path / "survey")
+    words = [
+        "--arch",
+        TINY,
+        "--no-pretrained",
+        "--size",
+        "32",
+        "--batch-size",
+        "16",
+        "--device",
+        "cpu",
+        "--split",
+        "random",
+    ]
+    train = ["train", "imagewise", tmp_path / "survey", *words, "--out", tmp_path / "bundle"]
+    ended, said = stop([*train, "--epochs", "500", "--patience", "500"], number, "epoch 1")
+    assert ended == code, said
+    assert said.splitlines()[-1].endswith("run the same command again to go on from there")
+    assert "Traceback" not in said
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_resumed_commands_exist_and_say_so():
+    for name in RESUMED:
+        help_text = " ".join(run(*name.split(), "--help").stdout.replace("│", " ").split())
+        assert "stopped" in help_text or "interrupt" in help_text, name
+
+
+def test_the_running_command_is_named_with_its_group(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["geolive", "train", "gcn", "sample", "--out", "x"])
+    assert _running() == "train gcn"
+    monkeypatch.setattr(sys, "argv", ["geolive", "sample", "--out", "train"])
+    assert _running() == "sample"
+
+
+def test_output_that_is_closed_or_full(small_folder):
+    command = [sys.executable, str(ROOT / "cli.py"), "info", str(small_folder)]
+    for output, says in (("| true", "output was closed"), ("> /dev/full", "No space left on device; free some space")):
+        script = f"set -o pipefail; {' '.join(command)} {output}"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr
+        assert done.stderr.count("error:") == 1
+    silent = subprocess.run(["bash", "-c", f"{' '.join(command)} 2>&-"], capture_output=True, text=True, cwd=ROOT)
+    assert silent.returncode == 0
+    assert "clusters" in silent.stdout
+    wrong = subprocess.run(["bash", "-c", f"{' '.join(command)}/none 2>&-"], capture_output=True, text=True, cwd=ROOT)
+    assert wrong.returncode == 2
+
+
+def test_output_in_another_encoding(small_folder, tmp_path):
+    path = tmp_path / "çédille.geojson"
+    districts = gpd.GeoDataFrame({"name": ["पटना"]}, geometry=[shapely.box(83, 24, 88, 28)], crs=4326)
+    districts.to_file(path)
+    done = run("predict", "--dataset", small_folder, "--model", "idw", "--boundaries", path, "--out", tmp_path / "m.csv",
+               PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "UnicodeEncodeError" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sample", "--region", "goa"],
+        ["predict", "--region", "bihar", "--model", "idw"],
+        ["evaluate", "DATASET", "--models", "mean", "--split", "random"],
+        ["train", "clusterwise", "DATASET", "--trees", "20"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_disk_that_fills_up_is_the_users_to_mend(small_folder, tmp_path, words):
+    """A limit of file size fails writes as a full disk does, at the same places, without the rights of root."""
+    out = tmp_path / ("map.gpkg" if words[0] == "predict" else "new")
+    words = [str(small_folder) if word == "DATASET" else word for word in words]
+    more = ["--dataset", str(small_folder)] if words[0] == "predict" else []
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *words, *more, "--out", str(out)],
+        capture_output=True, text=True, cwd=ROOT, preexec_fn=limit, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert [path for path in tmp_path.iterdir() if not (words[0] == "evaluate" and path.name == ".new.rows")] == []
+
+
+EVIL = "Patna\x1b]0;owned\x07\x1b[2J\x9b31m\u202eanhctap\u2066 :x: [red]b[/red]"
+
+
+def test_nothing_from_data_acts_on_the_terminal(small_folder, tmp_path):
+    path = tmp_path / "evil.geojson"
+    districts = gpd.GeoDataFrame(
+        {"name": [EVIL, "Gaya"]}, geometry=[shapely.box(83, 24, 85.2, 28), shapely.box(85.2, 24, 88.5, 28)], crs=4326
+    )
+    path.write_text(json.dumps(json.loads(districts.to_json()) | {"geoBoundaries": 1, "description": EVIL}))
+    commands = [
+        ["predict", "--dataset", small_folder, "--model", "idw", "--boundaries", path, "--min-sites", "1",
+         "--out", tmp_path / "m.geojson"],
+        ["predict", "--dataset", small_folder, "--boundaries", path, "--region", EVIL, "--out", tmp_path / "n.csv"],
+        ["info", "--boundaries", path],
+        ["evaluate", small_folder, "--indicators", EVIL, "--out", tmp_path / "r"],
+        [EVIL],
+        ["predict", "--" + EVIL],
+        ["ingest", "survey", tmp_path / EVIL.replace("/", ""), "--value", "x", "--out", tmp_path / "d"],
+    ]  # fmt: skip
+    shown = 0
+    for words in commands:
+        done = run(*words)
+        for printed in (done.stdout, done.stderr):
+            assert not set("\x1b\x07\x9b\u202e\u2066") & set(printed), words
+            assert "❌" not in printed
+            shown += "\\x1b]0;owned" in printed
+    assert shown >= 4
