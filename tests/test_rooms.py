@@ -54,6 +54,12 @@ def test_documented_order_is_the_tested_one():
     assert rows == ROOMS
 
 
+def test_every_module_is_named_in_the_documentation():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    missing = [path.name for path in MODULES if path.name != "__init__.py" and f"`{path.name}`" not in text]
+    assert missing == []
+
+
 @pytest.mark.parametrize(
     "module", ["geolive.cli", "geolive.dataset", "geolive.simulation.sample", "geolive.models.registry"]
 )
