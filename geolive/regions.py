@@ -318,7 +318,9 @@ def _overlapping(districts: gpd.GeoDataFrame, area: Geometry, what: str, boundar
     smaller = np.minimum(shapely.area(near.geometry.values), shapely.area(area))
     kept = near[overlap > LEAST_OVERLAP * smaller]
     if kept.empty:
-        remedy = "give another region" if boundaries else "outside India, name a file of districts with --boundaries"
+        remedy = (
+            "give another region" if boundaries else "outside India, name a file of districts with boundaries='FILE'"
+        )
         raise InputError(f"{what} overlaps no district of {boundaries or 'India'}; {remedy}")
     return kept
 
@@ -340,7 +342,7 @@ def _parse_box(text: str) -> tuple[float, float, float, float] | None:
         return None
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise InputError(
-            f"--region {text}: not a bounding box; give west,south,east,north in degrees, west < east, south < north"
+            f"region={text!r}: not a bounding box; give west,south,east,north in degrees, west < east, south < north"
         )
     return west, south, east, north
 

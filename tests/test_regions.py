@@ -79,7 +79,7 @@ def test_a_box_takes_whole_districts_it_overlaps(bihar):
     ours = found.districts.set_index("district").loc["Patna", "geometry"]
     theirs = bihar.districts.set_index("district").loc["Patna", "geometry"]
     assert abs(ours.area / theirs.area - 1) < 0.01
-    with pytest.raises(InputError, match="--boundaries"):
+    with pytest.raises(InputError, match="boundaries='FILE'"):
         find_region("10,50,11,51")
 
 
@@ -118,8 +118,8 @@ def test_states_of_india_cut_boundaries_that_have_no_states(tmp_path, bihar):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "cannot be read as polygons"),
-        (b"not a map", "cannot be read as polygons"),
+        (b"", "does not begin as"),
+        (b"not a map", "does not begin as"),
         (json.dumps({"type": "FeatureCollection", "features": []}).encode(), "holds no polygon"),
     ],
 )

@@ -1,5 +1,6 @@
 """`ingest dhs`."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from geolive.cli.apps import NewFolder, ingest
 from geolive.cli.ingest_survey import DESIGN_NOTE
+from geolive.errors import InputError
 
 
 @ingest.command("dhs")
@@ -33,7 +35,7 @@ def ingest_dhs(
     from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.survey.dhs import parse_values, read_dhs
+    from geolive.sources.survey.dhs import read_dhs
     from geolive.sources.survey.reader import design_columns
 
     check_new_folder(out)
@@ -57,3 +59,28 @@ def ingest_dhs(
             say(f"{file}: {name} from {counts['rows'][file]} rows" + (f"; left out: {shown}" if shown else ""))
     left_out = f"; {len(dataset.rejects)} left out, listed in {out}/rejects.parquet" if len(dataset.rejects) else ""
     say(f"{out}: {len(dataset.clusters)} clusters with {', '.join(dataset.indicators)}{left_out}")
+
+
+def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:
+    """Read the options `--value NAME=COLUMN[:LIMIT]` as a column and a limit for each indicator.
+
+    Raises
+    ------
+    InputError
+        An option is not of that form.
+
+    Examples
+    --------
+    >>> parse_values(["school=hv108_01:97", "age=v012"])
+    {'school': ('hv108_01', 97.0), 'age': ('v012', None)}
+    """
+    values: dict[str, tuple[str, float | None]] = {}
+    for option in options:
+        form = re.fullmatch(r"\s*(\w+)\s*=\s*(\w+)\s*(?::\s*(-?\d+(?:\.\d+)?))?\s*", option)
+        if form is None:
+            raise InputError(f"--value {option!r}: is not of the form NAME=COLUMN or NAME=COLUMN:LIMIT")
+        name, column, limit = form.groups()
+        if name in values:
+            raise InputError(f"--value {option!r}: {name!r} is given twice; choose another name")
+        values[name] = (column, None if limit is None else float(limit))
+    return values

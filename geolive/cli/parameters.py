@@ -21,9 +21,25 @@ _OTHER_NAMES = {
     "task": ("tasks",),
     "radius_km": ("radius",),
     "learning_rate": ("lr",),
+    "values": ("value",),
+    "recodes": ("recode",),
 }
+# functions of the library that a command calls, as messages name them: `read_survey(group='COLUMN')`
+_COMMANDS = {
+    "read_survey": ("ingest", "survey"),
+    "read_dhs": ("ingest", "dhs"),
+    "read_paper": ("ingest", "paper"),
+    "read_photos": ("ingest", "photos"),
+    "fetch_boundaries": ("fetch", "boundaries"),
+    "fetch_images": ("fetch", "images"),
+    "detect_objects": ("detect",),
+    "embed_photos": ("embed",),
+    "train_imagewise": ("train", "imagewise"),
+    "predict": ("predict",),
+}
+_CALLED = re.compile(rf"\b({'|'.join(_COMMANDS)})\(([^()]+)\)")
 _ASSIGNED = re.compile(
-    r"""(?<![\w.'"-])([a-z][a-z_0-9]*)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^\]]*\]|-?[\w+/.:-]*\w)"""
+    r"""(?<![\w.'"-])([a-z][a-z_0-9]*)=("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\[[^\]]*\]|\{[^}]*\}|-?[\w+/.:-]*\w)"""
 )
 
 
@@ -33,8 +49,8 @@ def as_options(message: str, command: Any) -> str:
     Parameters
     ----------
     message : str
-        Only a parameter at its beginning, and those in the remedy behind its first semicolon, are translated: what stands
-        between may be the content of a file.
+        Only a parameter at its beginning, and parameters and calls of functions in the remedy behind its first semicolon, are
+        translated: what stands between may be the content of a file.
     command : click.Command
         Its options decide which names are translated.
 
@@ -47,21 +63,35 @@ def as_options(message: str, command: Any) -> str:
     >>> as_options("indicator='a b' is not in the dataset; give indicator='pov' or random_state=1", typer.main.get_command(app))
     "--indicator 'a b' is not in the dataset; give --indicator pov or --seed 1"
     """
+    cause, semicolon, remedy = message.partition(";")
     options = _options(command)
+    first = _ASSIGNED.match(cause)
+    if first is not None:
+        cause = _as_option(first, options) + cause[first.end() :]
+    remedy = _CALLED.sub(_as_command, remedy)
+    return cause + semicolon + _ASSIGNED.sub(lambda match: _as_option(match, options), remedy)
 
-    def translated(match: re.Match[str]) -> str:
-        name, value = match[1], match[2]
-        option = next((options[n] for n in (name, *_OTHER_NAMES.get(name, ())) if n in options), None)
-        remedy = message.find(";")
-        if option is None or not (match.start() == 0 or 0 <= remedy < match.start()):
-            return match[0]
-        if value == "True":
-            return option
-        if value == "False":
-            return f"--no-{option.removeprefix('--')}"
-        return f"{option} {_as_word(value)}"
 
-    return _ASSIGNED.sub(translated, message)
+def _as_option(match: re.Match[str], options: dict[str, str]) -> str:
+    """Rewrite `name=value` as an option, if the command has it."""
+    name, value = match[1], match[2]
+    option = next((options[n] for n in (name, *_OTHER_NAMES.get(name, ())) if n in options), None)
+    if option is None:
+        return match[0]
+    if value == "True":
+        return option
+    if value == "False":
+        return f"--no-{option.removeprefix('--')}"
+    return " ".join(f"{option} {word}" for word in _as_words(value))
+
+
+def _as_command(match: re.Match[str]) -> str:
+    """Rewrite the call of a function as the command that calls it."""
+    from geolive.cli.apps import app
+
+    words = _COMMANDS[match[1]]
+    options = _options(running_command(app, words))
+    return f"{' '.join(words)} {_ASSIGNED.sub(lambda one: _as_option(one, options), match[2])}"
 
 
 def running_command(app: Any, words: Sequence[str]) -> Any:
@@ -133,12 +163,14 @@ def _options(command: Any) -> dict[str, str]:
     return options
 
 
-def _as_word(value: str) -> str:
-    """Write a Python value as a word of the shell."""
+def _as_words(value: str) -> list[str]:
+    """Write a Python value as words of the shell: one, or one for each item of a dict."""
     try:
         read = ast.literal_eval(value)
     except (ValueError, SyntaxError):
-        return value
+        return [value]
+    if isinstance(read, dict):
+        return [shlex.quote(f"{name}={text}") for name, text in read.items()]
     if isinstance(read, list):
-        return shlex.quote(",".join(map(str, read)))
-    return shlex.quote(read) if isinstance(read, str) else value
+        return [shlex.quote(",".join(map(str, read)))]
+    return [shlex.quote(read) if isinstance(read, str) else value]

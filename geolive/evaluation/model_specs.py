@@ -14,10 +14,10 @@ from geolive.models.registry import BASELINES, make_model
 VARIANTS = ("kriged", "pooled-50", "pooled-100", "own-country")
 _NEEDS = {
     "images": "images (ingest photos, fetch images, or ingest paper)",
-    "photos": "photos (ingest photos, fetch images, or sample --with-images)",
-    "objects": "object counts (detect, or fetch images --objects)",
+    "photos": "photos (ingest photos, fetch images, or a sample with photos)",
+    "objects": "object counts (detect, or fetch images with objects)",
     "features": "image features (embed, or ingest features)",
-    "years": "surveys of two years or more (ingest survey --year)",
+    "years": "surveys of two years or more (read_survey(year='COLUMN'))",
     "countries": "clusters of two countries or more",
 }
 _BEST_OF = ("knn", "forest", "forest-300", "boosting", "boosting-6")

@@ -121,7 +121,7 @@ def check_picture(path: str | Path) -> Path:
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: pictures are written as .png; give a name that ends so")
     if path.exists():
-        raise InputError(f"{path}: exists already and nothing is overwritten; choose another --map, or remove it first")
+        raise InputError(f"{path}: exists already and nothing is overwritten; choose another name, or remove it first")
     require_matplotlib()
     return path
 
@@ -219,7 +219,7 @@ def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list
 
 def _source_of(lines: list, boundaries: str | Path | None) -> str:
     if not lines:
-        return "Borders of this area are not known; name a file of districts with --boundaries."
+        return "The borders of this area are not known; they can be drawn from a file of districts."
     return (
         f"Borders: districts as in {Path(boundaries).name}"
         if boundaries

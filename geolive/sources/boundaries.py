@@ -37,8 +37,10 @@ _FACTS = (
     "buildDate",
 )
 _LONGEST_FACT = 500
-_OTHERWISE = "without a network, get a file of districts elsewhere and name it with predict --boundaries FILE"
-_NOT_EXPECTED = "not as geoBoundaries answers; get the file from its website and name it with predict --boundaries FILE"
+_OTHERWISE = "without a network, get a file of districts elsewhere and name it with predict(boundaries='FILE')"
+_NOT_EXPECTED = (
+    "not as geoBoundaries answers; get the file from its website and name it with predict(boundaries='FILE')"
+)
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,15 @@ def fetch_boundaries(
     --------
     >>> fetch_boundaries("Kenya", 2, "kenya.geojson")
     Traceback (most recent call last):
-    geolive.errors.InputError: --country 'Kenya': not a country's code of three letters (ISO 3166-1 alpha-3, such as KEN)
+    geolive.errors.InputError: country='Kenya': not a country's code of three letters (ISO 3166-1 alpha-3, such as KEN)
     """
     out = Path(out)
     if not re.fullmatch(r"[A-Za-z]{3}", country) or not country.isascii():
         raise InputError(
-            f"--country {country!r}: not a country's code of three letters (ISO 3166-1 alpha-3, such as KEN)"
+            f"country={country!r}: not a country's code of three letters (ISO 3166-1 alpha-3, such as KEN)"
         )
     if level not in _LEVELS:
-        raise InputError(f"--level {level}: must be from 0 (the country) to {_LEVELS[-1]}")
+        raise InputError(f"level={level}: must be from 0 (the country) to {_LEVELS[-1]}")
     if out.suffix.lower() not in (".geojson", ".json"):
         raise InputError(f"{out}: must be named .geojson")
     check_new_folder(out)
@@ -131,7 +133,7 @@ def fetch_boundaries(
 def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
     """Return the GeoJSON to write."""
     address = f"{api.rstrip('/')}/{country}/ADM{level}/"
-    missing = f"geoBoundaries has no level {level} of {country}; check --country and --level"
+    missing = f"geoBoundaries has no level {level} of {country}; check country and level"
     answer = _parsed(download(address, _MOST_FACTS, missing, _OTHERWISE), address)
     if isinstance(answer, list) and answer:  # some versions of the API answer with a list
         answer = answer[0]
@@ -150,7 +152,7 @@ def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
     )
     if content.startswith(b"version https://git-lfs"):
         raise InputError(
-            f"{file_address}: is a pointer to a large file, not the file; try --simplified, or {_OTHERWISE}"
+            f"{file_address}: is a pointer to a large file, not the file; try simplified=True, or {_OTHERWISE}"
         )
     features = _districts(_parsed(content, file_address), file_address)
     facts: dict[str, str | bool] = {name: _fact(answer.get(name)) for name in _FACTS}
@@ -188,7 +190,7 @@ def _districts(collection, address: str) -> list[dict]:
     features = collection.get("features") if isinstance(collection, dict) else None
     if not isinstance(features, list) or not features:
         raise InputError(
-            f"{address}: holds no districts; try another --level, or name a file with predict --boundaries FILE"
+            f"{address}: holds no districts; try another level, or name a file with predict(boundaries='FILE')"
         )
     for i, feature in enumerate(features):
         properties = feature.get("properties") if isinstance(feature, dict) else None

@@ -52,7 +52,7 @@ def read_features(path: str | Path, keys: pd.Series, table: str | Path | None = 
     """
     if _is_hdf5(path):
         if table is None:
-            raise InputError(f"{path}: HDF5 has no keys; name the table whose rows it follows with --table data.csv")
+            raise InputError(f"{path}: HDF5 has no keys; name the table whose rows it follows with table='data.csv'")
         pairs = _read_hdf5(Path(path), table)
     else:
         pairs = _read_csv(path)

@@ -80,7 +80,9 @@ class DistrictSplit(AdminSplit):
     name = "district"
     column = "district_id"
     plural = "districts"
-    remedy = "name the column when the survey is read (ingest survey --group COLUMN), or use the split random or blocks:100km"
+    remedy = (
+        "name the column when the survey is read (read_survey(group='COLUMN')), or use the split random or blocks:100km"
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -141,7 +143,7 @@ class CountrySplit(AdminSplit):
     name = "country"
     column = "country"
     plural = "countries"
-    remedy = "name it when the survey is read (ingest survey --country), or use the split random or blocks:100km"
+    remedy = "name it when the survey is read (read_survey(country='COLUMN')), or use the split random or blocks:100km"
 
 
 def join_units(groups: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 from geolive.errors import InputError
 from geolive.splits.positions import is_points, place_numbers, positions_of
 
-_REMEDY = "read the table with its split lists (ingest paper --splits), or use the split random or blocks:100km"
+_REMEDY = "read the table with its split lists (read_paper(splits='FOLDER')), or use the split random or blocks:100km"
 
 
 @dataclass(frozen=True)

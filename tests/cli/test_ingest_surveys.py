@@ -4,7 +4,9 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 
+from geolive.cli.ingest_dhs import parse_values
 from geolive.dataset import read_dataset
+from geolive.errors import InputError
 from tests.commands import run
 from tests.sources.survey.data.make_dhs import CLUSTERS, WOMEN, make_dhs, write_gps, write_recode
 from tests.sources.survey.test_formats import ROWS, save
@@ -32,7 +34,7 @@ def test_a_csv_needs_them(tmp_path):
     done = run("ingest", "survey", path, "--value", "pov=wealth", "--out", tmp_path / "data")
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert "name the columns of positions with --lon and --lat" in line
+    assert "name their columns with --lon COLUMN and --lat COLUMN" in line
     assert not (tmp_path / "data").exists()
 
 
@@ -84,3 +86,9 @@ def test_dhs_files_become_a_map(larger, tmp_path):
     assert len(drawn) > 5
     assert drawn["bmi"].between(19, 25).all()
     assert not drawn["simulated"].any()
+
+
+@pytest.mark.parametrize("wrong", ["people", "people=", "a=b:c", "a b=c"])
+def test_a_further_indicator_of_dhs_names_a_column(wrong):
+    with pytest.raises(InputError, match="NAME=COLUMN"):
+        parse_values([wrong])

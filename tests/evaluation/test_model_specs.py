@@ -41,7 +41,7 @@ def test_every_row_has_a_name_and_says_what_it_lacks(dataset):
     rows = find_specs("all")
     lacking = {row.name: row.missing(dataset, None) for row in rows}
     assert lacking["neighbours"] == lacking["previous-survey"] == ""
-    assert lacking["forest"] == "needs object counts (detect, or fetch images --objects)"
+    assert lacking["forest"] == "needs object counts (detect, or fetch images with objects)"
     assert "image features" in lacking["gcn-both"]
     assert "surveys of two years" in find_specs("previous-survey")[0].missing(panel_of_one_year(dataset), None)
     assert "two countries" in find_specs("mean+own-country")[0].missing(panel_of_one_year(dataset), None)

@@ -200,7 +200,7 @@ def test_an_answer_in_a_list(server, fetch):
 @pytest.mark.parametrize(
     ("pages", "cause"),
     [
-        ({"/api/KEN/ADM2/": None}, "geoBoundaries has no level 2 of KEN; check --country and --level"),
+        ({"/api/KEN/ADM2/": None}, "geoBoundaries has no level 2 of KEN; check country and level"),
         ({"/api/KEN/ADM2/": busy}, "its server says 503"),
         ({"/api/KEN/ADM2/": b"<html>Welcome</html>"}, "no JSON"),
         ({"/api/KEN/ADM2/": b"[" * 100_000}, "no JSON"),
@@ -250,7 +250,7 @@ def test_a_server_elsewhere_names_nothing_on_this_machine():
 
 
 def test_without_a_network(server, fetch, tmp_path):
-    with pytest.raises(InputError, match=r"cannot be reached \(.*refused.*predict --boundaries FILE"):
+    with pytest.raises(InputError, match=r"cannot be reached \(.*refused.*predict\(boundaries='FILE'\)"):
         fetch(api="http://127.0.0.1:9/api")
     assert not (tmp_path / "kenya.geojson").exists()
 
@@ -268,7 +268,7 @@ def test_a_server_that_stalls(server, fetch, monkeypatch):
 
 def test_what_cannot_be_asked_for(server, fetch, tmp_path):
     for options in ({"country": "Kenya"}, {"country": "../"}, {"country": "ÄÄÄ"}, {"level": 6}, {"level": -1}):
-        with pytest.raises(InputError, match=r"--country|--level"):
+        with pytest.raises(InputError, match=r"country=|level="):
             fetch(**options)
     with pytest.raises(InputError, match=r"named \.geojson"):
         fetch(out="kenya.shp")

@@ -55,7 +55,7 @@ def test_hdf5_rows_follow_the_table_rejected_rows_too(folder, tmp_path):
     table.write_text(text([row("a")]))
     with pytest.raises(InputError, match=r"has 4 rows, .* has 1"):
         add(folder, tmp_path / "net.h5", "other", table=table)
-    with pytest.raises(InputError, match="--table"):
+    with pytest.raises(InputError, match=r"table='data\.csv'"):
         add(folder, tmp_path / "net.h5", "other")
 
 

@@ -246,7 +246,7 @@ def test_too_few_units_say_what_to_change(clusters):
 
 
 def test_districts_must_be_known(clusters):
-    with pytest.raises(InputError, match=r"2 of \d+ clusters have no district_id.*--group"):
+    with pytest.raises(InputError, match=r"2 of \d+ clusters have no district_id.*read_survey\(group='COLUMN'\)"):
         fold_numbers(DistrictSplit(), clusters.assign(district_id=[None, None, *clusters["district_id"][2:]]))
     with pytest.raises(InputError, match="no district_id"):
         fold_numbers(DistrictSplit(), np.zeros((4, 2)))

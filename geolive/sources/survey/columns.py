@@ -125,12 +125,12 @@ def unique_names(table: SurveyTable, column: str) -> list[str]:
     >>> table = SurveyTable(Path("a.csv"), "line", [2, 3], {"id": ["a", "a"]}, [None, None])
     >>> _ = unique_names(table, "id")
     >>> table.reasons[1]
-    "column 'id': name 'a' occurs already in line 2 (without --id rows are numbered)"
+    "column 'id': name 'a' occurs already in line 2 (without a column of ids, rows are numbered)"
     """
     first: dict[str, int] = {}
     for i, text in enumerate(table.texts[column]):
         if text and first.setdefault(text, i) != i and table.reasons[i] is None:
-            where = f"occurs already in {table.place_of(first[text])} (without --id rows are numbered)"
+            where = f"occurs already in {table.place_of(first[text])} (without a column of ids, rows are numbered)"
             table.reasons[i] = f"column {column!r}: name {shown(text)} {where}"
     return names(table, column)
 
@@ -166,7 +166,7 @@ def check_positions(table: SurveyTable, lon: str, lat: str, x: np.ndarray, y: np
     if swapped.sum() > _MOST_SWAPPED_ROWS * len(x):
         raise InputError(
             f"{table.path}: columns {lon!r} and {lat!r}: {swapped.sum()} of {len(x)} latitudes are out of range or next to "
-            f"a pole{hint}; exchange --lon and --lat"
+            f"a pole{hint}; exchange the columns of longitude and latitude"
         )
     for column, values, others, limit in ((lon, x, np.zeros_like(x), 180), (lat, np.zeros_like(y), y, 90)):
         wrong = given & bad_positions(values, others)
@@ -199,7 +199,7 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
         raise InputError(where + others)
     if not keep.all() and not drop_invalid:
         count = f"{(~keep).sum()} of {len(keep)}"
-        raise InputError(f"{where}; correct it, or leave such rows out with --drop-invalid ({count})")
+        raise InputError(f"{where}; correct it, or leave such rows out with drop_invalid=True ({count})")
     return keep
 
 

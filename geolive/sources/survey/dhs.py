@@ -4,7 +4,6 @@ Positions are displaced on purpose, urban clusters by up to 2 km, rural ones by 
 (Burgert et al. 2013, DHS Spatial Analysis Reports 7). Clusters that could not be located stand at 0, 0.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,37 +120,12 @@ def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: n
     }
 
 
-def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:
-    """Read the options `--value NAME=COLUMN[:LIMIT]` as a column and a limit for each indicator.
-
-    Raises
-    ------
-    InputError
-        An option is not of that form.
-
-    Examples
-    --------
-    >>> parse_values(["school=hv108_01:97", "age=v012"])
-    {'school': ('hv108_01', 97.0), 'age': ('v012', None)}
-    """
-    values: dict[str, tuple[str, float | None]] = {}
-    for option in options:
-        form = re.fullmatch(r"\s*(\w+)\s*=\s*(\w+)\s*(?::\s*(-?\d+(?:\.\d+)?))?\s*", option)
-        if form is None:
-            raise InputError(f"--value {option!r}: is not of the form NAME=COLUMN or NAME=COLUMN:LIMIT")
-        name, column, limit = form.groups()
-        if name in values:
-            raise InputError(f"--value {option!r}: {name!r} is given twice; choose another name")
-        values[name] = (column, None if limit is None else float(limit))
-    return values
-
-
 def _check_names(values: dict[str, tuple[str, float | None]]) -> None:
     taken = {f"{name}{suffix}" for name in (POV.name, BMI.name, *values) for suffix in SUFFIXES}
     for name in values:
         check_indicator_name(name)
         if name in (POV.name, BMI.name) or name in taken:
-            raise InputError(f"--value {name}: DHS's own {name!r} has that name; choose another")
+            raise InputError(f"values: DHS's own indicator has the name {name!r}; choose another name")
 
 
 def _read_gps(path: Path) -> SurveyTable:
@@ -167,7 +141,7 @@ def _read_gps(path: Path) -> SurveyTable:
 
 def _read_recodes(paths: list[Path], measures: list[Measure], progress: Callable[[str], None]) -> list[Recode]:
     if not paths:
-        raise InputError("no recode file is named; add --recode FILE.dta, the household (HR) or women's (IR) recode")
+        raise InputError("no recode file is named; add the household (HR) or women's (IR) recode, recodes=['FILE.dta']")
     read: list[Recode] = []
     for path in paths:
         recode = read_recode(path, measures, _prefixed(progress, f"{Path(path).name}: "))
@@ -205,12 +179,14 @@ def _all_means(
     means = {measure.name: _means(read, measure.name) for measure in measures}
     for name, (column, _) in values.items():
         if means[name] is None:
-            raise InputError(f"--value {name}: no recode file has values in a column {column!r}; see the recode manual")
+            raise InputError(
+                f"values: no recode file has values of {name!r} in a column {column!r}; see the recode manual"
+            )
     known = {name: table for name, table in means.items() if table is not None}
     if not known:
         raise InputError(
             f"{read[0].path}: has values of neither wealth (hv271) nor body-mass index (v445); name another column "
-            "with --value NAME=COLUMN"
+            "with values={'NAME': 'COLUMN'}"
         )
     return known
 
@@ -221,7 +197,7 @@ def _means(read: list[Recode], name: str) -> pd.DataFrame | None:
     kinds = {recode.kind.name for recode in having}
     if len(kinds) > 1:
         raise InputError(
-            f"--value {name}: both household and women's recodes have that column; rename it in one of them"
+            f"values: both household and women's recodes have the column of {name!r}; rename it in one of them"
         )
     if not having:
         return None

@@ -163,42 +163,44 @@ def check_indicator_name(name: str) -> None:
     --------
     >>> check_indicator_name("year")
     Traceback (most recent call last):
-    geolive.errors.InputError: indicator 'year': the clusters table has a column of that name; use --value NAME=COLUMN
+    geolive.errors.InputError: indicator 'year': the clusters table has a column of that name; use values={'NAME': 'COLUMN'}
     """
     if not re.fullmatch(r"[^\W\d]\w*", name):
-        raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use --value NAME=COLUMN")
+        raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use values={{'NAME': 'COLUMN'}}")
     if name in (*CLUSTER_COLUMNS, *_OPTIONAL):
         raise _name_taken(name)
 
 
 def _name_taken(name: str) -> InputError:
-    return InputError(f"indicator {name!r}: the clusters table has a column of that name; use --value NAME=COLUMN")
+    return InputError(
+        f"indicator {name!r}: the clusters table has a column of that name; use values={{'NAME': 'COLUMN'}}"
+    )
 
 
 def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
     if (lon is None) != (lat is None):
-        raise InputError(f"{path}: --lon and --lat belong together; give both, or neither for a geospatial file")
+        raise InputError(
+            f"{path}: lon and lat belong together; give lon='COLUMN' and lat='COLUMN', or neither for a geospatial file"
+        )
     if lon is None or lat is None:
         if not is_geospatial(path):
             raise InputError(
-                f"{path}: name the columns of positions with --lon and --lat (only .gpkg, .geojson, .shp, .fgb and .parquet "
-                "files have their own)"
+                f"{path}: such a file has no positions of its own; name their columns with lon='COLUMN' and lat='COLUMN', "
+                "or give a .gpkg, .geojson, .shp, .fgb or .parquet file"
             )
         return
     if lon == lat:
-        raise InputError(
-            f"{path}: column {lon!r} is given as longitude and as latitude; give --lon and --lat a column each"
-        )
+        raise InputError(f"{path}: column {lon!r} is given as longitude and as latitude; give each its own column")
     if lon.lower().startswith("lat") or lat.lower().startswith("lon"):
         raise InputError(
-            f"{path}: column {lon!r} as longitude and {lat!r} as latitude look swapped; exchange --lon and --lat, or "
+            f"{path}: column {lon!r} as longitude and {lat!r} as latitude look swapped; exchange the two columns, or "
             "rename the columns if they are right"
         )
 
 
 def _check_names(path: Path, values: dict[str, str]) -> None:
     if not values:
-        raise InputError(f"{path}: no column of measured values is given; add --value NAME=COLUMN")
+        raise InputError(f"{path}: no column of measured values is given; add values={{'NAME': 'COLUMN'}}")
     for name in values:
         check_indicator_name(name)
         if any(name == f"{other}{suffix}" for other in values for suffix in SUFFIXES):

@@ -238,7 +238,9 @@ def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
     if with_positions:
         name = meta["geometry_name"] or "wkb_geometry"
         if about["geometry_type"] is None or name not in table.column_names:
-            raise InputError(f"{path}: has no geometry; name the columns of positions with --lon and --lat")
+            raise InputError(
+                f"{path}: has no geometry; name the columns of positions with lon='COLUMN' and lat='COLUMN'"
+            )
         geometry = gpd.GeoSeries.from_wkb(table.column(name).to_pylist(), crs=meta["crs"])
     return table.select(chosen), geometry
 
@@ -249,7 +251,9 @@ def _read_parquet(path: Path, choose: Chooser, with_positions: bool):
     geometry, header = None, pyarrow.parquet.read_schema(path).names
     if with_positions:
         if b"geo" not in (pyarrow.parquet.read_schema(path).metadata or {}):
-            raise InputError(f"{path}: has no geometry; name the columns of positions with --lon and --lat")
+            raise InputError(
+                f"{path}: has no geometry; name the columns of positions with lon='COLUMN' and lat='COLUMN'"
+            )
         geometry = gpd.read_parquet(path).geometry
         header = [name for name in header if name != geometry.name]
     chosen = [*dict.fromkeys(choose(header))]
@@ -265,7 +269,8 @@ def _as_text(cell: object) -> str:
 def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None]) -> np.ndarray:
     if geometry.crs is None:
         raise InputError(
-            f"{path}: has no coordinate reference system; assign one, or name columns of degrees with --lon and --lat"
+            f"{path}: has no coordinate reference system; assign one, or name columns of degrees with lon='COLUMN' and "
+            "lat='COLUMN'"
         )
     shapes = geometry.to_numpy()
     # some programs write every point as a collection of one
@@ -277,7 +282,7 @@ def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None]) -
         row = int(np.argmax(other))
         raise InputError(
             f"{path}: row {row + 1}, geometry: not a point but a {shapes[row].geom_type}; a survey is of points: save their "
-            "centroids, or name columns of positions with --lon and --lat"
+            "centroids, or name columns of positions with lon='COLUMN' and lat='COLUMN'"
         )
     found = gpd.GeoSeries(np.where(empty, shapely.Point(), shapes), crs=geometry.crs).to_crs(CRS)
     positions = np.column_stack([found.x.to_numpy(float), found.y.to_numpy(float)])

@@ -123,7 +123,7 @@ def test_rows_without_a_position_or_a_value(tmp_path, suffix):
     table.to_parquet(path) if suffix == ".parquet" else table.to_file(path)
     said = error(path, values={"wealth": "wealth"})
     assert f"survey{suffix}: row 2, geometry: missing position" in said
-    assert "--drop-invalid (3 of 5)" in said
+    assert "drop_invalid=True (3 of 5)" in said
     read = read_survey(path, values={"wealth": "wealth"}, drop_invalid=True)
     assert read.rejects["row"].tolist() == [2, 3, 4]
     assert read.rejects["reason"][1] == "column 'wealth': missing value"
@@ -162,7 +162,7 @@ def test_geospatial_files_that_cannot_be_used(tmp_path):
 def test_positions_are_named_together(tmp_path):
     path = save(tmp_path / "survey.gpkg", ROWS)
     assert "belong together" in error(path, "lon", None, VALUES)
-    assert "with --lon and --lat" in error(tmp_path / "survey.csv", values=VALUES)
+    assert "with lon='COLUMN' and lat='COLUMN'" in error(tmp_path / "survey.csv", values=VALUES)
 
 
 def test_a_projected_position_without_its_system_is_out_of_range(tmp_path):
@@ -218,7 +218,7 @@ def test_countries(tmp_path):
 
 def test_names_of_optional_columns_are_taken(tmp_path):
     for name in ("year", "weight", "urban"):
-        assert "--value NAME=COLUMN" in error(tmp_path / "x.csv", "lon", "lat", {name: "wealth"})
+        assert "values={'NAME': 'COLUMN'}" in error(tmp_path / "x.csv", "lon", "lat", {name: "wealth"})
 
 
 @pytest.mark.skipif(not LSMS.is_file(), reason="the LSMS survey, ../shared/data/lsms_clusters.csv, is not here")

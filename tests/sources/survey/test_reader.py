@@ -92,7 +92,7 @@ def test_a_row_that_cannot_be_used(tmp_path, row, column, cause):
     text = f"lon,lat,wealth\n{good}\n{row}\n{good}"  # after a blank line: the row is in line 23
     message = error(tmp_path, text)
     assert f"survey.csv: line 23, column '{column}': {cause}" in message
-    assert "--drop-invalid (1 of 41)" in message
+    assert "drop_invalid=True (1 of 41)" in message
     read = survey(tmp_path, text, drop_invalid=True)
     assert len(read.clusters) == 40
     assert read.rejects["row"].tolist() == [23]
@@ -113,7 +113,7 @@ def test_ids_are_there_and_unique(tmp_path):
     assert "line 3, column 'id': name 'a' occurs already in line 2" in error(
         tmp_path, text.replace("2,\n", "2,a\n"), id="id"
     )
-    assert "without --id rows are numbered" in error(tmp_path, text.replace("2,\n", "2,b\n"), id="id")
+    assert "without a column of ids, rows are numbered" in error(tmp_path, text.replace("2,\n", "2,b\n"), id="id")
     read = survey(tmp_path, text, id="id", drop_invalid=True)
     assert read.rejects["row"].tolist() == [3, 4]
     assert "line 3, column 'id': missing" in error(tmp_path, text, group="id")
@@ -125,7 +125,7 @@ def test_swapped_coordinates(tmp_path):
     for drop_invalid in (False, True):
         message = error(tmp_path, renamed, lon="y", lat="x", drop_invalid=drop_invalid)
         assert "3 of 3 latitudes" in message
-        assert "exchange --lon and --lat" in message
+        assert "exchange the columns of longitude and latitude" in message
     one_of_many = "x,y,wealth\n" + "40,25,1\n" * 20 + "25,85,1\n"
     assert "line 22, column 'y': next to a pole (longitude and latitude look swapped)" in error(
         tmp_path, one_of_many, lon="x", lat="y"
@@ -144,10 +144,10 @@ def test_columns_that_are_not_there(tmp_path):
 
 def test_names_that_cannot_be_indicators(tmp_path):
     for name in ("", "a b", "<b>", "1st", "geometry", "country", "n_images"):
-        assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={name: "wealth"})
-    assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={"a": "wealth", "a_label": "wealth"})
-    assert "--value NAME=COLUMN" in error(tmp_path, GOOD, values={})
-    assert "column each" in error(tmp_path, GOOD, lon="wealth", lat="wealth")
+        assert "values={'NAME': 'COLUMN'}" in error(tmp_path, GOOD, values={name: "wealth"})
+    assert "values={'NAME': 'COLUMN'}" in error(tmp_path, GOOD, values={"a": "wealth", "a_label": "wealth"})
+    assert "values={'NAME': 'COLUMN'}" in error(tmp_path, GOOD, values={})
+    assert "its own column" in error(tmp_path, GOOD, lon="wealth", lat="wealth")
 
 
 @pytest.mark.parametrize(
