@@ -34,7 +34,7 @@ from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.nested_error import NestedError
 from geolive.files import replacing
 from geolive.models.clusterwise import Forest
-from geolive.models.cross_validation import NEAR, out_of_fold
+from geolive.models.cross_validation import cross_val_predict
 from geolive.places import Places
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
@@ -79,23 +79,21 @@ def predictions(
     n = len(values)
     seen = places.take(np.arange(n))
     folds = fold_numbers(DistrictSplit(random_state=seed), places.positions[:n], district[:n])
-    crossfit = np.full(len(places), np.nan)
+    crossfit, from_few, few = np.full(len(places), np.nan), np.full(n, np.nan), _as_few_photos(places, n, seed)
     for fold in np.unique(folds):
         there = np.flatnonzero(np.isin(district, district[:n][folds == fold]))
-        learn = np.flatnonzero(folds != fold)
-        crossfit[there] = make().fit(places.take(learn), values[learn]).predict(places.take(there))
-    matched = crossfit.copy()
-    few = _as_few_photos(places, n, seed)
-    for fold in np.unique(folds):
-        learn, there = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        matched[there] = make().fit(seen.take(learn), values[learn]).predict(few.take(there))
+        learn, left_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        model = make().fit(places.take(learn), values[learn])
+        crossfit[there] = model.predict(places.take(there))
+        from_few[left_out] = model.predict(few.take(left_out))
+    matched = np.concatenate([from_few, crossfit[n:]])
     plain = make().fit(seen, values).predict(places)
     plain[:n] = crossfit[:n]
     alone = fold_numbers(RandomSplit(n_splits=10, random_state=seed), places.positions[:n])
     columns = {
         "value": values,
         "prediction": crossfit[:n],
-        NEAR: out_of_fold(make, seen, values, alone),
+        "prediction_near": cross_val_predict(make(), seen, values, alone),
         "n_images": seen.n_images,
         "district_id": district[:n],
     }
@@ -163,7 +161,7 @@ def judge(seed: int, indicator: str, region: str) -> pd.DataFrame:
     land = Countryside(region, seed)
     made, column = simulate(land, seed), INDICATORS.index(indicator)
     values, district = made["survey"][:, column], made["district"]
-    predicted = predictions(lambda: Forest(seed=seed, trees=TREES), made["places"], district, values, seed)
+    predicted = predictions(lambda: Forest(random_state=seed, n_estimators=TREES), made["places"], district, values, seed)
     truth = land.district_truth()[indicator].to_numpy()
     n_clusters = np.bincount(district[: len(values)], minlength=len(truth))
     tables = []
