@@ -161,7 +161,9 @@ def judge(seed: int, indicator: str, region: str) -> pd.DataFrame:
     land = Countryside(region, seed)
     made, column = simulate(land, seed), INDICATORS.index(indicator)
     values, district = made["survey"][:, column], made["district"]
-    predicted = predictions(lambda: Forest(random_state=seed, n_estimators=TREES), made["places"], district, values, seed)
+    predicted = predictions(
+        lambda: Forest(random_state=seed, n_estimators=TREES), made["places"], district, values, seed
+    )
     truth = land.district_truth()[indicator].to_numpy()
     n_clusters = np.bincount(district[: len(values)], minlength=len(truth))
     tables = []

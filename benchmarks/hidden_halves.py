@@ -2,18 +2,19 @@
 
     python benchmarks/hidden_halves.py ../shared/data/lsms_clusters.csv --value asset_index --out halves.csv
 
-The table has a row for each visit of a surveyed place: `country`, `lon`, `lat` and the measured value. Equal-area hexagons are the
-districts. In every hexagon with at least four places, a random half of the places is hidden. A model of positions (kriging, or the
-mean of neighbours) is trained on the others, and `geolive.predict` gives the direct, the predicted and the composite value of each
-hexagon. All are compared with the mean of the hidden places.
+The table has a row for each visit of a surveyed place: `country`, `lon`, `lat` and the measured value. Equal-area hexagons are
+the districts. In every hexagon with at least four places, a random half of the places is hidden. A model of positions (kriging,
+or the mean of neighbours) is trained on the others, and `geolive.predict` gives the direct, the predicted and the composite value
+of each hexagon. All are compared with the mean of the hidden places.
 
 An interval of a district's mean is not one of the mean of a few hidden places. So an interval is judged by whether it holds the
-hidden mean once the hidden mean's own sampling variance is added: |estimate - hidden| <= z sqrt(mse + variance of the hidden mean),
-where that variance is the pooled variance between places of a hexagon over the number of hidden places.
+hidden mean once the hidden mean's own sampling variance is added: |estimate - hidden| <= z sqrt(mse + variance of the hidden
+mean), where that variance is the pooled variance between places of a hexagon over the number of hidden places.
 
 Printed are, for each model, width and country: the number of hexagons, the root mean squared difference (which has the hidden
-mean's own error in it), the bias, and the share of 90 % intervals that hold, with its Monte-Carlo error: draws of halves share
-their hexagons, so the error is that of a mean over hexagons. A stopped run goes on where it stopped.
+mean's own error in it), the bias, the share of 90 % intervals that hold, with its Monte-Carlo error (draws of halves share their
+hexagons, so the error is that of a mean over hexagons), and the mean weight of the survey. A stopped run goes on where it
+stopped.
 """
 
 import argparse

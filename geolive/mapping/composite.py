@@ -5,21 +5,25 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.estimation.composite import CompositeEstimator
 from geolive.estimation.direct import direct_estimates
 from geolive.estimation.fay_herriot import FayHerriot
+from geolive.estimation.nested_error import normal_quantile
 from geolive.models.trained_model import TrainedModel
-from geolive.models.training import nearest_fold
+from geolive.models.training import FOLDS
 from geolive.places import Places
 from geolive.regions import assign_districts
+from geolive.splits import DistrictSplit, fold_numbers, place_numbers
 from geolive.tables import lonlat, points
+from geolive.uncertainty.distance_error import DistanceError, distance_error, nearest_km
 
 ESTIMATORS = ("composite", "predicted", "direct")
 # optional columns of clusters that describe the survey's design
-_DESIGN = {"weight": "weight", "stratum": "stratum", "psu": "psu"}
+_DESIGN = ("weight", "stratum", "psu")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ def estimate_districts(
     districts : GeoDataFrame
         All districts that may hold clusters or sites: `district_id`, `geometry`.
     sites : DataFrame
-        `prediction` at places that are not clusters, cross-fitted where the district has clusters, and their `district_id`.
+        `prediction` at places that are not clusters, cross-fitted where the district has clusters, and their `district_id`; for
+        a model of positions `nearest_km`, as `cross_fitted_sites` returns it.
     level : float
         Level of the intervals.
     limits : tuple of float
@@ -78,6 +83,12 @@ def estimate_districts(
     -----
     Without survey weights the composite is that of `geolive.estimation.CompositeEstimator`, on the clusters. With weights it is
     the Fay-Herriot model on design-weighted direct estimates, whose covariate is the estimated mean of the predictions.
+
+    Clusters at one position are visits of one place, which enters with the mean of its visits: the visits share what is
+    peculiar to the place, so that two of them say little more about the district than one.
+
+    The mean squared error of districts without clusters is that of a district that the model had not seen. For a model of
+    positions it grows with the distance to the survey, as `geolive.uncertainty.distance_error` has learnt.
     """
     name, classifies = trained.card.indicator, trained.card.task == "classification"
     column = f"{name}_label" if classifies else name
@@ -86,11 +97,8 @@ def estimate_districts(
     clusters = clusters[clusters["district_id"].notna()].reset_index(drop=True)
     if clusters.empty:
         raise InputError(f"{dataset.name}: no surveyed cluster with {name!r} lies in these districts")
-    design = {
-        argument: column
-        for argument, column in _DESIGN.items()
-        if column in clusters and clusters[column].notna().all()
-    }
+    design = {name: name for name in _DESIGN if name in clusters and clusters[name].notna().all()}
+    clusters = _join_visits(clusters, column, list(design))
     direct = direct_estimates(clusters, column, **design)
     ids = pd.Index(pd.unique(pd.concat([districts["district_id"], clusters["district_id"]])))
     composite = CompositeEstimator(level=level).fit(
@@ -102,6 +110,8 @@ def estimate_districts(
         about = "design-weighted survey means and cross-fitted predictions, joined by the Fay-Herriot model"
     else:
         found = composite.predict(ids)
+    if "nearest_km" in sites:
+        found = _with_distance(found, direct.index, sites, distance_error(trained.residuals), level)
     table = pd.DataFrame(
         {
             "n_clusters": direct["n_places"].reindex(ids).fillna(0).astype(int),
@@ -144,15 +154,17 @@ def cross_fitted_sites(
     DataFrame
         `site_id`, `prediction`, `district_id`. A model that needs images brings the predictions of all the dataset's sites from
         its training; sites that it does not know keep the fitted model's prediction, which is right where the district has no
-        clusters.
+        clusters. A model of positions is fitted again, ten times, each time without the clusters of a tenth of these districts;
+        its table has also `nearest_km`, the distance of each site to the nearest cluster that its prediction was learnt from.
     """
     name = trained.card.indicator
     fitted = pd.DataFrame({"site_id": sites["site_id"].to_numpy(object), "prediction": sites[name].to_numpy(float)})
     district = assign_districts(sites.geometry, districts).to_numpy()
-    if trained.fold_models:
-        surveyed = set(assign_districts(trained.residuals.geometry, districts).dropna())
-        inside = np.flatnonzero(pd.Series(district).isin(surveyed).to_numpy())
-        fitted.loc[inside, "prediction"] = _by_fold_models(trained, places.take(inside))
+    if not trained.model.needs_images:
+        fitted["district_id"] = district
+        inside = np.flatnonzero(fitted["district_id"].notna().to_numpy())
+        fitted = fitted.iloc[inside].reset_index(drop=True)
+        return _without_own_district(trained, districts, fitted, places.take(inside))
     known = trained.site_predictions
     if known is not None:
         known = _of_this_dataset(known, dataset)
@@ -166,15 +178,66 @@ def cross_fitted_sites(
     return fitted[fitted["district_id"].notna()].reset_index(drop=True)
 
 
-def _by_fold_models(trained: TrainedModel, places: Places) -> np.ndarray:
-    """Predict places by the models that were fitted without the training cluster nearest to each."""
-    residuals = trained.residuals
-    folds = nearest_fold(places.positions, lonlat(residuals.geometry), residuals["fold"].to_numpy())
-    predicted = np.empty(len(places))
+def _without_own_district(
+    trained: TrainedModel, districts: gpd.GeoDataFrame, sites: pd.DataFrame, places: Places
+) -> pd.DataFrame:
+    """Predictions of sites by a model of positions that was fitted without the clusters of the site's district.
+
+    Folds of training may cut the districts of this map, so they do not serve here.
+    """
+    residuals = trained.residuals.reset_index(drop=True)
+    values = residuals["value"].to_numpy(float)
+    clusters = Places.without_images(residuals["unique_cluster"].to_numpy(object), lonlat(residuals.geometry))
+    predicted = sites["prediction"].to_numpy(float).copy()
+    nearest = nearest_km(places.positions, clusters.positions)
+    surveyed = assign_districts(residuals.geometry, districts).to_numpy(object)
+    own = sites["district_id"].to_numpy(object)
+    # clusters outside all districts are always learnt from
+    known = np.flatnonzero(pd.notna(surveyed))
+    n_districts = len(set(surveyed[known]))
+    if n_districts < 2:
+        return sites.assign(nearest_km=nearest)
+    splitter = DistrictSplit(n_splits=min(FOLDS, n_districts))
+    folds = fold_numbers(splitter, residuals.iloc[known], groups=surveyed[known])
     for fold in np.unique(folds):
-        rows = np.flatnonzero(folds == fold)
-        predicted[rows] = trained.fold_models[int(fold)].predict(places.take(rows))
-    return predicted
+        left_out = known[folds == fold]
+        there = np.flatnonzero(np.isin(own, surveyed[left_out]))
+        learn = np.setdiff1d(np.arange(len(values)), left_out)
+        seen = clusters.take(learn)
+        model = clone(trained.model).fit(seen, values[learn])
+        predicted[there] = model.predict(places.take(there))
+        nearest[there] = nearest_km(places.positions[there], seen.positions)
+    return sites.assign(prediction=predicted, nearest_km=nearest)
+
+
+def _join_visits(clusters: gpd.GeoDataFrame, column: str, design: list[str]) -> gpd.GeoDataFrame:
+    """One row for each place: the mean value of its visits, and its mean survey weight."""
+    place = place_numbers(lonlat(clusters.geometry))
+    if len(np.unique(place)) == len(place):
+        return clusters
+    weight = clusters["weight"].to_numpy(float) if "weight" in design else np.ones(len(clusters))
+    weighted = clusters.assign(weight=weight, **{column: weight * clusters[column].astype(float)})
+    how = {column: "mean", "weight": "mean", "district_id": "first", "geometry": "first"}
+    how |= {name: "first" for name in design if name != "weight"}
+    joined = weighted.groupby(place, sort=False).agg(how)
+    # a place with weight 0 in all visits keeps it; its value then does not count
+    joined[column] = joined[column] / joined["weight"].where(joined["weight"] > 0, 1.0)
+    return gpd.GeoDataFrame(joined.reset_index(drop=True), geometry="geometry", crs=clusters.crs)
+
+
+def _with_distance(
+    found: pd.DataFrame, surveyed: pd.Index, sites: pd.DataFrame, error: DistanceError, level: float
+) -> pd.DataFrame:
+    """Raise the mean squared error of districts without clusters by what distance adds to it."""
+    inside = sites["district_id"].isin(surveyed).to_numpy()
+    if not inside.any() or inside.all():
+        return found
+    km = sites["nearest_km"].to_numpy(float)
+    usual = float(error.at(km[inside]).mean())
+    growth = pd.Series(error.growth(km[~inside], usual)).groupby(sites["district_id"].to_numpy()[~inside]).mean()
+    mse = found["mse"] + growth.reindex(found.index, fill_value=0.0)
+    half = normal_quantile(level) * np.sqrt(mse)
+    return found.assign(mse=mse, lower=found["estimate"] - half, upper=found["estimate"] + half)
 
 
 def _of_this_dataset(known: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:

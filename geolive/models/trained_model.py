@@ -181,8 +181,6 @@ class TrainedModel:
     site_predictions : DataFrame, optional
         Cross-fitted predictions at the dataset's sites, for models that need images: `site_id`, `lon`, `lat` (degrees), `fold` of
         the training cluster nearest to the site, and `prediction` by the model that was fitted without that fold.
-    fold_models : dict of int to Model
-        For models that need no images: the models that were fitted without each fold. Bundles do not keep them.
 
     Examples
     --------
@@ -197,7 +195,6 @@ class TrainedModel:
     residuals: gpd.GeoDataFrame
     card: ModelCard
     site_predictions: pd.DataFrame | None = None
-    fold_models: dict[int, Model] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Model, indicator and the first metric in one line."""

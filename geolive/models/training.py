@@ -180,14 +180,11 @@ def _train(
     options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold}
     left_out = _left_out_sites(dataset, model, features, clusters, folds)
     far, at_sites = np.full(np.shape(values), np.nan), []
-    fold_models: dict[int, Model] = {}
     for fold in fit_folds(model, clusters.places, values, folds.numbers, **options):
         far[fold.test] = fold.model.predict(clusters.places.take(fold.test))
         left = int(folds.numbers[fold.test[0]])
         if left_out is not None:
             at_sites.append(_predicted_sites(fold.model, left_out, left, len(indicators)))
-        if not model.needs_images:
-            fold_models[left] = fold.model
     near = None
     if folds.near is not None:
         options["what"] = "single places, fold"
@@ -207,7 +204,7 @@ def _train(
         own_sites = (
             pd.concat([table.assign(prediction=found[:, number]) for table, found in at_sites]) if at_sites else None
         )
-        trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others), own_sites, fold_models)
+        trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others), own_sites)
     return trained
 
 

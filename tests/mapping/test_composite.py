@@ -2,19 +2,27 @@
 
 from dataclasses import replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 
+from geolive.dataset import add_labels
 from geolive.errors import InputError
 from geolive.estimation.direct import direct_estimates
+from geolive.hexagons import hexagon_region
+from geolive.mapping.composite import cross_fitted_sites, estimate_districts
+from geolive.mapping.grid import grid_places
 from geolive.mapping.prediction import map_region, predict
+from geolive.models.baselines import Neighbours
 from geolive.models.bundle import load_model, save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.kriging import Kriging
 from geolive.models.training import train
+from geolive.places import Places
 from geolive.regions import assign_districts, find_region
 from geolive.simulation.sample import simulate
+from geolive.tables import lonlat, points
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +38,11 @@ def trained(sample):
 @pytest.fixture(scope="module")
 def drawn(sample, trained):
     return predict(sample.dataset, trained, "bihar")
+
+
+@pytest.fixture(scope="module")
+def without_photos(sample):
+    return replace(sample.dataset, features={}, images=sample.dataset.images.iloc[:0])
 
 
 def by_id(drawn):
@@ -113,9 +126,8 @@ def test_weights_count(sample, trained, drawn):
     assert (a["pov"] - b["pov"]).abs().max() > 0.05
 
 
-def test_a_survey_without_photos_is_mapped_on_a_grid(sample):
-    dataset = replace(sample.dataset, features={}, images=sample.dataset.images.iloc[:0])
-    drawn = predict(dataset, train(dataset, Kriging(), "pov"), "bihar")
+def test_a_survey_without_photos_is_mapped_on_a_grid(sample, without_photos):
+    drawn = predict(without_photos, train(without_photos, Kriging(), "pov"), "bihar")
     assert drawn.districts["supported"].all()
     truth = sample.districts.set_index("district_id")["pov"].reindex(by_id(drawn).index)
     held = (by_id(drawn)["pov_lower"] <= truth) & (truth <= by_id(drawn)["pov_upper"])
@@ -136,3 +148,76 @@ def test_an_estimator_that_cannot_be_is_one_line(sample, trained):
     with pytest.raises(InputError, match=r"^estimator='composite': "):
         predict(few, trained, "bihar", estimator="composite")
     assert predict(few, trained, "bihar").estimator == "predicted"
+
+
+def test_visits_of_one_place_count_once(without_photos):
+    kriged = train(without_photos, Kriging(), "pov")
+    clusters = without_photos.clusters
+    # each place twice, with deviations that cancel
+    visits = [
+        clusters.assign(unique_cluster=clusters["unique_cluster"] + end, pov=clusters["pov"] + step)
+        for end, step in (("", 0.1), ("-again", -0.1))
+    ]
+    twice = replace(without_photos, clusters=pd.concat(visits, ignore_index=True))
+    once, again = (by_id(predict(data, kriged, "bihar")) for data in (without_photos, twice))
+    columns = ["pov", "pov_lower", "pov_upper", "pov_direct", "pov_direct_error", "pov_gamma", "n_clusters"]
+    pd.testing.assert_frame_equal(once[columns], again[columns])
+
+
+def test_a_districts_own_clusters_do_not_move_what_a_model_of_positions_predicts_there(without_photos):
+    region = find_region("bihar")
+    clusters = without_photos.clusters.copy()
+    there = clusters["district_id"] == "230"
+    clusters.loc[there, "pov"] += 50.0
+    moved = replace(without_photos, clusters=clusters)
+    # the training's folds are blocks, which cut districts
+    datasets = [replace(data, clusters=data.clusters.assign(district_id=None)) for data in (without_photos, moved)]
+    tables = []
+    for dataset in datasets:
+        trained = train(dataset, Neighbours(), "pov")
+        sites = predict(dataset, trained, "bihar").sites
+        sites = sites[~sites["surveyed"]].reset_index(drop=True)
+        places = Places.without_images(sites["site_id"].to_numpy(), lonlat(sites.geometry))
+        tables.append(cross_fitted_sites(dataset, trained, region.districts, sites, places))
+    one, other = tables
+    own = (one["district_id"] == "230").to_numpy()
+    assert own.sum() > 5
+    assert np.allclose(one["prediction"][own], other["prediction"][own])
+    assert not np.allclose(one["prediction"][~own], other["prediction"][~own])
+
+
+def test_intervals_of_a_survey_without_photos_grow_with_the_distance_to_it(without_photos):
+    rng = np.random.default_rng(0)
+    # waves of some 300 km, measured everywhere but in a gap of 200 km
+    lon, lat = rng.uniform(80, 86, 900), rng.uniform(23, 27, 900)
+    gap = np.hypot(lon - 83, lat - 25) < 1
+    lon, lat = lon[~gap], lat[~gap]
+    clusters = gpd.GeoDataFrame(
+        {
+            "unique_cluster": [f"c{i}" for i in range(len(lon))],
+            "pov": 3 * np.sin(2 * lon) * np.cos(2 * lat) + rng.normal(0, 0.1, len(lon)),
+            "country": "ia",
+            "state": None,
+            "district_id": None,
+            "urban": None,
+            "n_images": 0,
+            "split": None,
+        },
+        geometry=points(lon, lat),
+    )
+    clusters, thresholds = add_labels(clusters, ["pov"])
+    dataset = replace(without_photos, clusters=clusters, indicators=["pov"], thresholds=thresholds)
+    trained = train(dataset, Neighbours(), "pov")
+    region = hexagon_region(clusters.geometry, 30.0, rings=8)
+    places = grid_places(region.districts, 0.1)
+    sites = gpd.GeoDataFrame({"site_id": places.ids}, geometry=points(*places.positions.T))
+    sites["pov"] = trained.model.predict(places)
+    fitted = cross_fitted_sites(dataset, trained, region.districts, sites, places)
+    table = estimate_districts(dataset, trained, region.districts, fitted, 0.9, (-np.inf, np.inf)).table
+    km = fitted.groupby("district_id")["nearest_km"].mean().reindex(table.index)
+    inside = fitted["nearest_km"].groupby(fitted["district_id"]).max().reindex(table.index) < 110
+    unsurveyed = (table["n_clusters"] == 0) & inside
+    near, far = table["error"][unsurveyed & (km < 25)], table["error"][unsurveyed & (km > 60)]
+    assert min(len(near), len(far)) > 5
+    assert far.min() > 1.2 * near.max()
+    assert np.allclose((table["upper"] - table["lower"]) / table["error"], 2 * 1.645, atol=0.001)
