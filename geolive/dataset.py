@@ -384,6 +384,26 @@ def _row_numbers(rows: Rows, n: int) -> np.ndarray:
     return chosen
 
 
+def check_dataset(dataset: Any) -> None:
+    """Raise where an object is not a dataset.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_dataset("data/bihar")
+    Traceback (most recent call last):
+    geolive.errors.InputError: dataset=str: is not a Dataset; read one with read_dataset(folder)
+    """
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            f"dataset={type(dataset).__name__}: is not a Dataset; read one with read_dataset(folder)",
+            parameter="dataset",
+        )
+
+
 def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
     """Add a label for each indicator: 1 where the value is at least the median of all clusters with a value, else 0.
 

@@ -9,7 +9,7 @@ import difflib
 import importlib.util
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Region:
 
 
 def find_region(
-    region: str | None = None,
+    region: str | Path | Sequence[float] | None = None,
     boundaries: str | Path | None = None,
     *,
     name_column: str | None = None,
@@ -102,10 +102,10 @@ def find_region(
 
     Parameters
     ----------
-    region : str, optional
-        A state's name in any case or common spelling, a bounding box "west,south,east,north" in degrees, or the path of a
-        polygon file. Districts that a box or polygon overlaps are taken whole. Without it, the region is the whole of
-        `boundaries`.
+    region : str, Path or sequence of four floats, optional
+        A state's name in any case or common spelling, a bounding box "west,south,east,north" or (west, south, east, north) in
+        degrees, or the path of a polygon file. Districts that a box or polygon overlaps are taken whole. Without it, the
+        region is the whole of `boundaries`.
     boundaries : str or Path, optional
         A file of districts to use in place of India's districts, see `read_boundaries`.
     name_column, id_column : str, optional
@@ -141,6 +141,7 @@ def find_region(
             "name_column and id_column are about a file of districts; name it with boundaries='FILE'",
             parameter="name_column",
         )
+    region = _as_text(region)
     box = _parse_box(region) if region else None
     if box is None and boundaries is None and not _is_file(str(region)):
         return _state_of_india(str(region))
@@ -330,6 +331,18 @@ def _name_of(districts: gpd.GeoDataFrame, box: str) -> str:
     return (
         names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{len(names)} districts ({box})"
     )
+
+
+def _as_text(region: str | Path | Sequence[float] | None) -> str | None:
+    if region is None or isinstance(region, str | Path):
+        return None if region is None else str(region)
+    try:
+        return ",".join(str(float(number)) for number in region)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"region={region!r}: must be a name, a file, or a box of west, south, east and north; give region='bihar'",
+            parameter="region",
+        ) from None
 
 
 def _parse_box(text: str) -> tuple[float, float, float, float] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from geolive.dataset import Dataset
+from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.evaluation.comparison import AUTHORS_WARNING, TaskResult, check_protocol, run_task
 from geolive.evaluation.evaluation_result import Evaluation
@@ -129,6 +129,8 @@ def evaluate(
     >>> evaluate(dataset, models, "pov", split=BlockSplit("25km"))
     <Evaluation of nearest, five nearest: pov, regression, split blocks:25km>
     """
+    check_dataset(dataset)
+    _check_models(models)
     check_protocol(protocol)
     tasks = _listed(task, "task", TASKS)
     if out is not None:
@@ -173,6 +175,19 @@ def evaluate(
             evaluation.write_report(out)
             resume.remove()
     return evaluation
+
+
+def _check_models(models: Any) -> None:
+    if isinstance(models, Mapping) and not models:
+        raise InputError("models={}: holds no model; give {'forest': Forest()}", parameter="models")
+    listed = list(models) if isinstance(models, list | tuple) else [models]
+    for model in listed:
+        name = getattr(model, "__name__", type(model).__name__)
+        if not isinstance(model, str | Mapping | Iterable):
+            message = "models are given by name, or in a dict of names to models"
+            raise InputError(
+                f"models={name}: {message}; give models={{'{name.lower()}': {name}()}}", parameter="models"
+            )
 
 
 def choose_features(dataset: Dataset, name: str | None) -> str | None:

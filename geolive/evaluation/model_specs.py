@@ -148,7 +148,8 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
         if isinstance(model, type):
             raise InputError(f"models[{name!r}] is a class; give an unfitted model, as {model.__name__}()")
         if not isinstance(model, Model):
-            remedy = f"give a model of geolive, or wrap an estimator of scikit-learn, as CountModel({type(model).__name__}())"
+            wrapped = f"CountModel({type(model).__name__}())" if hasattr(model, "fit") else "CountModel(estimator)"
+            remedy = f"give a model of geolive, or wrap an estimator of scikit-learn, as {wrapped}"
             raise InputError(f"models[{name!r}] is a {type(model).__name__}; {remedy}")
         needs = {"obj": ("objects",), "feats": ("features",), "both": ("objects", "features")}.get(
             model.vertices or "", ()

@@ -1,6 +1,6 @@
 """From a dataset and a trained model to a district map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 import geolive
-from geolive.dataset import Dataset
+from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.hexagons import hexagons_of_tables, parse_hexagons
@@ -22,7 +22,7 @@ from geolive.mapping.region_sites import sites_in_region
 from geolive.mapping.site_predictions import SitePredictions, predict_sites
 from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
-from geolive.models.trained_model import TrainedModel
+from geolive.models.trained_model import TrainedModel, check_trained
 from geolive.official_statistics import official_sentences
 from geolive.places import Places
 from geolive.regions import INDIA_SOURCE, Region, find_region, read_districts
@@ -32,7 +32,7 @@ from geolive.wording import count_of
 def predict(
     dataset: Dataset,
     trained: TrainedModel,
-    region: str | Region | None = None,
+    region: str | Path | Sequence[float] | Region | None = None,
     *,
     boundaries: str | Path | None = None,
     name_column: str | None = None,
@@ -55,12 +55,13 @@ def predict(
     Parameters
     ----------
     dataset : Dataset
+        Its clusters and images are the sites of the map.
     trained : TrainedModel
         As `geolive.train` or `geolive.load_model` gives it; it knows the indicator.
-    region : str or Region, optional
-        A state's name, a box "west,south,east,north" in degrees, or a polygon file; all of `boundaries` without it.
+    region : str, Path, sequence of four floats or Region, optional
+        A state's name, a box of west, south, east and north in degrees, or a polygon file; all of `boundaries` without it.
     boundaries : str or Path, optional
-        A file of districts in place of India's.
+        A file of districts in place of India's, or hexagons of equal area around the dataset's places, such as "hex:50km".
     name_column, id_column : str, optional
         The columns of `boundaries` with the districts' names and unique ids; see `geolive.find_region`.
     level : float
@@ -97,6 +98,8 @@ def predict(
     >>> gl.predict(dataset, trained, region="goa").districts["district"].sort_values().tolist()
     ['Kushavati', 'North Goa', 'South Goa']
     """
+    check_dataset(dataset)
+    check_trained(trained)
     _check_parameters(level, min_sites, min_images, estimator)
     card = trained.card
     columns = {"name_column": name_column, "id_column": id_column}
@@ -141,7 +144,7 @@ def predict(
 
 def map_region(
     dataset: Dataset,
-    region: str | Region | None,
+    region: str | Path | Sequence[float] | Region | None,
     boundaries: str | Path | None = None,
     *,
     name_column: str | None = None,

@@ -12,7 +12,7 @@ from geolive.command_line import command_line
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.models.registry import MODEL_KINDS, ModelKind
-from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals
+from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
 from geolive.tables import vistas_classes
 
 SCHEMA_VERSION = 2
@@ -50,6 +50,7 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     >>> load_model(folder).card.model
     'clusterwise-forest-5'
     """
+    check_trained(trained)
     kind = MODEL_KINDS.get(trained.model.kind)
     if kind is None or not kind.kept or not kind.is_of(trained.model):
         raise InputError(f"{trained.model.name} is not kept in a bundle; fit it anew each time")

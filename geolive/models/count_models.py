@@ -73,9 +73,11 @@ class CountModel(ClusterwiseModel):
 
     def check_parameters(self) -> None:
         """Raise InputError where the estimator is no scikit-learn regressor, or classifier that gives probabilities."""
-        from sklearn.base import is_classifier, is_regressor
+        from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
-        if isinstance(self.estimator, type) or not (is_regressor(self.estimator) or is_classifier(self.estimator)):
+        estimator = self.estimator
+        known = isinstance(estimator, BaseEstimator) and (is_regressor(estimator) or is_classifier(estimator))
+        if not known:
             raise InputError(
                 f"estimator={self.estimator!r} is no scikit-learn regressor or classifier; give an unfitted one, for example "
                 "ExtraTreesRegressor()"

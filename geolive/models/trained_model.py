@@ -271,3 +271,22 @@ def figure_of(value: float, lower: float, upper: float) -> Figure:
 
 def _says_nothing(fact: Any) -> bool:
     return fact is None or fact is False or fact in ([], {}, "")
+
+
+def check_trained(trained: Any) -> None:
+    """Raise where an object is not a trained model.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> from geolive.models.clusterwise import Forest
+    >>> check_trained(Forest())
+    Traceback (most recent call last):
+    geolive.errors.InputError: trained=Forest: is not a trained model; give what train(dataset, model, indicator) returns
+    """
+    if not isinstance(trained, TrainedModel):
+        message = "is not a trained model; give what train(dataset, model, indicator) returns"
+        raise InputError(f"trained={type(trained).__name__}: {message}", parameter="trained")

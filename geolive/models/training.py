@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.base import clone
 
 import geolive
-from geolive.dataset import Dataset
+from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.geodesy import unit_sphere
@@ -165,6 +165,7 @@ def _train(
     progress: Progress,
     prepare: Callable[[Model], object] | None,
 ) -> dict[str, TrainedModel]:
+    check_dataset(dataset)
     check_model(model)
     check_inputs(dataset, model, features)
     if len(indicators) > 1 and type(model).column is Model.column:

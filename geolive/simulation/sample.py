@@ -124,8 +124,8 @@ def simulate(
     >>> sample.dataset.simulated, len(sample.districts)
     (True, 3)
     """
-    if seed < 0:
-        raise InputError(f"seed={seed}: must be 0 or more", parameter="seed")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed={seed!r}: must be a whole number of 0 or more", parameter="seed")
     if scenario not in SCENARIOS:
         raise InputError(
             f"scenario={scenario!r}: there is no such scenario; choose {', '.join(SCENARIOS)}", parameter="scenario"
@@ -155,17 +155,22 @@ def simulate(
     return Sample(dataset, _true_places(land, places), land.district_truth().reset_index())
 
 
-def make_sample(region: str = "bihar", seed: int = 0, **settings: Any) -> Dataset:
+def make_sample(
+    region: str = "bihar",
+    seed: int = 0,
+    n_clusters: int | None = None,
+    n_sites: int | None = None,
+    *,
+    scenario: str = DEFAULT_SCENARIO,
+    most_images: int | None = None,
+    with_features: bool = False,
+) -> Dataset:
     """Simulate a survey and street imagery in a state of India, without the truth behind it.
 
     Parameters
     ----------
-    region : str
-        Name of a state.
-    seed : int
-        Seed of the random numbers; each seed gives another countryside.
-    **settings
-        The other parameters of `simulate`.
+    region, seed, n_clusters, n_sites, scenario, most_images, with_features
+        As for `simulate`.
 
     Returns
     -------
@@ -177,7 +182,8 @@ def make_sample(region: str = "bihar", seed: int = 0, **settings: Any) -> Datase
     >>> make_sample("goa", seed=1).simulated
     True
     """
-    return simulate(region, seed, **settings).dataset
+    options: dict[str, Any] = {"scenario": scenario, "most_images": most_images, "with_features": with_features}
+    return simulate(region, seed, n_clusters, n_sites, **options).dataset
 
 
 def write_sample(sample: Sample, folder: str | Path) -> Path:

@@ -1,13 +1,17 @@
 """Messages of the library in the words of the command line, and commands that work when pasted."""
 
+import shlex
 import sys
 
+import PIL.Image
 import pytest
 
+import geolive
 from geolive.cli.apps import app
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import command_line
 from geolive.errors import InputError
+from geolive.sources.photos.reader import join_survey
 from tests.commands import ROOT, run
 
 PREDICT = running_command(app, ["predict", "--region", "bihar"])
@@ -60,3 +64,23 @@ def test_commands_name_the_program_that_runs(monkeypatch):
     assert command_line("info", "a b") == "geolive info 'a b'"
     assert "Usage: python cli.py predict" in run("predict", "--help").stdout
     assert (ROOT / "cli.py").is_file()
+
+
+def test_the_commands_that_datasets_record_work_when_pasted(tmp_path):
+    survey_file = tmp_path / "survey.csv"
+    survey_file.write_text("x,y,wealth\n85,25,1\n84,25,2\n")
+    survey = geolive.read_survey(survey_file, "x", "y", {"pov": "wealth"})
+    (tmp_path / "photos").mkdir()
+    picture = PIL.Image.new("RGB", (8, 8))
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8825).update({1: "N", 2: (25.0, 0.0, 0.0), 3: "E", 4: (85.0, 0.0, 0.0)})
+    picture.save(tmp_path / "photos" / "a.jpg", exif=exif)
+    photos = geolive.read_photos(tmp_path / "photos")
+    joined = join_survey(photos, survey)
+    for dataset in (survey, photos, joined, geolive.make_sample("goa", n_sites=2, most_images=3)):
+        words = shlex.split(dataset.command)
+        words = words[words.index("cli.py") + 1 if "cli.py" in words else 1 :]
+        depth = 1 + (words[0] == "ingest")
+        command = running_command(app, words[:depth])
+        context = command.make_context(command.name, words[depth:])  # fails where an option is missing or unknown
+        assert context.params["out"]

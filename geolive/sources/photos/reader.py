@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.clusters import SITE_RADIUS_KM, Radius, join_images
+from geolive.command_line import command_line
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, unit_sphere
@@ -276,7 +277,7 @@ def _most_common(rejects: list[tuple[int, str, str]]) -> str:
 
 
 def _command(folder: Path, gap_seconds: float, gap_metres: float) -> str:
-    words = ["geolive", "ingest", "photos", str(folder)]
+    words = ["ingest", "photos", str(folder)]
     words += ["--gap-seconds", f"{gap_seconds:g}"] if gap_seconds != GAP_SECONDS else []
     words += ["--gap-metres", f"{gap_metres:g}"] if gap_metres != GAP_METRES else []
-    return shlex.join(words)
+    return command_line(*words, "--out", "photos")

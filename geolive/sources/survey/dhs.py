@@ -286,4 +286,4 @@ def _command(gps: str | Path, recodes: list[Path], values: dict[str, tuple[str, 
         words += ["--recode", path]
     for name, (column, limit) in values.items():
         words += ["--value", f"{name}={column}" + (f":{limit:g}" if limit is not None else "")]
-    return command_line(*words)
+    return command_line(*words, "--out", "dhs")

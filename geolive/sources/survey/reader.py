@@ -323,4 +323,4 @@ def _command(
         words += ["--value", name if name == column else f"{name}={column}"]
     for option, named in options.items():
         words += [f"--{option}", named] if named else []
-    return command_line(*words, *(["--drop-invalid"] if drop_invalid else []))
+    return command_line(*words, *(["--drop-invalid"] if drop_invalid else []), "--out", "survey")
