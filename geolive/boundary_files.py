@@ -85,10 +85,10 @@ def read_boundaries(path: str | Path, *, name_column: str | None = None, id_colu
     >>> columns = {"block": ["A", "B"], "district": ["Patna", "Patna"], "st_nm": ["Bihar", "Bihar"]}
     >>> squares = [shapely.box(85, 25, 86, 26), shapely.box(86, 25, 87, 26)]
     >>> gpd.GeoDataFrame(columns, geometry=squares, crs=4326).to_file(path)
-    >>> found = read_boundaries(path)
-    >>> found.districts["district"].tolist(), found.districts["state"].tolist()
+    >>> districts_of_file = read_boundaries(path)
+    >>> districts_of_file.districts["district"].tolist(), districts_of_file.districts["state"].tolist()
     (['A', 'B'], ['Bihar', 'Bihar'])
-    >>> found.source
+    >>> districts_of_file.source
     "districts as in blocks.geojson, names from column 'block'"
     """
     path = Path(path)

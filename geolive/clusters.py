@@ -78,13 +78,13 @@ def join_images(
             | ((distance <= nearest + _TIE_CHORD) & (name[row].astype(str) < name[chosen].astype(str)))
         )
         nearest, chosen = np.where(better, distance, nearest), np.where(better, row, chosen)
-    found = chosen >= 0
+    has_cluster = chosen >= 0
     joined = images.assign(
         # row -1, of no cluster, is None
         unique_cluster=pd.Series(name[chosen], index=images.index, dtype="str"),
-        country=pd.Series(np.where(found, country[chosen], images["country"]), index=images.index, dtype="str"),
+        country=pd.Series(np.where(has_cluster, country[chosen], images["country"]), index=images.index, dtype="str"),
     )
-    return joined, clusters.assign(n_images=np.bincount(chosen[found], minlength=len(clusters)))
+    return joined, clusters.assign(n_images=np.bincount(chosen[has_cluster], minlength=len(clusters)))
 
 
 def _with_none(column: pd.Series) -> np.ndarray:

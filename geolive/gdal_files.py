@@ -131,8 +131,8 @@ def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
             ):
                 yield raster
         except RasterioError as error:
-            said = str(error).replace(str(link), path.name)
-            raise InputError(f"{path}: cannot be read ({said}); check that the file is whole") from error
+            reason = str(error).replace(str(link), path.name)
+            raise InputError(f"{path}: cannot be read ({reason}); check that the file is whole") from error
 
 
 def check_beginning(path: str | Path) -> None:
@@ -231,16 +231,19 @@ def _extract(path: Path, folder: Path, named: str) -> Path:
             members = [m for m in archive.infolist() if not m.is_dir() and "__MACOSX" not in m.filename]
             wanted = (".kml",) if path.suffix.lower() == ".kmz" else _IN_ZIP
             files = [PurePosixPath(m.filename) for m in members]
-            found = [f for f in files if f.suffix.lower() in wanted]
-            if len(found) != 1:
-                listed = ", ".join(f.name for f in found[:10]) or "none"
+            candidates = [f for f in files if f.suffix.lower() in wanted]
+            if len(candidates) != 1:
+                listed = ", ".join(f.name for f in candidates[:10]) or "none"
                 raise InputError(
                     f"{named}: holds {listed} where one vector file is needed; extract it and name the one"
                 )
-            suffixes = {found[0].suffix.lower(), *(_SHAPEFILE_PARTS if found[0].suffix.lower() == ".shp" else ())}
+            suffixes = {
+                candidates[0].suffix.lower(),
+                *(_SHAPEFILE_PARTS if candidates[0].suffix.lower() == ".shp" else ()),
+            }
             taken = [
                 m for m, f in zip(members, files, strict=True)
-                if f.with_suffix("") == found[0].with_suffix("") and f.suffix.lower() in suffixes
+                if f.with_suffix("") == candidates[0].with_suffix("") and f.suffix.lower() in suffixes
             ]  # fmt: skip
             if sum(m.file_size for m in taken) > _MOST_EXTRACTED:
                 raise InputError(
@@ -248,15 +251,17 @@ def _extract(path: Path, folder: Path, named: str) -> Path:
                 )
             for member in taken:
                 suffix = PurePosixPath(member.filename).suffix.lower()
-                with archive.open(member) as packed, (folder / f"{_plain(found[0])}{suffix}").open("wb") as file:
+                with archive.open(member) as packed, (folder / f"{_plain(candidates[0])}{suffix}").open("wb") as file:
                     shutil.copyfileobj(packed, file)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{named}: cannot be extracted ({error}); extract it and name the file in it") from error
-    inner = folder / f"{_plain(found[0])}{found[0].suffix.lower()}"
+    inner = folder / f"{_plain(candidates[0])}{candidates[0].suffix.lower()}"
     try:
         check_beginning(inner)
     except InputError:
-        raise InputError(f"{named}: {found[0].name} in it does not begin as its name says; check what it is") from None
+        raise InputError(
+            f"{named}: {candidates[0].name} in it does not begin as its name says; check what it is"
+        ) from None
     return inner
 
 

@@ -177,8 +177,8 @@ def class_of(values: np.ndarray, breaks: np.ndarray) -> np.ndarray:
     values = np.asarray(values, float)
     if len(breaks) < 2:
         return np.full(values.shape, -1)
-    found = np.searchsorted(breaks, values, side="right") - 1
-    return np.where(np.isfinite(values), np.clip(found, 0, len(breaks) - 2), -1)
+    index = np.searchsorted(breaks, values, side="right") - 1
+    return np.where(np.isfinite(values), np.clip(index, 0, len(breaks) - 2), -1)
 
 
 def class_colours(colours: tuple[str, ...], n_classes: int) -> list[str]:

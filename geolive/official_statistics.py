@@ -42,5 +42,5 @@ def official_sentences(indicator: str, district_ids: pd.Series) -> pd.Series:
         return pd.Series(None, index=district_ids.index, dtype=object)
     column, words = _OFFICIAL[indicator]
     values = bihar_statistics()[column].reindex(district_ids).to_numpy()
-    said = [words.format(value) if pd.notna(value) else None for value in values]
-    return pd.Series(said, index=district_ids.index, dtype=object)
+    sentences = [words.format(value) if pd.notna(value) else None for value in values]
+    return pd.Series(sentences, index=district_ids.index, dtype=object)

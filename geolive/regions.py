@@ -153,8 +153,8 @@ def find_region(
     if region is None:
         return _build(Path(str(boundaries)).stem, districts, source)
     if box is not None:
-        found = _overlapping(districts, shapely.box(*box), "the bounding box", boundaries)
-        return _build(_name_of(found, region), found, source)
+        overlapping = _overlapping(districts, shapely.box(*box), "the bounding box", boundaries)
+        return _build(_name_of(overlapping, region), overlapping, source)
     if _is_file(region):
         area = shapely.union_all(read_polygons(region).geometry.values)
         return _build(Path(region).stem, _overlapping(districts, area, region, boundaries), source)
@@ -187,16 +187,16 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach
     """
     tree = shapely.STRtree(districts.geometry.values)
     point, district = tree.query(geometry.values, predicate="intersects")
-    found = np.full(len(geometry), None, dtype=object)
+    assigned = np.full(len(geometry), None, dtype=object)
     # in reverse, so that a point on a border belongs to the first of its districts
     order = np.lexsort((district, point))[::-1]
     names = districts["district_id"].to_numpy(object)
-    found[point[order]] = names[district[order]]
-    outside = np.flatnonzero(pd.isna(found)) if reach > 0 else np.zeros(0, np.int64)
+    assigned[point[order]] = names[district[order]]
+    outside = np.flatnonzero(pd.isna(assigned)) if reach > 0 else np.zeros(0, np.int64)
     if len(outside):
         point, district = tree.query_nearest(geometry.values[outside], max_distance=reach, all_matches=False)
-        found[outside[point]] = names[district]
-    return pd.Series(found, index=geometry.index, dtype=object)
+        assigned[outside[point]] = names[district]
+    return pd.Series(assigned, index=geometry.index, dtype=object)
 
 
 def metric_crs(bounds: np.ndarray) -> str:
@@ -225,8 +225,8 @@ def _state_of_boundaries(
     if states:
         state = _match(region, states, f"{boundaries} has no state of that name")
         return _build(state, districts[districts["state"] == state], source)
-    found = _state_of_india(region)
-    return _build(found.name, _overlapping(districts, found.area, found.name, boundaries), source)
+    india_state = _state_of_india(region)
+    return _build(india_state.name, _overlapping(districts, india_state.area, india_state.name, boundaries), source)
 
 
 def _build(name: str, districts: gpd.GeoDataFrame, source: str) -> Region:

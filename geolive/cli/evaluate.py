@@ -96,13 +96,13 @@ def evaluate(
         data = read_dataset(dataset)
     for words in [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in (split or [])):
         note(words)
-    told: set[str] = set()
+    printed: set[str] = set()
 
     def on_task(task: "EvaluationTask") -> None:
         for words in task.notes:
-            if words not in told:
+            if words not in printed:
                 note(words)
-        told.update(task.notes)
+        printed.update(task.notes)
         _show_task(task, data.simulated)
 
     with step(f"Evaluating, and writing {out}") as progress:

@@ -99,11 +99,11 @@ def predict(
         data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
-    with step(f"Predicting {len(area.districts):,} districts") as tell:
+    with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
             data, trained, area, boundaries=boundaries, name_column=name_column, id_column=id_column, level=level,
             min_sites=min_sites, min_images=min_images, estimator=estimator, photos=photos, device=device,
-            command=recorded_command(context), progress=tell,
+            command=recorded_command(context), progress=progress,
         )  # fmt: skip
     with step("Writing the map"):
         written = write_files(drawn, out, exports=exports)
@@ -165,12 +165,12 @@ def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed:
 
     wanted = indicator or "pov"
     if model in BASELINES:
-        with step(f"Fitting {model} to {wanted}") as tell:
-            return train(dataset, make_model(model, random_state=seed), wanted, random_state=seed, progress=tell)
+        with step(f"Fitting {model} to {wanted}") as progress:
+            return train(dataset, make_model(model, random_state=seed), wanted, random_state=seed, progress=progress)
     if model is None or model == "forest":
-        with step(f"Fitting the forest to {wanted}, or opening the one kept") as tell:
+        with step(f"Fitting the forest to {wanted}, or opening the one kept") as progress:
             forest = make_model("forest", random_state=seed)
-            trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=tell)
+            trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=progress)
         note_dropped(trained.card.clusters_without_images)
         return trained
     return _bundle(model, indicator)

@@ -53,8 +53,8 @@ def train_clusterwise(
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     chosen = data.feature_set(features) if vertices != "obj" else None
-    with step(f"Training {estimator} on {indicator}") as tell:
-        trained = train(data, model, indicator, features=chosen, random_state=seed, progress=tell)
+    with step(f"Training {estimator} on {indicator}") as progress:
+        trained = train(data, model, indicator, features=chosen, random_state=seed, progress=progress)
     save_model(trained, out)
     show_trained(trained, out)
 

@@ -70,8 +70,8 @@ def pivot_quantiles(
             failed += 1
             continue
         full = variance * (again.factor or 1.0) / (fit.factor or 1.0)
-        found = estimate_from_fit(again, design, direct, full)
-        pivots.append((truth - found.estimate) / np.sqrt(found.mse))
+        estimated = estimate_from_fit(again, design, direct, full)
+        pivots.append((truth - estimated.estimate) / np.sqrt(estimated.mse))
     if failed > n_bootstrap // 10:
         raise InputError(f"interval bootstrap: {failed} of {n_bootstrap} samples did not converge; use interval normal")
     tail = (1 - level) / 2

@@ -218,15 +218,15 @@ def _estimate(
     model: FayHerriot | SpatialFayHerriot
     if proximity is None:
         model = FayHerriot(**job.options).fit(x, y, d)
-        found = model.predict(x, y, d)
-        conditional, effects = (1 - found["gamma"].to_numpy()) * model.sigma2_u_, np.full(len(x), model.sigma2_u_)
+        estimates = model.predict(x, y, d)
+        conditional, effects = (1 - estimates["gamma"].to_numpy()) * model.sigma2_u_, np.full(len(x), model.sigma2_u_)
     else:
         model = SpatialFayHerriot(**job.options).fit(x, y, d, proximity)
-        found = model.estimates_
+        estimates = model.estimates_
         conditional, effects = model.conditional_variance_, model.effect_variance_
     if scale is not None:
-        found = back_transform(scale, found, rows[job.direct], conditional, effects)
-    return found[COLUMNS], model
+        estimates = back_transform(scale, estimates, rows[job.direct], conditional, effects)
+    return estimates[COLUMNS], model
 
 
 def _variances(rows: pd.DataFrame, job: _Job) -> pd.Series | None:

@@ -246,12 +246,12 @@ def _maximise(objective: Callable[[float], float], scale: float, *, zero: bool, 
     if best == 0:
         return float(grid[0])
     low, high = np.log(max(grid[best - 1], grid[1] * 1e-3)), np.log(grid[best + 1])
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda log: -objective(float(np.exp(log))), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
     )
-    if not found.success:
+    if not optimum.success:
         raise InputError(f"method {method}: the estimation did not converge; try another method (reml, ml, fh)")
-    return float(np.exp(found.x))
+    return float(np.exp(optimum.x))
 
 
 def _moments(data: AreaData, scale: float) -> float:

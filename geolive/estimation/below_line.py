@@ -126,15 +126,15 @@ def poverty_rates(
             "use share_below for an index"
         )
     households = households.assign(_weight=_weights(households, size, weight))
-    found = {}
+    rates = {}
     for name, measure in (("headcount", (y < line).astype(float)), ("gap", np.maximum(1 - y / line, 0.0))):
         units = households.assign(**{welfare: measure.where(y.notna())})
         if not units[welfare].any():
             raise InputError(
                 f"line={line:g}: no household is below it, so there is no error to estimate; give a higher one", "line"
             )
-        found[name] = direct_estimates(units, welfare, district, weight="_weight", stratum=stratum, psu=psu)
-    headcount, gap = found["headcount"], found["gap"]
+        rates[name] = direct_estimates(units, welfare, district, weight="_weight", stratum=stratum, psu=psu)
+    headcount, gap = rates["headcount"], rates["gap"]
     return pd.DataFrame(
         {
             "headcount": headcount["direct"],

@@ -71,8 +71,8 @@ class CompositeEstimator(BaseEstimator):
     >>> site_district, district = np.repeat(np.arange(30), 20), np.repeat(np.arange(30), 4)
     >>> predicted = 0.7 * truth[site_district] + rng.normal(0, 0.5, 600)
     >>> model = CompositeEstimator().fit(truth[district] + rng.normal(size=120), district, predicted, site_district)
-    >>> found = model.predict([0, 1])
-    >>> found[["n_units", "n_sites", "direct", "predicted", "estimate", "gamma"]].round(2)
+    >>> estimates = model.predict([0, 1])
+    >>> estimates[["n_units", "n_sites", "direct", "predicted", "estimate", "gamma"]].round(2)
        n_units  n_sites  direct  predicted  estimate  gamma
     0        4       20    0.18       0.34      0.36    0.3
     1        4       20    0.70      -0.11      0.08    0.3
@@ -223,13 +223,13 @@ def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFr
     except InputError as error:
         raise InputError(f"site_predictions: {error}") from error
     every = model.areas_.union(surveyed)
-    found = model.predict(pd.DataFrame(index=every))
+    estimates = model.predict(pd.DataFrame(index=every))
     table = pd.DataFrame(
         {
-            "n_sites": found["n_units"],
-            "predicted": found["direct"],
-            "calibrated": found["estimate"],
-            "variance": found["mse"],
+            "n_sites": estimates["n_units"],
+            "predicted": estimates["direct"],
+            "calibrated": estimates["estimate"],
+            "variance": estimates["mse"],
         }
     )
     table.attrs = {"mean": model.coefficients_["coefficient"].iloc[0], "variance": model.sigma2_u_}

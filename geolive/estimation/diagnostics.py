@@ -81,8 +81,8 @@ def diagnose_areas(
     >>> variance = np.full(30, 0.5)
     >>> direct = x["light"] + rng.normal(size=30) + rng.normal(size=30) * np.sqrt(0.5)
     >>> model = FayHerriot().fit(x, direct, variance)
-    >>> found = diagnose_areas(model.predict(x, direct, variance), variance, model.area_effects())
-    >>> found.brown.n_areas, bool(found.brown.p_value > 0.05), len(found.disagreements)
+    >>> diagnostics = diagnose_areas(model.predict(x, direct, variance), variance, model.area_effects())
+    >>> diagnostics.brown.n_areas, bool(diagnostics.brown.p_value > 0.05), len(diagnostics.disagreements)
     (30, True, 10)
     """
     return AreaDiagnostics(

@@ -196,16 +196,16 @@ class FayHerriot(BaseEstimator):
             y, d = check_direct(covariates.index, direct, variance)
             d = d * self.variance_factor_
         design = self.design_.transform(covariates)
-        found = estimate_from_fit(self.fit_, design, y, d)
-        below, above = self._half_widths(design, d, found.mse)
+        estimates = estimate_from_fit(self.fit_, design, y, d)
+        below, above = self._half_widths(design, d, estimates.mse)
         table = {
             "direct": y,
-            "synthetic": found.synthetic,
-            "estimate": found.estimate,
-            "mse": found.mse,
-            "lower": found.estimate - below,
-            "upper": found.estimate + above,
-            "gamma": found.gamma,
+            "synthetic": estimates.synthetic,
+            "estimate": estimates.estimate,
+            "mse": estimates.mse,
+            "lower": estimates.estimate - below,
+            "upper": estimates.estimate + above,
+            "gamma": estimates.gamma,
         }
         return pd.DataFrame(table, index=covariates.index)
 
@@ -272,15 +272,15 @@ class FayHerriot(BaseEstimator):
         self.warnings_ = self._collect_warnings()
 
     def _collect_warnings(self) -> list[str]:
-        found = []
+        warnings_ = []
         if self.sigma2_u_ == 0:
-            found.append("sigma2_u is 0, so that no area's own survey counts; method ampl never gives 0")
+            warnings_.append("sigma2_u is 0, so that no area's own survey counts; method ampl never gives 0")
         if self.dispersion_p_value_ < 0.01:
-            found.append(
+            warnings_.append(
                 f"the given sampling variances look too large: residuals scatter less than they imply even without area effects "
                 f"(p = {self.dispersion_p_value_:.2g}); check them, or give the sample sizes and let their factor be estimated"
             )
-        return found
+        return warnings_
 
     def _half_widths(self, design: Array, d: Array, mse: Array) -> tuple[Array, Array]:
         from scipy.stats import norm

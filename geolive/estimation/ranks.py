@@ -66,10 +66,10 @@ def rank_sets(
     at, error = value[known], _above_zero(value, error)[known]
     draws = _draws(error, freedom, seed)
     if simultaneous:
-        above, below = _all_found(at, error, draws, level, stepdown=stepdown, two_sided=True)
+        above, below = _counts_of_all(at, error, draws, level, stepdown=stepdown, two_sided=True)
     else:
-        found = [_found_about(i, at, error, draws, level, stepdown) for i in range(len(known))]
-        above, below = (np.array([pair[side] for pair in found], float) for side in (0, 1))
+        counts = [_counts_of_one(i, at, error, draws, level, stepdown) for i in range(len(known))]
+        above, below = (np.array([pair[side] for pair in counts], float) for side in (0, 1))
     best, worst = np.full(len(value), np.nan), np.full(len(value), np.nan)
     best[known] = 1 + above
     worst[known] = len(known) - below
@@ -128,7 +128,7 @@ def best_set(
         )
     error = _above_zero(value, error)
     draws = _draws(error[known], freedom, seed)
-    above, _ = _all_found(value[known], error[known], draws, level, stepdown=stepdown, two_sided=False)
+    above, _ = _counts_of_all(value[known], error[known], draws, level, stepdown=stepdown, two_sided=False)
     chosen = np.zeros(len(value), bool)
     chosen[known] = above < tau
     return chosen
@@ -188,7 +188,7 @@ def _draws(error: Array, freedom: float, seed: int) -> NDArray[np.float32]:
     return drawn.astype(np.float32)
 
 
-def _found_about(
+def _counts_of_one(
     i: int, at: Array, error: Array, draws: NDArray[np.float32], level: float, stepdown: bool
 ) -> tuple[int, int]:
     """Count how many districts are above and below one of them with confidence, by two-sided tests."""
@@ -206,7 +206,7 @@ def _found_about(
     return int((difference[~left] > 0).sum()), int((difference[~left] < 0).sum())
 
 
-def _all_found(
+def _counts_of_all(
     at: Array, error: Array, draws: NDArray[np.float32], level: float, *, stepdown: bool, two_sided: bool
 ) -> tuple[Array, Array]:
     """Count how many districts are above and below each of them with confidence, by tests of all pairs at once."""

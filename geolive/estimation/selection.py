@@ -76,10 +76,10 @@ def compare_estimators(
     >>> rng = np.random.default_rng(0)
     >>> area = np.repeat(np.arange(50), 4)
     >>> y = pd.Series(rng.normal(0, 1, 50)[area] + rng.normal(0, 1, 200))
-    >>> found = compare_estimators(
+    >>> comparison = compare_estimators(
     ...     {"direct": lambda used: y[used].groupby(area[used]).mean(), "zero": lambda used: pd.Series(0.0, index=range(50))},
     ...     y, area, within_area_folds(area))
-    >>> found.index.to_list()
+    >>> comparison.index.to_list()
     ['direct', 'zero']
     """
     index = pd.RangeIndex(len(np.asarray(values)))

@@ -253,8 +253,8 @@ def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple
 
     logs, autoregressions = (-6, -4, -2.5, -1.5, -0.5, 0.5), (-1, -0.4, 0, 0.4, 1, 1.7)
     start = min((np.array([log, atanh]) for log in logs for atanh in autoregressions), key=objective)
-    found = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
-    log, rho = float(found.x[0]), float(np.tanh(found.x[1]))
+    optimum = minimize(objective, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9, "maxiter": 2000})
+    log, rho = float(optimum.x[0]), float(np.tanh(optimum.x[1]))
     # near either end the likelihood is flat, and the simplex creeps on for ever
     if log < -14:
         raise InputError(
@@ -266,7 +266,7 @@ def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple
             f"method {method}: the autoregression goes to {np.sign(rho):.0f}, so the estimation did not converge; fit the model "
             "without proximity, or add covariates that vary over the country"
         )
-    if not found.success:
+    if not optimum.success:
         raise InputError(
             f"method {method}: the estimation did not converge; try the other method, or fit without proximity"
         )

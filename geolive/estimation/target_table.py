@@ -138,13 +138,13 @@ def read_truth(file: str | Path, column: str, ids: pd.Index, id: str | None = No
     truth = pd.Series(_numeric(table, column, file), index=pd.Index(_ids(table, id, file)))
     # ids that are numbers in one file may be text in the other
     truth.index, wanted = truth.index.astype(str), ids.astype(str)
-    found = truth.reindex(wanted)
-    if (absent := ~np.isfinite(found.to_numpy())).any():
+    values = truth.reindex(wanted)
+    if (absent := ~np.isfinite(values.to_numpy())).any():
         raise InputError(
             f"{file}: {column}: has no number for {absent.sum()} of {len(ids)} districts, the first {wanted[absent][0]!r}; "
             "complete the truth table, or name the column of its ids with truth_id=COLUMN"
         )
-    return found.set_axis(ids)
+    return values.set_axis(ids)
 
 
 def read_table(file: str | Path) -> pd.DataFrame:
@@ -179,17 +179,17 @@ def read_table(file: str | Path) -> pd.DataFrame:
     except InputError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{file}: cannot be read as {path.suffix} ({said})") from error
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{file}: cannot be read as {path.suffix} ({reason})") from error
     return pd.DataFrame(table.drop(columns="geometry", errors="ignore"))
 
 
 def _value_column(table: pd.DataFrame, file: str | Path) -> str:
     if "estimate" in table:
         return "estimate"
-    found = [c for c in table if f"{c}_lower" in table and f"{c}_upper" in table]
-    if len(found) == 1:
-        return str(found[0])
+    candidates = [c for c in table if f"{c}_lower" in table and f"{c}_upper" in table]
+    if len(candidates) == 1:
+        return str(candidates[0])
     numeric = [str(c) for c in table if pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool]
     raise InputError(f"{file}: no column 'estimate'; name one with value=COLUMN, of: {', '.join(numeric)}", "value")
 

@@ -272,8 +272,8 @@ def real_errors(
          rule  budget  exclusion  inclusion
     0  direct       1        1.0        1.0
     """
-    found = expected_errors(rules, truth[None, :], budgets, people)
-    return found.drop(columns=["exclusion_lower", "exclusion_upper"])
+    errors = expected_errors(rules, truth[None, :], budgets, people)
+    return errors.drop(columns=["exclusion_lower", "exclusion_upper"])
 
 
 def roc_curves(rules: dict[str, Array], poorest: Mask) -> dict[str, tuple[Array, Array, float]]:
@@ -299,10 +299,10 @@ def roc_curves(rules: dict[str, Array], poorest: Mask) -> dict[str, tuple[Array,
     """
     from sklearn.metrics import auc, roc_curve
 
-    found = {}
+    curves = {}
     for name, values in rules.items():
         known = values[np.isfinite(values)]
         score = -np.where(np.isfinite(values), values, known.max() + 1 if len(known) else 0.0)
         others, reached, _ = roc_curve(poorest, score)
-        found[name] = (others, reached, float(auc(others, reached)))
-    return found
+        curves[name] = (others, reached, float(auc(others, reached)))
+    return curves

@@ -217,7 +217,7 @@ def fit_units(sums: UnitSums, method: str, extra: Array | float = 0.0) -> UnitFi
     if best == 0:
         return fit_at_ratio(sums, float(grid[0]), method, extra)
     low, high = np.log(max(grid[best - 1], grid[best] * 1e-3)), np.log(grid[best + 1])
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda log: -objective(float(np.exp(log))), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
     )
-    return fit_at_ratio(sums, float(np.exp(found.x)), method, extra)
+    return fit_at_ratio(sums, float(np.exp(optimum.x)), method, extra)

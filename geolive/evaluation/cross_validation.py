@@ -101,8 +101,10 @@ def predict_spec(
     fitted: list[Model] = []
     curves: list[dict] = []
     for number, pairs in enumerate(task.partitions):
-        told = _progress(progress, spec.name, number, len(task.partitions))
-        for fold, test, one in _fit_partition(model, spec.variant, task, pairs, protocol, random_state, told):
+        report_progress = _progress(progress, spec.name, number, len(task.partitions))
+        for fold, test, one in _fit_partition(
+            model, spec.variant, task, pairs, protocol, random_state, report_progress
+        ):
             with _errors_of_fold(fold, len(pairs)):
                 values[number, test] = one.predict(task.places.take(test))
                 if not np.isfinite(values[number, test]).all():

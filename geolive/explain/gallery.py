@@ -118,12 +118,12 @@ def attribution(dataset: Dataset) -> str:
     ''
     """
     facts = [dataset.extra.get(name) for name in ("attribution", "licence")]
-    said = [words for words in facts if isinstance(words, str) and words]
-    if not said and "mapillary" in dataset.source.lower():
+    sentences = [words for words in facts if isinstance(words, str) and words]
+    if not sentences and "mapillary" in dataset.source.lower():
         from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
 
-        said = [ATTRIBUTION, LICENCE]
-    return ", ".join(said)
+        sentences = [ATTRIBUTION, LICENCE]
+    return ", ".join(sentences)
 
 
 def _caption(dataset: Dataset, row: int, photo: Any) -> str:
@@ -131,10 +131,10 @@ def _caption(dataset: Dataset, row: int, photo: Any) -> str:
     names = [image.get(name) for name in ("creator", "creator_id")]
     by = next((f", by {name}" for name in names if isinstance(name, str) and name), "")
     licence = ", CC BY-SA 4.0" if "mapillary" in attribution(dataset).lower() else ""
-    said = f"Image {photo.key}{by}{licence}"
+    caption = f"Image {photo.key}{by}{licence}"
     if hasattr(photo, "prediction"):
-        said += f": {signed(photo.prediction, '.3g')} for this photo alone"
-    return f"{said}; without it {signed(photo.change, '+.2g')}"
+        caption += f": {signed(photo.prediction, '.3g')} for this photo alone"
+    return f"{caption}; without it {signed(photo.change, '+.2g')}"
 
 
 def signed(number: float, form: str) -> str:

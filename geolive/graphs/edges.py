@@ -192,7 +192,7 @@ def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: in
     return edges.build(Points(places.positions, objects=objects), d_max_km, seed)
 
 
-def check_k(edges: EdgeSpec, n: int, said: str) -> None:
+def check_k(edges: EdgeSpec, n: int, words: str) -> None:
     """Raise where k of knn edges is not below a number of points.
 
     Parameters
@@ -200,7 +200,7 @@ def check_k(edges: EdgeSpec, n: int, said: str) -> None:
     edges : EdgeSpec
     n : int
         Number of points.
-    said : str
+    words : str
         What the points are, in words, with {n} in place of the number.
 
     Raises
@@ -215,7 +215,7 @@ def check_k(edges: EdgeSpec, n: int, said: str) -> None:
     """
     for part in edges.parts:
         if part.kind == "knn" and part.setting is not None and part.setting >= n:
-            raise InputError(f"edges={str(edges)!r}: {said.format(n=n)}, and k must be below that; choose a smaller k")
+            raise InputError(f"edges={str(edges)!r}: {words.format(n=n)}, and k must be below that; choose a smaller k")
 
 
 @dataclass(frozen=True)

@@ -186,8 +186,8 @@ def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list
     kinds = {"survey cluster": len(dataset.clusters), "image": len(dataset.images)}
     counts = [_count(n, kind) for kind, n in kinds.items() if n]
     figure.text(0.055, 0.945, short(title, 80), fontsize=15, fontweight="bold")
-    said = " and ".join(counts) + (" · SIMULATED survey or imagery" if dataset.simulated else "")
-    figure.text(0.055, 0.91, said, fontsize=10, color="#b3261e" if dataset.simulated else GREY)
+    caption = " and ".join(counts) + (" · SIMULATED survey or imagery" if dataset.simulated else "")
+    figure.text(0.055, 0.91, caption, fontsize=10, color="#b3261e" if dataset.simulated else GREY)
     left, top = _MAP[0] + _MAP[2] + 0.025, _MAP[1] + _MAP[3]
     if indicator is not None and len(dataset.clusters):
         shown = find_indicator(indicator)

@@ -60,8 +60,8 @@ def summarise(dataset: Dataset) -> Summary:
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample
-    >>> found = summarise(make_sample("goa", seed=0))
-    >>> found.indicators.indicator.tolist(), found.facts["simulated"][:3]
+    >>> summary = summarise(make_sample("goa", seed=0))
+    >>> summary.indicators.indicator.tolist(), summary.facts["simulated"][:3]
     (['pov', 'pop', 'bmi'], 'yes')
     """
     return Summary(

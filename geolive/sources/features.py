@@ -178,8 +178,8 @@ def _key(line: bytes, at: int) -> str:
     text = fields[at] if len(fields) > at else b""
     if any(b'"' in field for field in fields):
         try:
-            found = next(csv.reader((line.decode(errors="replace"),)), [])
+            row = next(csv.reader((line.decode(errors="replace"),)), [])
         except csv.Error:
-            found = []
-        return found[at] if len(found) > at else ""
+            row = []
+        return row[at] if len(row) > at else ""
     return text.decode(errors="replace")

@@ -90,8 +90,8 @@ def place_error(residuals: pd.DataFrame) -> PlaceError:
     >>> rng = np.random.default_rng(0)
     >>> n = rng.integers(1, 50, 4000)
     >>> table = pd.DataFrame({"value": rng.normal(0, np.sqrt(1 + 5 / n)), "prediction": 0.0, "n_images": n})
-    >>> found = place_error(table)
-    >>> round(found.fixed, 1), bool(4 < found.by_image < 6)
+    >>> error = place_error(table)
+    >>> round(error.fixed, 1), bool(4 < error.by_image < 6)
     (1.0, True)
     """
     error = np.abs(residuals["value"] - residuals["prediction"]).to_numpy(float)
@@ -119,8 +119,8 @@ def _spread(error: np.ndarray, n: np.ndarray) -> tuple[float, float]:
         return float(np.sum(np.log(variance) + error**2 / variance)) / 2
 
     ends = [(np.log(whole) - 6, np.log(whole) + 2), (np.log(whole) - 8, np.log(whole) + 5)]
-    found = minimize(minus_log_likelihood, [np.log(whole), np.log(whole) - 1], bounds=ends, method="L-BFGS-B")
-    fixed, by_image = np.exp(found.x)
+    optimum = minimize(minus_log_likelihood, [np.log(whole), np.log(whole) - 1], bounds=ends, method="L-BFGS-B")
+    fixed, by_image = np.exp(optimum.x)
     return float(fixed), float(by_image)
 
 

@@ -111,8 +111,8 @@ def district_error(residuals: pd.DataFrame) -> DistrictError:
     >>> rng = np.random.default_rng(0)
     >>> district = np.repeat(np.arange(200), 10)
     >>> error = rng.normal(0, 0.5, 200)[district] + rng.normal(0, 1.0, 2000)
-    >>> found = district_error(pd.DataFrame({"value": error, "prediction": 0.0, "district_id": district}))
-    >>> round(found.shared, 1), round(found.single, 1)
+    >>> estimated = district_error(pd.DataFrame({"value": error, "prediction": 0.0, "district_id": district}))
+    >>> round(estimated.shared, 1), round(estimated.single, 1)
     (0.3, 1.0)
     """
     from scipy.optimize import minimize_scalar
@@ -130,5 +130,5 @@ def district_error(residuals: pd.DataFrame) -> DistrictError:
         variance = np.exp(log_shared) + single / n
         return 0.5 * float(np.sum(np.log(variance) + mean**2 / variance)) - log_shared
 
-    found = minimize_scalar(minus_log_likelihood, bounds=(np.log(most * 1e-6), np.log(most * 10)), method="bounded")
-    return DistrictError(float(np.exp(found.x)), single, len(n))
+    optimum = minimize_scalar(minus_log_likelihood, bounds=(np.log(most * 1e-6), np.log(most * 10)), method="bounded")
+    return DistrictError(float(np.exp(optimum.x)), single, len(n))

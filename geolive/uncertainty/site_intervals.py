@@ -62,8 +62,8 @@ def site_errors(residuals: pd.DataFrame) -> SiteErrors:
     --------
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame({"value": rng.normal(size=80), "prediction": 0.0, "district_id": np.repeat(np.arange(20), 4)})
-    >>> found = site_errors(table.assign(prediction_near=table["value"] / 2))
-    >>> far, near = found.half_width(np.array([9, 9]), np.array([False, True]), 0.9)
+    >>> errors = site_errors(table.assign(prediction_near=table["value"] / 2))
+    >>> far, near = errors.half_width(np.array([9, 9]), np.array([False, True]), 0.9)
     >>> round(float(near / far), 6)
     0.5
     """

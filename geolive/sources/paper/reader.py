@@ -130,7 +130,7 @@ def _consistent_rows(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = table.rows.drop(columns="key").assign(image=np.arange(len(table.rows)))
     repeated = table.rows["key"].duplicated().to_numpy()
     # number of the cluster of each statement, in the order of first appearance
-    cluster_of, _ = pd.factorize(np.array([said.unique_cluster for said in table.clusters], dtype=object))
+    cluster_of, _ = pd.factorize(np.array([cluster.unique_cluster for cluster in table.clusters], dtype=object))
     n_rows = np.bincount(rows["cluster"][~repeated], minlength=len(cluster_of))
     order = np.lexsort((np.arange(len(n_rows)), -n_rows, cluster_of))
     most_frequent = order[np.unique(cluster_of[order], return_index=True)[1]] if len(order) else order
@@ -161,8 +161,8 @@ def _images(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
     version = kept["cluster"].to_numpy()
     columns = {"key": table.rows["key"].take(kept["image"]).reset_index(drop=True)}
     for name in ("country", "unique_cluster"):
-        said = pd.Series([getattr(cluster, name) for cluster in table.clusters], dtype="str")
-        columns[name] = said.take(version).reset_index(drop=True)
+        facts = pd.Series([getattr(cluster, name) for cluster in table.clusters], dtype="str")
+        columns[name] = facts.take(version).reset_index(drop=True)
     if kept["img_path"].ne("").any():
         columns["img_path"] = kept["img_path"]
     return gpd.GeoDataFrame(columns, geometry=points(kept["lon"], kept["lat"]))
@@ -171,19 +171,19 @@ def _images(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
 def _clusters(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
     """Return a row for each cluster with an image, in the order of first appearance."""
     by_version = kept.groupby("cluster", sort=False)
-    said = [table.clusters[version] for version in by_version.size().index]
+    versions = [table.clusters[version] for version in by_version.size().index]
     middle = by_version[["lon", "lat"]].mean().to_numpy()
-    where = np.array([m if c.position is None else c.position for c, m in zip(said, middle, strict=True)])
-    ids = [cluster.unique_cluster for cluster in said]
+    where = np.array([m if c.position is None else c.position for c, m in zip(versions, middle, strict=True)])
+    ids = [cluster.unique_cluster for cluster in versions]
     columns = {
         "unique_cluster": pd.array(ids, dtype="str"),
-        "country": pd.array([cluster.country for cluster in said], dtype="str"),
+        "country": pd.array([cluster.country for cluster in versions], dtype="str"),
         "state": np.array([state_of_cluster(name) for name in ids], dtype=object),
-        "district_id": _districts(where, [cluster.country for cluster in said]),
+        "district_id": _districts(where, [cluster.country for cluster in versions]),
         "urban": None,
         "n_images": by_version.size().to_numpy(),
     }
-    surveyed = np.array([cluster.surveyed for cluster in said], dtype=float)
+    surveyed = np.array([cluster.surveyed for cluster in versions], dtype=float)
     for i, name in enumerate(INDICATORS):
         columns |= {name: surveyed[:, 2 * i], f"{name}_label": surveyed[:, 2 * i + 1]}
     return gpd.GeoDataFrame(columns, geometry=points(*where.T))

@@ -165,17 +165,17 @@ def _inner(block: Block, order: str, pointer: object, wanted: set[int]) -> dict:
 
 def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
     """The wanted entries of the directory at an offset: texts as bytes, numbers as floats (NaN where divided by zero)."""
-    found: dict[int, bytes | tuple[float, ...]] = {}
+    entries: dict[int, bytes | tuple[float, ...]] = {}
     for tag, kind, number, place in _entries(block, order, at):
-        if tag not in wanted or tag in found or not (kind in _NUMBERS or kind in _TEXTS):
+        if tag not in wanted or tag in entries or not (kind in _NUMBERS or kind in _TEXTS):
             continue
         code = _NUMBERS.get(kind, "B")
         size = struct.calcsize(order + code) * number
         if not 0 < size <= _MOST_VALUE_BYTES:
             continue
         data = place[:size] if size <= 4 else block.read(struct.unpack(order + "I", place)[0], size)
-        found[tag] = data if kind in _TEXTS else _numbers(struct.iter_unpack(order + code, data))
-    return found
+        entries[tag] = data if kind in _TEXTS else _numbers(struct.iter_unpack(order + code, data))
+    return entries
 
 
 def _entries(block: Block, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:

@@ -122,17 +122,17 @@ def open_image(file: BinaryIO) -> ImageFile:
     file.seek(0)
     head = file.read(12)
     if head.startswith(b"\xff\xd8\xff"):
-        found = _jpeg(file, size)
+        image = _jpeg(file, size)
     elif head.startswith(b"\x89PNG\r\n\x1a\n"):
-        found = _png(file, size)
+        image = _png(file, size)
     elif head[:4] == b"RIFF" and head[8:] == b"WEBP":
-        found = _webp(file, size, int.from_bytes(head[4:8], "little") + 8)
+        image = _webp(file, size, int.from_bytes(head[4:8], "little") + 8)
     elif head[:4] in (b"II*\0", b"MM\0*"):
-        found = ImageFile(0, 0, Block(file, 0, size), "TIFF")
+        image = ImageFile(0, 0, Block(file, 0, size), "TIFF")
     else:
         raise UnusableImageError("not an image: neither JPEG, PNG, WebP nor TIFF")
-    check_pixels(found.width, found.height)
-    return found
+    check_pixels(image.width, image.height)
+    return image
 
 
 def check_pixels(width: float, height: float) -> None:
@@ -152,10 +152,10 @@ def check_pixels(width: float, height: float) -> None:
 
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
-    found = file.read(size)
-    if len(found) < size:
+    content = file.read(size)
+    if len(content) < size:
         raise UnusableImageError("cut short")
-    return found
+    return content
 
 
 def _jpeg(file: BinaryIO, size: int) -> ImageFile:

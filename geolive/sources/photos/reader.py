@@ -72,22 +72,22 @@ def read_photos(
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}; name the folder that holds the photos")
-    found = sorted(_files(folder), key=lambda file: _natural(file.path))
+    files = sorted(_files(folder), key=lambda file: _natural(file.path))
     paths: list[str] = []
     facts: list[PhotoFacts] = []
     rejects: list[tuple[int, str, str]] = []
-    for row, file in enumerate(found, start=1):
+    for row, file in enumerate(files, start=1):
         if progress and row % 100 == 0:
-            progress(f"{row:,} of {len(found):,} photos")
+            progress(f"{row:,} of {len(files):,} photos")
         try:
             facts.append(_facts_of(folder.resolve(), file))
             paths.append(file.path)
         except UnusableImageError as error:
             rejects.append((row, str(error), file.shown))
-    if not found:
+    if not files:
         raise InputError(f"{folder}: holds no photos ({', '.join(SUFFIXES)}); name the folder that holds them")
     if not paths:
-        raise InputError(f"{folder}: none of its {len(found):,} photos can be used: {_most_common(rejects)}")
+        raise InputError(f"{folder}: none of its {len(files):,} photos can be used: {_most_common(rejects)}")
     images = _table(paths, facts, gap_seconds, gap_metres)
     return Dataset(
         images,

@@ -44,11 +44,11 @@ def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarr
     """
     texts = table.texts[column]
     note(table, column, texts, [text.lower() in _MISSING for text in texts], f"missing {meaning}")
-    found = np.array([float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts])
-    infinite = [text.lower() in _INFINITE or abs(n) > _LARGEST for text, n in zip(texts, found, strict=True)]
+    values = np.array([float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts])
+    infinite = [text.lower() in _INFINITE or abs(n) > _LARGEST for text, n in zip(texts, values, strict=True)]
     note(table, column, texts, infinite, "infinite or too large")
-    note(table, column, texts, np.isnan(found), "not a number")
-    return np.where(infinite, math.nan, found)
+    note(table, column, texts, np.isnan(values), "not a number")
+    return np.where(infinite, math.nan, values)
 
 
 def years(table: SurveyTable, column: str) -> np.ndarray:
@@ -61,10 +61,10 @@ def years(table: SurveyTable, column: str) -> np.ndarray:
     >>> years(table, "y"), table.reasons
     (array([2011,    0]), [None, "column 'y': not a year from 1900 to 2100 '11'"])
     """
-    found = numbers(table, column, "year")
-    usable = (found == np.round(found)) & (found >= _YEARS[0]) & (found <= _YEARS[1])
+    values = numbers(table, column, "year")
+    usable = (values == np.round(values)) & (values >= _YEARS[0]) & (values <= _YEARS[1])
     note(table, column, table.texts[column], ~usable, f"not a year from {_YEARS[0]} to {_YEARS[1]}")
-    return np.where(usable, found, 0).astype(np.int64)
+    return np.where(usable, values, 0).astype(np.int64)
 
 
 def weights(table: SurveyTable, column: str) -> np.ndarray:
@@ -78,9 +78,9 @@ def weights(table: SurveyTable, column: str) -> np.ndarray:
     >>> table.reasons
     [None, "column 'w': negative weight '-1'"]
     """
-    found = numbers(table, column, "weight")
-    note(table, column, table.texts[column], found < 0, "negative weight")
-    return found
+    values = numbers(table, column, "weight")
+    note(table, column, table.texts[column], values < 0, "negative weight")
+    return values
 
 
 def urban(table: SurveyTable, column: str) -> list[bool | None]:

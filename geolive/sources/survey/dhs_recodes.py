@@ -222,8 +222,8 @@ def _columns(path: Path, names: list[str], header: dict[str, str], progress: Cal
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    said = " ".join(str(error).split())[:100] or type(error).__name__
-    return InputError(f"{path}: cannot be read as a Stata file ({said}); download it again")
+    reason = " ".join(str(error).split())[:100] or type(error).__name__
+    return InputError(f"{path}: cannot be read as a Stata file ({reason}); download it again")
 
 
 def _kind(path: Path, header: dict[str, str]) -> Kind:

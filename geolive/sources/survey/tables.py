@@ -196,8 +196,8 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1])
 
 
-def _n_fields(found: int, expected: int) -> str:
-    return f"{found} fields where the header has {expected}"
+def _n_fields(actual: int, expected: int) -> str:
+    return f"{actual} fields where the header has {expected}"
 
 
 def _read_geospatial(path: Path, choose: Chooser, with_positions: bool) -> SurveyTable:
@@ -284,8 +284,8 @@ def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None]) -
             f"{path}: row {row + 1}, geometry: not a point but a {shapes[row].geom_type}; a survey is of points: save their "
             "centroids, or name columns of positions with lon='COLUMN' and lat='COLUMN'"
         )
-    found = gpd.GeoSeries(np.where(empty, shapely.Point(), shapes), crs=geometry.crs).to_crs(CRS)
-    positions = np.column_stack([found.x.to_numpy(float), found.y.to_numpy(float)])
+    projected = gpd.GeoSeries(np.where(empty, shapely.Point(), shapes), crs=geometry.crs).to_crs(CRS)
+    positions = np.column_stack([projected.x.to_numpy(float), projected.y.to_numpy(float)])
     for i in np.flatnonzero(~np.isfinite(positions).all(axis=1)):
         reasons[i] = "geometry: missing position" if empty[i] else "geometry: has no longitude and latitude"
     positions[~np.isfinite(positions).all(axis=1)] = np.nan
