@@ -13,21 +13,35 @@ if TYPE_CHECKING:
     from geolive.mapping.district_map import DistrictMap
 
 _MOST_NAMED = 5
+# the head of a column of the table, and the noun of a single count
+_COUNTS = {
+    "n_clusters": ("surveyed", "surveyed place"),
+    "n_sites": ("sites", "site"),
+    "n_images": ("images", "image"),
+}
 
 
 def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
-    """Print the five highest and lowest districts, how many are not supported, and the files written."""
+    """Print the five highest and lowest districts, which estimator they show, how many are not supported, and the files."""
     name, districts = drawn.indicator.name, drawn.districts
     ranked = districts[districts["supported"]].sort_values(name, ascending=False, kind="stable")
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
     ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if len(ranked) > 10 else {"All": ranked}
-    columns = ["rank", "district", drawn.indicator.unit, f"{percent_text(drawn.level)} interval", "sites", "images"]
+    columns = [
+        "rank",
+        "district",
+        drawn.indicator.unit,
+        f"{percent_text(drawn.level)} interval",
+        *(_COUNTS[count][0] for count in _counts(drawn)),
+    ]
     decimals = decimals_to_show(ranked[[f"{name}_lower", f"{name}_upper"]].to_numpy(float))
     for title, part in ends.items():
-        rows = [_district_row(district, name, decimals) for _, district in part.iterrows()]
+        rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
         show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
+    if drawn.estimator_about:
+        say(drawn.estimator_about)
     say("Tied: not told apart from other districts, so any rank in the range is possible.")
     if words := not_supported_words(drawn):
         say(words)
@@ -40,7 +54,7 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     if missing.empty:
         return ""
     names = [
-        f"{row['district']} ({count_of(row['n_sites'], 'site')}, {count_of(row['n_images'], 'image')})"
+        f"{row['district']} ({', '.join(count_of(row[count], _COUNTS[count][1]) for count in _counts(drawn))})"
         for _, row in missing.head(_MOST_NAMED).iterrows()
     ]
     more = len(missing) - len(names)
@@ -49,9 +63,16 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     return f"Not supported: {of_all}, with {drawn.support}: {named}"
 
 
-def _district_row(district: pd.Series, name: str, decimals: int) -> list[str]:
+def _counts(drawn: "DistrictMap") -> list[str]:
+    """Which counts of a district are shown; a map on a grid has no images."""
+    counts = ["n_clusters"] if "n_clusters" in drawn.districts else []
+    return [*counts, "n_sites", *([] if drawn.grid else ["n_images"])]
+
+
+def _district_row(district: pd.Series, drawn: "DistrictMap", decimals: int) -> list[str]:
+    name = drawn.indicator.name
     best, worst = int(district["rank_best"]), int(district["rank_worst"])
     rank = f"{best}" if best == worst else f"{best}–{worst} (tied)"
     value, lower, upper = (decimal_text(district[f"{name}{end}"], decimals) for end in ("", "_lower", "_upper"))
     interval = f"{lower} to {upper}" if np.isfinite(district[f"{name}_lower"]) else "–"
-    return [rank, str(district["district"]), value, interval, f"{district['n_sites']:,}", f"{district['n_images']:,}"]
+    return [rank, str(district["district"]), value, interval, *(f"{district[count]:,}" for count in _counts(drawn))]

@@ -20,6 +20,7 @@ from geolive.regions import assign_districts
 from geolive.splits import DistrictSplit, fold_numbers, place_numbers
 from geolive.tables import lonlat, points
 from geolive.uncertainty.distance_error import DistanceError, distance_error, nearest_km
+from geolive.wording import count_of
 
 ESTIMATORS = ("composite", "predicted", "direct")
 # optional columns of clusters that describe the survey's design
@@ -33,8 +34,10 @@ class DistrictEstimates:
     Parameters
     ----------
     table : DataFrame
-        Index `district_id`: `n_clusters`, `direct`, `direct_error` (standard error), `estimate`, `error` (root of the mean
-        squared error), `lower`, `upper` and `gamma` (weight of the survey).
+        Index `district_id`: `district` (name), `n_clusters`, `direct`, `direct_error` (standard error), `sampling_variance`
+        (of the direct estimate, as the composite takes it), `synthetic` (the prediction calibrated to the survey), `estimate`,
+        `error` (root of the mean squared error), `lower`, `upper` and `gamma` (weight of the survey); estimate = gamma direct +
+        (1 - gamma) synthetic.
     about : str
         How the composite was made, in a sentence.
     """
@@ -61,7 +64,7 @@ def estimate_districts(
     dataset : Dataset
     trained : TrainedModel
     districts : GeoDataFrame
-        All districts that may hold clusters or sites: `district_id`, `geometry`.
+        All districts that may hold clusters or sites: `district_id`, `district`, `geometry`.
     sites : DataFrame
         `prediction` at places that are not clusters, cross-fitted where the district has clusters, and their `district_id`; for
         a model of positions `nearest_km`, as `cross_fitted_sites` returns it.
@@ -95,8 +98,7 @@ def estimate_districts(
     clusters = dataset.clusters[dataset.clusters[column].notna()].reset_index(drop=True)
     clusters = clusters.assign(district_id=assign_districts(clusters.geometry, districts).to_numpy())
     clusters = clusters[clusters["district_id"].notna()].reset_index(drop=True)
-    if clusters.empty:
-        raise InputError(f"{dataset.name}: no surveyed cluster with {name!r} lies in these districts")
+    _check_enough(clusters, name)
     design = {name: name for name in _DESIGN if name in clusters and clusters[name].notna().all()}
     clusters = _join_visits(clusters, column, list(design))
     direct = direct_estimates(clusters, column, **design)
@@ -106,17 +108,20 @@ def estimate_districts(
     )
     about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
     if "weight" in design:
-        found = _area_level(composite, direct, ids, level)
+        found, sampling = _area_level(composite, direct, ids, level), direct["variance"]
         about = "design-weighted survey means and cross-fitted predictions, joined by the Fay-Herriot model"
     else:
-        found = composite.predict(ids)
+        found, sampling = composite.predict(ids), composite.sigma2_e_ / direct["n_units"]
     if "nearest_km" in sites:
         found = _with_distance(found, direct.index, sites, distance_error(trained.residuals), level)
     table = pd.DataFrame(
         {
+            "district": districts.set_index("district_id")["district"].reindex(ids).fillna(pd.Series(ids, ids)),
             "n_clusters": direct["n_places"].reindex(ids).fillna(0).astype(int),
             "direct": direct["direct"].reindex(ids),
             "direct_error": direct["standard_error"].reindex(ids),
+            "sampling_variance": sampling.reindex(ids),
+            "synthetic": found["synthetic"].clip(*limits),
             "estimate": found["estimate"].clip(*limits),
             "error": np.sqrt(found["mse"]),
             "lower": found["lower"].clip(*limits),
@@ -126,6 +131,22 @@ def estimate_districts(
         index=ids,
     )
     return DistrictEstimates(table.rename_axis("district_id"), about)
+
+
+def _check_enough(clusters: pd.DataFrame, name: str) -> None:
+    """Raise where the clusters cannot tell the variance between districts from that within them."""
+    n_districts = clusters["district_id"].nunique()
+    # the model has two coefficients, and each variance needs degrees of freedom of its own
+    if n_districts < 3:
+        raise InputError(
+            f"surveyed clusters with {name!r} lie in {count_of(n_districts, 'district')} of these boundaries, and "
+            "the composite needs 3; give smaller districts, or estimator='predicted'"
+        )
+    if len(clusters) < n_districts + 2:
+        raise InputError(
+            f"{count_of(len(clusters), 'surveyed cluster')} with {name!r} in {n_districts} districts do not tell "
+            "the variance within districts; give larger districts, or estimator='predicted'"
+        )
 
 
 def cross_fitted_sites(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from shapely import Geometry
 
 from geolive.indicators import Indicator, class_breaks
@@ -15,13 +16,6 @@ from geolive.wording import count_of, percent_text
 if TYPE_CHECKING:
     import folium
     from matplotlib.axes import Axes
-
-# columns NAME_... that an estimation may add to the districts table, and their words for readers
-ESTIMATE_COLUMNS = {
-    "direct": "Direct estimate (survey alone)",
-    "predicted": "Predicted (model alone)",
-    "gamma": "Weight of the direct estimate (0 to 1)",
-}
 
 
 @dataclass(frozen=True)
@@ -43,6 +37,8 @@ class Provenance:
         Whether survey or imagery are simulated.
     metrics : dict of str to float
         Out-of-fold scores of the model at the surveyed clusters ("r2", "rmse", or "accuracy", "auc").
+    uses_images : bool
+        Whether the model uses images; baselines use positions alone.
     """
 
     model: str
@@ -54,6 +50,7 @@ class Provenance:
     version: str
     simulated: bool
     metrics: dict[str, float]
+    uses_images: bool = True
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,8 +69,9 @@ class DistrictMap:
     districts : GeoDataFrame
         One district a row: `district_id`, `district`, `state`, `geometry` (MultiPolygon, EPSG:4326), NAME, NAME_lower,
         NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`, `simulated`, `rank_best` and
-        `rank_worst` (1 is the highest value). Values, labels and ranks are null where a district is not supported. Optional
-        columns are NAME_direct, NAME_predicted and NAME_gamma, and `official` (a sentence or null), on real data only.
+        `rank_worst` (1 is the highest value). Values, labels and ranks are null where a district is not supported. Where the
+        dataset has a survey of the indicator there are also `n_clusters`, NAME_direct, NAME_direct_error, NAME_predicted,
+        NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; on real data `official` (a sentence or null).
     sites : GeoDataFrame
         One site a row: `site_id`, `geometry` (Point, EPSG:4326), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a
         survey cluster, whose value is the out-of-fold prediction), `applicable` (bool: like the training clusters; other
@@ -86,7 +84,10 @@ class DistrictMap:
     estimator : {"composite", "predicted", "direct"}
         Whose values the districts have.
     estimator_about : str
-        How these are made, in a sentence.
+        How these are made, in sentences; they say why, where a composite was not possible.
+    areas : DataFrame or None
+        Estimates of all districts where the survey has clusters or the map has sites, which the composite was fitted to, also
+        those outside the region; `diagnostics` reads them. None without a composite.
 
     Examples
     --------
@@ -107,6 +108,7 @@ class DistrictMap:
     provenance: Provenance
     estimator: str = "predicted"
     estimator_about: str = ""
+    areas: pd.DataFrame | None = None
 
     @property
     def title(self) -> str:
@@ -119,10 +121,9 @@ class DistrictMap:
         return class_breaks(self.districts[self.indicator.name].to_numpy(float))
 
     @property
-    def estimates(self) -> dict[str, str]:
-        """Optional columns of estimates that the districts table has, each with its words for readers."""
-        columns = {f"{self.indicator.name}_{suffix}": words for suffix, words in ESTIMATE_COLUMNS.items()}
-        return {column: words for column, words in columns.items() if column in self.districts}
+    def grid(self) -> bool:
+        """Whether places of a grid are predicted, as on a map without photos."""
+        return bool((~self.sites["surveyed"].to_numpy(bool) & (self.sites["n_images"].to_numpy() == 0)).any())
 
     def plot(
         self,

@@ -154,7 +154,8 @@ def with_estimates(
     -------
     GeoDataFrame
         With the columns `n_clusters`, NAME_direct, NAME_direct_error (standard error), NAME_predicted, NAME_predicted_lower,
-        NAME_predicted_upper and NAME_gamma (weight of the survey in the composite).
+        NAME_predicted_upper, NAME_synthetic (the prediction calibrated to the survey) and NAME_gamma (weight of the survey in
+        the composite).
 
     Examples
     --------
@@ -172,7 +173,7 @@ def with_estimates(
         n_clusters=own["n_clusters"].fillna(0).astype(int).to_numpy(),
         **{f"{name}_direct": own["direct"].to_numpy(), f"{name}_direct_error": own["direct_error"].to_numpy()},
         **predicted,
-        **{f"{name}_gamma": own["gamma"].to_numpy()},
+        **{f"{name}_synthetic": own["synthetic"].to_numpy(), f"{name}_gamma": own["gamma"].to_numpy()},
     )
     if estimator == "predicted":
         return table

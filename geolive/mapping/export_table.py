@@ -8,6 +8,7 @@ import pandas as pd
 import shapely
 
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import estimate_columns
 
 DECIMALS = 6
 
@@ -44,8 +45,10 @@ def district_columns(district_map: DistrictMap) -> dict[str, list]:
         columns[column] = _each(rounded, table[column].where(supported))
     columns[f"{name}_label"] = _each(int, table[f"{name}_label"].where(supported))
     # an estimate from the survey stands by itself, whether or not there are enough images
-    columns |= {column: _each(rounded, table[column]) for column in district_map.estimates}
-    for column, kind in (("n_sites", int), ("n_images", int), ("supported", bool), ("simulated", bool)):
+    estimates = [column for column in estimate_columns(district_map) if column != "n_clusters"]
+    columns |= {column: _each(rounded, table[column]) for column in estimates}
+    counts = [column for column in ("n_clusters", "n_sites", "n_images") if column in table]
+    for column, kind in (*((count, int) for count in counts), ("supported", bool), ("simulated", bool)):
         columns[column] = _each(kind, table[column])
     for column in ("rank_best", "rank_worst"):
         columns[column] = _each(int, table[column].where(supported))
@@ -64,7 +67,7 @@ def district_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
     ['MultiPolygon']
     """
     columns = district_columns(district_map)
-    whole = {f"{district_map.indicator.name}_label", "n_sites", "n_images", "rank_best", "rank_worst"}
+    whole = {f"{district_map.indicator.name}_label", "n_clusters", "n_sites", "n_images", "rank_best", "rank_worst"}
     texts = {"district_id", "district", "state"}
     typed = {
         name: pd.array(

@@ -8,6 +8,7 @@ import numpy as np
 
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import other_sites_words
 from geolive.mapping.page_data import page_data
 from geolive.wording import decimal_text
 
@@ -65,12 +66,14 @@ def _district_layer(page: dict) -> "folium.GeoJson":
     fields = {f"fact_{i}": label for i, label in enumerate(page["facts"])}
     rows = page["districts"]
     shown = [name for i, name in enumerate(fields) if any(row["facts"][i] is not None for row in rows)]
+    says = ["says"] if any(row["says"] for row in rows) else []
     features = [
         {
             "type": "Feature",
             "id": str(number),
             "properties": {"district": _text(row["name"]), "colour": colours[row_class] if row_class >= 0 else _HATCH}
-            | {name: _text(row["facts"][i] or "–") for i, name in enumerate(fields)},
+            | {name: _text(row["facts"][i] or "–") for i, name in enumerate(fields)}
+            | {"says": "<br>".join(map(_text, row["says"]))},
             "geometry": {"type": "MultiPolygon", "coordinates": row["shape"]},
         }
         for number, (row, row_class) in enumerate(zip(rows, layer["classes"], strict=True))
@@ -87,7 +90,9 @@ def _district_layer(page: dict) -> "folium.GeoJson":
         },
         highlight_function=lambda _: {"color": "#111111", "weight": 2.5},
         tooltip=folium.GeoJsonTooltip(
-            fields=["district", *shown], aliases=["District", *(_text(fields[name]) for name in shown)], sticky=True
+            fields=["district", *shown, *says],
+            aliases=["District", *(_text(fields[name]) for name in shown), *("Estimates" for _ in says)],
+            sticky=True,
         ),
     )
 
@@ -97,10 +102,11 @@ def _site_layer(district_map: DistrictMap) -> "folium.GeoJson":
 
     sites, name = district_map.sites, district_map.indicator.name
     values = sites[name].to_numpy(float) if name in sites else np.full(len(sites), np.nan)
+    other = other_sites_words(district_map)
     columns = {
         "value": [decimal_text(value, 2) if np.isfinite(value) else "–" for value in values],
         "images": [f"{n:,}" for n in sites["n_images"]],
-        "place": ["Survey place" if surveyed else "Place with images, no survey" for surveyed in sites["surveyed"]],
+        "place": ["Survey place" if surveyed else other for surveyed in sites["surveyed"]],
         "colour": [_SITE_COLOURS[bool(surveyed)] for surveyed in sites["surveyed"]],
     }
     return folium.GeoJson(

@@ -7,6 +7,8 @@ import pandas as pd
 
 from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_labels, class_of
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import estimate_sentences, other_sites_words
+from geolive.mapping.page_method import how_it_was_made
 from geolive.mapping.shapes import page_shapes, page_sites
 from geolive.wording import decimal_text, decimals_to_show, percent_text
 
@@ -21,8 +23,9 @@ def page_data(district_map: DistrictMap) -> dict:
     Returns
     -------
     dict
-        Plain numbers, texts, lists and dicts; `how` are terms and texts of the panel "How this was made". Positions are
-        longitude, latitude in degrees, except `bounds`, which is Leaflet's [[south, west], [north, east]].
+        Plain numbers, texts, lists and dicts. A district's `facts` stand in the order of `facts`; its `says` are sentences on
+        its estimates; `how` are terms and texts of the panel "How this was made". Positions are longitude, latitude in
+        degrees, except `bounds`, which is Leaflet's [[south, west], [north, east]].
 
     Examples
     --------
@@ -41,10 +44,7 @@ def page_data(district_map: DistrictMap) -> dict:
         "title": district_map.title,
         "simulated": bool(district_map.provenance.simulated),
         "bounds": [[south, west], [north, east]],
-        "facts": [
-            *["Value", f"{level} interval", "Rank (1 is highest)", "Sites", "Images", "Official statistic"],
-            *district_map.estimates.values(),
-        ],
+        "facts": ["Value", f"{level} interval", "Rank (1 is highest)", *_counts(district_map), "Official statistic"],
         "districts": _districts(district_map, values, lower, upper),
         "layers": [
             {"name": "value", "choice": "Value", "title": shown.legend_title, "unit": shown.unit}
@@ -60,37 +60,14 @@ def page_data(district_map: DistrictMap) -> dict:
         "unsupported": {"label": f"Not supported: {district_map.support}", "count": f"{missing:,}"}
         if missing
         else None,
-        "sites": {"choice": "Sites"} | page_sites(district_map.sites),
-        "how": _how_it_was_made(district_map),
+        "sites": {"choice": "Sites"} | page_sites(district_map.sites, other_sites_words(district_map)),
+        "how": how_it_was_made(district_map),
     }
 
 
-def _how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
-    """Terms and texts of the panel "How this was made"."""
-    made = district_map.provenance
-    level = percent_text(district_map.level)
-    interval = (
-        f"The {level} interval is expected to contain the mean of a district in {level} of districts. Places in one district "
-        "have similar errors, so the intervals come from predictions of whole districts that the model had not seen."
-    )
-    unit = district_map.indicator.unit
-    scores = "; ".join(_score(name, value, unit) for name, value in made.metrics.items() if np.isfinite(value))
-    return [
-        ("Model", f"{made.model}. {made.model_about}"),
-        ("Accuracy", f"{scores} at surveyed clusters, out of fold" if scores else "Not measured"),
-        ("Meaning of the interval", interval),
-        (
-            "Not supported",
-            f"A district has no value where it has {district_map.support}",
-        ),
-        (
-            "Data",
-            f"{made.dataset}{' (simulated)' if made.simulated and 'simulated' not in made.dataset.lower() else ''}",
-        ),
-        ("Boundaries", made.boundaries),
-        *([("Command", made.command)] if made.command else []),
-        ("Made", f"{made.made.isoformat()} with geolive {made.version}"),
-    ]
+def _counts(district_map: DistrictMap) -> list[str]:
+    """Words for the numbers of sites and of images."""
+    return ["Places (grid and survey)" if district_map.grid else "Sites", "Images"]
 
 
 def as_json(data: dict) -> str:
@@ -131,19 +108,21 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
             f"{decimal_text(lower[i], digits)} to {decimal_text(upper[i], digits)}" if supported else None,
             _rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None,
             decimal_text(row["n_sites"], 0),
-            decimal_text(row["n_images"], 0),
+            None if district_map.grid else decimal_text(row["n_images"], 0),
             str(row["official"]) if show_official and pd.notna(row["official"]) else None,
-            *[
-                decimal_text(row[column], 2 if column.endswith("_gamma") else digits) if pd.notna(row[column]) else None
-                for column in district_map.estimates
-            ],
         ]
         numbers = [float(x) if supported else None for x in (values[i], lower[i], upper[i])]
         rows.append(
             {"id": str(row["district_id"]), "name": str(row["district"])}
             | ({"state": str(row["state"])} if several_states and pd.notna(row["state"]) else {})
             | dict(zip(("value", "lower", "upper"), numbers, strict=True))
-            | {"facts": facts, "shape": shapes[i], "middle": middles[i], "room": rooms[i]}
+            | {
+                "facts": facts,
+                "says": estimate_sentences(district_map, row, digits),
+                "shape": shapes[i],
+                "middle": middles[i],
+                "room": rooms[i],
+            }
         )
     return rows
 
@@ -165,17 +144,3 @@ def _rank(best: float, worst: float, of: int) -> str | None:
     if pd.isna(best) or pd.isna(worst):
         return None
     return f"{int(best)} of {of}" if best == worst else f"{int(best)} to {int(worst)} of {of}"
-
-
-def _score(name: str, value: float, unit: str) -> str:
-    words = {
-        "r2": f"R² {decimal_text(value, 2)}",
-        "rmse": f"root mean square error {decimal_text(value, max(decimals_to_show(np.array([value])) - 1, 0))} ({unit})",
-        "accuracy": f"accuracy {percent_text(value)}",
-        "pearson_r": f"correlation {decimal_text(value, 2)}",
-        "auc": f"area under the ROC curve {decimal_text(value, 2)}",
-        "balanced_accuracy": f"balanced accuracy {percent_text(value)}",
-        "brier": f"Brier score {decimal_text(value, 2)}",
-        "calibration_slope": f"calibration slope {decimal_text(value, 2)}",
-    }
-    return words.get(name, f"{name} {decimal_text(value, 2)}")

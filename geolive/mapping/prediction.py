@@ -122,7 +122,7 @@ def predict(
     if progress:
         progress("estimating districts")
     around = _with_other_districts(area, boundaries, columns)
-    estimated = _estimates(dataset, trained, around, predicted, places, level, limits, estimator)
+    estimated, impossible = _estimates(dataset, trained, around, predicted, places, level, limits, estimator)
     chosen = estimator or ("composite" if estimated else "predicted")
     if estimated:
         districts = with_estimates(districts, estimated.table, card.indicator, chosen, support, level, threshold)
@@ -135,10 +135,11 @@ def predict(
         districts=_with_facts(districts, card.indicator, provenance.simulated),
         sites=predicted.sites,
         level=level,
-        support=_support_words(support, predicted.sites),
+        support=_support_words(support, predicted.sites, chosen),
         provenance=provenance,
         estimator=chosen,
-        estimator_about=_estimator_words(chosen, estimated),
+        estimator_about=_estimator_words(chosen, estimated, "" if estimator else impossible),
+        areas=estimated.table if estimated else None,
     )
 
 
@@ -195,7 +196,7 @@ def _with_other_districts(area: Region, boundaries: str | Path | None, columns: 
     else:
         every = read_districts(boundaries, **columns)
     others = every[~every["district_id"].isin(area.districts["district_id"])]
-    shown = ["district_id", "geometry"]
+    shown = ["district_id", "district", "geometry"]
     return pd.concat([area.districts[shown], others[shown]], ignore_index=True)
 
 
@@ -208,8 +209,8 @@ def _estimates(
     level: float,
     limits: tuple[float, float],
     estimator: str | None,
-) -> DistrictEstimates | None:
-    """Direct and composite estimates; None where the dataset has no survey of the indicator, or one too small for a composite."""
+) -> tuple[DistrictEstimates | None, str]:
+    """Direct and composite estimates; None and the reason where the dataset has no survey, or one too small for a composite."""
     if trained.card.indicator not in dataset.indicators:
         if estimator in ("composite", "direct"):
             raise InputError(
@@ -217,26 +218,28 @@ def _estimates(
                 "estimator='predicted'",
                 parameter="estimator",
             )
-        return None
+        return None, f"the dataset has no survey of {trained.card.indicator!r}"
     usable = predicted.sites["applicable"].to_numpy(bool) & ~predicted.sites["surveyed"].to_numpy(bool)
     own = predicted.sites[usable].reset_index(drop=True)
     row = pd.Series(np.arange(len(places)), index=places.ids)
     seen = places.take(row.reindex(own["site_id"]).to_numpy())
     sites = cross_fitted_sites(dataset, trained, around, own, seen)
     try:
-        return estimate_districts(dataset, trained, around, sites, level, limits)
+        return estimate_districts(dataset, trained, around, sites, level, limits), ""
     except InputError as error:
         if estimator in ("composite", "direct"):
             raise InputError(f"estimator={estimator!r}: {error}", parameter="estimator") from error
-        return None
+        return None, str(error)
 
 
-def _estimator_words(estimator: str, estimates: DistrictEstimates | None) -> str:
+def _estimator_words(estimator: str, estimates: DistrictEstimates | None, impossible: str) -> str:
     if estimator == "composite" and estimates:
-        return f"Values of districts are composite estimates: {estimates.about}."
+        weighs = "which weigh what the survey measured in a district and what the model predicts there by their errors"
+        return f"Values of districts are composite estimates, {weighs}: {estimates.about}."
     if estimator == "direct":
         return "Values of districts are direct estimates: what the survey alone says."
-    return "Values of districts are means of predictions over their sites; what the survey measured there does not enter them."
+    predicted = "Values of districts are predicted: means of the model's predictions over their sites."
+    return f"{predicted} A composite estimate was not possible: {impossible}." if impossible else predicted
 
 
 def _check_parameters(level: float, min_sites: int, min_images: int, estimator: str | None) -> None:
@@ -262,6 +265,7 @@ def _provenance(dataset: Dataset, trained: TrainedModel, area: Region, command: 
         version=geolive.__version__,
         simulated=bool(dataset.simulated or card.simulated),
         metrics={metric: figure.value for metric, figure in card.metrics.items() if figure.value is not None},
+        uses_images=card.needs_images,
     )
 
 
@@ -273,8 +277,14 @@ def _with_facts(districts: gpd.GeoDataFrame, indicator: str, simulated: bool) ->
     return districts
 
 
-def _support_words(support: Support, sites: gpd.GeoDataFrame) -> str:
+def _support_words(support: Support, sites: gpd.GeoDataFrame, estimator: str) -> str:
+    surveyed = f"fewer than {count_of(support.sites, 'surveyed place')}"
+    if estimator == "direct":
+        return surveyed
+    words = f"{support}, and {surveyed}" if estimator == "composite" else str(support)
     unlike = int((~sites["applicable"]).sum())
     if not unlike:
-        return str(support)
-    return f"{support} ({unlike:,} of {count_of(len(sites), 'site')} left out: unlike all places that the model learnt from)"
+        return words
+    return (
+        f"{words} ({unlike:,} of {count_of(len(sites), 'site')} left out: unlike all places that the model learnt from)"
+    )

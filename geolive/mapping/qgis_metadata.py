@@ -44,6 +44,7 @@ def abstract(district_map: DistrictMap) -> str:
     lines = [
         "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
         f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
+        district_map.estimator_about,
         f"The {level} interval is that of a district's mean; in the surface, that of single sites, interpolated.",
         f"A district has no value where it has {district_map.support}.",
         f"Model: {about.model}. {about.model_about}",

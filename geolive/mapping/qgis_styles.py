@@ -7,6 +7,7 @@ HTML of map tips.
 
 import html
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 from geolive.indicators import (
     MEANS_OF_AREAS,
@@ -18,6 +19,7 @@ from geolive.indicators import (
     class_labels,
 )
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import estimate_columns
 from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
 from geolive.wording import percent_text
 
@@ -236,7 +238,7 @@ def _aliases(district_map: DistrictMap) -> dict[str, str]:
         f"{shown.name}_lower": f"Lower end of the {interval}",
         f"{shown.name}_upper": f"Upper end of the {interval}",
         f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
-        **district_map.estimates,
+        **estimate_columns(district_map),
         "n_sites": "Sites",
         "n_images": "Images",
         "supported": "Supported by enough imagery",
@@ -261,11 +263,30 @@ def _map_tip(district_map: DistrictMap) -> str:
         f"{_template_text(shown.legend_title)}: <b>[% coalesce({number('')}, 'not supported') %]</b>",
         f"{percent_text(district_map.level)} interval: [% coalesce({interval}, 'none') %]",
         f"Unit: {_template_text(shown.unit)}",
+        *_estimate_tips(district_map, number),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
         html.escape(MEANS_OF_AREAS),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
     ]
     return "<br>".join(lines)
+
+
+def _estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> list[str]:
+    """Lines on what the survey alone and the model alone say, where the layer has both."""
+    columns, name = estimate_columns(district_map), district_map.indicator.name
+    if f"{name}_direct_error" not in columns:
+        return []
+    source = "Photos" if district_map.provenance.uses_images else "Model"
+    survey = f"{number('_direct')} || ' ± ' || {number('_direct_error')}"
+    predicted = f"{number('_predicted')} || ' (' || {number('_predicted_lower')} || ' to ' || {number('_predicted_upper')} || ')'"
+    lines = [
+        f"Survey alone: [% coalesce({survey}, 'none') %] (standard error); surveyed places: [% \"n_clusters\" %]",
+        f"{source} alone: [% coalesce({predicted}, 'none') %]",
+    ]
+    if district_map.estimator == "composite":
+        gamma = '"' + (name + "_gamma").replace('"', '""') + '"'
+        lines.append(f"Weight of the survey in the value: [% round(100 * {gamma}) %] %")
+    return lines
 
 
 def _template_text(text: str) -> str:

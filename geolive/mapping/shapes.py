@@ -52,13 +52,15 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
 
-def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
+def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYTES) -> dict:
     """Positions of sites on a grid, as fine as the size of the page allows.
 
     Parameters
     ----------
     sites : GeoDataFrame
         Points, EPSG:4326, with `surveyed`.
+    others : str
+        Words for the sites that are not surveyed.
     most_bytes : int
         Largest size of the positions as JSON, in bytes.
 
@@ -71,13 +73,14 @@ def page_sites(sites: gpd.GeoDataFrame, most_bytes: int = SITES_BYTES) -> dict:
     Examples
     --------
     >>> from geolive.tables import points
-    >>> made = page_sites(gpd.GeoDataFrame({"surveyed": [True, False]}, geometry=points([85.0, 85.1], [25.0, 25.2])))
+    >>> sites = gpd.GeoDataFrame({"surveyed": [True, False]}, geometry=points([85.0, 85.1], [25.0, 25.2]))
+    >>> made = page_sites(sites, "Place with images")
     >>> made["step"], made["kinds"][1]["places"]
     (0.001, [100, 200])
     """
     where, surveyed = lonlat(sites.geometry), sites["surveyed"].to_numpy(bool)
     corner = np.floor(where.min(axis=0)) if len(where) else np.zeros(2)
-    words = [("surveyed", "Survey place", surveyed), ("site", "Place with images, no survey", ~surveyed)]
+    words = [("surveyed", "Survey place", surveyed), ("site", others, ~surveyed)]
     for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1):
         grid = np.round((where - corner) / step).astype(int)
         kinds = [

@@ -19,6 +19,7 @@ from geolive.indicators import (
 )
 from geolive.map_plots import GREY, INK, draw_scale_bar, mark_simulated, one_line, plain_matplotlib, polygon_path
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import other_sites_words
 from geolive.mapping.shapes import largest_circle
 from geolive.tables import lonlat
 from geolive.wording import percent_text
@@ -145,7 +146,7 @@ def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
 
     where = lonlat(district_map.sites.geometry)
     surveyed = district_map.sites["surveyed"].to_numpy(bool)
-    kinds = [("Place with images, no survey", ~surveyed, "white", 2.6), ("Survey place", surveyed, INK, 2.4)]
+    kinds = [(other_sites_words(district_map), ~surveyed, "white", 2.6), ("Survey place", surveyed, INK, 2.4)]
     handles: list[Artist] = []
     for label, rows, colour, size in kinds:
         if not rows.any():

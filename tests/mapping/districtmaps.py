@@ -38,6 +38,7 @@ def fake_district_map(
     unsupported: tuple[str, ...] = ("Sheohar", "Kishanganj"),
     rename: dict[str, str] | None = None,
     official: bool = False,
+    estimator: str | None = None,
     n_sites: int = 120,
     seed: int = 0,
 ) -> DistrictMap:
@@ -55,6 +56,8 @@ def fake_district_map(
         Other names for districts, such as `{"Patna": EVIL}`.
     official : bool
         Whether there is a column `official`, null in every second row.
+    estimator : str, optional
+        Whose values are shown; the table then has the columns of estimates, and the last district has no survey.
     n_sites : int
         Every third one is surveyed.
     seed : int
@@ -82,6 +85,8 @@ def fake_district_map(
     if official:
         sentences = [f"Official figure: {i}.5 % (NFHS-5)" if i % 2 == 0 else None for i in range(n)]
         districts["official"] = pd.Series(sentences, dtype=object)
+    if estimator is not None:
+        districts = _with_estimates(districts, name, random)
     districts["district"] = districts["district"].replace(rename or {})
     provenance = Provenance(
         model="clusterwise-forest",
@@ -96,12 +101,36 @@ def fake_district_map(
     )
     area = districts.geometry.union_all()
     support = "fewer than 3 sites or 100 images"
-    return DistrictMap(indicator(name), "Bihar", area, districts, sites, 0.9, support, provenance)
+    about = f"Values of districts are {estimator} values, made by invention." if estimator else ""
+    shown = estimator or "predicted"
+    return DistrictMap(indicator(name), "Bihar", area, districts, sites, 0.9, support, provenance, shown, about)
 
 
 def with_provenance(district_map: DistrictMap, **changes) -> DistrictMap:
     """The same map with other words on how it was made."""
     return replace(district_map, provenance=replace(district_map.provenance, **changes))
+
+
+def _with_estimates(districts: gpd.GeoDataFrame, name: str, random: np.random.Generator) -> gpd.GeoDataFrame:
+    """Columns of estimates whose composite is the value shown."""
+    n = len(districts)
+    surveyed = np.arange(n) < n - 1
+    gamma = np.where(surveyed, random.uniform(0.2, 0.9, n), 0.0)
+    direct = np.where(surveyed, random.normal(0.0, 0.8, n), np.nan)
+    value = districts[name].fillna(0.0).to_numpy()
+    synthetic = (value - gamma * np.where(surveyed, direct, 0.0)) / (1 - gamma)
+    predicted = np.where(districts["supported"], value + random.normal(0.0, 0.2, n), np.nan)
+    columns = {
+        "direct": direct,
+        "direct_error": np.where(surveyed, random.uniform(0.2, 0.6, n), np.nan),
+        "predicted": predicted,
+        "predicted_lower": predicted - 0.5,
+        "predicted_upper": predicted + 0.5,
+        "synthetic": synthetic,
+        "gamma": gamma,
+    }
+    counts = np.where(surveyed, random.integers(1, 12, n), 0)
+    return districts.assign(n_clusters=counts, **{f"{name}_{suffix}": numbers for suffix, numbers in columns.items()})
 
 
 def _sites(districts: gpd.GeoDataFrame, name: str, n: int, random: np.random.Generator) -> gpd.GeoDataFrame:

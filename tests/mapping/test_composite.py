@@ -55,6 +55,8 @@ def test_the_composite_is_what_is_shown_and_stands_beside_its_parts(drawn):
     shown = table[table["supported"]]
     assert shown[["pov", "pov_lower", "pov_upper", "pov_direct", "pov_predicted", "pov_gamma"]].notna().all(axis=None)
     assert shown["pov_gamma"].between(0, 1).all()
+    parts = shown["pov_gamma"] * shown["pov_direct"] + (1 - shown["pov_gamma"]) * shown["pov_synthetic"]
+    assert np.allclose(parts, shown["pov"])
     # it is none of its parts
     assert (shown["pov"] - shown["pov_direct"]).abs().min() > 1e-6
     assert (shown["pov"] - shown["pov_predicted"]).abs().min() > 1e-6
@@ -128,6 +130,7 @@ def test_weights_count(sample, trained, drawn):
 
 def test_a_survey_without_photos_is_mapped_on_a_grid(sample, without_photos):
     drawn = predict(without_photos, train(without_photos, Kriging(), "pov"), "bihar")
+    assert drawn.grid
     assert drawn.districts["supported"].all()
     truth = sample.districts.set_index("district_id")["pov"].reindex(by_id(drawn).index)
     held = (by_id(drawn)["pov_lower"] <= truth) & (truth <= by_id(drawn)["pov_upper"])
@@ -147,7 +150,10 @@ def test_an_estimator_that_cannot_be_is_one_line(sample, trained):
     few = sample.dataset.select_clusters(np.arange(3))
     with pytest.raises(InputError, match=r"^estimator='composite': "):
         predict(few, trained, "bihar", estimator="composite")
-    assert predict(few, trained, "bihar").estimator == "predicted"
+    fallback = predict(few, trained, "bihar")
+    assert fallback.estimator == "predicted"
+    assert "A composite estimate was not possible: surveyed clusters with 'pov' lie in " in fallback.estimator_about
+    assert "not possible" not in predict(few, trained, "bihar", estimator="predicted").estimator_about
 
 
 def test_visits_of_one_place_count_once(without_photos):

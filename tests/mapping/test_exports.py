@@ -368,17 +368,45 @@ def test_the_csv_holds_the_districts_and_no_formula(tmp_path):
         check_outputs_free([tmp_path / "mine.csv"], [])
 
 
-def test_estimates_are_exported_where_the_table_has_them(tmp_path):
-    made = fake_district_map()
-    columns = {"pov_direct": 1.25, "pov_predicted": made.districts["pov"], "pov_gamma": 0.5}
-    made = replace(made, districts=made.districts.assign(**columns))
+ESTIMATES = ["pov_direct", "pov_direct_error", "pov_predicted", "pov_predicted_lower", "pov_predicted_upper"]
+ESTIMATES += ["pov_synthetic", "pov_gamma"]
+
+
+def test_every_file_holds_the_same_estimates_rounded_as_the_values(tmp_path):
+    made = fake_district_map(estimator="composite")
     made.to_file(tmp_path / "pov.geojson")
-    properties = [f["properties"] for f in read_strictly(tmp_path / "pov.geojson")["features"]]
-    assert {p["pov_direct"] for p in properties} == {1.25}
-    assert {p["pov_gamma"] for p in properties} == {0.5}
-    aliases = ET.parse(tmp_path / "pov.qml").getroot().findall("aliases/alias")
-    assert "Direct estimate (survey alone)" in [alias.get("name") for alias in aliases]
-    assert {"pov_direct", "pov_gamma"} <= set(pd.read_csv(made.to_file(tmp_path / "pov.csv")[0]).columns)
+    features = read_strictly(tmp_path / "pov.geojson")["features"]
+    collection = pd.DataFrame([f["properties"] for f in features])
+    sheet = pd.read_csv(made.to_file(tmp_path / "pov.csv")[0])
+    package = gpd.read_file(made.to_file(tmp_path / "pov.gpkg")[0], layer="districts")
+    for table in (collection, sheet, package):
+        np.testing.assert_allclose(table[ESTIMATES].astype(float), made.districts[ESTIMATES], atol=1e-5)
+        assert table["n_clusters"].tolist() == made.districts["n_clusters"].tolist()
+    for column in ["pov", *ESTIMATES]:
+        longest = max(len(repr(x).partition(".")[2]) for x in collection[column].dropna())
+        assert longest <= 6, column
+    # the last district has no survey
+    last = features[-1]["properties"]
+    assert (last["pov_direct"], last["pov_direct_error"], last["pov_gamma"], last["n_clusters"]) == (None, None, 0, 0)
+    # the three parts make the value
+    value = (
+        collection["pov_gamma"] * collection["pov_direct"] + (1 - collection["pov_gamma"]) * collection["pov_synthetic"]
+    )
+    there = collection["pov"].notna() & value.notna()
+    np.testing.assert_allclose(value[there], collection["pov"][there], atol=1e-4)
+
+
+def test_columns_of_estimates_have_words_with_units(tmp_path):
+    made = fake_district_map(estimator="composite")
+    made.to_file(tmp_path / "pov.geojson")
+    aliases = {a.get("field"): a.get("name") for a in ET.parse(tmp_path / "pov.qml").getroot().findall("aliases/alias")}
+    assert aliases["n_clusters"] == "Surveyed places"
+    assert aliases["pov_direct"] == "Direct estimate (survey alone), DHS asset-wealth index"
+    assert aliases["pov_direct_error"] == "Standard error of the direct estimate, DHS asset-wealth index"
+    assert aliases["pov_predicted"] == "Predicted value (photos alone), DHS asset-wealth index"
+    assert aliases["pov_predicted_lower"].startswith("Lower end of the predicted value's 90 % interval")
+    assert set(ESTIMATES) <= set(aliases)
+    assert made.estimator_about in ET.parse(tmp_path / "pov.qmd").getroot().findtext("abstract")
 
 
 def test_another_ending_is_one_line(made, tmp_path):

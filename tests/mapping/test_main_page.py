@@ -3,11 +3,24 @@
 import geopandas as gpd
 import pytest
 
+from geolive.wording import decimal_text
 from tests.browser import browser, needs_browser, opened
 
-pytestmark = needs_browser
+
+def test_terminal_and_geojson_agree(main_job):
+    folder, done = main_job
+    districts = gpd.read_file(folder / "pov.geojson")
+    top = districts.sort_values("pov", ascending=False).iloc[0]
+    row = next(line for line in done.stdout.splitlines() if f" {top['district']} " in line).split()
+    assert decimal_text(top["pov"], 2) in row
+    assert row[-3:] == [f"{top['n_clusters']:,}", f"{top['n_sites']:,}", f"{top['n_images']:,}"]
+    assert "Values of districts are composite estimates" in done.stdout
+    assert "Values of districts are composite estimates" in (folder / "pov.qmd").read_text()
 
 
+@pytest.mark.browser
+@needs_browser[1]
+@needs_browser[2]
 def test_the_page_shows_what_the_geojson_holds(main_job):
     folder, _ = main_job
     districts = gpd.read_file(folder / "pov.geojson").set_index("district")
@@ -17,7 +30,15 @@ def test_the_page_shows_what_the_geojson_holds(main_job):
         seen.page.locator(f"path.geolive-district[data-district-id='{patna['district_id']}']").hover()
         shown = seen.page.locator("#geolive-info .geolive-value").get_attribute("data-value")
         assert float(shown) == pytest.approx(patna["pov"], abs=1e-5)
-        assert "Patna" in seen.page.locator("#geolive-info").inner_text()
+        panel = seen.page.locator("#geolive-info").inner_text()
+        assert "Patna" in panel
+        survey = (
+            f"{decimal_text(patna['pov_direct'], 2)} ± {decimal_text(patna['pov_direct_error'], 2)} (standard error)"
+        )
+        assert f"The survey alone says {survey}, from {patna['n_clusters']} places." in panel
+        low, middle, high = (decimal_text(patna[f"pov_predicted{end}"], 2) for end in ("_lower", "", "_upper"))
+        assert f"The photos alone say {middle} (90 % interval {low} to {high})." in panel
+        assert f"In the value shown the survey counts {round(100 * patna['pov_gamma'])} %." in panel
         assert seen.page.locator("#geolive-watermark").is_visible()
         items = seen.page.locator(".geolive-legend-item[data-kind=class]")
         ends = [float(item.get_attribute(name)) for item in items.all() for name in ("data-low", "data-high")]

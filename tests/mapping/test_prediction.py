@@ -125,7 +125,7 @@ def test_a_classifier_maps_probabilities(dataset, region):
 def test_baselines_draw_maps_too_and_need_no_images(dataset, region, name):
     made = train(dataset, make_model(name), "pov")
     drawn = predict(dataset, made, region, min_sites=1, min_images=50)
-    assert drawn.support.split(" (")[0] == "fewer than 1 site"
+    assert drawn.support.split(" (")[0] == "fewer than 1 site, and fewer than 1 surveyed place"
     assert drawn.districts["supported"].all()
     without = replace(dataset, features={}, images=dataset.images.iloc[:0])
     survey_only = predict(without, made, region)

@@ -122,6 +122,23 @@ def test_columns_labels_and_map_tips_are_in_words(made, seen):
     assert f"Sites: {row['n_sites']}; images: {row['n_images']}" in tips["Gaya"]
 
 
+def test_map_tips_tell_survey_and_photos_apart(tmp_path):
+    made = fake_district_map(estimator="composite")
+    seen = predict_photos(made, tmp_path)["districts"]
+    tips = {d["district"]: d["tip"] for d in seen["districts"]}
+    gaya = made.districts.set_index("district").loc["Gaya"]
+    survey = f"Survey alone: {gaya['pov_direct']:.3f} ± {gaya['pov_direct_error']:.3f} (standard error)"
+    assert f"{survey}; surveyed places: {gaya['n_clusters']}" in tips["Gaya"]
+    photos = f"Photos alone: {gaya['pov_predicted']:.3f} ({gaya['pov_predicted_lower']:.3f} to {gaya['pov_predicted_upper']:.3f})"
+    assert photos in tips["Gaya"]
+    assert f"Weight of the survey in the value: {round(100 * gaya['pov_gamma'])} %" in tips["Gaya"]
+    last = tips[made.districts["district"].iloc[-1]]
+    assert "Survey alone: none" in last
+    assert "Photos alone: none" in tips["Sheohar"]
+    assert made.estimator_about in seen["abstract"]
+    assert seen["aliases"]["pov_direct_error"] == "Standard error of the direct estimate, DHS asset-wealth index"
+
+
 def test_a_nasty_name_stays_text(seen):
     tip = next(d["tip"] for d in seen["districts"]["districts"] if d["district"] == NASTY)
     assert "<img" not in tip

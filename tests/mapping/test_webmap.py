@@ -156,13 +156,59 @@ def test_official_statistic_is_for_real_data_only():
     assert set(official(fake_district_map(simulated=True, official=True))) == {None}
 
 
-def test_estimates_are_facts_of_a_district_where_the_table_has_them(plain):
-    assert len(page_data(plain)["facts"]) == 6
-    columns = {"pov_direct": np.where(plain.districts.index == 0, 1.234, np.nan), "pov_gamma": 0.25}
-    data = page_data(replace(plain, districts=plain.districts.assign(**columns)))
-    assert data["facts"][6:] == ["Direct estimate (survey alone)", "Weight of the direct estimate (0 to 1)"]
-    assert data["districts"][0]["facts"][6:] == ["1.23", "0.25"]
-    assert data["districts"][1]["facts"][6:] == [None, "0.25"]
+def says(district_map, district_id: str) -> list[str]:
+    return next(row["says"] for row in page_data(district_map)["districts"] if row["id"] == district_id)
+
+
+def test_sentences_say_what_survey_and_photos_say_and_how_much_each_counts(plain):
+    assert says(plain, PATNA) == []
+    made = fake_district_map(estimator="composite")
+    patna = made.districts.set_index("district_id").loc[PATNA]
+    number = {column: decimal_text(patna[f"pov_{column}"], 2) for column in ("direct", "direct_error", "synthetic")}
+    low, middle, high = (decimal_text(patna[f"pov_predicted{end}"], 2) for end in ("_lower", "", "_upper"))
+    assert patna.n_clusters == 1
+    assert says(made, PATNA) == [
+        f"The survey alone says {number['direct']} ± {number['direct_error']} (standard error), from 1 place.",
+        f"The photos alone say {middle} (90 % interval {low} to {high}).",
+        f"In the value shown the survey counts {round(100 * patna.pov_gamma)} %. The rest is what the photos say where the model "
+        f"did not learn from this district, calibrated to the survey: {number['synthetic']}.",
+    ]
+
+
+def test_sentences_of_a_district_without_survey_or_value():
+    made = fake_district_map(estimator="composite")
+    first, _, last = says(made, made.districts["district_id"].iloc[-1])
+    assert first == "The survey has no place in this district."
+    assert last == "The value shown is that of the photos, calibrated to the survey in other districts."
+    sheohar = says(made, made.districts.set_index("district").loc["Sheohar", "district_id"])
+    assert len(sheohar) == 2, "no value is shown"
+    assert sheohar[1] == "The photos alone say nothing: too few places can be predicted."
+
+
+def test_sentences_of_other_estimators_and_of_a_model_without_photos():
+    assert says(fake_district_map(estimator="direct"), PATNA)[2] == "The value shown is what the survey alone says."
+    assert says(fake_district_map(estimator="predicted"), PATNA)[2] == "The value shown is what the photos alone say."
+    without = with_provenance(fake_district_map(estimator="predicted"), uses_images=False)
+    assert says(without, PATNA)[1].startswith("The model alone says")
+    assert says(without, PATNA)[2] == "The value shown is what the model alone says."
+
+
+def test_the_page_says_which_estimator_it_shows():
+    made = fake_district_map(estimator="composite")
+    how = dict(page_data(made)["how"])
+    assert how["Values of districts"] == made.estimator_about
+    assert "mean squared error of the estimate" in how["Meaning of the interval"]
+    direct = dict(page_data(fake_district_map(estimator="direct"))["how"])
+    assert "standard error of the survey's mean" in direct["Meaning of the interval"]
+
+
+def test_places_of_a_grid_are_not_called_places_with_images(plain):
+    sites = plain.sites.assign(n_images=0)
+    data = page_data(replace(plain, sites=sites))
+    assert data["facts"][3] == "Places (grid and survey)"
+    assert {row["facts"][4] for row in data["districts"]} == {None}, "there are no images to count"
+    assert [kind["label"] for kind in data["sites"]["kinds"]] == ["Survey place", "Place of a grid, no survey"]
+    assert page_data(plain)["sites"]["kinds"][1]["label"] == "Place with images, no survey"
 
 
 def test_a_map_made_in_python_shows_no_command(plain):
@@ -284,6 +330,21 @@ class TestInBrowser:
         page.focus(f"[data-district-id='{PATNA}']")
         assert page.inner_text("#geolive-info") == pointed
         assert "Patna" in page.get_attribute(f"[data-district-id='{PATNA}']", "aria-label")
+
+    def test_estimates_stand_in_the_panel_and_in_the_words_for_screen_readers(self, chromium, tmp_path):
+        made = fake_district_map(estimator="composite")
+        made.to_file(tmp_path / "map.html")
+        with opened(chromium, tmp_path / "map.html", 1280, 860) as tab:
+            tab.page.focus(f"[data-district-id='{PATNA}']")
+            assert tab.page.locator(".geolive-says p").all_inner_texts() == says(made, PATNA)
+            spoken = tab.page.get_attribute(f"[data-district-id='{PATNA}']", "aria-label")
+            assert all(sentence.removesuffix(".") in spoken for sentence in says(made, PATNA))
+            assert ".." not in spoken
+            value = tab.page.locator("#geolive-info .geolive-value").bounding_box()
+            assert value["height"] < 30, "the value stands on one line"
+            tab.page.click("summary")
+            assert made.estimator_about in tab.page.inner_text("#geolive-how")
+            assert tab.errors == tab.requests == []
 
     def test_every_district_is_reached_by_tab(self, shown, plain):
         page = shown.page

@@ -61,7 +61,7 @@ function geolive(page) {
     path.dataset.districtId = district.id;
     path.setAttribute("tabindex", "0");
     path.setAttribute("role", "img");
-    path.setAttribute("aria-label", [district.name, ...facts.map(([label, text]) => label + ": " + text)].join(". "));
+    path.setAttribute("aria-label", [district.name, ...facts.map(([label, text]) => label + ": " + text), district.says.join(" ")].join(". "));
     path.addEventListener("focus", () => {
       const bounds = shape.getBounds();
       if (bounds.isValid() && !map.getBounds().intersects(bounds)) map.panTo(bounds.getCenter(), { animate: false });
@@ -112,6 +112,10 @@ function geolive(page) {
     panel.append(name);
     if (district.value !== null) panel.append(strip(district));
     panel.append(list);
+    if (!district.says.length) return;
+    const says = make("div", "geolive-says");
+    district.says.forEach((sentence) => says.append(make("p", "", sentence)));
+    panel.append(says);
   }
 
   // the interval across the classes of the legend: what a district's colour could as well have been
