@@ -1,11 +1,13 @@
 """Indicators: their words, unit, direction and colours, and the classes of the legend."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from geolive.errors import InputError
 from geolive.wording import decimal_text
 
 MEANS_OF_AREAS = "Values are means of areas, not of households."
@@ -88,6 +90,43 @@ def indicator(name: str) -> Indicator:
     'asset_index'
     """
     return _KNOWN.get(name, Indicator(name, name, "as in the survey"))
+
+
+# columns of the tables of clusters, sites and districts, and of files that hold them
+RESERVED = frozenset(
+    {
+        "unique_cluster", "country", "state", "district", "district_id", "urban", "split", "weight", "stratum", "psu", "year",
+        "geometry", "geom", "wkb_geometry", "fid", "id", "key", "n_images", "n_sites", "n_clusters", "site_id", "supported",
+        "simulated", "official", "rank_best", "rank_worst", "applicable", "surveyed",
+    }
+)  # fmt: skip
+# each indicator has columns with these endings
+ENDINGS = ("_label", "_lower", "_upper", "_direct", "_predicted", "_gamma", "_mse", "_se", "_n")
+
+
+def check_indicator_names(names: Sequence[str]) -> None:
+    """Check that each name can stand beside the other columns of every table and file that is made of a dataset.
+
+    Raises
+    ------
+    InputError
+        A name is no word, is that of another column (in any case, since GeoPackages and spreadsheets do not tell them apart), or
+        is another indicator's with the ending of one of its columns.
+
+    Examples
+    --------
+    >>> check_indicator_names(["pov", "access_to_water"])
+    >>> check_indicator_names(["n_sites"])
+    Traceback (most recent call last):
+    geolive.errors.InputError: indicator 'n_sites': tables have another column of that name; choose another name
+    """
+    lower = [name.casefold() for name in names]
+    for name, folded in zip(names, lower, strict=True):
+        if not re.fullmatch(r"[^\W\d]\w*", name):
+            raise InputError(f"indicator {name!r}: a name has only letters, digits and _; choose another name")
+        stem = next((folded.removesuffix(end) for end in ENDINGS if folded.endswith(end)), None)
+        if folded in RESERVED or stem in lower or stem in RESERVED or lower.count(folded) > 1:
+            raise InputError(f"indicator {name!r}: tables have another column of that name; choose another name")
 
 
 def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:

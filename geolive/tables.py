@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import ArrayLike
 
 from geolive.errors import InputError
+from geolive.indicators import check_indicator_names
 
 CRS = "EPSG:4326"
 N_CLASSES = 66
@@ -181,6 +182,7 @@ def check_clusters(clusters: gpd.GeoDataFrame, indicators: list[str], where: str
     >>> len(check_clusters(gpd.GeoDataFrame(row, geometry=points([85.1], [25.6])), ["pov"]))
     1
     """
+    check_indicator_names(indicators)
     labels = [f"{name}_label" for name in indicators]
     _check_table(clusters, [*CLUSTER_COLUMNS, *indicators, *labels], where)
     _check_names(clusters, "unique_cluster", where, unique=True)

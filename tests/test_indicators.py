@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geolive.indicators import class_breaks, class_colours, class_of, indicator
+from geolive.dataset import read_dataset
+from geolive.errors import InputError
+from geolive.indicators import RESERVED, check_indicator_names, class_breaks, class_colours, class_of, indicator
+from geolive.mapping.prediction import predict
+from geolive.models.registry import make_model
+from geolive.models.training import train
 
 finite = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6))
 
@@ -47,3 +54,28 @@ def test_words_of_indicators():
     assert indicator("pov").legend_title == "Asset wealth (higher is wealthier)"
     assert "probability" in indicator("pov").as_probability.unit
     assert indicator("electricity").title == "electricity"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["n_sites"], ["rank_best"], ["official"], ["district"], ["District"], ["geom"], ["fid"], ["supported"], ["key"],
+        ["pov", "pov_lower"], ["pov", "POV_direct"], ["pov", "Pov"], ["a b"], [""], ["a;b"], ["a\x1b[2J"], ["../a"],
+    ],
+)  # fmt: skip
+def test_names_that_would_hide_another_column(names):
+    with pytest.raises(InputError, match="choose another name"):
+        check_indicator_names(names)
+
+
+def test_every_column_of_a_map_is_reserved(small_folder):
+    small_sample = read_dataset(small_folder)
+    trained = train(small_sample, make_model("mean"), "pov")
+    made = predict(small_sample, trained, "bihar")
+    for table in (made.districts, made.sites, small_sample.clusters):
+        others = {name for name in table.columns if not name.startswith(("pov", "pop", "bmi"))}
+        assert others <= RESERVED
+    # a dataset from someone else may hold such a name
+    renamed = small_sample.clusters.rename(columns={"pov": "supported", "pov_label": "supported_label"})
+    with pytest.raises(InputError, match="indicator 'supported'"):
+        replace(small_sample, clusters=renamed, indicators=["supported", "pop", "bmi"])

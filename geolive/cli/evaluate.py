@@ -170,7 +170,10 @@ def _show_row(results: "pd.DataFrame") -> None:
 
 
 def _cell(value: float, lower: float, upper: float) -> str:
-    return "–" if value != value else f"{_brief(value)} [{_brief(lower)}, {_brief(upper)}]"
+    """Format a figure and its interval; a single place has no interval."""
+    if value != value:
+        return "–"
+    return _brief(value) if lower != lower else f"{_brief(value)} [{_brief(lower)}, {_brief(upper)}]"
 
 
 def _brief(value: float) -> str:

@@ -1,5 +1,7 @@
 """Fitted scikit-learn estimators as files, without pickle: which types may be kept, and what is checked when one is read."""
 
+import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,7 @@ def load_estimator(folder: Path, n_inputs: int) -> Any:
     import skops.io
 
     try:
+        _check_sizes(Path(folder) / FILE)
         estimator = skops.io.load(Path(folder) / FILE, trusted=ALLOWED_TYPES)
         _check_estimator(estimator, n_inputs)
     except Exception as error:  # whatever skops, zipfile and scikit-learn say of a damaged or foreign file
@@ -85,6 +88,24 @@ def load_estimator(folder: Path, n_inputs: int) -> Any:
             f"{Path(folder) / FILE}: not an estimator that geolive wrote ({reason}); train it again"
         ) from error
     return estimator
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise ValueError where a member of the file, or an array in it, would take more memory than its bytes in the file."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+                raise ValueError(f"{member.filename} in it is compressed")
+            if not member.filename.endswith(".npy"):
+                continue
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read_header = (
+                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                )
+                shape, _, dtype = read_header(file)
+                if math.prod(shape) * dtype.itemsize > member.file_size:
+                    raise ValueError(f"{member.filename} in it is cut short")
 
 
 def _parts(estimator: Any) -> Iterator[Any]:

@@ -324,10 +324,16 @@ class PhotoSetModel(NetworkModel):
         self.check_parameters()
         self.learning_rate_, self.width_ = self.learning_rate, self.width
         features = len(tensors["scaling.mean"]) if "scaling.mean" in tensors else 0
-        network = self._new_network(max(features, 1), outputs, torch.Generator())
-        expected = {f"network.{name}": tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+        # shapes come first, without memory: settings of a damaged card may describe a network of any size
+        try:
+            with torch.device("meta"):
+                shapes = self._new_network(max(features, 1), outputs, torch.Generator()).state_dict()
+        except (RuntimeError, OverflowError):
+            raise InputError(f"{path}: not the tensors of a {self.name} network; train it again") from None
+        expected = {f"network.{name}": tuple(tensor.shape) for name, tensor in shapes.items()}
         expected |= {f"scaling.{name}": shape for name, shape in self._scale_shapes(features, outputs).items()}
         check_tensors(tensors, expected, path, self.name)
+        network = self._new_network(max(features, 1), outputs, torch.Generator())
         network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         self.network_ = network.to(torch_device(self.device)).eval()
         self._set_scales(

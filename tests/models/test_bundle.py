@@ -1,16 +1,22 @@
+import io
 import json
+import resource
 import shutil
+import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
 
 from geolive.errors import InputError
+from geolive.models.attention import AttentionPooling
 from geolive.models.baselines import Neighbours
 from geolive.models.bundle import load_model, save_model
 from geolive.models.cache import fit_cached
 from geolive.models.clusterwise import Forest
+from geolive.models.graphcnn import GraphCNN
 from geolive.models.training import train
+from geolive.places import Places
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +141,39 @@ def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, m
     for path in (cache_folder() / "models").rglob("model.skops"):
         path.write_bytes(b"damaged")
     assert fit_cached(dataset, Forest(n_estimators=20), "bmi").card.metrics == second.card.metrics
+
+
+def test_weights_that_inflate_are_refused_before_they_are_read(folder, tmp_path):
+    def bomb(path):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("schema.json", json.dumps({"a": "b"}) + " " * 50_000_000)
+
+    def claim(path):
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("1.npy", header.getvalue())
+
+    for name, make, says in (("bomb", bomb, "is compressed"), ("claim", claim, "is cut short")):
+        copy = altered(folder, tmp_path / name, swap_weights(make))
+        tracemalloc.start()
+        with pytest.raises(InputError, match=says):
+            load_model(copy)
+        assert tracemalloc.get_traced_memory()[1] < 40e6
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("changed", [{"width": 200_000}, {"width": 10**15}, {"indicators": 10**10}])
+@pytest.mark.parametrize("make", [GraphCNN, AttentionPooling])
+def test_a_card_that_asks_for_a_network_of_any_size(tmp_path, make, changed):
+    rng = np.random.default_rng(0)
+    where = rng.normal([85.0, 25.0], 0.01, (20, 2))
+    counts = rng.poisson(1.0, (20, 66)).astype(np.uint16)
+    places = Places(np.array(list("abcd")), where[::5], np.arange(0, 21, 5), where, counts)
+    model = make(epochs=1).fit(places, np.array([0.0, 1.0, 2.0, 3.0]))
+    settings = model.save(tmp_path)
+    assert np.allclose(make.load(tmp_path, settings).predict(places), model.predict(places))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="train it again"):
+        make.load(tmp_path, settings | changed)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB

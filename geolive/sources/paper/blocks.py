@@ -64,11 +64,6 @@ def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iter
     ------
     Rows
 
-    Raises
-    ------
-    InputError
-        Two lines give a class different names.
-
     Examples
     --------
     >>> header = "key,unique_cluster,ilon,ilat,features,features_name,confidence,pov,pov_label,pop,pop_label,bmi,bmi_label"
@@ -89,11 +84,6 @@ def read_line_by_line(reader: RowReader, block: bytes, number: int) -> Rows:
     block : bytes
     number : int
         Number of the first line of the block.
-
-    Raises
-    ------
-    InputError
-        Two lines give a class different names.
     """
     rows, objects, rejects = [], [], []
     for i, line in enumerate(block.split(b"\n"), number):

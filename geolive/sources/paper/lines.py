@@ -7,13 +7,15 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from geolive.errors import InputError
 
 BLOCK = 2 << 20
 # a row of the paper's table has about 1,300 bytes; a longer line than this cannot be one, and is not held in memory
 LONGEST_LINE = 1 << 20
+# tables are compressed to a tenth or so; a small file that becomes a thousand times as large is none
+MOST_EXPANSION, ANY_EXPANSION = 100, 256 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -33,7 +35,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     Raises
     ------
     InputError
-        The file cannot be read, or its compressed data are damaged or incomplete.
+        The file cannot be read, or its compressed data are damaged, incomplete or expand beyond what a table can.
 
     Examples
     --------
@@ -45,8 +47,17 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     """
     try:
         with contextlib.ExitStack() as stack:
-            source = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
-            yield from _whole_lines(stack.enter_context(_decompressed(source)))
+            raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
+            counted = _Counted(raw)
+            source = io.BufferedReader(counted)
+            size = 0
+            for block in _whole_lines(stack.enter_context(_decompressed(source))):
+                size += len(block)
+                if size > max(ANY_EXPANSION, MOST_EXPANSION * counted.size):
+                    raise InputError(
+                        f"{path}: expands more than {MOST_EXPANSION} times, so it is no table; get the file again"
+                    )
+                yield block
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name") from None
     except IsADirectoryError:
@@ -59,8 +70,23 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
         ) from None
 
 
+class _Counted(io.RawIOBase):
+    """A file that counts the bytes read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.size = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n = self._file.readinto(buffer)
+        self.size += n
+        return n
+
+
 @contextlib.contextmanager
-def _decompressed(source: BinaryIO) -> Iterator[BinaryIO]:
+def _decompressed(source: io.BufferedReader) -> Iterator[Any]:
     beginning = source.peek(4)[:4]
     if beginning.startswith(_GZIP):
         with gzip.GzipFile(fileobj=source) as stream:

@@ -54,7 +54,7 @@ def read_paper(
     Raises
     ------
     InputError
-        A file cannot be read or lacks a column, lines contradict each other on the name of a class, a cluster is in two lists,
+        A file cannot be read or lacks a column, a cluster is in two lists,
         or no row can be used.
 
     Notes
@@ -138,9 +138,10 @@ def _consistent_rows(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
     differs = most_frequent[cluster_of[version]] != version if len(version) else np.zeros(0, bool)
     late = [(int(line), "key: repeated") for line in rows["line"][repeated]]
     late += [(int(line), "unique_cluster: two values for one cluster") for line in rows["line"][differs & ~repeated]]
-    rejects = pd.DataFrame(sorted(table.rejects + late), columns=["row", "reason"])
+    more = pd.DataFrame(late, columns=["row", "reason"]).astype({"row": "int64", "reason": "str"})
+    rejects = pd.concat([table.rejects, more]).sort_values(["row", "reason"], ignore_index=True)
     keep = ~(repeated | differs)
-    return rows[keep].reset_index(drop=True), rejects.astype({"row": "int64", "reason": "str"})
+    return rows[keep].reset_index(drop=True), rejects
 
 
 def _check_rejects(path: str | Path, rejects: pd.DataFrame, n_kept: int, strict: bool) -> None:

@@ -6,17 +6,18 @@ Each line is a row: no field of this table holds a line break, so a stray quote 
 import csv
 import json
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from geolive.errors import InputError
 from geolive.sources.paper.lines import LONGEST_LINE
 
 INDICATORS = ("pov", "pop", "bmi")
 COUNTRIES = ("ia", "ke")
 LAST_CLASS, VOID_INDEX = 64, 255
+LONGEST_NAME = 200
 LISTS = ("features", "features_name", "confidence")
 REQUIRED = (
     "key",
@@ -68,7 +69,9 @@ class RowReader:
     clusters : list of Cluster
         All different statements of lines about their cluster.
     class_names : dict of int to str
-        Name of each class index so far.
+        The first name of each class index.
+    other_names : dict of (int, str) to array of int
+        Every other name of a class index, and the lines that give it.
     cluster_columns : list of str
         The columns that describe the cluster.
 
@@ -90,6 +93,7 @@ class RowReader:
     header: Sequence[str]
     clusters: list[Cluster] = field(default_factory=list, init=False)
     class_names: dict[int, str] = field(default_factory=dict, init=False)
+    other_names: dict[tuple[int, str], array] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         column = {name: i for i, name in reversed([*enumerate(self.header)])}
@@ -100,7 +104,6 @@ class RowReader:
         self._img_path = column.get("img_path")
         self._number_of_texts: dict[tuple[str, ...], int] = {}
         self._number_of_cluster: dict[Cluster, int] = {}
-        self._line_of_class: dict[int, int] = {}
 
     def read(self, line: bytes, number: int) -> Row:
         """Return the row that a line holds.
@@ -116,8 +119,6 @@ class RowReader:
         ------
         BadRow
             The line cannot be used.
-        InputError
-            The line gives a class another name than a line before it, so the meaning of all counts is unknown.
         """
         fields, classes, names = self._fields(line)
         key, lon, lat = self._of_image(fields)
@@ -169,6 +170,8 @@ class RowReader:
             raise BadRow("features: class index out of range")
         if not all(isinstance(name, str) for name in names):
             raise BadRow("features_name: not a list of names")
+        if any(len(name) > LONGEST_NAME for name in names):
+            raise BadRow("features_name: a name is too long")
         if not all(type(number) in (int, float) for number in confidence):
             raise BadRow("confidence: not a list of numbers")
         if not len(indexes) == len(names) == len(confidence):
@@ -176,14 +179,13 @@ class RowReader:
         return fields, bytes(indexes), names
 
     def _learn(self, classes: bytes, names: list[str], number: int) -> None:
-        for index, name in zip(classes, names, strict=True):
-            known = self.class_names.setdefault(index, name)
-            first = self._line_of_class.setdefault(index, number)
-            if known != name:
-                raise InputError(
-                    f"line {number}: class {index} is called {name[:40]!r}, in line {first} {known[:40]!r}; one of the two "
-                    "lines is wrong: mend or remove it"
-                )
+        """Keep the names of classes; which of several names is right is decided when all lines are read."""
+        given = set(zip(classes, names, strict=True))
+        if len({index for index, _ in given}) < len(given):
+            raise BadRow("features_name: two names for one class")
+        for index, name in given:
+            if self.class_names.setdefault(index, name) != name:
+                self.other_names.setdefault((index, name), array("q")).append(number)
 
 
 def _cluster(text: dict[str, str]) -> Cluster:

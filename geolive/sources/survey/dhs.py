@@ -17,7 +17,7 @@ from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.sources.survey import columns
 from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
-from geolive.sources.survey.reader import SUFFIXES, check_indicator_name, no_images
+from geolive.sources.survey.reader import check_value_names, no_images
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, points
 
@@ -121,10 +121,9 @@ def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: n
 
 
 def _check_names(values: dict[str, tuple[str, float | None]]) -> None:
-    taken = {f"{name}{suffix}" for name in (POV.name, BMI.name, *values) for suffix in SUFFIXES}
+    check_value_names(list(dict.fromkeys([POV.name, BMI.name, *values])))
     for name in values:
-        check_indicator_name(name)
-        if name in (POV.name, BMI.name) or name in taken:
+        if name in (POV.name, BMI.name):
             raise InputError(f"values: DHS's own indicator has the name {name!r}; choose another name")
 
 

@@ -12,14 +12,13 @@ import pandas as pd
 from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
+from geolive.indicators import check_indicator_names
 from geolive.sources.survey import columns
 from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
 
 # columns of the survey's design and date that a clusters table may have
 _OPTIONAL = ("year", "weight", "stratum", "psu")
-# what the columns of an indicator beside its value end in
-SUFFIXES = ("_n", "_se", "_label")
 
 
 def read_survey(
@@ -156,27 +155,6 @@ def design_columns(dataset: Dataset) -> list[str]:
     return [name for name in wanted if name in dataset.clusters]
 
 
-def check_indicator_name(name: str) -> None:
-    """Raise InputError if an indicator cannot have this name, because it is no word or another column has it.
-
-    Examples
-    --------
-    >>> check_indicator_name("year")
-    Traceback (most recent call last):
-    geolive.errors.InputError: indicator 'year': the clusters table has a column of that name; use values={'NAME': 'COLUMN'}
-    """
-    if not re.fullmatch(r"[^\W\d]\w*", name):
-        raise InputError(f"indicator {name!r}: a name has only letters, digits and _; use values={{'NAME': 'COLUMN'}}")
-    if name in (*CLUSTER_COLUMNS, *_OPTIONAL):
-        raise _name_taken(name)
-
-
-def _name_taken(name: str) -> InputError:
-    return InputError(
-        f"indicator {name!r}: the clusters table has a column of that name; use values={{'NAME': 'COLUMN'}}"
-    )
-
-
 def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
     if (lon is None) != (lat is None):
         raise InputError(
@@ -201,10 +179,22 @@ def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None
 def _check_names(path: Path, values: dict[str, str]) -> None:
     if not values:
         raise InputError(f"{path}: no column of measured values is given; add values={{'NAME': 'COLUMN'}}")
-    for name in values:
-        check_indicator_name(name)
-        if any(name == f"{other}{suffix}" for other in values for suffix in SUFFIXES):
-            raise _name_taken(name)
+    check_value_names(list(values))
+
+
+def check_value_names(names: list[str]) -> None:
+    """Raise InputError if an indicator cannot have its name; the message names the parameter that chooses another.
+
+    Examples
+    --------
+    >>> check_value_names(["year"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: indicator 'year': ... choose another name with values={'NAME': 'COLUMN'}
+    """
+    try:
+        check_indicator_names(names)
+    except InputError as error:
+        raise InputError(f"{error} with values={{'NAME': 'COLUMN'}}") from None
 
 
 @dataclass(frozen=True)

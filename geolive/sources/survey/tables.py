@@ -3,9 +3,10 @@
 import csv
 import difflib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from geolive.tables import CRS
 
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _MOST_SHOWN = 40
+_LONGEST_LINE = 1 << 20
 
 Chooser = Callable[[list[str]], list[str]]
 
@@ -157,7 +159,7 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(_lines(path, file), strict=True)
             for row in reader:
                 line, at = at + 1, reader.line_num
                 row = [text.strip() for text in row]
@@ -194,6 +196,18 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     by_column = [list(column) for column in zip(*rows, strict=True)]
     by_name = dict(zip(chosen, by_column[:-1], strict=True))
     return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1])
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Lines of a text; one that no table has is refused before it takes memory."""
+    number = 0
+    while line := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE:
+            raise InputError(
+                f"{path}: line {number} has more than {_LONGEST_LINE:,} characters; save the table with a line for each row"
+            )
+        yield line
 
 
 def _n_fields(actual: int, expected: int) -> str:

@@ -12,6 +12,7 @@ from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.regions import assign_districts, read_districts
 from geolive.sources.paper import lines as paper_lines
+from geolive.sources.paper import table as paper_table
 from geolive.sources.paper.reader import read_paper
 from geolive.tables import points
 from tests.sources.paper.papertable import row, text, write
@@ -195,11 +196,44 @@ def test_many_blocks_are_as_one(tmp_path, monkeypatch):
     assert rejects(parted) == rejects(whole) == [(9, "line: wrong number of fields")]
 
 
-def test_blocks_that_name_a_class_differently_are_an_error(tmp_path, monkeypatch):
-    rows = [row(f"k{i}", features_name=["Guard Rail", "Street" if i == 199 else "Road", "Void"]) for i in range(200)]
+@pytest.mark.parametrize("damaged", [0, 50, 199])
+def test_a_damaged_name_of_a_class_costs_its_row_only(tmp_path, monkeypatch, damaged):
+    rows = [
+        row(f"k{i}", features_name=["Guard Rail", "Ro\x1bad" if i == damaged else "Road", "Void"]) for i in range(200)
+    ]
     path = write(tmp_path, rows)
     monkeypatch.setattr(paper_lines, "BLOCK", 3000)
-    with pytest.raises(InputError, match=r"data.csv, line 201: class 10 is called 'Street', in line \d+ 'Road'"):
+    dataset = read(path)
+    assert rejects(dataset) == [(damaged + 2, "features_name: a class has another name than in most rows")]
+    assert len(dataset.images) == len(dataset.features["objects"]) == 199
+    assert f"k{damaged}" not in set(dataset.images["key"])
+    assert dataset.extra["class_names"]["10"] == "Road"
+    with pytest.raises(InputError, match="1 of 200 rows cannot be used"):
+        read(path, strict=True)
+
+
+def test_a_small_file_that_expands_is_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(paper_lines, "ANY_EXPANSION", 1 << 20)
+    path = write(tmp_path, [row("a")])
+    header = path.read_bytes().splitlines()[0] + b"\n"
+    for name, compress in (
+        ("a.csv.gz", gzip.compress),
+        ("a.csv.zst", lambda data: pa.compress(data, "zstd", asbytes=True)),
+    ):
+        bomb = path.with_name(name)
+        bomb.write_bytes(compress(header + b"nonsense\n" * 10**6))
+        with pytest.raises(InputError, match="expands more than 100 times, so it is no table"):
+            read(bomb)
+
+
+def test_rows_that_cannot_be_used_take_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(paper_table, "MOST_REJECTS", 1000)
+    path = write(tmp_path, [row(f"k{i}") for i in range(10)])
+    with path.open("a") as file:
+        file.writelines(f"nonsense {i}\n" for i in range(500_000))
+    with pytest.raises(
+        InputError, match=r"of the first [\d,]+ rows cannot be used, the first in line 12 \(line: wrong"
+    ):
         read(path)
 
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolive.errors import InputError
 from geolive.sources.paper.blocks import read_blocks, read_line_by_line, read_usual_block
 from geolive.sources.paper.rows import RowReader
 from tests.sources.paper.papertable import NAMES, row, text
@@ -19,10 +18,7 @@ def line(**changed):
 
 
 def outcome(reader, parts):
-    try:
-        parts = list(parts)
-    except InputError as error:
-        return str(error)
+    parts = list(parts)
     rows = [
         (*r.values(), reader.clusters[r["cluster"]], {int(i): int(counts[i]) for i in np.flatnonzero(counts)})
         for part in parts
@@ -159,10 +155,10 @@ def test_kenyas_bmi_of_0_is_missing():
     assert only(line(bmi=0, bmi_label=0))[6].surveyed[4:] == (0, 0)
 
 
-def test_a_class_of_two_names_is_an_error():
-    assert both(line(features_name=["Guard Rail", "Street", "Void"])).startswith(
-        "line 3: class 10 is called 'Street', in line 2 'Road'"
-    )
+def test_a_class_of_two_names_in_one_row():
+    twice = line(features=[10, 10], features_name=["Road", "Street"], confidence=[0.5, 0.5])
+    assert only(twice) == "features_name: two names for one class"
+    assert only(line(features_name=["Guard Rail", "x" * 201, "Void"])) == "features_name: a name is too long"
 
 
 @pytest.mark.parametrize("first", [["confidence"], ["features", "features_name", "confidence"]])

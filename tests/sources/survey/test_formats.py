@@ -1,5 +1,6 @@
 """The same survey in every format gives the same dataset; years, flags, weights and countries; files that cannot be used."""
 
+import tracemalloc
 from pathlib import Path
 
 import geopandas as gpd
@@ -265,3 +266,15 @@ def test_only_what_is_wanted_is_read(tmp_path):
     path = save(tmp_path / "survey.gpkg", ROWS)
     table = read_table(path, lambda header: [header[0]], with_positions=False)
     assert (list(table.texts), table.positions) == (["wealth"], None)
+
+
+def test_a_row_without_end_takes_no_memory(tmp_path):
+    path = tmp_path / "endless.csv"
+    with path.open("w") as file:
+        file.write("lon,lat,wealth\n85,25,1\n")
+        for _ in range(50):
+            file.write("1," * 500_000)
+    tracemalloc.start()
+    assert "endless.csv: line 3 has more than 1,048,576 characters" in error(path, "lon", "lat", {"w": "wealth"})
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()

@@ -252,7 +252,7 @@ def test_rates_that_are_none(tmp_path, row, said):
 def test_a_name_that_a_rate_needs_is_taken(tmp_path):
     path = tmp_path / "survey.csv"
     path.write_text("x,y,a,b\n84,25,1,2\n")
-    with pytest.raises(InputError, match="'stunted_se': the clusters table has a column of that name"):
+    with pytest.raises(InputError, match="'stunted_se': tables have another column of that name"):
         read_survey(path, "x", "y", {"stunted": "a/b", "stunted_se": "b"})
     with pytest.raises(InputError, match="no column 'c'"):
         read_survey(path, "x", "y", {"stunted": "a/c"})
