@@ -25,7 +25,8 @@ PROGRESS = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def plain(words: str, style: str = "") -> Text:
-    """Text that is printed as it is: rich would take "[x]" for markup and ":100:" for an emoji, and a terminal acts on escapes.
+    """Make text that is printed unchanged: rich would take "[x]" for markup and ":100:" for an emoji, and a terminal
+    acts on escapes.
 
     Everything that commands print goes through this function.
 

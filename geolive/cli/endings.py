@@ -95,7 +95,7 @@ def stopping() -> Iterator[Callable[[], int]]:
 
 
 def stopped_line(command: str) -> str:
-    """What a command that was stopped says.
+    """Return the line that a stopped command prints.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def stopped_line(command: str) -> str:
 
 
 def mendable(error: BaseException) -> str | None:
-    """What to say of an error that the user can mend, such as a full disk; None for a fault of geolive.
+    """Return the message for an error that the user can mend, such as a full disk; None for a fault of geolive.
 
     Examples
     --------

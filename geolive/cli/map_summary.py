@@ -49,7 +49,7 @@ def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
 
 
 def not_supported_words(drawn: "DistrictMap") -> str:
-    """How many districts are not supported, and the first few by name; empty where all are supported."""
+    """Say how many districts are not supported, and name the first few; empty where all are supported."""
     missing = drawn.districts[~drawn.districts["supported"].astype(bool)]
     if missing.empty:
         return ""
@@ -64,7 +64,7 @@ def not_supported_words(drawn: "DistrictMap") -> str:
 
 
 def _counts(drawn: "DistrictMap") -> list[str]:
-    """Which counts of a district are shown; a map on a grid has no images."""
+    """Say which counts of a district are shown; a map on a grid has no images."""
     counts = ["n_clusters"] if "n_clusters" in drawn.districts else []
     return [*counts, "n_sites", *([] if drawn.grid else ["n_images"])]
 

@@ -202,7 +202,7 @@ def cross_fitted_sites(
 def _without_own_district(
     trained: TrainedModel, districts: gpd.GeoDataFrame, sites: pd.DataFrame, places: Places
 ) -> pd.DataFrame:
-    """Predictions of sites by a model of positions that was fitted without the clusters of the site's district.
+    """Return the predictions of sites by a model of positions that was fitted without the clusters of the site's district.
 
     Folds of training may cut the districts of this map, so they do not serve here.
     """
@@ -232,7 +232,7 @@ def _without_own_district(
 
 
 def _join_visits(clusters: gpd.GeoDataFrame, column: str, design: list[str]) -> gpd.GeoDataFrame:
-    """One row for each place: the mean value of its visits, and its mean survey weight."""
+    """Make one row for each place: the mean value of its visits, and its mean survey weight."""
     place = place_numbers(lonlat(clusters.geometry))
     if len(np.unique(place)) == len(place):
         return clusters
@@ -262,7 +262,7 @@ def _with_distance(
 
 
 def _of_this_dataset(known: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Those of the predicted sites that the dataset has at the same place: two datasets may number their sites alike."""
+    """Select those of the predicted sites that the dataset has at the same place: two datasets may number their sites alike."""
     here = dataset.sites.set_index("site_id").geometry.reindex(known["site_id"])
     there = here.notna().to_numpy()
     known, where = known[there], lonlat(gpd.GeoSeries(here[there]))

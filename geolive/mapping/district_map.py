@@ -246,7 +246,7 @@ class DistrictMap:
         return f"<DistrictMap: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
-        """The page in a frame, which Jupyter shows in place of the `repr`."""
+        """Return the page in a frame, which Jupyter shows in place of the `repr`."""
         from geolive.mapping.webmap import framed_page
 
         return framed_page(self)

@@ -35,7 +35,7 @@ class Support:
         return f"fewer than {count_of(self.sites, 'site')}{images}"
 
     def holds(self, n_sites: np.ndarray, n_images: np.ndarray) -> np.ndarray:
-        """Whether districts with so many sites and images are supported.
+        """Return whether districts with so many sites and images are supported.
 
         Examples
         --------

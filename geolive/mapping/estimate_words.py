@@ -10,7 +10,7 @@ from geolive.wording import count_of, decimal_text, percent_text
 
 
 def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
-    """Columns of estimates that the districts table has, each with its words and unit for readers.
+    """Return the columns of estimates that the districts table has, each with its words and unit for readers.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
 
 
 def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, Any], decimals: int) -> list[str]:
-    """Sentences on what the survey alone and the photos alone say of a district, and on how much each counts.
+    """Write the sentences on what the survey alone and the photos alone say of a district, and on how much each counts.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
 
 
 def other_sites_words(district_map: DistrictMap) -> str:
-    """What the sites are that are no survey places.
+    """Say what the sites are that are not survey places.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def other_sites_words(district_map: DistrictMap) -> str:
 
 
 def _source(district_map: DistrictMap) -> tuple[str, str]:
-    """What predicts, and its verb: a model that uses no images has nothing from the photos."""
+    """Return what predicts, and its verb: a model that uses no images has nothing from the photos."""
     return ("photos", "say") if district_map.provenance.uses_images else ("model", "says")
 
 
@@ -123,7 +123,7 @@ def _model_sentence(own: dict[str, float], name: str, decimals: int, says: str, 
 
 
 def _shown_sentence(district_map: DistrictMap, own: dict[str, float], decimals: int) -> str:
-    """What the district's value is made of."""
+    """Say what the district's value is made of."""
     name = district_map.indicator.name
     source, says = _source(district_map)
     if district_map.estimator == "direct":

@@ -14,7 +14,7 @@ DECIMALS = 6
 
 
 def district_columns(district_map: DistrictMap) -> dict[str, list]:
-    """The columns of the districts table as JSON values; None where there is none.
+    """Return the columns of the districts table as JSON values; a missing value is None.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def district_columns(district_map: DistrictMap) -> dict[str, list]:
 
 
 def district_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
-    """The districts with the columns of `district_columns`; whole numbers may be null, borders lie on the grid.
+    """Make a table of the districts with the columns of `district_columns`; whole numbers may be null, borders lie on the grid.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def district_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
 
 
 def site_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
-    """The sites with values, intervals and whether they are simulated.
+    """Make a table of the sites with values, intervals and whether they are simulated.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def site_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
 
 
 def on_grid(districts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The districts with 6 decimals, right-handed rings and the borders that they share still shared.
+    """Return the districts with 6 decimals, right-handed rings and the borders that they share still shared.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _flags(values: list) -> bool:
 
 
 def _enough_decimals(values: np.ndarray) -> int:
-    """Decimals that tell values apart to a millionth of their range, and so are finer than the legend's breaks."""
+    """Return the decimals that tell values apart to a millionth of their range, and so are finer than the legend's breaks."""
     values = values[np.isfinite(values)]
     spread = np.ptp(values) if values.size else 0.0
     spread = spread or np.abs(values).max(initial=0.0) or 1.0
@@ -140,7 +140,7 @@ def _enough_decimals(values: np.ndarray) -> int:
 
 
 def _noded_on_grid(geometry: np.ndarray) -> np.ndarray:
-    """Districts made anew from the faces between all their borders, once these are crossed on the grid."""
+    """Make the districts anew from the faces between all their borders, after these are noded on the grid."""
     lines = shapely.union_all(shapely.boundary(geometry), grid_size=10.0**-DECIMALS)
     faces = shapely.get_parts(shapely.polygonize([lines]))
     face, district = shapely.STRtree(geometry).query(shapely.point_on_surface(faces), predicate="within")

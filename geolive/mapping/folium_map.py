@@ -120,7 +120,7 @@ def _site_layer(district_map: DistrictMap) -> "folium.GeoJson":
 
 
 def _legend(page: dict) -> str:
-    """Legend, hatching and the mark of a simulation, as HTML above the map."""
+    """Draw legend, hatching and the mark of a simulation, as HTML above the map."""
     layer = page["layers"][0]
     items = [(item["colour"], item["label"]) for item in layer["items"]]
     items += [(_HATCH, page["unsupported"]["label"])] if page["unsupported"] else []
@@ -147,5 +147,5 @@ def _legend(page: dict) -> str:
 
 
 def _text(words: str) -> str:
-    """Text as HTML that folium does not take for a template ({{ … }}, {% … %})."""
+    """Return text as HTML that folium does not take for a template ({{ … }}, {% … %})."""
     return html.escape(words).replace("{", "&#123;").replace("}", "&#125;")

@@ -14,7 +14,7 @@ from geolive.wording import decimal_text, decimals_to_show, percent_text
 
 
 def page_data(district_map: DistrictMap) -> dict:
-    """All that the page's script needs to draw a district map.
+    """Return everything that the page's script needs to draw a district map.
 
     Parameters
     ----------
@@ -66,12 +66,12 @@ def page_data(district_map: DistrictMap) -> dict:
 
 
 def _counts(district_map: DistrictMap) -> list[str]:
-    """Words for the numbers of sites and of images."""
+    """Return the words for the numbers of sites and of images."""
     return ["Places (grid and survey)" if district_map.grid else "Sites", "Images"]
 
 
 def as_json(data: dict) -> str:
-    """JSON that can stand inside a script element whatever its texts hold.
+    """Write JSON that can stand inside a script element whatever its texts hold.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def as_json(data: dict) -> str:
 
 
 def _values(district_map: DistrictMap) -> list[np.ndarray]:
-    """Value, lower and upper end of each district; NaN where it is not supported."""
+    """Return value, lower and upper end of each district; NaN where it is not supported."""
     name, table = district_map.indicator.name, district_map.districts
     numbers = [table[column].to_numpy(float) for column in (name, f"{name}_lower", f"{name}_upper")]
     supported = table["supported"].to_numpy(bool) & np.isfinite(numbers).all(axis=0)
@@ -128,7 +128,7 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
 
 
 def _classes(values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]) -> dict:
-    """Entries of a legend from its lowest class to its highest, and each district's class."""
+    """Return the entries of a legend from its lowest class to its highest, and each district's class."""
     labels, edges = class_labels(breaks), breaks.tolist()
     classes = class_of(values, breaks)
     items = [

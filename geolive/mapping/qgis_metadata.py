@@ -15,7 +15,7 @@ WRITTEN_BY = "Written by geolive"
 
 
 def layer_title(district_map: DistrictMap) -> str:
-    """The layer's title, which says whether the map is simulated.
+    """Write the layer's title, which says whether the map is simulated.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def layer_title(district_map: DistrictMap) -> str:
 
 
 def abstract(district_map: DistrictMap) -> str:
-    """All that a reader of the exported files must know, in sentences, one paragraph on each line.
+    """Write what a reader of the exported files must know, in sentences, one paragraph on each line.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def abstract(district_map: DistrictMap) -> str:
 
 
 def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, float, float]) -> bytes:
-    """The QMD of a layer: title, abstract, keywords, rights, how it was made, reference system and extent.
+    """Write the QMD of a layer: title, abstract, keywords, rights, how it was made, reference system and extent.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
 
 
 def plain_text(text: str) -> str:
-    """The text without characters that XML and UTF-8 cannot hold; each becomes U+FFFD.
+    """Return the text without characters that XML and UTF-8 cannot hold; each becomes U+FFFD.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def add(parent: ET.Element, tag: str, text: str | None = None, **attributes: str
 
 
 def document(root: ET.Element, version: str) -> bytes:
-    """A file for QGIS, with a comment that says which geolive wrote it.
+    """Write a file for QGIS, with a comment that says which geolive wrote it.
 
     QGIS drops the comment when it saves such a file, so one that its user has changed is known as theirs.
 

@@ -34,7 +34,7 @@ _Class = tuple[str, str, str, list[ET.Element]]
 
 
 def legend_heading(district_map: DistrictMap) -> str:
-    """Heading of the legend in words, since QGIS itself shows only the file's name.
+    """Write the heading of the legend, since QGIS itself shows only the file's name.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def legend_heading(district_map: DistrictMap) -> str:
 
 
 def district_style(district_map: DistrictMap) -> bytes:
-    """The QML of the districts, with the classes and colours of the page, names as labels and words for the columns.
+    """Write the QML of the districts, with the classes and colours of the page, names as labels and words for the columns.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def district_style(district_map: DistrictMap) -> bytes:
 
 
 def site_style(district_map: DistrictMap) -> bytes:
-    """The QML of the sites: dots in the classes of the page.
+    """Write the QML of the sites: dots in the classes of the page.
 
     The lowest and the highest class are open, since sites vary more than districts.
 
@@ -121,7 +121,7 @@ def site_style(district_map: DistrictMap) -> bytes:
 
 
 def surface_style(district_map: DistrictMap) -> bytes:
-    """The QML of the surface: band 1 in the classes of the page.
+    """Write the QML of the surface: band 1 in the classes of the page.
 
     The lowest and the highest class are open, since sites vary more than districts.
 
@@ -173,12 +173,12 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
 
 
 def _column(district_map: DistrictMap) -> str:
-    """The indicator's column in an expression of QGIS."""
+    """Return the indicator's column in an expression of QGIS."""
     return '"' + district_map.indicator.name.replace('"', '""') + '"'
 
 
 def _graduated(column: str, kind: str, classes: list[_Class]) -> ET.Element:
-    """A renderer that draws each feature by the class that its value lies in."""
+    """Make a renderer that draws each feature by the class that its value lies in."""
     renderer = ET.Element("renderer-v2", type="graduatedSymbol", graduatedMethod="GraduatedColor")
     renderer.set("attr", f"coalesce({column}, {_NO_VALUE})")
     ranges, symbols = ET.SubElement(renderer, "ranges"), ET.SubElement(renderer, "symbols")
@@ -249,7 +249,7 @@ def _aliases(district_map: DistrictMap) -> dict[str, str]:
 
 
 def _map_tip(district_map: DistrictMap) -> str:
-    """HTML that QGIS fills in; names are escaped here, and those of features by the expression."""
+    """Write the HTML that QGIS fills in; names are escaped here, and those of features by the expression."""
     shown = district_map.indicator
     decimals = break_digits(district_map.breaks) + 1
 
@@ -272,7 +272,7 @@ def _map_tip(district_map: DistrictMap) -> str:
 
 
 def _estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> list[str]:
-    """Lines on what the survey alone and the model alone say, where the layer has both."""
+    """Return the lines on what the survey alone and the model alone say, where the layer has both."""
     columns, name = estimate_columns(district_map), district_map.indicator.name
     if f"{name}_direct_error" not in columns:
         return []
@@ -290,12 +290,12 @@ def _estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> l
 
 
 def _template_text(text: str) -> str:
-    """Text as HTML in which QGIS finds no expression ([% … %])."""
+    """Return text as HTML in which QGIS finds no expression ([% … %])."""
     return html.escape(text).replace("[", "&#91;").replace("%", "&#37;")
 
 
 def _surface_classes(district_map: DistrictMap) -> list[tuple[str, str, str]]:
-    """Upper end, colour and label of each class of the surface, from the lowest."""
+    """Return upper end, colour and label of each class of the surface, from the lowest."""
     breaks = district_map.breaks
     labels = class_labels(breaks) or ["No district is supported"]
     colours = class_colours(district_map.indicator.colours, len(labels)) if len(breaks) else [NOT_SUPPORTED_COLOUR]

@@ -13,7 +13,7 @@ SITES_BYTES = 250_000
 
 
 def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tuple[list, list, list]:
-    """Coordinates of the districts' outlines, and a place for each name.
+    """Compute the coordinates of the districts' outlines, and a place for each name.
 
     All outlines are simplified together, so shared borders stay shared, and only as far as the size requires.
 
@@ -53,7 +53,7 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
 
 
 def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYTES) -> dict:
-    """Positions of sites on a grid, as fine as the size of the page allows.
+    """Compute the positions of sites on a grid, as fine as the size of the page allows.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYT
 
 
 def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
-    """Middle and radius of the largest circle inside a district's largest part, in degrees.
+    """Find middle and radius of the largest circle inside a district's largest part, in degrees.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
 
 
 def _bytes(shapes: np.ndarray, digits: int) -> int:
-    """About the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
+    """Return about the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
     return int(shapely.get_num_coordinates(shapes).sum()) * (2 * digits + 10) + 10 * len(shapes)
 
 

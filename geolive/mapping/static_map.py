@@ -67,7 +67,7 @@ def plot_districts(
 
 
 def _new_axes(district_map: DistrictMap, figsize: tuple[float, float] | None) -> "Axes":
-    """Axes of a figure as high as the region's shape asks for."""
+    """Make axes of a figure whose height suits the region's shape."""
     import matplotlib.pyplot as plt
 
     west, south, east, north = district_map.districts.total_bounds
@@ -92,12 +92,12 @@ def _frame(axes: "Axes", district_map: DistrictMap) -> None:
 
 
 def _squeeze(south: float, north: float) -> float:
-    """How much shorter than a degree of latitude a degree of longitude is there."""
+    """Return the length of a degree of longitude there, as a share of a degree of latitude."""
     return max(float(np.cos(np.radians((south + north) / 2))), 0.05)
 
 
 def _shown(district_map: DistrictMap, show: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, str]]:
-    """The numbers that colour districts (NaN: not supported), their classes and colours, and the legend's title and unit."""
+    """Return the numbers that colour districts (NaN: not supported), classes, colours, and the legend's title and unit."""
     name, table, shown = district_map.indicator.name, district_map.districts, district_map.indicator
     columns = [table[column].to_numpy(float) for column in (name, f"{name}_lower", f"{name}_upper")]
     supported = table["supported"].to_numpy(bool)
@@ -188,7 +188,7 @@ def _draw_names(axes: "Axes", district_map: DistrictMap) -> None:
 
 
 def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: tuple[str, str]) -> None:
-    """Title and unit above the map, the legend beside it, and how it was made below it."""
+    """Write title and unit above the map, the legend beside it, and how it was made below it."""
     made, level = district_map.provenance, percent_text(district_map.level)
     axes.set_title(one_line(district_map.title), loc="left", fontsize=13, fontweight="bold", pad=20, wrap=True)
     mark = "SIMULATED survey or imagery. " if made.simulated else ""
@@ -217,7 +217,7 @@ def _score(metrics: dict[str, float]) -> str:
 
 
 def _mark_points(axes: "Axes") -> float:
-    """A size of letters at which the mark spans most of the map."""
+    """Return a size of letters at which the mark spans most of the map."""
     axes.apply_aspect()
     box = axes.get_window_extent()
     return float(np.clip(box.width / axes.figure.dpi * 11.5, 12, 90))

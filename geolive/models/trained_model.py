@@ -135,7 +135,7 @@ class ModelCard:
     history: list[dict] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """The card as numbers, strings, lists and dicts; optional fields only where they say something."""
+        """Return the card as numbers, strings, lists and dicts; optional fields only where they say something."""
         facts = dataclasses.asdict(self)
         for name in ("metrics", "metrics_per_image"):
             facts[name] = {metric: list(figure) for metric, figure in facts[name].items()}
@@ -197,7 +197,7 @@ class TrainedModel:
     site_predictions: pd.DataFrame | None = None
 
     def __repr__(self) -> str:
-        """Model, indicator and the first metric in one line."""
+        """Return model, indicator and the first metric in one line."""
         card = self.card
         simulated = ", SIMULATED" if card.simulated else ""
         shown = [f"{name} {figure.value:.3f}" for name, figure in card.metrics.items() if figure.value is not None][:1]
@@ -205,7 +205,7 @@ class TrainedModel:
         return f"<TrainedModel {card.model}: {card.indicator}, {judged}{card.clusters} clusters{simulated}>"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks."""
+        """Return a table for notebooks."""
         card = self.card
         rows = [("indicator", card.indicator), ("task", card.task), ("trained on", card.trained_on)]
         rows += [("clusters", f"{card.clusters:,}"), ("folds", f"{card.folds.number} of whole {card.folds.kind}")]
@@ -257,7 +257,7 @@ def check_residuals(residuals: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def figure_of(value: float, lower: float, upper: float) -> Figure:
-    """A metric's figures, with None in place of numbers that are not finite.
+    """Return a metric's figures, with None in place of numbers that are not finite.
 
     Examples
     --------

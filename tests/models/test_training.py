@@ -99,7 +99,7 @@ def test_without_districts_blocks_are_left_out(dataset):
     assert trained.card.folds.kind == "blocks of 100 km"
     assert trained.residuals.groupby("district_id")["fold"].nunique().max() == 1
     here = gpd.GeoSeries([clusters.geometry.iloc[0]] * len(clusters), crs=4326)
-    with pytest.raises(InputError, match="--group"):
+    with pytest.raises(InputError, match="group='COLUMN'"):
         train(replace(dataset, clusters=clusters.set_geometry(here)), forest(), "pov")
 
 

@@ -197,7 +197,7 @@ def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDat
 
 
 def _tiles_around(where: np.ndarray) -> np.ndarray:
-    """Tiles within 5 km of points, row by row."""
+    """Return the tiles within 5 km of points, row by row."""
     reach = np.degrees(km_to_chord(SITE_RADIUS_KM)) * 1.001
     tiles: set[tuple[int, int]] = set()
     for lon, lat in where:
@@ -217,7 +217,7 @@ def _tiles_around(where: np.ndarray) -> np.ndarray:
 
 
 def _districts_near(bounds: np.ndarray, boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
-    """The districts of a box and their country, if they are known."""
+    """Return the districts of a box and their country, if they are known."""
     # a box around a single place has no width, and must be widened to touch a district
     west, south, east, north = np.asarray(bounds, float) + np.array([-1e-3, -1e-3, 1e-3, 1e-3])
     try:

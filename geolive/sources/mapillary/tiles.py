@@ -191,7 +191,7 @@ def _too_large() -> InputError:
 
 
 def _read_layer(data: bytes, x: int, y: int) -> pa.Table | None:
-    """The layer `image` of a tile as GDAL reads it, or None where the tile has no such layer.
+    """Return the layer `image` of a tile as GDAL reads it, or None where the tile has no such layer.
 
     The bytes come from a network, so only GDAL's driver of vector tiles may read them (`MVT:`), from a folder without any other
     file, and without compression, which could expand to any size.

@@ -164,7 +164,7 @@ def _inner(block: Block, order: str, pointer: object, wanted: set[int]) -> dict:
 
 
 def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
-    """The wanted entries of the directory at an offset: texts as bytes, numbers as floats (NaN where divided by zero)."""
+    """Read the wanted entries of the directory at an offset: texts as bytes, numbers as floats (NaN where divided by zero)."""
     entries: dict[int, bytes | tuple[float, ...]] = {}
     for tag, kind, number, place in _entries(block, order, at):
         if tag not in wanted or tag in entries or not (kind in _NUMBERS or kind in _TEXTS):
@@ -179,7 +179,7 @@ def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int,
 
 
 def _entries(block: Block, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Tag, type, number of values and the four bytes that hold or point to them, of each entry of a directory."""
+    """Yield tag, type, number of values and the four bytes that hold or point to them, of each entry of a directory."""
     if at < 8:
         raise UnusableImageError("damaged: EXIF points outside of itself")
     count = struct.unpack(order + "H", block.read(at, 2))[0]
@@ -209,7 +209,7 @@ def _position(gps: dict) -> tuple[float, float]:
 
 
 def _angle(value: object, ref: str, signs: str, limit: int) -> float:
-    """Degrees, minutes and seconds with their hemisphere as degrees."""
+    """Convert degrees, minutes and seconds with their hemisphere to degrees."""
     parts = value if isinstance(value, tuple) else ()
     degrees, minutes, seconds = (*parts[:3], 0.0, 0.0, 0.0)[:3] if parts else (math.nan,) * 3
     if not (math.isfinite(degrees) and 0 <= minutes <= 60 and 0 <= seconds <= 60):
