@@ -121,7 +121,7 @@ def predict(
     )
     if progress:
         progress("estimating districts")
-    around = _with_other_districts(area, boundaries, columns)
+    around = _with_other_districts(dataset, area, boundaries, columns)
     estimated, impossible = _estimates(dataset, trained, around, predicted, places, level, limits, estimator)
     chosen = estimator or ("composite" if estimated else "predicted")
     if estimated:
@@ -187,12 +187,16 @@ def map_region(
     return Region(frame.name, shapely.coverage_union_all(touched.geometry.to_numpy()), touched, whole.source)
 
 
-def _with_other_districts(area: Region, boundaries: str | Path | None, columns: dict) -> gpd.GeoDataFrame:
+def _with_other_districts(
+    dataset: Dataset, area: Region, boundaries: str | Path | None, columns: dict
+) -> gpd.GeoDataFrame:
     """The districts of the map, then all others of the same boundaries: what the survey measured there counts, too."""
     if area.source == INDIA_SOURCE:
         every = read_districts()
-    elif boundaries is None or str(boundaries).startswith("hex:"):
+    elif boundaries is None:
         return area.districts
+    elif str(boundaries).startswith("hex:"):
+        every = map_region(dataset, None, boundaries).districts
     else:
         every = read_districts(boundaries, **columns)
     others = every[~every["district_id"].isin(area.districts["district_id"])]

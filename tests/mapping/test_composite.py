@@ -101,6 +101,17 @@ def test_a_districts_value_does_not_depend_on_the_frame(sample, trained, drawn):
     pd.testing.assert_frame_equal(part[columns], whole[columns], check_dtype=False)
 
 
+def test_a_hexagons_value_does_not_depend_on_the_frame(sample, trained):
+    part, whole = (
+        by_id(predict(sample.dataset, trained, region, boundaries="hex:60km")) for region in ("84,25,86,26", None)
+    )
+    assert 5 < len(part) < len(whole)
+    columns = ["pov", "pov_lower", "pov_upper", "pov_direct", "pov_gamma", "n_clusters"]
+    inside = part.index[part["n_sites"] == whole.loc[part.index, "n_sites"]]
+    assert len(inside) > 5
+    pd.testing.assert_frame_equal(part.loc[inside, columns], whole.loc[inside, columns], check_dtype=False)
+
+
 def test_a_bundle_gives_the_same_composite(sample, trained, drawn, tmp_path):
     again = predict(sample.dataset, load_model(save_model(trained, tmp_path / "forest")), "bihar")
     pd.testing.assert_frame_equal(
