@@ -85,6 +85,8 @@ class Dataset:
     # not parameters, so that dataclasses.replace does not carry them to a dataset that differs
     path: Path | None = field(init=False, default=None)
     _folder_checksum: str | None = field(init=False, default=None)
+    # the files of the folder whose checksum was verified; no other is read
+    _listed: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
         # a dictionary that the caller changes later must not change the dataset
@@ -317,9 +319,9 @@ class Dataset:
 
     def has_features(self, name: str) -> np.ndarray:
         """Return which images have features of a set, shape (images,); an image whose photo could not be read has none."""
-        listed = self.path and self.path / "features" / f"{name}.missing.parquet"
-        if listed and listed.is_file():
-            return ~self.images["key"].isin(pd.read_parquet(listed)["key"]).to_numpy()
+        missing = f"features/{name}.missing.parquet"
+        if self.path and missing in self._listed:
+            return ~self.images["key"].isin(pd.read_parquet(self.path / missing)["key"]).to_numpy()
         return np.isfinite(self.features[name][:, 0])
 
     def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:
@@ -499,6 +501,14 @@ def read_dataset(folder: str | Path) -> Dataset:
             raise InputError(
                 f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
             )
+    names = [f"features/{name}.npy" for name in facts["features"]]
+    needed = ["images.parquet", "clusters.parquet", "rejects.parquet", *names]
+    needed += [_SITE_OF_IMAGE] if _SITES in facts["checksums"] else []
+    for name in needed:
+        if name not in facts["checksums"]:
+            raise InputError(
+                f"{folder / FACTS}: does not list the file {name}, so it is not read; make the dataset again"
+            )
     try:
         dataset = Dataset(
             _read_table(folder / "images.parquet"),
@@ -516,6 +526,7 @@ def read_dataset(folder: str | Path) -> Dataset:
         raise InputError(f"{folder}: {error}; make the dataset again") from None
     object.__setattr__(dataset, "path", folder)
     object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
+    object.__setattr__(dataset, "_listed", frozenset(facts["checksums"]))
     if _SITES in facts["checksums"]:
         dataset.__dict__["_sites_and_images"] = _read_table(folder / _SITES), np.load(folder / _SITE_OF_IMAGE)
     return dataset

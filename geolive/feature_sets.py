@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-import tempfile
-from collections.abc import Iterable
+import os
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,10 @@ from geolive.dataset import Dataset, read_dataset
 from geolive.dataset_facts import FACTS, is_word, read_facts
 from geolive.errors import InputError
 from geolive.files import checksum, replacing
+from geolive.npy_file import NpyFile
+from geolive.temporary_files import locked, make_locked_folder, remove_abandoned_folders
+
+_ROWS_AT_ONCE = 8192
 
 
 def add_features(
@@ -54,23 +59,42 @@ def add_features(
     folder = Path(folder)
     dataset = read_dataset(folder)
     check_feature_name(dataset, name)
-    found, array = np.zeros(len(dataset.images), bool), None
+    found = np.zeros(len(dataset.images), bool)
     (folder / "features").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder / "features") as temporary:
-        file = Path(temporary) / "array.npy"
+    with _temporary_folder(folder / "features") as temporary, contextlib.ExitStack() as stack:
+        array: NpyFile | None = None
         for rows, values in blocks:
             if array is None:
                 shape = (len(dataset.images), values.shape[1])
-                array = np.lib.format.open_memmap(file, mode="w+", dtype=np.float32, shape=shape)
-            array[rows] = values
+                array = stack.enter_context(NpyFile(temporary / "array.npy", shape, np.float32))
+            array.write(rows, values)
             found[rows] = True
         if array is None or not found.any():
             raise InputError(f"{folder}: none of its images is in the features; check that the keys are this dataset's")
-        array[~found] = np.nan
+        _write_nan(array, np.flatnonzero(~found))
         array.flush()
         missing = dataset.images["key"][~found]
-        place_features(folder, name, file, pd.DataFrame({"key": missing}), about)
+        place_features(folder, name, array.path, pd.DataFrame({"key": missing}), about)
     return missing.tolist()
+
+
+def _write_nan(array: NpyFile, rows: np.ndarray) -> None:
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        array.write(some, np.full((len(some), array.shape[1]), np.nan))
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder that is removed at the end; those of killed processes are removed first."""
+    remove_abandoned_folders(parent)
+    folder, lock = make_locked_folder(parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:
@@ -102,17 +126,55 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
     folder, stem = Path(folder), f"features/{name}"
     array = np.load(file, mmap_mode="r", allow_pickle=False)
     written = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype), "missing": len(missing), **about}
-    with contextlib.ExitStack() as stack:
+    checksum_of_array = checksum(file)
+    # other processes may add features to the same dataset: one after the other reads the facts and writes them
+    with locked(folder / "features"), contextlib.ExitStack() as stack:
+        facts = read_facts(folder)
+        if name in facts["features"]:
+            raise InputError(
+                f"{folder}: another process has added a feature set {name!r} in the meantime, and nothing is overwritten; use "
+                "another name",
+                parameter="name",
+            )
         # in this order they are put into place last to first: the facts last, when what they list is there
         new_facts = stack.enter_context(replacing(folder / FACTS))
         files = {end: stack.enter_context(replacing(folder / f"{stem}{end}")) for end in (".json", ".missing.parquet")}
         missing.to_parquet(files[".missing.parquet"], index=False)
         files[".json"].write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        facts = read_facts(folder)
         facts["features"] = sorted([*facts["features"], name])
-        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in (files | {".npy": file}).items()}
+        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in files.items()}
+        facts["checksums"][f"{stem}.npy"] = checksum_of_array
         new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         file.replace(folder / f"{stem}.npy")
+
+
+def take_back_features(folder: str | Path, name: str, file: Path) -> None:
+    """Move an array to `file` that `place_features` moved before it was killed, so that the work continues from there.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A dataset.
+    name : str
+    file : Path
+        The place that the array was moved from. Where it still exists, or the dataset lists the feature set, nothing is done.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import geolive
+    >>> folder = geolive.write_dataset(geolive.make_sample("goa"), Path(tempfile.mkdtemp()) / "goa")
+    >>> file = folder / "features" / "ones.npy"
+    >>> np.save(file, np.ones(3))
+    >>> take_back_features(folder, "ones", folder / "taken.npy")
+    >>> file.exists()
+    False
+    """
+    folder = Path(folder)
+    left = folder / "features" / f"{name}.npy"
+    with locked(folder / "features"):
+        if left.is_file() and not file.exists() and f"features/{name}.npy" not in read_facts(folder)["checksums"]:
+            left.replace(file)
 
 
 def check_feature_name(dataset: Dataset, name: str) -> None:

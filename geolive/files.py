@@ -2,16 +2,27 @@
 
 import contextlib
 import datetime
+import errno
 import hashlib
 import os
-import secrets
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import platformdirs
 
+from geolive.disk_space import full_disk, full_disk_named, is_full
 from geolive.errors import InputError
+from geolive.temporary_files import (
+    TEMPORARY,
+    make_file,
+    make_locked_folder,
+    make_temporary,
+    remove_abandoned_folders,
+    remove_old_files,
+    temporary_name,
+)
 
 
 @contextlib.contextmanager
@@ -31,7 +42,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        The folder cannot be made or written to.
+        The folder cannot be made or written to, or its disk is full.
 
     Examples
     --------
@@ -43,18 +54,91 @@ def replacing(path: str | Path) -> Iterator[Path]:
     'whole'
     """
     path = Path(path)
+    with _temporary_file(path) as temporary, full_disk_named(path.parent):
+        yield temporary
+        temporary.replace(path)
+
+
+@contextlib.contextmanager
+def replacing_together(paths: Sequence[str | Path]) -> Iterator[dict[Path, Path]]:
+    """Give a temporary file for each path; they replace the paths together when the block ends without an error, or none does.
+
+    The former files are set aside before the first new one takes its place, and put back if a later one cannot. So a process
+    that is killed in between leaves a file missing, and never a new file beside a former one.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        The files to write.
+
+    Yields
+    ------
+    dict of Path to Path
+        The temporary file of each path.
+
+    Raises
+    ------
+    InputError
+        A folder cannot be made or written to, or its disk is full.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with replacing_together([folder / "a.txt", folder / "b.txt"]) as temporary:
+    ...     for path, file in temporary.items():
+    ...         _ = file.write_text(path.stem)
+    >>> sorted(p.name for p in folder.iterdir())
+    ['a.txt', 'b.txt']
+    """
+    with contextlib.ExitStack() as stack:
+        files = {path: stack.enter_context(_temporary_file(path)) for path in map(Path, paths)}
+        for folder in {path.parent for path in files}:
+            stack.enter_context(full_disk_named(folder))
+        yield files
+        _take_places(files)
+
+
+def _take_places(files: dict[Path, Path]) -> None:
+    """Rename each temporary file to its path; all or none."""
+    former: dict[Path, Path] = {}
+    placed: list[Path] = []
+    try:
+        for path in files:
+            if path.exists():
+                aside = path.with_name(temporary_name(path))
+                path.replace(aside)
+                former[path] = aside
+        for path, temporary in files.items():
+            temporary.replace(path)
+            placed.append(path)
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        for path, aside in former.items():
+            aside.replace(path)
+        raise
+    for aside in former.values():
+        aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _temporary_file(path: Path) -> Iterator[Path]:
+    """Make an empty file beside `path`, and remove it at the end if it is still there."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder, so no file can have that name; give another name", parameter="out")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _make_temporary(path, _make_file)
+        remove_old_files(path.parent.absolute())
+        temporary = make_temporary(path, make_file)
     except OSError as error:
+        if is_full(error, path.parent):
+            raise full_disk(path.parent) from error
         raise InputError(
             f"{path}: cannot be written ({error.strerror}); choose another folder", parameter="out"
         ) from error
     try:
         yield temporary
-        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -62,6 +146,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder to fill, which becomes `path` when the block ends without an error.
+
+    Where `path` is an empty folder that cannot be replaced (a mount point, the current folder, or one in a folder that is not
+    writable), the temporary folder is in it, and its content is moved up at the end.
 
     Parameters
     ----------
@@ -71,12 +158,12 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        An empty folder beside `path`.
+        An empty folder on the disk of `path`.
 
     Raises
     ------
     InputError
-        `path` exists and is not an empty folder, or cannot be written.
+        `path` exists and is not an empty folder, cannot be written, or its disk is full.
 
     Examples
     --------
@@ -89,21 +176,25 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     check_new_folder(path)
+    beside = _sibling(path, "x")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _make_temporary(path, _make_folder)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned_folders(beside.parent)
+        temporary, lock = make_locked_folder(beside.parent)
     except OSError as error:
+        if is_full(error, beside.parent):
+            raise full_disk(beside.parent) from error
         raise InputError(
             f"{path}: cannot be made there ({error.strerror}); choose another folder", parameter="out"
         ) from error
     try:
-        yield temporary
-        check_new_folder(path)  # another process may have made it in the meantime
-        if path.is_dir():
-            path.rmdir()
-        temporary.replace(path)
+        with full_disk_named(beside.parent):
+            yield temporary
+            place_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def check_new_folder(path: str | Path) -> None:
@@ -112,18 +203,136 @@ def check_new_folder(path: str | Path) -> None:
     Raises
     ------
     InputError
-        `path` exists and is not an empty folder.
+        `path` exists and is not an empty folder, is a link to nothing, or is in a place that cannot be written to.
 
     Examples
     --------
     >>> check_new_folder("no/such/folder")
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise InputError(
-            f"{path}: exists already and nothing is overwritten; choose another folder, or remove it first",
-            parameter="out",
-        )
+    try:
+        if path.is_symlink() and not path.exists():
+            raise InputError(
+                f"{path}: is a link to {path.readlink()}, which does not exist; make that folder, or choose another",
+                parameter="out",
+            )
+        if path.exists() and not (path.is_dir() and not _content(path)):
+            raise InputError(
+                f"{path}: exists already and nothing is overwritten; choose another folder, or remove it first",
+                parameter="out",
+            )
+        folder = _sibling(path, "x").parent
+        while not folder.exists():
+            folder = folder.parent
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made ({error.strerror}); choose another folder", parameter="out") from None
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        why = "is not writable" if folder.is_dir() else "is not a folder"
+        raise InputError(f"{path}: cannot be made, since {folder} {why}; choose another folder", parameter="out")
+
+
+def place_folder(folder: Path, path: str | Path) -> None:
+    """Give a finished folder the name `path`, where nothing is, or an empty folder.
+
+    Parameters
+    ----------
+    folder : Path
+        On the disk of `path`, as `new_folder` and `work_folder` give it.
+    path : str or Path
+
+    Raises
+    ------
+    InputError
+        Another process has made `path` in the meantime.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> place_folder(folder, folder.with_name(folder.name + "-done"))
+    >>> folder.exists()
+    False
+    """
+    path = Path(path)
+    check_new_folder(path)
+    target = path.resolve()
+    try:
+        if _is_filled_in_place(target):
+            # the file of facts last, without which the rest is not taken for a whole result
+            for file in sorted(folder.iterdir(), key=lambda file: (file.suffix == ".json", file.name)):
+                file.rename(target / file.name)
+            return
+        if os.name == "nt" and target.is_dir():
+            target.rmdir()
+        # replaces an empty folder in one step, and no other
+        folder.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise InputError(
+                f"{path}: another process has made it in the meantime, and nothing is overwritten; choose another folder",
+                parameter="out",
+            ) from error
+        raise
+
+
+# the kinds of work that a folder is kept for until it is done
+_PURPOSES = ("fetch", "rows", "training")
+
+
+def work_folder(path: str | Path, purpose: str) -> Path:
+    """Return the folder that keeps unfinished work on `path` until it is done, on the same disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder to make.
+    purpose : str
+        fetch, rows or training.
+
+    Examples
+    --------
+    >>> work_folder("data/goa", "fetch").name
+    '.goa.fetch'
+    """
+    return _sibling(Path(path), purpose)
+
+
+def _sibling(path: Path, purpose: str) -> Path:
+    """A hidden name beside `path`, or in it where it is filled in place."""
+    target = path.resolve() if path.is_symlink() or path.name in ("", "..") else path
+    resolved = path.resolve()
+    folder = target if _is_filled_in_place(resolved) else target.parent
+    return folder / f".{resolved.name}.{purpose}"
+
+
+def _is_filled_in_place(target: Path) -> bool:
+    """Whether an existing folder must stay the same folder, since it cannot be replaced or others stand in it."""
+    if not target.is_dir():
+        return False
+    is_current = target == Path.cwd()
+    return is_current or _is_mount(target) or not os.access(target.parent, os.W_OK | os.X_OK)
+
+
+def _is_mount(target: Path) -> bool:
+    if os.path.ismount(target):
+        return True
+    try:
+        # a folder mounted at another place of the same disk shows only here
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    escaped = re.sub(r"[ \t\n\\]", lambda found: f"\\{ord(found[0]):03o}", str(target))
+    return any(line.split(" ")[4] == escaped for line in mounts.splitlines())
+
+
+def _content(folder: Path) -> list[str]:
+    """Names of what is in a folder; unfinished work in a folder that is filled in place does not count."""
+    names = sorted(file.name for file in folder.iterdir())
+    target = folder.resolve()
+    if not _is_filled_in_place(target):
+        return names
+    unfinished = {f".{target.name}.{purpose}" for purpose in _PURPOSES}
+    return [name for name in names if name not in unfinished and not TEMPORARY.fullmatch(name)]
 
 
 def checksum(path: str | Path) -> str:
@@ -175,24 +384,3 @@ def cache_folder() -> Path:
     True
     """
     return Path(os.environ.get("GEOLIVE_CACHE") or platformdirs.user_cache_path("geolive", appauthor=False)).absolute()
-
-
-def _make_temporary(path: Path, make: Callable[[Path], None]) -> Path:
-    """Make a hidden file or folder beside `path`, under a name that nothing has.
-
-    The system gives it the permissions of any new file. The module tempfile would make it private, and giving it the usual
-    permissions later needs the umask, which a process can only read by changing it for all of its threads.
-    """
-    while True:
-        temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
-        with contextlib.suppress(FileExistsError):
-            make(temporary)
-            return temporary
-
-
-def _make_file(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-
-
-def _make_folder(path: Path) -> None:
-    path.mkdir(mode=0o777)

@@ -8,12 +8,11 @@ import numpy as np
 from PIL import Image
 
 from geolive.dataset import Dataset
-from geolive.feature_sets import check_feature_name
 from geolive.tables import N_CLASSES
 from geolive.vision.classes import dataset_classes, match_classes, read_classes, stuff_classes
 from geolive.vision.detectors import MASK2FORMER, Detector, load_detector
 from geolive.vision.devices import choose_device, choose_workers
-from geolive.vision.embedding import Added, Work, add_from_photos
+from geolive.vision.embedding import Added, Work, add_from_photos, check_name
 from geolive.vision.images import Item, PhotoFiles, PhotoSet, photo_files
 
 OBJECTS = "objects"
@@ -80,7 +79,7 @@ def detect_objects(
     Traceback (most recent call last):
     geolive.errors.InputError: ...: its images have no photos (no img_path); ...
     """
-    check_feature_name(dataset, name)
+    check_name(dataset, name)
     files = photo_files(dataset, photos)
     names, renamed = read_classes(classes) if classes else (None, None)
     chosen = choose_device(device, "float32")

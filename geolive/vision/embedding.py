@@ -15,7 +15,7 @@ import torch
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.feature_sets import check_feature_name, place_features
+from geolive.feature_sets import check_feature_name, place_features, take_back_features
 from geolive.files import checksum, today
 from geolive.vision.backbones import Backbone, load_backbone
 from geolive.vision.devices import Device, choose_device, choose_workers
@@ -41,6 +41,8 @@ class Added:
         Reason for each image without features, by key.
     resumed_at : int
         Number of images that an interrupted run had done before.
+    restarted : str
+        Why the work of an interrupted run was not continued but done again; empty otherwise.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Added:
     size: int
     failures: dict[str, str]
     resumed_at: int
+    restarted: str = ""
 
 
 def embed_photos(
@@ -110,7 +113,7 @@ def embed_photos(
     Traceback (most recent call last):
     geolive.errors.InputError: ...: its images have no photos (no img_path); ...
     """
-    check_feature_name(dataset, name)
+    check_name(dataset, name)
     files = photo_files(dataset, photos)
     chosen = choose_device(device, precision)
     if progress:
@@ -262,14 +265,16 @@ def add_from_photos(
     """
     if dataset.path is None:
         raise InputError("features are added to a dataset folder; write the dataset first")
-    check_feature_name(dataset, name)
-    folder = dataset.path / "features" / f".{name}.partial"
+    check_name(dataset, name)
+    folder = _work_folder(dataset.path, name)
+    if folder.is_dir():
+        take_back_features(dataset.path, name, folder / GrowingArray.FILE)
     made_by = work.about | {
         "images": checksum(dataset.path / "images.parquet"),
         "photos": _paths_digest(work.photos.files),
     }
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
-        resumed_at = array.done
+        resumed_at, restarted = array.done, array.restarted
         left = PhotoSet(work.photos.files, range(array.done, work.shape[0]), work.photos.prepare, work.photos.shorter)
         loader = (
             photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate) if len(left) else []
@@ -292,7 +297,18 @@ def add_from_photos(
         about = work.about | {"made": today().isoformat(), "geolive": geolive.__version__}
         place_features(dataset.path, name, array.file, missing, about)
         shutil.rmtree(folder)
-    return Added(name, *work.shape, by_key, resumed_at)
+    return Added(name, *work.shape, by_key, resumed_at, restarted)
+
+
+def check_name(dataset: Dataset, name: str) -> None:
+    """As `check_feature_name`; removes the work folder of a feature set that is in place, if that was interrupted."""
+    if dataset.path is not None and name in dataset.features:
+        shutil.rmtree(_work_folder(dataset.path, name), ignore_errors=True)
+    check_feature_name(dataset, name)
+
+
+def _work_folder(dataset_folder: Path, name: str) -> Path:
+    return dataset_folder / "features" / f".{name}.partial"
 
 
 def _joined(

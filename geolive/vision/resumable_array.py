@@ -7,6 +7,7 @@ import numpy as np
 
 from geolive.errors import InputError
 from geolive.files import replacing
+from geolive.npy_file import NpyFile
 
 try:
     import fcntl
@@ -30,10 +31,19 @@ class GrowingArray:
     made_by : dict
         Everything that the numbers depend on, as JSON; work that was started with other values is not continued.
 
+    Attributes
+    ----------
+    done : int
+        Number of rows written so far.
+    failures : dict of int to str
+        Reason for each empty row.
+    restarted : str
+        Why unfinished work in the folder was not continued; empty where it was, or where there was none.
+
     Raises
     ------
     InputError
-        The folder holds work that was started with other settings, or another process uses it.
+        The folder holds work that was started with other settings, another process uses it, or the disk is full.
 
     Examples
     --------
@@ -46,19 +56,29 @@ class GrowingArray:
     (2, {1: 'cut short'})
     """
 
+    FILE = "array.npy"
+
     def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, made_by: dict):
         self.folder, self.made_by = folder, json.loads(json.dumps(made_by))
         self.done = 0
         self.failures: dict[int, str] = {}
+        self.restarted = ""
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         try:
             self._take_lock()
-            begun = self._read_progress()
-            mode = "r+" if begun else "w+"
-            self._array = np.lib.format.open_memmap(self.file, mode, dtype=np.dtype(dtype), shape=tuple(shape))
-            if self._array.shape != tuple(shape) or self._array.dtype != np.dtype(dtype):
-                raise InputError(f"{self.file}: not as geolive writes it; remove this folder to start again")
+            self._read_progress()
+            try:
+                if not self.done:
+                    self.file.unlink(missing_ok=True)
+                elif not self.file.is_file():
+                    raise InputError("its array is missing")
+                self._array = NpyFile(self.file, shape, dtype)
+            except InputError as error:
+                if not self.done:
+                    raise
+                self._start_again(str(error))
+                self._array = NpyFile(self.file, shape, dtype)
         except BaseException:
             self._lock.close()
             raise
@@ -67,13 +87,13 @@ class GrowingArray:
         return self
 
     def __exit__(self, *error: object) -> None:
-        del self._array
+        self._array.__exit__(*error)
         self._lock.close()
 
     @property
     def file(self) -> Path:
         """The npy file."""
-        return self.folder / "array.npy"
+        return self.folder / self.FILE
 
     def add(self, rows: np.ndarray, failures: dict[int, str]) -> None:
         """Write the next rows, and why some of them are empty.
@@ -84,7 +104,7 @@ class GrowingArray:
         failures : dict of int to str
             Reason for each empty row, by row of the whole array.
         """
-        self._array[self.done : self.done + len(rows)] = rows
+        self._array.write(np.arange(self.done, self.done + len(rows)), rows)
         self._array.flush()
         self.done += len(rows)
         self.failures |= failures
@@ -105,18 +125,23 @@ class GrowingArray:
         except OSError:
             raise InputError(f"{self.folder}: another process works on it; wait until that process ends") from None
 
-    def _read_progress(self) -> bool:
+    def _start_again(self, reason: str) -> None:
+        self.done, self.failures, self.restarted = 0, {}, reason
+        for file in (self.file, self.folder / "progress.json"):
+            file.unlink(missing_ok=True)
+
+    def _read_progress(self) -> None:
         path = self.folder / "progress.json"
         if not path.is_file():
-            return False
+            return
         try:
             progress = json.loads(path.read_text(encoding="utf-8"))
             made_by, done = progress["made_by"], int(progress["done"])
             failures = {int(row): str(why) for row, why in progress["failures"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{path}: cannot be read ({type(error).__name__}); remove its folder to start again"
-            ) from None
+            made_by.items()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self._start_again(f"{path} is damaged ({type(error).__name__})")
+            return
         if made_by != self.made_by:
             names = sorted(k for k in {*made_by, *self.made_by} if made_by.get(k) != self.made_by.get(k))
             raise InputError(
@@ -124,4 +149,3 @@ class GrowingArray:
                 "former settings to finish it, or remove this folder to start again"
             )
         self.done, self.failures = done, failures
-        return True
