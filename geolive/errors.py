@@ -1,4 +1,4 @@
-"""The errors that reach a user as one line."""
+"""The errors and warnings that reach a user as one line."""
 
 
 class InputError(ValueError):
@@ -26,3 +26,13 @@ class InputError(ValueError):
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.parameter = parameter
+
+
+class RestartWarning(UserWarning):
+    """A file of unfinished work is damaged, and the work is done again; the result is the same.
+
+    Examples
+    --------
+    >>> issubclass(RestartWarning, UserWarning)
+    True
+    """

@@ -6,7 +6,9 @@ Commands import what they need inside their functions, so that --help is instant
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -34,7 +36,7 @@ from geolive.cli.apps import app
 from geolive.cli.endings import INPUT, OURS, fail, flush_output, mendable, stopped_line, stopping
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import program
-from geolive.errors import InputError
+from geolive.errors import InputError, RestartWarning
 from geolive.extras import missing_extra
 from geolive.terminal_text import print_safely
 
@@ -56,6 +58,7 @@ def main() -> None:
 
 
 def _run(stopped_code: Callable[[], int]) -> int:
+    _note_warnings()
     try:
         # typer catches KeyboardInterrupt itself and returns only a code
         code = app(prog_name=program(), standalone_mode=False) or 0
@@ -86,6 +89,22 @@ def _running() -> str:
             break
         words.append(word)
     return " ".join(words)
+
+
+def _note_warnings() -> None:
+    """Print warnings that work is done again as notes, from now on."""
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        from geolive.console import note
+
+        if issubclass(category, RestartWarning):
+            note(str(message))
+        else:
+            others(message, category, *where, **more)
+
+    warnings.simplefilter("always", RestartWarning)
+    warnings.showwarning = show
 
 
 def _fail_of_ours(error: Exception) -> int:

@@ -72,8 +72,6 @@ def note_failures(dataset: Path, added: "Added") -> None:
     from geolive.console import note
     from geolive.wording import count_of
 
-    if added.restarted:
-        note(f"unfinished work was damaged, and done again from the start: {added.restarted}")
     if added.resumed_at:
         note(f"continued after {count_of(added.resumed_at, 'photo')}")
     for reason, number in Counter(added.failures.values()).most_common(5):

@@ -102,18 +102,19 @@ def _show_plan(
 ) -> None:
     from geolive.console import say, show_table, step
     from geolive.sources.mapillary.area import districts_of
-    from geolive.sources.mapillary.fetch import plan_fetch, work_folder
+    from geolive.sources.mapillary.fetch import fetch_folder, plan_fetch
     from geolive.sources.mapillary.sampling import plan_table
 
     with step(f"Requesting {len(area.tiles):,} tiles") as progress:
-        listed, sampled = plan_fetch(area, wanted, out, access, retry_policy, progress)
+        listed, sampled, n_empty = plan_fetch(area, wanted, out, access, retry_policy, progress)
     with step("Counting by district"):
         table = plan_table(listed, sampled, districts_of(area, boundaries), wanted)
     rows = [[d.district, "", f"{d.listed:,}", f"{d.sampled:,}", _size(d.bytes)] for d in table.itertuples()]
+    _note_empty_tiles(n_empty, len(area.tiles), "after an hour, the same command requests them again")
     show_table(f"Images of {area.name}", ["district", "", "found", "to fetch", "about"], rows)
     say(
         f"{len(listed):,} images found, {len(sampled):,} to fetch, about {_size(int(table['bytes'].sum()))} of photos; nothing "
-        f"was downloaded yet. Run it without --dry-run to fetch them (the tiles are kept in {work_folder(out)})."
+        f"was downloaded yet. Run it without --dry-run to fetch them (the tiles are kept in {fetch_folder(out)})."
     )
 
 
@@ -128,6 +129,8 @@ def _fetch(
     with step(f"Fetching images of {area.name} ({count_of(len(area.tiles), 'tile')})") as progress:
         fetch_images(area, wanted, out, access, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
     dataset = read_dataset(out)
+    again = f"to request them again, fetch into another folder than {out}"
+    _note_empty_tiles(dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)
     for reason, number in dataset.rejects["reason"].value_counts().items():
         note(f"{count_of(number, 'image')} left out: {reason}")
     if unmatched := dataset.extra.get("detections_without_class"):
@@ -139,6 +142,14 @@ def _fetch(
         near = f", near {with_images:,} of {count_of(len(dataset.clusters), 'cluster')}"
     photos = count_of(int(dataset.images["img_path"].notna().sum()), "photo")
     say(f"{out}: {count_of(len(dataset.images), 'image')}{near}, {photos}; {dataset.extra['attribution']}")
+
+
+def _note_empty_tiles(n_empty: int, n_tiles: int, again: str) -> None:
+    from geolive.console import note
+    from geolive.wording import count_of
+
+    if n_empty:
+        note(f"Mapillary answered twice that {n_empty:,} of {count_of(n_tiles, 'tile')} have no image; {again}")
 
 
 def _size(n_bytes: int) -> str:

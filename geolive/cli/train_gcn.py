@@ -72,7 +72,7 @@ def train_gcn(
 
     from geolive.console import step
     from geolive.dataset import read_dataset
-    from geolive.files import check_new_folder
+    from geolive.files import check_new_folder, work_folder
     from geolive.models.learning_curves import check_curves, draw_curves
     from geolive.models.registry import make_model
     from geolive.models.training import train_together
@@ -83,7 +83,7 @@ def train_gcn(
     if curves is not None:
         check_curves(curves)
     given = {"edges": edges, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "width": width}
-    work = out.parent / f".{out.name}.training"
+    work = work_folder(out, "training")
     model = make_model(
         arch,
         task=task,

@@ -87,7 +87,7 @@ def train_imagewise_command(
 
     from geolive.console import note, note_dropped, say, step
     from geolive.dataset import read_dataset
-    from geolive.files import check_new_folder
+    from geolive.files import check_new_folder, work_folder
 
     check_new_folder(out)
     if from_authors and not pretrained:
@@ -100,7 +100,7 @@ def train_imagewise_command(
     from geolive.models.bundle import save_model
     from geolive.models.imagewise.training import train_imagewise
 
-    work = out.parent / f".{out.name}.training"
+    work = work_folder(out, "training")
     logs = logs or out.parent / f"{out.name}.logs"
     note(f"figures of each epoch: {logs}")
     trained = train_imagewise(

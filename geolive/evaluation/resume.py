@@ -3,13 +3,15 @@
 import hashlib
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 import geolive
+from geolive.errors import RestartWarning
 from geolive.evaluation.cross_validation import Predicted
-from geolive.files import replacing
+from geolive.files import replacing, work_folder
 
 _FACTS = ("model", "params", "curves", "out_of_fold", "uses_images")
 
@@ -36,8 +38,7 @@ class ResumeFolder:
     """
 
     def __init__(self, out: str | Path) -> None:
-        out = Path(out)
-        self.path = out.parent / f".{out.name}.rows"
+        self.path = work_folder(out, "rows")
 
     @staticmethod
     def key(*parts) -> str:
@@ -56,11 +57,17 @@ class ResumeFolder:
 
     def find(self, key: str) -> Predicted | None:
         """Find the row with this key; None where it is not finished."""
+        path = self.path / f"{key}.npz"
+        if not path.is_file():
+            return None
         try:
-            with np.load(self.path / f"{key}.npz", allow_pickle=False) as held:
+            with np.load(path, allow_pickle=False) as held:
                 about = json.loads(str(held["about"]))
                 return Predicted(values=held["values"], **about)
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damaged bytes
+            words = f"{path} is damaged ({type(error).__name__}), so its row of the report is computed again"
+            warnings.warn(words, RestartWarning, stacklevel=2)
+            path.unlink(missing_ok=True)
             return None
 
     def keep(self, key: str, predicted: Predicted) -> None:

@@ -20,9 +20,10 @@ def write_tensors(tensors: dict[str, torch.Tensor], folder: str | Path) -> None:
     >>> read_tensors(folder)[0]
     {'weights': tensor([1., 1.])}
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    save_file(tensors, Path(folder) / FILE)
+    # save_file would let only the user read the file, whatever permissions new files have
+    (Path(folder) / FILE).write_bytes(save(tensors))
 
 
 def read_tensors(folder: str | Path) -> tuple[dict[str, torch.Tensor], Path]:

@@ -5,9 +5,11 @@ takes to train, and whose checkpoints are pickles.
 """
 
 import contextlib
+import copy
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from geolive.errors import InputError
+from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
 
 CHECKPOINT_SECONDS = 5.0
@@ -104,7 +106,12 @@ def fit_network(
     Raises
     ------
     InputError
-        The checkpoint is from another training, is damaged or cannot be written; the last one written stays whole.
+        The checkpoint is from another training or cannot be written; the last one written stays whole.
+
+    Warns
+    -----
+    RestartWarning
+        The checkpoint is damaged; training starts again.
 
     Examples
     --------
@@ -191,6 +198,7 @@ def _write(path, fingerprint, network, optimizer, generator, curve, kept) -> Non
 def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict | None]:
     from safetensors import SafetensorError, safe_open
 
+    before = _copy(network), copy.deepcopy(optimizer.state_dict()), generator.get_state()
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
@@ -207,8 +215,13 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
     except InputError:
         raise
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not a checkpoint that geolive wrote ({reason}); remove it to start anew") from None
+        network.load_state_dict(before[0])
+        optimizer.load_state_dict(before[1])
+        generator.set_state(before[2])
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        words = f"{path} is damaged ({reason}), so this network is trained again from its first epoch"
+        warnings.warn(words, RestartWarning, stacklevel=2)
+        return Curve(), None
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -41,8 +41,6 @@ class Added:
         Reason for each image without features, by key.
     resumed_at : int
         Number of images that an interrupted run had done before.
-    restarted : str
-        Why the work of an interrupted run was not continued but done again; empty otherwise.
     """
 
     name: str
@@ -50,7 +48,6 @@ class Added:
     size: int
     failures: dict[str, str]
     resumed_at: int
-    restarted: str = ""
 
 
 def embed_photos(
@@ -274,7 +271,7 @@ def add_from_photos(
         "photos": _paths_digest(work.photos.files),
     }
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
-        resumed_at, restarted = array.done, array.restarted
+        resumed_at = array.done
         left = PhotoSet(work.photos.files, range(array.done, work.shape[0]), work.photos.prepare, work.photos.shorter)
         loader = (
             photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate) if len(left) else []
@@ -297,7 +294,7 @@ def add_from_photos(
         about = work.about | {"made": today().isoformat(), "geolive": geolive.__version__}
         place_features(dataset.path, name, array.file, missing, about)
         shutil.rmtree(folder)
-    return Added(name, *work.shape, by_key, resumed_at, restarted)
+    return Added(name, *work.shape, by_key, resumed_at)
 
 
 def check_name(dataset: Dataset, name: str) -> None:

@@ -1,11 +1,12 @@
 """An array on disk that is filled row by row; interrupted work is continued."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 
-from geolive.errors import InputError
+from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
 from geolive.npy_file import NpyFile
 
@@ -37,8 +38,6 @@ class GrowingArray:
         Number of rows written so far.
     failures : dict of int to str
         Reason for each empty row.
-    restarted : str
-        Why unfinished work in the folder was not continued; empty where it was, or where there was none.
 
     Raises
     ------
@@ -62,7 +61,6 @@ class GrowingArray:
         self.folder, self.made_by = folder, json.loads(json.dumps(made_by))
         self.done = 0
         self.failures: dict[int, str] = {}
-        self.restarted = ""
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
         try:
@@ -126,7 +124,8 @@ class GrowingArray:
             raise InputError(f"{self.folder}: another process works on it; wait until that process ends") from None
 
     def _start_again(self, reason: str) -> None:
-        self.done, self.failures, self.restarted = 0, {}, reason
+        warnings.warn(f"unfinished work is damaged, so it is done again: {reason}", RestartWarning, stacklevel=2)
+        self.done, self.failures = 0, {}
         for file in (self.file, self.folder / "progress.json"):
             file.unlink(missing_ok=True)
 

@@ -20,7 +20,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader
 
-from geolive.errors import InputError
+from geolive.errors import InputError, RestartWarning
 from geolive.models.imagewise.batch_norm import share_batch_norm
 from geolive.models.imagewise.photo_cache import DecodedPhotos, augment, epoch_order, uniforms
 from geolive.vision.devices import Device
@@ -322,6 +322,7 @@ def train_cnn(
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
+    _remove_damaged(folder)
     # a trunk that was loaded for evaluation would stay in that mode, and its batch norms would keep ImageNet's statistics
     learner = Learner(network.to(memory_format=torch.channels_last).train(), photos, settings)
     if learner.part < 1:
@@ -352,6 +353,22 @@ def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
         raise KeyboardInterrupt from left
     if trainer.interrupted or trainer.received_sigterm:
         raise KeyboardInterrupt
+
+
+def _remove_damaged(folder: Path) -> None:
+    """Remove checkpoints of which one is damaged or missing, so that training starts again."""
+    files = [folder / LAST, folder / BEST]
+    if not any(file.exists() for file in files):
+        return
+    for file in files:
+        try:
+            torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:  # zipfile, pickle and torch each have errors of their own for damaged bytes
+            words = f"{file} is damaged or missing ({type(error).__name__}), so the network is trained again"
+            warnings.warn(words, RestartWarning, stacklevel=2)
+            for other in files:
+                other.unlink(missing_ok=True)
+            return
 
 
 def _stopped(last: Path, epochs: int) -> bool:

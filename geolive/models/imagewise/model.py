@@ -16,6 +16,7 @@ from geolive.errors import InputError
 from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN
 from geolive.models.imagewise.photo_cache import DecodedPhotos
 from geolive.models.interface import TASKS, Model, check_images
+from geolive.models.network_weights import FILE, write_tensors
 from geolive.places import Places
 from geolive.vision.backbones import TRUNK, build_trunk
 from geolive.vision.devices import Device, choose_workers
@@ -23,7 +24,6 @@ from geolive.vision.images import PhotoFiles, PhotoSet, photo_batches
 from geolive.vision.preprocessing import Preprocessing
 from geolive.vision.weights import load_trunk, read_state
 
-FILE = "model.safetensors"
 HEAD = "head."
 # the feature set that holds the network's predictions of single photos
 FEATURES = "imagewise"
@@ -221,10 +221,8 @@ class ImageWise(Model):
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the weights to `folder`; `load` needs the settings that come back."""
         self.check_fitted()
-        from safetensors.torch import save_file
-
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
-        save_file(state, Path(folder) / FILE)
+        write_tensors(state, folder)
         return {
             "task": self.task,
             "random_state": self.random_state,

@@ -12,7 +12,7 @@ import pandas as pd
 from geolive.clusters import join_images
 from geolive.dataset import Dataset, write_dataset
 from geolive.errors import InputError
-from geolive.files import check_new_folder
+from geolive.files import place_folder
 from geolive.sources.mapillary.area import Area
 from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.ledger import Ledger
@@ -98,10 +98,7 @@ def move_into_place(dataset: Dataset, work: Path, out: Path) -> None:
     write_dataset(dataset, ready)
     if dataset.images["img_path"].notna().any():
         photos.rename(ready / PHOTOS)
-    check_new_folder(out)
-    if out.is_dir():
-        out.rmdir()
-    ready.rename(out)
+    place_folder(ready, out)
 
 
 def rescue_photos(work: Path) -> None:

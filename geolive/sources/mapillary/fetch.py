@@ -18,7 +18,7 @@ import pandas as pd
 from geolive.command_line import command_line
 from geolive.dataset_facts import FACTS
 from geolive.errors import InputError
-from geolive.files import check_new_folder, replacing
+from geolive.files import check_new_folder, checksum, replacing, work_folder
 from geolive.sources.mapillary.access import Access, RetryPolicy
 from geolive.sources.mapillary.area import Area
 from geolive.sources.mapillary.assemble import PHOTOS, make_dataset, move_into_place, rescue_photos
@@ -35,16 +35,15 @@ T = TypeVar("T")
 Progress = Callable[[str], None]
 
 
-def work_folder(out: str | Path) -> Path:
+def fetch_folder(out: str | Path) -> Path:
     """Return the folder of the ledger and the photos of an unfinished fetch.
 
     Examples
     --------
-    >>> work_folder("data/goa").as_posix()
+    >>> fetch_folder("data/goa").as_posix()
     'data/.goa.fetch'
     """
-    out = Path(out) if Path(out).name else Path(out).resolve()
-    return out.parent / f".{out.name}.fetch"
+    return work_folder(out, "fetch")
 
 
 def plan_fetch(
@@ -54,7 +53,7 @@ def plan_fetch(
     access: Access,
     retry_policy: RetryPolicy,
     progress: Progress = lambda words: None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
     """List the images of an area and sample them; `fetch_images` continues from there.
 
     Parameters
@@ -66,6 +65,8 @@ def plan_fetch(
     -------
     listed, sampled : DataFrame
         id, lon, lat, captured_at, is_pano of all images that tiles list, and of those to fetch.
+    n_empty : int
+        Number of tiles without any image.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def plan_fetch(
         As in `fetch_images`.
     """
     with _opened(area, wanted, out) as ledger:
-        return asyncio.run(_discover(ledger, area, wanted, access, retry_policy, progress))
+        return *asyncio.run(_discover(ledger, area, wanted, access, retry_policy, progress)), ledger.n_empty()
 
 
 def fetch_images(
@@ -114,12 +115,12 @@ def fetch_images(
     """
     out = Path(out)
     if is_finished(area, wanted, out):
-        shutil.rmtree(work_folder(out), ignore_errors=True)
+        shutil.rmtree(fetch_folder(out), ignore_errors=True)
         return out
     with _opened(area, wanted, out) as ledger:
         listed, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), progress))
-        rescue_photos(work_folder(out))
-        photos = work_folder(out) / PHOTOS
+        rescue_photos(fetch_folder(out))
+        photos = fetch_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
         _check_photos(ledger, photos)
         failed = asyncio.run(_collect(ledger, area, wanted, photos, access, retry_policy or RetryPolicy(), progress))
@@ -127,10 +128,11 @@ def fetch_images(
             raise _unfinished(failed, ledger)
         progress("writing")
         request = {"request": _digest(_request(area, wanted)), "found": len(listed), **wanted.as_text()}
+        request |= {"tiles": len(area.tiles), "empty_tiles": ledger.n_empty()}
         move_into_place(
-            make_dataset(ledger, area, wanted, failed, fetch_command(area, wanted), request), work_folder(out), out
+            make_dataset(ledger, area, wanted, failed, fetch_command(area, wanted), request), fetch_folder(out), out
         )
-    shutil.rmtree(work_folder(out), ignore_errors=True)
+    shutil.rmtree(fetch_folder(out), ignore_errors=True)
     return out
 
 
@@ -156,7 +158,7 @@ def fetch_command(area: Area, wanted: Wanted) -> str:
 
 def is_finished(area: Area, wanted: Wanted, out: str | Path) -> bool:
     """Return whether the dataset is in place and only the removal of the work folder was interrupted."""
-    if not work_folder(out).is_dir():
+    if not fetch_folder(out).is_dir():
         return False
     try:
         facts = json.loads((Path(out) / FACTS).read_text(encoding="utf-8"))
@@ -168,7 +170,7 @@ def is_finished(area: Area, wanted: Wanted, out: str | Path) -> bool:
 def _opened(area: Area, wanted: Wanted, out: str | Path) -> Ledger:
     """Open the ledger of this fetch: a new one, or that of the same fetch if it was interrupted."""
     check_new_folder(out)
-    folder = work_folder(out)
+    folder = fetch_folder(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -203,9 +205,11 @@ async def _discover(
     ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Request all tiles that are left; then sample the images, unless that was done before."""
-    left = ledger.tiles_left()
-    if left:
-        async with Client(access, retry_policy) as client:
+    async with Client(access, retry_policy) as client:
+        if left := ledger.tiles_left():
+            await _ask_tiles(ledger, area, left, client, retry_policy, progress)
+        if left := ledger.tiles_left():  # those that were empty
+            await asyncio.sleep(retry_policy.first_delay)
             await _ask_tiles(ledger, area, left, client, retry_policy, progress)
     listed = ledger.listed()
     if listed.empty:
@@ -213,12 +217,16 @@ async def _discover(
         async with Client(access, retry_policy) as client:
             # a server may answer a bad token with empty tiles
             await _or_stop(client.check_token(west, south))
-        raise InputError(f"{area.name}: Mapillary has no image there; name another area")
+        ledger.forget_empty_tiles()
+        raise InputError(
+            f"{area.name}: Mapillary has no image there ({len(area.tiles):,} tiles were requested twice, and the same command "
+            "requests them again); name another area"
+        )
     progress(f"sampling {len(listed):,} images")
     sampled = sample_images(listed, area, wanted)
     if sampled.empty:
         raise InputError(f"{area.name}: none of its {len(listed):,} images is wanted; change since, until or pano")
-    if not ledger.n_sampled():
+    if not ledger.n_begun():
         ledger.set_sample(sampled["id"])
     return listed, sampled
 
@@ -237,11 +245,13 @@ async def _ask_tiles(
         nonlocal done, n_malformed
         number, x, y = tile
         images = await _or_stop(client.tile(x, y))
+        done += 1
+        if not images:
+            return ledger.put_empty_tile(number)
         good = [image for image in images if is_image_id(image.id)]
         n_malformed += len(images) - len(good)
         inside = area.holds(np.array([(image.lon, image.lat) for image in good], float))
         ledger.put_tile(number, [image for image, kept in zip(good, inside, strict=True) if kept])
-        done += 1
         progress(
             f"{done:,} of {len(left):,} tiles"
             + (f", {n_malformed} images with a malformed id left out" if n_malformed else "")
@@ -320,12 +330,12 @@ def photo_path(folder: Path, id: str) -> Path:
 
 
 def _check_photos(ledger: Ledger, photos: Path) -> None:
-    """Mark photos whose file is missing or has another size (after a power cut) as missing, and remove incomplete files."""
-    for id, size in ledger.photos():
+    """Mark photos whose file is missing or has other bytes (after a power cut) as missing, and remove incomplete files."""
+    for id, sha256, size in ledger.photos():
         path = photo_path(photos, id)
-        if not path.is_file() or path.stat().st_size != size:
+        if not path.is_file() or path.stat().st_size != size or checksum(path) != sha256:
             ledger.forget_photo(id)
-    known = {f"{id}.jpg" for id, _ in ledger.photos()}
+    known = {f"{id}.jpg" for id, _, _ in ledger.photos()}
     for path in photos.iterdir():
         if path.name not in known:
             path.unlink()

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,14 @@ import pandas as pd
 from geolive.errors import InputError
 from geolive.sources.mapillary.tiles import TileImage
 
-VERSION = 1
+VERSION = 2
+# an empty answer is believed for so long
+EMPTY_SECONDS = 3600.0
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS request (part TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tiles (number INTEGER PRIMARY KEY, x INTEGER NOT NULL, y INTEGER NOT NULL,
-    done INTEGER NOT NULL DEFAULT 0);
+    done INTEGER NOT NULL DEFAULT 0, empty INTEGER NOT NULL DEFAULT 0, asked REAL);
 CREATE TABLE IF NOT EXISTS found (id TEXT PRIMARY KEY, tile INTEGER NOT NULL, lon REAL NOT NULL, lat REAL NOT NULL,
     captured_at INTEGER, is_pano INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, facts TEXT, detections TEXT, sha256 TEXT, bytes INTEGER, gone TEXT);
@@ -108,8 +111,26 @@ class Ledger:
         self._change("INSERT OR IGNORE INTO tiles (number, x, y) VALUES (?, ?, ?)", rows)
 
     def tiles_left(self) -> list[tuple[int, int, int]]:
-        """Return number, column and row of the tiles that are not done."""
-        return self._db.execute("SELECT number, x, y FROM tiles WHERE NOT done ORDER BY number").fetchall()
+        """Return number, column and row of the tiles to request.
+
+        A server that fails may answer that a tile is empty. So an empty tile is requested twice, and once more after
+        `EMPTY_SECONDS`, unless images were fetched since.
+        """
+        expired = "" if self.n_begun() else f"OR (empty > 0 AND abs(asked - {time.time()}) > {EMPTY_SECONDS})"
+        return self._db.execute(f"SELECT number, x, y FROM tiles WHERE NOT done {expired} ORDER BY number").fetchall()
+
+    def put_empty_tile(self, number: int) -> None:
+        """Store that a tile was answered without any image; the second such answer in a row makes it done."""
+        statement = "UPDATE tiles SET done = empty > 0, empty = empty + 1, asked = ? WHERE number = ?"
+        self._change(statement, [(time.time(), number)])
+
+    def n_empty(self) -> int:
+        """Return the number of tiles without any image."""
+        return self._db.execute("SELECT count(*) FROM tiles WHERE empty > 0").fetchone()[0]
+
+    def forget_empty_tiles(self) -> None:
+        """Request all empty tiles again."""
+        self._change("UPDATE tiles SET done = 0, empty = 0 WHERE empty > ?", [(0,)])
 
     def put_tile(self, number: int, images: Iterable[TileImage]) -> None:
         """Store the images of a tile and mark it as done; an image of two tiles belongs to the tile with the lower number."""
@@ -121,7 +142,7 @@ class Ledger:
                 "WHERE excluded.tile < tile",
                 rows,
             )
-            self._db.execute("UPDATE tiles SET done = 1 WHERE number = ?", (number,))
+            self._db.execute("UPDATE tiles SET done = 1, empty = 0 WHERE number = ?", (number,))
 
     def listed(self) -> pd.DataFrame:
         """Return the images that all tiles list, by id: id, lon, lat, captured_at (float, may be missing), is_pano."""
@@ -175,10 +196,10 @@ class Ledger:
         """Record why an image cannot be had, so that it is never requested again."""
         self._change("UPDATE images SET gone = ? WHERE id = ?", [(reason, id)])
 
-    def photos(self) -> list[tuple[str, int]]:
-        """Return id and size in bytes of the photos in place."""
+    def photos(self) -> list[tuple[str, str, int]]:
+        """Return id, SHA-256 and size in bytes of the photos in place."""
         return self._db.execute(
-            f"SELECT id, bytes FROM images WHERE sha256 IS NOT NULL AND gone IS NULL {_BY_NUMBER}"
+            f"SELECT id, sha256, bytes FROM images WHERE sha256 IS NOT NULL AND gone IS NULL {_BY_NUMBER}"
         ).fetchall()
 
     def images(self) -> pd.DataFrame:

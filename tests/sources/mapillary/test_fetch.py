@@ -19,7 +19,7 @@ from geolive.places import group_images, key_hash
 from geolive.sources.mapillary.access import Access
 from geolive.sources.mapillary.area import area_around
 from geolive.sources.mapillary.classes import count_objects
-from geolive.sources.mapillary.fetch import fetch_images, plan_fetch, work_folder
+from geolive.sources.mapillary.fetch import fetch_folder, fetch_images, plan_fetch
 from geolive.sources.mapillary.ledger import Ledger
 from geolive.sources.mapillary.sampling import Wanted
 from geolive.sources.survey.reader import read_survey
@@ -42,7 +42,7 @@ def undisturbed(tmp_path_factory):
 def test_a_dataset_of_all_images(undisturbed):
     dataset = read_dataset(undisturbed)
     assert dataset.images["key"].tolist() == [image.id for image in IMAGES]
-    assert not work_folder(undisturbed).exists()
+    assert not fetch_folder(undisturbed).exists()
     assert not dataset.simulated
     for row, image, objects in zip(dataset.images.itertuples(), IMAGES, dataset.features["objects"], strict=True):
         assert (row.geometry.x, row.geometry.y) == (image.computed or (image.lon, image.lat))
@@ -278,7 +278,7 @@ def test_around_a_survey(tmp_path):
     with FakeMapillary(images) as server:
         area = area_around(survey)
         out = fetch_images(area, Wanted(thumb=None, max_per_site=12), tmp_path / "out", access_to(server), FAST)
-        asked = server.count("tile")
+        asked = len({key for kind, key in server.requests if kind == "tile"})
     made = read_dataset(out)
     assert isinstance(made, Dataset)
     assert made.indicators == ["pov"]
@@ -354,7 +354,7 @@ def test_after_a_plan_other_options_need_no_new_search(tmp_path, undisturbed):
     from geolive.sources.mapillary.area import area_of_box
 
     with FakeMapillary(IMAGES) as server:
-        found, chosen = plan_fetch(
+        found, chosen, _ = plan_fetch(
             area_of_box(BOX), Wanted(max_per_site=5), tmp_path / "patna", access_to(server), FAST
         )
         assert (len(found), server.count("facts")) == (24, 0)
@@ -366,7 +366,7 @@ def test_after_a_plan_other_options_need_no_new_search(tmp_path, undisturbed):
 
 
 def test_two_at_once_and_a_damaged_ledger(tmp_path):
-    folder = work_folder(tmp_path / "patna")
+    folder = fetch_folder(tmp_path / "patna")
     folder.mkdir()
     with FakeMapillary(IMAGES) as server:
         with Ledger(folder / "ledger.sqlite", "x"), pytest.raises(InputError, match="another command is fetching it"):
@@ -383,7 +383,7 @@ def test_the_token_is_nowhere(tmp_path):
         server.fail("photo", "cut", times=99)
         with pytest.raises(InputError):
             fetch_box(server, tmp_path / "patna")
-        work = work_folder(tmp_path / "patna")
+        work = fetch_folder(tmp_path / "patna")
         with sqlite3.connect(work / "ledger.sqlite") as db:
             assert db.execute("SELECT count(*) FROM images WHERE facts IS NOT NULL").fetchone() == (4,)
         for name, data in contents(tmp_path).items():

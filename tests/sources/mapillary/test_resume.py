@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from geolive.sources.mapillary.fetch import work_folder
+from geolive.sources.mapillary.fetch import fetch_folder
 from tests.sources.mapillary.fetching import contents, fetch_box
 from tests.sources.mapillary.server import FakeMapillary, fake_images
 
@@ -95,7 +95,7 @@ def test_killed_again_and_again(tmp_path, undisturbed, seed):
         photos = [key for kind, key in server.requests if kind == "photo"]
     assert killed >= 3
     assert contents(tmp_path / "patna") == expected
-    assert not work_folder(tmp_path / "patna").exists()
+    assert not fetch_folder(tmp_path / "patna").exists()
     # each image's photo once, and once more for the 500; a kill costs no more than what was under way
     assert len(photos) <= 2 * len(IMAGES) + 4 * killed
 
@@ -110,6 +110,6 @@ def test_killed_at_moments_of_the_last_steps(tmp_path, undisturbed):
             assert code == -signal.SIGKILL
             assert fetch_in_a_process(server, out)[0] == 0
             assert contents(out) == expected
-            assert not work_folder(out).exists()
+            assert not fetch_folder(out).exists()
             assert server.complaints == []
     assert not [p.name for p in tmp_path.iterdir() if p.name.startswith(".")]
