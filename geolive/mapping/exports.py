@@ -1,12 +1,11 @@
 """A district map as files: which files belong to a name, and all of them written together or none."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from geolive.errors import InputError
 from geolive.extras import has_extra, require_extra
-from geolive.files import replacing
+from geolive.files import replacing_together
 from geolive.mapping.csv_table import csv_bytes
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import DECIMALS, on_grid
@@ -110,9 +109,9 @@ _ENDINGS = f"{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
 
 def _write_together(writers: Writers) -> list[Path]:
     """Write every file to a temporary name; they take their places only once all are written."""
-    with contextlib.ExitStack() as stack:
+    with replacing_together(list(writers)) as temporary:
         for path, write in writers.items():
-            write(stack.enter_context(replacing(path)))
+            write(temporary[path])
     return list(writers)
 
 

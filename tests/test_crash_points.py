@@ -1,0 +1,147 @@
+"""Killed before any of its changes of files and run again, a command ends with the same bytes as one that nothing disturbed.
+
+`fetch images` has tests of its own kind in tests/sources/mapillary/test_resume.py. `detect` writes its counts as `embed` does its
+features, by `geolive.vision.embedding.add_from_photos`.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from geolive.dataset import read_dataset
+from geolive.simulation.sample import simulate, write_sample
+from tests.crash_points import Server
+from tests.vision.photofolder import encoded, photo_dataset, picture
+
+# every so many of a command's changes; 1 tests them all
+STEP = int(os.environ.get("GEOLIVE_CRASH_STEP", "4"))
+TORCH = [
+    "torch",
+    "geolive.vision.embedding",
+    "geolive.models.training",
+    "geolive.models.photoset_model",
+    "geolive.cli.embed",
+]
+PLAIN = ["geolive.evaluation.evaluate", "geolive.sources.features", "geolive.feature_sets", "geolive.mapping.exports"]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with a small survey, photos and a file of features."""
+    folder = tmp_path_factory.mktemp("prepared")
+    sample = write_sample(simulate("goa", seed=1, n_clusters=24, n_sites=4, most_images=3), folder / "goa")
+    photos = photo_dataset(folder / "embedded", [encoded(picture(i)) for i in range(4)])
+    keys = read_dataset(sample).images["key"]
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"key": keys, "f0": rng.normal(size=len(keys)), "f1": 1.0}).to_csv(
+        folder / "features.csv", index=False
+    )
+    places = pd.DataFrame(
+        {"lon": rng.uniform(73.8, 74.2, 30), "lat": rng.uniform(15.1, 15.6, 30), "pov": rng.uniform(size=30)}
+    )
+    places.to_csv(folder / "survey.csv", index=False)
+    return folder, photos.path.relative_to(folder)
+
+
+def contents(folder):
+    """Bytes of all files but single temporary ones, which go when they are a day old."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".geolive-")]
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+def fresh(folder, prepared):
+    """The prepared files at a place of the same name each time, since commands record names."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(prepared, folder)
+
+
+def check_all_moments(tmp_path, prepared, words, modules, step=STEP):
+    own = tmp_path / "work"
+    with Server(own, modules) as server:
+        fresh(own, prepared)
+        code, n_changes = server.run(*words(own))
+        assert code == 0
+        assert n_changes > 3
+        expected = contents(own)
+        for moment in range(1, n_changes + 1, step):
+            fresh(own, prepared)
+            code, _ = server.run(*words(own), step=moment)
+            assert code == -9, moment
+            code, _ = server.run(*words(own))
+            # 2: all was done, and only the killed process could not say so
+            assert code in (0, 2), moment
+            assert contents(own) == expected, moment
+    return n_changes
+
+
+def embed_mean_colour(dataset, photos):
+    """What the command `embed` does, with a network that takes no time; a finished feature set is left alone."""
+    from geolive.errors import InputError
+    from geolive.vision.embedding import check_name, embed
+    from geolive.vision.images import photo_files
+    from tests.vision.test_embedding import CPU, mean_colour
+
+    data = read_dataset(dataset)
+    try:
+        check_name(data, "mean")
+    except InputError:
+        return
+    files = photo_files(data, photos)
+    embed(data, files, mean_colour(), "mean", device=CPU, batch_size=1, workers=0)
+
+
+def test_embed(tmp_path, prepared):
+    folder, dataset = prepared
+
+    def words(own):
+        return ["tests.test_crash_points:embed_mean_colour", own / dataset, own / Path(dataset).parent / "photos"]
+
+    check_all_moments(tmp_path, folder, words, [*TORCH, "tests.vision.test_embedding"], step=1)
+
+
+def test_ingest_features(tmp_path, prepared):
+    check_all_moments(
+        tmp_path,
+        prepared[0],
+        lambda own: ["ingest", "features", own / "features.csv", "--dataset", own / "goa", "--name", "two"],
+        PLAIN,
+    )
+
+
+def test_ingest_survey(tmp_path, prepared):
+    check_all_moments(
+        tmp_path,
+        prepared[0],
+        lambda own: ["ingest", "survey", own / "survey.csv", "--value", "pov", "--out", own / "surveyed"],
+        PLAIN,
+    )
+
+
+def test_evaluate(tmp_path, prepared):
+    check_all_moments(
+        tmp_path,
+        prepared[0],
+        lambda own: [
+            "evaluate", own / "goa", "--models", "mean,neighbours", "--indicators", "pov", "--split", "random", "--folds", 3,
+            "--repeats", 1, "--out", own / "report",
+        ],
+        PLAIN,
+        step=3 * STEP,
+    )  # fmt: skip
+
+
+def test_train_gcn(tmp_path, prepared):
+    check_all_moments(
+        tmp_path,
+        prepared[0],
+        lambda own: [
+            "train", "gcn", own / "goa", "--indicator", "pov", "--epochs", 1, "--width", 4, "--device", "cpu", "--out",
+            own / "bundle",
+        ],
+        TORCH,
+        step=3 * STEP,
+    )  # fmt: skip
