@@ -1,4 +1,4 @@
-"""What commands print at the terminal: progress on standard error, results on standard output."""
+"""Output of commands at the terminal: progress on standard error, results on standard output."""
 
 import sys
 import time
@@ -60,7 +60,7 @@ def step(words: str) -> Iterator[Callable[[str], None]]:
 
 
 def say(words: str, style: str = "") -> None:
-    """Print a line of results as it is."""
+    """Print a line of results unchanged."""
     OUT.print(plain(words, style))
 
 

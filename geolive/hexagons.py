@@ -1,4 +1,4 @@
-"""Equal-area hexagons as districts, where no boundaries are at hand."""
+"""Equal-area hexagons as districts, where no boundaries are known."""
 
 import re
 

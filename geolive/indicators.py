@@ -24,7 +24,7 @@ class Indicator:
     title, unit, direction : str
         Words for legends: what is measured, in which unit, and what a higher value means (may be empty).
     colours : tuple of str
-        Five colours from the lowest class to the highest, which colour-blind readers can tell apart.
+        Five colours from the lowest class to the highest, which colour-blind readers can distinguish.
 
     Examples
     --------

@@ -289,7 +289,7 @@ def read_districts(
     Parameters
     ----------
     boundaries : str or Path, optional
-        A file of districts; India's districts without it.
+        A file of districts; by default India's districts.
     name_column, id_column : str, optional
         Columns of `boundaries`, see `find_region`.
 

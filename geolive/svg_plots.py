@@ -7,7 +7,7 @@ from geolive.map_plots import mark_simulated, plain_matplotlib
 from geolive.svg_minify import minify_svg
 
 SIZE = (4.6, 3.7)
-# the colours of Okabe and Ito, which colour-blind readers can tell apart
+# the colours of Okabe and Ito, which colour-blind readers can distinguish
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 _LETTERS = 30
 

@@ -14,7 +14,7 @@ _LEFT_AS_IT_IS = {"\n", "\t"}
 
 
 def clean(text: str) -> str:
-    """Show each character that a terminal would act on as its code, and leave all others as they are.
+    """Show each character that a terminal would act on as its code, and leave all others unchanged.
 
     Names and messages from data may hold escape sequences that set a terminal's title, clear its screen or hide text, and
     characters that turn the direction of text, so that a line reads otherwise than it is.

@@ -13,7 +13,9 @@ _SHOWN = 10
 
 @estimate.command()
 def areas(
-    table: Annotated[Path, typer.Argument(help="Table with a row an area (.csv or .parquet).", metavar="TABLE")],
+    table: Annotated[
+        Path, typer.Argument(help="Table with one row for each area (.csv or .parquet).", metavar="TABLE")
+    ],
     direct: Annotated[
         str, typer.Option(help="Column of direct estimates; empty for areas without a survey.", metavar="COLUMN")
     ],
@@ -68,7 +70,9 @@ def areas(
     population: Annotated[str | None, typer.Option(help="Column of the areas' populations.", metavar="COLUMN")] = None,
     target: Annotated[
         float | None,
-        typer.Option(help="Figure that the population-weighted mean must be; without it that of the direct estimates."),
+        typer.Option(
+            help="Figure that the population-weighted mean must equal; by default that of the direct estimates."
+        ),
     ] = None,
 ) -> None:
     """Estimate areas from direct estimates and covariates by a Fay-Herriot model."""

@@ -27,7 +27,7 @@ def explain(
     device: DeviceName = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Say what a model looks at: which inputs matter, how predictions follow them, which photos weigh most in a place."""
+    """Explain a trained model: which inputs matter, how predictions follow them, which photos weigh most in a place."""
     from geolive.console import note, say, step
     from geolive.dataset import read_dataset
     from geolive.explain.explanation import explain as explain_model

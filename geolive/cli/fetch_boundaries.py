@@ -14,7 +14,7 @@ def fetch_boundaries(
     out: Annotated[Path, typer.Option(help="The .geojson file to write; it must not exist.", metavar="FILE")],
     level: Annotated[int, typer.Option(help="0 the country, 1 states or provinces, 2 districts, up to 5.")] = 2,
     simplified: Annotated[bool, typer.Option(help="Fewer vertices, a smaller file.")] = False,
-    refresh: Annotated[bool, typer.Option(help="Download even what is kept from an earlier run.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Download the file even if it is kept from an earlier run.")] = False,
     api: Annotated[
         str | None,
         typer.Option(help="Another address of the API.", envvar="GEOLIVE_BOUNDARIES_API", metavar="URL"),

@@ -18,9 +18,9 @@ _MOST_REASONS = 15
 @app.command()
 def info(
     dataset: DatasetArgument,
-    map: Annotated[Path | None, typer.Option(help="A picture of it to write (.png).", metavar="FILE")] = None,
+    map: Annotated[Path | None, typer.Option(help="A picture of the dataset to write (.png).", metavar="FILE")] = None,
     indicator: Annotated[
-        str | None, typer.Option(help="Colours the picture's clusters; the first one without it.")
+        str | None, typer.Option(help="Indicator that colours the picture's clusters; by default the first.")
     ] = None,
     boundaries: Annotated[
         Path | None, typer.Option(help="A file of districts for the picture, in place of India's.", metavar="FILE")

@@ -19,10 +19,10 @@ def ingest_photos(
     ] = None,
     radius: Annotated[
         str | None,
-        typer.Option(help="How far a photo may be from its survey point: km, or urban=2,rural=5; 5 without it."),
+        typer.Option(help="How far a photo may be from its survey point: km, or urban=2,rural=5; by default 5."),
     ] = None,
     gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
-    gap_metres: Annotated[float, typer.Option(help="A longer way ends a sequence of photos.", min=0)] = 300,
+    gap_metres: Annotated[float, typer.Option(help="A longer distance ends a sequence of photos.", min=0)] = 300,
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
     from geolive.clusters import SITE_RADIUS_KM

@@ -27,10 +27,10 @@ def ingest_survey(
     ],
     out: NewFolder,
     lon: Annotated[
-        str | None, typer.Option(help="Column with longitudes, degrees; without it, the file's geometry.")
+        str | None, typer.Option(help="Column with longitudes, degrees; by default the file's geometry.")
     ] = None,
     lat: Annotated[str | None, typer.Option(help="Column with latitudes, degrees.")] = None,
-    id: Annotated[str | None, typer.Option(help="Column with a unique id; rows are numbered without it.")] = None,
+    id: Annotated[str | None, typer.Option(help="Column with a unique id; by default rows are numbered.")] = None,
     group: Annotated[
         str | None, typer.Option(help="Column with districts or other units that folds keep whole.")
     ] = None,

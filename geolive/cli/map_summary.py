@@ -1,4 +1,4 @@
-"""What `predict` says about a district map at the terminal."""
+"""Summary of a district map that `predict` prints at the terminal."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +42,7 @@ def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
         show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
     if drawn.estimator_about:
         say(drawn.estimator_about)
-    say("Tied: not told apart from other districts, so any rank in the range is possible.")
+    say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
     if words := not_supported_words(drawn):
         say(words)
     say("Written: " + ", ".join(str(path) for path in written))

@@ -118,7 +118,7 @@ def recorded_command(context: Any) -> str:
     """Return the running command as results record it: it works when pasted, and options at their default are left out.
 
     Files to write are recorded relative to the folder that holds them, so that equal results are equal wherever they are
-    written, and a published page tells nothing of its author's folders.
+    written, and a published page reveals nothing about its author's folders.
 
     Parameters
     ----------

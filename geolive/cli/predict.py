@@ -25,18 +25,18 @@ def predict(
     region: Annotated[
         str | None,
         typer.Option(
-            help="A state's name, a box west,south,east,north, or a polygon file; all of --boundaries without it.",
+            help="A state's name, a box west,south,east,north, or a polygon file; by default all of --boundaries.",
             metavar="REGION",
         ),
     ] = None,
     indicator: Annotated[
         str | None,
-        typer.Option(help="pov, pop, bmi, or any that the dataset has; pov, or the bundle's own, without it."),
+        typer.Option(help="pov, pop, bmi, or any that the dataset has; by default pov, or the bundle's own."),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="A trained bundle, or neighbours, idw, kriging, mean; a forest without it.", metavar="BUNDLE|NAME"
+            help="A trained bundle, or neighbours, idw, kriging, mean; by default a forest.", metavar="BUNDLE|NAME"
         ),
     ] = None,
     dataset: Annotated[

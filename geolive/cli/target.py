@@ -18,16 +18,16 @@ def target(
         ),
     ],
     budget: Annotated[str, typer.Option(help="A number of districts (10) or a share of the people (25%).")],
-    out: Annotated[Path, typer.Option(help="A .csv file to write, a row a district.", metavar="FILE")],
+    out: Annotated[Path, typer.Option(help="A .csv file to write, with one row for each district.", metavar="FILE")],
     value: Annotated[
-        str | None, typer.Option(help="Column with the estimates; estimate without it.", metavar="COLUMN")
+        str | None, typer.Option(help="Column with the estimates; by default estimate.", metavar="COLUMN")
     ] = None,
     highest: Annotated[
         bool, typer.Option("--highest/--lowest", help="Which end is poor: --highest for poverty rates.")
     ] = False,
     mse: Annotated[
         str | None,
-        typer.Option(help="Column with mean squared errors; without it VALUE_mse, or the interval.", metavar="COLUMN"),
+        typer.Option(help="Column with mean squared errors; by default VALUE_mse, or the interval.", metavar="COLUMN"),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the file's intervals.", min=0.5, max=0.99)] = 0.9,
     direct: Annotated[
@@ -41,19 +41,19 @@ def target(
     ] = None,
     id: Annotated[str | None, typer.Option(help="Column with the districts' ids.", metavar="COLUMN")] = None,
     truth: Annotated[
-        Path | None, typer.Option(help="A table with the true values, to tell the real errors.", metavar="FILE")
+        Path | None, typer.Option(help="A table with the true values, for the real errors.", metavar="FILE")
     ] = None,
     truth_column: Annotated[
-        str | None, typer.Option(help="Its column with the true values; as --value without it.", metavar="COLUMN")
+        str | None, typer.Option(help="Its column with the true values; by default that of --value.", metavar="COLUMN")
     ] = None,
     truth_id: Annotated[
-        str | None, typer.Option(help="Its column with the ids; as --id without it.", metavar="COLUMN")
+        str | None, typer.Option(help="Its column with the ids; by default that of --id.", metavar="COLUMN")
     ] = None,
     confidence: Annotated[float, typer.Option(help="Level of the confidence sets.", min=0.5, max=0.99)] = 0.9,
     plot: Annotated[Path | None, typer.Option(help="A picture to write (.png, .svg or .pdf).", metavar="FILE")] = None,
     seed: Seed = 0,
 ) -> None:
-    """Choose the poorest districts within a budget, and tell how sure that is."""
+    """Choose the poorest districts within a budget, and show how sure that choice is."""
     from geolive.console import say, step
     from geolive.estimation.target_plot import plot_target
     from geolive.estimation.target_report import assess_target

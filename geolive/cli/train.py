@@ -23,7 +23,7 @@ def train_clusterwise(
         str, typer.Option(help="forest, extra-trees, boosting, ridge or knn.", metavar="NAME")
     ] = "forest",
     trees: Annotated[
-        int | None, typer.Option(help="Number of trees; 100 without it. Not for ridge and knn.", min=1)
+        int | None, typer.Option(help="Number of trees; by default 100. Not for ridge and knn.", min=1)
     ] = None,
     vertices: Annotated[
         str,

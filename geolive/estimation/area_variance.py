@@ -24,7 +24,7 @@ ADJUSTED = {"ampl", "amrl"}
 
 @dataclass(frozen=True)
 class AreaData:
-    """What the areas with a direct estimate give to the model.
+    """Data of the areas with a direct estimate.
 
     Attributes
     ----------
@@ -207,7 +207,7 @@ def estimate_both_variances(data: AreaData, method: str) -> tuple[float, float]:
         )
     if np.ptp(data.variance) <= 1e-9 * data.variance.max():
         raise InputError(
-            "sampling variances: their factor cannot be told from the variance of the areas where all samples are alike; give "
+            "sampling variances: their factor cannot be separated from the variance of the areas if all samples are alike; give "
             "the variances themselves"
         )
 

@@ -85,7 +85,7 @@ def poverty_rates(
         Poverty line in the same unit, above 0.
     district : str
     size : str, optional
-        Column with the number of household members, so that people are counted; households are counted without it.
+        Column with the number of household members, so that people are counted; by default households are counted.
     weight, stratum, psu
         As in `direct_estimates`; name the clusters as `psu`, since households of one cluster are alike.
 

@@ -29,7 +29,7 @@ class CompositeEstimator(BaseEstimator):
     predictions at clusters:
 
     - Slopes between districts (b) and within them (c) are apart. A prediction from a few photos is noisy, so that within
-      a district it tells little, while its mean over many sites tells much; one slope for both is wrong for each.
+      a district it says little, while its mean over many sites says much; one slope for both is wrong for each.
     - X_i is not known but estimated from the district's sites. It is estimated by a nested-error model of its own, which moves a
       mean over few sites towards the mean of all, and the error that remains enters the weights and the mean squared error: a
       district with few sites relies more on its survey.

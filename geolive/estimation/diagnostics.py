@@ -30,7 +30,7 @@ class BrownTest:
 
 @dataclass(frozen=True)
 class AreaDiagnostics:
-    """What a report says about a set of area-level estimates.
+    """Diagnostics of a set of area-level estimates.
 
     Attributes
     ----------

@@ -59,7 +59,7 @@ def direct_estimates(
     Parameters
     ----------
     units : DataFrame of n rows
-        Survey clusters, or households; a GeoDataFrame's points tell which rows are one place. Rows without a value of the
+        Survey clusters, or households; the points of a GeoDataFrame show which rows are one place. Rows without a value of the
         indicator take no part.
     indicator : str
         Column with the values, or with the numerators of a rate.

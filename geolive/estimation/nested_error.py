@@ -260,7 +260,7 @@ def check_enough(n_units: int, n_areas: int, names: tuple[str, ...]) -> None:
         )
     if n_units - n_areas < len(names):
         raise InputError(
-            f"areas: {n_units} units in {n_areas} areas cannot tell the variance within areas from that between them; use an "
+            f"areas: {n_units} units in {n_areas} areas cannot separate the variance within areas from that between them; use an "
             "area-level model (FayHerriot), or merge areas"
         )
 

@@ -54,7 +54,7 @@ def compare_estimators(
     ----------
     estimators : dict of str to callable
         Each takes an array of bool that says which clusters it may use, and returns estimates indexed by district. A covariate
-        that was fitted to left-out clusters would be told their values: it must be cross-fitted.
+        that was fitted to left-out clusters would know their values: it must be cross-fitted.
     values, areas : Series or array of length n
     folds : array of int, shape (n,)
         As `within_area_folds` gives them, for districts that were surveyed; those of a splitter that leaves out whole

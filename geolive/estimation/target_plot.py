@@ -9,7 +9,7 @@ from geolive.estimation.target_report import RULES, TargetReport
 from geolive.files import replacing
 from geolive.map_plots import GREY, INK, mark_simulated, one_line, plain_matplotlib, require_matplotlib, short
 
-# colours that people with colour-blindness tell apart (Okabe and Ito 2008)
+# colours that colour-blind readers can distinguish (Okabe and Ito 2008)
 _COLOURS = {"estimate": "#0072b2", "predicted": "#d55e00", "direct": "#009e73"}
 _MOST_BARS = 40
 

@@ -1,4 +1,4 @@
-"""What targeting tells a reader: a table of districts, errors over budgets, and a paragraph in plain words."""
+"""The report of targeting: a table of districts, errors over budgets, and a paragraph in plain words."""
 
 from dataclasses import dataclass
 
@@ -73,7 +73,7 @@ def assess_target(
     level: float = 0.9,
     seed: int = 0,
 ) -> TargetReport:
-    """Choose the poorest districts within a budget, and tell how sure and how good that choice is.
+    """Choose the poorest districts within a budget, and estimate how sure and how good that choice is.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def describe_target(report: TargetReport) -> str:
-    """Tell who is chosen, how sure that is, and how the rules compare.
+    """Write who is chosen, how sure that choice is, and how the rules compare.
 
     Examples
     --------

@@ -21,7 +21,7 @@ ADJUSTED = {"amrl", "ampl"}
 
 @dataclass(frozen=True)
 class UnitSums:
-    """What the likelihood needs of the units, so that each evaluation costs the number of areas, not of units.
+    """Sums over units that the likelihood needs, so that each evaluation costs the number of areas, not of units.
 
     Attributes
     ----------

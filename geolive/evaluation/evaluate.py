@@ -30,7 +30,7 @@ ROWS_WARNING = (
 
 @dataclass(frozen=True)
 class ImagewiseSettings:
-    """What the row `imagewise-trained` trains in every fold.
+    """Settings of the network that the row `imagewise-trained` trains in every fold.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def evaluate(
         By default all of the dataset's.
     split : str, splitter, list of these, or dict of str to splitter
         A name, such as "random", "blocks:100km", "knndm" or "district", gets the buffer of its kind (see `with_buffer`); a
-        splitter is used as it is. By default random folds and blocks, side by side.
+        splitter is used unchanged. The default is random folds and blocks, side by side.
     task : {"regression", "classification"} or list of these
         Predict the values of an indicator, or its labels.
     protocol : {"nested", "authors"}
@@ -104,7 +104,7 @@ def evaluate(
     random_state : int, default 0
         Seed of folds, models and resamples.
     out : str or Path, optional
-        A new folder for the report. If the evaluation is stopped, the same call goes on after the last finished row.
+        A new folder for the report. If the evaluation is stopped, the same call continues after the last finished row.
     progress : callable, optional
         Called with a sentence on what is under way.
     on_task, on_row : callable, optional

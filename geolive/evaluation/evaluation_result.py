@@ -16,7 +16,7 @@ from geolive.wording import count_of
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` returns.
+    """Result of `evaluate`: figures, predictions, and the report.
 
     Parameters
     ----------

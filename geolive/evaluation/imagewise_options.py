@@ -1,4 +1,4 @@
-"""What the row `imagewise-trained` needs beside a dataset: a pretrained network, and photos decoded once for all folds."""
+"""Inputs of the row `imagewise-trained` beside the dataset: a pretrained network, and photos decoded once for all folds."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Leaks: what stands on both sides of a split, and labels that tell of the fold."""
+"""Leaks: clusters in both parts of a split, and labels that depend on the fold."""
 
 import geopandas as gpd
 import numpy as np
@@ -74,7 +74,7 @@ def label_rule(clusters: pd.DataFrame, indicator: str) -> str:
     Examples
     --------
     >>> label_rule(pd.DataFrame({"pov": [1.0, 2.0, 3.0], "pov_label": [0.0, 1.0, 0.0]}), "pov")
-    "LEAK: 1 of 3 labels of 'pov' do not follow from one threshold; labels that are made fold by fold tell of the fold"
+    "LEAK: 1 of 3 labels of 'pov' do not follow from one threshold; labels that are made fold by fold reveal the fold"
     """
     known = clusters[clusters[f"{indicator}_label"].notna()]
     ordered = known.sort_values(indicator, kind="stable")[f"{indicator}_label"].to_numpy()
@@ -82,7 +82,7 @@ def label_rule(clusters: pd.DataFrame, indicator: str) -> str:
     wrong = np.r_[0, np.cumsum(ordered)] + np.r_[np.cumsum((1 - ordered)[::-1])[::-1], 0]
     if not wrong.min():
         return ""
-    rule = "do not follow from one threshold; labels that are made fold by fold tell of the fold"
+    rule = "do not follow from one threshold; labels that are made fold by fold reveal the fold"
     return f"LEAK: {int(wrong.min()):,} of {len(known):,} labels of {indicator!r} {rule}"
 
 

@@ -47,7 +47,7 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
     -------
     DataFrame
         `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the training
-        clusters of the same country, so that a model that only tells countries apart scores 0.
+        clusters of the same country, so that a model that only distinguishes countries scores 0.
     """
     table, _ = _scores(task, predicted.values, None, random_state)
     countries = task.clusters["country"].to_numpy(object)
@@ -72,8 +72,8 @@ def failed_results(task: EvaluationTask, model: str, words: str) -> pd.DataFrame
 def stratum_results(task: EvaluationTask, predicted: Predicted, protocol: str, random_state: int = 0) -> pd.DataFrame:
     """Make the table of a row's figures within towns, within villages, and within each country.
 
-    Each stratum is compared with the mean of its own training clusters, so that a model that only tells towns from villages has
-    an R² of about 0 in both.
+    Each stratum is compared with the mean of its own training clusters, so a model that only distinguishes
+    towns from villages has an R² of about 0 in both.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""What a trained model looks at, and why it predicts what it does."""
+"""Explanations of trained models: which inputs matter, and why a model predicts what it does."""

@@ -30,7 +30,7 @@ class SmallTree:
 
 
 def partial_dependence(model: ClusterwiseModel, numbers: np.ndarray, column: int) -> np.ndarray:
-    """Compute the mean prediction if every place had the same amount of one input and all else stayed as it is.
+    """Compute the mean prediction if every place had the same amount of one input and all else was unchanged.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ Progress = Callable[[str], None] | None
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a trained model looks at; what a kind of model does not have is None or empty.
+    """Explanation of a trained model; parts that its kind of model does not have are None or empty.
 
     Parameters
     ----------

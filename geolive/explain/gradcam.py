@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from geolive.models.imagewise.model import ImageWise
 
 INSTALL = 'pip install "geolive[gradcam]"'
-# colours that colour-blind readers can tell apart
+# colours that colour-blind readers can distinguish
 RAISES, LOWERS = (213, 94, 0), (0, 114, 178)
 _STRONGEST = 0.75
 # a map of fewer rows or columns shows little; for small photos the last maps of a network are that small

@@ -73,7 +73,7 @@ class PhotoColumns:
     """Inputs of a network of photos: columns of each photo, image features and then object counts.
 
     An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and from the
-    first again where that place has fewer photos. So the differences between photos within a place stay as they are.
+    first again where that place has fewer photos. So the differences between photos within a place are kept.
 
     Parameters
     ----------

@@ -108,12 +108,12 @@ def estimate_districts(
     )
     about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
     if "weight" in design:
-        found, sampling = _area_level(composite, direct, ids, level), direct["variance"]
+        estimates, sampling = _area_level(composite, direct, ids, level), direct["variance"]
         about = "design-weighted survey means and cross-fitted predictions, joined by the Fay-Herriot model"
     else:
-        found, sampling = composite.predict(ids), composite.sigma2_e_ / direct["n_units"]
+        estimates, sampling = composite.predict(ids), composite.sigma2_e_ / direct["n_units"]
     if "nearest_km" in sites:
-        found = _with_distance(found, direct.index, sites, distance_error(trained.residuals), level)
+        estimates = _with_distance(estimates, direct.index, sites, distance_error(trained.residuals), level)
     table = pd.DataFrame(
         {
             "district": districts.set_index("district_id")["district"].reindex(ids).fillna(pd.Series(ids, ids)),
@@ -121,12 +121,12 @@ def estimate_districts(
             "direct": direct["direct"].reindex(ids),
             "direct_error": direct["standard_error"].reindex(ids),
             "sampling_variance": sampling.reindex(ids),
-            "synthetic": found["synthetic"].clip(*limits),
-            "estimate": found["estimate"].clip(*limits),
-            "error": np.sqrt(found["mse"]),
-            "lower": found["lower"].clip(*limits),
-            "upper": found["upper"].clip(*limits),
-            "gamma": found["gamma"],
+            "synthetic": estimates["synthetic"].clip(*limits),
+            "estimate": estimates["estimate"].clip(*limits),
+            "error": np.sqrt(estimates["mse"]),
+            "lower": estimates["lower"].clip(*limits),
+            "upper": estimates["upper"].clip(*limits),
+            "gamma": estimates["gamma"],
         },
         index=ids,
     )
@@ -247,18 +247,18 @@ def _join_visits(clusters: gpd.GeoDataFrame, column: str, design: list[str]) -> 
 
 
 def _with_distance(
-    found: pd.DataFrame, surveyed: pd.Index, sites: pd.DataFrame, error: DistanceError, level: float
+    estimates: pd.DataFrame, surveyed: pd.Index, sites: pd.DataFrame, error: DistanceError, level: float
 ) -> pd.DataFrame:
     """Raise the mean squared error of districts without clusters by what distance adds to it."""
     inside = sites["district_id"].isin(surveyed).to_numpy()
     if not inside.any() or inside.all():
-        return found
+        return estimates
     km = sites["nearest_km"].to_numpy(float)
     usual = float(error.at(km[inside]).mean())
     growth = pd.Series(error.growth(km[~inside], usual)).groupby(sites["district_id"].to_numpy()[~inside]).mean()
-    mse = found["mse"] + growth.reindex(found.index, fill_value=0.0)
+    mse = estimates["mse"] + growth.reindex(estimates.index, fill_value=0.0)
     half = normal_quantile(level) * np.sqrt(mse)
-    return found.assign(mse=mse, lower=found["estimate"] - half, upper=found["estimate"] + half)
+    return estimates.assign(mse=mse, lower=estimates["estimate"] - half, upper=estimates["estimate"] + half)
 
 
 def _of_this_dataset(known: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:

@@ -139,7 +139,7 @@ class DistrictMap:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Axes to draw on; new ones without it.
+            Axes to draw on; by default new ones.
         show : {"value", "uncertainty"}
             The values of the districts, or the widths of their intervals.
         names : bool
@@ -147,7 +147,7 @@ class DistrictMap:
         sites : bool
             Whether sites are drawn.
         figsize : tuple of float, optional
-            Width and height in inches of a new figure; the region's shape decides without it.
+            Width and height in inches of a new figure; by default the region's shape decides.
 
         Returns
         -------

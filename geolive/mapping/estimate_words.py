@@ -1,4 +1,4 @@
-"""What a district's estimates mean, in words: names of columns, and sentences on what the survey and the photos alone say."""
+"""A district's estimates in words: names of columns, and sentences on what the survey and the photos alone say."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

@@ -132,7 +132,7 @@ def _flags(values: list) -> bool:
 
 
 def _enough_decimals(values: np.ndarray) -> int:
-    """Return the decimals that tell values apart to a millionth of their range, and so are finer than the legend's breaks."""
+    """Return the number of decimals that distinguish values by a millionth of their range, which is finer than the breaks."""
     values = values[np.isfinite(values)]
     spread = np.ptp(values) if values.size else 0.0
     spread = spread or np.abs(values).max(initial=0.0) or 1.0

@@ -1,4 +1,4 @@
-"""A grid of places in districts, where a model that needs no images predicts and no image tells where to."""
+"""A grid of places in districts, for models that need no images and regions without images."""
 
 import geopandas as gpd
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the page shows, as numbers and words that its script only has to place."""
+"""Numbers and words of the page, which its script only has to place."""
 
 import json
 

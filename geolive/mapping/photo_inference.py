@@ -33,7 +33,7 @@ def predict_photos(
 ) -> Dataset:
     """Predict the photos of a region and add the predictions to the dataset as a feature set.
 
-    A model of another kind leaves the dataset as it is.
+    A model of another kind leaves the dataset unchanged.
 
     Parameters
     ----------

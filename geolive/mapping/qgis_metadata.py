@@ -1,4 +1,4 @@
-"""What a GIS shows about a layer: title, abstract and the metadata file (QMD) that QGIS reads from beside it."""
+"""Description of a layer that a GIS shows: title, abstract and the metadata file (QMD) that QGIS reads from beside it."""
 
 import re
 import xml.etree.ElementTree as ET

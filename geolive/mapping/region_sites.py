@@ -88,7 +88,7 @@ def check_covers(dataset: Dataset, region: Region) -> None:
 def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str | None) -> Places:
     if features is not None or "objects" in dataset.features:
         return dataset.cluster_places(clusters, features)
-    # images in which nothing was counted still tell baselines where people are
+    # images in which nothing was counted still show baselines where people are
     ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
     return group_images(ids, where, dataset.images, None, dataset.images["unique_cluster"])
 

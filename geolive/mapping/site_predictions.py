@@ -122,7 +122,7 @@ def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> t
     known = trained.residuals.drop_duplicates("unique_cluster").set_index("unique_cluster").reindex(sites["site_id"])
     at = gpd.GeoSeries(known.geometry.to_numpy(), crs=CRS)
     away = np.abs(np.column_stack([at.x, at.y]) - lonlat(sites.geometry)).max(axis=1)
-    # ids alone do not tell: two surveys may both number their rows
+    # ids alone do not identify a place: two surveys may both number their rows
     trained_on = sites["surveyed"].to_numpy() & (away < SAME_PLACE_DEGREES)
     value = known["prediction"].to_numpy(float).copy()
     new = np.flatnonzero(~trained_on)

@@ -1,4 +1,4 @@
-"""What places look like to a model, in numbers: the area of applicability is measured there."""
+"""Places as a model sees them, in numbers, on which the area of applicability is measured."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from geolive.places import Places
 
 
 def aoa_features(model: Model, places: Places) -> np.ndarray:
-    """Return what places look like to a model.
+    """Return the numbers by which a model distinguishes places.
 
     These are logarithms of object counts and of the number of images, means of image features, or both, according to the model's
     `vertices`; for a model that does not need images, positions on the sphere in kilometres.

@@ -21,7 +21,7 @@ class CountModel(ClusterwiseModel):
     Parameters
     ----------
     estimator : estimator
-        An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It stays as it is: clones
+        An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It is not changed: clones
         are fitted.
     vertices : {"obj", "feats", "both"}
         The inputs: object counts summed over a place's images and the number of images (67 numbers), the mean of the images'

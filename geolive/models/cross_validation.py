@@ -75,7 +75,7 @@ def fit_folds(
     Parameters
     ----------
     model : Model
-        A prototype; it stays as it is.
+        An unfitted model; it is not changed: clones are fitted.
     places : Places
     values : array of float, shape (n,) or (n, m)
         Measured values, or labels 0 and 1; m columns for a model that learns m indicators together.

@@ -21,11 +21,11 @@ class Model(BaseEstimator):
     """A model from places to values, in scikit-learn's form.
 
     A model is a scikit-learn estimator whose samples are places (`geolive.places.Places`), not rows of an array. So
-    `sklearn.base.clone`, `get_params`, `set_params`, `copy.copy` and `pickle.dumps` work on it. An unfitted model serves as a
-    prototype: `train` and `evaluate` fit clones of it.
+    `sklearn.base.clone`, `get_params`, `set_params`, `copy.copy` and `pickle.dumps` work on it. `train` and `evaluate`
+    fit clones of an unfitted model, which is not changed.
 
-    To write a model of your own, derive from this class. Take every parameter as a keyword of `__init__` and store it as it is
-    given; write `fit` and `predict`. `fit` calls `check_parameters`, and sets attributes whose names end in an underscore;
+    To write a model of your own, derive from this class. Take every parameter as a keyword of `__init__` and store it
+    unchanged; write `fit` and `predict`. `fit` calls `check_parameters`, and sets attributes whose names end in an underscore;
     `predict` calls `check_fitted`.
 
     Parameters

@@ -18,7 +18,7 @@ _CHUNK = 50_000
 class ImageProbe(Model):
     """Ridge regression from the features of an image to its cluster's value; a place's value is the mean over its images.
 
-    The network that made the features stays as it is, while `train imagewise` trains it, too. As in Lee et al.'s image-wise
+    The network that made the features is not trained, while `train imagewise` trains it, too. As in Lee et al.'s image-wise
     learning every image has its cluster's value, but a cluster counts the same however many images it has. Folds within the
     training places choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
 

@@ -1,4 +1,4 @@
-"""What all networks of photos have in common: their parameters, and the device that they run on."""
+"""The base class of all networks of photos: their parameters, and the device that they run on."""
 
 import copy
 from pathlib import Path

@@ -117,7 +117,7 @@ _KINDS = (
         "imagewise-linear",
         "linear_probe",
         "ImageProbe",
-        "ridge regression on each image's features, averaged over a place; the network that made them stays as it is",
+        "ridge regression on each image's features, averaged over a place; the network that made them is not trained",
     ),
     _network(
         "gcn", "graphcnn", "GraphCNN", "a graph network on the images of a place ({vertices}), with {edges} edges"

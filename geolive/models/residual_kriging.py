@@ -25,7 +25,7 @@ class ResidualKriging(Model):
     Parameters
     ----------
     model : Model
-        An unfitted model; it stays as it is: clones are fitted.
+        An unfitted model; it is not changed: clones are fitted.
     random_state : int
         Seed of the inner folds and of the kriging.
 

@@ -26,7 +26,7 @@ VIEWS = ("rates", "kinds", "spread", "likeness", "centrality")
 
 @dataclass(frozen=True)
 class Summaries:
-    """What summaries need to know about the training photos.
+    """Summaries of places, with what they need to know about the training photos.
 
     Parameters
     ----------

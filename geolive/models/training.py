@@ -46,7 +46,7 @@ def train(
     ----------
     dataset : Dataset
     model : Model
-        An unfitted model, which stays as it is: clones of it are fitted.
+        An unfitted model; it is not changed: clones are fitted.
     indicator : str
         The indicator to learn.
     features : str, optional

@@ -81,7 +81,7 @@ def fetch_boundaries(
     level : int
         0 the country, 1 its states or provinces, 2 its districts, up to 5.
     out : str or Path
-        A .geojson file that does not exist. It has geoBoundaries' features as they are (`shapeName`, `shapeID`, EPSG:4326), and
+        A .geojson file that does not exist. It has geoBoundaries' features unchanged (`shapeName`, `shapeID`, EPSG:4326), and
         the top-level members `description` (source and licence in a sentence) and `geoBoundaries` (what it says of the file).
     simplified : bool
         Take the version with fewer vertices.

@@ -42,7 +42,7 @@ class Applicability:
 
     def holds(self, predictors: np.ndarray) -> np.ndarray:
         """Return whether places are supported, shape (n, p) to (n,) of bool."""
-        # sums in another order must not tell a place from itself
+        # the order of a sum must not make a place differ from itself
         return self.dissimilarity(predictors) <= self.threshold * (1 + 1e-9) + 1e-9
 
 

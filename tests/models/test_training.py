@@ -139,7 +139,7 @@ def test_one_indicator_at_a_time_where_a_model_learns_one(dataset):
         train_together(dataset, forest(), ["pov", "bmi"])
 
 
-def test_each_clone_can_be_prepared_and_the_prototype_stays_as_it_is(dataset):
+def test_each_clone_can_be_prepared_and_the_given_model_is_not_changed(dataset):
     model, copies = Forest(n_estimators=2), []
     trained = train(dataset, model, "pov", prepare=copies.append)
     assert len(copies) == 21

@@ -45,7 +45,7 @@ def train_run(
         The cluster of each row of `pixels`.
     pixels : DecodedPhotos
     start : PretrainedCNN
-        The network before training; it stays as it is.
+        The network before training; it is not changed.
     settings : TrainingSettings
     folder : Path
         Folder of checkpoints; where it holds some, training continues from them.

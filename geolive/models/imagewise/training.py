@@ -81,7 +81,7 @@ def train_imagewise(
     size : int, optional
         Width and height of photos in pixels; by default those that the weights were trained with.
     epochs : int
-        Passes over the training photos; with 0 the weights stay as they are.
+        Passes over the training photos; with 0 the weights do not change.
     batch_size : int
         Photos in one step, over all devices and accumulated parts.
     learning_rate : float, optional
@@ -222,7 +222,7 @@ def train_from(
     Parameters
     ----------
     start : PretrainedCNN
-        The network before training; it stays as it is.
+        The network before training; it is not changed.
     dataset : Dataset
         Read from a folder.
     files : PhotoFiles

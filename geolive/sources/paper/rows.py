@@ -39,7 +39,7 @@ class BadRow(Exception):
 
 
 class Cluster(NamedTuple):
-    """What a row says about its cluster; None where the table has no value.
+    """Facts about a cluster that a row gives; None where the table has no value.
 
     `surveyed` holds the value and the label of pov, of pop, and of bmi.
     """

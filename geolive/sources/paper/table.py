@@ -153,9 +153,7 @@ def _header(path: str | Path, line: bytes) -> list[str]:
     except (UnicodeDecodeError, csv.Error):
         header = ["\0"]
     if any("\0" in name for name in header):
-        raise InputError(
-            f"{path}: is not a text file; give the paper's data.csv, as it is or compressed by gzip or zstd"
-        )
+        raise InputError(f"{path}: is not a text file; give the paper's data.csv, plain or compressed by gzip or zstd")
     header = [name.strip() for name in header]
     require(path, header, list(REQUIRED))
     for name in OPTIONAL:

@@ -44,7 +44,7 @@ _OTHER_FILES = {
 
 @dataclass(frozen=True)
 class Measure:
-    """What is averaged: a column of one kind of recode, its scale, and from which raw value on it holds special codes.
+    """A measure to average: a column of one kind of recode, its scale, and from which raw value on it holds special codes.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def _births_columns(path: Path, header: dict[str, str]) -> list[str]:
     for births in (["v222"], ["b19_01"], ["v008", "b3_01"]):
         if all(name in header for name in births):
             return ["v213", *births]
-    raise InputError(f"{path}: has no column that tells when the last birth was (v222, b19_01, or v008 and b3_01)")
+    raise InputError(f"{path}: has no column that shows when the last birth was (v222, b19_01, or v008 and b3_01)")
 
 
 def _numbers(path: Path, column: pd.Series, name: str) -> np.ndarray:
