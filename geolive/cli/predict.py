@@ -62,6 +62,10 @@ def predict(
             "alone) or direct (survey alone); composite where the survey allows it.",
         ),
     ] = None,
+    diagnostics: Annotated[
+        Path | None,
+        typer.Option(help="A .html or .csv file with checks of the composite estimates to write.", metavar="FILE"),
+    ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
     min_images: Annotated[int, typer.Option(help="Fewest images for a district to be supported.", min=0)] = 50,
@@ -79,6 +83,7 @@ def predict(
     from geolive.console import note, step
     from geolive.extras import has_extra
     from geolive.hexagons import parse_hexagons
+    from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import write_files
     from geolive.mapping.output_check import check_outputs_free
     from geolive.mapping.prediction import map_region
@@ -87,7 +92,10 @@ def predict(
     from geolive.regions import find_region
 
     region_file = [Path(region)] if region and Path(region).is_file() else []
-    check_outputs_free(out, [p for p in [dataset, boundaries, *region_file] if p], exports=exports)
+    inputs = [p for p in [dataset, boundaries, *region_file] if p]
+    free = check_outputs_free(out, inputs, exports=exports)
+    if diagnostics is not None:
+        check_diagnostics_free(diagnostics, [*free, *inputs])
     if boundaries is not None and parse_hexagons(str(boundaries)) is not None:
         data = _dataset_around_hexagons(dataset)
         area = map_region(data, region, boundaries)
@@ -106,7 +114,8 @@ def predict(
             command=recorded_command(context), progress=progress,
         )  # fmt: skip
     with step("Writing the map"):
-        written = write_files(drawn, out, exports=exports)
+        checks = [] if diagnostics is None else [write_diagnostics(drawn, diagnostics)]
+        written = [*write_files(drawn, out, exports=exports), *checks]
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         note("no GeoTIFF was written beside the page, since rasterio is not installed; run: pip install rasterio")
     show_map(drawn, written)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import folium
     from matplotlib.axes import Axes
 
+    from geolive.estimation.diagnostics import AreaDiagnostics
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -235,6 +237,31 @@ class DistrictMap:
         from geolive.mapping.exports import write_files
 
         return write_files(self, [path])
+
+    def diagnostics(self) -> "AreaDiagnostics":
+        """Check the composite estimates: normality, precision gained, coherence with the survey, and disagreements.
+
+        Returns
+        -------
+        AreaDiagnostics
+            Tables with a district a row, also of surveyed districts outside the region, and the test of Brown et al.
+
+        Raises
+        ------
+        InputError
+            The map has no composite estimates.
+
+        Examples
+        --------
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
+        >>> result.diagnostics().disagreements.columns.tolist()
+        ['direct', 'synthetic', 'estimate', 'gamma', 'z']
+        """
+        from geolive.mapping.estimation_diagnostics import diagnose
+
+        return diagnose(self)
 
     def __repr__(self) -> str:
         parts = [

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = ("value", "uncertainty")
-_MAP_WIDTH_INCHES, _LEGEND_INCHES, _TITLE_INCHES = 6.4, 2.9, 1.1
+_MAP_WIDTH_INCHES, _LEGEND_INCHES, _TITLE_INCHES = 6.4, 2.9, 1.6
 _EDGE, _HATCH_COLOUR = "#5d6673", "#8a8f98"
 _NAME_POINTS = 6.5
 
@@ -200,6 +200,7 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
     )  # fmt: skip
     legend.get_title().set_linespacing(1.3)
     lines = [
+        district_map.estimator_about,
         f"Model: {made.model}; out of fold at surveyed clusters{_score(made.metrics)}.",
         f"Not supported: {district_map.support}." if not district_map.districts["supported"].all() else "",
         f"Intervals of {level} and ranks are in the table and on the page. Boundaries: {made.boundaries}.",
