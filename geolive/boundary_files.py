@@ -144,7 +144,7 @@ def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
         raw = raw.to_crs(CRS)
     except InputError:
         raise
-    except Exception as error:  # whatever GDAL or Arrow say of a user's file
+    except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: cannot be read as polygons: {reason}") from error
     polygonal = raw.geometry.geom_type.isin(["Polygon", "MultiPolygon"])

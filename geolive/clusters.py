@@ -60,7 +60,7 @@ def join_images(
     from scipy.spatial import cKDTree
 
     radius = _radius_of_clusters(clusters, radius_km)
-    # the last stands for no cluster, -1
+    # the last row, -1, means no cluster
     name, country = (_with_none(clusters[column]) for column in ("unique_cluster", "country"))
     by_name = np.argsort(name[:-1].astype(str), kind="stable")
     at_images, at_clusters = unit_sphere(lonlat(images.geometry)), unit_sphere(lonlat(clusters.geometry))

@@ -105,7 +105,7 @@ ENDINGS = ("_label", "_lower", "_upper", "_direct", "_predicted", "_gamma", "_ms
 
 
 def check_indicator_names(names: Sequence[str]) -> None:
-    """Check that each name can stand beside the other columns of every table and file that is made of a dataset.
+    """Check that each name differs from the other columns of every table and file that is made of a dataset.
 
     Raises
     ------

@@ -17,7 +17,7 @@ def bihar_statistics() -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index: the district's LGD code (str). Sources stand at the head of `bihar_districts.csv`.
+        Index: the district's LGD code (str). Sources are at the head of `bihar_districts.csv`.
 
     Examples
     --------

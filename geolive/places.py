@@ -22,7 +22,7 @@ class ImageFeatures:
     array : array of float, shape (images of the dataset, f)
         Maybe mapped from disk.
     rows : array of int, shape (images,)
-        Where the images of the places stand in `array`.
+        Rows of `array` that belong to the images of the places.
 
     Examples
     --------

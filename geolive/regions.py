@@ -98,7 +98,7 @@ def find_region(
     name_column: str | None = None,
     id_column: str | None = None,
 ) -> Region:
-    """Find the region that a user means.
+    """Find the region that a user names.
 
     Parameters
     ----------
@@ -365,7 +365,7 @@ def _is_file(text: str) -> bool:
 
 
 def _match(text: str, names: Iterable[str], complaint: str) -> str:
-    """Return the name that a user means, whatever its case, spacing, accents and ampersands."""
+    """Find a name; case, spacing, accents and ampersands do not matter."""
     names = list(names)
     if text in names:
         return text

@@ -71,21 +71,21 @@ pooled or generalised variance
 
 
 def check_areas(areas: pd.Series) -> None:
-    """Raise where an area has no name or stands twice.
+    """Raise where an area has no name or occurs twice.
 
     Examples
     --------
     >>> import pandas as pd
     >>> check_areas(pd.Series(["a", "b", "a"], name="district"))
     Traceback (most recent call last):
-    geolive.errors.InputError: district: area a stands in rows 0 and 2; give each area one row
+    geolive.errors.InputError: district: area a occurs in rows 0 and 2; give each area one row
     """
     if areas.isna().any():
         raise InputError(f"{areas.name}: row {areas.index[areas.isna()][0]}: the area has no name; fill it in")
     if areas.duplicated().any():
         twice = areas[areas.duplicated()].iloc[0]
         rows = areas.index[areas == twice]
-        raise InputError(f"{areas.name}: area {twice} stands in rows {rows[0]} and {rows[1]}; give each area one row")
+        raise InputError(f"{areas.name}: area {twice} occurs in rows {rows[0]} and {rows[1]}; give each area one row")
 
 
 def check_choice(name: str, value: Hashable, choices: Sequence[Hashable]) -> None:

@@ -32,7 +32,7 @@ class DesignMatrix:
     def learn(cls, covariates: pd.DataFrame, fit_intercept: bool) -> "DesignMatrix":
         """Learn the columns and the levels of the categorical covariates from a table.
 
-        Text, categorical and boolean columns become dummies; the first level is dropped, so that an intercept can stand
+        Text, categorical and boolean columns become dummies; the first level is dropped, so that there can be an intercept
         beside them. Without an intercept the first categorical covariate keeps all its levels.
 
         Raises

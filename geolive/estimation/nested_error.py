@@ -180,7 +180,7 @@ class NestedError(BaseEstimator):
         Raises
         ------
         InputError
-            A covariate lacks or is missing, an area stands twice, or a variance is negative or missing.
+            A covariate or its value is missing, an area occurs twice, or a variance is negative or missing.
 
         Notes
         -----
@@ -191,7 +191,7 @@ class NestedError(BaseEstimator):
         check_is_fitted(self)
         if not area_covariates.index.is_unique:
             twice = area_covariates.index[area_covariates.index.duplicated()][0]
-            raise InputError(f"area_covariates: {label(twice)} stands twice; give each area one row")
+            raise InputError(f"area_covariates: {label(twice)} occurs twice; give each area one row")
         x = self.design_.transform(area_covariates) / self._scale
         row = self.areas_.get_indexer(area_covariates.index)
         targets = Targets(x, row)

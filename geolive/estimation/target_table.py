@@ -76,7 +76,7 @@ def read_target_table(
     ------
     InputError
         The file cannot be read, a column lacks or is not numeric, an error or the people are 0, negative or missing, or
-        an id is missing or stands twice.
+        an id is missing or occurs twice.
 
     Examples
     --------
@@ -204,7 +204,7 @@ def _ids(table: pd.DataFrame, id: str | None, file: str | Path) -> pd.Series:
         raise InputError(f"{file}: {column}: row {ids.index[ids.isna()][0]}: is missing; give each district an id")
     if ids.duplicated().any():
         raise InputError(
-            f"{file}: {column}: {ids[ids.duplicated()].iloc[0]!r} stands twice; give each district one row"
+            f"{file}: {column}: {ids[ids.duplicated()].iloc[0]!r} occurs twice; give each district one row"
         )
     return ids
 

@@ -84,7 +84,7 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     array([0.2, 1. ])
     """
     gamma, mean_variance = _weights(sums, fit, targets)
-    # sigma2_e plus the size times the variance of the area's effect, whatever that is made of
+    # sigma2_e plus the size times the variance of the area's effect, whatever its parts are
     total = fit.sigma2_e / (1 - fit.gamma)
     information = _information(sums, fit, total)
     covariance = np.asarray(np.linalg.inv(information), float)

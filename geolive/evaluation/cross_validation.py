@@ -1,4 +1,4 @@
-"""A row of the results predicted fold by fold: fitted to the training part of each fold, and asked for its test part."""
+"""Predict a row of the results fold by fold: fit to the training part of each fold, and predict its test part."""
 
 import json
 from collections import Counter

@@ -17,7 +17,7 @@ Pairs = list[tuple[np.ndarray, np.ndarray]]
 
 
 def leaks(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: Pairs, split: str) -> list[str]:
-    """Say which tested clusters also stand in the training part: by place, by photo sequence, or as a copy.
+    """Say which tested clusters are also in the training part: by place, by photo sequence, or as a copy.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def leaks(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: P
     >>> clusters = dataset.clusters.iloc[[0, 1, 0]].assign(unique_cluster=list("abc"))
     >>> pairs = [(np.array([0, 1]), np.array([2]))]
     >>> leaks(dataset, clusters, dataset.cluster_places(clusters), pairs, "mine")[0]
-    "LEAK: split mine: 1 of 1 tested cluster stands at a training cluster's place"
+    "LEAK: split mine: 1 of 1 tested cluster is at a training cluster's place"
     """
     kinds = [
         ("stands", "stand", "at a training cluster's place", _shared(place_numbers(lonlat(clusters.geometry)), pairs)),

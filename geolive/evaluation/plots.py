@@ -53,7 +53,7 @@ def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
 
 
 def scatter_plot(task: EvaluationTask, predicted: Predicted) -> Callable:
-    """Draw measured against predicted values, a point a cluster."""
+    """Draw measured against predicted values, with a point for each cluster."""
     known = np.flatnonzero(np.isfinite(predicted.values[0]))
     shown = np.sort(np.random.default_rng(0).permutation(known)[:MOST_POINTS])
     unit = find_indicator(task.indicator).unit

@@ -1,4 +1,4 @@
-"""From the name of a split to a splitter for a dataset: folds that it can fill, places to predict, buffers around folds."""
+"""Make a splitter for a dataset from the name of a split: folds that it can fill, places to predict, buffers around folds."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""From predictions to figures: scores with intervals, scores by stratum, and differences between models."""
+"""Make figures from predictions: scores with intervals, scores by stratum, and differences between models."""
 
 import json
 

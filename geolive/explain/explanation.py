@@ -68,7 +68,7 @@ class Explanation:
     weights : Weights, optional
         For a model that looks at single photos, what changes the predictions of single places.
     gallery : Gallery, optional
-        Photos to show, where they were asked for.
+        Photos to show; None without a gallery.
     notes : list of str
         Sentences on what was left out or differs from training.
     """

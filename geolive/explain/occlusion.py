@@ -30,7 +30,7 @@ class Weights:
         prediction with it, both without the limits of the training values (null for the only photo of a place). For image-wise
         models also `prediction`, that of the photo itself, and `part`.
     objects : DataFrame or None
-        One input of a place a row: `unique_cluster`, `object`, `count` (number of objects; null for image features),
+        One row for each input of a place: `unique_cluster`, `object`, `count` (number of objects; null for image features),
         `cluster_prediction` and `change`, when no photo shows these objects, or with the features of the average photo.
     shown : dict of str to str
         The clusters with the highest, median and lowest prediction.

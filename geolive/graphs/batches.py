@@ -178,7 +178,7 @@ def subsample_images(places: Places, fewest: int, most: int, generator: torch.Ge
     share = torch.rand(len(places), generator=generator, dtype=torch.float64).numpy()
     kept = np.minimum(sizes, (fewest * ((most + 1) / fewest) ** share).astype(np.int64))
     place = np.repeat(np.arange(len(places)), sizes)
-    # places stand in order already, so one key sorts by place and then by chance
+    # places are in order already, so one key sorts by place and then by chance
     order = np.argsort(place + torch.rand(len(place), generator=generator).numpy().astype(np.float64))
     rank = np.arange(len(place)) - places.offsets[place]
     images = np.sort(order[rank < kept[place]])

@@ -57,7 +57,7 @@ def districts_from_sites(
 ) -> gpd.GeoDataFrame:
     """Average sites over districts, with intervals for the means.
 
-    Each site counts equally, whatever its number of images, since that depends on who takes photos and not on who lives there.
+    Each site counts equally: its number of images depends on who takes photos and not on who lives there.
 
     Parameters
     ----------

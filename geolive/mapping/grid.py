@@ -37,7 +37,7 @@ def grid_step(districts: gpd.GeoDataFrame) -> float:
 def grid_places(districts: gpd.GeoDataFrame, step: float) -> Places:
     """Return the places of a grid that lie in districts.
 
-    The grid is fixed to the meridians and parallels, so that a place does not depend on which districts are asked for. A
+    The grid is fixed to the meridians and parallels, so that a place does not depend on which districts are mapped. A
     district that no place of the grid lies in gets one inside it.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Before any work: may the files that a map asks for be written, without overwriting what geolive did not write?"""
+"""Check before any work that the files of a map can be written, and overwrite nothing that geolive did not write."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def check_outputs_free(outs: Sequence[Path], inputs: Sequence[Path], *, exports:
     Parameters
     ----------
     outs : sequence of Path
-        The names asked for.
+        The names of the files to write.
     inputs : sequence of Path
         Files and folders that are read.
     exports : bool

@@ -96,7 +96,7 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
     table = district_map.districts
     digits = decimals_to_show(np.concatenate([lower, upper]))
     n_ranked = int(np.isfinite(values).sum())
-    # a statistic that a simulation was made from must not stand beside it
+    # a statistic that a simulation was made from must not be shown beside it
     show_official = "official" in table.columns and not district_map.provenance.simulated
     several_states = table["state"].nunique() > 1
     shapes, middles, rooms = page_shapes(table.geometry)

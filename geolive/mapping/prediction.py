@@ -1,4 +1,4 @@
-"""From a dataset and a trained model to a district map."""
+"""Make a district map from a dataset and a trained model."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -256,7 +256,7 @@ class InverseDistance(Model):
         self.check_fitted()
         nearest = np.arange(1, min(self.n_neighbors, len(self.means_)) + 1)
         chord, index = self.tree_.query(unit_sphere(places.positions), k=nearest)
-        # distances relative to the nearest, so that no power overflows; a millimetre stands for none
+        # distances relative to the nearest, so that no power overflows; distance 0 counts as a millimetre
         km = np.maximum(chord_to_km(chord), 1e-6)
         weight = self.rows_[index] * (km[:, :1] / km) ** self.power
         weight[km[:, 0] <= 1e-6, 1:] = 0

@@ -1,4 +1,4 @@
-"""The one loop over folds: clones of a model, each fitted to what its fold leaves and asked for what its fold left out."""
+"""The loop over folds: a clone of a model is fitted to the places outside of each fold and predicts those in it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

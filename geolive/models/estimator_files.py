@@ -82,7 +82,7 @@ def load_estimator(folder: Path, n_inputs: int) -> Any:
         _check_sizes(Path(folder) / FILE)
         estimator = skops.io.load(Path(folder) / FILE, trusted=ALLOWED_TYPES)
         _check_estimator(estimator, n_inputs)
-    except Exception as error:  # whatever skops, zipfile and scikit-learn say of a damaged or foreign file
+    except Exception as error:  # any error of skops, zipfile and scikit-learn about a damaged or foreign file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"{Path(folder) / FILE}: not an estimator that geolive wrote ({reason}); train it again"

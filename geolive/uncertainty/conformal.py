@@ -58,7 +58,7 @@ class PlaceError:
         array of float, shape (n,)
             Infinite where there are too few residuals for the level.
         """
-        # rounded first: 20 times 0.9 must be 18 whatever the last bit says
+        # rounded first: 20 times 0.9 must be 18 exactly
         rank = int(np.ceil(round((len(self.scores) + 1) * level, 9)))
         quantile = float(self.scores[rank - 1]) if rank <= len(self.scores) else np.inf
         variance = self.variance(n_images)

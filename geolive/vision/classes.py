@@ -12,7 +12,7 @@ from geolive.wording import count_of
 
 _VOID_NAMES = ("void", "unlabeled", "unlabelled")
 _MOST_LISTED = 70
-# names in torchvision's lists that stand for no class
+# names in torchvision's lists that are no class
 NO_CLASS = ("__background__", "n/a", "")
 
 

@@ -108,7 +108,7 @@ def choose_workers(workers: int | None, device: Device) -> int:
     Parameters
     ----------
     workers : int or None
-        The number asked for; None lets the device decide.
+        The given number; with None the device decides.
     device : Device
 
     Returns

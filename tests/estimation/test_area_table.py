@@ -132,7 +132,7 @@ def test_benchmarked_groups_have_the_means_of_their_own_surveys():
         ({"effective_sample_size": "n", "variance": None}, {}, "for the arcsine transformation only"),
         ({"proximity": np.eye(3), "group": "half"}, {}, "does not go with group"),
         ({"group": "half"}, {"v": 0.0}, "half a: variance|half a: v: area 000: is 0"),
-        ({}, {"id": "007"}, "area 007 stands in rows 0 and 1"),
+        ({}, {"id": "007"}, "area 007 occurs in rows 0 and 1"),
         ({"benchmark_method": "ratio"}, {}, "give the method with the population"),
         ({"benchmark_method": "ratio", "population": "people"}, {}, "no column 'people'"),
         (

@@ -236,7 +236,7 @@ def _all_match(texts: Any, pattern: str) -> bool:
 
 
 def _clusters(reader: RowReader, fields: dict[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
-    """Number of each row's cluster; a negative number stands for the reason why the row cannot be used."""
+    """Number of each row's cluster; a negative number is the reason why the row cannot be used."""
     import pyarrow.compute as pc
 
     names = reader.cluster_columns

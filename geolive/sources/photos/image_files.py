@@ -1,4 +1,4 @@
-"""Where an image file holds its EXIF block, and how many pixels it has: JPEG, PNG, WebP and TIFF.
+"""Find the EXIF block and the number of pixels of an image file: JPEG, PNG, WebP and TIFF.
 
 Nothing is decoded and no block is copied, so that neither a large nor a hostile file costs memory. (Pillow decodes a
 PNG's pixels to look for EXIF, reads a WebP whole, and copies what every entry of a directory points to, however many
@@ -167,7 +167,7 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
         if marker == 0xFF:  # padding
             at += 1
             continue
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers that stand alone
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without a length
             at += 2
             continue
         if marker in (0xD9, 0xDA):

@@ -1,4 +1,4 @@
-"""A folder of photos: where and when each was taken, as its EXIF says, and which were taken one after the other."""
+"""Read a folder of photos: where and when each was taken, by its EXIF, and which were taken one after the other."""
 
 import collections
 import os

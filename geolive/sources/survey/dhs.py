@@ -1,7 +1,7 @@
 """Read a survey of the DHS Program: join the file of its clusters' positions with its recode files.
 
 Positions are displaced on purpose, urban clusters by up to 2 km, rural ones by up to 5 km and one in a hundred by up to 10 km
-(Burgert et al. 2013, DHS Spatial Analysis Reports 7). Clusters that could not be located stand at 0, 0.
+(Burgert et al. 2013, DHS Spatial Analysis Reports 7). Clusters that could not be located are at 0, 0.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def read_dhs(
         has them, URBAN_RURA, DHSCC, DHSYEAR, ADM1NAME, SOURCE. Names in either case.
     recodes : list of Path
         Household recodes (HR), which give `pov` (hv271 / 100,000), and women's recodes (IR), which give `bmi` (v445 / 100); see
-        `read_recode`. Several of a kind, for example one a state, are put together.
+        `read_recode`. Several files of a kind, for example one for each state, are put together.
     values : dict of str to (str, float or None), optional
         Further indicators: a column of either kind, and the raw value from which on it holds special codes, if it does. The mean
         is of raw values.

@@ -198,7 +198,7 @@ def _header(path: Path) -> dict[str, str]:
     try:
         with pd.read_stata(path, iterator=True, convert_categoricals=False) as reader:
             return {str(name).lower(): str(name) for name in reader.variable_labels()}
-    except Exception as error:  # whatever a damaged file makes pandas say
+    except Exception as error:  # any error of pandas about a damaged file
         raise _unreadable(path, error) from error
 
 

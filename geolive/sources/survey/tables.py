@@ -1,4 +1,4 @@
-"""A survey's file, of whatever format, becomes columns of text with the number of each row, for messages that name it."""
+"""Read a survey's file, of any format, as columns of text with the number of each row, for messages that name it."""
 
 import csv
 import difflib
@@ -25,7 +25,7 @@ Chooser = Callable[[list[str]], list[str]]
 
 @dataclass(frozen=True)
 class SurveyTable:
-    """The columns that were asked for, as text, and what is wrong with each row so far.
+    """The chosen columns, as text, and what is wrong with each row so far.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class SurveyTable:
     reasons : list of str or None
         For each row what is wrong with it; whoever checks further writes into this list.
     positions : array of float, shape (rows, 2), or None
-        Longitude and latitude of the geometry, degrees, where it was asked for; NaN where a row has none.
+        Longitude and latitude of the geometry, degrees, if it was read; NaN where a row has none.
 
     Examples
     --------
@@ -67,7 +67,7 @@ class SurveyTable:
 
 
 def is_geospatial(path: str | Path) -> bool:
-    """Return whether a file of this name holds a geometry a row (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet).
+    """Return whether a file of this name holds a geometry for each row (GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet).
 
     Examples
     --------
@@ -222,7 +222,7 @@ def _read_geospatial(path: Path, choose: Chooser, with_positions: bool) -> Surve
         texts = {name: [_as_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
     except InputError:
         raise
-    except Exception as error:  # whatever GDAL or Arrow say of a user's file
+    except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read: {reason}; check that the file is whole") from error
     if len(table) == 0:
