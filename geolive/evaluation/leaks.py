@@ -45,11 +45,11 @@ def leaks(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: P
     "LEAK: split mine: 1 of 1 tested cluster is at a training cluster's place"
     """
     kinds = [
-        ("stands", "stand", "at a training cluster's place", _shared(place_numbers(lonlat(clusters.geometry)), pairs)),
+        ("is", "are", "at a training cluster's place", _shared(place_numbers(lonlat(clusters.geometry)), pairs)),
         (
             "equals",
             "equal",
-            "a training cluster in all that is known of it (a copy)",
+            "a training cluster in all values and counts (a copy)",
             _copies(dataset, clusters, places, pairs),
         ),
         ("shares", "share", "a photo sequence with a training cluster", _share_sequence(dataset, clusters, pairs)),

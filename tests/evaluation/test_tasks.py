@@ -54,7 +54,7 @@ def test_copies_are_told_by_their_objects_wherever_they_stand(small_sample):
 
 def test_places_and_sequences_on_both_sides_are_told(dataset, small_sample):
     notes = make_task(dataset, "wealth", "regression", RowSplit(), "rows").notes
-    assert any("stand at a training cluster's place" in note for note in notes)
+    assert any("are at a training cluster's place" in note for note in notes)
     images = small_sample.dataset.images.assign(sequence_id="one walk")
     leaking = replace(small_sample.dataset, images=images)
     notes = make_task(leaking, "pov", "regression", RandomSplit(), "random").notes
