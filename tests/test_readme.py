@@ -1,0 +1,42 @@
+"""The commands of the README: each is one that the command line takes, and reads only what an earlier one has made."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from geolive.cli.apps import app
+from geolive.cli.parameters import running_command
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+# capitals stand for a file of the user's; the file of the last step of a list of areas is the user's, too
+COMMANDS = [
+    shlex.split(line.partition("#")[0].partition("python cli.py")[2].partition("&&")[0])
+    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for line in block.splitlines()
+    if "python cli.py" in line
+]
+
+
+def parsed(words: list[str]) -> click.Context:
+    """Parse a command without running it."""
+    command = running_command(app, words)
+    depth = words.index(command.name) + 1
+    return command.make_context(command.name, words[depth:])
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_command_of_the_readme_is_one_that_the_command_line_takes(words):
+    assert parsed(words).command.callback is not None
+
+
+def test_a_command_of_the_readme_reads_what_an_earlier_one_made():
+    made: set[str] = set()
+    for words in COMMANDS:
+        out = parsed(words).params.get("out")
+        for word in words:
+            if word.startswith("data/") and word not in map(str, out if isinstance(out, list | tuple) else [out]):
+                assert word in made, f"{' '.join(words)}: no earlier command makes {word}"
+        made |= set(map(str, out if isinstance(out, list | tuple) else [out]))
