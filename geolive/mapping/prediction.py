@@ -19,13 +19,13 @@ from geolive.mapping.district_map import DistrictMap, Provenance
 from geolive.mapping.districts import Support, districts_from_sites, with_estimates
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
-from geolive.mapping.site_predictions import SitePredictions, predict_sites
+from geolive.mapping.site_predictions import predict_sites
 from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel, check_trained
 from geolive.official_statistics import official_sentences
 from geolive.places import Places
-from geolive.regions import INDIA_SOURCE, Region, find_region, read_districts
+from geolive.regions import INDIA_SOURCE, Region, assign_districts, find_region, read_districts
 from geolive.wording import count_of
 
 
@@ -108,7 +108,8 @@ def predict(
     check_inputs(dataset, trained.model, card.features)
     if progress:
         progress("finding the sites")
-    sites, places = sites_in_region(dataset, area, card.needs_images, card.features)
+    around = _with_other_districts(dataset, area, boundaries, columns)
+    sites, places = sites_in_region(dataset, area, card.needs_images, card.features, around)
     classifies = card.task == "classification"
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     if progress:
@@ -121,8 +122,10 @@ def predict(
     )
     if progress:
         progress("estimating districts")
-    around = _with_other_districts(dataset, area, boundaries, columns)
-    estimated, impossible = _estimates(dataset, trained, around, predicted, places, level, limits, estimator)
+    sites, places = _unsurveyed(predicted.sites, places)
+    if not card.needs_images and card.indicator in dataset.indicators:
+        sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places)
+    estimated, impossible = _estimates(dataset, trained, around, sites, places, level, limits, estimator)
     chosen = estimator or ("composite" if estimated else "predicted")
     if estimated:
         districts = with_estimates(districts, estimated.table, card.indicator, chosen, support, level, threshold)
@@ -204,11 +207,46 @@ def _with_other_districts(
     return pd.concat([area.districts[shown], others[shown]], ignore_index=True)
 
 
+def _unsurveyed(sites: gpd.GeoDataFrame, places: Places) -> tuple[gpd.GeoDataFrame, Places]:
+    """Return the applicable sites that are not clusters."""
+    usable = sites["applicable"].to_numpy(bool) & ~sites["surveyed"].to_numpy(bool)
+    chosen = sites[usable].reset_index(drop=True)
+    row = pd.Series(np.arange(len(places)), index=places.ids)
+    return chosen, places.take(row.reindex(chosen["site_id"]).to_numpy())
+
+
+def _with_sites_beyond(
+    dataset: Dataset,
+    trained: TrainedModel,
+    area: Region,
+    around: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    places: Places,
+) -> tuple[gpd.GeoDataFrame, Places]:
+    """Add the sites of surveyed districts beyond the map, which the composite learns from as it does from those of the map.
+
+    A model that needs images brings the predictions of all sites from its training; this is for a model of positions.
+    """
+    others = around.iloc[len(area.districts) :]
+    surveyed = assign_districts(dataset.clusters.geometry, others).dropna()
+    others = others[others["district_id"].isin(surveyed)].reset_index(drop=True)
+    if others.empty:
+        return sites, places
+    beyond = Region("", shapely.union_all(shapely.make_valid(others.geometry.to_numpy())), others, area.source)
+    found, seen = sites_in_region(dataset, beyond, False, trained.card.features, around)
+    new = np.flatnonzero(~found["surveyed"].to_numpy(bool) & ~found["site_id"].isin(places.ids).to_numpy())
+    if not len(new):
+        return sites, places
+    found, seen = found.iloc[new], seen.take(new)
+    found = found.assign(**{trained.card.indicator: trained.model.predict(seen), "applicable": True})
+    return pd.concat([sites, found], ignore_index=True), places.joined(seen)
+
+
 def _estimates(
     dataset: Dataset,
     trained: TrainedModel,
     around: gpd.GeoDataFrame,
-    predicted: SitePredictions,
+    sites: gpd.GeoDataFrame,
     places: Places,
     level: float,
     limits: tuple[float, float],
@@ -223,13 +261,9 @@ def _estimates(
                 parameter="estimator",
             )
         return None, f"the dataset has no survey of {trained.card.indicator!r}"
-    usable = predicted.sites["applicable"].to_numpy(bool) & ~predicted.sites["surveyed"].to_numpy(bool)
-    own = predicted.sites[usable].reset_index(drop=True)
-    row = pd.Series(np.arange(len(places)), index=places.ids)
-    seen = places.take(row.reindex(own["site_id"]).to_numpy())
-    sites = cross_fitted_sites(dataset, trained, around, own, seen)
+    cross_fitted = cross_fitted_sites(dataset, trained, around, sites, places)
     try:
-        return estimate_districts(dataset, trained, around, sites, level, limits), ""
+        return estimate_districts(dataset, trained, around, cross_fitted, level, limits), ""
     except InputError as error:
         if estimator in ("composite", "direct"):
             raise InputError(f"estimator={estimator!r}: {error}", parameter="estimator") from error

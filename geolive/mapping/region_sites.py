@@ -14,7 +14,11 @@ from geolive.tables import CRS, lonlat, points
 
 
 def sites_in_region(
-    dataset: Dataset, region: Region, needs_images: bool, features: str | None = None
+    dataset: Dataset,
+    region: Region,
+    needs_images: bool,
+    features: str | None = None,
+    around: gpd.GeoDataFrame | None = None,
 ) -> tuple[gpd.GeoDataFrame, Places]:
     """Find the surveyed clusters and the sites of a dataset that lie in a region.
 
@@ -28,6 +32,9 @@ def sites_in_region(
         Whether clusters without images are left out.
     features : str, optional
         A feature set that the images bring; those without it are left out.
+    around : GeoDataFrame, optional
+        All districts of the boundaries. They decide how fine a grid is, so that it does not depend on the map's frame; without
+        them the region's districts do.
 
     Returns
     -------
@@ -56,7 +63,7 @@ def sites_in_region(
     surveyed = len(places)
     unsurveyed = _unsurveyed_places(dataset, region, features)
     if unsurveyed is None and not needs_images and surveyed:
-        unsurveyed = grid_places(region.districts, grid_step(region.districts))
+        unsurveyed = grid_places(region.districts, grid_step(region.districts if around is None else around))
     if unsurveyed is not None:
         places = places.joined(unsurveyed)
     if len(places) == 0:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from geolive.mapping.region_sites import sites_in_region
 from geolive.models.registry import make_model
 from geolive.models.training import train
 from geolive.regions import find_region
+from geolive.tables import points
 from tests.panels import panel
 
 
@@ -52,3 +55,24 @@ def test_a_place_that_was_visited_twice_is_one_site(tmp_path, squares, name):
     west = drawn.sites.geometry.x < 83
     district = drawn.districts.set_index("district")["wealth"]
     assert district["West"] == pytest.approx(drawn.sites["wealth"][west].mean())
+
+
+@pytest.mark.parametrize("photos", [False, True])
+def test_a_districts_value_of_a_model_of_positions_does_not_depend_on_the_frame(tmp_path, photos):
+    dataset = panel(tmp_path, n_places=120)
+    if photos:
+        rng = np.random.default_rng(0)
+        images = {"key": [f"{i}" for i in range(60)], "country": "", "unique_cluster": None}
+        where = points(rng.uniform(80, 86, 60), rng.uniform(22, 27, 60))
+        dataset = replace(dataset, images=gpd.GeoDataFrame(images, geometry=where))
+    boxes = [shapely.box(80 + i, 22.03 + 2.5 * j, 81 + i, 24.03 + 2.5 * j) for i in range(6) for j in range(2)]
+    path = tmp_path / "districts.geojson"
+    gpd.GeoDataFrame({"district": [f"District {i}" for i in range(12)]}, geometry=boxes, crs=4326).to_file(path)
+    trained = train(dataset, make_model("idw"), "wealth")
+    whole, part = (predict(dataset, trained, region, boundaries=path) for region in (None, "80.1,22.1,82.9,26.9"))
+    assert (len(whole.districts), len(part.districts)) == (12, 6)
+    columns = ["wealth", "wealth_lower", "wealth_upper", "wealth_direct", "wealth_predicted", "wealth_gamma"]
+    framed = part.districts.set_index("district")[columns]
+    assert framed["wealth_gamma"].between(0, 1, inclusive="neither").any()
+    expected = whole.districts.set_index("district").loc[framed.index, columns]
+    assert framed.to_numpy(float) == pytest.approx(expected.to_numpy(float), nan_ok=True)
