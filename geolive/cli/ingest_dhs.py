@@ -47,7 +47,7 @@ def ingest_dhs(
     note(DESIGN_NOTE.format(", ".join(design_columns(dataset))))
     counts = dataset.extra["dhs"]
     for count, words in (
-        (counts["clusters_not_located"], "dropped clusters that are not located (they stand at 0, 0)"),
+        (counts["clusters_not_located"], "dropped clusters that are not located (their position is 0, 0)"),
         (counts["clusters_without_values"], "dropped clusters of which the recode files have no value"),
         (counts["recode_clusters_not_in_gps_file"], f"clusters of the recode files that {gps.name} lacks"),
     ):

@@ -49,7 +49,7 @@ def leaks(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: P
         (
             "equals",
             "equal",
-            "a training cluster in all values and counts (a copy)",
+            "a training cluster in all its known values (a copy)",
             _copies(dataset, clusters, places, pairs),
         ),
         ("shares", "share", "a photo sequence with a training cluster", _share_sequence(dataset, clusters, pairs)),

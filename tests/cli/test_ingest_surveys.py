@@ -46,7 +46,7 @@ def test_dhs_files_become_a_dataset(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "2 clusters with pov, bmi, people; 3 left out" in done.stdout
     assert "training and evaluation: weight, pov_n, pov_se, bmi_n, bmi_se, people_n, people_se" in done.stderr
-    assert "dropped clusters that are not located (they stand at 0, 0): 1" in done.stderr
+    assert "dropped clusters that are not located (their position is 0, 0): 1" in done.stderr
     assert (
         "bmi from 8 rows; left out: 1 no value, 2 special code, 1 pregnant, 1 birth in the last two months"
         in done.stdout

@@ -33,7 +33,7 @@ def test_clusters_in_training_that_copy_tested_ones_are_told(dataset):
     leaking = replace(dataset, clusters=pd.concat([clusters, copies.set_crs(4326)], ignore_index=True))
     # a few of the places have two rows, so the copies' originals and the copies may share a fold
     notes = make_task(leaking, "wealth", "regression", RandomSplit(random_state=1), "random").notes
-    assert any("equal a training cluster in all that is known of it (a copy)" in note for note in notes)
+    assert any("equal a training cluster in all its known values (a copy)" in note for note in notes)
     assert not make_task(dataset, "wealth", "regression", RandomSplit(random_state=1), "random").notes
 
 
