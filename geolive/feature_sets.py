@@ -59,7 +59,7 @@ def add_features(
     folder = Path(folder)
     dataset = read_dataset(folder)
     check_feature_name(dataset, name)
-    found = np.zeros(len(dataset.images), bool)
+    has_features = np.zeros(len(dataset.images), bool)
     (folder / "features").mkdir(exist_ok=True)
     with _temporary_folder(folder / "features") as temporary, contextlib.ExitStack() as stack:
         array: NpyFile | None = None
@@ -68,12 +68,12 @@ def add_features(
                 shape = (len(dataset.images), values.shape[1])
                 array = stack.enter_context(NpyFile(temporary / "array.npy", shape, np.float32))
             array.write(rows, values)
-            found[rows] = True
-        if array is None or not found.any():
+            has_features[rows] = True
+        if array is None or not has_features.any():
             raise InputError(f"{folder}: none of its images is in the features; check that the keys are this dataset's")
-        _write_nan(array, np.flatnonzero(~found))
+        _write_nan(array, np.flatnonzero(~has_features))
         array.flush()
-        missing = dataset.images["key"][~found]
+        missing = dataset.images["key"][~has_features]
         place_features(folder, name, array.path, pd.DataFrame({"key": missing}), about)
     return missing.tolist()
 
@@ -180,8 +180,8 @@ def take_back_features(folder: str | Path, name: str, file: Path) -> None:
 def check_feature_name(dataset: Dataset, name: str) -> None:
     """Raise InputError if a feature set of that name cannot be added."""
     if not is_word(name) or name.endswith(".missing"):
-        raise InputError(f"--name {name!r}: use letters, digits, _, - and . only")
+        raise InputError(f"name={name!r}: use letters, digits, _, - and . only")
     if name in dataset.features:
         raise InputError(
-            f"{dataset.name}: has a feature set {name!r} already, and nothing is overwritten; use another --name"
+            f"{dataset.name}: has a feature set {name!r} already, and nothing is overwritten; choose another name"
         )

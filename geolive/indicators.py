@@ -110,7 +110,7 @@ def check_indicator_names(names: Sequence[str]) -> None:
     Raises
     ------
     InputError
-        A name is no word, is that of another column (in any case, since GeoPackages and spreadsheets do not tell them apart), or
+        A name is no word, is that of another column (in any case, since GeoPackages and spreadsheets do not distinguish them), or
         is another indicator's with the ending of one of its columns.
 
     Examples

@@ -106,9 +106,9 @@ class NpyFile:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):
                 raise ValueError("another version")
-            found = np.lib.format.read_array_header_1_0(file)
+            header = np.lib.format.read_array_header_1_0(file)
             start = file.tell()
-            same = found == (self.shape, False, self.dtype) and os.fstat(file.fileno()).st_size == start + size
+            same = header == (self.shape, False, self.dtype) and os.fstat(file.fileno()).st_size == start + size
         except (ValueError, OSError):
             same = False
         if not same:

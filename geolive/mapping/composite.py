@@ -134,7 +134,7 @@ def estimate_districts(
 
 
 def _check_enough(clusters: pd.DataFrame, name: str) -> None:
-    """Raise where the clusters cannot tell the variance between districts from that within them."""
+    """Raise where the clusters cannot separate the variance between districts from that within them."""
     n_districts = clusters["district_id"].nunique()
     # the model has two coefficients, and each variance needs degrees of freedom of its own
     if n_districts < 3:
@@ -144,7 +144,7 @@ def _check_enough(clusters: pd.DataFrame, name: str) -> None:
         )
     if len(clusters) < n_districts + 2:
         raise InputError(
-            f"{count_of(len(clusters), 'surveyed cluster')} with {name!r} in {n_districts} districts do not tell "
+            f"{count_of(len(clusters), 'surveyed cluster')} with {name!r} in {n_districts} districts do not show "
             "the variance within districts; give larger districts, or estimator='predicted'"
         )
 

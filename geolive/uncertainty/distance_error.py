@@ -90,8 +90,8 @@ def distance_error(residuals: gpd.GeoDataFrame) -> DistanceError:
     >>> lon = np.repeat(np.arange(40.0), 5) + np.tile(np.arange(5) / 50, 40)
     >>> error = np.where(np.arange(200) % 2 == 0, 1.0, -1.0)
     >>> columns = {"value": 2 * error, "prediction": 0.0, "prediction_near": error, "fold": np.repeat(np.arange(40), 5)}
-    >>> found = distance_error(gpd.GeoDataFrame(columns, geometry=points(lon, np.zeros(200))))
-    >>> found.at(np.array([2.0, 105.0]))
+    >>> error = distance_error(gpd.GeoDataFrame(columns, geometry=points(lon, np.zeros(200))))
+    >>> error.at(np.array([2.0, 105.0]))
     array([1., 4.])
     """
     from sklearn.isotonic import IsotonicRegression

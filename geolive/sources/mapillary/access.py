@@ -9,7 +9,7 @@ from geolive.errors import InputError
 
 GRAPH = "https://graph.mapillary.com"
 TILES = "https://tiles.mapillary.com/maps/vtp/mly1_public/2/{z}/{x}/{y}"
-TOKEN_REMEDY = "make one at mapillary.com/dashboard/developers and put it into MAPILLARY_TOKEN or a --token-file"
+TOKEN_REMEDY = "make one at mapillary.com/dashboard/developers and put it into MAPILLARY_TOKEN or a token file"
 
 
 @dataclasses.dataclass(frozen=True)
