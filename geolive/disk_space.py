@@ -8,6 +8,9 @@ from pathlib import Path
 
 from geolive.errors import InputError
 
+_WORDS = ("No space left on device", "database or disk is full")
+_ALMOST_NONE = 1 << 16
+
 
 @contextlib.contextmanager
 def full_disk_named(folder: Path, needed: int | None = None) -> Iterator[None]:
@@ -48,12 +51,12 @@ def is_full(error: BaseException | None, folder: Path) -> bool:
     if isinstance(error, OSError) and error.errno is not None and error.errno not in (*full, errno.EIO):
         return False
     while error is not None:
-        if (isinstance(error, OSError) and error.errno in full) or "No space left on device" in str(error):
+        if (isinstance(error, OSError) and error.errno in full) or any(words in str(error) for words in _WORDS):
             return True
         error = error.__cause__
     try:
         # some libraries only say that writing failed
-        return shutil.disk_usage(folder).free == 0
+        return shutil.disk_usage(folder).free < _ALMOST_NONE
     except OSError:
         return False
 

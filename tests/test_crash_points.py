@@ -100,9 +100,10 @@ def test_embed(tmp_path, prepared):
     def words(own):
         return ["tests.test_crash_points:embed_mean_colour", own / dataset, own / Path(dataset).parent / "photos"]
 
-    check_all_moments(tmp_path, folder, words, [*TORCH, "tests.vision.test_embedding"], step=1)
+    check_all_moments(tmp_path, folder, words, [*TORCH, "tests.vision.test_embedding"])
 
 
+@pytest.mark.slow
 def test_ingest_features(tmp_path, prepared):
     check_all_moments(
         tmp_path,
@@ -116,11 +117,24 @@ def test_ingest_survey(tmp_path, prepared):
     check_all_moments(
         tmp_path,
         prepared[0],
-        lambda own: ["ingest", "survey", own / "survey.csv", "--value", "pov", "--out", own / "surveyed"],
+        lambda own: [
+            "ingest",
+            "survey",
+            own / "survey.csv",
+            "--value",
+            "pov",
+            "--lon",
+            "lon",
+            "--lat",
+            "lat",
+            "--out",
+            own / "surveyed",
+        ],
         PLAIN,
     )
 
 
+@pytest.mark.slow
 def test_evaluate(tmp_path, prepared):
     check_all_moments(
         tmp_path,
@@ -134,6 +148,7 @@ def test_evaluate(tmp_path, prepared):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_train_gcn(tmp_path, prepared):
     check_all_moments(
         tmp_path,

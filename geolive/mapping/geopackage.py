@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyogrio
+import pyogrio.errors
 
+from geolive.errors import InputError
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_table, site_table
 from geolive.mapping.qgis_metadata import abstract, layer_title
@@ -34,7 +36,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
     path.unlink(missing_ok=True)
     tables = {"districts": district_table(district_map), "sites": site_table(district_map)}
     made = f"{district_map.provenance.made.isoformat()}T00:00:00.000Z"
-    with _dated(made):
+    with _dated(made), _failures_named(path.parent):
         for number, (layer, table) in enumerate(tables.items()):
             options = {"IDENTIFIER": f"{layer_title(district_map)}: {layer}", "DESCRIPTION": abstract(district_map)}
             kind = "MultiPolygon" if layer == "districts" else "Point"
@@ -42,7 +44,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
                 table, path, layer=layer, driver="GPKG", geometry_type=kind, append=number > 0, layer_options=options
             )
     styles = {"districts": district_style(district_map), "sites": site_style(district_map)}
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
+    with _failures_named(path.parent), contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute(f"CREATE TABLE {_STYLES} ({_STYLE_COLUMNS})")
         for layer, style in styles.items():
             database.execute(
@@ -74,6 +76,19 @@ def is_ours(path: Path) -> bool:
         names = {name for name, _ in rows}
         return names == {*LAYERS, _STYLES} and all("geolive " in words for name, words in rows if name in LAYERS)
     return False
+
+
+@contextlib.contextmanager
+def _failures_named(folder: Path) -> Iterator[None]:
+    """GDAL and SQLite do not say why the disk took no more."""
+    try:
+        yield
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.OperationalError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"{folder}: a GeoPackage cannot be written ({said}), as where the disk is full; make room there, or choose another "
+            "folder, then run the command again"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -42,4 +42,7 @@ def write_cog(district_map: DistrictMap, surface: Surface, path: Path) -> None:
             raster.update_tags(**{key: plain_text(value) for key, value in tags.items()})
         with memory.open() as raster:
             options = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": 256, "RESAMPLING": "AVERAGE"}
-            rasterio.shutil.copy(raster, path, driver="COG", NUM_THREADS="1", **options)
+            with MemoryFile(ext=".tif") as written:
+                rasterio.shutil.copy(raster, written.name, driver="COG", NUM_THREADS="1", **options)
+                # GDAL would not say that the disk is full
+                path.write_bytes(written.read())
