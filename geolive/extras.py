@@ -53,11 +53,7 @@ def missing_extra(module: str) -> MissingExtraError | None:
     True
     """
     package = module.split(".")[0]
-    for purpose, packages in EXTRAS.values():
-        if package in packages:
-            command = f"pip install {' '.join(packages.values())}"
-            return MissingExtraError(f"{purpose} need {packages[package]}, which is not installed; run: {command}")
-    return None
+    return _error_of(package) if any(package in packages for _, packages in EXTRAS.values()) else None
 
 
 def has_extra(extra: str) -> bool:
@@ -95,8 +91,33 @@ def require_extra(extra: str) -> None:
     >>> from geolive.extras import require_extra
     >>> require_extra("plots")
     """
-    for package in EXTRAS[extra][1]:
-        if importlib.util.find_spec(package) is None:
-            error = missing_extra(package)
-            assert error is not None
-            raise error
+    for module in EXTRAS[extra][1]:
+        require_package(module)
+
+
+def require_package(module: str) -> None:
+    """Raise an error that names the install command where one package of an optional part is missing.
+
+    Parameters
+    ----------
+    module : str
+        Name of a module that an extra of setup.cfg brings, for example `timm`.
+
+    Raises
+    ------
+    MissingExtraError
+        The package is not installed.
+
+    Examples
+    --------
+    >>> from geolive.extras import require_package
+    >>> require_package("matplotlib")
+    """
+    if importlib.util.find_spec(module) is None:
+        raise _error_of(module)
+
+
+def _error_of(module: str) -> MissingExtraError:
+    purpose, packages = next(part for part in EXTRAS.values() if module in part[1])
+    command = f"pip install {' '.join(packages.values())}"
+    return MissingExtraError(f"{purpose} need {packages[module]}, which is not installed; run: {command}")

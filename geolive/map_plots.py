@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.regions import read_districts
 
@@ -19,19 +18,6 @@ if TYPE_CHECKING:
 INK, GREY = "#24292f", "#6b7480"
 _MOST_DISTRICTS = 250
 _LEAST_DEGREES = 0.01
-
-
-def require_matplotlib() -> None:
-    """Raise InputError where matplotlib, which pictures need, is not installed.
-
-    Examples
-    --------
-    >>> require_matplotlib()
-    """
-    import importlib.util
-
-    if importlib.util.find_spec("matplotlib") is None:
-        raise InputError("pictures need matplotlib; install it with: pip install matplotlib")
 
 
 @contextlib.contextmanager

@@ -32,12 +32,12 @@ def explain(
     from geolive.dataset import read_dataset
     from geolive.explain.explanation import explain as explain_model
     from geolive.explain.explanation import kind_of
+    from geolive.extras import require_extra
     from geolive.files import check_new_folder
-    from geolive.map_plots import require_matplotlib
     from geolive.models.bundle import load_model
 
     check_new_folder(out)
-    require_matplotlib()
+    require_extra("plots")
     with step(f"Opening {bundle}"):
         trained = load_model(bundle)
         kind_of(trained.model)

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from geolive.estimation.target_report import RULES, TargetReport
+from geolive.extras import require_extra
 from geolive.files import replacing
-from geolive.map_plots import GREY, INK, mark_simulated, one_line, plain_matplotlib, require_matplotlib, short
+from geolive.map_plots import GREY, INK, mark_simulated, one_line, plain_matplotlib, short
 
 # colours that colour-blind readers can distinguish (Okabe and Ito 2008)
 _COLOURS = {"estimate": "#0072b2", "predicted": "#d55e00", "direct": "#009e73"}
@@ -41,7 +42,7 @@ def plot_target(report: TargetReport, path: str | Path) -> None:
     >>> path.exists()
     True
     """
-    require_matplotlib()
+    require_extra("plots")
     panels = [_draw_probabilities, _draw_errors, *([_draw_roc] if report.roc else [])]
     with plain_matplotlib() as figure_class:
         figure = figure_class(figsize=(5.4 * len(panels), 6.6), layout="constrained")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.extras import require_extra
 
 _EPOCHS = 10
 
@@ -74,11 +75,10 @@ def imagewise_options(
     """
     from geolive.models.imagewise.cnn import load_pretrained
     from geolive.models.imagewise.folds import decode_library
-    from geolive.models.imagewise.training import check_lightning
     from geolive.vision.images import photo_files
 
     arch, epochs, size = parse_imagewise(text)
-    check_lightning()
+    require_extra("imagewise")
     files = photo_files(dataset, photos)
     made = partial(load_pretrained, arch=arch, weights=weights, size=size, random_state=random_state)
     library = decode_library(dataset, files, made("regression").preprocessing, folder, progress)

@@ -28,6 +28,7 @@ from geolive.explain.importance import (
 )
 from geolive.explain.inputs import Group, Inputs, Numbers, PhotoColumns, input_names
 from geolive.explain.occlusion import Weights, spread_over, weights_in_means, weights_of
+from geolive.extras import require_extra
 from geolive.models.clusterwise import ClusterwiseModel
 from geolive.models.cross_validation import FittedFold, fit_folds
 from geolive.models.interface import Model
@@ -165,9 +166,7 @@ def _photo_files(
     if kind == "clusterwise":
         raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; leave gallery out", "gallery")
     if kind == "imagewise" and gallery:
-        from geolive.explain.gradcam import check_captum
-
-        check_captum()
+        require_extra("gradcam")
     from geolive.vision.images import photo_files
 
     return photo_files(dataset, photos)

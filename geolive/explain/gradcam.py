@@ -1,39 +1,23 @@
 """Grad-CAM: which parts of a photo raise or lower an image-wise model's prediction (Selvaraju et al. 2017, arXiv 1610.02391)."""
 
-import importlib.util
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from geolive.errors import InputError
+from geolive.extras import require_extra
 
 if TYPE_CHECKING:
     import torch
 
     from geolive.models.imagewise.model import ImageWise
 
-INSTALL = 'pip install "geolive[gradcam]"'
 # colours that colour-blind readers can distinguish
 RAISES, LOWERS = (213, 94, 0), (0, 114, 178)
 _STRONGEST = 0.75
 # a map of fewer rows or columns shows little; for small photos the last maps of a network are that small
 _LEAST_FIELDS = 4
-
-
-def check_captum() -> None:
-    """Raise where captum is not installed.
-
-    Raises
-    ------
-    InputError
-
-    Examples
-    --------
-    >>> check_captum()
-    """
-    if importlib.util.find_spec("captum") is None:
-        raise InputError(f"Grad-CAM pictures need captum; install it with: {INSTALL}")
 
 
 def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, tuple[int, int]]:
@@ -68,7 +52,7 @@ def heat_maps(model: "ImageWise", pixels: "torch.Tensor") -> tuple[np.ndarray, t
     >>> maps.shape, fields
     ((1, 64, 64), (4, 4))
     """
-    check_captum()
+    require_extra("gradcam")
     import torch
     from captum.attr import LayerAttribution, LayerGradCam
 

@@ -13,10 +13,11 @@ from geolive.explain.explanation import Explanation, kind_of
 from geolive.explain.gallery import signed
 from geolive.explain.occlusion import weightiest
 from geolive.explain.tree_drawing import draw_tree
+from geolive.extras import require_extra
 from geolive.files import new_folder, today
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
-from geolive.map_plots import require_matplotlib, short
+from geolive.map_plots import short
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
@@ -56,7 +57,7 @@ def write_page(explanation: Explanation, folder: str | Path) -> list[str]:
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-    require_matplotlib()
+    require_extra("plots")
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("geolive.explain"), PackageLoader("geolive")]),
         autoescape=True,

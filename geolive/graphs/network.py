@@ -238,11 +238,6 @@ class GraphNetwork(nn.Module):
             return None
         return adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny).reciprocal()
 
-    def decayed(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Return the parameters with weight decay (every weight matrix), and those without (biases, normalisation)."""
-        weights = [p for p in self.parameters() if p.ndim == 2]
-        return weights, [p for p in self.parameters() if p.ndim != 2]
-
 
 def _normed(norm: nn.Module, blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
     """Normalise over the vertices of all blocks together; `real` are the rows of vertices, None where a block has no padding."""

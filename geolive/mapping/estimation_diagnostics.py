@@ -9,8 +9,8 @@ import pandas as pd
 
 from geolive.errors import InputError
 from geolive.estimation.diagnostics import AreaDiagnostics, diagnose_areas
+from geolive.extras import require_extra
 from geolive.files import replacing
-from geolive.map_plots import require_matplotlib
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.output_check import check_outputs_free
 from geolive.svg_plots import COLOURS, svg_plot, with_unique_ids
@@ -88,7 +88,7 @@ def check_diagnostics_free(path: Path, others: Sequence[Path]) -> None:
     if any(path.resolve() == other.resolve() for other in others):
         raise InputError(f"{path}: is read or written as something else; give the diagnostics another name")
     if path.suffix == ".html":
-        require_matplotlib()
+        require_extra("plots")
 
 
 def _with_ending(path: str | Path) -> Path:

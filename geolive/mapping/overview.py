@@ -8,6 +8,7 @@ import numpy as np
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.extras import require_extra
 from geolive.files import replacing
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR, class_breaks, class_colours, class_labels, class_of
 from geolive.indicators import indicator as find_indicator
@@ -21,7 +22,6 @@ from geolive.map_plots import (
     mark_simulated,
     one_line,
     plain_matplotlib,
-    require_matplotlib,
     short,
 )
 from geolive.regions import INDIA_SOURCE
@@ -122,7 +122,7 @@ def check_picture(path: str | Path) -> Path:
         raise InputError(f"{path}: pictures are written as .png; give a name that ends so")
     if path.exists():
         raise InputError(f"{path}: exists already and nothing is overwritten; choose another name, or remove it first")
-    require_matplotlib()
+    require_extra("plots")
     return path
 
 

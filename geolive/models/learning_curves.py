@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from geolive.errors import InputError
+from geolive.extras import require_extra
 from geolive.files import replacing
-from geolive.map_plots import require_matplotlib
 from geolive.models.trainer import Curve
 
 
@@ -81,4 +81,4 @@ def check_curves(path: str | Path) -> None:
         raise InputError(f"curves={str(path)!r}: must end in .png, .svg or .pdf")
     if Path(path).exists():
         raise InputError(f"curves={str(path)!r}: exists already and nothing is overwritten; choose another name")
-    require_matplotlib()
+    require_extra("plots")

@@ -53,7 +53,7 @@ class StackedNetwork(NetworkModel):
     regressions_ : list of dict of str to Ridge
         For each indicator, the regression on each summary.
     weights_ : array, shape (m, 6)
-        For each indicator, the weight of each predictor.
+        For each indicator, the weight of each of `PREDICTORS`.
     left_out_ : array, shape (n, m)
         Predictions of the training places by predictors that were not fitted to them.
 
@@ -114,12 +114,6 @@ class StackedNetwork(NetworkModel):
     def curves(self) -> list[Curve]:
         """The learning curves of the networks."""
         return [curve for network in getattr(self, "networks_", []) for curve in network.curves]
-
-    @property
-    def named_weights(self) -> list[dict[str, float]]:
-        """The weight of each predictor by its name, for each indicator."""
-        self.check_fitted()
-        return [dict(zip(PREDICTORS, map(float, row), strict=True)) for row in self.weights_]
 
     def check_parameters(self) -> None:
         """Raise where a parameter has a value that the model cannot use."""

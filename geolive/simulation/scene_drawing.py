@@ -44,7 +44,8 @@ class Spot:
     def near(self, colour: Colour, spread: float = 12) -> Colour:
         """Make a colour a little lighter or darker."""
         by = self.chance.uniform(-spread, spread)
-        return tuple(max(0, min(255, round(part + by + self.chance.uniform(-4, 4)))) for part in colour)
+        red, green, blue = (max(0, min(255, round(part + by + self.chance.uniform(-4, 4)))) for part in colour)
+        return red, green, blue
 
     def box(self, left: float, top: float, right: float, bottom: float, fill: Colour) -> None:
         """Draw a rectangle; distances are from the foot in units of `size`, positive upwards."""
@@ -72,11 +73,17 @@ class Spot:
         ]
 
 
+def _darker(colour: Colour, numerator: int, denominator: int) -> Colour:
+    """Multiply a colour by a fraction below 1."""
+    red, green, blue = colour
+    return red * numerator // denominator, green * numerator // denominator, blue * numerator // denominator
+
+
 def _building(at: Spot) -> None:
     wide, high = at.chance.uniform(0.9, 1.8), at.chance.uniform(1.4, 3.6)
     wall = at.colour(FACADES)
     at.box(-wide, high, wide, 0, wall)
-    at.box(-wide, high + 0.12, wide, high, at.near(tuple(part // 2 for part in wall)))
+    at.box(-wide, high + 0.12, wide, high, at.near(_darker(wall, 1, 2)))
     floors, columns = max(1, round(high / 0.8)), max(2, round(wide * 2.2))
     for floor in range(floors):
         for column in range(columns):
@@ -89,7 +96,7 @@ def _wall(at: Spot) -> None:
     colour = at.colour([(178, 84, 58), (188, 170, 150)])
     at.box(-wide, high, wide, 0, colour)
     for row in (0.25, 0.5, 0.75):
-        at.line(-wide, row * high, wide, row * high, tuple(part * 3 // 4 for part in colour), 0.02)
+        at.line(-wide, row * high, wide, row * high, _darker(colour, 3, 4), 0.02)
 
 
 def _fence(at: Spot) -> None:
@@ -313,7 +320,7 @@ def _furniture(colour: Colour, half: float, high: float) -> Callable[[Spot], Non
 
     def drawn(at: Spot) -> None:
         at.box(-half, high, half, 0, at.near(colour))
-        at.box(-1.1 * half, high, 1.1 * half, 0.86 * high, at.near(tuple(part * 2 // 3 for part in colour)))
+        at.box(-1.1 * half, high, 1.1 * half, 0.86 * high, at.near(_darker(colour, 2, 3)))
 
     return drawn
 

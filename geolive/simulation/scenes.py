@@ -207,8 +207,11 @@ def _ground(draw: ImageDraw.ImageDraw, counts: dict[str, int], horizon: float, c
     half = SIZE * 0.75 * (1 - 0.62**roads) if roads else 0.0
 
     def strip(from_half: float, to_half: float, side: int, colour: Colour) -> None:
-        near = [(middle + side * from_half, SIZE), (middle + side * to_half, SIZE)]
-        far = [(middle + side * to_half * 0.12, horizon), (middle + side * from_half * 0.12, horizon)]
+        near: list[tuple[float, float]] = [(middle + side * from_half, SIZE), (middle + side * to_half, SIZE)]
+        far: list[tuple[float, float]] = [
+            (middle + side * to_half * 0.12, horizon),
+            (middle + side * from_half * 0.12, horizon),
+        ]
         draw.polygon(near + far, fill=colour)
 
     for side in (-1, 1) if roads else ():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
+from geolive.extras import require_extra
 from geolive.sources.paper.lines import read_line_blocks
 
 ROWS_AT_ONCE = 8192
@@ -121,10 +122,9 @@ def _fields(path: str | Path, line: bytes) -> list[str]:
 
 
 def _read_hdf5(path: Path, table: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    try:
-        import h5py
-    except ImportError:
-        raise InputError(f"{path}: reading HDF5 needs h5py; install it with: pip install 'geolive[hdf5]'") from None
+    require_extra("hdf5")
+    import h5py
+
     keys = _keys_in_order(table)
     try:
         with h5py.File(path, "r") as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from geolive.errors import InputError
-from geolive.extras import EXTRAS, has_extra, missing_extra
+from geolive.extras import EXTRAS, has_extra, require_package
 from geolive.files import checksum
 from geolive.vision.preprocessing import Preprocessing
 from geolive.vision.weights import PACKAGED, file_record, from_hub, in_order, load_trunk, packaged_lite0, read_state
@@ -186,8 +186,11 @@ def _from_hub(model: str) -> Backbone:
     import torchvision
 
     published = torchvision.models.get_model_weights(model).IMAGENET1K_V1
-    options = {"progress": False, "check_hash": True, "weights_only": True}
-    state = from_hub(lambda: published.get_state_dict(**options), model, _remedy(model))
+
+    def load() -> dict[str, torch.Tensor]:
+        return published.get_state_dict(progress=False, check_hash=True, weights_only=True)
+
+    state = from_hub(load, model, _remedy(model))
     load_trunk(trunk, state, _HEADS, published.url)
     return _backbone(model, trunk, preprocessing, {"source": "hub", "name": published.url.rsplit("/", 1)[-1]})
 
@@ -201,17 +204,18 @@ def _remedy(model: str) -> str:
 
 
 def _timm(arch: str, pretrained: bool = False, head: bool = False) -> torch.nn.Module:
-    try:
-        import timm
-    except ImportError:
-        raise missing_extra("timm") from None
+    require_package("timm")
+    import timm
+
     name = arch.removeprefix(TIMM)
     # timm reads settings from elsewhere for a name with a prefix
     if ":" in name or "/" in name or not timm.is_model(name):
         near = timm.list_models(f"*{name}*")[:5] if name.replace("_", "").isalnum() else []
         hint = f"; similar names are {', '.join(near)}" if near else ""
         raise InputError(f"timm has no model {name!r}{hint}")
-    return timm.create_model(name, pretrained=pretrained, **({} if head else {"num_classes": 0}))
+    if head:
+        return timm.create_model(name, pretrained=pretrained)
+    return timm.create_model(name, pretrained=pretrained, num_classes=0)
 
 
 def _timm_preprocessing(trunk: torch.nn.Module) -> Preprocessing:

@@ -169,7 +169,7 @@ def count_objects(
         views = [(i, view) for i, item in enumerate(items) if item.views is not None for view in item.views]
         detections = detector.detect([view for _, view in views]) if views else []
         for (i, _), objects in zip(views, detections, strict=True):
-            columns = [column[name] for name, _ in objects if column[name] is not None]
+            columns = [index for name, _ in objects if (index := column[name]) is not None]
             counts = rows[i].astype(np.int64) + np.bincount(columns, minlength=N_CLASSES)
             rows[i] = np.minimum(counts, _MOST)
         return rows, failures

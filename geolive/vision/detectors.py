@@ -14,7 +14,7 @@ import torch
 
 from geolive.command_line import command_line
 from geolive.errors import InputError
-from geolive.extras import EXTRAS, has_extra, missing_extra
+from geolive.extras import EXTRAS, has_extra, require_package
 from geolive.files import checksum
 from geolive.vision.backbones import RESNETS, TIMM
 from geolive.vision.weights import PACKAGED, file_record, from_hub, load_trunk, read_state
@@ -121,17 +121,18 @@ def _mask2former(
         )
     if is_folder and not (Path(model) / "config.json").is_file():
         raise InputError(f"{model}: no config.json there; give a folder that transformers' save_pretrained wrote")
-    try:
-        from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation, utils
-    except ImportError:
-        raise missing_extra("transformers") from None
+    require_package("transformers")
+    from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation, utils
+
     utils.logging.set_verbosity_error()
     utils.logging.disable_progress_bar()
-    options = {"trust_remote_code": False, "local_files_only": is_folder}
 
     def load() -> tuple:
-        network = Mask2FormerForUniversalSegmentation.from_pretrained(model, weights_only=True, **options)
-        return network, AutoImageProcessor.from_pretrained(model, **options)
+        network = Mask2FormerForUniversalSegmentation.from_pretrained(
+            model, weights_only=True, trust_remote_code=False, local_files_only=is_folder
+        )
+        processor = AutoImageProcessor.from_pretrained(model, trust_remote_code=False, local_files_only=is_folder)
+        return network, processor
 
     network, processor = _from_folder(load, model) if is_folder else from_hub(load, model, _remedy(dataset))
     network = network.eval().to(device)

@@ -30,7 +30,7 @@ class Device:
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
         """Move a network to the device, with its weights in channels-last memory format, in which convolutions are fastest."""
-        return network.to(self.name, memory_format=torch.channels_last)
+        return network.to(self.name).to(memory_format=torch.channels_last)
 
     def pixels(self, batch: torch.Tensor) -> torch.Tensor:
         """Move a batch of pixels to the device, without waiting where that is possible."""

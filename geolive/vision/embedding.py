@@ -4,7 +4,7 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -273,9 +273,9 @@ def add_from_photos(
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
         resumed_at = array.done
         left = PhotoSet(work.photos.files, range(array.done, work.shape[0]), work.photos.prepare, work.photos.shorter)
-        loader = (
-            photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate) if len(left) else []
-        )
+        loader: Iterable = ()
+        if len(left):
+            loader = photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate)
         for rows, failures in _joined(map(work.rows_of, loader), _SAVE_SECONDS):
             array.add(rows, failures)
             if progress:
@@ -312,7 +312,9 @@ def _joined(
     batches: Iterator[tuple[np.ndarray, dict[int, str]]], seconds: float
 ) -> Iterator[tuple[np.ndarray, dict[int, str]]]:
     """Join the rows of several batches, about so many seconds of work at a time; the first batch is alone."""
-    rows, failures, begun = [], {}, -math.inf
+    rows: list[np.ndarray] = []
+    failures: dict[int, str] = {}
+    begun = -math.inf
     for batch, why in batches:
         rows.append(batch)
         failures |= why

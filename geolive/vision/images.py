@@ -89,7 +89,8 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
     if root is None or not Path(root).is_dir():
         raise InputError(f"{dataset.name}: the folder of its photos, {root}, is missing; give it with photos='DIR'")
     is_pano = dataset.images.get("is_pano")
-    panorama = [None] * len(column) if is_pano is None else [None if pd.isna(v) else bool(v) for v in is_pano]
+    values = [None] * len(column) if is_pano is None else is_pano
+    panorama = [None if pd.isna(value) else bool(value) for value in values]
     paths = [None if pd.isna(path) or path == "" else str(path) for path in column]
     return PhotoFiles(Path(root), paths, panorama)
 

@@ -98,10 +98,9 @@ class Preprocessing:
         """
         try:
             size, crop = (int(card[name]) for name in ("size", "crop"))
-            mean, std = (tuple(float(value) for value in card[name]) for name in ("mean", "std"))
+            mean, std = _three(card["mean"]), _three(card["std"])
             sound = (
                 1 <= crop <= size <= _LARGEST
-                and len(mean) == len(std) == 3
                 and all(map(math.isfinite, mean))
                 and all(0 < value < math.inf for value in std)
                 and card["interpolation"] in _RESAMPLING
@@ -111,3 +110,9 @@ class Preprocessing:
         if not sound:
             raise InputError(f"{where}: its preprocessing is not as geolive writes it; train again")
         return cls(size, crop, mean, std, card["interpolation"])
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    """Read one number per colour channel; raise ValueError or TypeError where there are not three."""
+    red, green, blue = values
+    return float(red), float(green), float(blue)

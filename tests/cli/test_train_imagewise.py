@@ -9,7 +9,8 @@ import pytest
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
 from geolive.errors import InputError
-from geolive.models.imagewise.training import check_lightning
+from geolive.models.imagewise.training import train_imagewise
+from geolive.simulation.sample import make_sample
 from tests.commands import run
 from tests.models.imagewise.helpers import TINY, write_coloured_survey
 
@@ -72,8 +73,9 @@ def test_what_cannot_be_done_is_said_in_a_line(survey, tmp_path, words, says):
 
 
 def test_without_lightning_the_install_line_is_named(monkeypatch):
+    dataset = make_sample("goa", seed=0)
     monkeypatch.setitem(sys.modules, "lightning", None)
     with pytest.raises(
-        InputError, match=r"train imagewise needs lightning; install it with: pip install 'geolive\[imagewise\]'"
+        InputError, match=r"need lightning, which is not installed; run: pip install lightning tensorboard$"
     ):
-        check_lightning()
+        train_imagewise(dataset, "pov")

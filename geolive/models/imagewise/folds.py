@@ -10,12 +10,12 @@ import numpy as np
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.extras import require_extra
 from geolive.models.imagewise.cnn import PretrainedCNN
 from geolive.models.imagewise.model import predict_decoded
 from geolive.models.imagewise.parts import VALIDATION_FOLDS, TrainingRun, photos_by_cluster
 from geolive.models.imagewise.photo_cache import DecodedPhotos, decode_photos
 from geolive.models.imagewise.runs import LEARNING_RATE, train_run, usable
-from geolive.models.imagewise.training import check_lightning
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model, check_integer, check_positive
 from geolive.models.trainer import Curve
@@ -211,7 +211,7 @@ class TrainedInFolds(Model):
             A place has no photo, there are too few places to hold some out, or Lightning is not installed.
         """
         self.check_parameters()
-        check_lightning()
+        require_extra("imagewise")
         from geolive.models.imagewise.learner import TrainingSettings
 
         learn, targets = self.library.numbers(places.ids), np.full(len(self.library.ids), np.nan)

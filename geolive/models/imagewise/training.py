@@ -1,7 +1,6 @@
 """Training of image-wise models on the photos of a dataset's clusters."""
 
 import hashlib
-import importlib.util
 import json
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import geolive
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.extras import require_extra
 from geolive.files import replacing, today
 from geolive.metrics import scores
 from geolive.models.imagewise.cnn import PretrainedCNN, load_authors_weights, load_pretrained
@@ -30,7 +30,6 @@ from geolive.vision.images import PhotoFiles, photo_files
 if TYPE_CHECKING:
     from geolive.models.imagewise.learner import TrainingSettings
 
-INSTALL = "pip install 'geolive[imagewise]'"
 _REQUEST = "request.json"
 
 
@@ -143,7 +142,7 @@ def train_imagewise(
             f"weights={str(weights)!r}: from_authors names weights already; leave one of them out", "weights"
         )
     dataset.labelled(indicator)
-    check_lightning()
+    require_extra("imagewise")
     import torch
 
     from geolive.models.imagewise.learner import TrainingSettings
@@ -185,22 +184,6 @@ def train_imagewise(
             logs=None if logs is None else Path(logs),
             progress=progress,
         )
-
-
-def check_lightning() -> None:
-    """Raise where PyTorch Lightning is not installed.
-
-    Raises
-    ------
-    InputError
-
-    Examples
-    --------
-    >>> check_lightning()
-    """
-    for name in ("lightning", "tensorboard"):
-        if importlib.util.find_spec(name) is None:
-            raise InputError(f"train imagewise needs {name}; install it with: {INSTALL}")
 
 
 def train_from(

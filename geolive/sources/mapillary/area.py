@@ -66,6 +66,7 @@ class Area:
     def _survey_places(self):
         from scipy.spatial import cKDTree
 
+        assert self.survey is not None, "an area without a polygon is the surroundings of a survey"
         return cKDTree(unit_sphere(lonlat(self.survey.clusters.geometry)))
 
 
@@ -209,7 +210,7 @@ def _tiles_around(where: np.ndarray) -> np.ndarray:
         candidates = np.column_stack([columns.ravel(), rows.ravel()])
         bounds = tile_bounds(candidates)
         nearest = np.column_stack([np.clip(lon, bounds[:, 0], bounds[:, 2]), np.clip(lat, bounds[:, 1], bounds[:, 3])])
-        gap = chord_to_km(np.linalg.norm(unit_sphere(nearest) - unit_sphere([[lon, lat]]), axis=1))
+        gap = chord_to_km(np.linalg.norm(unit_sphere(nearest) - unit_sphere(np.array([[lon, lat]])), axis=1))
         # with a margin, because the nearest point of a tile is not exactly at the same longitude or latitude
         near = candidates[gap <= SITE_RADIUS_KM * 1.02]
         tiles.update(zip((near[:, 0] % N).tolist(), near[:, 1].tolist(), strict=True))

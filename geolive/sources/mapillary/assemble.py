@@ -68,7 +68,7 @@ def make_dataset(
     images, clusters = _images_table(kept, area), _no_clusters()
     if area.survey is not None:
         images, clusters = join_images(images, area.survey.clusters)
-    features, unmatched = _object_counts(kept) if wanted.objects else ({}, {})
+    features, unmatched = _object_counts(kept) if wanted.objects else ({}, Counter())
     extra = {"fetch": request, "attribution": ATTRIBUTION, "licence": LICENCE}
     if unmatched:
         extra["detections_without_class"] = dict(unmatched.most_common(_MOST_LISTED))
@@ -150,8 +150,9 @@ def _no_clusters() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(empty, geometry=points([], []), crs=CRS)
 
 
-def _object_counts(kept: pd.DataFrame) -> tuple[dict[str, np.ndarray], Counter]:
-    counts, unmatched = np.zeros((len(kept), N_CLASSES), np.uint16), Counter()
+def _object_counts(kept: pd.DataFrame) -> tuple[dict[str, np.ndarray], Counter[str]]:
+    counts = np.zeros((len(kept), N_CLASSES), np.uint16)
+    unmatched: Counter[str] = Counter()
     for row, values in enumerate(kept["detections"]):
         counts[row], without = count_objects(values)
         unmatched.update(without)

@@ -271,7 +271,8 @@ async def _collect(
 ) -> dict[str, str]:
     """Fetch what is missing of each image; return the reason for each image given up."""
     tasks = ledger.tasks(wanted.objects, wanted.thumb is not None)
-    failed, in_a_row, done = {}, 0, 0
+    failed: dict[str, str] = {}
+    in_a_row, done = 0, 0
 
     async def fetch(task: Task) -> None:
         nonlocal in_a_row, done
@@ -305,6 +306,7 @@ async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, pho
     if task.detections:
         ledger.put_detections(task.id, await client.detections(task.id))
     if task.photo:
+        assert wanted.thumb is not None, "a task includes a photo only where a size is wanted"
         data = await client.photo(task.id, wanted.thumb)
         try:
             with replacing(photo_path(photos, task.id)) as temporary:

@@ -173,7 +173,7 @@ def read_tile(data: bytes, x: int, y: int) -> list[TileImage]:
     attributes = {
         name: layer[name].to_pylist() for name in ("id", "captured_at", "is_pano") if name in layer.column_names
     }
-    return [_image(attributes, row, float(_lon(x + across[row])), float(_lat(y + down[row]))) for row in rows]
+    return [_image(attributes, row, float(_lon(x + across[row])), float(_lat(y + down[row]))) for row in rows.tolist()]
 
 
 def _lon(x: np.ndarray | float) -> np.ndarray | float:
@@ -216,8 +216,6 @@ def _read_layer(data: bytes, x: int, y: int) -> pa.Table | None:
 
 def _image(attributes: dict[str, list], row: int, lon: float, lat: float) -> TileImage:
     about = {name: values[row] for name, values in attributes.items()}
-    captured_at = about.get("captured_at")
-    in_range = isinstance(captured_at, int | float) and 0 <= captured_at < 2**53
-    return TileImage(
-        str(about["id"]), lon, lat, int(captured_at) if in_range else None, about.get("is_pano") in (True, 1)
-    )
+    time = about.get("captured_at")
+    captured_at = int(time) if isinstance(time, int | float) and 0 <= time < 2**53 else None
+    return TileImage(str(about["id"]), lon, lat, captured_at, about.get("is_pano") in (True, 1))

@@ -118,7 +118,7 @@ def read_orientation(block: Block | None) -> int:
         orientation = None if block is None else _first(_main(block, {_ORIENTATION}).get(_ORIENTATION))
     except UnusableImageError:
         return 1
-    return int(orientation) if orientation in range(1, 9) else 1
+    return int(orientation) if orientation is not None and orientation in range(1, 9) else 1
 
 
 def check_sizes(block: Block | None) -> None:
@@ -260,9 +260,11 @@ def _gps_time(gps: dict) -> datetime.datetime | None:
     return midnight and midnight + datetime.timedelta(hours=hour, minutes=minute, seconds=second)
 
 
-def _datetime(year: int, *rest: int) -> datetime.datetime | None:
+def _datetime(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+) -> datetime.datetime | None:
     try:
-        return datetime.datetime(year, *rest) if year in _YEARS else None
+        return datetime.datetime(year, month, day, hour, minute, second) if year in _YEARS else None
     except ValueError:
         return None
 
