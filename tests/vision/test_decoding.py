@@ -134,7 +134,7 @@ def test_metadata_that_would_fill_the_memory_is_refused(tmp_path):
     """A TIFF of a megabyte, each of 4,000 entries of whose directory stands for all of it."""
     entries = b"".join(struct.pack("<HHII", 40_000 + i, 7, 1_000_000, 8) for i in range(4_000))
     bomb = b"II*\0" + struct.pack("<I", 1_000_008) + bytes(1_000_000) + struct.pack("<H", 4_000) + entries + bytes(4)
-    assert reason(tmp_path, bomb) == "damaged: EXIF that holds more than the file"
+    assert reason(tmp_path, bomb) == "damaged: its EXIF holds more bytes than the file"
 
 
 def test_a_jpeg_of_endless_scans_is_refused(tmp_path):

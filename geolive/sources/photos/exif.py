@@ -122,13 +122,14 @@ def read_orientation(block: Block | None) -> int:
 
 
 def check_sizes(block: Block | None) -> None:
-    """Raise where the entries of the first directory of an EXIF block hold more bytes together than the block has.
+    """Raise where the entries of the first directory of an EXIF block together hold more bytes than the block.
 
-    A reader of all entries, such as Pillow, would copy those bytes.
+    A program that reads all entries, such as Pillow, would copy these bytes.
 
     Raises
     ------
     UnusableImageError
+        The entries hold more bytes than the block, or the block is damaged.
 
     Examples
     --------
@@ -143,45 +144,48 @@ def check_sizes(block: Block | None) -> None:
         for _, kind, number, _ in entries
     )
     if sum(sizes) > block.size:
-        raise UnusableImageError("damaged: EXIF that holds more than the file")
+        raise UnusableImageError("damaged: its EXIF holds more bytes than the file")
 
 
 def _order(block: Block) -> str:
+    """Return the byte order of a block, as `struct` writes it."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(block.read(0, 4))
     if order is None:
-        raise UnusableImageError("damaged: EXIF without its header")
+        raise UnusableImageError("damaged: its EXIF has no header")
     return order
 
 
 def _main(block: Block, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
+    """Read the wanted entries of the first directory."""
     order = _order(block)
     return _directory(block, order, struct.unpack(order + "I", block.read(4, 4))[0], wanted)
 
 
 def _inner(block: Block, order: str, pointer: object, wanted: set[int]) -> dict:
+    """Read the wanted entries of the directory that an entry points to; there are none without such an entry."""
     at = _first(pointer)
     return {} if at is None or not math.isfinite(at) else _directory(block, order, int(at), wanted)
 
 
 def _directory(block: Block, order: str, at: int, wanted: set[int]) -> dict[int, bytes | tuple[float, ...]]:
-    """Read the wanted entries of the directory at an offset: texts as bytes, numbers as floats (NaN where divided by zero)."""
-    entries: dict[int, bytes | tuple[float, ...]] = {}
-    for tag, kind, number, place in _entries(block, order, at):
-        if tag not in wanted or tag in entries or not (kind in _NUMBERS or kind in _TEXTS):
+    """Read the wanted entries of the directory at an offset: texts as bytes, numbers as floats (a fraction over 0 is NaN)."""
+    values: dict[int, bytes | tuple[float, ...]] = {}
+    for tag, kind, number, field in _entries(block, order, at):
+        if tag not in wanted or tag in values or not (kind in _NUMBERS or kind in _TEXTS):
             continue
         code = _NUMBERS.get(kind, "B")
         size = struct.calcsize(order + code) * number
         if not 0 < size <= _MOST_VALUE_BYTES:
             continue
-        data = place[:size] if size <= 4 else block.read(struct.unpack(order + "I", place)[0], size)
-        entries[tag] = data if kind in _TEXTS else _numbers(struct.iter_unpack(order + code, data))
-    return entries
+        data = field[:size] if size <= 4 else block.read(struct.unpack(order + "I", field)[0], size)
+        values[tag] = data if kind in _TEXTS else _numbers(struct.iter_unpack(order + code, data))
+    return values
 
 
 def _entries(block: Block, order: str, at: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield tag, type, number of values and the four bytes that hold or point to them, of each entry of a directory."""
+    """Yield tag, type, number of values and the four bytes that hold the values or their offset, of each entry."""
     if at < 8:
-        raise UnusableImageError("damaged: EXIF points outside of itself")
+        raise UnusableImageError("damaged: its EXIF points outside itself")
     count = struct.unpack(order + "H", block.read(at, 2))[0]
     return struct.iter_unpack(order + "HHI4s", block.read(at + 2, 12 * count))
 
@@ -209,7 +213,7 @@ def _position(gps: dict) -> tuple[float, float]:
 
 
 def _angle(value: object, ref: str, signs: str, limit: int) -> float:
-    """Convert degrees, minutes and seconds with their hemisphere to degrees."""
+    """Convert degrees, minutes and seconds to degrees, which are negative in the south and the west."""
     parts = value if isinstance(value, tuple) else ()
     degrees, minutes, seconds = (*parts[:3], 0.0, 0.0, 0.0)[:3] if parts else (math.nan,) * 3
     if not (math.isfinite(degrees) and 0 <= minutes <= 60 and 0 <= seconds <= 60):
@@ -228,6 +232,7 @@ def _direction(gps: dict) -> float:
 
 
 def _time(times: dict, gps: dict) -> tuple[datetime.datetime | None, str | None]:
+    """Return the time and its zone: the camera's clock, in UTC where EXIF or the satellites' time gives its offset."""
     satellites = _gps_time(gps)
     taken = _clock(times, _TAKEN, _TAKEN_PART) or _clock(times, _DIGITISED, _DIGITISED_PART)
     if taken is None:
@@ -237,7 +242,7 @@ def _time(times: dict, gps: dict) -> tuple[datetime.datetime | None, str | None]
         ahead = taken - satellites
         nearest = round(ahead / _QUARTER) * _QUARTER
         if abs(ahead - nearest) > _CLOCK_ERROR or abs(nearest) > _LARGEST_ZONE:
-            return satellites, "UTC"  # the camera's clock was never set
+            return satellites, "UTC"  # the camera's clock was wrong
         zone = nearest
     return (taken, "unknown") if zone is None else (taken - zone, "UTC")
 

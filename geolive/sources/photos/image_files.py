@@ -1,21 +1,21 @@
-"""Find the EXIF block and the number of pixels of an image file: JPEG, PNG, WebP and TIFF.
+"""Finds the EXIF block and the size in pixels of a JPEG, PNG, WebP or TIFF file.
 
-Nothing is decoded and no block is copied, so that neither a large nor a hostile file costs memory. (Pillow decodes a
-PNG's pixels to look for EXIF, reads a WebP whole, and copies what every entry of a directory points to, however many
-point to the same bytes.)
+The module decodes no pixels and copies no block, so neither a large file nor a malicious one uses much memory. (Pillow
+decodes the pixels of a PNG to look for EXIF, and reads a WebP file whole. It also copies the bytes of every entry of an EXIF
+directory, even where many entries point to the same bytes.)
 """
 
 import contextlib
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 1_000_000_000
-# what Pillow refuses to decode, so that no later step meets it
+# Pillow refuses to decode more pixels; the reader rejects such a photo, so that later steps do not fail on it
 MOST_PIXELS = 178_956_970
 _MOST_CHUNKS = 100_000
 _SCAN_BYTES = 1 << 20
@@ -27,7 +27,7 @@ class UnusableImageError(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes `start` to `start + size` of a file: a TIFF structure, which is what EXIF is.
+    """The bytes of a file from `start` to `start + size`; they hold a TIFF structure, which is the format of EXIF.
 
     Examples
     --------
@@ -46,16 +46,26 @@ class Block:
         Raises
         ------
         UnusableImageError
-            They lie outside of the block.
+            The bytes lie outside the block.
         """
         if offset + size > self.size:
-            raise UnusableImageError("damaged: EXIF points outside of itself")
+            raise UnusableImageError("damaged: its EXIF points outside itself")
         return _read(self.file, self.start + offset, size)
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image's size in pixels, its EXIF block, if it has one, and its kind; a TIFF's size stands in that block."""
+    """The size of an image, its EXIF block and its kind.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels; 0 for a TIFF file, whose size is in its EXIF block.
+    exif : Block or None
+        None where the file has no EXIF.
+    kind : str
+        For example "JPEG" or "progressive JPEG".
+    """
 
     width: int
     height: int
@@ -65,12 +75,12 @@ class ImageFile:
 
 @contextlib.contextmanager
 def open_plain(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading where it is a plain one.
+    """Open a plain file for reading.
 
     Raises
     ------
     UnusableImageError
-        It cannot be read, or is no plain file.
+        The file cannot be read, or it is not a plain file (for example a pipe).
 
     Examples
     --------
@@ -80,7 +90,7 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
     geolive.sources.photos.image_files.UnusableImageError: cannot be read (No such file or directory)
     """
     try:
-        # before it is opened: opening a pipe would wait for someone to write to it
+        # checked first, because opening a pipe waits until another program writes to it
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnusableImageError("not a plain file")
         with path.open("rb") as opened:
@@ -90,22 +100,22 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
 
 
 def open_image(file: BinaryIO) -> ImageFile:
-    """Find an image's size and EXIF block by what the file holds, whatever it is called.
+    """Find the size and the EXIF block of an image; its content decides the format, not its name.
 
     Parameters
     ----------
     file : binary file
-        Open for reading, seekable.
+        It is open for reading and seekable.
 
     Returns
     -------
     ImageFile
-        Valid while `file` is open.
+        Its block can be read while `file` is open.
 
     Raises
     ------
     UnusableImageError
-        No image of a kind that is known, cut short, damaged, or too large.
+        The file is not an image of a known kind, or it is cut short, damaged or too large.
 
     Examples
     --------
@@ -136,11 +146,12 @@ def open_image(file: BinaryIO) -> ImageFile:
 
 
 def check_pixels(width: float, height: float) -> None:
-    """Raise where an image has more pixels than later steps would decode.
+    """Raise where an image has more pixels than later steps can decode.
 
     Raises
     ------
     UnusableImageError
+        The image has more than `MOST_PIXELS` pixels.
 
     Examples
     --------
@@ -152,18 +163,20 @@ def check_pixels(width: float, height: float) -> None:
 
 def _read(file: BinaryIO, at: int, size: int) -> bytes:
     file.seek(at)
-    content = file.read(size)
-    if len(content) < size:
+    data = file.read(size)
+    if len(data) < size:
         raise UnusableImageError("cut short")
-    return content
+    return data
 
 
 def _jpeg(file: BinaryIO, size: int) -> ImageFile:
-    at, pixels, exif, kind = 2, None, None, "JPEG"
+    pixels: tuple[int, int] | None = None
+    exif: Block | None = None
+    at, kind = 2, "JPEG"
     for _ in range(_MOST_CHUNKS):
         start, marker = _read(file, at, 2)
         if start != 0xFF:
-            raise UnusableImageError("damaged: no JPEG marker where one must be")
+            raise UnusableImageError("damaged: a JPEG marker is missing")
         if marker == 0xFF:  # padding
             at += 1
             continue
@@ -189,7 +202,7 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
 
 
 def _ends(file: BinaryIO, at: int, size: int) -> bool:
-    """Return whether a JPEG has its end marker; cameras write all sorts of things after it."""
+    """Return whether a JPEG has its end marker; some cameras write other data after it."""
     if _read(file, size - 2, 2) == b"\xff\xd9":
         return True
     file.seek(at)
@@ -202,7 +215,8 @@ def _ends(file: BinaryIO, at: int, size: int) -> bool:
 
 
 def _png(file: BinaryIO, size: int) -> ImageFile:
-    at, exif = 8, None
+    exif: Block | None = None
+    at = 8
     width, height = struct.unpack(">II", _read(file, 16, 8))
     for _ in range(_MOST_CHUNKS):
         length, kind = struct.unpack(">I4s", _read(file, at, 8))
@@ -213,13 +227,15 @@ def _png(file: BinaryIO, size: int) -> ImageFile:
         if kind == b"eXIf":
             exif = Block(file, at + 8, length)
         at += 12 + length
-    raise UnusableImageError("damaged: a PNG of too many pieces")
+    raise UnusableImageError("damaged: a PNG with too many chunks")
 
 
 def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
     if end > size:
         raise UnusableImageError("cut short")
-    at, pixels, exif = 12, None, None
+    pixels: tuple[int, int] | None = None
+    exif: Block | None = None
+    at = 12
     for _ in range(_MOST_CHUNKS):
         if at + 8 > end:
             break
@@ -229,7 +245,7 @@ def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
         if kind in _WEBP_PIXELS and pixels is None and length >= 10:
             pixels = _WEBP_PIXELS[kind](_read(file, at + 8, 10))
         if kind == b"EXIF":
-            # some writers keep the six bytes that JPEG needs
+            # some programs write the six bytes that only JPEG needs
             skipped = 6 if length >= 6 and _read(file, at + 8, 6) == b"Exif\0\0" else 0
             exif = Block(file, at + 8 + skipped, length - skipped)
         at += 8 + length + length % 2
@@ -239,12 +255,18 @@ def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
 
 
 def _bits(data: bytes, width_at: int, height_at: int, count: int) -> tuple[int, int]:
+    """Read width and height, numbers of `count` bits, from two offsets in bits."""
     number, mask = int.from_bytes(data, "little"), (1 << count) - 1
     return (number >> width_at) & mask, (number >> height_at) & mask
 
 
-_WEBP_PIXELS = {
-    b"VP8X": lambda data: tuple(side + 1 for side in _bits(data, 32, 56, 24)),
-    b"VP8L": lambda data: tuple(side + 1 for side in _bits(data, 8, 22, 14)),
+def _plus_one(pixels: tuple[int, int]) -> tuple[int, int]:
+    return pixels[0] + 1, pixels[1] + 1
+
+
+# by the kind of the chunk; VP8X and VP8L store width and height minus one
+_WEBP_PIXELS: dict[bytes, Callable[[bytes], tuple[int, int]]] = {
+    b"VP8X": lambda data: _plus_one(_bits(data, 32, 56, 24)),
+    b"VP8L": lambda data: _plus_one(_bits(data, 8, 22, 14)),
     b"VP8 ": lambda data: _bits(data, 48, 64, 14),
 }

@@ -1,4 +1,4 @@
-"""Read a folder of photos: where and when each was taken, by its EXIF, and which were taken one after the other."""
+"""Reads a folder of photos: the position, time and heading of each from its EXIF, and the sequences of photos."""
 
 import collections
 import os
@@ -40,27 +40,27 @@ def read_photos(
     Parameters
     ----------
     folder : str or Path
-        JPEG, PNG, WebP and TIFF files are read, by their names' endings in any case. Names that begin with a dot are left
-        out; links are followed only to photos inside of the folder.
+        The function reads files whose names end in .jpg, .jpeg, .png, .webp, .tif or .tiff, in upper or lower case. It skips
+        names that begin with a dot, and follows a link only to a photo inside the folder.
     gap_seconds, gap_metres : float
-        Photos of one folder that were taken one after the other form a sequence until two are further apart than this in
-        time or in space. Photos without a time follow each other in the order of their names.
+        Largest time and distance between two successive photos of a sequence. A sequence holds photos of one folder only.
+        Photos without a time are taken in the order of their names.
     progress : callable, optional
-        Told in words what is under way.
+        Called with a short text about the progress.
 
     Returns
     -------
     Dataset
-        Images in the natural order of their names (IMG_2 before IMG_10), with `key` and `img_path` (the path within the
-        folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone` ("UTC", or "unknown" where the camera did not say
-        its zone and `captured_at` is what its clock showed), `compass_angle` (degrees clockwise from north, NaN where not
-        known). `rejects` holds `row` (number of the photo in that order, from 1), `reason` and `path`. `extra` holds
-        `photos_folder`, the folder's absolute path; a copy of the photos elsewhere has the same paths within it.
+        Its images are in the natural order of their names (IMG_2 before IMG_10). Their columns are `key` and `img_path` (both
+        hold the path within the folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone` ("UTC", or "unknown" where
+        the time zone of the camera is unknown and `captured_at` is the time of its clock) and `compass_angle` (degrees
+        clockwise from north, NaN where unknown). `rejects` holds `row` (number of the photo in that order, from 1), `reason`
+        and `path`. `extra` holds `photos_folder`, the absolute path of the folder.
 
     Raises
     ------
     InputError
-        There is no such folder, no photo in it, or none with a position.
+        The folder does not exist, it holds no photos, or no photo has a position.
 
     Examples
     --------
@@ -70,8 +70,8 @@ def read_photos(
     """
     folder = Path(folder)
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "no such folder"
-        raise InputError(f"{folder}: {what}; name the folder that holds the photos")
+        cause = "is a file, not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {cause}; name the folder that holds the photos")
     files = sorted(_files(folder), key=lambda file: _natural(file.path))
     paths: list[str] = []
     facts: list[PhotoFacts] = []
@@ -83,7 +83,7 @@ def read_photos(
             facts.append(_facts_of(folder.resolve(), file))
             paths.append(file.path)
         except UnusableImageError as error:
-            rejects.append((row, str(error), file.shown))
+            rejects.append((row, str(error), file.printable))
     if not files:
         raise InputError(f"{folder}: holds no photos ({', '.join(SUFFIXES)}); name the folder that holds them")
     if not paths:
@@ -103,27 +103,28 @@ def read_photos(
 
 
 def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIUS_KM) -> Dataset:
-    """Join photos and a survey into one dataset: each image belongs to the nearest survey point within reach, or to none.
+    """Join photos and a survey into one dataset; each image goes to the nearest survey point within a radius, if there is one.
 
     Parameters
     ----------
     photos : Dataset
-        As `read_photos` makes it.
+        Dataset that `read_photos` returns.
     survey : Dataset
-        Survey points without images.
+        Dataset of survey points, without images.
     radius_km : float or dict
-        As in `geolive.clusters.join_images`.
+        Radius in kilometres, as `geolive.clusters.join_images` takes it.
 
     Returns
     -------
     Dataset
-        The survey's clusters, indicators and labels, with `n_images`; the photos, with `unique_cluster` and `country`.
-        Rejects of both, the survey's with an empty `path`.
+        Its clusters, indicators and labels are those of the survey, and its images are the photos. The clusters have the
+        column `n_images`; the images have the columns `unique_cluster` and `country`. `rejects` holds the rows of both
+        datasets; the rows of the survey have an empty `path`.
 
     Raises
     ------
     InputError
-        The survey has images already, or no points.
+        The survey already has images, or it has no points.
 
     Examples
     --------
@@ -135,7 +136,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
     True
     """
     if len(survey.images):
-        raise InputError(f"{survey.name}: has images already; give a dataset made by ingest survey")
+        raise InputError(f"{survey.name}: already has images; give a dataset made by ingest survey")
     if survey.clusters.empty:
         raise InputError(f"{survey.name}: has no survey points; give a dataset made by ingest survey")
     images, clusters = join_images(photos.images, survey.clusters, radius_km)
@@ -161,25 +162,26 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
 
 @dataclass(frozen=True)
 class _File:
-    """A photo's path within its folder, or why it cannot be used."""
+    """The path of a photo within its folder, and the reason where it cannot be used."""
 
     path: str
     reason: str = ""
 
     @property
-    def shown(self) -> str:
+    def printable(self) -> str:
+        """The path, with bytes that are not UTF-8 written as escapes."""
         return os.fsencode(self.path).decode("utf-8", "backslashreplace")
 
 
 def _files(folder: Path) -> Iterator[_File]:
-    """Yield every photo of a folder with its path within the folder."""
+    """Yield every photo of a folder, and every file that looks like one but cannot be read."""
     unread: list[_File] = []
     root = folder.resolve()
 
-    def note(error: OSError) -> None:
+    def note_unread(error: OSError) -> None:
         unread.append(_File(_inside(root, error.filename), f"a folder that cannot be read ({error.strerror})"))
 
-    for parent, folders, names in os.walk(root, onerror=note):
+    for parent, folders, names in os.walk(root, onerror=note_unread):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in [*names, *folders]:
             path, suffix = Path(parent, name), PurePosixPath(name).suffix.lower()
@@ -196,11 +198,12 @@ def _files(folder: Path) -> Iterator[_File]:
 
 
 def _inside(root: Path, path: str | Path) -> str:
+    """Return a path relative to the folder, with slashes on every system."""
     return Path(path).relative_to(root).as_posix()
 
 
 def _link_reason(root: Path, link: Path) -> str:
-    """Say why a link is not followed; return an empty text for a link that is."""
+    """Return the reason why a link is not followed, or an empty text where it is followed."""
     try:
         target = link.resolve(strict=True)
     except (OSError, RuntimeError):
@@ -213,6 +216,7 @@ def _link_reason(root: Path, link: Path) -> str:
 
 
 def _facts_of(root: Path, file: _File) -> PhotoFacts:
+    """Read the EXIF of a photo; raise UnusableImageError with the reason where it cannot be used."""
     if file.reason:
         raise UnusableImageError(file.reason)
     try:
@@ -224,7 +228,8 @@ def _facts_of(root: Path, file: _File) -> PhotoFacts:
 
 
 def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_metres: float) -> gpd.GeoDataFrame:
-    where = points([fact.lon for fact in facts], [fact.lat for fact in facts])
+    """Make the images table of the dataset."""
+    positions = points([fact.lon for fact in facts], [fact.lat for fact in facts])
     time = pd.Series([fact.time for fact in facts], dtype="datetime64[us]")
     images = gpd.GeoDataFrame(
         {
@@ -236,21 +241,21 @@ def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_me
             "captured_at_zone": pd.Series([fact.zone for fact in facts], dtype="str"),
             "compass_angle": np.array([fact.compass_angle for fact in facts], float),
         },
-        geometry=where,
+        geometry=positions,
     )
     return images.assign(sequence_id=_sequences(images, gap_seconds, gap_metres))
 
 
 def _sequences(images: gpd.GeoDataFrame, gap_seconds: float, gap_metres: float) -> pd.Series:
-    """Name the sequences that photos belong to; photos of different folders never share one."""
+    """Return the name of each photo's sequence; photos of different folders are never in the same sequence."""
     folder = images["img_path"].map(lambda path: str(PurePosixPath(path).parent))
-    # clocks of known and unknown zone cannot be compared
+    # times in UTC cannot be compared with times of clocks whose zone is unknown
     group = pd.factorize(folder + "/" + images["captured_at_zone"].fillna("none"))[0]
     seconds = images["captured_at"].dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 1e6
     seconds = np.where(images["captured_at"].isna(), 0.0, seconds)
     order = np.lexsort((np.arange(len(images)), seconds, group))
-    at = unit_sphere(np.column_stack([images.geometry.x, images.geometry.y]))[order]
-    metres = chord_to_km(np.linalg.norm(np.diff(at, axis=0), axis=1)) * 1000
+    positions = unit_sphere(np.column_stack([images.geometry.x, images.geometry.y]))[order]
+    metres = chord_to_km(np.linalg.norm(np.diff(positions, axis=0), axis=1)) * 1000
     begins = np.ones(len(images), bool)
     begins[1:] = (np.diff(group[order]) != 0) | (np.diff(seconds[order]) > gap_seconds) | (metres > gap_metres)
     number = np.empty(len(images), np.int64)
@@ -259,24 +264,27 @@ def _sequences(images: gpd.GeoDataFrame, gap_seconds: float, gap_metres: float) 
 
 
 def _no_clusters() -> gpd.GeoDataFrame:
+    """Return a clusters table without rows."""
     text = dict.fromkeys(["unique_cluster", "country", "state", "district_id"], pd.Series(dtype="str"))
     other = {"urban": pd.Series(dtype="boolean"), "n_images": pd.Series(dtype="int64"), "split": pd.Series(dtype="str")}
     return gpd.GeoDataFrame(text | other, geometry=points([], []))
 
 
 def _natural(path: str) -> list:
-    """Return the sort key by which IMG_2 comes before IMG_10."""
+    """Return a sort key that puts IMG_2 before IMG_10."""
     pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.split("/")]
     return [[(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(part)] for part in pieces] + [path]
 
 
 def _most_common(rejects: list[tuple[int, str, str]]) -> str:
+    """List the most common reasons with their numbers of photos."""
     counts = collections.Counter(reason for _, reason, _ in rejects).most_common()
     shown = "; ".join(f"{reason} ({count:,})" for reason, count in counts[:_MOST_REASONS])
     return shown + ("; …" if len(counts) > _MOST_REASONS else "")
 
 
 def _command(folder: Path, gap_seconds: float, gap_metres: float) -> str:
+    """Return the command that makes the same dataset."""
     words = ["ingest", "photos", str(folder)]
     words += ["--gap-seconds", f"{gap_seconds:g}"] if gap_seconds != GAP_SECONDS else []
     words += ["--gap-metres", f"{gap_metres:g}"] if gap_metres != GAP_METRES else []

@@ -188,7 +188,7 @@ def test_photos_join_a_survey(folder, survey, tmp_path_factory):
 
 def test_surveys_that_photos_cannot_join(folder, survey, small_sample):
     photos = read_photos(folder)
-    with pytest.raises(InputError, match="has images already"):
+    with pytest.raises(InputError, match="already has images"):
         join_survey(photos, small_sample.dataset)
     with pytest.raises(InputError, match="has no survey points"):
         join_survey(photos, replace(photos, images=photos.images[:0]))
