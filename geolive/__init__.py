@@ -24,6 +24,7 @@ _PUBLIC = {
     "Neighbours": "geolive.models.baselines",
     "InverseDistance": "geolive.models.baselines",
     "Mean": "geolive.models.baselines",
+    "Model": "geolive.models.interface",
     "GraphCNN": "geolive.models.graphcnn",
     "StackedNetwork": "geolive.models.stacked",
     "RandomSplit": "geolive.splits",
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from geolive.models.clusterwise import Forest as Forest
     from geolive.models.count_models import CountModel as CountModel
     from geolive.models.graphcnn import GraphCNN as GraphCNN
+    from geolive.models.interface import Model as Model
     from geolive.models.kriging import Kriging as Kriging
     from geolive.models.stacked import StackedNetwork as StackedNetwork
     from geolive.models.training import train as train

@@ -64,6 +64,15 @@ def test_a_box_of_numbers_is_a_region():
     assert "must be a name" in said(gl.find_region, ("a", 1, 2, 3))
 
 
+def test_numbers_names_and_columns(dataset, trained):
+    assert said(gl.predict, dataset, trained, "goa", level="high") == "level='high': must be a number"
+    assert said(gl.predict, dataset, trained, "goa", min_sites="a") == "min_sites='a': must be a number"
+    assert "has no image features" in said(gl.train, dataset, gl.Forest(), "pov", features="zz")
+    for values in ("wealth", ["wealth"]):
+        message = said(gl.read_survey, "survey.csv", "x", "y", values)
+        assert message.endswith("give values={'NAME': 'COLUMN'}")
+
+
 def test_a_seed_is_a_whole_number():
     assert "must be a whole number" in said(gl.make_sample, "goa", seed="x")
     with pytest.raises(TypeError, match="make_sample"):

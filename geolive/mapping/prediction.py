@@ -1,5 +1,6 @@
 """Make a district map from a dataset and a trained model."""
 
+import numbers
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -283,6 +284,9 @@ def _estimator_words(estimator: str, estimates: DistrictEstimates | None, imposs
 def _check_parameters(level: float, min_sites: int, min_images: int, estimator: str | None) -> None:
     if estimator is not None and estimator not in ESTIMATORS:
         raise InputError(f"estimator={estimator!r}: must be one of {', '.join(ESTIMATORS)}", parameter="estimator")
+    for name, number in {"level": level, "min_sites": min_sites, "min_images": min_images}.items():
+        if isinstance(number, bool) or not isinstance(number, numbers.Real):
+            raise InputError(f"{name}={number!r}: must be a number", parameter=name)
     if not 0 < level < 1:
         raise InputError(f"level={level}: must be between 0 and 1, for example level=0.9", parameter="level")
     if min_sites < 1:

@@ -272,10 +272,10 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
             "add them with detect, or use image features alone (vertices='feats') or no images (model='neighbours')"
         )
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
-    if model.vertices in ("feats", "both"):
-        if features is None:
-            raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")
-        dataset.feature_set(features)
+    if model.vertices in ("feats", "both") and features is None:
+        raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")
+    if features is not None:
+        dataset.feature_set(features)  # raises where there is none of that name
 
 
 def check_images(places: Places, model: str) -> None:

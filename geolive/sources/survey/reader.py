@@ -95,6 +95,10 @@ def read_survey(
        row                           reason
     0    4  column 'y': missing coordinate
     """
+    if not isinstance(values or {}, Mapping):
+        raise InputError(
+            f"values={values!r}: must name the column of each indicator; give values={{'NAME': 'COLUMN'}}", "values"
+        )
     path, values = Path(path), dict(values or {})
     _check_positions_named(path, lon, lat)
     _check_names(path, values)
