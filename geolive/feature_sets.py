@@ -66,7 +66,7 @@ def add_features(
         for rows, values in blocks:
             if array is None:
                 shape = (len(dataset.images), values.shape[1])
-                array = stack.enter_context(NpyFile(temporary / "array.npy", shape, np.float32))
+                array = stack.enter_context(NpyFile(temporary / "array.npy", shape, "float32"))
             array.write(rows, values)
             has_features[rows] = True
         if array is None or not has_features.any():

@@ -14,8 +14,8 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows
-    fcntl = None
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # Windows has no fcntl
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
 TEMPORARY = re.compile(r"\.geolive-([0-9a-f]{6})-[0-9a-f]{12}(\.[^.]*)?")

@@ -82,7 +82,8 @@ def _run(stopped_code: Callable[[], int]) -> int:
 
 def _running() -> str:
     """The command that runs, with its group: `train gcn`."""
-    command, words = typer.main.get_command(app), []
+    command: Any = typer.main.get_command(app)
+    words: list[str] = []
     for word in sys.argv[1:]:
         command = getattr(command, "commands", {}).get(word)
         if command is None:

@@ -7,7 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from geolive.errors import InputError
 
@@ -47,9 +47,9 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     """
     try:
         with contextlib.ExitStack() as stack:
-            raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
+            raw = _standard_input() if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
             counted = _Counted(raw)
-            source = io.BufferedReader(counted)
+            source: io.BufferedReader = io.BufferedReader(counted)
             size = 0
             for block in _whole_lines(stack.enter_context(_decompressed(source))):
                 size += len(block)
@@ -70,10 +70,15 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
         ) from None
 
 
+def _standard_input() -> io.BufferedReader:
+    # the type hint of sys.stdin.buffer is wider than what Python opens
+    return cast(io.BufferedReader, sys.stdin.buffer)
+
+
 class _Counted(io.RawIOBase):
     """A file that counts the bytes read from it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: io.BufferedReader) -> None:
         self._file, self.size = file, 0
 
     def readable(self) -> bool:

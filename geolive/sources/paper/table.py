@@ -126,7 +126,8 @@ class _Rejects:
     """Lines that cannot be used, in a few bytes each, since a file may hold millions."""
 
     def __init__(self) -> None:
-        self.lines, self.codes, self.reasons = array("q"), array("H"), []
+        self.lines, self.codes = array("q"), array("H")
+        self.reasons: list[str] = []
         self._code_of: dict[str, int] = {}
 
     def add(self, rejects: list[tuple[int, str]]) -> None:
