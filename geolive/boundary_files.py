@@ -151,6 +151,12 @@ def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     if not polygonal.all():
         row = int(np.argmin(polygonal))
         raise InputError(f"{path}: row {row}: not a polygon ({raw.geometry.geom_type.iloc[row]}); keep polygons only")
+    west, south, east, north = raw.total_bounds
+    if not (-540 <= west <= east <= 540 and -90.001 <= south <= north <= 90.001):
+        raise InputError(
+            f"{path}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees; "
+            "assign the coordinate reference system of its metres to the file, or convert it to longitudes and latitudes"
+        )
     valid = shapely.make_valid(shapely.force_2d(raw.geometry.values))
     return raw.set_geometry(gpd.GeoSeries(valid, crs=CRS)), f", layer {layer!r}" if layer else ""
 

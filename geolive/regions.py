@@ -238,6 +238,8 @@ def _clean_coverage(districts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Close slivers and overlaps in a metric projection, so that neighbours share their border."""
     crs = metric_crs(districts.total_bounds)
     metric = shapely.make_valid(shapely.force_2d(districts.geometry.to_crs(crs).values))
+    # a spike is valid only as a line beside the polygon, and lines are no district
+    metric = np.array(_multipolygons(metric), dtype=object)
     clean = shapely.coverage_clean(metric, gap_width=GAP_WIDTH_M)
     # a district smaller than a gap would be merged away: then leave the borders as the source has them
     if shapely.is_empty(clean).any():

@@ -110,3 +110,20 @@ def test_without_a_column_of_names_the_remedy_works(tmp_path):
     with pytest.raises(InputError, match=r"choose one of \[what\] with name_column='what'"):
         find_region(None, path)
     assert find_region(None, path, name_column="what").districts["district"].tolist() == ["1", "2", "3"]
+
+
+def test_a_spike_is_no_part_of_a_district(tmp_path):
+    spiked = shapely.Polygon([(0, 0), (1, 0), (1, 1), (0.5, 1), (0.5, 2), (0.5, 1), (0, 1)])
+    path = tmp_path / "spiked.geojson"
+    gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=[spiked, shapely.box(1, 0, 2, 1)], crs=4326).to_file(path)
+    districts = find_region(boundaries=path).districts
+    assert set(districts.geom_type) == {"MultiPolygon"}
+    assert shapely.area(districts.geometry.to_numpy()).tolist() == pytest.approx([1, 1], rel=1e-3)
+
+
+def test_metres_without_a_reference_system_are_refused(tmp_path):
+    path = tmp_path / "metres.geojson"
+    box = shapely.box(9_475_000, 2_950_000, 9_480_000, 2_955_000)
+    gpd.GeoDataFrame({"name": ["A"]}, geometry=[box], crs=4326).to_file(path)
+    with pytest.raises(InputError, match=r"metres.geojson: reaches from 9475000, .* no degrees; assign"):
+        read_boundaries(path)
