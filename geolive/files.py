@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -23,6 +24,12 @@ from geolive.temporary_files import (
     remove_old_files,
     temporary_name,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# with these a spreadsheet takes a text for a formula and runs it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextlib.contextmanager
@@ -333,6 +340,38 @@ def _content(folder: Path) -> list[str]:
         return names
     unfinished = {f".{target.name}.{purpose}" for purpose in _PURPOSES}
     return [name for name in names if name not in unfinished and not TEMPORARY.fullmatch(name)]
+
+
+def spreadsheet_safe(value: object) -> object:
+    """Put an apostrophe before a text that a spreadsheet would run as a formula; other values stay as they are.
+
+    Examples
+    --------
+    >>> spreadsheet_safe("=HYPERLINK(1)"), spreadsheet_safe("Patna"), spreadsheet_safe(-1.5)
+    ("'=HYPERLINK(1)", 'Patna', -1.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def write_csv(table: "pd.DataFrame", path: str | Path, *, index: bool = False) -> None:
+    """Write a table as CSV in UTF-8; texts that a spreadsheet would run as formulas get an apostrophe before them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> path = Path(tempfile.mkdtemp()) / "table.csv"
+    >>> write_csv(pd.DataFrame({"district": ["=1+1"], "pov": [-0.5]}), path)
+    >>> path.read_text()
+    "district,pov\\n'=1+1,-0.5\\n"
+    """
+    safe = table.copy()
+    for name in table.select_dtypes(exclude=["number", "bool", "datetime"]).columns:
+        safe[name] = table[name].astype(object).map(spreadsheet_safe, na_action="ignore")
+    safe = safe.rename(columns=spreadsheet_safe)
+    if index:
+        safe.index = safe.index.map(spreadsheet_safe)
+    safe.to_csv(path, index=index, lineterminator="\n", encoding="utf-8", errors="replace")
 
 
 def checksum(path: str | Path) -> str:

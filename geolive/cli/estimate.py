@@ -79,7 +79,7 @@ def areas(
     from geolive.console import say, step
     from geolive.estimation.area_table import estimate_areas, read_area_table
     from geolive.estimation.proximity import read_proximity
-    from geolive.files import replacing
+    from geolive.files import replacing, write_csv
 
     if out.resolve() == table.resolve():
         raise InputError(f"--out {out}: is the table itself; give another file")
@@ -106,7 +106,7 @@ def areas(
             target=target,
         )
     with replacing(out) as path:
-        result.table.to_csv(path, index=False)
+        write_csv(result.table, path)
     for name, model in result.models.items():
         _show_model(name, model)
     _show_areas(result.table)

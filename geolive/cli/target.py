@@ -59,7 +59,7 @@ def target(
     from geolive.estimation.target_report import assess_target
     from geolive.estimation.target_table import read_target_table, read_truth
     from geolive.estimation.targeting import Budget
-    from geolive.files import replacing
+    from geolive.files import replacing, write_csv
 
     amount = Budget.parse(budget)
     errors_out = out.with_name(f"{out.stem}_errors.csv")
@@ -74,7 +74,7 @@ def target(
     with step("Writing the results"):
         for path, written in ((out, report.districts), (errors_out, report.errors)):
             with replacing(path) as temporary:
-                written.to_csv(temporary, index=written is report.districts)
+                write_csv(written, temporary, index=written is report.districts)
         if plot is not None:
             plot_target(report, plot)
     say(report.words)

@@ -11,7 +11,7 @@ import geolive
 from geolive.command_line import command_line
 from geolive.evaluation.report_page import APART_SENTENCE, apart_sections, report_page
 from geolive.evaluation.tables import WITHIN_COUNTRY, protocol_words, wide_table
-from geolive.files import new_folder, today
+from geolive.files import new_folder, today, write_csv
 from geolive.metrics import MAIN_METRIC, NAMES
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
     with new_folder(folder) as temporary:
         for name in ("results", "strata", "differences"):
             table: pd.DataFrame = getattr(evaluation, name)
-            table.to_csv(temporary / f"{name}.csv", index=False, lineterminator="\n")
+            write_csv(table, temporary / f"{name}.csv")
         evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
         (temporary / "results.md").write_text(_markdown(evaluation, about, without), encoding="utf-8")
         page = report_page(evaluation, about, without)

@@ -169,7 +169,18 @@ def _photo_files(
         require_extra("gradcam")
     from geolive.vision.images import photo_files
 
-    return photo_files(dataset, photos)
+    files = photo_files(dataset, photos)
+    if (
+        gallery
+        and photos is None
+        and dataset.path is not None
+        and not files.root.resolve().is_relative_to(dataset.path.resolve())
+    ):
+        raise InputError(
+            f"{dataset.name}: its photos are in {files.root}, outside of its folder, and the gallery would publish some; if that "
+            f"folder is right, give it with photos={str(files.root)!r}"
+        )
+    return files
 
 
 def kind_of(model: Model) -> str:

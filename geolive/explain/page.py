@@ -14,7 +14,7 @@ from geolive.explain.gallery import signed
 from geolive.explain.occlusion import weightiest
 from geolive.explain.tree_drawing import draw_tree
 from geolive.extras import require_extra
-from geolive.files import new_folder, today
+from geolive.files import new_folder, today, write_csv
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import short
@@ -74,7 +74,7 @@ def write_page(explanation: Explanation, folder: str | Path) -> list[str]:
     with new_folder(folder) as temporary:
         (temporary / "explain.html").write_text(page, encoding="utf-8", errors="replace")
         for name, table in tables.items():
-            table.to_csv(temporary / name, index=False, lineterminator="\n", errors="replace")
+            write_csv(table, temporary / name)
     return ["explain.html", *tables]
 
 

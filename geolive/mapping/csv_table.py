@@ -3,11 +3,9 @@
 import csv
 import io
 
+from geolive.files import spreadsheet_safe
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_columns
-
-# with these a spreadsheet would take a text for a formula and run it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_bytes(district_map: DistrictMap) -> bytes:
@@ -31,12 +29,6 @@ def csv_bytes(district_map: DistrictMap) -> bytes:
     columns["made_with"] = [f"geolive {district_map.provenance.version}"] * len(district_map.districts)
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(map(_harmless, columns))
-    writer.writerows([_harmless(value) for value in row] for row in zip(*columns.values(), strict=True))
+    writer.writerow(map(spreadsheet_safe, columns))
+    writer.writerows([spreadsheet_safe(value) for value in row] for row in zip(*columns.values(), strict=True))
     return lines.getvalue().encode("utf-8", "replace")
-
-
-def _harmless(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

@@ -1,6 +1,8 @@
 """Bundles: trained models as folders, without pickle."""
 
+import html
 import json
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from geolive.files import checksum, new_folder
 from geolive.models.registry import MODEL_KINDS, ModelKind
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
 from geolive.tables import vistas_classes
+from geolive.terminal_text import clean
 
 SCHEMA_VERSION = 2
 _SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "prediction"]
@@ -164,11 +167,11 @@ def _readme(card: ModelCard, inputs: str) -> str:
         rows.append(f"| {name} | {value} | {lower} to {upper} |")
     folds = card.folds
     simulated = "\n**SIMULATED: trained on simulated data. Nothing here describes the real world.**\n"
-    return f"""# {card.model}: {card.indicator} ({card.task})
+    return f"""# {_as_text(card.model)}: {_as_text(card.indicator)} ({_as_text(card.task)})
 {simulated if card.simulated else ""}
 Predicts the mean of an area, not of a household.
 
-- Trained on: {card.trained_on}; {card.clusters} surveyed clusters ({card.clusters_without_images} more had no images)
+- Trained on: {_as_text(card.trained_on)}; {card.clusters} surveyed clusters ({card.clusters_without_images} more had no images)
 - Inputs: {inputs}
 - Folds: {folds.number} of whole {folds.kind} ({folds.units} in all), seed {folds.seed}
 - Made: {card.made}, geolive {card.geolive}
@@ -183,9 +186,18 @@ Out of fold, at the training clusters, with 95 % intervals by bootstrap over who
 """
 
 
+def _as_text(text: str) -> str:
+    """Text from data as Markdown shows it: on one line, without HTML, links or other marks."""
+    return re.sub(
+        r"([\\`*_\[\]<>&#|!])",
+        lambda mark: html.escape(mark[0]) if mark[0] in "<>&" else f"\\{mark[0]}",
+        " ".join(clean(text).split()),
+    )
+
+
 def _honest(card: ModelCard) -> str:
     """Say which predictions are out of fold, if not those of all training clusters, and warn of permuted labels."""
-    lines = [f"- {card.honest}"] if card.honest else []
+    lines = [f"- {_as_text(card.honest)}"] if card.honest else []
     if card.permuted:
         lines.append("- **PERMUTED LABELS: trained on values of other clusters, to see what chance alone reaches.**")
     return "".join(f"{line}\n" for line in lines)

@@ -75,6 +75,7 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     with open_plain(_path_within(root, img_path)) as file:
         image_file = open_image(file)
         check_sizes(image_file.exif)
+        declared = panorama
         if panorama is None:
             panorama = _says_panorama(file)
         # a view is half as high as the panorama
@@ -89,6 +90,9 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
         turned = 1 if image_file.kind == "TIFF" else read_orientation(image_file.exif)
     if turned in _TRANSPOSED:
         image = image.transpose(_TRANSPOSED[turned])
+    # a word in a flat photo's metadata makes no panorama
+    if declared is None and not _whole_sphere(image):
+        return [image]
     return _cut_panorama(image) if panorama else [image]
 
 
@@ -170,10 +174,14 @@ def _rgb(image: Image.Image, needed: int) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
+def _whole_sphere(image: Image.Image) -> bool:
+    return abs(image.width / image.height - 2) < 0.02
+
+
 def _cut_panorama(image: Image.Image) -> list[Image.Image]:
     """Cut the views out of an equirectangular panorama, whose rows and columns are degrees."""
     width, height = image.size
-    if not abs(width / height - 2) < 0.02:
+    if not _whole_sphere(image):
         raise UnusableImageError(
             f"a panorama of {width} × {height} pixels, not twice as wide as high; cut views out of it"
         )

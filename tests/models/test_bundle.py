@@ -4,6 +4,7 @@ import resource
 import shutil
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +120,16 @@ def test_a_tree_whose_nodes_point_outside_is_refused(folder, tmp_path, trained):
     forest.estimators_[0].tree_.__setstate__(state)
     with pytest.raises(InputError, match="points outside"):
         load_model(altered(folder, tmp_path / "copy", swap_weights(lambda path: skops.io.dump(forest, path))))
+
+
+def test_its_readme_shows_text_of_data_as_text(trained, tmp_path):
+    evil = "<script>alert(1)</script> [a](javascript:b) \x1b[2J\n# head"
+    save_model(replace(trained, card=replace(trained.card, trained_on=evil)), tmp_path / "bundle")
+    line = next(li for li in (tmp_path / "bundle" / "README.md").read_text().splitlines() if "Trained on" in li)
+    assert "<" not in line
+    assert r"\[a\](javascript" in line
+    assert "\x1b" not in line
+    assert line.endswith("had no images)")
 
 
 def test_baselines_are_not_kept(small_sample, tmp_path):

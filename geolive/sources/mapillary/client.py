@@ -13,8 +13,8 @@ from typing import Self, TypeVar
 import aiohttp
 
 from geolive.errors import InputError
-from geolive.sources.mapillary.access import Access, RetryPolicy, is_https, is_own_machine
-from geolive.sources.mapillary.errors import GivenUp, Trouble, check_reply, json_object, retry_after
+from geolive.sources.mapillary.access import TOKEN_REMEDY, Access, RetryPolicy, is_https, is_own_machine
+from geolive.sources.mapillary.errors import GivenUp, Refused, Trouble, check_reply, json_object, retry_after
 from geolive.sources.mapillary.parsing import FIELDS, detected_values, image_facts
 from geolive.sources.mapillary.photo_check import PhotoError, check_photo
 from geolive.sources.mapillary.tiles import ZOOM, TileError, TileImage, read_tile
@@ -171,12 +171,12 @@ class Client:
 
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it works; wait twice as long after each failure, with jitter, so that requests spread over time."""
-        delay, reason = self._retry_policy.first_delay, ""
+        delay, reason, refused = self._retry_policy.first_delay, "", False
         for left in reversed(range(self._retry_policy.tries)):
             try:
                 return await attempt()
             except Trouble as trouble:
-                reason, wait = str(trouble), trouble.wait
+                reason, wait, refused = str(trouble), trouble.wait, isinstance(trouble, Refused)
             if wait is not None:
                 if wait > self._retry_policy.longest_wait:
                     raise InputError(
@@ -187,4 +187,8 @@ class Client:
             if left:
                 await asyncio.sleep(delay * self._jitter.uniform(0.5, 1.5))
                 delay = min(2 * delay, self._retry_policy.longest_delay)
+        if refused:
+            raise InputError(
+                f"Mapillary refused the token ({reason}, {self._retry_policy.tries} times); {TOKEN_REMEDY}"
+            )
         raise GivenUp(f"{reason}, {self._retry_policy.tries} times")

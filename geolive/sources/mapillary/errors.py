@@ -24,6 +24,10 @@ class Trouble(Exception):
         self.wait = wait
 
 
+class Refused(Trouble):
+    """A request was refused without Mapillary's word on the token: by a gateway that is in trouble, or by a firewall."""
+
+
 class Gone(Exception):
     """The image was deleted, or never existed."""
 
@@ -64,9 +68,11 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
     if (code, subcode) == _GONE:
         raise Gone
     oauth = error.get("type") == "OAuthException" and code not in (*_PASSING_CODES, 100)
-    if code in _TOKEN_CODES or oauth or status in (401, 403):
+    if code in _TOKEN_CODES or oauth:
         said = f"code {code}" if code is not None else f"HTTP {status}"
         raise InputError(f"Mapillary refused the token ({said}); {TOKEN_REMEDY}")
+    if status in (401, 403):
+        raise Refused(f"HTTP {status}, from Mapillary or from a firewall on the way")
     raise Trouble(f"error code {code}" if code is not None else f"HTTP {status}", retry_after(headers))
 
 
