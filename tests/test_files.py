@@ -1,9 +1,11 @@
+import csv
 import stat
 
+import pandas as pd
 import pytest
 
 from geolive.errors import InputError
-from geolive.files import cache_folder, checksum, new_folder, replacing, today
+from geolive.files import cache_folder, checksum, new_folder, replacing, today, write_csv
 
 
 class Broken(Exception):
@@ -87,3 +89,14 @@ def test_checksum_and_cache_folder(tmp_path, monkeypatch):
     assert checksum(tmp_path / "a").startswith("ba7816bf")
     monkeypatch.setenv("GEOLIVE_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
+
+
+def test_no_cell_of_a_csv_runs_in_a_spreadsheet(tmp_path):
+    names = ["=cmd()", "+1", "-1", "@a", "\tb", "Patna", None]
+    table = pd.DataFrame({"district": names, "=head": pd.array(names, "str"), "pov": [-0.5] * 7, "kept": [True] * 7})
+    write_csv(table.set_index(pd.Index(names, name="=id")), tmp_path / "a.csv", index=True)
+    rows = list(csv.reader((tmp_path / "a.csv").open(newline="")))
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "@", "\t", "-1"))]
+    assert rows[1][-2:] == ["-0.5", "True"]
+    assert rows[6][:2] == ["Patna", "Patna"]
+    assert table["district"].tolist() == names

@@ -188,11 +188,8 @@ Out of fold, at the training clusters, with 95 % intervals by bootstrap over who
 
 def _as_text(text: str) -> str:
     """Text from data as Markdown shows it: on one line, without HTML, links or other marks."""
-    return re.sub(
-        r"([\\`*_\[\]<>&#|!])",
-        lambda mark: html.escape(mark[0]) if mark[0] in "<>&" else f"\\{mark[0]}",
-        " ".join(clean(text).split()),
-    )
+    plain = html.escape(" ".join(clean(text).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|!])", r"\\\1", plain)
 
 
 def _honest(card: ModelCard) -> str:

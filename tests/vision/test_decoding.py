@@ -100,6 +100,11 @@ def test_views_of_a_panorama(tmp_path):
         views_of(tmp_path, encoded(picture()), panorama=True)
 
 
+def test_a_flat_photo_with_the_word_for_panoramas_is_a_flat_photo(tmp_path):
+    flat = Image.fromarray(np.zeros((300, 400, 3), np.uint8))
+    assert [v.size for v in views_of(tmp_path, encoded(flat, "JPEG", xmp=b"not equirectangular"))] == [(400, 300)]
+
+
 def reason(folder, content, **options):
     with pytest.raises(UnusableImageError) as caught:
         views_of(folder, content, **options)

@@ -1,0 +1,125 @@
+"""What all kinds of attack share: a place to work, a command to run, and the table of what was found.
+
+A new kind is a module in this folder with a function `run(attack, budget_s)`, named in KINDS of `benchmarks/attack.py`.
+"""
+
+import os
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# a command that takes longer than that hangs
+LONGEST_S = 180
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    words: list[str]
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Attack:
+    """One kind of attack under way.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+        An empty folder to work in.
+    random : random.Random
+        The only source of chance.
+    until : float
+        When to end, by `time.monotonic`.
+    most : int
+        Largest number of tries.
+
+    Attributes
+    ----------
+    counts : Counter
+        `tries`, and of faults: `crashes` (exit code 1, a traceback or a signal of its own), `mismatches` (other results than of a
+        run that nothing disturbed), `leaks` (content of other files or of the environment, escapes at the terminal, a request),
+        `half-written` (a file or folder that is neither whole nor absent), `hangs`.
+    faults : list of str
+        A line on each fault, with what makes it happen again.
+    """
+
+    name: str
+    folder: Path
+    random: random.Random
+    until: float
+    most: int
+    counts: Counter = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+    def more(self) -> bool:
+        """Whether time and tries are left."""
+        return time.monotonic() < self.until and self.counts["tries"] < self.most
+
+    def fault(self, kind: str, words: str) -> None:
+        """Count a fault and keep a line on it."""
+        self.counts[kind] += 1
+        self.faults.append(f"{self.name}: {kind}: {words}"[:600])
+
+    def run(self, *words: object, expected: tuple[int, ...] = (0, 2), limit_bytes: int | None = None) -> Ended:
+        """Run a command, and count a fault where it ends otherwise than it may."""
+        self.counts["tries"] += 1
+        command = [str(word) for word in words]
+        try:
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "cli.py"), *command],
+                capture_output=True, text=True, errors="surrogateescape", cwd=self.folder, env=environment(),
+                timeout=LONGEST_S, preexec_fn=(lambda: limit_files(limit_bytes)) if limit_bytes else None,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            self.fault("hangs", " ".join(command))
+            return Ended(command, 124, "", "")
+        ended = Ended(command, done.returncode, done.stdout, done.stderr)
+        self.judge(ended, expected)
+        return ended
+
+    def judge(self, ended: Ended, expected: tuple[int, ...] = (0, 2)) -> None:
+        """Count a fault where a command crashed, or printed what a terminal acts on."""
+        last = ended.err.splitlines()[-1] if ended.err.splitlines() else ""
+        if ended.code not in expected or "Traceback" in ended.err:
+            self.fault("crashes", f"exit {ended.code}: {' '.join(ended.words)!r}: {last!r}")
+        elif ended.code == 2 and not last.startswith("error: "):
+            self.fault("crashes", f"no line of error: {' '.join(ended.words)!r}: {last!r}")
+        if {"\x1b", "\x07", "\x9b", "\u202e"} & set(ended.out + ended.err):
+            self.fault("leaks", f"an escape at the terminal: {' '.join(ended.words)!r}")
+
+
+def environment() -> dict[str, str]:
+    """The environment of commands that are attacked: nothing of the user's cache, equal dates."""
+    own = {"SOURCE_DATE_EPOCH": "1800000000", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+
+
+def limit_files(size: int) -> None:
+    """Let writes beyond this size fail, as on a disk that is full."""
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, by name."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def make_dataset(folder: Path, seed: int) -> Path:
+    """A small simulated dataset in `folder`."""
+    from geolive.simulation.sample import simulate, write_sample
+
+    return write_sample(simulate("goa", seed=seed, n_clusters=40, n_sites=30), folder)
