@@ -9,12 +9,15 @@ limits of time depend on the machine.
 
 import argparse
 import importlib
+import os
 import random
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+# copies of a process that has threads could wait for each other
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.attacks.base import Attack

@@ -370,7 +370,8 @@ def write_csv(table: "pd.DataFrame", path: str | Path, *, index: bool = False) -
         safe[name] = table[name].astype(object).map(spreadsheet_safe, na_action="ignore")
     safe = safe.rename(columns=spreadsheet_safe)
     if index:
-        safe.index = safe.index.map(spreadsheet_safe)
+        name = safe.index.name
+        safe.index = safe.index.map(spreadsheet_safe).rename(spreadsheet_safe(name))
     safe.to_csv(path, index=index, lineterminator="\n", encoding="utf-8", errors="replace")
 
 

@@ -6,8 +6,9 @@ A new kind is a module in this folder with a function `run(attack, budget_s)`, n
 import os
 import random
 import resource
-import subprocess
+import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -75,17 +76,11 @@ class Attack:
         """Run a command, and count a fault where it ends otherwise than it may."""
         self.counts["tries"] += 1
         command = [str(word) for word in words]
-        try:
-            done = subprocess.run(
-                [sys.executable, str(ROOT / "cli.py"), *command],
-                capture_output=True, text=True, errors="surrogateescape", cwd=self.folder, env=environment(),
-                timeout=LONGEST_S, preexec_fn=(lambda: limit_files(limit_bytes)) if limit_bytes else None,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
+        ended = _in_copy(command, self.folder, limit_bytes)
+        if ended.code == -signal.SIGKILL:
             self.fault("hangs", " ".join(command))
-            return Ended(command, 124, "", "")
-        ended = Ended(command, done.returncode, done.stdout, done.stderr)
-        self.judge(ended, expected)
+        else:
+            self.judge(ended, expected)
         return ended
 
     def judge(self, ended: Ended, expected: tuple[int, ...] = (0, 2)) -> None:
@@ -99,6 +94,44 @@ class Attack:
             self.fault("leaks", f"an escape at the terminal: {' '.join(ended.words)!r}")
 
 
+def _in_copy(words: list[str], folder: Path, limit_bytes: int | None) -> Ended:
+    """Run a command in a copy of this process, in which the libraries are loaded; it is killed after `LONGEST_S`."""
+    import geopandas  # noqa: F401
+    import sklearn.ensemble  # noqa: F401
+
+    import geolive.cli
+
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        copy = os.fork()
+        if copy == 0:
+            code = 1
+            try:
+                signal.alarm(0)
+                os.dup2(out.fileno(), 1)
+                os.dup2(err.fileno(), 2)
+                os.chdir(folder)
+                os.environ.update(environment())
+                sys.argv = [str(ROOT / "cli.py"), *words]
+                if limit_bytes:
+                    limit_files(limit_bytes)
+                geolive.cli.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                os._exit(code)
+        until, status = time.monotonic() + LONGEST_S, 0
+        while (found := os.waitpid(copy, os.WNOHANG))[0] == 0:
+            if time.monotonic() > until:
+                os.kill(copy, signal.SIGKILL)
+            time.sleep(0.005)
+        status = os.waitstatus_to_exitcode(found[1])
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="surrogateescape"))
+    return Ended(words, status, *texts)
+
+
 def environment() -> dict[str, str]:
     """The environment of commands that are attacked: nothing of the user's cache, equal dates."""
     own = {"SOURCE_DATE_EPOCH": "1800000000", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -107,8 +140,6 @@ def environment() -> dict[str, str]:
 
 def limit_files(size: int) -> None:
     """Let writes beyond this size fail, as on a disk that is full."""
-    import signal
-
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 

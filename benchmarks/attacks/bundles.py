@@ -80,5 +80,19 @@ def _changed(attack: Attack, value: object) -> object:
         at = attack.random.randrange(len(value))
         return [*value[:at], _changed(attack, value[at]), *value[at + 1 :]]
     return attack.random.choice(
-        [None, True, -1, 10**12, 1e308, float("nan"), "", "../../etc/passwd", "\x1b[2J\u202e", [], {}, [[[]]], "a" * 10_000]
+        [
+            None,
+            True,
+            -1,
+            10**12,
+            1e308,
+            float("nan"),
+            "",
+            "../../etc/passwd",
+            "\x1b[2J\u202e",
+            [],
+            {},
+            [[[]]],
+            "a" * 10_000,
+        ]
     )

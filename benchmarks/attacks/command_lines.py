@@ -20,7 +20,7 @@ def run(attack: Attack) -> None:
         "dataset": [str(data)], "region": ["goa"], "model": ["idw", "mean", "neighbours"], "models": ["mean", "idw,mean"],
         "indicator": ["pov", "bmi"], "indicators": ["pov", "bmi,pop"], "split": ["random", "district", "blocks:50km", "rows"],
         "task": ["regression", "classification"], "lon": ["lon"], "lat": ["lat"], "value": ["wealth=wealth", "wealth"],
-        "table": [str(survey)], "file": [str(survey)], "survey": [str(survey)], "path": [str(survey)], "boundaries": [str(survey)],
+        "table": [str(survey)], "file": [str(survey)], "survey": [str(survey)], "path": [str(survey)],
         "level": ["0.9", "0.5"], "trees": ["5"], "min_sites": ["1"], "min_images": ["1"], "folds": ["3"],
     }  # fmt: skip
     commands = [c for c in _leaves() if c[0][-1] not in SKIPPED]

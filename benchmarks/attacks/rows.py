@@ -13,31 +13,30 @@ def run(attack: Attack) -> None:
 
     lists = attack.folder / "lists"
     lists.mkdir()
+    (lists / "train_clusters_ia.txt").write_text("ia_50001\n")
     for number in itertools.count():
         if not attack.more():
             return
         path = attack.folder / "data.csv"
-        lines = [_damaged(attack, _row(f"{number}-{i}")) if attack.random.random() < 0.7 else _row(f"{number}-{i}") for i in range(BLOCK)]
+        lines = [_row(f"{number}-{i}") for i in range(BLOCK)]
+        lines = [_damaged(attack, line) if attack.random.random() < 0.7 else line for line in lines]
         path.write_bytes(HEADER + b"\n" + b"\n".join(lines) + b"\n")
         n_rows = sum(1 for line in path.read_bytes().split(b"\n")[1:] if line.removesuffix(b"\r"))
         attack.counts["tries"] += n_rows
         try:
             dataset, _ = read_paper(path, lists)
-        except InputError:
-            attack.fault("crashes", f"a whole table is refused: block {number}")
+        except InputError as error:
+            attack.fault("crashes", f"block {number}: the whole table is refused: {error}")
             continue
         except Exception as error:
             attack.fault("crashes", f"block {number}: {error!r}")
             continue
-        if len(dataset.images) + len(dataset.rejects) != n_rows:
-            attack.fault("mismatches", f"block {number}: {n_rows} rows, {len(dataset.images)} kept, {len(dataset.rejects)} rejected")
-        if len(dataset.images) < 0.25 * n_rows:
-            attack.fault("mismatches", f"block {number}: only {len(dataset.images)} of {n_rows} rows are kept")
+        kept, rejected = len(dataset.images), len(dataset.rejects)
+        if kept + rejected != n_rows or kept < 0.25 * n_rows:
+            attack.fault("mismatches", f"block {number}: of {n_rows} rows {kept} are kept and {rejected} rejected")
 
 
-HEADER = (
-    b"key,unique_cluster,ilon,ilat,features,features_name,confidence,pov,pov_label,pop,pop_label,bmi,bmi_label"
-)
+HEADER = b"key,unique_cluster,ilon,ilat,features,features_name,confidence,pov,pov_label,pop,pop_label,bmi,bmi_label"
 
 
 def _row(key: str) -> bytes:
@@ -56,7 +55,9 @@ def _damaged(attack: Attack, row: bytes) -> bytes:
         case 2:
             return row[:at] + attack.random.randbytes(attack.random.randrange(1, 30)) + row[at:]
         case 3:
-            return row.replace(b"Road", attack.random.choice([b"Raod", b"\x1b[2J", b"", b"Road" * 100, "\u202e".encode()]))
+            return row.replace(
+                b"Road", attack.random.choice([b"Raod", b"\x1b[2J", b"", b"Road" * 100, "\u202e".encode()])
+            )
         case 4:
             return row.replace(b",", attack.random.choice([b";", b",,", b"\t", b"\0"]), 1)
         case 5:
