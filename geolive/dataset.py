@@ -519,16 +519,23 @@ def read_dataset(folder: str | Path) -> Dataset:
             facts["command"],
             bool(facts["simulated"]),
             facts["thresholds"],
-            pd.read_parquet(folder / "rejects.parquet"),
+            _read_rejects(folder / "rejects.parquet"),
             facts["extra"],
         )
     except InputError as error:
         raise InputError(f"{folder}: {error}; make the dataset again") from None
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:  # facts that geolive did not write
+        said = f"{type(error).__name__}: {error}"
+        raise InputError(f"{folder}: not a dataset that geolive wrote ({said}); make the dataset again") from error
     object.__setattr__(dataset, "path", folder)
     object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
     object.__setattr__(dataset, "_listed", frozenset(facts["checksums"]))
     if _SITES in facts["checksums"]:
-        dataset.__dict__["_sites_and_images"] = _read_table(folder / _SITES), np.load(folder / _SITE_OF_IMAGE)
+        sites, site_of_image = _read_table(folder / _SITES), np.array(_read_array(folder / _SITE_OF_IMAGE))
+        whole = np.issubdtype(site_of_image.dtype, np.integer) and site_of_image.shape == (len(dataset.images),)
+        if not (whole and (site_of_image >= -1).all() and (site_of_image < len(sites)).all()):
+            raise InputError(f"{folder / _SITE_OF_IMAGE}: not the sites of the images; make the dataset again")
+        dataset.__dict__["_sites_and_images"] = sites, site_of_image
     return dataset
 
 
@@ -555,7 +562,17 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _read_array(path: Path) -> np.ndarray:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
+
+
+def _read_rejects(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
 
 
 def _read_table(path: Path) -> gpd.GeoDataFrame:

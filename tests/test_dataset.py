@@ -8,6 +8,7 @@ import pytest
 
 from geolive.dataset import add_labels, read_dataset, write_dataset
 from geolive.errors import InputError
+from geolive.files import checksum
 
 
 def test_a_dataset_comes_back_as_it_was(small_sample, small_folder):
@@ -179,3 +180,19 @@ def test_labels_are_cut_at_the_median_of_all_that_have_a_value():
 def test_an_indicator_that_is_not_there(small_sample):
     with pytest.raises(InputError, match="it has: pov, pop, bmi"):
         small_sample.dataset.labelled("height")
+
+
+@pytest.mark.parametrize(
+    "name", ["rejects.parquet", "site_of_image.npy", "features/objects.npy", "images.parquet", "sites.parquet"]
+)
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,)}"]
+)
+def test_a_file_that_a_stranger_replaced_and_listed(small_folder, tmp_path, name, content):
+    folder = shutil.copytree(small_folder, tmp_path / "copy")
+    (folder / name).write_bytes(content)
+    facts = json.loads((folder / "dataset.json").read_text())
+    facts["checksums"][name] = checksum(folder / name)
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="make the dataset again"):
+        read_dataset(folder)
