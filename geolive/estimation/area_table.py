@@ -171,7 +171,7 @@ def read_area_table(path: str | Path, area: str) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file cannot be read as a table.
+        There is no such file, or it cannot be read as a table.
 
     Examples
     --------
@@ -181,6 +181,8 @@ def read_area_table(path: str | Path, area: str) -> pd.DataFrame:
     >>> read_area_table(path, "id").to_dict("list")
     {'id': ['01'], 'y': [2.5]}
     """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: there is no such file")
     try:
         parquet = Path(path).suffix == ".parquet"
         table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={area: str})

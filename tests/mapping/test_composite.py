@@ -14,7 +14,7 @@ from geolive.hexagons import hexagon_region
 from geolive.mapping.composite import cross_fitted_sites, estimate_districts
 from geolive.mapping.grid import grid_places
 from geolive.mapping.prediction import map_region, predict
-from geolive.models.baselines import Neighbours
+from geolive.models.baselines import Mean, Neighbours
 from geolive.models.bundle import load_model, save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.kriging import Kriging
@@ -238,3 +238,8 @@ def test_intervals_of_a_survey_without_photos_grow_with_the_distance_to_it(witho
     assert min(len(near), len(far)) > 5
     assert far.min() > 1.2 * near.max()
     assert np.allclose((table["upper"] - table["lower"]) / table["error"], 2 * 1.645, atol=0.001)
+
+
+def test_a_model_that_predicts_one_value_adds_nothing_to_the_survey(sample):
+    drawn = predict(sample.dataset, train(sample.dataset, Mean(), "pov"), "bihar")
+    assert "predicts the same value everywhere in a district" in drawn.estimator_about
