@@ -264,14 +264,15 @@ def _estimates(
         return None, f"the dataset has no survey of {trained.card.indicator!r}"
     cross_fitted = cross_fitted_sites(dataset, trained, around, sites, places)
     try:
-        if len(cross_fitted) and np.ptp(cross_fitted["prediction"].to_numpy(float)) == 0:
-            raise InputError(
-                f"{trained.card.model} predicts the same value everywhere, so that it has nothing to add to the survey"
-            )
         return estimate_districts(dataset, trained, around, cross_fitted, level, limits), ""
     except InputError as error:
         if estimator in ("composite", "direct"):
             raise InputError(f"estimator={estimator!r}: {error}", parameter="estimator") from error
+        if "do not vary within any area" in str(error):
+            return (
+                None,
+                f"{trained.card.model} predicts the same value everywhere in a district, and adds nothing to the survey",
+            )
         return None, str(error)
 
 
