@@ -36,15 +36,20 @@ def run(attack: Attack) -> None:
         if not _kill(attack, words, attack.random.uniform(0.05, 1.1) * took[name]):
             continue
         found = content(out) if out.exists() else {}
-        if name != "predict" and found and found != whole[name]:
+        if name != "predict" and found and set(found) != set(whole[name]):
             attack.fault("half-written", f"{name}: {sorted(found)[:5]}")
         shutil.rmtree(out, ignore_errors=True)
         tries = attack.counts["tries"]
         attack.run(*words, expected=(0,))
         attack.counts["tries"] = tries
         again = content(out) if out.exists() else {}
-        if again != whole[name]:
+        if set(again) != set(whole[name]) or _comparable(again) != _comparable(whole[name]):
             attack.fault("mismatches", f"{name}: {sorted(set(again) ^ set(whole[name]))[:5]} {words}")
+
+
+def _comparable(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Files without what is never equal: skops numbers the objects of an estimator by their places in memory."""
+    return {name: data for name, data in files.items() if name not in ("model.skops", "card.json")}
 
 
 def _target(name: str, out):

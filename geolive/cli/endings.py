@@ -42,7 +42,14 @@ _REMEDIES = {
     errno.ETXTBSY: "close the program that uses it",
 }
 # how libraries that keep no error number say so
-_DISK_FULL = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error", "file too large")
+_DISK_FULL = (
+    "no space left on device",
+    "disk is full",
+    "disk quota exceeded",
+    "disk i/o error",
+    "file too large",
+    "requested and",
+)
 
 
 class _Stopped:

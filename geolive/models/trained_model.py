@@ -1,6 +1,8 @@
 """A trained model with all that is known about its errors: the fitted model, its residuals and its card."""
 
 import dataclasses
+import types
+import typing
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any, NamedTuple
@@ -157,7 +159,23 @@ class ModelCard:
                 known[name] = {metric: Figure(*figure) for metric, figure in known[name].items()}
         known["folds"] = FoldFacts(**known["folds"])
         known["learnt_with"] = tuple(known.get("learnt_with", ()))
-        return cls(**known)
+        card = cls(**known)
+        figures = [figure for name in ("metrics", "metrics_per_image") for figure in (known.get(name) or {}).values()]
+        for part in (card, card.folds, *figures):
+            _check_types(part)
+        return card
+
+
+def _check_types(facts: Any) -> None:
+    """Raise TypeError where a fact is a plain value of another type than its field's."""
+    for name, kind in typing.get_type_hints(type(facts)).items():
+        kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+        if not set(kinds) <= {str, int, float, bool, type(None)}:
+            continue
+        value = getattr(facts, name)
+        whole_as_float = float in kinds and type(value) is int
+        if type(value) not in kinds and not whole_as_float:
+            raise TypeError(f"{name} is a {type(value).__name__}")
 
 
 _REQUIRED = [

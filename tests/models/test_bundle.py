@@ -188,3 +188,12 @@ def test_a_card_that_asks_for_a_network_of_any_size(tmp_path, make, changed):
     with pytest.raises(InputError, match="train it again"):
         make.load(tmp_path, settings | changed)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("indicator", 7), ("clusters", "many"), ("simulated", None), ("metrics", {"r2": [{}, 0.1, 0.2]})],
+)
+def test_facts_of_another_type_are_no_card(folder, tmp_path, name, value):
+    with pytest.raises(InputError, match=r"card\.json: not a model card"):
+        load_model(altered(folder, tmp_path / "copy", lambda card, _: card.update({name: value})))
