@@ -109,6 +109,8 @@ def _in_copy(words: list[str], folder: Path, limit_bytes: int | None) -> Ended:
                 signal.alarm(0)
                 os.dup2(out.fileno(), 1)
                 os.dup2(err.fileno(), 2)
+                # whoever started this process may have put its own streams in their place
+                sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
                 os.chdir(folder)
                 os.environ.update(environment())
                 sys.argv = [str(ROOT / "cli.py"), *words]
@@ -118,6 +120,7 @@ def _in_copy(words: list[str], folder: Path, limit_bytes: int | None) -> Ended:
             except SystemExit as end:
                 code = int(end.code or 0)
             finally:
+                sys.stderr.flush()
                 os._exit(code)
         until, status = time.monotonic() + LONGEST_S, 0
         while (found := os.waitpid(copy, os.WNOHANG))[0] == 0:
