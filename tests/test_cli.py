@@ -49,7 +49,7 @@ def test_the_main_job_writes_page_districts_and_surface(main_job):
     assert "SIMULATED" in said(done)
     assert "Five highest of" in said(done)
     assert "(tied)" in said(done)
-    assert "districts, with fewer than 3 sites or 50 images (" in said(done)
+    assert "districts, with fewer than 3 sites or 50 images, and fewer than 3 surveyed places (" in said(done)
     assert "✓ Writing the map" in done.stderr
     districts = gpd.read_file(folder / "pov.geojson")
     assert len(districts) == 38

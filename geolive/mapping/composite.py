@@ -13,8 +13,9 @@ from geolive.estimation.composite import CompositeEstimator
 from geolive.estimation.direct import direct_estimates
 from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.nested_error import normal_quantile
+from geolive.mapping.site_predictions import are_applicable
 from geolive.models.trained_model import TrainedModel
-from geolive.models.training import FOLDS
+from geolive.models.training import FOLDS, site_digests
 from geolive.places import Places
 from geolive.regions import assign_districts
 from geolive.splits import DistrictSplit, fold_numbers, place_numbers
@@ -188,7 +189,7 @@ def cross_fitted_sites(
         return _without_own_district(trained, districts, fitted, places.take(inside))
     known = trained.site_predictions
     if known is not None:
-        known = _of_this_dataset(known, dataset)
+        known = _applicable_sites(known, dataset, trained)
         elsewhere = known[~known["site_id"].isin(fitted["site_id"])]
         own = known.set_index("site_id")["prediction"].reindex(fitted["site_id"])
         fitted["prediction"] = np.where(own.notna(), own, fitted["prediction"])
@@ -261,13 +262,15 @@ def _with_distance(
     return estimates.assign(mse=mse, lower=estimates["estimate"] - half, upper=estimates["estimate"] + half)
 
 
-def _of_this_dataset(known: pd.DataFrame, dataset: Dataset) -> pd.DataFrame:
-    """Select those of the predicted sites that the dataset has at the same place: two datasets may number their sites alike."""
-    here = dataset.sites.set_index("site_id").geometry.reindex(known["site_id"])
-    there = here.notna().to_numpy()
-    known, where = known[there], lonlat(gpd.GeoSeries(here[there]))
-    same = np.abs(where - known[["lon", "lat"]].to_numpy()).max(axis=1) < 1e-6
-    return known[same].reset_index(drop=True)
+def _applicable_sites(known: pd.DataFrame, dataset: Dataset, trained: TrainedModel) -> pd.DataFrame:
+    """Return those of the predicted sites that are like the places the model learnt from: only they enter districts."""
+    places = dataset.site_places(dataset.sites, trained.card.features)
+    row = pd.Series(np.arange(len(places)), index=places.ids).reindex(known["site_id"])
+    known, row = known[row.notna().to_numpy()].reset_index(drop=True), row.dropna().astype(int)
+    places = places.take(row.to_numpy())
+    # where a site's photos have changed since training, the prediction is of other photos
+    same = site_digests(trained.model, places) == known["digest"].to_numpy()
+    return known[same & are_applicable(trained, places)].reset_index(drop=True)
 
 
 def _area_level(composite: CompositeEstimator, direct: pd.DataFrame, ids: pd.Index, level: float) -> pd.DataFrame:

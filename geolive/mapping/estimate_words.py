@@ -65,7 +65,7 @@ def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     --------
     >>> import geolive as gl
     >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
-    >>> result = gl.predict(dataset, gl.train(dataset, gl.Mean(), "pov"), "bihar", min_sites=1, estimator="direct")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.InverseDistance(), "pov"), "bihar", min_sites=1, estimator="direct")
     >>> patna = result.districts.set_index("district").loc["Patna"]
     >>> estimate_sentences(result, patna.to_dict(), 1)[-1]
     'The value shown is what the survey alone says.'

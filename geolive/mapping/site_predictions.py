@@ -65,7 +65,7 @@ def predict_sites(
             f"{trained.card.model}: has learnt from every place of this region and has no out-of-fold prediction of any; "
             f"train it again with folds: {remedy}"
         )
-    visits = sites.assign(value=value, applicable=_are_applicable(trained, places), trained_on=trained_on)
+    visits = sites.assign(value=value, applicable=are_applicable(trained, places), trained_on=trained_on)
     sites = join_visits(visits[np.isfinite(value)])
     value, trained_on = sites.pop("value").to_numpy(), sites.pop("trained_on").to_numpy()
     # a model that was trained once has out-of-fold predictions of some clusters only
@@ -131,7 +131,7 @@ def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> t
     return trained_on, value
 
 
-def _are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
+def are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
     """Return whether each place is like the training clusters; without features in the residuals, every place counts as alike."""
     if "predictors" not in trained.residuals:
         return np.ones(len(places), bool)

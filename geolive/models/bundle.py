@@ -19,7 +19,7 @@ from geolive.tables import vistas_classes
 from geolive.terminal_text import clean
 
 SCHEMA_VERSION = 2
-_SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "prediction"]
+_SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "digest", "prediction"]
 
 
 def save_model(trained: TrainedModel, folder: str | Path) -> Path:

@@ -1,6 +1,8 @@
 """Fitted scikit-learn estimators as files, without pickle: which types may be kept, and what is checked when one is read."""
 
+import io
 import math
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +52,22 @@ def save_estimator(estimator: Any, folder: Path) -> None:
             f"a model with {', '.join(other)} can be used in Python, but not kept in a bundle, since files with it cannot be "
             "read safely; use one of geolive's own models, such as Forest, ExtraTrees, Boosting or RidgeCounts, to keep it"
         )
-    (Path(folder) / FILE).write_bytes(text)
+    (Path(folder) / FILE).write_bytes(_with_equal_names(text))
+
+
+def _with_equal_names(archive: bytes) -> bytes:
+    """Return the archive with numbers in place of addresses in memory, and without times: equal models give equal bytes."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as new:
+        schema = old.read("schema.json").decode()
+        addresses = re.findall(r'"(?:__id__": |file": ")(\d+)', schema)
+        number = {address: str(i) for i, address in enumerate(dict.fromkeys(addresses))}
+        schema = re.sub(r'("(?:__id__": |file": "))(\d+)', lambda match: match[1] + number[match[2]], schema)
+        members = {f"{number[name.split('.')[0]]}.npy": name for name in old.namelist() if name != "schema.json"}
+        for name in sorted(members, key=lambda name: int(name.split(".")[0])):
+            new.writestr(zipfile.ZipInfo(name), old.read(members[name]))
+        new.writestr(zipfile.ZipInfo("schema.json"), schema)
+    return written.getvalue()
 
 
 def load_estimator(folder: Path, n_inputs: int) -> Any:

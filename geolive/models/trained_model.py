@@ -197,8 +197,9 @@ class TrainedModel:
         One training cluster a row, as `check_residuals` describes it.
     card : ModelCard
     site_predictions : DataFrame, optional
-        Cross-fitted predictions at the dataset's sites, for models that need images: `site_id`, `lon`, `lat` (degrees), `fold` of
-        the training cluster nearest to the site, and `prediction` by the model that was fitted without that fold.
+        Cross-fitted predictions at the dataset's sites, for models that need images: `site_id`, `lon`, `lat` (degrees), `digest`
+        of what the model saw of the site (`geolive.models.training.site_digests`), `fold` of the training cluster nearest to
+        the site, and `prediction` by the model that was fitted without that fold.
 
     Examples
     --------

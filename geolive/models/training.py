@@ -230,9 +230,39 @@ def _predicted_sites(
     there = places.take(np.flatnonzero(folds == fold))
     predicted = model.predict(there) if len(there) else np.zeros(0)
     table = pd.DataFrame(
-        {"site_id": there.ids, "fold": fold, "lon": there.positions[:, 0], "lat": there.positions[:, 1]}
+        {
+            "site_id": there.ids,
+            "fold": fold,
+            "lon": there.positions[:, 0],
+            "lat": there.positions[:, 1],
+            "digest": site_digests(model, there),
+        }
     )
     return table, np.asarray(predicted).reshape(len(there), n_indicators)
+
+
+def site_digests(model: Model, places: Places) -> np.ndarray:
+    """Return a number for each place that changes with what the model sees of it.
+
+    Parameters
+    ----------
+    model : Model
+    places : Places
+
+    Returns
+    -------
+    array of uint64, shape (n,)
+
+    Examples
+    --------
+    >>> from geolive.models.baselines import Mean
+    >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
+    >>> digests = site_digests(Mean(), places)
+    >>> bool(digests[0] == digests[1])
+    False
+    """
+    seen = pd.DataFrame(aoa_features(model, places))
+    return pd.util.hash_pandas_object(seen, index=False).to_numpy()
 
 
 def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray) -> np.ndarray:

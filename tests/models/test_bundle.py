@@ -38,6 +38,12 @@ def test_a_bundle_predicts_as_the_model_did(small_sample, trained, folder):
     assert loaded.card.metrics == trained.card.metrics
 
 
+def test_equal_models_give_equal_bytes(trained, folder, tmp_path):
+    again = save_model(replace(trained), tmp_path / "again")
+    for path in folder.iterdir():
+        assert (again / path.name).read_bytes() == path.read_bytes(), path.name
+
+
 def test_its_card_is_readable_and_says_simulated(folder):
     text = (folder / "README.md").read_text()
     assert "SIMULATED" in text

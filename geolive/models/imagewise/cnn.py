@@ -123,7 +123,7 @@ def load_authors_weights(path: str | Path, task: str, size: int | None = None) -
     --------
     >>> load_authors_weights("no/such/model.pth", "regression")
     Traceback (most recent call last):
-    geolive.errors.InputError: no/such/model.pth: no such file of weights
+    geolive.errors.InputError: no/such/model.pth: no such file; give a file of weights
     """
     state = {name.removeprefix("module."): value for name, value in read_state(path).items()}
     heads = {"classification": ("fc.weight", "fc.bias", 2), "regression": ("fc.0.weight", "fc.0.bias", 1)}

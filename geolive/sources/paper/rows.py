@@ -81,7 +81,7 @@ class RowReader:
     ...                    "pov,pov_label,pop,pop_label,bmi,bmi_label".split(","))
     >>> key, lon, lat, cluster, classes, _ = reader.read(
     ...     b'a,ia_50001,85.1,25.6,"[2, 255]","[""Wall"", ""Void""]","[0.9, 0.8]",-0.5,0,900.5,1,20.1,0', 2)
-    >>> key, list(classes), reader.class_names
+    >>> key, list(classes), dict(sorted(reader.class_names.items()))
     ('a', [2, 255], {2: 'Wall', 255: 'Void'})
     >>> reader.clusters[cluster].surveyed
     (-0.5, 0.0, 900.5, 1.0, 20.1, 0.0)
