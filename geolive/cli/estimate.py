@@ -132,4 +132,4 @@ def _show_areas(table) -> None:
         [str(area), *("–" if value != value else f"{value:.4g}" for value in row)]
         for area, *row in shown[["area", *columns]].itertuples(index=False)
     ]
-    show_table(f"First {len(shown)} of {len(table)} areas", ["area", *columns], rows)
+    show_table(f"First {len(shown)} of {len(table):,} areas", ["area", *columns], rows)

@@ -234,6 +234,7 @@ class NestedError(BaseEstimator):
 
 
 def unit_numbers(name: str, values: Values, index: pd.Index) -> Array:
+    """Return what was given for each unit as finite numbers, or raise an error that names the first unit without one."""
     array = pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce").to_numpy(float)
     if len(array) != len(index):
         raise InputError(f"{name}: has {len(array)} numbers for {len(index)} units; give one for each")
@@ -243,6 +244,7 @@ def unit_numbers(name: str, values: Values, index: pd.Index) -> Array:
 
 
 def area_numbers(areas: Values, index: pd.Index) -> tuple[NDArray[np.int_], pd.Index]:
+    """Return the number of each unit's area and the names of the areas, sorted."""
     series = pd.Series(np.asarray(areas))
     if len(series) != len(index):
         raise InputError(f"areas: has {len(series)} names for {len(index)} units; give one for each")
@@ -253,6 +255,7 @@ def area_numbers(areas: Values, index: pd.Index) -> tuple[NDArray[np.int_], pd.I
 
 
 def check_enough(n_units: int, n_areas: int, names: tuple[str, ...]) -> None:
+    """Raise an error where the areas or the units are too few for the coefficients."""
     if n_areas <= len(names):
         raise InputError(
             f"covariates: {n_areas} areas with units are too few for {len(names)} coefficients ({', '.join(names)}); leave "
@@ -274,6 +277,7 @@ def _coefficient_table(names: tuple[str, ...], coefficients: Array, errors: Arra
 
 
 def normal_quantile(level: float) -> float:
+    """Return the half-width of a normal interval of this level, in standard errors."""
     from scipy.stats import norm
 
     return float(norm.ppf((1 + level) / 2))

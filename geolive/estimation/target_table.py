@@ -141,7 +141,8 @@ def read_truth(file: str | Path, column: str, ids: pd.Index, id: str | None = No
     values = truth.reindex(wanted)
     if (absent := ~np.isfinite(values.to_numpy())).any():
         raise InputError(
-            f"{file}: {column}: has no number for {absent.sum()} of {len(ids)} districts, the first {wanted[absent][0]!r}; "
+            f"{file}: {column}: has no number for {absent.sum():,} of {len(ids):,} districts, the first "
+            f"{str(wanted[absent][0])!r}; "
             "complete the truth table, or name the column of its ids with truth_id=COLUMN"
         )
     return values.set_axis(ids)

@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.estimation.nested_error import normal_quantile
 from geolive.estimation.ranks import rank_sets
 from geolive.regions import assign_districts
 from geolive.uncertainty.district_intervals import DistrictError
@@ -167,7 +168,7 @@ def with_estimates(
     True
     """
     own = estimates.reindex(districts["district_id"]).reset_index(drop=True)
-    z = _normal_quantile(level)
+    z = normal_quantile(level)
     predicted = {f"{name}_predicted{end}": districts[f"{name}{end}"].to_numpy() for end in ("", "_lower", "_upper")}
     table = districts.assign(
         n_clusters=own["n_clusters"].fillna(0).astype(int).to_numpy(),
@@ -192,9 +193,3 @@ def with_estimates(
     columns = {name: value, f"{name}_lower": lower, f"{name}_upper": upper, f"{name}_label": label}
     columns = {column: np.where(supported, numbers, np.nan) for column, numbers in columns.items()}
     return table.assign(**columns, supported=supported, rank_best=best, rank_worst=worst)
-
-
-def _normal_quantile(level: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + level) / 2))

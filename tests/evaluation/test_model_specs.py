@@ -14,7 +14,7 @@ from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
 from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
 from geolive.evaluation.tasks import make_task
 from geolive.models.baselines import Mean, Neighbours
-from geolive.splits import OfficialSplit, RandomSplit
+from geolive.splits import CountrySplit, OfficialSplit, RandomSplit
 from tests.panels import panel
 
 
@@ -107,6 +107,13 @@ def test_countries_apart_and_halves_of_them(dataset):
         own = task.clusters.geometry.x.to_numpy()[learn] > 83
         assert len(east) == pytest.approx(len(learn) / 2, abs=1)
         assert east.sum() == pytest.approx(own.sum() / 2, abs=1)
+
+
+def test_a_country_without_training_clusters_is_named_as_people_write_it(dataset):
+    task = asked(dataset, splitter=CountrySplit(n_splits=2))
+    with pytest.raises((InputError, FoldError), match=r"no training cluster in country '\w+'") as caught:
+        predict_spec(ModelSpec("mean", Mean, variant="own-country"), task, "nested")
+    assert "np.str_" not in str(caught.value)
 
 
 def test_nested_chooses_within_training_and_authors_on_the_test(dataset):

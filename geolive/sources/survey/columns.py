@@ -165,7 +165,7 @@ def check_positions(table: SurveyTable, lon: str, lat: str, x: np.ndarray, y: np
     swapped = given & bool(hint) & ((y >= 79) | (y <= -60))
     if swapped.sum() > _MOST_SWAPPED_ROWS * len(x):
         raise InputError(
-            f"{table.path}: columns {lon!r} and {lat!r}: {swapped.sum()} of {len(x)} latitudes are out of range or next to "
+            f"{table.path}: columns {lon!r} and {lat!r}: {swapped.sum():,} of {len(x):,} latitudes are out of range or next to "
             f"a pole{hint}; exchange the columns of longitude and latitude"
         )
     for column, values, others, limit in ((lon, x, np.zeros_like(x), 180), (lat, np.zeros_like(y), y, 90)):
@@ -198,7 +198,7 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
         )
         raise InputError(where + others)
     if not keep.all() and not drop_invalid:
-        count = f"{(~keep).sum()} of {len(keep)}"
+        count = f"{(~keep).sum():,} of {len(keep):,}"
         raise InputError(f"{where}; correct it, or leave such rows out with drop_invalid=True ({count})")
     return keep
 

@@ -101,6 +101,11 @@ def test_a_row_that_cannot_be_used(tmp_path, row, column, cause):
     assert len(read_dataset(write_dataset(read, tmp_path / "dataset")).rejects) == 1
 
 
+def test_large_counts_have_separators(tmp_path):
+    text = "lon,lat,wealth\n" + "80,25,1\n" * 1500 + "80,25,much\n" * 1200
+    assert "drop_invalid=True (1,200 of 2,700)" in error(tmp_path, text)
+
+
 def test_a_row_of_another_length(tmp_path):
     text = "lon,lat,wealth\n80,25,1\n80,25\n80,25,1,2\n"
     assert "line 3, 2 fields where the header has 3" in error(tmp_path, text)
