@@ -199,7 +199,9 @@ def draw_scale_bar(axes, view: tuple[float, float, float, float]) -> None:
 
 
 def mark_simulated(axes, points: float = 70) -> None:
-    """Write SIMULATED across a map, in letters of a given size in points, so that a copy of the map shows it too.
+    """Write SIMULATED across a map, in letters of at most a given size in points, so that a copy of the map shows it too.
+
+    Letters are smaller on a low figure, so that the whole word fits.
 
     Examples
     --------
@@ -214,6 +216,8 @@ def mark_simulated(axes, points: float = 70) -> None:
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D, ScaledTranslation
 
+    # the slanting word is about 3.7 letters high, and axes take at least half of a figure's height
+    points = min(points, 0.45 * 72 * axes.figure.get_figheight() / 3.7)
     letters = TextPath((0, 0), "SIMULATED", size=points, prop=FontProperties(family="DejaVu Sans", weight="bold"))
     box = letters.get_extents()
     turned = Affine2D().translate(-box.width / 2, -box.height / 2).rotate_deg(32).scale(1 / 72)
