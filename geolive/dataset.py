@@ -5,22 +5,23 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from geolive.clusters import form_sites
+from geolive.covariate_tables import CovariateTables, read_covariates, write_covariates
 from geolive.dataset_checksum import content_checksum
 from geolive.dataset_facts import FACTS, SCHEMA_VERSION, read_facts
+from geolive.dataset_files import read_array, read_plain_table, read_table, write_table
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.places import ImageFeatures, Places, group_images
-from geolive.tables import N_CLASSES, check_clusters, check_images, collector_paused, lonlat
+from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
 
 _SITES, _SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
-Rows: TypeAlias = np.ndarray | pd.Series | list | slice
 
 
 def _no_rejects() -> pd.DataFrame:
@@ -53,6 +54,8 @@ class Dataset:
         Rows of the source that were left out: `row` (number) and `reason`.
     extra : dict
         Further facts to keep in dataset.json.
+    covariates : CovariateTables, optional
+        Numbers at the places of clusters and images, from rasters and tables (`geolive.covariates`).
 
     Attributes
     ----------
@@ -82,6 +85,7 @@ class Dataset:
     thresholds: dict[str, float] = field(default_factory=dict)
     rejects: pd.DataFrame = field(default_factory=_no_rejects)
     extra: dict[str, Any] = field(default_factory=dict)
+    covariates: CovariateTables | None = None
     # not parameters, so that dataclasses.replace does not carry them to a dataset that differs
     path: Path | None = field(init=False, default=None)
     _folder_checksum: str | None = field(init=False, default=None)
@@ -106,6 +110,14 @@ class Dataset:
                 f"features: 'objects' has {self.features['objects'].shape[1]} columns; object counts have {N_CLASSES}",
                 parameter="features",
             )
+        if self.covariates is not None:
+            rows = len(self.covariates.clusters), len(self.covariates.images)
+            if rows != (len(self.clusters), len(self.images)):
+                raise InputError(
+                    f"covariates: have rows of {rows[0]:,} clusters and {rows[1]:,} images, and there are "
+                    f"{len(self.clusters):,} and {len(self.images):,}; give a row for each, or covariates=None",
+                    parameter="covariates",
+                )
 
     def __repr__(self) -> str:
         return f"<Dataset: {self._summary()}>"
@@ -120,6 +132,7 @@ class Dataset:
                 ("Clusters", f"{len(self.clusters):,}"),
                 ("Indicators", ", ".join(self.indicators) or "none"),
                 ("Feature sets", ", ".join(self.features) or "none"),
+                ("Covariates", ", ".join(self.covariates.names) if self.covariates else "none"),
                 ("Source", self.source),
                 ("Command", self.command),
             )
@@ -130,7 +143,8 @@ class Dataset:
         simulated = "SIMULATED, " if self.simulated else ""
         of = f" with {', '.join(self.indicators)}" if self.indicators else ""
         features = f"; features: {', '.join(self.features)}" if self.features else ""
-        return f"{simulated}{len(self.images):,} images, {len(self.clusters):,} clusters{of}{features}"
+        covariates = f"; covariates: {', '.join(self.covariates.names)}" if self.covariates else ""
+        return f"{simulated}{len(self.images):,} images, {len(self.clusters):,} clusters{of}{features}{covariates}"
 
     @property
     def name(self) -> str:
@@ -144,7 +158,11 @@ class Dataset:
             return self._folder_checksum
         names = ("indicators", "source", "simulated", "thresholds", "extra")
         facts = {name: getattr(self, name) for name in names}
-        return content_checksum([self.images, self.clusters], self.features, facts)
+        if self.covariates is None:
+            return content_checksum([self.images, self.clusters], self.features, facts)
+        facts["covariates"] = self.covariates.about
+        tables = [self.images, self.clusters, self.covariates.images, self.covariates.clusters]
+        return content_checksum(tables, self.features, facts)
 
     @property
     def sites(self) -> gpd.GeoDataFrame:
@@ -188,7 +206,7 @@ class Dataset:
         >>> len(few.images) == len(few.features["objects"]) == dataset.clusters["n_images"].sum()
         np.True_
         """
-        chosen = _row_numbers(rows, len(self.images))
+        chosen = row_numbers(rows, len(self.images))
         images = self.images.iloc[chosen].reset_index(drop=True)
         count = images["unique_cluster"].value_counts()
         n_images = self.clusters["unique_cluster"].map(count).fillna(0).astype(np.int64)
@@ -198,6 +216,7 @@ class Dataset:
             features={name: array[chosen] for name, array in self.features.items()},
             clusters=self.clusters.assign(n_images=n_images),
             extra=self._extra_with_photos(),
+            covariates=self.covariates and self.covariates.take(slice(None), chosen),
         )
 
     def select_clusters(self, rows: Rows) -> "Dataset":
@@ -221,7 +240,8 @@ class Dataset:
         >>> bool((urban.clusters["pop"] > 1000).all())
         True
         """
-        clusters = self.clusters.iloc[_row_numbers(rows, len(self.clusters))].reset_index(drop=True)
+        chosen = row_numbers(rows, len(self.clusters))
+        clusters = self.clusters.iloc[chosen].reset_index(drop=True)
         of_image = self.images["unique_cluster"]
         kept = np.flatnonzero(of_image.isna() | of_image.isin(clusters["unique_cluster"]))
         return replace(
@@ -230,6 +250,7 @@ class Dataset:
             features={name: array[kept] for name, array in self.features.items()},
             clusters=clusters,
             extra=self._extra_with_photos(),
+            covariates=self.covariates and self.covariates.take(chosen, kept),
         )
 
     def with_features(self, name: str, array: np.ndarray) -> "Dataset":
@@ -252,7 +273,33 @@ class Dataset:
         >>> list(dataset.with_features("ones", np.ones((len(dataset.images), 2))).features)
         ['objects', 'ones']
         """
-        changed = replace(self, features=self.features | {name: array}, extra=self._extra_with_photos())
+        return self._of_the_same_images(features=self.features | {name: array})
+
+    def with_covariates(self, tables: CovariateTables) -> "Dataset":
+        """Return the dataset with covariates added; they replace covariates of the same names.
+
+        Parameters
+        ----------
+        tables : CovariateTables
+            Row i belongs to row i of `clusters` and of `images`.
+
+        Raises
+        ------
+        InputError
+            The tables have another number of rows than `clusters` and `images`.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa")
+        >>> clusters, images = (pd.DataFrame({"lat": table.geometry.y}) for table in (dataset.clusters, dataset.images))
+        >>> dataset.with_covariates(CovariateTables(clusters, images, {"lat": {"kind": "table"}})).covariates.names
+        ('lat',)
+        """
+        return self._of_the_same_images(covariates=self.covariates.joined(tables) if self.covariates else tables)
+
+    def _of_the_same_images(self, **changes: Any) -> "Dataset":
+        changed = replace(self, **changes, extra=self._extra_with_photos())
         if "_sites_and_images" in self.__dict__:
             # the images are the same, so the sites are
             changed.__dict__["_sites_and_images"] = self._sites_and_images
@@ -370,22 +417,6 @@ class Dataset:
         return group_images(ids, where, self.images, objects, of_image, self.image_features(features))
 
 
-def _row_numbers(rows: Rows, n: int) -> np.ndarray:
-    """Return the row numbers that a mask, row numbers or a slice select."""
-    wanted: slice | np.ndarray = rows if isinstance(rows, slice) else np.asarray(rows)
-    if isinstance(wanted, np.ndarray) and wanted.size == 0:
-        wanted = wanted.astype(np.int64)
-    try:
-        chosen = np.arange(n)[wanted]
-    except IndexError as error:
-        raise InputError(
-            f"rows: {error}; give a mask of length {n}, or row numbers below {n}", parameter="rows"
-        ) from None
-    if chosen.ndim != 1 or len(np.unique(chosen)) < len(chosen):
-        raise InputError("rows: a row occurs twice; give each row once", parameter="rows")
-    return chosen
-
-
 def check_dataset(dataset: Any) -> None:
     """Raise where an object is not a dataset.
 
@@ -459,8 +490,8 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     40
     """
     with new_folder(folder) as temporary:
-        _write_table(dataset.images, temporary / "images.parquet")
-        _write_table(dataset.clusters, temporary / "clusters.parquet")
+        write_table(dataset.images, temporary / "images.parquet")
+        write_table(dataset.clusters, temporary / "clusters.parquet")
         dataset.rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
         for name, array in dataset.features.items():
             (temporary / "features").mkdir(exist_ok=True)
@@ -468,11 +499,13 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
             (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         if len(dataset.sites):
-            _write_table(dataset.sites, temporary / _SITES)
+            write_table(dataset.sites, temporary / _SITES)
             np.save(temporary / _SITE_OF_IMAGE, dataset.site_of_image, allow_pickle=False)
+        if dataset.covariates is not None:
+            write_covariates(dataset.covariates, temporary)
         for name, table in (extra_files or {}).items():
             (temporary / name).parent.mkdir(exist_ok=True)
-            _write_table(table, temporary / name)
+            write_table(table, temporary / name)
         (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
     return Path(folder)
 
@@ -511,16 +544,17 @@ def read_dataset(folder: str | Path) -> Dataset:
             )
     try:
         dataset = Dataset(
-            _read_table(folder / "images.parquet"),
-            _read_table(folder / "clusters.parquet"),
-            {name: _read_array(folder / "features" / f"{name}.npy") for name in facts["features"]},
+            read_table(folder / "images.parquet"),
+            read_table(folder / "clusters.parquet"),
+            {name: read_array(folder / "features" / f"{name}.npy") for name in facts["features"]},
             facts["indicators"],
             facts["source"],
             facts["command"],
             bool(facts["simulated"]),
             facts["thresholds"],
-            _read_rejects(folder / "rejects.parquet"),
+            read_plain_table(folder / "rejects.parquet"),
             facts["extra"],
+            read_covariates(folder, facts),
         )
     except InputError as error:
         raise InputError(f"{folder}: {error}; make the dataset again") from None
@@ -531,7 +565,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
     object.__setattr__(dataset, "_listed", frozenset(facts["checksums"]))
     if _SITES in facts["checksums"]:
-        sites, site_of_image = _read_table(folder / _SITES), np.array(_read_array(folder / _SITE_OF_IMAGE))
+        sites, site_of_image = read_table(folder / _SITES), np.array(read_array(folder / _SITE_OF_IMAGE))
         whole = np.issubdtype(site_of_image.dtype, np.integer) and site_of_image.shape == (len(dataset.images),)
         if not (whole and (site_of_image >= -1).all() and (site_of_image < len(sites)).all()):
             raise InputError(f"{folder / _SITE_OF_IMAGE}: not the sites of the images; make the dataset again")
@@ -550,34 +584,7 @@ def _facts(dataset: Dataset, folder: Path) -> dict:
         "indicators": dataset.indicators,
         "thresholds": dataset.thresholds,
         "features": sorted(dataset.features),
+        **({"covariates": dataset.covariates.about} if dataset.covariates else {}),
         "extra": dataset.extra,
         "checksums": {name: checksum(folder / name) for name in files},
     }
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    version = {"schema_version": "1.1.0"} if isinstance(table, gpd.GeoDataFrame) else {}
-    with collector_paused():
-        table.to_parquet(path, index=False, compression="zstd", **version)
-
-
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
-
-
-def _read_rejects(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
-
-
-def _read_table(path: Path) -> gpd.GeoDataFrame:
-    try:
-        with collector_paused():
-            return gpd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None

@@ -16,14 +16,14 @@ _ROWS_AT_ONCE = 65_536
 
 
 def content_checksum(
-    tables: Sequence[gpd.GeoDataFrame], features: Mapping[str, np.ndarray], facts: Mapping[str, Any]
+    tables: Sequence[pd.DataFrame], features: Mapping[str, np.ndarray], facts: Mapping[str, Any]
 ) -> str:
     """Return the SHA-256 of tables, features and facts; equal content gives an equal checksum.
 
     Parameters
     ----------
-    tables : sequence of GeoDataFrame
-        Tables of points.
+    tables : sequence of DataFrame
+        Tables of points, and tables without positions.
     features : dict of str to array
     facts : dict
         Values that JSON can hold, or that have a text.
@@ -38,8 +38,11 @@ def content_checksum(
     digest = hashlib.sha256()
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
     for table in tables:
-        digest.update(np.ascontiguousarray(lonlat(table.geometry)).tobytes())
-        for name in table.columns.drop(table.geometry.name):
+        columns = table.columns
+        if isinstance(table, gpd.GeoDataFrame):
+            digest.update(np.ascontiguousarray(lonlat(table.geometry)).tobytes())
+            columns = columns.drop(table.geometry.name)
+        for name in columns:
             digest.update(f"{name}: {table[name].dtype}".encode())
             digest.update(_column_hashes(table[name]).tobytes())
     for name in sorted(features):

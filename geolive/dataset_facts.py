@@ -36,7 +36,10 @@ def read_facts(folder: Path) -> dict:
         raise InputError(
             f"{path}: schema version {version}, this geolive reads {SCHEMA_VERSION}; make the dataset again"
         )
-    typed = all(isinstance(facts.get(name), kind) for name, kind in _FACT_TYPES.items())
+    covariates = facts.get("covariates", {})
+    typed = all(isinstance(facts.get(name), kind) for name, kind in _FACT_TYPES.items()) and (
+        isinstance(covariates, dict) and all(isinstance(about, dict) for about in covariates.values())
+    )
     # names become paths, so a name is a plain word, and a file lies in the folder
     if not (
         typed and all(map(is_word, facts["features"] + facts["indicators"])) and all(map(_is_inner, facts["checksums"]))

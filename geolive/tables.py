@@ -7,6 +7,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 from importlib import resources
+from typing import TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -24,6 +25,8 @@ VOID = 65
 IMAGE_COLUMNS = ["key", "country", "unique_cluster", "geometry"]
 SPLITS = ["train", "val", "test"]
 CLUSTER_COLUMNS = ["unique_cluster", "country", "state", "district_id", "urban", "geometry", "n_images", "split"]
+
+Rows: TypeAlias = np.ndarray | pd.Series | list | slice
 
 
 def vistas_classes() -> pd.DataFrame:
@@ -125,6 +128,33 @@ def swapped_hint(lon: np.ndarray, lat: np.ndarray) -> str:
     if len(lat) and not inhabited(lat).all() and inhabited(lon).all():
         return " (longitude and latitude look swapped)"
     return ""
+
+
+def row_numbers(rows: Rows, n: int) -> np.ndarray:
+    """Return the row numbers that a mask, row numbers or a slice select of a table with `n` rows.
+
+    Raises
+    ------
+    InputError
+        The mask has another length, or a row number is out of range or occurs twice.
+
+    Examples
+    --------
+    >>> row_numbers(np.array([False, True, True]), 3)
+    array([1, 2])
+    """
+    wanted: slice | np.ndarray = rows if isinstance(rows, slice) else np.asarray(rows)
+    if isinstance(wanted, np.ndarray) and wanted.size == 0:
+        wanted = wanted.astype(np.int64)
+    try:
+        chosen = np.arange(n)[wanted]
+    except IndexError as error:
+        raise InputError(
+            f"rows: {error}; give a mask of length {n}, or row numbers below {n}", parameter="rows"
+        ) from None
+    if chosen.ndim != 1 or len(np.unique(chosen)) < len(chosen):
+        raise InputError("rows: a row occurs twice; give each row once", parameter="rows")
+    return chosen
 
 
 def check_images(images: gpd.GeoDataFrame, where: str = "images") -> gpd.GeoDataFrame:

@@ -75,6 +75,7 @@ def _show(data: "Dataset", summary: "Summary") -> None:
         )
     show("Indicators", summary.indicators.rename(columns={"share_1": "share of label 1"}))
     show("Feature sets", summary.features)
+    show("Covariates", summary.covariates)
     show("Years of photos and survey", summary.dates)
     if after := summary.years_after:
         say(

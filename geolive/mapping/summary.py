@@ -26,6 +26,9 @@ class Summary:
         `indicator`, `n`, `mean`, `sd`, `min`, `max`, `threshold`, `share_1`: the share of labels that are 1.
     features : DataFrame
         `feature set`, `shape`, `dtype`.
+    covariates : DataFrame
+        `covariate`, `from` (the file, and its band), `buffer`, `clusters` and `images` with a value, `mean`, `min`, `max` over
+        clusters.
     dates : DataFrame
         `year` (str), `images` taken and `clusters` surveyed in it.
     years_after : dict of str to float
@@ -40,6 +43,7 @@ class Summary:
     images_per_cluster: dict[str, float]
     indicators: pd.DataFrame
     features: pd.DataFrame
+    covariates: pd.DataFrame
     dates: pd.DataFrame
     years_after: dict[str, float]
     rejects: pd.DataFrame
@@ -76,6 +80,7 @@ def summarise(dataset: Dataset) -> Summary:
             ],
             columns=["feature set", "shape", "dtype"],
         ),
+        _covariates(dataset),
         _dates(dataset),
         _years_after(dataset),
         _rejects(dataset.rejects),
@@ -154,6 +159,29 @@ def _indicators(dataset: Dataset) -> pd.DataFrame:
         )
     columns = ["indicator", "n", "mean", "sd", "min", "max", "threshold", "share_1"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _covariates(dataset: Dataset) -> pd.DataFrame:
+    columns = ["covariate", "from", "buffer", "clusters", "images", "mean", "min", "max"]
+    tables = dataset.covariates
+    if tables is None:
+        return pd.DataFrame(columns=columns)
+    rows = []
+    for name in tables.names:
+        facts, values = tables.about[name], tables.clusters[name]
+        band = f", band {facts['band']}" if facts.get("band") else ""
+        counts = int(values.notna().sum()), int(tables.images[name].notna().sum())
+        spread = float(values.mean()), float(values.min()), float(values.max())
+        rows.append((name, f"{facts.get('file', '')}{band}", _buffer(facts.get("buffer_km")), *counts, *spread))
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _buffer(radius: dict[str, float] | None) -> str:
+    if not radius:
+        return "–"
+    if len(set(radius.values())) == 1:
+        return f"{next(iter(radius.values())):g} km"
+    return ", ".join(f"{kind} {km:g} km" for kind, km in radius.items())
 
 
 def _dates(dataset: Dataset) -> pd.DataFrame:
