@@ -92,7 +92,7 @@ def ours(folder: str, batch: int, whole: bool) -> dict:
     start = time.perf_counter()
     places = dataset.cluster_places(dataset.clusters, "simulated")
     grouped = time.perf_counter()
-    vertices = fit_vertices(places, "both").of(places)
+    vertices = fit_vertices(places, "objects,features").of(places)
     fitted = time.perf_counter()
     d_max_km = largest_distance_km(places)
     import torch

@@ -36,6 +36,10 @@ PhotosFolder = Annotated[
     Path | None,
     typer.Option(help="Folder that img_path starts from, if the photos have moved.", metavar="DIR"),
 ]
+INPUTS_HELP = (
+    "What the model uses, separated by commas: objects (object counts), features (image features), covariates."
+)
+FEATURES_HELP = "Which feature set, for features among --inputs; may be left out where there is one."
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Precision = Annotated[
     str,

@@ -5,8 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, Indicator, NewFolder, Seed, Task, check_task, train
+from geolive.cli.apps import (
+    FEATURES_HELP,
+    INPUTS_HELP,
+    DatasetArgument,
+    Indicator,
+    NewFolder,
+    Seed,
+    Task,
+    check_task,
+    train,
+)
 from geolive.errors import InputError
+from geolive.model_inputs import parse_inputs
 
 if TYPE_CHECKING:
     from geolive.models.interface import Model
@@ -25,15 +36,8 @@ def train_clusterwise(
     trees: Annotated[
         int | None, typer.Option(help="Number of trees; by default 100. Not for ridge and knn.", min=1)
     ] = None,
-    vertices: Annotated[
-        str,
-        typer.Option(
-            help="What the model uses of images: obj (object counts), feats (their mean features) or both. Not for knn."
-        ),
-    ] = "obj",
-    features: Annotated[
-        str | None, typer.Option(help="Which feature set, for feats and both; may be left out where there is one.")
-    ] = None,
+    inputs: Annotated[str, typer.Option(help=f"{INPUTS_HELP} Not for knn.")] = "objects",
+    features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
     seed: Seed = 0,
 ) -> None:
     """Train a forest, or another scikit-learn estimator, on what each cluster's images show, summed or averaged."""
@@ -44,22 +48,22 @@ def train_clusterwise(
     from geolive.models.training import train
 
     check_task(task)
-    model = _model(estimator, task, seed, trees, vertices)
-    if features is not None and vertices == "obj":
+    model = _model(estimator, task, seed, trees, inputs)
+    if features is not None and "features" not in parse_inputs(inputs):
         raise InputError(
-            f"--features {features}: object counts alone are used; add --vertices feats or --vertices both"
+            f"--features {features}: --inputs {inputs} uses no image features; add --inputs features or --inputs objects,features"
         )
     check_new_folder(out)
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-    chosen = data.feature_set(features) if vertices != "obj" else None
+    chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
     with step(f"Training {estimator} on {indicator}") as progress:
         trained = train(data, model, indicator, features=chosen, random_state=seed, progress=progress)
     save_model(trained, out)
     show_trained(trained, out)
 
 
-def _model(estimator: str, task: str, seed: int, trees: int | None, vertices: str) -> "Model":
+def _model(estimator: str, task: str, seed: int, trees: int | None, inputs: str) -> "Model":
     """Make the unfitted model that the options name."""
     from geolive.models.registry import CLUSTERWISE, find_kind
 
@@ -71,10 +75,10 @@ def _model(estimator: str, task: str, seed: int, trees: int | None, vertices: st
         if "n_estimators" not in known:
             raise InputError(f"--trees {trees}: {estimator} has no trees; leave --trees out")
         model.set_params(n_estimators=trees)
-    if "vertices" in known:
-        model.set_params(vertices=vertices)
-    elif vertices != "obj":
-        raise InputError(f"--vertices {vertices}: {estimator} uses object counts only; leave --vertices out")
+    if "inputs" in known:
+        model.set_params(inputs=inputs)
+    elif parse_inputs(inputs) != ("objects",):
+        raise InputError(f"--inputs {inputs}: {estimator} uses object counts only; leave --inputs out")
     model.check_parameters()
     return model
 

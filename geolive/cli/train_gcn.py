@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, NewFolder, Seed, Task, train
+from geolive.cli.apps import FEATURES_HELP, INPUTS_HELP, DatasetArgument, NewFolder, Seed, Task, train
 from geolive.errors import InputError
+from geolive.model_inputs import parse_inputs
 
 if TYPE_CHECKING:
     from geolive.models.trained_model import TrainedModel
@@ -32,12 +33,8 @@ def train_gcn(
             help="stacked (attention and ridge regressions), gcn (the authors' network), mean-pooling or attention.",
         ),
     ] = "stacked",
-    vertices: Annotated[
-        str, typer.Option(help="What is used of a photo: obj (object counts), feats (image features) or both.")
-    ] = "obj",
-    features: Annotated[
-        str | None, typer.Option(help="Which feature set, for feats and both; may be left out where there is one.")
-    ] = None,
+    inputs: Annotated[str, typer.Option(help=INPUTS_HELP)] = "objects",
+    features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
     edges: Annotated[
         str | None,
         typer.Option(
@@ -88,7 +85,7 @@ def train_gcn(
         arch,
         task=task,
         random_state=seed,
-        vertices=vertices,
+        inputs=inputs,
         patience=patience,
         search=search,
         device=device,
@@ -99,7 +96,7 @@ def train_gcn(
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     names = data.indicators if indicator == "all" else indicator.split(",")
-    chosen = data.feature_set(features) if vertices != "obj" else None
+    chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
     with step(f"Training {arch} on {', '.join(names)}") as progress:
         trained = train_together(data, model, names, features=chosen, random_state=seed, progress=progress)
     _save(trained, out)

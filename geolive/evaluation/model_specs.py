@@ -7,6 +7,7 @@ from functools import partial
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.model_inputs import parse_inputs
 from geolive.models.interface import TASKS, Model
 from geolive.models.registry import BASELINES, make_model
 
@@ -151,9 +152,7 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
             wrapped = f"CountModel({type(model).__name__}())" if hasattr(model, "fit") else "CountModel(estimator)"
             remedy = f"give a model of geolive, or wrap an estimator of scikit-learn, as {wrapped}"
             raise InputError(f"models[{name!r}] is a {type(model).__name__}; {remedy}")
-        needs = {"obj": ("objects",), "feats": ("features",), "both": ("objects", "features")}.get(
-            model.vertices or "", ()
-        )
+        needs = parse_inputs(model.inputs)
         if model.needs_images and not needs:
             needs = ("images",)
         specs.append(ModelSpec(str(name), partial(clone, model), needs, model.tasks, label=str(name)))
@@ -223,12 +222,12 @@ def _network_specs(features: str | None, options: Mapping[str, dict]) -> list[Mo
     gcn, both = options.get("gcn", {}), ("objects", "features")
     specs = [
         ModelSpec("gcn-obj", _maker("gcn", **gcn), ("objects",)),
-        ModelSpec("gcn-feats", _maker("gcn", vertices="feats", **gcn), ("features",)),
-        ModelSpec("gcn-both", _maker("gcn", vertices="both", **gcn), both),
-        ModelSpec("gcn-both-random", _maker("gcn", vertices="both", edges="random", **gcn), both),
-        ModelSpec("gcn-both-knn", _maker("gcn", vertices="both", edges="knn:8", **gcn), both),
+        ModelSpec("gcn-feats", _maker("gcn", inputs="features", **gcn), ("features",)),
+        ModelSpec("gcn-both", _maker("gcn", inputs="objects,features", **gcn), both),
+        ModelSpec("gcn-both-random", _maker("gcn", inputs="objects,features", edges="random", **gcn), both),
+        ModelSpec("gcn-both-knn", _maker("gcn", inputs="objects,features", edges="knn:8", **gcn), both),
     ]
-    attention = {"vertices": "both" if features else "obj"} | options.get("attention", {})
+    attention = {"inputs": "objects,features" if features else "objects"} | options.get("attention", {})
     return specs + [ModelSpec(name, _maker(name, **attention), ("objects",)) for name in ("attention", "stacked")]
 
 

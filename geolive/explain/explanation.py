@@ -29,6 +29,7 @@ from geolive.explain.importance import (
 from geolive.explain.inputs import Group, Inputs, Numbers, PhotoColumns, input_names
 from geolive.explain.occlusion import Weights, spread_over, weights_in_means, weights_of
 from geolive.extras import require_extra
+from geolive.model_inputs import parse_inputs
 from geolive.models.clusterwise import ClusterwiseModel
 from geolive.models.cross_validation import FittedFold, fit_folds
 from geolive.models.interface import Model
@@ -248,9 +249,11 @@ def _explain_clusterwise(
 ) -> Explanation:
     survey, model = _survey(dataset, trained), trained.model
     assert isinstance(model, ClusterwiseModel)
-    inputs = Numbers(model.table(survey.places), input_names(model.vertices or "obj", survey.places))
+    inputs = Numbers(model.table(survey.places), input_names(model.inputs or "objects", survey.places))
     folds = _fit_folds(clone(model), survey, progress)
-    table, of_column = _importance(inputs, folds, survey, REPEATS, model.vertices == "obj", rng, progress)
+    table, of_column = _importance(
+        inputs, folds, survey, REPEATS, parse_inputs(model.inputs) == ("objects",), rng, progress
+    )
     ranked = sorted(of_column, key=lambda column: -of_column[column])[:SHOWN]
     predicted = model.predict_table(inputs.table)
     return Explanation(
@@ -271,12 +274,14 @@ def _explain_network(
 
     survey, model = _survey(dataset, trained), trained.model
     assert isinstance(model, NetworkModel)
-    inputs = PhotoColumns(survey.places, model.vertices)
+    inputs = PhotoColumns(survey.places, model.inputs)
     folds = _fit_folds(model.as_unfitted().set_params(device=device), survey, progress)
-    table, of_column = _importance(inputs, folds, survey, REPEATS_OF_NETWORKS, model.vertices == "obj", rng, progress)
+    table, of_column = _importance(
+        inputs, folds, survey, REPEATS_OF_NETWORKS, parse_inputs(model.inputs) == ("objects",), rng, progress
+    )
     keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
     groups = _feature_groups(table, inputs.n_features)
-    weights = weights_of(folds, survey.places, keys, model.vertices, groups, names, progress)
+    weights = weights_of(folds, survey.places, keys, model.inputs, groups, names, progress)
     return Explanation(
         dataset,
         trained,
@@ -341,7 +346,7 @@ def _importance(
 
 
 def _truth(dataset: Dataset, trained: TrainedModel, of_column: dict[int, float]) -> Agreement | None:
-    if trained.model.vertices != "obj":
+    if parse_inputs(trained.model.inputs) != ("objects",):
         return None
     of_class = np.array([of_column.get(column, 0.0) for column in range(N_CLASSES)])
     return agreement_with_truth(dataset, trained, of_class)
@@ -359,7 +364,7 @@ def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
 
 def _notes(inputs: Inputs, model: Model) -> list[str]:
     notes = []
-    if model.vertices != "obj":
+    if parse_inputs(model.inputs) != ("objects",):
         notes.append(
             "Image features are named by their set and column, counted from 0; the meaning of a column is unknown."
         )

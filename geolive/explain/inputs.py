@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from geolive.model_inputs import parse_inputs
 from geolive.models.clusterwise import mean_features
 from geolive.models.cross_validation import FittedFold
 from geolive.places import ImageFeatures, Places
@@ -78,35 +79,40 @@ class PhotoColumns:
     Parameters
     ----------
     places : Places
-    vertices : {"obj", "feats", "both"}
+    inputs : str
 
     Examples
     --------
     >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 2]), where, np.ones((2, 66), np.uint16))
-    >>> PhotoColumns(places, "obj").names[:2], PhotoColumns(places, "obj").table.shape
+    >>> PhotoColumns(places, "objects").names[:2], PhotoColumns(places, "objects").table.shape
     (['Curb', 'Fence'], (1, 66))
     """
 
     places: Places
-    vertices: str
+    inputs: str
 
     @property
     def n_features(self) -> int:
         """Number of columns that are image features."""
-        return 0 if self.vertices == "obj" or self.places.features is None else self.places.features.size
+        return (
+            0
+            if "features" not in parse_inputs(self.inputs) or self.places.features is None
+            else self.places.features.size
+        )
 
     @property
     def names(self) -> list[str]:
         """Names of the columns."""
-        count = self.n_features + (N_CLASSES if self.vertices != "feats" else 0)
-        return input_names(self.vertices, self.places)[:count]
+        count = self.n_features + (N_CLASSES if "objects" in parse_inputs(self.inputs) else 0)
+        return input_names(self.inputs, self.places)[:count]
 
     @property
     def table(self) -> np.ndarray:
         """Means of features and sums of counts, shape (n, p)."""
-        parts = [] if self.vertices == "obj" else [mean_features(self.places)]
-        return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]][: 1 if self.vertices == "feats" else None])
+        names = parse_inputs(self.inputs)
+        parts = [mean_features(self.places)] if "features" in names else []
+        return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]] if "objects" in names else parts)
 
     def size(self, rows: np.ndarray) -> int:
         """Return the bytes that one exchange among these places needs."""
@@ -140,16 +146,16 @@ def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
     )
 
 
-def input_names(vertices: str, places: Places) -> list[str]:
+def input_names(inputs: str, places: Places) -> list[str]:
     """Name a model's inputs: features by set and column, classes of objects, and the number of images.
 
     Examples
     --------
-    >>> input_names("obj", Places.without_images(np.array(["a"]), np.zeros((1, 2))))[-2:]
+    >>> input_names("objects", Places.without_images(np.array(["a"]), np.zeros((1, 2))))[-2:]
     ['Void', 'Number of images']
     """
     features = []
-    if vertices != "obj" and places.features is not None:
+    if "features" in parse_inputs(inputs) and places.features is not None:
         features = [f"{places.features.name} {column}" for column in range(places.features.size)]
-    classes = [] if vertices == "feats" else [*vistas_classes()["name"], "Void"]
+    classes = [*vistas_classes()["name"], "Void"] if "objects" in parse_inputs(inputs) else []
     return [*features, *classes, "Number of images"]

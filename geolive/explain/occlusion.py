@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.explain.inputs import Group
+from geolive.model_inputs import parse_inputs
 from geolive.models.clusterwise import mean_features
 from geolive.models.cross_validation import FittedFold
 from geolive.models.interface import Model
@@ -74,7 +75,7 @@ def weights_of(
     folds: list[FittedFold],
     places: Places,
     keys: np.ndarray,
-    vertices: str,
+    inputs: str,
     groups: dict[str, Group],
     names: list[str],
     progress: Callable[[str], None] | None = None,
@@ -85,10 +86,10 @@ def weights_of(
     ----------
     folds : list of FittedFold
     places : Places
-        With image features where `vertices` has some.
+        With image features where `inputs` names them.
     keys : array of str, shape (images,)
         Keys of the images of the places.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
     groups : dict of str to tuple of int
         Columns of image features, by the name of their group; each group is set to its average together.
     names : list of str
@@ -108,7 +109,7 @@ def weights_of(
     >>> where = np.zeros((3, 2))
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 3]), where, np.eye(3, 66, dtype=np.uint16))
     >>> fold = FittedFold(0, np.arange(0), np.array([0]), Birds())
-    >>> weights = weights_of([fold], places, np.array(["k", "l", "m"]), "obj", {}, list("abc"))
+    >>> weights = weights_of([fold], places, np.array(["k", "l", "m"]), "objects", {}, list("abc"))
     >>> weights.photos["change"].tolist(), weights.objects["change"].tolist()
     ([-1.0, 0.0, 0.0], [-1.0, 0.0, 0.0])
     """
@@ -129,7 +130,7 @@ def weights_of(
         own, at = {"unique_cluster": str(places.ids[row])}, {"cluster_prediction": predicted[row]}
         key = keys[places.offsets[row] : places.offsets[row + 1]]
         photos.append(pd.DataFrame(own | {"key": key} | at | {"change": _without_each_photo(model, place) - whole}))
-        if vertices != "feats":
+        if "objects" in parse_inputs(inputs):
             counts = place.objects.sum(axis=0, dtype=np.int64)
             seen = np.flatnonzero(counts)
             of_class = {"object": [names[int(i)] for i in seen], "count": counts[seen].astype(float)}

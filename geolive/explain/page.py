@@ -18,6 +18,7 @@ from geolive.files import new_folder, today, write_csv
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import short
+from geolive.model_inputs import parse_inputs
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
@@ -88,7 +89,8 @@ def _context(explanation: Explanation) -> dict[str, Any]:
     return {
         "title": f"What {card.model} looks at: {card.indicator}",
         "kind": kind_of(trained.model),
-        "vertices": trained.model.vertices,
+        "objects_only": parse_inputs(trained.model.inputs) == ("objects",),
+        "inputs": parse_inputs(trained.model.inputs),
         "simulated": simulated,
         "means_of_areas": MEANS_OF_AREAS,
         "version": geolive.__version__,

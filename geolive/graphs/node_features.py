@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from geolive.errors import InputError
+from geolive.model_inputs import parse_inputs
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
-KINDS = ("obj", "feats", "both")
 # A column that hardly varies has a tiny spread, and after scaling a single sighting would outweigh everything else. The least
 # spread is in units of log(1 + count) for objects, and of the mean spread of all columns for features.
 LEAST_SPREAD = 0.1
@@ -25,11 +25,12 @@ class VertexScaling:
 
     Object counts are first transformed to log(1 + count). Each column that varies among the training images has about unit
     variance there; a column that does not vary has the factor 0. The scale does not depend on the size of a cluster. With
-    "both", `geolive.models.modality_scaling` reduces the scale of the part that predicts the values less well.
+    both, `geolive.models.modality_scaling` reduces the scale of the part that predicts the values less well.
 
     Parameters
     ----------
-    kind : {"obj", "feats", "both"}
+    inputs : str
+        "objects", "features" or "objects,features".
     mean, factor : array of float64, shape (f,)
         For 66 object classes, for the image features, or for the features followed by the classes.
 
@@ -37,12 +38,12 @@ class VertexScaling:
     --------
     >>> where = np.array([[85.0, 25.0], [85.0, 25.01]])
     >>> places = Places(np.array(["a"]), where[:1], np.array([0, 2]), where, np.eye(2, 66, dtype=np.uint16))
-    >>> vertices = fit_vertices(places, "obj").of(places)
+    >>> vertices = fit_vertices(places, "objects").of(places)
     >>> vertices.size, vertices.read(np.array([0, 1]))[:, :3].round(2).tolist()
     (66, [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])
     """
 
-    kind: str
+    inputs: str
     mean: np.ndarray
     factor: np.ndarray
 
@@ -54,7 +55,7 @@ class VertexScaling:
         InputError
             The places have no image features, or another number of them than the training places.
         """
-        size = _size(places, self.kind)
+        size = _size(places, self.inputs)
         if size != len(self.mean):
             raise InputError(
                 f"the images have {size} numbers each, and training saw {len(self.mean)}; use the feature set of training"
@@ -91,36 +92,37 @@ class Vertices:
         factor = torch.from_numpy(self.scaling.factor.astype(np.float32))
         shift = torch.from_numpy((-self.scaling.mean * self.scaling.factor).astype(np.float32))
         vertices, start = torch.empty(len(images), self.size), 0
-        for part in _parts(self.places, self.scaling.kind, images):
+        for part in _parts(self.places, self.scaling.inputs, images):
             columns = slice(start, start + part.shape[1])
             torch.addcmul(shift[columns], part, factor[columns], out=vertices[:, columns])
             start = columns.stop
         return vertices.numpy()
 
 
-def fit_vertices(places: Places, kind: str) -> VertexScaling:
+def fit_vertices(places: Places, inputs: str) -> VertexScaling:
     """Learn the scale of vertices from the images of training places; of more than 65,535 images an evenly spaced part is used.
 
     Parameters
     ----------
     places : Places
         Places that together have at least one image.
-    kind : {"obj", "feats", "both"}
+    inputs : str
+        "objects", "features" or "objects,features".
 
     Raises
     ------
     InputError
-        The places lack image features that `kind` needs, or a feature is not a number.
+        The places lack image features that `inputs` names, or a feature is not a number.
 
     Examples
     --------
-    >>> fit_vertices(Places.without_images(np.array(["a"]), np.zeros((1, 2))), "feats")
+    >>> fit_vertices(Places.without_images(np.array(["a"]), np.zeros((1, 2))), "features")
     Traceback (most recent call last):
-    geolive.errors.InputError: vertices='feats': the places have no image features; add some with embed or ingest features
+    geolive.errors.InputError: inputs='features': the places have no image features; add some with embed or ingest features
     """
-    if kind not in KINDS:
-        raise InputError(f"vertices={kind!r}: must be {', '.join(KINDS[:-1])} or {KINDS[-1]}")
-    size, n = _size(places, kind), len(places.image_positions)
+    if "covariates" in parse_inputs(inputs):
+        raise InputError(f"inputs={inputs!r}: photos have object counts and features; covariates belong to places")
+    size, n = _size(places, inputs), len(places.image_positions)
     if n == 0:
         raise InputError("none of the places has an image, so there is nothing to learn from")
     total, squares = np.zeros(size), np.zeros(size)
@@ -129,7 +131,7 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
     chosen = np.arange(0, n, every)
     for start in range(0, len(chosen), _ROWS_AT_ONCE):
         rows = chosen[start : start + _ROWS_AT_ONCE]
-        parts = _parts(places, kind, rows)
+        parts = _parts(places, inputs, rows)
         # relative to the mean of the first block, so that squares do not cancel
         origin = [part.mean(0) for part in parts] if origin is None else origin
         for part, middle in zip(parts, origin, strict=True):
@@ -139,11 +141,11 @@ def fit_vertices(places: Places, kind: str) -> VertexScaling:
     mean = total / len(chosen)
     spread = np.sqrt(np.maximum(squares / len(chosen) - np.square(mean), 0))
     assert origin is not None
-    return VertexScaling(kind, torch.cat(origin).double().numpy() + mean, _factor(spread, kind))
+    return VertexScaling(inputs, torch.cat(origin).double().numpy() + mean, _factor(spread, inputs))
 
 
-def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
-    objects = 0 if kind == "feats" else N_CLASSES
+def _factor(spread: np.ndarray, inputs: str) -> np.ndarray:
+    objects = N_CLASSES if "objects" in parse_inputs(inputs) else 0
     features, counts = spread[: len(spread) - objects], spread[len(spread) - objects :]
     least = np.r_[
         np.full(len(features), LEAST_SPREAD * features.mean() if len(features) else 0.0),
@@ -152,26 +154,27 @@ def _factor(spread: np.ndarray, kind: str) -> np.ndarray:
     return np.where(spread > 0, 1 / np.maximum(spread, np.maximum(least, np.finfo(float).tiny)), 0.0)
 
 
-def _size(places: Places, kind: str) -> int:
-    if kind != "obj" and places.features is None:
+def _size(places: Places, inputs: str) -> int:
+    names = parse_inputs(inputs)
+    if "features" in names and places.features is None:
         raise InputError(
-            f"vertices={kind!r}: the places have no image features; add some with embed or ingest features"
+            f"inputs={inputs!r}: the places have no image features; add some with embed or ingest features"
         )
-    features = 0 if kind == "obj" or places.features is None else places.features.size
-    return features + (N_CLASSES if kind != "feats" else 0)
+    features = 0 if "features" not in names or places.features is None else places.features.size
+    return features + (N_CLASSES if "objects" in names else 0)
 
 
-def _parts(places: Places, kind: str, images: np.ndarray) -> list[torch.Tensor]:
+def _parts(places: Places, inputs: str, images: np.ndarray) -> list[torch.Tensor]:
     """Return the numbers of these images before scaling, float32: features, then log(1 + count)."""
-    parts = []
-    if kind != "obj" and places.features is not None:
+    parts, names = [], parse_inputs(inputs)
+    if "features" in names and places.features is not None:
         # torch converts float16 several times faster than numpy does
         features = torch.from_numpy(np.asarray(places.features.array[places.features.rows[images]])).float()
         # the sum is finite only where all numbers are
         if not features.sum().isfinite() and not features.isfinite().all():
             _refuse(places, places.features.name, images[int(features.isfinite().all(1).int().argmin())])
         parts.append(features)
-    if kind != "feats":
+    if "objects" in names:
         parts.append(torch.from_numpy(_log_table()[places.objects[images]]))
     return parts
 

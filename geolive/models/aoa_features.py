@@ -3,6 +3,7 @@
 import numpy as np
 
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
+from geolive.model_inputs import parse_inputs
 from geolive.models.clusterwise import mean_features
 from geolive.models.interface import Model
 from geolive.places import Places
@@ -12,7 +13,7 @@ def aoa_features(model: Model, places: Places) -> np.ndarray:
     """Return the numbers by which a model distinguishes places.
 
     These are logarithms of object counts and of the number of images, means of image features, or both, according to the model's
-    `vertices`; for a model that does not need images, positions on the sphere in kilometres.
+    `inputs`; for a model that does not need images, positions on the sphere in kilometres.
 
     Parameters
     ----------
@@ -32,10 +33,10 @@ def aoa_features(model: Model, places: Places) -> np.ndarray:
     if not model.needs_images:
         return (unit_sphere(places.positions) * EARTH_RADIUS_KM).astype(np.float32)
     counts = np.log1p(places.counts())
-    if model.vertices in ("obj", None) or places.features is None:
+    if "features" not in parse_inputs(model.inputs) or places.features is None:
         return counts.astype(np.float32)
     # in the order of the inputs of cluster-wise models, so that their importances fit
-    counts = counts if model.vertices == "both" else counts[:, -1]
+    counts = counts if "objects" in parse_inputs(model.inputs) else counts[:, -1]
     return np.column_stack([mean_features(places), counts]).astype(np.float32)
 
 

@@ -100,7 +100,7 @@ class AttentionPooling(PhotoSetModel):
 
     Parameters
     ----------
-    task, random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
 
     Examples
@@ -123,7 +123,7 @@ class AttentionPooling(PhotoSetModel):
         task: str = "regression",
         *,
         random_state: int = 0,
-        vertices: str = "obj",
+        inputs: str = "objects",
         epochs: int = 60,
         batch_size: int = 32,
         learning_rate: float = 3e-3,
@@ -136,7 +136,7 @@ class AttentionPooling(PhotoSetModel):
         super().__init__(
             task,
             random_state=random_state,
-            vertices=vertices,
+            inputs=inputs,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -174,12 +174,12 @@ class MeanPooling(AttentionPooling):
 
     Parameters
     ----------
-    task, random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
 
     Examples
     --------
-    >>> MeanPooling(vertices="both").name
+    >>> MeanPooling(inputs="objects,features").name
     'mean-pooling-both'
     """
 

@@ -67,13 +67,13 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
             "schema_version": SCHEMA_VERSION,
             "kind": kind.name,
             "settings": settings,
-            "inputs": trained.model.inputs,
+            "inputs": trained.model.input_words,
             "classes": [*vistas_classes()["name"], "void"],
             "versions": {kind.library: metadata.version(kind.library)} if kind.library else {},
             "checksums": {name: checksum(temporary / name) for name in files},
         }
         (temporary / "card.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (temporary / "README.md").write_text(_readme(trained.card, trained.model.inputs), encoding="utf-8")
+        (temporary / "README.md").write_text(_readme(trained.card, trained.model.input_words), encoding="utf-8")
     return Path(folder)
 
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from geolive.errors import InputError
+from geolive.model_inputs import canonical_inputs, parse_inputs, short_name
 from geolive.models.estimator_files import load_estimator, save_estimator
 from geolive.models.interface import Model, check_images, check_integer
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 _INPUTS = {
-    "obj": "object counts summed over a place's images (66), number of images",
-    "feats": "mean of the image features over a place's images, number of images",
-    "both": "mean of the image features over a place's images, object counts summed over them (66), number of images",
+    "objects": "object counts summed over a place's images (66), number of images",
+    "features": "mean of the image features over a place's images, number of images",
+    "objects,features": "mean of the image features over a place's images, object counts summed over them (66), number of images",
 }
 
 
@@ -34,16 +35,22 @@ class ClusterwiseModel(Model):
         In classification the only label of the training places, which is then predicted everywhere.
     """
 
-    vertices: str = "obj"
+    inputs: str = "objects"
+
+    @property
+    def _ending(self) -> str:
+        """What the name ends in: the inputs where they are not the object counts."""
+        short = short_name(self.inputs)
+        return "" if short == "obj" else f"-{short}"
 
     def make_estimator(self) -> Any:
         """Make an unfitted scikit-learn estimator."""
         raise NotImplementedError(f"{type(self).__name__}.make_estimator")
 
     @property
-    def inputs(self) -> str:  # type: ignore[override]
+    def input_words(self) -> str:  # type: ignore[override]
         """What the model uses, in words."""
-        return _INPUTS[self.vertices]
+        return _INPUTS[canonical_inputs(self.inputs)]
 
     def fit(self, places: Places, values: np.ndarray) -> "ClusterwiseModel":
         """Fit the estimator to places that have images.
@@ -95,16 +102,17 @@ class ClusterwiseModel(Model):
         InputError
             The places have no image features, or others than the training places.
         """
-        if self.vertices == "obj":
+        names = parse_inputs(self.inputs)
+        if "features" not in names:
             return places.counts()
         means = mean_features(places)
-        trained_with, other = getattr(self, "n_features_in_", None), N_CLASSES + 1 if self.vertices == "both" else 1
+        trained_with, other = getattr(self, "n_features_in_", None), N_CLASSES + 1 if "objects" in names else 1
         if trained_with not in (None, means.shape[1] + other):
             raise InputError(
                 f"the images have {means.shape[1]} features each, but the model was trained with {trained_with - other}; "
                 "use the feature set of training"
             )
-        return np.column_stack([means, places.counts() if self.vertices == "both" else places.n_images])
+        return np.column_stack([means, places.counts() if "objects" in names else places.n_images])
 
     @property
     def importances_(self) -> np.ndarray | None:
@@ -168,7 +176,7 @@ class Forest(ClusterwiseModel):
         Seed of the random number generator.
     n_estimators : int
         Number of trees.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
         The inputs: object counts, the mean of the images' features and the number of images, or all of these.
 
     Attributes
@@ -197,17 +205,17 @@ class Forest(ClusterwiseModel):
         *,
         random_state: int = 0,
         n_estimators: int = 100,
-        vertices: str = "obj",
+        inputs: str = "objects",
     ) -> None:
         self.task = task
         self.random_state = random_state
         self.n_estimators = n_estimators
-        self.vertices = vertices
+        self.inputs = inputs
 
     @property
     def name(self) -> str:
         """The number of trees, and the inputs where they are not the object counts."""
-        return f"clusterwise-forest-{self.n_estimators}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+        return f"clusterwise-forest-{self.n_estimators}" + self._ending
 
     def check_parameters(self) -> None:
         """Raise InputError where a parameter has a value that the forest cannot use."""

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from geolive.errors import InputError
+from geolive.model_inputs import canonical_inputs, parse_inputs
 from geolive.models.clusterwise import ClusterwiseModel
 from geolive.models.interface import check_integer, check_positive
 from geolive.places import Places
@@ -23,7 +24,7 @@ class CountModel(ClusterwiseModel):
     estimator : estimator
         An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It is not changed: clones
         are fitted.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
         The inputs: object counts summed over a place's images and the number of images (67 numbers), the mean of the images'
         features and the number of images, or all of these.
 
@@ -44,9 +45,9 @@ class CountModel(ClusterwiseModel):
 
     kind = "count-model"
 
-    def __init__(self, estimator: Any, *, vertices: str = "obj") -> None:
+    def __init__(self, estimator: Any, *, inputs: str = "objects") -> None:
         self.estimator = estimator
-        self.vertices = vertices
+        self.inputs = inputs
 
     @property
     def task(self) -> str:  # type: ignore[override]
@@ -59,12 +60,12 @@ class CountModel(ClusterwiseModel):
     def name(self) -> str:
         """The estimator's class; of a pipeline, that of its last step."""
         last = self.estimator.steps[-1][1] if hasattr(self.estimator, "steps") else self.estimator
-        return f"clusterwise-{type(last).__name__}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+        return f"clusterwise-{type(last).__name__}" + self._ending
 
     @property
     def params(self) -> dict[str, Any]:
         """The estimator as scikit-learn prints it, and the inputs."""
-        return {"estimator": " ".join(repr(self.estimator).split()), "vertices": self.vertices}
+        return {"estimator": " ".join(repr(self.estimator).split()), "inputs": self.inputs}
 
     @property
     def about(self) -> str:
@@ -109,7 +110,7 @@ class CountModel(ClusterwiseModel):
         return clone(self.estimator)
 
     def _settings(self) -> dict[str, Any]:
-        return {"vertices": self.vertices}
+        return {"inputs": canonical_inputs(self.inputs)}
 
     @classmethod
     def _of_settings(cls, settings: dict[str, Any], estimator: Any) -> "CountModel":
@@ -130,7 +131,7 @@ class ExtraTrees(ClusterwiseModel):
         Seed of the random number generator.
     n_estimators : int
         Number of trees.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
         The inputs, as for `geolive.models.clusterwise.Forest`.
 
     Examples
@@ -151,17 +152,17 @@ class ExtraTrees(ClusterwiseModel):
         *,
         random_state: int = 0,
         n_estimators: int = 100,
-        vertices: str = "obj",
+        inputs: str = "objects",
     ) -> None:
         self.task = task
         self.random_state = random_state
         self.n_estimators = n_estimators
-        self.vertices = vertices
+        self.inputs = inputs
 
     @property
     def name(self) -> str:
         """The number of trees, and the inputs where they are not the object counts."""
-        return f"clusterwise-extra-trees-{self.n_estimators}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+        return f"clusterwise-extra-trees-{self.n_estimators}" + self._ending
 
     def check_parameters(self) -> None:
         """Raise InputError where a parameter has a value that the model cannot use."""
@@ -190,7 +191,7 @@ class Boosting(ClusterwiseModel):
         Number of trees.
     learning_rate : float
         How much of each tree's prediction is added.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
         The inputs, as for `geolive.models.clusterwise.Forest`.
 
     Examples
@@ -213,19 +214,19 @@ class Boosting(ClusterwiseModel):
         max_depth: int = 3,
         n_estimators: int = 100,
         learning_rate: float = 0.1,
-        vertices: str = "obj",
+        inputs: str = "objects",
     ) -> None:
         self.task = task
         self.random_state = random_state
         self.max_depth = max_depth
         self.n_estimators = n_estimators
         self.learning_rate = learning_rate
-        self.vertices = vertices
+        self.inputs = inputs
 
     @property
     def name(self) -> str:
         """The depth of the trees, and the inputs where they are not the object counts."""
-        return f"clusterwise-boosting-{self.max_depth}" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+        return f"clusterwise-boosting-{self.max_depth}" + self._ending
 
     def check_parameters(self) -> None:
         """Raise InputError where a parameter has a value that the model cannot use."""
@@ -265,7 +266,7 @@ class RidgeCounts(ClusterwiseModel):
     task : {"regression", "classification"}
     random_state : int
         Not used: the model has nothing random.
-    vertices : {"obj", "feats", "both"}
+    inputs : str
         The inputs, as for `geolive.models.clusterwise.Forest`.
 
     Examples
@@ -280,15 +281,15 @@ class RidgeCounts(ClusterwiseModel):
 
     kind = "ridge"
 
-    def __init__(self, task: str = "regression", *, random_state: int = 0, vertices: str = "obj") -> None:
+    def __init__(self, task: str = "regression", *, random_state: int = 0, inputs: str = "objects") -> None:
         self.task = task
         self.random_state = random_state
-        self.vertices = vertices
+        self.inputs = inputs
 
     @property
     def name(self) -> str:
         """The inputs where they are not the object counts."""
-        return "clusterwise-ridge" + ("" if self.vertices == "obj" else f"-{self.vertices}")
+        return "clusterwise-ridge" + self._ending
 
     def make_estimator(self) -> Any:
         """Make an unfitted linear regression."""
@@ -302,7 +303,7 @@ class RidgeCounts(ClusterwiseModel):
         """Return what other cluster-wise models see, with logarithms of counts."""
         table = super().table(places)
         # the counts, of which the number of images is the last
-        n = 1 if self.vertices == "feats" else N_CLASSES + 1
+        n = N_CLASSES + 1 if "objects" in parse_inputs(self.inputs) else 1
         table[:, -n:] = np.log1p(table[:, -n:])
         return table
 

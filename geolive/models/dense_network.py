@@ -41,9 +41,9 @@ class DenseNetwork(Model):
 
     kind = "mlp"
     name = "clusterwise-mlp"
-    inputs = "object counts summed over a place's images (66), number of images"
+    input_words = "object counts summed over a place's images (66), number of images"
     tasks = ("regression",)
-    vertices = "obj"
+    inputs = "objects"
     takes_validation = True
 
     def __init__(

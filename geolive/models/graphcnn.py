@@ -21,7 +21,7 @@ class GraphCNN(PhotoSetModel):
 
     Parameters
     ----------
-    task, random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
     edges : str
         Edges between the images of a place, as `geolive.graphs.edges.parse_edges` reads them.
@@ -50,7 +50,7 @@ class GraphCNN(PhotoSetModel):
         *,
         random_state: int = 0,
         edges: str = "distance",
-        vertices: str = "obj",
+        inputs: str = "objects",
         epochs: int = 30,
         batch_size: int = 16,
         learning_rate: float = 1e-3,
@@ -63,7 +63,7 @@ class GraphCNN(PhotoSetModel):
         super().__init__(
             task,
             random_state=random_state,
-            vertices=vertices,
+            inputs=inputs,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -77,7 +77,7 @@ class GraphCNN(PhotoSetModel):
 
     @property
     def name(self) -> str:
-        """Architecture, vertices and edges."""
+        """Architecture, inputs and edges."""
         return f"{super().name}-{parse_edges(self.edges)}"
 
     @property

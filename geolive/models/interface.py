@@ -11,10 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.model_inputs import parse_inputs
 from geolive.places import Places
 
 TASKS = ("regression", "classification")
-VERTICES = ("obj", "feats", "both")
 
 
 class Model(BaseEstimator):
@@ -43,13 +43,14 @@ class Model(BaseEstimator):
         The tasks that the model can do.
     needs_images : bool
         Whether the model can only predict places with images.
-    vertices : {"obj", "feats", "both"} or None
-        What the model uses of images: object counts, image features, both, or nothing but their positions.
+    inputs : str or None
+        What the model uses of places: some of objects (object counts), features (image features) and covariates, separated by
+        commas; None where it uses positions only.
     takes_validation : bool
         Whether `fit` accepts `validation`, places and values that choose the best epoch.
     takes_progress : bool
         Whether `fit` accepts `progress`, a callable that is called with sentences.
-    inputs : str
+    input_words : str
         What the model uses, in words.
 
     Examples
@@ -78,10 +79,10 @@ class Model(BaseEstimator):
     kind: str = ""
     tasks: tuple[str, ...] = TASKS
     needs_images: bool = True
-    vertices: str | None = None
+    inputs: str | None = None
     takes_validation: bool = False
     takes_progress: bool = False
-    inputs: str = ""
+    input_words: str = ""
 
     def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
         self.task = task
@@ -127,8 +128,7 @@ class Model(BaseEstimator):
         check_choice("task", self.task, self.tasks)
         if "random_state" in self.get_params(deep=False):
             check_integer("random_state", self.random_state, 0)
-        if "vertices" in self.get_params(deep=False):
-            check_choice("vertices", self.vertices, VERTICES)
+        parse_inputs(self.inputs)
 
     def check_fitted(self) -> None:
         """Raise where the model is not fitted.
@@ -255,7 +255,7 @@ def check_model(model: Any) -> None:
 
 
 def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
-    """Raise where a dataset lacks what a model uses of images (its `vertices`).
+    """Raise where a dataset lacks what a model uses of images (its `inputs`).
 
     Raises
     ------
@@ -267,12 +267,12 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
     >>> from geolive.simulation.sample import make_sample
     >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
     """
-    if model.vertices in ("obj", "both") and "objects" not in dataset.features:
+    if "objects" in parse_inputs(model.inputs) and "objects" not in dataset.features:
         remedy = (
-            "add them with detect, or use image features alone (vertices='feats') or no images (model='neighbours')"
+            "add them with detect, or use image features alone (inputs='features') or no images (model='neighbours')"
         )
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
-    if model.vertices in ("feats", "both") and features is None:
+    if "features" in parse_inputs(model.inputs) and features is None:
         raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")
     if features is not None:
         dataset.feature_set(features)  # raises where there is none of that name

@@ -40,8 +40,8 @@ class ImageProbe(Model):
     """
 
     kind = "imagewise-linear"
-    inputs = "image features, one image by one"
-    vertices = "feats"
+    input_words = "image features, one image by one"
+    inputs = "features"
 
     def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
         self.task = task

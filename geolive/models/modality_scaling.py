@@ -31,7 +31,7 @@ def balanced(scaling: VertexScaling, places: Places, values: np.ndarray, seed: i
     Parameters
     ----------
     scaling : VertexScaling
-        Only a scaling of the kind "both" is changed.
+        Only a scaling of objects and features is changed.
     places : Places
         Training places; of more than 2,000 places an evenly spaced part is used.
     values : array of float, shape (n, m)
@@ -54,12 +54,12 @@ def balanced(scaling: VertexScaling, places: Places, values: np.ndarray, seed: i
     >>> where, counts = rng.normal([85.0, 25.0], 1.0, (60, 2)), rng.poisson(2.0, (60, 66)).astype(np.uint16)
     >>> features = ImageFeatures("none", rng.normal(size=(60, 8)).astype(np.float32), np.arange(60))
     >>> places = Places(np.arange(60).astype(str), where, np.arange(61), where, counts, features)
-    >>> before = fit_vertices(places, "both")
+    >>> before = fit_vertices(places, "objects,features")
     >>> after = balanced(before, places, np.log1p(counts[:, :1].astype(float)))
     >>> (after.factor / before.factor)[[0, 8]].tolist()
     [0.125, 1.0]
     """
-    if scaling.kind != "both" or len(places) < _FEWEST_TO_CHOOSE:
+    if scaling.inputs != "objects,features" or len(places) < _FEWEST_TO_CHOOSE:
         return scaling
     rows = np.arange(0, len(places), -(-len(places) // _MOST_PLACES))
     places, values = places.take(rows), values[rows]

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 
 from geolive.errors import InputError
+from geolive.model_inputs import canonical_inputs, parse_inputs, short_name
 from geolive.models.interface import Model, check_choice, check_images, check_integer, check_positive
 from geolive.models.target_scaler import TargetScaler
 from geolive.places import Places
 
 DEVICES = ("auto", "cpu", "cuda")
-INPUTS = {
-    "obj": "object counts of each image (66)",
-    "feats": "image features",
-    "both": "image features, object counts (66)",
+_WORDS = {
+    "features": "image features",
+    "objects": "object counts of each image (66)",
 }
 
 
@@ -30,8 +30,9 @@ class NetworkModel(Model):
     ----------
     task : {"regression", "classification"}
     random_state : int
-    vertices : {"obj", "feats", "both"}
-        What the network uses of a photo: object counts, image features (places must have some), or both.
+    inputs : str
+        What the network uses: objects (object counts), features (image features, which places must have), or both, separated by
+        a comma.
     epochs : int
         Passes over the training places, at most.
     batch_size : int
@@ -53,7 +54,7 @@ class NetworkModel(Model):
 
     arch = ""
     takes_progress = True
-    vertices: str
+    inputs: str
     targets_: TargetScaler
     # which of the indicators that the network was trained on this model predicts; None: all
     column_: int | None = None
@@ -63,7 +64,7 @@ class NetworkModel(Model):
         task: str = "regression",
         *,
         random_state: int = 0,
-        vertices: str = "obj",
+        inputs: str = "objects",
         epochs: int = 30,
         batch_size: int = 16,
         learning_rate: float = 1e-3,
@@ -74,7 +75,7 @@ class NetworkModel(Model):
         checkpoints: Path | None = None,
     ) -> None:
         super().__init__(task, random_state=random_state)
-        self.vertices = vertices
+        self.inputs = inputs
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -86,19 +87,20 @@ class NetworkModel(Model):
 
     @property
     def name(self) -> str:
-        """Architecture and vertices."""
-        return f"{self.arch}-{self.vertices}"
+        """Architecture and inputs."""
+        return f"{self.arch}-{short_name(self.inputs)}"
 
     @property
-    def inputs(self) -> str:  # type: ignore[override]
+    def input_words(self) -> str:  # type: ignore[override]
         """What the network uses, in words."""
-        return f"{INPUTS[self.vertices]}, positions of images"
+        words = [text for name, text in _WORDS.items() if name in parse_inputs(self.inputs)]
+        return ", ".join([*words, "positions of images"])
 
     @property
     def params(self) -> dict[str, Any]:
         """The parameters that decide the weights."""
         params = {
-            "vertices": self.vertices,
+            "inputs": canonical_inputs(self.inputs),
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,

@@ -19,6 +19,7 @@ from torch import nn
 from geolive.errors import InputError
 from geolive.graphs.batches import subsample_images
 from geolive.graphs.node_features import VertexScaling, Vertices, fit_vertices
+from geolive.model_inputs import parse_inputs
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import check_images
 from geolive.models.modality_scaling import balanced
@@ -138,7 +139,7 @@ class PhotoSetModel(NetworkModel):
     # training
 
     def _prepare(self, places: Places, values: np.ndarray) -> None:
-        self.scaling_ = balanced(fit_vertices(places, self.vertices), places, values, self.random_state)
+        self.scaling_ = balanced(fit_vertices(places, self.inputs), places, values, self.random_state)
         self.targets_ = TargetScaler.fit(values)
 
     def _train(
@@ -271,7 +272,7 @@ class PhotoSetModel(NetworkModel):
         digest = hashlib.sha256(json.dumps(facts, default=str).encode())
         for array in (values, places.objects, places.image_positions, places.offsets):
             digest.update(np.ascontiguousarray(array).data)
-        if self.vertices != "obj" and places.features is not None:
+        if "features" in parse_inputs(self.inputs) and places.features is not None:
             n = len(places.image_positions)
             for start in range(0, n, ROWS_AT_ONCE):
                 digest.update(places.features.read(np.arange(start, min(n, start + ROWS_AT_ONCE))).data)
@@ -344,7 +345,7 @@ class PhotoSetModel(NetworkModel):
         return {"mean": (features,), "factor": (features,), self.task: (outputs, 4)}
 
     def _set_scales(self, arrays: dict[str, np.ndarray]) -> None:
-        self.scaling_ = VertexScaling(self.vertices, arrays["mean"], arrays["factor"])
+        self.scaling_ = VertexScaling(self.inputs, arrays["mean"], arrays["factor"])
         self.targets_ = TargetScaler(arrays[self.task])
 
 

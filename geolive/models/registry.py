@@ -85,25 +85,25 @@ _KINDS = (
         "forest",
         "clusterwise",
         "Forest",
-        "a random forest of {n_estimators} trees on what each place's images show ({vertices})",
+        "a random forest of {n_estimators} trees on what each place's images show ({inputs})",
     ),
     _clusterwise(
         "extra-trees",
         "count_models",
         "ExtraTrees",
-        "{n_estimators} extremely randomised trees on what each place's images show ({vertices})",
+        "{n_estimators} extremely randomised trees on what each place's images show ({inputs})",
     ),
     _clusterwise(
         "boosting",
         "count_models",
         "Boosting",
-        "{n_estimators} boosted trees on what each place's images show ({vertices})",
+        "{n_estimators} boosted trees on what each place's images show ({inputs})",
     ),
     _clusterwise(
         "ridge",
         "count_models",
         "RidgeCounts",
-        "ridge regression on what each place's images show ({vertices})",
+        "ridge regression on what each place's images show ({inputs})",
     ),
     _clusterwise(
         "knn",
@@ -119,19 +119,15 @@ _KINDS = (
         "ImageProbe",
         "ridge regression on each image's features, averaged over a place; the network that made them is not trained",
     ),
-    _network(
-        "gcn", "graphcnn", "GraphCNN", "a graph network on the images of a place ({vertices}), with {edges} edges"
-    ),
-    _network("mean-pooling", "attention", "MeanPooling", "a network on the mean over a place's images ({vertices})"),
-    _network(
-        "attention", "attention", "AttentionPooling", "a network with attention over a place's images ({vertices})"
-    ),
+    _network("gcn", "graphcnn", "GraphCNN", "a graph network on the images of a place ({inputs}), with {edges} edges"),
+    _network("mean-pooling", "attention", "MeanPooling", "a network on the mean over a place's images ({inputs})"),
+    _network("attention", "attention", "AttentionPooling", "a network with attention over a place's images ({inputs})"),
     _network(
         "stacked",
         "stacked",
         "StackedNetwork",
         "networks with attention over a place's images, stacked with ridge regressions on summaries of the images "
-        "({vertices}, {edges} edges)",
+        "({inputs}, {edges} edges)",
     ),
     ModelKind(
         "imagewise",

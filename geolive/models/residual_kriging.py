@@ -68,14 +68,14 @@ class ResidualKriging(Model):
         return self.model.needs_images
 
     @property
-    def vertices(self) -> str | None:  # type: ignore[override]
+    def inputs(self) -> str | None:  # type: ignore[override]
         """What the model uses of images."""
-        return self.model.vertices
+        return self.model.inputs
 
     @property
-    def inputs(self) -> str:  # type: ignore[override]
+    def input_words(self) -> str:  # type: ignore[override]
         """What the model uses, in words."""
-        return f"{self.model.inputs}, positions of places".removeprefix(", ")
+        return f"{self.model.input_words}, positions of places".removeprefix(", ")
 
     @property
     def name(self) -> str:

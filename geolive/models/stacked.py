@@ -41,7 +41,7 @@ class StackedNetwork(NetworkModel):
     ----------
     task : {"regression", "classification"}
         Labels are learnt as numbers, and predictions are clipped to [0, 1].
-    random_state, vertices, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
         Parameters of the networks with attention, see `geolive.models.network_model.NetworkModel`.
     edges : str
         Which photos are neighbours, as `geolive.graphs.edges.parse_edges` reads it.
@@ -75,7 +75,7 @@ class StackedNetwork(NetworkModel):
         *,
         random_state: int = 0,
         edges: str = EDGES,
-        vertices: str = "obj",
+        inputs: str = "objects",
         epochs: int = 60,
         batch_size: int = 32,
         learning_rate: float = 3e-3,
@@ -88,7 +88,7 @@ class StackedNetwork(NetworkModel):
         super().__init__(
             task,
             random_state=random_state,
-            vertices=vertices,
+            inputs=inputs,
             epochs=epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -102,7 +102,7 @@ class StackedNetwork(NetworkModel):
 
     @property
     def name(self) -> str:
-        """Architecture, vertices and edges."""
+        """Architecture, inputs and edges."""
         return f"{super().name}-{parse_edges(self.edges)}"
 
     @property
@@ -164,7 +164,7 @@ class StackedNetwork(NetworkModel):
             # nobody asked for the k of the default: where places have fewer images than that, it joins all of them
             check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         with one_thread():
-            scaling = fit_vertices(places, self.vertices)
+            scaling = fit_vertices(places, self.inputs)
             d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
             self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
         return views
@@ -253,7 +253,7 @@ class StackedNetwork(NetworkModel):
         self.check_parameters()
         check_finite(tensors, path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith("members.")}
-        scaling = VertexScaling(self.vertices, arrays["scaling.mean"], arrays["scaling.factor"])
+        scaling = VertexScaling(self.inputs, arrays["scaling.mean"], arrays["scaling.factor"])
         parts = {name.removeprefix("summaries."): array for name, array in arrays.items() if "summaries." in name}
         edges, d_max_km = parse_edges(self.edges), float(arrays["d_max_km"][0])
         self.summaries_ = Summaries(scaling, edges, d_max_km, self.random_state, **parts)

@@ -57,7 +57,7 @@ class Summaries:
     >>> places = Places(np.array(list("abcd")), where[::5], np.arange(0, 21, 5), where, counts)
     >>> from geolive.graphs.edges import parse_edges
     >>> from geolive.graphs.node_features import fit_vertices
-    >>> summaries, _ = fit_summaries(places, fit_vertices(places, "obj"), parse_edges("distance"), 2.0, seed=0)
+    >>> summaries, _ = fit_summaries(places, fit_vertices(places, "objects"), parse_edges("distance"), 2.0, seed=0)
     >>> {name: view.shape for name, view in summaries.of(places).items()}["rates"]
     (4, 66)
     """
@@ -99,7 +99,7 @@ class Summaries:
 
     def _logs(self, means: np.ndarray) -> np.ndarray:
         """Take logarithms of the means of object counts, and leave means of features unchanged."""
-        if self.scaling.kind == "feats":
+        if self.scaling.inputs == "features":
             return means
         features, rates = means[..., :-N_CLASSES], means[..., -N_CLASSES:]
         return np.concatenate([features, np.log(rates + LEAST_RATE)], axis=-1)
@@ -165,12 +165,12 @@ def _totals(
 
 def _counted(places: Places, batch: Batch, scaling: VertexScaling) -> torch.Tensor:
     """Return the numbers of each photo that rates are made from: features as in vertices, then object counts; shape (b, n, q)."""
-    if scaling.kind == "feats":
+    if scaling.inputs == "features":
         return batch.vertices
     counts = torch.zeros(*batch.mask.shape, N_CLASSES)
     images = np.concatenate([np.arange(places.offsets[row], places.offsets[row + 1]) for row in batch.rows])
     counts[batch.mask.bool()] = torch.from_numpy(places.objects[images].astype(np.float32))
-    return counts if scaling.kind == "obj" else torch.cat([batch.vertices[..., :-N_CLASSES], counts], 2)
+    return counts if scaling.inputs == "objects" else torch.cat([batch.vertices[..., :-N_CLASSES], counts], 2)
 
 
 def _k_means(vertices: np.ndarray, seed: int) -> np.ndarray:

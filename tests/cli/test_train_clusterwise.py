@@ -39,9 +39,9 @@ def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_pat
     [
         (["--estimator", "svm"], f"--estimator svm: must be one of {', '.join(CLUSTERWISE)}"),
         (["--estimator", "ridge", "--trees", "9"], "--trees 9: ridge has no trees; leave --trees out"),
-        (["--estimator", "knn", "--vertices", "feats"], "knn uses object counts only; leave --vertices out"),
-        (["--vertices", "all"], "--vertices all: must be"),
-        (["--features", "lite0"], "--features lite0: object counts alone are used; add --vertices feats"),
+        (["--estimator", "knn", "--inputs", "features"], "knn uses object counts only; leave --inputs out"),
+        (["--inputs", "everything"], "--inputs everything: must be"),
+        (["--features", "lite0"], "--features lite0: --inputs objects uses no image features; add --inputs features"),
     ],
 )
 def test_what_an_estimator_does_not_have_is_one_line(run, goa, tmp_path, options, match):
@@ -58,4 +58,4 @@ def test_without_object_counts_the_remedy_is_an_option_of_the_command(run, tmp_p
     code, _, errors = run("train", "clusterwise", tmp_path / "data", "--out", tmp_path / "bundle")
     assert code == 2
     assert "has no object counts" in errors
-    assert "--vertices feats" in errors
+    assert "--inputs features" in errors

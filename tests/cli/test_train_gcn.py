@@ -41,8 +41,8 @@ def refused(run):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--arch", "gcn", "--vertices", "both", "--edges", "knn:3+sequence"],
-        ["--vertices", "feats"],
+        ["--arch", "gcn", "--inputs", "objects,features", "--edges", "knn:3+sequence"],
+        ["--inputs", "features"],
         ["--arch", "attention", "--batch-size", "4", "--lr", "0.01", "--width", "8"],
     ],
 )
@@ -109,8 +109,8 @@ def test_killed_and_started_again_it_gives_the_same_bytes(run, goa, tmp_path):
     ("words", "match"),
     [
         (["--arch", "resnet"], "gcn, mean-pooling, attention or stacked"),
-        (["--vertices", "pixels"], "--vertices pixels: must be 'obj' or 'feats' or 'both'"),
-        (["--vertices", "feats", "--features", "resnet34"], "simfeats"),
+        (["--inputs", "pixels"], "--inputs pixels: must be one or more of objects, features and covariates"),
+        (["--inputs", "features", "--features", "resnet34"], "simfeats"),
         (["--edges", "knn:12"], "choose a smaller k"),
         (["--edges", "near"], "no such kind"),
         (["--indicator", "height"], "it has: pov, pop, bmi"),
@@ -141,8 +141,8 @@ def test_data_that_cannot_be_learnt_from_is_one_line(refused, goa, tmp_path):
     array = np.array(whole.features["simfeats"])
     array[:, 3] = np.nan
     lost = written("lost", features={"simfeats": array})
-    refused("train", "gcn", lost, "--vertices", "feats", "--out", tmp_path / "b", match="not numbers")
+    refused("train", "gcn", lost, "--inputs", "features", "--out", tmp_path / "b", match="not numbers")
     short = written("short")
     np.save(short / "features" / "simfeats.npy", array[:5])
-    refused("train", "gcn", short, "--vertices", "feats", "--out", tmp_path / "b", match="simfeats.npy")
+    refused("train", "gcn", short, "--inputs", "features", "--out", tmp_path / "b", match="simfeats.npy")
     assert not (tmp_path / "b").exists()

@@ -104,8 +104,8 @@ def test_the_page_needs_no_network_and_names_are_only_text(explained, planted, t
     assert 'href="http' not in page
 
 
-@pytest.mark.parametrize("vertices", ["feats", "both"])
-def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp_path, vertices):
+@pytest.mark.parametrize("inputs", ["features", "objects,features"])
+def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp_path, inputs):
     values = few_photos.cluster_places(few_photos.clusters, "simfeats")
     telling = np.array(
         [values.features.read(slice(*values.offsets[i : i + 2]))[:, 5].mean() for i in range(len(values))]
@@ -113,7 +113,7 @@ def test_a_forest_on_image_features_names_them_by_set_and_column(few_photos, tmp
     array, evil = np.array(few_photos.features["simfeats"])[:, :12], "<script>"
     features = {"objects": few_photos.features["objects"], evil: array}
     data = replace(few_photos, clusters=few_photos.clusters.assign(pov=telling), features=features)
-    trained = train(data, Forest(n_estimators=20, vertices=vertices), "pov", features=evil)
+    trained = train(data, Forest(n_estimators=20, inputs=inputs), "pov", features=evil)
     found = explain(data, trained)
     assert found.importance["columns"][0] == (5,)
     assert found.importance["group"][0] == f"{evil} 5"
@@ -170,18 +170,18 @@ def goa():
 
 
 @pytest.mark.parametrize(
-    ("arch", "vertices"),
-    [("gcn", "obj"), ("gcn", "both"), ("attention", "feats"), ("stacked", "obj")],
+    ("arch", "inputs"),
+    [("gcn", "objects"), ("gcn", "objects,features"), ("attention", "features"), ("stacked", "objects")],
 )
-def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
-    features = None if vertices == "obj" else "simfeats"
+def test_every_network_of_photos_is_explained(goa, tmp_path, arch, inputs):
+    features = None if inputs == "objects" else "simfeats"
     data = goa
     if features:
         data = replace(goa, features=goa.features | {"simfeats": np.array(goa.features["simfeats"])[:, :20]})
-    network = find_kind(arch).load_class()("classification", vertices=vertices, epochs=1)
+    network = find_kind(arch).load_class()("classification", inputs=inputs, epochs=1)
     trained = train(data, network, "pov", features=features)
     found = explain(data, trained)
-    assert (found.truth is not None) == (vertices == "obj")
+    assert (found.truth is not None) == (inputs == "objects")
     assert np.isfinite(found.importance["value"]).all()
     if arch == "attention":
         again = explain(data, trained)
@@ -189,7 +189,7 @@ def test_every_network_of_photos_is_explained(goa, tmp_path, arch, vertices):
         assert again.weights.photos.equals(found.weights.photos)
     assert found.weights.photos["cluster_prediction"].between(0, 1).all()
     named = found.weights.objects["object"].str.startswith("simfeats")
-    assert (named.any(), (~named).any()) == (vertices != "obj", vertices != "feats")
+    assert (named.any(), (~named).any()) == ("features" in inputs, "objects" in inputs)
     written = found.write_report(tmp_path / "why")
     assert written == ["explain.html", "importance.csv", "photos.csv", "objects.csv"]
     page = (tmp_path / "why" / "explain.html").read_text()

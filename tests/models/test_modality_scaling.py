@@ -30,7 +30,7 @@ def made(tells, n=90, width=8, seed=0):
 @pytest.mark.parametrize(("tells", "quiet"), [("counts", 0), ("features", -1)])
 def test_what_tells_nothing_becomes_small_and_the_other_part_stays(tells, quiet):
     places, truth = made(tells)
-    before = fit_vertices(places, "both")
+    before = fit_vertices(places, "objects,features")
     after = balanced(before, places, truth)
     known = before.factor > 0
     ratio = np.where(known, after.factor, 1) / np.where(known, before.factor, 1)
@@ -43,13 +43,13 @@ def test_what_tells_nothing_becomes_small_and_the_other_part_stays(tells, quiet)
 def test_places_without_a_value_say_nothing():
     places, truth = made("counts")
     two = np.column_stack([truth, np.full(len(truth), np.nan)])
-    scaling = fit_vertices(places, "both")
+    scaling = fit_vertices(places, "objects,features")
     assert np.array_equal(balanced(scaling, places, two).factor, balanced(scaling, places, truth).factor)
     nothing = balanced(scaling, places, np.full((len(truth), 1), np.nan))
     assert np.array_equal(nothing.factor, scaling.factor)
 
 
-@pytest.mark.parametrize("kind", ["obj", "feats"])
+@pytest.mark.parametrize("kind", ["objects", "features"])
 def test_one_part_alone_is_left_as_it_is(kind):
     places, truth = made("counts")
     scaling = fit_vertices(places, kind)
@@ -58,7 +58,7 @@ def test_one_part_alone_is_left_as_it_is(kind):
 
 def test_a_network_is_saved_with_its_balance(tmp_path):
     places, truth = made("counts")
-    model = MeanPooling(epochs=1, vertices="both").fit(places, truth[:, 0])
+    model = MeanPooling(epochs=1, inputs="objects,features").fit(places, truth[:, 0])
     again = MeanPooling.load(tmp_path, model.save(tmp_path))
     assert np.array_equal(again.predict(places), model.predict(places))
-    assert model.tensors()["scaling.factor"][0] < fit_vertices(places, "both").factor[0]
+    assert model.tensors()["scaling.factor"][0] < fit_vertices(places, "objects,features").factor[0]

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from geolive.errors import InputError
+from geolive.model_inputs import short_name
 from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
@@ -132,13 +133,13 @@ def test_several_indicators_at_once_with_missing_labels(survey, kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize("vertices", ["feats", "both"])
-def test_image_features_are_looked_at(survey, kind, vertices):
+@pytest.mark.parametrize("inputs", ["features", "objects,features"])
+def test_image_features_are_looked_at(survey, kind, inputs):
     places, values, test, _ = survey
     known, unknown = with_features(places), with_features(test, seed=1)
-    model = kind(vertices=vertices, epochs=2).fit(known, values)
+    model = kind(inputs=inputs, epochs=2).fit(known, values)
     found = model.predict(unknown)
-    assert vertices in model.name
+    assert short_name(inputs) in model.name
     assert np.abs(model.predict(with_features(test, seed=2)) - found).max() > 1e-6
     with pytest.raises(InputError, match="training saw"):
         model.predict(with_features(test, size=4))
@@ -146,7 +147,7 @@ def test_image_features_are_looked_at(survey, kind, vertices):
         model.predict(test)
     known.features.array[7] = np.nan
     with pytest.raises(InputError, match="not numbers"):
-        kind(vertices=vertices, epochs=1).fit(known, values)
+        kind(inputs=inputs, epochs=1).fit(known, values)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -244,7 +245,7 @@ def test_early_stopping_holds_near_places_out_together(survey):
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"vertices": "pixels"}, "^vertices='pixels'"),
+        ({"inputs": "pixels"}, "^inputs='pixels'"),
         ({"device": "tpu"}, "^device='tpu'"),
         ({"patience": -1}, "^patience=-1"),
         ({"epochs": 0}, "^epochs=0"),

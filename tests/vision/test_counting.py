@@ -180,9 +180,9 @@ def test_advice_leads_to_what_works_without_a_hub(tmp_path, monkeypatch):
         pytest.skip("the extra 'vision' is not installed (packaged ImageNet weights)")
     app(shlex.split(command), standalone_mode=False)
     data = read_dataset(data.path)
-    with pytest.raises(InputError, match="vertices='feats'"):
+    with pytest.raises(InputError, match="inputs='features'"):
         check_inputs(data, Forest(), None)
-    check_inputs(data, Forest(vertices="feats"), "lite0")
+    check_inputs(data, Forest(inputs="features"), "lite0")
 
 
 def offline(fetch, arch, remedy):

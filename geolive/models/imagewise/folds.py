@@ -134,7 +134,7 @@ class TrainedInFolds(Model):
     """
 
     kind = "imagewise-trained"
-    inputs = "photos, one by one"
+    input_words = "photos, one by one"
     takes_validation = True
 
     def __init__(

@@ -60,8 +60,8 @@ class ImageWise(Model):
     """
 
     kind = "imagewise"
-    inputs = "photos, one by one"
-    vertices = "feats"
+    input_words = "photos, one by one"
+    inputs = "features"
 
     def __init__(self, task: str = "regression", *, random_state: int = 0, arch: str = "resnet34") -> None:
         super().__init__(task, random_state=random_state)
