@@ -372,7 +372,7 @@ class Dataset:
         return np.isfinite(self.features[name][:, 0])
 
     def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:
-        """Return clusters as a model sees them: with their images, if the dataset has object counts or `features` is given.
+        """Return clusters as a model sees them: with covariates, and images if it has object counts or `features` is given.
 
         Parameters
         ----------
@@ -383,11 +383,30 @@ class Dataset:
         """
         ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
         if features is None and "objects" not in self.features:
-            return Places.without_images(ids, where)
-        return self._places(ids, where, self.images["unique_cluster"], features)
+            places = Places.without_images(ids, where)
+        else:
+            places = self._places(ids, where, self.images["unique_cluster"], features)
+        return self.with_covariates_of_clusters(places)
+
+    def with_covariates_of_clusters(self, places: Places) -> Places:
+        """Return places whose ids are clusters, with the covariates of these clusters, if the dataset has covariates.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> dataset = geolive.make_sample("goa")
+        >>> places = dataset.cluster_places(dataset.clusters.head(2))
+        >>> dataset.with_covariates_of_clusters(places).covariate_names
+        ()
+        """
+        if self.covariates is None:
+            return places
+        rows = pd.Index(self.clusters["unique_cluster"]).get_indexer(places.ids)
+        values = self.covariates.clusters.to_numpy(float)[rows]
+        return replace(places, covariates=values, covariate_names=self.covariates.names)
 
     def site_places(self, sites: gpd.GeoDataFrame, features: str | None = None) -> Places:
-        """Return sites as a model sees them, with their images.
+        """Return sites as a model sees them, with their images, and with the mean of their images' covariates.
 
         Parameters
         ----------
@@ -407,7 +426,13 @@ class Dataset:
         ids = pd.Series([*self.sites["site_id"], None], dtype=object)
         # -1, of no site, takes the last
         of_image = ids.iloc[self.site_of_image].set_axis(self.images.index)
-        return self._places(sites["site_id"].to_numpy(), lonlat(sites.geometry), of_image, features)
+        places = self._places(sites["site_id"].to_numpy(), lonlat(sites.geometry), of_image, features)
+        if self.covariates is None:
+            return places
+        # all images of a site count, not only the 200 that models look at
+        means = self.covariates.images.groupby(of_image.to_numpy(object), sort=False).mean()
+        values = means.reindex(places.ids).to_numpy(float)
+        return replace(places, covariates=values, covariate_names=self.covariates.names)
 
     def _places(self, ids: np.ndarray, where: np.ndarray, of_image: pd.Series, features: str | None) -> Places:
         objects = self.features.get("objects")

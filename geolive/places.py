@@ -1,6 +1,7 @@
 """Places (clusters or sites) as models see them: their positions, and what their images hold."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -77,6 +78,10 @@ class Places:
         Number of the sequence that each image belongs to, -1 for none, and its rank in the order of all images.
     image_rows : array of int64, shape (images,), optional
         Row of each image in the dataset's images table.
+    covariates : array of float, shape (n, k), optional
+        Numbers that belong to the place, such as rainfall; NaN where a place has none.
+    covariate_names : tuple of str
+        Their names, in the order of the columns.
 
     Examples
     --------
@@ -93,17 +98,34 @@ class Places:
     features: ImageFeatures | None = None
     sequences: np.ndarray | None = None
     image_rows: np.ndarray | None = None
+    covariates: np.ndarray | None = None
+    covariate_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
-    def without_images(cls, ids: np.ndarray, positions: np.ndarray) -> "Places":
-        """Make places of which only the positions are known."""
+    def without_images(
+        cls,
+        ids: np.ndarray,
+        positions: np.ndarray,
+        covariates: np.ndarray | None = None,
+        covariate_names: tuple[str, ...] = (),
+    ) -> "Places":
+        """Make places of which only the positions and maybe covariates are known."""
         nothing = np.zeros((0, N_CLASSES), np.uint16)
         rows = np.zeros(0, np.int64)
         offsets = np.zeros(len(ids) + 1, np.int64)
-        return cls(np.asarray(ids), positions, offsets, np.zeros((0, 2)), nothing, image_rows=rows)
+        return cls(
+            np.asarray(ids),
+            positions,
+            offsets,
+            np.zeros((0, 2)),
+            nothing,
+            image_rows=rows,
+            covariates=covariates,
+            covariate_names=tuple(covariate_names),
+        )
 
     @property
     def n_images(self) -> np.ndarray:
@@ -116,29 +138,31 @@ class Places:
         sizes = self.n_images[rows]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         images = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], sizes)
-        return self._with_images(self.ids[rows], self.positions[rows], offsets, images)
+        covariates = None if self.covariates is None else self.covariates[rows]
+        chosen = replace(self, ids=self.ids[rows], positions=self.positions[rows], covariates=covariates)
+        return chosen._with_images(offsets, images)
 
     def keep_images(self, images: np.ndarray) -> "Places":
         """Return the same places with some of their images only, given by ascending row numbers."""
         offsets = np.searchsorted(images, self.offsets)
-        return self._with_images(self.ids, self.positions, offsets, images)
+        return self._with_images(offsets, images)
 
-    def _with_images(self, ids: np.ndarray, positions: np.ndarray, offsets: np.ndarray, images: np.ndarray) -> "Places":
-        return Places(
-            ids,
-            positions,
-            offsets,
-            self.image_positions[images],
-            self.objects[images],
-            None if self.features is None else self.features.take(images),
-            None if self.sequences is None else self.sequences[images],
-            None if self.image_rows is None else self.image_rows[images],
+    def _with_images(self, offsets: np.ndarray, images: np.ndarray) -> "Places":
+        return replace(
+            self,
+            offsets=offsets,
+            image_positions=self.image_positions[images],
+            objects=self.objects[images],
+            features=None if self.features is None else self.features.take(images),
+            sequences=None if self.sequences is None else self.sequences[images],
+            image_rows=None if self.image_rows is None else self.image_rows[images],
         )
 
     def joined(self, others: "Places") -> "Places":
         """Return these places, then the others, which must be of the same dataset.
 
-        Sequences, image rows and features are kept where both have them.
+        Sequences, image rows and features are kept where both have them. Covariates are kept where one has them; they are NaN at
+        the places that have none of that name.
         """
         features = None
         if self.features is not None and others.features is not None:
@@ -152,7 +176,25 @@ class Places:
             features,
             _joined(self.sequences, others.sequences),
             _joined(self.image_rows, others.image_rows),
+            *_joined_covariates(self, others),
         )
+
+    def covariate_columns(self, names: Sequence[str]) -> np.ndarray:
+        """Return the covariates of these names, in this order; shape (n, k), NaN where a place has none.
+
+        Examples
+        --------
+        >>> where = np.array([[85.1, 25.6], [84.0, 25.0]])
+        >>> rain = Places.without_images(np.array(["a", "b"]), where, np.array([[800.0], [650.0]]), ("rain",))
+        >>> rain.covariate_columns(["rain", "heat"]).tolist()
+        [[800.0, nan], [650.0, nan]]
+        """
+        columns = np.full((len(self), len(names)), np.nan)
+        if self.covariates is not None:
+            for column, name in enumerate(names):
+                if name in self.covariate_names:
+                    columns[:, column] = self.covariates[:, self.covariate_names.index(name)]
+        return columns
 
     def counts(self) -> np.ndarray:
         """Return the cluster representation: objects of each class summed over a place's images, and the number of images.
@@ -168,6 +210,13 @@ class Places:
 
 def _joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
     return None if one is None or other is None else np.concatenate([one, other])
+
+
+def _joined_covariates(one: Places, other: Places) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    names = tuple(dict.fromkeys([*one.covariate_names, *other.covariate_names]))
+    if not names:
+        return None, ()
+    return np.concatenate([one.covariate_columns(names), other.covariate_columns(names)]), names
 
 
 def key_hash(keys: np.ndarray) -> np.ndarray:

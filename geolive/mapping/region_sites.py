@@ -97,7 +97,8 @@ def _surveyed_places(dataset: Dataset, clusters: gpd.GeoDataFrame, features: str
         return dataset.cluster_places(clusters, features)
     # images in which nothing was counted still show baselines where people are
     ids, where = clusters["unique_cluster"].to_numpy(), lonlat(clusters.geometry)
-    return group_images(ids, where, dataset.images, None, dataset.images["unique_cluster"])
+    places = group_images(ids, where, dataset.images, None, dataset.images["unique_cluster"])
+    return dataset.with_covariates_of_clusters(places)
 
 
 def _unsurveyed_places(dataset: Dataset, region: Region, features: str | None) -> Places | None:
