@@ -1,5 +1,6 @@
 """The composite estimate: what the survey measured in a district, and what a model predicts at all of its sites."""
 
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -13,7 +14,15 @@ from geolive.estimation.area_checks import Values, check_choice, check_level
 from geolive.estimation.design_matrix import check_rank
 from geolive.estimation.nested_error import NestedError, area_numbers, check_enough, normal_quantile, unit_numbers
 from geolive.estimation.unit_mse import Targets, eblup, second_order_mse
-from geolive.estimation.unit_variance import METHODS, UnitFit, UnitSums, fit_units, unit_sums
+from geolive.estimation.unit_variance import (
+    METHODS,
+    UnitFit,
+    UnitSums,
+    fit_units,
+    refit_coefficients,
+    unit_sums,
+    weighted_precision,
+)
 
 Array = NDArray[np.float64]
 
@@ -34,8 +43,13 @@ class CompositeEstimator(BaseEstimator):
       mean over few sites towards the mean of all, and the error that remains enters the weights and the mean squared error: a
       district with few sites relies more on its survey.
 
+    With survey weights the estimate is a pseudo-EBLUP as in You and Rao (2002): the district's weighted mean takes the place of
+    its plain mean, and its weight follows from the variance that a weighted mean has. Where clusters are many, it approaches the
+    survey's own weighted mean, whatever the model. The variances are estimated without the weights, and the coefficients by
+    generalised least squares on the weighted means.
+
     Use it where a survey with at least some twenty districts meets a model's predictions. Do not use it where the survey chose
-    its clusters by what it measures, since survey weights do not enter.
+    its clusters by what it measures and its weights do not say how.
 
     Parameters
     ----------
@@ -53,16 +67,20 @@ class CompositeEstimator(BaseEstimator):
     site_means_ : DataFrame
         For each district with clusters or sites: `n_sites` (with the clusters where they have predictions), `predicted` (mean
         over its sites), `calibrated` (the estimate of X_i) and `variance` (of its error).
+    sampling_variance_ : Series
+        Variance of the direct estimate of each district with clusters: sigma2_e over the sum of its k, or with weights sigma2_e
+        sum(w^2 / k) / sum(w)^2.
 
     See Also
     --------
     NestedError : One covariate whose means are known.
-    geolive.estimation.fay_herriot.FayHerriot : The area-level model, which takes survey weights into account.
+    geolive.estimation.fay_herriot.FayHerriot : The area-level model, for direct estimates whose variances are given.
 
     References
     ----------
-    Battese, Harter and Fuller (1988), JASA 83; Ybarra and Lohr (2008), Biometrika 95 (error in covariates); Carroll et al.
-    (2006), Measurement Error in Nonlinear Models, chapter 4 (regression calibration); Rao and Molina (2015), section 7.1.
+    Battese, Harter and Fuller (1988), JASA 83; You and Rao (2002), Canadian Journal of Statistics 30 (survey weights); Ybarra
+    and Lohr (2008), Biometrika 95 (error in covariates); Carroll et al. (2006), Measurement Error in Nonlinear Models, chapter 4
+    (regression calibration); Rao and Molina (2015), sections 7.1 and 7.6.2.
 
     Examples
     --------
@@ -91,6 +109,7 @@ class CompositeEstimator(BaseEstimator):
         *,
         predictions: Values | None = None,
         k: Values | None = None,
+        weights: Values | None = None,
     ) -> Self:
         """Estimate the variances, the slopes and the districts' means of the prediction.
 
@@ -108,7 +127,11 @@ class CompositeEstimator(BaseEstimator):
             too. A prediction from more photos varies more, and the difference between a cluster and its district's sites would
             be one of photos: leave these predictions out where that is so.
         k : Series or array of length n, optional
-            The number of households of each cluster.
+            The error of a cluster has variance sigma2_e / k: the number of its households or, for a rate p of n cases, n /
+            (p (1 - p)).
+        weights : Series or array of length n, optional
+            Survey weights; a cluster counts in its district by its weight alone. For a rate give the weight of a case times the
+            number of cases. Clusters of weight 0 take no part.
 
         Returns
         -------
@@ -122,29 +145,27 @@ class CompositeEstimator(BaseEstimator):
         """
         check_choice("method", self.method, list(METHODS))
         check_level(self.level)
-        index = pd.RangeIndex(len(np.asarray(values)))
-        y = unit_numbers("values", values, index)
-        weight = np.ones(len(y)) if k is None else unit_numbers("k", k, index)
-        if (weight <= 0).any():
-            raise InputError(
-                f"k: row {int(np.flatnonzero(weight <= 0)[0])}: must be above 0; drop clusters without households"
-            )
-        number, self.areas_ = area_numbers(areas, index)
-        own_x = None if predictions is None else unit_numbers("predictions", predictions, index)
-        self.site_means_ = _site_means(_all_sites(site_predictions, site_areas, own_x, areas), self.areas_)
+        clusters = _clusters(values, areas, predictions, k, weights)
+        self.areas_ = clusters.areas
+        self.site_means_ = _site_means(
+            _all_sites(site_predictions, site_areas, clusters.predictions, clusters.areas[clusters.number]), self.areas_
+        )
         own = self.site_means_.loc[self.areas_]
-        mean = own["calibrated"].to_numpy()
-        columns = [np.ones(len(y)), mean[number]]
-        if own_x is not None:
-            columns.append(own_x - mean[number])
-        names = ("intercept", "between", "within")[: len(columns)]
-        design = np.column_stack(columns)
-        check_enough(len(y), len(self.areas_), names)
+        design, names = _design(clusters, own["calibrated"].to_numpy())
+        n_areas = len(self.areas_)
+        check_enough(len(clusters.y), n_areas, names)
         check_rank(design, names)
-        self._sums = unit_sums(design, y, number, len(self.areas_), weight)
-        self._fit = _fit_with_error(self._sums, own["variance"].to_numpy(), self.method)
-        self.sigma2_u_, self.sigma2_e_ = self._fit.sigma2_u, self._fit.sigma2_e
-        self.coefficients_ = pd.Series(self._fit.coefficients, index=list(names))
+        sums = unit_sums(design, clusters.y, clusters.number, n_areas, clusters.k)
+        fit, extra = _fit_with_error(sums, own["variance"].to_numpy(), self.method)
+        self._variances_from = (sums, fit)
+        if clusters.weights is not None:
+            k = weighted_precision(clusters.k, clusters.weights, clusters.number, n_areas)
+            sums = unit_sums(design, clusters.y, clusters.number, n_areas, k)
+            fit = refit_coefficients(sums, fit, extra)
+        self._sums, self._fit = sums, fit
+        self.sigma2_u_, self.sigma2_e_ = fit.sigma2_u, fit.sigma2_e
+        self.sampling_variance_ = pd.Series(fit.sigma2_e / sums.size, index=self.areas_)
+        self.coefficients_ = pd.Series(fit.coefficients, index=list(names))
         return self
 
     def predict(self, areas: pd.Index | Values | list) -> pd.DataFrame:
@@ -159,7 +180,7 @@ class CompositeEstimator(BaseEstimator):
         Returns
         -------
         DataFrame
-            Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by k), `predicted` (mean over sites),
+            Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by `weights` or else k), `predicted` (mean over sites),
             `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey; with predictions at clusters whose slope c is of the
             other sign than b, it can exceed 1 a little), `mse`, `lower`, `upper`.
         """
@@ -179,7 +200,7 @@ class CompositeEstimator(BaseEstimator):
             np.broadcast_to(between**2 * variance, len(row)),
         )
         synthetic, estimate, gamma = eblup(self._sums, self._fit, targets)
-        mse = second_order_mse(self._sums, self._fit, targets, self.method)
+        mse = second_order_mse(self._sums, self._fit, targets, self.method, self._variances_from)
         half = normal_quantile(self.level) * np.sqrt(mse)
         columns = {
             "n_units": targets.of(self._sums.count, 0.0).astype(int),
@@ -202,6 +223,51 @@ class CompositeEstimator(BaseEstimator):
     @property
     def _between_variance(self) -> float:
         return float(self.site_means_.attrs["variance"])
+
+
+@dataclass(frozen=True)
+class _Clusters:
+    """The surveyed clusters that count: `number` is the row of each in `areas`."""
+
+    y: Array
+    number: NDArray[np.int_]
+    areas: pd.Index
+    k: Array
+    predictions: Array | None
+    weights: Array | None
+
+
+def _clusters(
+    values: Values, areas: Values, predictions: Values | None, k: Values | None, weights: Values | None
+) -> _Clusters:
+    index = pd.RangeIndex(len(np.asarray(values)))
+    y = unit_numbers("values", values, index)
+    size = np.ones(len(y)) if k is None else unit_numbers("k", k, index)
+    if (size <= 0).any():
+        raise InputError(
+            f"k: row {int(np.flatnonzero(size <= 0)[0])}: must be above 0; drop clusters without households"
+        )
+    own = None if predictions is None else unit_numbers("predictions", predictions, index)
+    number, names = area_numbers(areas, index)
+    if weights is None:
+        return _Clusters(y, number, names, size, own, None)
+    weight = unit_numbers("weights", weights, index)
+    if (weight < 0).any():
+        row = int(np.flatnonzero(weight < 0)[0])
+        raise InputError(f"weights: row {row}: is {weight[row]:g}, and must not be negative; mend it, or drop the cluster")
+    counts = weight > 0
+    if not counts.any():
+        raise InputError("weights: all weights are 0; leave them out to weigh all clusters alike")
+    number, names = area_numbers(names[number[counts]], pd.RangeIndex(int(counts.sum())))
+    return _Clusters(y[counts], number, names, size[counts], None if own is None else own[counts], weight[counts])
+
+
+def _design(clusters: _Clusters, mean: Array) -> tuple[Array, tuple[str, ...]]:
+    """Make the design matrix of the clusters, and the names of its columns; `mean` is X_i of each district."""
+    columns = [np.ones(len(clusters.y)), mean[clusters.number]]
+    if clusters.predictions is not None:
+        columns.append(clusters.predictions - mean[clusters.number])
+    return np.column_stack(columns), ("intercept", "between", "within")[: len(columns)]
 
 
 def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas: Values) -> tuple[Array, pd.Series]:
@@ -242,14 +308,17 @@ def _slopes(fit: UnitFit) -> tuple[float, float]:
     return float(fit.coefficients[1]), float(fit.coefficients[1]) - within
 
 
-def _fit_with_error(sums: UnitSums, variance: Array, method: str) -> UnitFit:
-    """Fit where the covariate's means have errors, whose part in the districts' effects depends on the slopes themselves."""
+def _fit_with_error(sums: UnitSums, variance: Array, method: str) -> tuple[UnitFit, Array]:
+    """Fit where the covariate's means have errors, whose part in the districts' effects depends on the slopes themselves.
+
+    Returned are the fit and that part of each district's effect, as a ratio to sigma2_e.
+    """
     extra = np.zeros(len(variance))
     for _ in range(_MOST_ROUNDS):
         fit = fit_units(sums, method, extra)
         new = _slopes(fit)[1] ** 2 * variance / fit.sigma2_e
         if np.allclose(new, extra, rtol=1e-4, atol=1e-9):
-            return fit
+            return fit, extra
         extra = new
     raise InputError(
         f"method={method!r}: the slopes and the errors of the predictions' means did not converge; leave predictions=None, or "

@@ -53,7 +53,13 @@ def eblup(sums: UnitSums, fit: UnitFit, targets: Targets) -> tuple[Array, Array,
     return synthetic, synthetic + gamma * residual, gamma
 
 
-def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str) -> Array:
+def second_order_mse(
+    sums: UnitSums,
+    fit: UnitFit,
+    targets: Targets,
+    method: str,
+    variances_from: tuple[UnitSums, UnitFit] | None = None,
+) -> Array:
     """Estimate of the mean squared error that is unbiased to the second order; shape (d,).
 
     Parameters
@@ -63,6 +69,8 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     targets : Targets
     method : str
         How the variances were estimated: one of `geolive.estimation.unit_variance.METHODS`.
+    variances_from : tuple of UnitSums and UnitFit, optional
+        The sums and the fit that the variances were estimated from, where the estimates use other sums (with survey weights).
 
     Notes
     -----
@@ -84,10 +92,10 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     array([0.2, 1. ])
     """
     gamma, mean_variance = _weights(sums, fit, targets)
+    learnt, learnt_fit = variances_from or (sums, fit)
     # sigma2_e plus the size times the variance of the area's effect, whatever its parts are
-    total = fit.sigma2_e / (1 - fit.gamma)
-    information = _information(sums, fit, total)
-    covariance = np.asarray(np.linalg.inv(information), float)
+    total = learnt_fit.sigma2_e / (1 - learnt_fit.gamma)
+    covariance = np.asarray(np.linalg.inv(_information(learnt, learnt_fit, total)), float)
     inverse_size = targets.of(1 / sums.size, 0.0)
     g1 = fit.sigma2_u + targets.target_error - gamma * (fit.sigma2_u + targets.cross_error)
     lever = targets.x - gamma[:, None] * np.where((targets.row >= 0)[:, None], sums.x[np.maximum(targets.row, 0)], 0.0)
@@ -96,7 +104,7 @@ def second_order_mse(sums: UnitSums, fit: UnitFit, targets: Targets, method: str
     slope = np.where(targets.row >= 0, np.array([1 - gamma, -gamma * inverse_size]) / mean_variance, 0.0)
     g3 = np.einsum("ji,jk,ki->i", slope, covariance, slope) * mean_variance
     gradient = np.array([(1 - gamma) ** 2, gamma**2 * inverse_size])
-    bias = _bias(sums, fit, total, covariance, method)
+    bias = _bias(learnt, learnt_fit, total, covariance, method)
     return np.maximum(g1 - bias @ gradient, 0.0) + g2 + 2 * g3
 
 

@@ -1,6 +1,6 @@
 """Variance components of the nested-error model: sums over units, and the likelihood of the two variances."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,3 +221,60 @@ def fit_units(sums: UnitSums, method: str, extra: Array | float = 0.0) -> UnitFi
         lambda log: -objective(float(np.exp(log))), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
     )
     return fit_at_ratio(sums, float(np.exp(optimum.x)), method, extra)
+
+
+def weighted_precision(k: Array, weights: Array, area: NDArray[np.int_], n_areas: int) -> Array:
+    """Compute the k of units that makes their means in `unit_sums` the survey-weighted ones, with the variance that these have.
+
+    The weighted mean of an area is sum(w y) / sum(w). Its variance is sigma2_e sum(w^2 / k) / sum(w)^2, and so the area's k add
+    up to sum(w)^2 / sum(w^2 / k): Kish's effective sample size where all k are 1.
+
+    Parameters
+    ----------
+    k : array of shape (n,)
+        The error of a unit has variance sigma2_e / k.
+    weights : array of shape (n,)
+        Survey weights, above 0.
+    area : array of int, shape (n,)
+    n_areas : int
+
+    Examples
+    --------
+    >>> weighted_precision(np.ones(3), np.array([3.0, 1.0, 7.0]), np.array([0, 0, 1]), 2)
+    array([1.2, 0.4, 1. ])
+    """
+    total, squares = np.bincount(area, weights, n_areas), np.bincount(area, weights**2 / k, n_areas)
+    return weights * (total / squares)[area]
+
+
+def refit_coefficients(sums: UnitSums, fit: UnitFit, extra: Array | float = 0.0) -> UnitFit:
+    """Estimate the coefficients from other sums, with the variances of a fit.
+
+    With the sums of `weighted_precision` this is generalised least squares on the areas' weighted means. The equations of You and
+    Rao (2002) differ from it in counting an area by the sum of its weights, which makes their estimates add up by themselves.
+
+    Parameters
+    ----------
+    sums : UnitSums
+    fit : UnitFit
+        Its variances are kept.
+    extra : float or array of shape (m,)
+        Known further variance of each area's effect, as a ratio to sigma2_e.
+
+    Examples
+    --------
+    >>> area, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, 5.0, 7.0])
+    >>> fit = fit_at_ratio(unit_sums(np.ones((4, 1)), y, area, 2, np.ones(4)), 1.0, "reml")
+    >>> k = weighted_precision(np.ones(4), np.array([1.0, 3.0, 1.0, 1.0]), area, 2)
+    >>> again = refit_coefficients(unit_sums(np.ones((4, 1)), y, area, 2, k), fit)
+    >>> again.coefficients.round(3), again.sigma2_e == fit.sigma2_e
+    (array([4.32]), True)
+    """
+    again = fit_at_ratio(sums, fit.sigma2_u / fit.sigma2_e, "reml", extra)
+    return replace(
+        again,
+        covariance=again.covariance * (fit.sigma2_e / again.sigma2_e),
+        sigma2_u=fit.sigma2_u,
+        sigma2_e=fit.sigma2_e,
+        log_likelihood=fit.log_likelihood,
+    )

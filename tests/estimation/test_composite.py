@@ -147,3 +147,69 @@ def test_bad_input_is_told_in_one_line(change, words):
     with pytest.raises(InputError, match=words) as error:
         fit(made | filled)
     assert "\n" not in str(error.value)
+
+
+def test_with_weights_it_is_the_pseudo_eblup_of_you_and_rao():
+    rng = np.random.default_rng(0)
+    n, sizes = 30, rng.integers(2, 7, 30)
+    truth, district = rng.normal(size=n), np.repeat(np.arange(n), sizes)
+    predicted, sites = 0.7 * truth + rng.normal(0, 0.3, n), np.repeat(np.arange(n), 4000)
+    made = {"values": truth[district] + rng.normal(size=len(district)), "areas": district, "site_areas": sites}
+    made["site_predictions"] = predicted[sites] + rng.normal(0, 0.01, len(sites))
+    weights = rng.uniform(0.5, 4.0, len(district))
+    model = CompositeEstimator().fit(**made, weights=weights)
+    found = model.predict(np.arange(n))
+    # their gamma, with the variances of the fit without weights; coefficients by generalised least squares on weighted means
+    plain = CompositeEstimator().fit(**made)
+    assert (model.sigma2_u_, model.sigma2_e_) == (plain.sigma2_u_, plain.sigma2_e_)
+    total = np.bincount(district, weights)
+    share = weights / total[district]
+    delta2 = np.bincount(district, share**2)
+    mean = np.bincount(district, share * made["values"])
+    gamma = model.sigma2_u_ / (model.sigma2_u_ + model.sigma2_e_ * delta2)
+    x = np.column_stack([np.ones(n), np.bincount(sites, made["site_predictions"]) / 4000])
+    scores = x * ((1 - gamma) / delta2)[:, None]
+    slopes = np.linalg.solve(scores.T @ x, scores.T @ mean)
+    assert found["gamma"].to_numpy() == pytest.approx(gamma, abs=1e-4)
+    assert found["direct"].to_numpy() == pytest.approx(mean)
+    expected = gamma * mean + (1 - gamma) * (x @ slopes)
+    assert found["estimate"].to_numpy() == pytest.approx(expected, abs=1e-3)
+    assert model.sampling_variance_.to_numpy() == pytest.approx(model.sigma2_e_ * delta2)
+    assert (found["mse"] > plain.predict(np.arange(n))["mse"]).mean() > 0.9
+
+
+def test_equal_weights_change_nothing_and_clusters_of_weight_0_take_no_part():
+    made, _ = countryside(3)
+    plain, equal = fit(made).predict(np.arange(40)), fit(made | {"weights": np.full(len(made["values"]), 7.0)})
+    pd.testing.assert_frame_equal(plain, equal.predict(np.arange(40)))
+    counts = np.arange(len(made["values"])) % 5 > 0
+    fewer = made | {name: made[name][counts] for name in ("values", "areas", "predictions")}
+    weighted = fit(made | {"weights": counts.astype(float)}).predict(np.arange(40))
+    pd.testing.assert_frame_equal(fit(fewer).predict(np.arange(40)), weighted)
+
+
+def test_with_an_informative_sample_weights_remove_the_bias_where_clusters_are_many():
+    rng = np.random.default_rng(0)
+    truth, district = rng.normal(size=25), np.repeat(np.arange(25), 400)
+    deviation = rng.normal(size=len(district))
+    # rich clusters are three times as likely to be in the survey
+    chance = np.where(deviation > 0, 0.6, 0.2)
+    drawn = rng.random(len(district)) < chance
+    sites = np.repeat(np.arange(25), 50)
+    made = {"values": (truth[district] + deviation)[drawn], "areas": district[drawn], "site_areas": sites}
+    made["site_predictions"] = truth[sites] + rng.normal(0, 0.3, len(sites))
+    bias = {}
+    for name, weights in (("plain", None), ("weighted", 1 / chance[drawn])):
+        found = CompositeEstimator().fit(**made, weights=weights).predict(np.arange(25))
+        bias[name] = (found["estimate"] - truth).mean()
+    assert bias["plain"] > 0.3
+    assert abs(bias["weighted"]) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"), [(-1.0, r"^weights: row 0: is -1, and must not be negative"), (0.0, r"^weights: all weights")]
+)
+def test_bad_weights_are_told_in_one_line(weights, words):
+    made, _ = countryside(0)
+    with pytest.raises(InputError, match=words):
+        fit(made | {"weights": np.full(len(made["values"]), weights)})
