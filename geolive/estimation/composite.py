@@ -180,7 +180,8 @@ class CompositeEstimator(BaseEstimator):
         Returns
         -------
         DataFrame
-            Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by `weights` or else k), `predicted` (mean over sites),
+            Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by `weights` or else k), `predicted`
+            (mean over sites),
             `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey; with predictions at clusters whose slope c is of the
             other sign than b, it can exceed 1 a little), `mse`, `lower`, `upper`.
         """
@@ -254,7 +255,9 @@ def _clusters(
     weight = unit_numbers("weights", weights, index)
     if (weight < 0).any():
         row = int(np.flatnonzero(weight < 0)[0])
-        raise InputError(f"weights: row {row}: is {weight[row]:g}, and must not be negative; mend it, or drop the cluster")
+        raise InputError(
+            f"weights: row {row}: is {weight[row]:g}, and must not be negative; mend it, or drop the cluster"
+        )
     counts = weight > 0
     if not counts.any():
         raise InputError("weights: all weights are 0; leave them out to weigh all clusters alike")
