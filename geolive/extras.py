@@ -12,6 +12,7 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "raster": ("GeoTIFF files", {"rasterio": "rasterio"}),
     "photos": ("photos", {"PIL": "pillow"}),
+    "excel": ("workbooks", {"xlsxwriter": "xlsxwriter"}),
     "plots": ("plots", {"matplotlib": "matplotlib"}),
     "mapillary": ("downloads from Mapillary", {"aiohttp": "aiohttp"}),
     "imagewise": ("networks trained on single photos", {"lightning": "lightning", "tensorboard": "tensorboard"}),

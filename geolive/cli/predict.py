@@ -20,7 +20,11 @@ def predict(
     context: typer.Context,
     out: Annotated[
         list[Path],
-        typer.Option(help="A .html, .geojson, .gpkg, .tif or .csv file to write; may be repeated.", metavar="FILE"),
+        typer.Option(
+            help="A file to write, of the kind that its ending says: .html, .geojson, .gpkg, .tif, .csv, .xlsx, .parquet, .fgb, "
+            ".kml, .png, .svg or .pdf; may be repeated.",
+            metavar="FILE",
+        ),
     ],
     region: Annotated[
         str | None,
@@ -69,6 +73,13 @@ def predict(
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
     min_images: Annotated[int, typer.Option(help="Fewest images for a district to be supported.", min=0)] = 50,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            help="Further kinds of files beside the first --out, joined by commas: xlsx,csv,png; or all.",
+            metavar="KINDS",
+        ),
+    ] = None,
     exports: Annotated[bool, typer.Option(help="Write GeoJSON and GeoTIFF beside the page.")] = True,
     photos: Annotated[
         Path | None,
@@ -84,13 +95,14 @@ def predict(
     from geolive.extras import has_extra
     from geolive.hexagons import parse_hexagons
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
-    from geolive.mapping.exports import write_files
+    from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
     from geolive.mapping.prediction import map_region
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.mapping.region_sites import check_covers
     from geolive.regions import find_region
 
+    out = [*out, *files_of_formats(out[0], formats)]
     region_file = [Path(region)] if region and Path(region).is_file() else []
     inputs = [p for p in [dataset, boundaries, *region_file] if p]
     free = check_outputs_free(out, inputs, exports=exports)

@@ -208,6 +208,9 @@ class DistrictMap:
         - `.gpkg`: the districts and the sites
         - `.tif`: the sites' values interpolated, a Cloud-Optimized GeoTIFF
         - `.csv`: the districts without their borders
+        - `.xlsx`: a workbook with districts, sites, words for the columns, and the method
+        - `.parquet`, `.fgb`, `.kml`: the districts as GeoParquet 1.1, FlatGeobuf and KML
+        - `.png`, `.svg`, `.pdf`: the picture that `plot` draws
 
         A style and metadata for QGIS are written beside `.geojson` and `.tif` (`.qml`, `.qmd`); a `.gpkg` holds its styles.
 

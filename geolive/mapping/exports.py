@@ -10,10 +10,17 @@ from geolive.mapping.csv_table import csv_bytes
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import DECIMALS, on_grid
 from geolive.mapping.geojson import geojson_bytes
+from geolive.mapping.kml import kml_bytes
+from geolive.mapping.picture import PICTURES, write_picture
 from geolive.mapping.qgis_metadata import metadata
 from geolive.mapping.qgis_styles import district_style, surface_style
 
-SUFFIXES = (".html", ".geojson", ".gpkg", ".tif", ".csv")
+SUFFIXES = (
+    *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".kml"),
+    *PICTURES,
+)
+# the extra of setup.cfg that a kind of file needs
+_EXTRAS = {".tif": "raster", ".xlsx": "excel", **dict.fromkeys(PICTURES, "plots")}
 # what these hold, QGIS styles and documents by files beside them
 _STYLED = (".geojson", ".tif")
 
@@ -27,7 +34,7 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
     ----------
     district_map : DistrictMap
     paths : sequence of str or Path
-        Each ends in .html, .geojson, .gpkg, .tif or .csv. Equal maps give equal bytes.
+        Each ends in one of `SUFFIXES`. Equal maps give equal bytes.
     exports : bool
         Whether districts (GeoJSON) and surface (GeoTIFF, where rasterio is installed) are written beside each page.
 
@@ -57,6 +64,11 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
         ".gpkg": _geopackage,
         ".tif": _geotiff,
         ".csv": _csv,
+        ".xlsx": _workbook,
+        ".parquet": _geoparquet,
+        ".fgb": _flatgeobuf,
+        ".kml": _kml,
+        **dict.fromkeys(PICTURES, _picture),
     }
     writers: Writers = {}
     for path in main_files(paths, exports=exports):
@@ -71,7 +83,7 @@ def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
     Raises
     ------
     InputError
-        Another ending, or a GeoTIFF is asked for and rasterio is not installed.
+        Another ending, or a package that this kind of file needs is not installed.
 
     Examples
     --------
@@ -80,17 +92,59 @@ def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
     """
     files: list[Path] = []
     for path in map(Path, paths):
+        if path.suffix == ".shp":
+            raise InputError(
+                f"{path}: cannot write a Shapefile, which cuts the names of columns to 10 letters; give "
+                f"{path.with_suffix('.gpkg')}, which every GIS opens"
+            )
         if path.suffix not in SUFFIXES:
             kind = f"{path.suffix} files" if path.suffix else "a file without an ending"
             raise InputError(f"{path}: cannot write {kind}; give a name that ends in {_ENDINGS}")
-        if path.suffix == ".tif":
-            require_extra("raster")
+        if path.suffix in _EXTRAS:
+            require_extra(_EXTRAS[path.suffix])
         files.append(path)
         if exports and path.suffix == ".html":
             files.append(path.with_suffix(".geojson"))
             if has_extra("raster"):
                 files.append(path.with_name(f"{path.stem}_surface.tif"))
     return list(dict.fromkeys(files))
+
+
+def files_of_formats(path: Path, formats: str | None) -> list[Path]:
+    """Return the files of further kinds that have the name of a file.
+
+    Parameters
+    ----------
+    path : Path
+        A file to write.
+    formats : str or None
+        Endings without their dots, joined by commas, or "all": every kind whose packages are installed.
+
+    Raises
+    ------
+    InputError
+        There is no such kind of file.
+
+    Examples
+    --------
+    >>> [p.name for p in files_of_formats(Path("maps/pov.html"), "xlsx,png")]
+    ['pov.xlsx', 'pov.png']
+    >>> [p.name for p in files_of_formats(Path("maps/pov.html"), "tif")]
+    ['pov_surface.tif']
+    """
+    if formats == "all":
+        installed = [s for s in SUFFIXES if s not in _EXTRAS or has_extra(_EXTRAS[s])]
+        formats = ",".join(s for s in installed if s != path.suffix)
+    words = [word.strip().lower().removeprefix(".") for word in (formats or "").split(",") if word.strip()]
+    known = [suffix.removeprefix(".") for suffix in SUFFIXES]
+    for word in words:
+        if word not in known:
+            raise InputError(
+                f"formats: there is no kind {word!r}; give some of: {','.join(known)}, or all", parameter="formats"
+            )
+    # a raster and districts of one name would need one style file
+    names = [f"{path.stem}_surface.tif" if word == "tif" else f"{path.stem}.{word}" for word in words]
+    return [path.with_name(name) for name in names]
 
 
 def with_companions(path: Path) -> list[Path]:
@@ -162,3 +216,29 @@ def _geotiff(district_map: DistrictMap, path: Path) -> Writers:
 
 def _csv(district_map: DistrictMap, path: Path) -> Writers:
     return {path: _bytes(lambda: csv_bytes(district_map))}
+
+
+def _workbook(district_map: DistrictMap, path: Path) -> Writers:
+    from geolive.mapping.workbook import write_workbook
+
+    return {path: lambda to: write_workbook(district_map, to)}
+
+
+def _geoparquet(district_map: DistrictMap, path: Path) -> Writers:
+    from geolive.mapping.vector_files import write_geoparquet
+
+    return {path: lambda to: write_geoparquet(district_map, to)}
+
+
+def _flatgeobuf(district_map: DistrictMap, path: Path) -> Writers:
+    from geolive.mapping.vector_files import write_flatgeobuf
+
+    return {path: lambda to: write_flatgeobuf(district_map, to)}
+
+
+def _kml(district_map: DistrictMap, path: Path) -> Writers:
+    return {path: _bytes(lambda: kml_bytes(district_map))}
+
+
+def _picture(district_map: DistrictMap, path: Path) -> Writers:
+    return {path: lambda to: write_picture(district_map, to)}

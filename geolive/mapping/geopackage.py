@@ -36,7 +36,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
     path.unlink(missing_ok=True)
     tables = {"districts": district_table(district_map), "sites": site_table(district_map)}
     made = f"{district_map.provenance.made.isoformat()}T00:00:00.000Z"
-    with _dated(made), _failures_named(path.parent):
+    with _dated(made), failures_named(path.parent, "GeoPackage"):
         for number, (layer, table) in enumerate(tables.items()):
             options = {"IDENTIFIER": f"{layer_title(district_map)}: {layer}", "DESCRIPTION": abstract(district_map)}
             kind = "MultiPolygon" if layer == "districts" else "Point"
@@ -44,7 +44,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
                 table, path, layer=layer, driver="GPKG", geometry_type=kind, append=number > 0, layer_options=options
             )
     styles = {"districts": district_style(district_map), "sites": site_style(district_map)}
-    with _failures_named(path.parent), contextlib.closing(sqlite3.connect(path)) as database, database:
+    with failures_named(path.parent, "GeoPackage"), contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute(f"CREATE TABLE {_STYLES} ({_STYLE_COLUMNS})")
         for layer, style in styles.items():
             database.execute(
@@ -79,14 +79,20 @@ def is_ours(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _failures_named(folder: Path) -> Iterator[None]:
-    """GDAL and SQLite do not say why the disk took no more."""
+def failures_named(folder: Path, kind: str) -> Iterator[None]:
+    """Raise InputError where GDAL or SQLite cannot write; they do not say why the disk took no more.
+
+    Examples
+    --------
+    >>> with failures_named(Path("maps"), "GeoPackage"):
+    ...     pass
+    """
     try:
         yield
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.OperationalError) as error:
         said = " ".join(str(error).split())
         raise InputError(
-            f"{folder}: a GeoPackage cannot be written ({said}), as where the disk is full; make room there, or choose another "
+            f"{folder}: a {kind} cannot be written ({said}), as where the disk is full; make room there, or choose another "
             "folder, then run the command again"
         ) from error
 

@@ -15,6 +15,11 @@ _SIGNS = {
     ".geojson": rb'"generator": "geolive ',
     ".tif": rb'<Item name="SOFTWARE">geolive ',
     ".csv": rb"\Adistrict_id,[^\n]*,made_with\n",
+    ".kml": rb"<!-- " + WRITTEN_BY.encode(),
+    ".fgb": rb"\Afgb.*Made by geolive ",
+    ".png": rb"Software\x00geolive ",
+    ".svg": rb"<dc:title>geolive |>geolive ",
+    ".pdf": rb"/Creator \(geolive ",
     ".qml": rb"<!-- " + WRITTEN_BY.encode(),
     ".qmd": rb"<!-- " + WRITTEN_BY.encode(),
 }
@@ -48,9 +53,9 @@ def check_outputs_free(outs: Sequence[Path], inputs: Sequence[Path], *, exports:
     --------
     >>> [p.name for p in check_outputs_free([Path("maps/pov.tif")], [])]
     ['pov.tif', 'pov.qml', 'pov.qmd']
-    >>> check_outputs_free([Path("a.pdf")], [])
+    >>> check_outputs_free([Path("a.doc")], [])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: a.pdf: cannot write .pdf files; give a name that ends in .html, .geojson, .gpkg, .tif or .csv
+    geolive.errors.InputError: a.doc: cannot write .doc files; give a name that ends in .html, .geojson, .gpkg, ... or .pdf
     """
     owners: dict[Path, Path] = {}
     for main in main_files(outs, exports=exports):
@@ -83,8 +88,16 @@ def _written_by_geolive(path: Path) -> bool:
         from geolive.mapping.geopackage import is_ours
 
         return is_ours(path)
+    if path.suffix == ".xlsx":
+        from geolive.mapping.workbook import is_our_workbook
+
+        return is_our_workbook(path)
+    if path.suffix == ".parquet":
+        from geolive.mapping.vector_files import is_our_geoparquet
+
+        return is_our_geoparquet(path)
     try:
         with path.open("rb") as file:
-            return re.search(_SIGNS[path.suffix], file.read(_MOST_READ)) is not None
+            return re.search(_SIGNS[path.suffix], file.read(_MOST_READ), re.DOTALL) is not None
     except OSError as error:
         raise InputError(f"{path}: exists and cannot be read ({error.strerror}); give another name") from error

@@ -18,6 +18,7 @@ from geolive.indicators import (
     class_colours,
     class_labels,
 )
+from geolive.mapping.column_words import column_words, site_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_columns
 from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
@@ -73,7 +74,7 @@ def district_style(district_map: DistrictMap) -> bytes:
     root.append(_renderer(district_map))
     root.append(_labelling())
     aliases = ET.SubElement(root, "aliases")
-    for column, words in _aliases(district_map).items():
+    for column, words in column_words(district_map).items():
         add(aliases, "alias", field=column, name=words)
     add(root, "previewExpression", '"district"')
     add(root, "mapTip", _map_tip(district_map))
@@ -113,8 +114,7 @@ def site_style(district_map: DistrictMap) -> bytes:
     classes.append((_HEADING, _HEADING, legend_heading(district_map), [nothing]))
     root.append(_graduated(_column(district_map), "marker", classes[::-1]))
     aliases = ET.SubElement(root, "aliases")
-    words = {"site_id": "Site", "surveyed": "Surveyed", "applicable": "Like the places that the model learnt from"}
-    for column, alias in (_aliases(district_map) | words).items():
+    for column, alias in site_words(district_map).items():
         add(aliases, "alias", field=column, name=alias)
     add(root, "layerGeometryType", "0")
     return document(root, district_map.provenance.version)
@@ -224,28 +224,6 @@ def _labelling() -> ET.Element:
     add(settings, "placement", placement="4", priority="5", centroidInside="1")
     add(settings, "rendering", drawLabels="1", obstacle="0", limitNumLabels="0", labelPerPart="0")
     return labelling
-
-
-def _aliases(district_map: DistrictMap) -> dict[str, str]:
-    shown = district_map.indicator
-    interval = f"{percent_text(district_map.level)} interval"
-    return {
-        "id": "Feature id",
-        "district_id": "District code",
-        "district": "District",
-        "state": "State",
-        shown.name: f"{shown.title}, {shown.unit}",
-        f"{shown.name}_lower": f"Lower end of the {interval}",
-        f"{shown.name}_upper": f"Upper end of the {interval}",
-        f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
-        **estimate_columns(district_map),
-        "n_sites": "Sites",
-        "n_images": "Images",
-        "supported": "Supported by enough imagery",
-        "simulated": "Simulated",
-        "rank_best": "Best rank the interval allows (1 is the highest value)",
-        "rank_worst": "Worst rank the interval allows",
-    }
 
 
 def _map_tip(district_map: DistrictMap) -> str:

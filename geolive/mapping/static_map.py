@@ -55,6 +55,7 @@ def plot_districts(
             handles += _draw_sites(axes, district_map)
         (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
         draw_scale_bar(axes, (west, south, east, north))
+        _draw_north_arrow(axes)
         _write_words(axes, district_map, handles, title)
         if ax is None and (figure := axes.get_figure(root=True)) is not None:
             # the size of the map is known once the legend has its place
@@ -185,6 +186,16 @@ def _draw_names(axes: "Axes", district_map: DistrictMap) -> None:
             lon, lat, name, ha="center", va="center", fontsize=_NAME_POINTS, color=INK, path_effects=halo, zorder=5,
             clip_on=True,
         )  # fmt: skip
+
+
+def _draw_north_arrow(axes: "Axes") -> None:
+    """Draw an arrow to the north below the legend, where it covers no district."""
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate(
+        "", xy=(1.04, 0.11), xytext=(1.04, 0.02), xycoords="axes fraction", textcoords="axes fraction",
+        arrowprops=arrow, annotation_clip=False,
+    )  # fmt: skip
+    axes.text(1.04, 0.115, "N", transform=axes.transAxes, fontsize=9, fontweight="bold", ha="center", va="bottom")
 
 
 def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: tuple[str, str]) -> None:

@@ -1,0 +1,60 @@
+"""The columns of exported tables in words for readers."""
+
+from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.estimate_words import estimate_columns
+from geolive.wording import percent_text
+
+
+def column_words(district_map: DistrictMap) -> dict[str, str]:
+    """Return the columns of the districts table, each with its words for readers, and its unit where it has one.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> column_words(result)["pov"]
+    'Asset wealth, DHS asset-wealth index'
+    """
+    shown = district_map.indicator
+    interval = f"{percent_text(district_map.level)} interval"
+    return {
+        "id": "Feature id",
+        "district_id": "District code",
+        "district": "District",
+        "state": "State",
+        shown.name: f"{shown.title}, {shown.unit}",
+        f"{shown.name}_lower": f"Lower end of the {interval}",
+        f"{shown.name}_upper": f"Upper end of the {interval}",
+        f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
+        **estimate_columns(district_map),
+        "n_sites": "Sites",
+        "n_images": "Images",
+        "supported": "Supported by enough imagery",
+        "simulated": "Simulated",
+        "rank_best": "Best rank the interval allows (1 is the highest value)",
+        "rank_worst": "Worst rank the interval allows",
+    }
+
+
+def site_words(district_map: DistrictMap) -> dict[str, str]:
+    """Return the columns of the sites table, each with its words for readers.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+    >>> site_words(result)["surveyed"]
+    'Surveyed'
+    """
+    words = {"site_id": "Site", "surveyed": "Surveyed", "applicable": "Like the places that the model learnt from"}
+    return column_words(district_map) | words
