@@ -17,6 +17,7 @@ _PUBLIC = {
     "read_survey": "geolive.sources.survey.reader",
     "read_dhs": "geolive.sources.survey.dhs",
     "read_photos": "geolive.sources.photos.reader",
+    "add_covariates": "geolive.covariates.adding",
     "find_region": "geolive.regions",
     "Forest": "geolive.models.clusterwise",
     "CountModel": "geolive.models.count_models",
@@ -45,6 +46,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     # for editors and type checkers, which cannot see lazy imports; a test holds both lists equal
+    from geolive.covariates.adding import add_covariates as add_covariates
     from geolive.dataset import Dataset as Dataset
     from geolive.dataset import read_dataset as read_dataset
     from geolive.dataset import write_dataset as write_dataset

@@ -95,11 +95,9 @@ class CovariateTables:
         ('rain', 'heat')
         """
         kept = [name for name in self.names if name not in other.about]
-        tables = [
-            pd.concat([mine[kept], theirs], axis=1)
-            for mine, theirs in ((self.clusters, other.clusters), (self.images, other.images))
-        ]
-        return CovariateTables(*tables, {name: self.about[name] for name in kept} | other.about)
+        clusters = pd.concat([self.clusters[kept], other.clusters], axis=1)
+        images = pd.concat([self.images[kept], other.images], axis=1)
+        return CovariateTables(clusters, images, {name: self.about[name] for name in kept} | other.about)
 
 
 def check_covariate_names(names: Iterable[object], where: str = "covariates") -> None:

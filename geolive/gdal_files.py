@@ -47,6 +47,16 @@ _IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
 _MOST_EXTRACTED = 8 * 2**30
 # bytes 18 and 19 of an SQLite file are 2 where it is written through a log, which readers make anew beside it
 _WRITE_AHEAD = b"\2\2"
+_RASTER_SETTINGS = {
+    # no file beside a raster is looked for
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    # MB; the default is a share of the machine's memory
+    "GDAL_CACHEMAX": 128,
+    "GDAL_HTTP_CONNECTTIMEOUT": 20,
+    "GDAL_HTTP_TIMEOUT": 60,
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+}
 _REACHES_OUT = re.compile(r"\b(?:ogr_|gdal_|load_extension|readfile|writefile)\w*\s*\(", re.IGNORECASE)
 
 
@@ -95,9 +105,12 @@ def vector_source(path: str | Path) -> Iterator[str]:
 def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
     """Open a GeoTIFF with rasterio, with GDAL's driver of GeoTIFFs and without the files beside it.
 
+    GDAL keeps at most 128 MB of decoded blocks while it is open.
+
     Parameters
     ----------
     path : str or Path
+        A file, or an address (http or https) that the user typed: GDAL then asks the server only for the parts that are read.
 
     Yields
     ------
@@ -115,24 +128,47 @@ def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
     Traceback (most recent call last):
     geolive.errors.InputError: population.vrt: a .vrt file is not accepted; save it as a GeoTIFF (.tif)
     """
-    import rasterio
-    from rasterio.errors import RasterioError
+    from geolive.extras import require_extra
 
+    require_extra("raster")
+    if is_address(path):
+        with _opened(f"/vsicurl/{path}", str(path), "the address, and that the server is in reach") as raster:
+            yield raster
+        return
     path = Path(path)
     if path.suffix.lower() not in RASTER_SUFFIXES:
         raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as a GeoTIFF (.tif)")
     check_beginning(path)
     with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
         link = _link(path, Path(folder) / f"{_plain(path)}.tif")
-        try:
-            with (
-                rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-                rasterio.open(link, driver="GTiff", sharing=False) as raster,
-            ):
-                yield raster
-        except RasterioError as error:
-            reason = str(error).replace(str(link), path.name)
-            raise InputError(f"{path}: cannot be read ({reason}); check that the file is whole") from error
+        with _opened(str(link), str(path), "that the file is whole") as raster:
+            yield raster
+
+
+def is_address(path: str | Path) -> bool:
+    """Return whether the name of a raster is an address on the web.
+
+    Examples
+    --------
+    >>> is_address("https://example.org/evi.tif"), is_address("evi.tif")
+    (True, False)
+    """
+    return isinstance(path, str) and re.match(r"https?://[^/]", path, re.IGNORECASE) is not None
+
+
+@contextlib.contextmanager
+def _opened(name: str, shown: str, check: str) -> "Iterator[rasterio.DatasetReader]":
+    """Open a raster by GDAL's name for it; errors name it as the user does."""
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with rasterio.Env(**_RASTER_SETTINGS), rasterio.open(name, driver="GTiff", sharing=False) as raster:
+            yield raster
+    except RasterioError as error:
+        # GDAL's own words are in the cause where rasterio only says that reading failed
+        reason = str(error.__cause__ or error).replace(name, shown)
+        raise InputError(f"{shown}: cannot be read ({reason}); check {check}") from error
 
 
 def check_beginning(path: str | Path) -> None:

@@ -13,7 +13,7 @@ ROOMS = """
 errors wording terminal_text extras command_line disk_space temporary_files files npy_file indicators tables geodesy gdal_files
 boundary_files regions hexagons model_inputs places clusters dataset_facts dataset_files dataset_checksum covariate_tables dataset
 feature_sets official_statistics
-splits metrics map_plots svg_minify svg_plots console sources simulation
+splits metrics map_plots svg_minify svg_plots console sources covariates simulation
 graphs vision models uncertainty estimation explain evaluation mapping cli
 """.split()  # noqa: SIM905
 SLOW = {

@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from geolive.cli import (  # noqa: F401  (each registers its commands)
+    covariates,
     detect,
     embed,
     estimate,

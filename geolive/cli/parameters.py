@@ -23,6 +23,8 @@ _OTHER_NAMES = {
     "learning_rate": ("lr",),
     "values": ("value",),
     "recodes": ("recode",),
+    "rasters": ("raster",),
+    "buffer_km": ("buffer",),
 }
 # functions of the library that a command calls, as messages name them: `read_survey(group='COLUMN')`
 _COMMANDS = {

@@ -1,0 +1,138 @@
+"""`covariates`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geolive.cli.apps import DatasetArgument, app
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.covariate_tables import CovariateTables
+
+
+@app.command("covariates")
+def covariates_command(
+    dataset: DatasetArgument,
+    raster: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A GeoTIFF, a folder of its tiles, or the address of a Cloud-Optimized GeoTIFF; several times for several.",
+            metavar="NAME=FILE[:BAND]",
+        ),
+    ] = None,
+    buffer: Annotated[
+        str | None,
+        typer.Option(
+            help="Radius of the buffer whose mean is taken: 2km, or urban=2km,rural=5km (the default); 0 takes the cell's value.",
+            metavar="DISTANCE",
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="A table with a row for each cluster or district.", metavar="FILE")
+    ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(help="Column of --table with the clusters' names or the districts' ids.", metavar="COLUMN"),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of --table to take, as a,b; by default all that hold numbers.")
+    ] = None,
+    boundaries: Annotated[
+        Path | None, typer.Option(help="For --table by district: a file of the districts.", metavar="FILE")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
+    ] = None,
+) -> None:
+    """Add numbers from rasters and tables to the clusters and images of a dataset."""
+    from geolive.console import say, step
+    from geolive.covariates.adding import compute_covariates, place_covariates
+    from geolive.dataset import read_dataset
+
+    with step(f"Reading {dataset}"):
+        data = read_dataset(dataset)
+    with step("Computing covariates") as progress:
+        tables = compute_covariates(
+            data,
+            raster or [],
+            buffer_km=parse_buffer(buffer) if buffer else None,
+            table=table,
+            join=join,
+            columns=[name.strip() for name in columns.split(",") if name.strip()] if columns else None,
+            boundaries=boundaries,
+            id_column=id_column,
+            progress=progress,
+        )
+    with step(f"Adding them to {dataset}"):
+        place_covariates(dataset, tables)
+    _note_buffers(tables, data.clusters["urban"].isna().all())
+    _show(tables)
+    simulated = "SIMULATED: " if data.simulated else ""
+    listed = ", ".join(tables.names[:4]) + (f", … {tables.names[-1]}" if len(tables.names) > 4 else "")
+    say(
+        f"{dataset}: {simulated}{len(tables.names):,} covariate{'s' * (len(tables.names) > 1)} added ({listed}) for "
+        f"{len(data.clusters):,} clusters and {len(data.images):,} images"
+    )
+
+
+def parse_buffer(text: str) -> float | dict[str, float]:
+    """Read a distance, or one for each kind of place: `2km` or `urban=2km,rural=5km`.
+
+    Raises
+    ------
+    InputError
+        The text is neither.
+
+    Examples
+    --------
+    >>> parse_buffer("2km"), parse_buffer("urban=2,rural=5km")
+    (2.0, {'urban': 2.0, 'rural': 5.0})
+    """
+    try:
+        if "=" not in text:
+            return _kilometres(text)
+        return {kind.strip(): _kilometres(km) for kind, _, km in (part.partition("=") for part in text.split(","))}
+    except ValueError:
+        raise InputError(
+            f"--buffer {text!r}: gives no distance; give kilometres, for example 2km, or urban=2km,rural=5km"
+        ) from None
+
+
+def _kilometres(text: str) -> float:
+    text = text.strip().lower()
+    if text.endswith("km"):
+        return float(text.removesuffix("km"))
+    return float(text.removesuffix("m")) / 1000 if text.endswith("m") else float(text)
+
+
+def _note_buffers(tables: "CovariateTables", none_known: bool) -> None:
+    from geolive.console import note
+
+    radius = next((facts["buffer_km"] for facts in tables.about.values() if "buffer_km" in facts), None)
+    if radius and none_known and len(tables.clusters) and len(set(radius.values())) > 1:
+        note(f"the dataset does not say which clusters are urban: all have the buffer of {radius['unknown']:g} km")
+
+
+def _show(tables: "CovariateTables") -> None:
+    """Print where each covariate comes from, and how many places have none; bands of one raster share a line."""
+    from geolive.console import show_table
+
+    rows, seen = [], set()
+    for name in tables.names:
+        facts = tables.about[name]
+        missing = tuple(int(table[name].isna().sum()) for table in (tables.clusters, tables.images))
+        share = facts.get("nodata_share")
+        about = (facts["kind"], facts["file"], share, missing)
+        if facts["kind"] == "raster" and about in seen:
+            continue
+        seen.add(about)
+        bands = sum(1 for other in tables.names if tables.about[other]["file"] == facts["file"])
+        shown = f"{name} … ({bands} bands)" if facts["kind"] == "raster" and bands > 1 else name
+        rows.append(
+            [shown, facts["file"], "–" if share is None else f"{share:.1%}", *(f"{count:,}" for count in missing)]
+        )
+    show_table(
+        "Covariates", ["covariate", "from", "without data", "clusters without value", "images without value"], rows
+    )

@@ -1,0 +1,207 @@
+"""Values of rasters at positions: the mean over a buffer, or the value of the cell."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyproj
+from numpy.typing import ArrayLike
+
+from geolive.covariates.buffer_sums import BufferSums, add_grid
+from geolive.covariates.buffers import make_buffers
+from geolive.covariates.raster_grids import RasterGrid, open_grid
+from geolive.covariates.raster_names import RasterCovariate, as_rasters
+from geolive.errors import InputError
+
+LARGEST_RADIUS_KM = 500.0
+
+Bounds: TypeAlias = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class RasterSample:
+    """Values of a raster at n positions.
+
+    Parameters
+    ----------
+    values : DataFrame, n rows
+        A column of float64 for each covariate that the raster gives; NaN where the buffer holds no valid cell.
+    nodata_share : array of float, shape (n,)
+        Share of the buffer that has no value: no data, or outside the raster. Of several bands, the largest.
+    inside : array of bool, shape (n,)
+        Whether the position lies in the raster.
+    bands : tuple of int
+        Number of the band that each column comes from.
+    """
+
+    values: pd.DataFrame
+    nodata_share: np.ndarray
+    inside: np.ndarray
+    bands: tuple[int, ...]
+
+
+def covariates_at(
+    rasters: Iterable[str | RasterCovariate] | Mapping[str, str | Path],
+    positions: ArrayLike,
+    radius_km: ArrayLike = 0.0,
+    progress: Callable[[str], None] | None = None,
+) -> pd.DataFrame:
+    """Return the values of rasters at positions, one column for each covariate.
+
+    Parameters
+    ----------
+    rasters : list of str or RasterCovariate, or dict of str to path
+        "NAME=FILE" or "NAME=FILE:BAND". The file is a GeoTIFF in any coordinate reference system, a folder of tiles, or the
+        address of a Cloud-Optimized GeoTIFF; only the windows around the positions are read.
+    positions : array of float, shape (n, 2)
+        Longitude and latitude, degrees.
+    radius_km : float or array of float, shape (n,)
+        Great-circle radius of the buffer whose mean is taken; 0 takes the value of the cell.
+    progress : callable, optional
+        Called with a sentence on what is under way.
+
+    Returns
+    -------
+    DataFrame, n rows
+        NAME for a single band; NAME_00, NAME_01, … for all bands of an embedding. NaN where there is no value.
+
+    Raises
+    ------
+    InputError
+        A raster cannot be read, has no coordinate reference system or no such band, or holds none of the positions.
+
+    Notes
+    -----
+    The mean weighs each cell by the area that lies in the buffer, and leaves out cells without data. On grids of longitude and
+    latitude the buffer is a circle on the sphere; in other projections it is the ellipse that this circle is near its centre.
+    AlphaEarth's embeddings are averaged after they are de-quantised, and each mean is scaled to length 1.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from rasterio import Affine, MemoryFile
+    >>> path = Path(tempfile.mkdtemp()) / "rain.tif"
+    >>> about = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "float32", "crs": 4326}
+    >>> with MemoryFile() as file:
+    ...     with file.open(transform=Affine(1, 0, 84, 0, -1, 26), **about) as raster:
+    ...         raster.write(np.array([[1, 2], [3, 4]], np.float32), 1)
+    ...     _ = path.write_bytes(file.read())
+    >>> covariates_at({"rain": path}, [[84.5, 25.5], [85.0, 25.0]], [0, 20]).round(2)["rain"].tolist()
+    [1.0, 2.5]
+    """
+    tables = [sample_raster(raster, positions, radius_km, progress).values for raster in as_rasters(rasters)]
+    if not tables:
+        raise InputError("rasters: none is given; give NAME=FILE", parameter="rasters")
+    return pd.concat(tables, axis=1)
+
+
+def sample_raster(
+    raster: RasterCovariate,
+    positions: ArrayLike,
+    radius_km: ArrayLike = 0.0,
+    progress: Callable[[str], None] | None = None,
+) -> RasterSample:
+    """Return the values of one raster at positions, and how much of each buffer has no value.
+
+    Parameters
+    ----------
+    raster : RasterCovariate
+    positions : array of float, shape (n, 2)
+        Longitude and latitude, degrees.
+    radius_km : float or array of float, shape (n,)
+    progress : callable, optional
+
+    Returns
+    -------
+    RasterSample
+
+    Raises
+    ------
+    InputError
+        See `covariates_at`.
+    """
+    lonlat = np.asarray(positions, float).reshape(-1, 2)
+    radius = _checked_radius(radius_km, len(lonlat))
+    # several visits of one place are read once
+    places, place_of = np.unique(np.column_stack([lonlat, radius]), axis=0, return_inverse=True)
+    sums: BufferSums | None = None
+    names: tuple[str, ...] = ()
+    files, is_unit = raster.files, False
+    for number, file in enumerate(files, 1):
+        with open_grid(raster, file) as grid:
+            if sums is None:
+                sums, names, bands, is_unit = (
+                    BufferSums.zeros(len(grid.names), len(places)),
+                    grid.names,
+                    grid.bands,
+                    grid.unit_length,
+                )
+            elif grid.names != names:
+                raise InputError(f"{file}: has other bands than {files[0]}; keep tiles of one raster in the folder")
+            buffers, which = make_buffers(grid, places[:, :2], places[:, 2])
+
+            def said(done: int, number: int = number) -> None:
+                if progress is not None:
+                    tile = f", tile {number:,} of {len(files):,}" if len(files) > 1 else ""
+                    progress(f"{raster.name}{tile}: {done:,} of {len(places):,} places")
+
+            add_grid(sums, grid, buffers, which, said)
+            bounds = _lonlat_bounds(grid)
+    assert sums is not None
+    if len(places) and not (sums.inside.any() or (sums.valid > 0).any()):
+        raise InputError(_not_covered(raster, files, bounds, lonlat))
+    values, share = sums.means()
+    if is_unit:
+        values = _unit_length(values)
+    table = pd.DataFrame(values.T[place_of.ravel()], columns=list(names))
+    return RasterSample(table, share.max(axis=0)[place_of.ravel()], sums.inside[place_of.ravel()], bands)
+
+
+def _unit_length(values: np.ndarray) -> np.ndarray:
+    """Scale vectors, shape (bands, n), to length 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return values / np.linalg.norm(values, axis=0)
+
+
+def _checked_radius(radius_km: ArrayLike, n: int) -> np.ndarray:
+    radius = np.asarray(radius_km, float)
+    if radius.shape not in ((), (n,)):
+        raise InputError(
+            f"radius_km: has shape {radius.shape} for {n:,} positions; give one number, or one for each",
+            parameter="radius_km",
+        )
+    wrong = ~((radius >= 0) & (radius <= LARGEST_RADIUS_KM))
+    if wrong.any():
+        raise InputError(
+            f"radius_km={float(radius[wrong].flat[0]):g}: must be between 0 and {LARGEST_RADIUS_KM:g} km; give for example 5",
+            parameter="radius_km",
+        )
+    return np.broadcast_to(radius, (n,))
+
+
+def _lonlat_bounds(grid: RasterGrid) -> Bounds | None:
+    """West, south, east, north of a raster in degrees, or None where it reaches beyond its projection."""
+    xs, ys = grid.coordinates(np.array([0, 0, grid.width, grid.width]), np.array([0, grid.height, 0, grid.height]))
+    transformer = pyproj.Transformer.from_crs(grid.crs, 4326, always_xy=True)
+    try:
+        found = transformer.transform_bounds(xs.min(), ys.min(), xs.max(), ys.max())
+    except pyproj.exceptions.ProjError:
+        return None
+    return found if np.isfinite(found).all() else None
+
+
+def _not_covered(raster: RasterCovariate, files: list[str], bounds: Bounds | None, lonlat: np.ndarray) -> str:
+    (west, south), (east, north) = lonlat.min(axis=0), lonlat.max(axis=0)
+    if len(files) > 1:
+        reach = f"none of its {len(files):,} tiles does"
+    elif bounds is None:
+        reach = "its own bounds have no longitude and latitude"
+    else:
+        reach = "it reaches from {:.6g},{:.6g} to {:.6g},{:.6g}".format(*bounds)
+    return (
+        f"{raster.file}: does not cover the region: all places lie from {west:.6g},{south:.6g} to {east:.6g},{north:.6g}, and "
+        f"{reach}; give a raster of the region, or correct its coordinate reference system"
+    )
