@@ -10,7 +10,7 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
         "networks of photos",
         {"torch": "torch", "torchvision": "torchvision", "torch_geometric": "torch-geometric"},
     ),
-    "raster": ("GeoTIFF files", {"rasterio": "rasterio"}),
+    "raster": ("GeoTIFF files", {"rasterio": "rasterio", "exactextract": "exactextract"}),
     "photos": ("photos", {"PIL": "pillow"}),
     "excel": ("workbooks", {"xlsxwriter": "xlsxwriter"}),
     "plots": ("plots", {"matplotlib": "matplotlib"}),

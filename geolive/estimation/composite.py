@@ -107,6 +107,8 @@ class CompositeEstimator(BaseEstimator):
         site_predictions: Values,
         site_areas: Values,
         *,
+        site_weights: Values | None = None,
+        complete: bool = False,
         predictions: Values | None = None,
         k: Values | None = None,
         weights: Values | None = None,
@@ -122,6 +124,12 @@ class CompositeEstimator(BaseEstimator):
             predicts at a cluster shares the cluster's error. Best are predictions by a model that was fitted without the
             district's clusters (cross-fitted); of a model that follows its neighbours, such as kriging, they must be, since the
             survey would otherwise count twice.
+        site_weights : Series or array of length s, optional
+            How much each site counts in X_i, for example its people. A district's mean over sites then has the precision of their
+            effective number, (sum w)² / sum w² (Kish 1965).
+        complete : bool
+            Whether the sites are all inhabited places of their districts, as the cells of a population raster are. X_i is then
+            known without error.
         predictions : Series or array of length n, optional
             Cross-fitted predictions at the clusters, from as many photos as at other sites; the clusters then count as sites,
             too. A prediction from more photos varies more, and the difference between a cluster and its district's sites would
@@ -147,8 +155,12 @@ class CompositeEstimator(BaseEstimator):
         check_level(self.level)
         clusters = _clusters(values, areas, predictions, k, weights)
         self.areas_ = clusters.areas
-        self.site_means_ = _site_means(
-            _all_sites(site_predictions, site_areas, clusters.predictions, clusters.areas[clusters.number]), self.areas_
+        sites = _all_sites(site_predictions, site_areas, clusters.predictions, clusters.areas[clusters.number])
+        site_weight = _site_weights(site_weights, len(sites[0]))
+        self.site_means_ = (
+            _known_means(sites, site_weight, self.areas_)
+            if complete
+            else _site_means(sites, self.areas_, None if site_weights is None else site_weight)
         )
         own = self.site_means_.loc[self.areas_]
         design, names = _design(clusters, own["calibrated"].to_numpy())
@@ -284,7 +296,48 @@ def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas:
     return np.concatenate([x, own]), pd.concat([place, pd.Series(np.asarray(own_areas))], ignore_index=True)
 
 
-def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFrame:
+def _site_weights(weights: Values | None, n: int) -> Array:
+    """Return a positive weight for each site; 1 without weights."""
+    if weights is None:
+        return np.ones(n)
+    weight = unit_numbers("site_weights", weights, pd.RangeIndex(n))
+    if (weight <= 0).any():
+        row = int(np.flatnonzero(weight <= 0)[0])
+        raise InputError(f"site_weights: row {row}: must be above 0; drop sites that do not count")
+    return weight
+
+
+def _weighted_means(sites: tuple[Array, pd.Series], weight: Array) -> pd.DataFrame:
+    """Return `n_sites`, `predicted` (weighted mean) and `effective` (number of sites) of each district with sites."""
+    x, areas = sites
+    table = pd.DataFrame({"wx": weight * x, "w": weight, "ww": weight**2}).groupby(areas.to_numpy())
+    sums = table.sum()
+    return pd.DataFrame(
+        {"n_sites": table.size(), "predicted": sums["wx"] / sums["w"], "effective": sums["w"] ** 2 / sums["ww"]}
+    )
+
+
+def _known_means(sites: tuple[Array, pd.Series], weight: Array, surveyed: pd.Index) -> pd.DataFrame:
+    """Return the mean predictions of districts whose sites are all their places; one without sites has the mean of all."""
+    own = _weighted_means(sites, weight)
+    if len(own) < 2:
+        raise InputError(f"site_predictions: lie in {len(own)} areas, and the model needs 2; give those of more areas")
+    mean, variance = float(own["predicted"].mean()), float(own["predicted"].var())
+    own = own.reindex(own.index.union(surveyed))
+    known = own["predicted"].notna()
+    table = pd.DataFrame(
+        {
+            "n_sites": own["n_sites"].fillna(0),
+            "predicted": own["predicted"],
+            "calibrated": own["predicted"].fillna(mean),
+            "variance": np.where(known, 0.0, variance),
+        }
+    )
+    table.attrs = {"mean": mean, "variance": variance}
+    return table
+
+
+def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index, weight: Array | None) -> pd.DataFrame:
     """Estimate the mean prediction over the sites of each district, and the variance of that estimate's error."""
     x, areas = sites
     try:
@@ -301,7 +354,19 @@ def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index) -> pd.DataFr
             "variance": estimates["mse"],
         }
     )
-    table.attrs = {"mean": model.coefficients_["coefficient"].iloc[0], "variance": model.sigma2_u_}
+    mean = float(model.coefficients_["coefficient"].iloc[0])
+    table.attrs = {"mean": mean, "variance": model.sigma2_u_}
+    if weight is not None:
+        own = _weighted_means(sites, weight)
+        error_variance = model.sigma2_e_ / own["effective"]
+        gamma = model.sigma2_u_ / (model.sigma2_u_ + error_variance)
+        weighted = {
+            "predicted": own["predicted"],
+            "calibrated": mean + gamma * (own["predicted"] - mean),
+            "variance": gamma * error_variance,
+        }
+        for column, numbers in weighted.items():
+            table.loc[own.index, column] = numbers
     return table
 
 

@@ -9,41 +9,60 @@ import pandas as pd
 from geolive.estimation.nested_error import normal_quantile
 from geolive.estimation.ranks import rank_sets
 from geolive.regions import assign_districts
-from geolive.uncertainty.district_intervals import DistrictError
-from geolive.wording import count_of
+from geolive.uncertainty.district_intervals import DistrictError, MeanError
+from geolive.wording import count_of, percent_text
 
 
 @dataclass(frozen=True)
 class Support:
-    """When a district has enough sites and images to be given a value.
+    """When a district has enough sites and images, or enough of its people a prediction, to be given a value.
 
     Parameters
     ----------
     sites, images : int
-        The fewest sites and images.
+        The fewest sites and images; images are not asked for where this is 0.
+    people : float, optional
+        The smallest share of a district's people (0 to 1) who live within reach of a supported prediction. It takes the place of the
+        number of sites where the people are known and no images are asked for.
 
     Examples
     --------
     >>> print(Support(1, 50))
     fewer than 1 site or 50 images
+    >>> print(Support(1, 0, 0.5))
+    less than 50 % of its people within reach of a supported prediction
     """
 
     sites: int = 3
     images: int = 50
+    people: float | None = None
 
     def __str__(self) -> str:
+        people = "" if self.people is None else f"less than {percent_text(self.people)} of its people within reach of a "
+        people = f"{people}supported prediction" if people else ""
+        if people and not self.images:
+            return people
         images = f" or {count_of(self.images, 'image')}" if self.images else ""
-        return f"fewer than {count_of(self.sites, 'site')}{images}"
+        return f"fewer than {count_of(self.sites, 'site')}{images}{', or ' if people else ''}{people}"
 
-    def holds(self, n_sites: np.ndarray, n_images: np.ndarray) -> np.ndarray:
-        """Return whether districts with so many sites and images are supported.
+    def holds(
+        self, n_sites: np.ndarray, n_images: np.ndarray, people_supported: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return whether districts with so many sites and images, and such a share of people, are supported.
 
         Examples
         --------
         >>> Support(3, 50).holds(np.array([3, 2]), np.array([50, 500]))
         array([ True, False])
+        >>> Support(3, 0, 0.5).holds(np.array([0, 9]), np.array([0, 0]), np.array([0.7, 0.4]))
+        array([ True, False])
         """
-        return (np.asarray(n_sites) >= self.sites) & (np.asarray(n_images) >= self.images)
+        enough = (np.asarray(n_sites) >= self.sites) & (np.asarray(n_images) >= self.images)
+        if self.people is None or people_supported is None:
+            return enough
+        # nobody, or nobody known, is no support
+        reached = np.nan_to_num(np.asarray(people_supported, float)) >= max(self.people, 1e-9)
+        return enough & reached if self.images else reached
 
 
 def districts_from_sites(
@@ -98,24 +117,108 @@ def districts_from_sites(
     used = sites["applicable"].to_numpy(bool) if "applicable" in sites else np.ones(len(sites), bool)
     sites, error = sites[used], error.take(used)
     district = assign_districts(sites.geometry, districts).to_numpy()
-    by_district = pd.DataFrame(sites[[name, "n_images"]]).groupby(district)
     ids = districts["district_id"]
-    n_sites = by_district.size().reindex(ids, fill_value=0).to_numpy(np.int64)
-    n_images = by_district["n_images"].sum().reindex(ids, fill_value=0).to_numpy(np.int64)
-    supported = support.holds(n_sites, n_images)
-    value = np.where(supported, by_district[name].mean().reindex(ids).to_numpy(float), np.nan)
+    counts = _counts(sites, district, ids)
+    supported = support.holds(counts["n_sites"], counts["n_images"])
+    value = sites[name].groupby(district).mean().reindex(ids).to_numpy(float)
     mean_error = error.of_means(sites[name].to_numpy(float), district, ids)
+    return _table(districts, name, value, mean_error, counts, supported, level, threshold, limits)
+
+
+def districts_from_cells(
+    districts: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    shares: pd.DataFrame,
+    name: str,
+    error: DistrictError,
+    support: Support,
+    level: float,
+    threshold: float | None,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+    *,
+    complete: bool = True,
+) -> gpd.GeoDataFrame:
+    """Average predictions over the people of districts, with intervals for the means.
+
+    Parameters
+    ----------
+    districts, name, support, level, threshold, limits
+        As for `districts_from_sites`.
+    sites : GeoDataFrame
+        Points with the column `n_images` and, optionally, `applicable`; they are counted.
+    shares : DataFrame
+        The people of places and districts: `district_id`, `people`, and the prediction in the column `name`, NaN where these people
+        are not within reach of a supported prediction.
+    error : DistrictError
+        Its `shared` is one number for all rows of `shares`, or an array with one number for each.
+    complete : bool
+        Whether every place with people has a prediction of its own, so that the choice of places brings no error.
+
+    Returns
+    -------
+    GeoDataFrame
+        As `districts_from_sites` returns it, with `people` (of the raster) and `people_supported` (their share, 0 to 1, with a
+        supported prediction; null where nobody lives).
+
+    Examples
+    --------
+    >>> from geolive.regions import find_region
+    >>> from geolive.tables import points
+    >>> bihar = find_region("bihar").districts
+    >>> patna = bihar.set_index("district").loc["Patna", "district_id"]
+    >>> shares = pd.DataFrame({"district_id": patna, "people": [300.0, 100.0, 100.0], "pov": [1.0, 2.0, np.nan]})
+    >>> sites = gpd.GeoDataFrame({"n_images": [0]}, geometry=points([85.14], [25.6]))
+    >>> table = districts_from_cells(bihar, sites, shares, "pov", DistrictError(0.1, 0.1, 30), Support(3, 0, 0.5), 0.9, 0.0)
+    >>> table[table.supported][["district", "pov", "people", "people_supported"]].values.tolist()
+    [['Patna', 1.25, 500.0, 0.8]]
+    """
+    ids = districts["district_id"]
+    used = sites["applicable"].to_numpy(bool) if "applicable" in sites else np.ones(len(sites), bool)
+    counted = sites[used]
+    counts = _counts(counted, assign_districts(counted.geometry, districts).to_numpy(), ids)
+    known = np.flatnonzero(shares[name].notna())
+    own, error = shares.iloc[known], error.take(known)
+    weight, district = own["people"].to_numpy(float), own["district_id"].to_numpy(object)
+    people = shares.groupby("district_id")["people"].sum().reindex(ids, fill_value=0.0).to_numpy()
+    supported_people = own.groupby("district_id")["people"].sum().reindex(ids, fill_value=0.0).to_numpy()
+    total = (own[name] * weight).groupby(district).sum().reindex(ids).to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        value, share = total / supported_people, supported_people / people
+    mean_error = error.of_means(own[name].to_numpy(float), district, ids, weight, complete=complete)
+    supported = support.holds(counts["n_sites"], counts["n_images"], share)
+    counts |= {"people": people, "people_supported": share}
+    return _table(districts, name, value, mean_error, counts, supported, level, threshold, limits)
+
+
+def _counts(sites: gpd.GeoDataFrame, district: np.ndarray, ids: pd.Series) -> dict[str, np.ndarray]:
+    by_district = sites["n_images"].groupby(district)
+    numbers = {"n_sites": by_district.size(), "n_images": by_district.sum()}
+    return {column: count.reindex(ids, fill_value=0).to_numpy(np.int64) for column, count in numbers.items()}
+
+
+def _table(
+    districts: gpd.GeoDataFrame,
+    name: str,
+    value: np.ndarray,
+    mean_error: MeanError,
+    counts: dict[str, np.ndarray],
+    supported: np.ndarray,
+    level: float,
+    threshold: float | None,
+    limits: tuple[float, float],
+) -> gpd.GeoDataFrame:
+    """Make the districts table from means and their errors."""
+    value = np.where(supported, value, np.nan)
     half = mean_error.half_width(level)
     lower, upper = (np.where(supported, np.clip(end, *limits), np.nan) for end in (value - half, value + half))
-    label = np.full(len(ids), np.nan) if threshold is None else (value >= threshold).astype(float)
+    label = np.full(len(value), np.nan) if threshold is None else (value >= threshold).astype(float)
     best, worst = rank_sets(value, mean_error.standard_error, level, freedom=mean_error.freedom)
     columns = {
         name: value,
         f"{name}_lower": lower,
         f"{name}_upper": upper,
         f"{name}_label": np.where(supported, label, np.nan),
-        "n_sites": n_sites,
-        "n_images": n_images,
+        **counts,
         "supported": supported,
         "rank_best": best,
         "rank_worst": worst,

@@ -58,12 +58,21 @@ class DistrictError:
         """Return the errors of some sites, where `shared` has a value for each."""
         return replace(self, shared=np.asarray(self.shared)[sites]) if np.ndim(self.shared) else self
 
-    def of_means(self, predicted: np.ndarray, district: np.ndarray, ids: np.ndarray) -> MeanError:
+    def of_means(
+        self,
+        predicted: np.ndarray,
+        district: np.ndarray,
+        ids: np.ndarray,
+        weights: np.ndarray | None = None,
+        *,
+        complete: bool = False,
+    ) -> MeanError:
         """Compute the errors of the mean predictions over the sites of each district.
 
         The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance
         is shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation
-        of a site that the model does not see is part of the district's mean, not an error of it.
+        of a site that the model does not see is part of the district's mean, not an error of it. With weights, m is their effective
+        number (sum w)² / sum w² (Kish 1965).
 
         Parameters
         ----------
@@ -73,6 +82,11 @@ class DistrictError:
             The district of each site; a site without a district is left out.
         ids : array, shape (d,)
             Districts, in the order of the result; the error of a district without sites is 0.
+        weights : array, shape (n,), optional
+            How much each site counts in the mean, for example its people; all above 0.
+        complete : bool
+            Whether the sites are all places of their districts, as the cells of a population raster are. Their choice then
+            brings no error.
 
         Examples
         --------
@@ -80,12 +94,17 @@ class DistrictError:
         >>> error.of_means(np.array([2.0, 4.0, 7.0]), np.array(["a", "a", "b"]), ["b", "a"]).standard_error ** 2
         array([7., 3.])
         """
-        groups = pd.DataFrame({"predicted": predicted, "shared": self.shared}).groupby(np.asarray(district))
-        n = groups.size()
-        freedom = int(n.sum()) - len(n)
-        # with one site in every district, the variance at surveyed places takes its place
-        within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single
-        variance = (groups["shared"].mean() + within / n).reindex(ids, fill_value=0.0)
+        weight = np.ones(len(predicted)) if weights is None else np.asarray(weights, float)
+        columns = {"predicted": predicted, "shared": weight * self.shared, "weight": weight, "squared": weight**2}
+        groups = pd.DataFrame(columns).groupby(np.asarray(district))
+        total, n = groups["weight"].sum(), groups.size()
+        variance = groups["shared"].sum() / total
+        if not complete:
+            freedom = int(n.sum()) - len(n)
+            # with one site in every district, the variance at surveyed places takes its place
+            within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single
+            variance = variance + within * groups["squared"].sum() / total**2
+        variance = variance.reindex(ids, fill_value=0.0)
         return MeanError(np.sqrt(variance.to_numpy(float)), max(self.n_districts - 1, 1))
 
 
