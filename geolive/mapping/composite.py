@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
@@ -13,14 +12,11 @@ from geolive.estimation.composite import CompositeEstimator
 from geolive.estimation.direct import direct_estimates
 from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.nested_error import normal_quantile
-from geolive.mapping.site_predictions import are_applicable
 from geolive.models.trained_model import TrainedModel
-from geolive.models.training import FOLDS, site_digests
-from geolive.places import Places
 from geolive.regions import assign_districts
-from geolive.splits import DistrictSplit, fold_numbers, place_numbers
-from geolive.tables import lonlat, points
-from geolive.uncertainty.distance_error import DistanceError, distance_error, nearest_km
+from geolive.splits import place_numbers
+from geolive.tables import lonlat
+from geolive.uncertainty.distance_error import DistanceError, distance_error
 from geolive.wording import count_of
 
 ESTIMATORS = ("composite", "predicted", "direct")
@@ -68,7 +64,8 @@ def estimate_districts(
         All districts that may hold clusters or sites: `district_id`, `district`, `geometry`.
     sites : DataFrame
         `prediction` at places that are not clusters, cross-fitted where the district has clusters, and their `district_id`; for
-        a model of positions `nearest_km`, as `cross_fitted_sites` returns it.
+        a model of positions `nearest_km`; with a population `people`, by which they are weighted: as `cross_fitted_sites` and
+        `cross_fitted_people` return it.
     level : float
         Level of the intervals.
     limits : tuple of float
@@ -104,8 +101,15 @@ def estimate_districts(
     clusters = _join_visits(clusters, column, list(design))
     direct = direct_estimates(clusters, column, **design)
     ids = pd.Index(pd.unique(pd.concat([districts["district_id"], clusters["district_id"]])))
+    people = sites.get("people")
     composite = CompositeEstimator(level=level).fit(
-        clusters[column], clusters["district_id"], sites["prediction"], sites["district_id"]
+        clusters[column],
+        clusters["district_id"],
+        sites["prediction"],
+        sites["district_id"],
+        site_weights=people,
+        # a model of images predicts some places of a district, another one predicts every cell
+        complete=people is not None and not trained.card.needs_images,
     )
     about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
     if "weight" in design:
@@ -150,88 +154,6 @@ def _check_enough(clusters: pd.DataFrame, name: str) -> None:
         )
 
 
-def cross_fitted_sites(
-    dataset: Dataset,
-    trained: TrainedModel,
-    districts: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    places: Places,
-) -> pd.DataFrame:
-    """Return predictions at sites by models that did not learn from the site's district, with the district of each.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    trained : TrainedModel
-    districts : GeoDataFrame
-        `district_id`, `geometry`.
-    sites : GeoDataFrame
-        Applicable sites of the map that are not clusters: `site_id`, the indicator's column with the fitted model's prediction,
-        `geometry`.
-    places : Places
-        The same sites with what the model uses of them.
-
-    Returns
-    -------
-    DataFrame
-        `site_id`, `prediction`, `district_id`. A model that needs images brings the predictions of all the dataset's sites from
-        its training; sites that it does not know keep the fitted model's prediction, which is right where the district has no
-        clusters. A model of positions is fitted again, ten times, each time without the clusters of a tenth of these districts;
-        its table has also `nearest_km`, the distance of each site to the nearest cluster that its prediction was learnt from.
-    """
-    name = trained.card.indicator
-    fitted = pd.DataFrame({"site_id": sites["site_id"].to_numpy(object), "prediction": sites[name].to_numpy(float)})
-    district = assign_districts(sites.geometry, districts).to_numpy()
-    if not trained.model.needs_images:
-        fitted["district_id"] = district
-        inside = np.flatnonzero(fitted["district_id"].notna().to_numpy())
-        fitted = fitted.iloc[inside].reset_index(drop=True)
-        return _without_own_district(trained, districts, fitted, places.take(inside))
-    known = trained.site_predictions
-    if known is not None:
-        known = _applicable_sites(known, dataset, trained)
-        elsewhere = known[~known["site_id"].isin(fitted["site_id"])]
-        own = known.set_index("site_id")["prediction"].reindex(fitted["site_id"])
-        fitted["prediction"] = np.where(own.notna(), own, fitted["prediction"])
-        beyond = assign_districts(points(elsewhere["lon"], elsewhere["lat"]), districts).to_numpy()
-        fitted = pd.concat([fitted, elsewhere[["site_id", "prediction"]]], ignore_index=True)
-        district = np.concatenate([district, beyond])
-    fitted["district_id"] = district
-    return fitted[fitted["district_id"].notna()].reset_index(drop=True)
-
-
-def _without_own_district(
-    trained: TrainedModel, districts: gpd.GeoDataFrame, sites: pd.DataFrame, places: Places
-) -> pd.DataFrame:
-    """Return the predictions of sites by a model of positions that was fitted without the clusters of the site's district.
-
-    Folds of training may cut the districts of this map, so they do not serve here.
-    """
-    residuals = trained.residuals.reset_index(drop=True)
-    values = residuals["value"].to_numpy(float)
-    clusters = Places.without_images(residuals["unique_cluster"].to_numpy(object), lonlat(residuals.geometry))
-    predicted = sites["prediction"].to_numpy(float).copy()
-    nearest = nearest_km(places.positions, clusters.positions)
-    surveyed = assign_districts(residuals.geometry, districts).to_numpy(object)
-    own = sites["district_id"].to_numpy(object)
-    # clusters outside all districts are always learnt from
-    known = np.flatnonzero(pd.notna(surveyed))
-    n_districts = len(set(surveyed[known]))
-    if n_districts < 2:
-        return sites.assign(nearest_km=nearest)
-    splitter = DistrictSplit(n_splits=min(FOLDS, n_districts))
-    folds = fold_numbers(splitter, residuals.iloc[known], groups=surveyed[known])
-    for fold in np.unique(folds):
-        left_out = known[folds == fold]
-        there = np.flatnonzero(np.isin(own, surveyed[left_out]))
-        learn = np.setdiff1d(np.arange(len(values)), left_out)
-        seen = clusters.take(learn)
-        model = clone(trained.model).fit(seen, values[learn])
-        predicted[there] = model.predict(places.take(there))
-        nearest[there] = nearest_km(places.positions[there], seen.positions)
-    return sites.assign(prediction=predicted, nearest_km=nearest)
-
-
 def _join_visits(clusters: gpd.GeoDataFrame, column: str, design: list[str]) -> gpd.GeoDataFrame:
     """Make one row for each place: the mean value of its visits, and its mean survey weight."""
     place = place_numbers(lonlat(clusters.geometry))
@@ -255,22 +177,14 @@ def _with_distance(
     if not inside.any() or inside.all():
         return estimates
     km = sites["nearest_km"].to_numpy(float)
-    usual = float(error.at(km[inside]).mean())
-    growth = pd.Series(error.growth(km[~inside], usual)).groupby(sites["district_id"].to_numpy()[~inside]).mean()
+    weight = sites["people"].to_numpy(float) if "people" in sites else np.ones(len(sites))
+    usual = float(np.average(error.at(km[inside]), weights=weight[inside]))
+    own = pd.DataFrame({"weighted": weight[~inside] * error.growth(km[~inside], usual), "weight": weight[~inside]})
+    sums = own.groupby(sites["district_id"].to_numpy()[~inside]).sum()
+    growth = sums["weighted"] / sums["weight"]
     mse = estimates["mse"] + growth.reindex(estimates.index, fill_value=0.0)
     half = normal_quantile(level) * np.sqrt(mse)
     return estimates.assign(mse=mse, lower=estimates["estimate"] - half, upper=estimates["estimate"] + half)
-
-
-def _applicable_sites(known: pd.DataFrame, dataset: Dataset, trained: TrainedModel) -> pd.DataFrame:
-    """Return those of the predicted sites that are like the places the model learnt from: only they enter districts."""
-    places = dataset.site_places(dataset.sites, trained.card.features)
-    row = pd.Series(np.arange(len(places)), index=places.ids).reindex(known["site_id"])
-    known, row = known[row.notna().to_numpy()].reset_index(drop=True), row.dropna().astype(int)
-    places = places.take(row.to_numpy())
-    # where a site's photos have changed since training, the prediction is of other photos
-    same = site_digests(trained.model, places) == known["digest"].to_numpy()
-    return known[same & are_applicable(trained, places)].reset_index(drop=True)
 
 
 def _area_level(composite: CompositeEstimator, direct: pd.DataFrame, ids: pd.Index, level: float) -> pd.DataFrame:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from geolive.estimation.diagnostics import AreaDiagnostics
+    from geolive.mapping.people import MapCells
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class DistrictMap:
         NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`, `simulated`, `rank_best` and
         `rank_worst` (1 is the highest value). Values, labels and ranks are null where a district is not supported. Where the
         dataset has a survey of the indicator there are also `n_clusters`, NAME_direct, NAME_direct_error, NAME_predicted,
-        NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; on real data `official` (a sentence or null).
+        NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; with a population `people` and
+        `people_supported` (the share of them within reach of a supported prediction, 0 to 1); on real data `official` (a
+        sentence or null).
     sites : GeoDataFrame
         One site a row: `site_id`, `geometry` (Point, EPSG:4326), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a
         survey cluster, whose value is the out-of-fold prediction), `applicable` (bool: like the training clusters; other
@@ -90,6 +93,10 @@ class DistrictMap:
     areas : DataFrame or None
         Estimates of all districts where the survey has clusters or the map has sites, which the composite was fitted to, also
         those outside the region; `diagnostics` reads them. None without a composite.
+    weights_about : str
+        How the predictions in a district are weighted, in a sentence.
+    cells : MapCells or None
+        Predictions at the cells of a grid, where a population raster was given.
 
     Examples
     --------
@@ -111,6 +118,8 @@ class DistrictMap:
     estimator: str = "predicted"
     estimator_about: str = ""
     areas: pd.DataFrame | None = None
+    weights_about: str = ""
+    cells: "MapCells | None" = None
 
     @property
     def title(self) -> str:

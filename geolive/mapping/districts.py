@@ -22,8 +22,8 @@ class Support:
     sites, images : int
         The fewest sites and images; images are not asked for where this is 0.
     people : float, optional
-        The smallest share of a district's people (0 to 1) who live within reach of a supported prediction. It takes the place of the
-        number of sites where the people are known and no images are asked for.
+        The smallest share of a district's people (0 to 1) who live within reach of a supported prediction. It takes the place of
+        the number of sites where the people are known and no images are asked for.
 
     Examples
     --------
@@ -38,7 +38,9 @@ class Support:
     people: float | None = None
 
     def __str__(self) -> str:
-        people = "" if self.people is None else f"less than {percent_text(self.people)} of its people within reach of a "
+        people = (
+            "" if self.people is None else f"less than {percent_text(self.people)} of its people within reach of a "
+        )
         people = f"{people}supported prediction" if people else ""
         if people and not self.images:
             return people
@@ -147,8 +149,8 @@ def districts_from_cells(
     sites : GeoDataFrame
         Points with the column `n_images` and, optionally, `applicable`; they are counted.
     shares : DataFrame
-        The people of places and districts: `district_id`, `people`, and the prediction in the column `name`, NaN where these people
-        are not within reach of a supported prediction.
+        The people of places and districts: `district_id`, `people`, and the prediction in the column `name`, NaN where these
+        people are not within reach of a supported prediction.
     error : DistrictError
         Its `shared` is one number for all rows of `shares`, or an array with one number for each.
     complete : bool

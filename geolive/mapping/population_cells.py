@@ -53,8 +53,8 @@ class PopulationCells:
     Parameters
     ----------
     cells : DataFrame
-        One cell a row: `row` and `column` in the grid, `lon` and `lat` (degrees: the mean position of the cell's people), `people`
-        (in all districts together).
+        One cell a row: `row` and `column` in the grid, `lon` and `lat` (degrees: the mean position of the cell's people),
+        `people` (in all districts together).
     shares : DataFrame
         One row for each cell and each district that has people of it: `cell` (row number of `cells`), `district_id`, `people`.
     grid : CellGrid
@@ -81,8 +81,8 @@ def read_population(
 ) -> PopulationCells:
     """Read how many people live in the cells of a raster, and in which district.
 
-    A cell that a border cuts belongs to each district with the share of its area that lies there. Where the raster is fine, square
-    blocks of its cells are joined to one cell, whose position is the mean position of its people. The raster is read
+    A cell that a border cuts belongs to each district with the share of its area that lies there. Where the raster is fine,
+    square blocks of its cells are joined to one cell, whose position is the mean position of its people. The raster is read
     in windows, so that the memory does not depend on its size.
 
     Parameters
@@ -103,8 +103,8 @@ def read_population(
     Raises
     ------
     InputError
-        The file cannot be read, has no reference system, is rotated, does not cover the districts, holds negative numbers, or holds
-        nobody there; or an optional package is not installed.
+        The file cannot be read, has no reference system, is rotated, does not cover the districts, holds negative numbers, or
+        holds nobody there; or an optional package is not installed.
 
     Notes
     -----

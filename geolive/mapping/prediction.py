@@ -15,9 +15,12 @@ from geolive.errors import InputError
 from geolive.files import today
 from geolive.hexagons import hexagons_of_tables, parse_hexagons
 from geolive.indicators import indicator as find_indicator
-from geolive.mapping.composite import ESTIMATORS, DistrictEstimates, cross_fitted_sites, estimate_districts
+from geolive.mapping.cell_predictions import REACH_KM
+from geolive.mapping.composite import ESTIMATORS, DistrictEstimates, estimate_districts
+from geolive.mapping.cross_fitting import cross_fitted_people, cross_fitted_sites, people_of_cross_fitted_sites
 from geolive.mapping.district_map import DistrictMap, Provenance
-from geolive.mapping.districts import Support, districts_from_sites, with_estimates
+from geolive.mapping.districts import Support, districts_from_cells, districts_from_sites, with_estimates
+from geolive.mapping.people import PeoplePredictions, check_people_parameters, predict_people, weights_words
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
 from geolive.mapping.site_predictions import predict_sites
@@ -42,6 +45,9 @@ def predict(
     min_sites: int = 3,
     min_images: int = 50,
     estimator: str | None = None,
+    population: str | Path | None = None,
+    min_people_share: float = 0.5,
+    reach_km: float = REACH_KM,
     photos: str | Path | None = None,
     device: str = "auto",
     command: str = "",
@@ -73,6 +79,14 @@ def predict(
         The value of a district: the estimate that weighs what the survey measured there and what the model predicts by their
         errors, the mean of the predictions over its sites, or the survey's mean alone. Without it the composite, or the
         predicted value where the survey is too small for a composite.
+    population : str or Path, optional
+        A GeoTIFF with the number of people in each cell. Predictions are then made for its cells and weighted by people; without
+        it the sites of a district count alike.
+    min_people_share : float
+        With a population, the smallest share of a district's people (0 to 1) who live within reach of a supported prediction, for
+        the district to be supported.
+    reach_km : float
+        With a population and a model that needs images: people farther than this from every site are not within its reach.
     photos : str or Path, optional
         For a network of single photos: the folder that `img_path` starts from, where it is another now.
     device : str
@@ -102,6 +116,7 @@ def predict(
     check_dataset(dataset)
     check_trained(trained)
     _check_parameters(level, min_sites, min_images, estimator)
+    check_people_parameters(min_people_share, reach_km)
     card = trained.card
     columns = {"name_column": name_column, "id_column": id_column}
     area = map_region(dataset, region, boundaries, **columns)
@@ -110,23 +125,37 @@ def predict(
     if progress:
         progress("finding the sites")
     around = _with_other_districts(dataset, area, boundaries, columns)
-    sites, places = sites_in_region(dataset, area, card.needs_images, card.features, around)
+    sites, places = sites_in_region(dataset, area, card.needs_images, card.features, around, grid=population is None)
     classifies = card.task == "classification"
     limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     if progress:
         progress(f"predicting {count_of(len(sites), 'site')}")
     predicted = predict_sites(trained, sites, places, level, limits)
-    support = Support(min_sites, min_images if card.needs_images else 0)
-    threshold = 0.5 if classifies else card.label_threshold
-    districts = districts_from_sites(
-        area.districts, predicted.sites, card.indicator, predicted.district_error, support, level, threshold, limits
+    support = Support(
+        min_sites, min_images if card.needs_images else 0, None if population is None else min_people_share
     )
+    threshold = 0.5 if classifies else card.label_threshold
+    people = None
+    if population is not None:
+        people = predict_people(
+            dataset, trained, area, around, predicted, population, level, limits, reach_km, progress
+        )
+        districts = districts_from_cells(
+            area.districts, predicted.sites, people.predictions.shares, card.indicator, people.predictions.error, support,
+            level, threshold, limits, complete=people.predictions.complete,
+        )  # fmt: skip
+    else:
+        districts = districts_from_sites(
+            area.districts, predicted.sites, card.indicator, predicted.district_error, support, level, threshold, limits
+        )
     if progress:
         progress("estimating districts")
     sites, places = _unsurveyed(predicted.sites, places)
-    if not card.needs_images and card.indicator in dataset.indicators:
+    if people is None and not card.needs_images and card.indicator in dataset.indicators:
         sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places)
-    estimated, impossible = _estimates(dataset, trained, around, sites, places, level, limits, estimator)
+    estimated, impossible = _estimates(
+        dataset, trained, around, sites, places, people, reach_km, level, limits, estimator
+    )
     chosen = estimator or ("composite" if estimated else "predicted")
     if estimated:
         districts = with_estimates(districts, estimated.table, card.indicator, chosen, support, level, threshold)
@@ -142,7 +171,9 @@ def predict(
         support=_support_words(support, predicted.sites, chosen),
         provenance=provenance,
         estimator=chosen,
-        estimator_about=_estimator_words(chosen, estimated, "" if estimator else impossible),
+        estimator_about=_estimator_words(chosen, estimated, "" if estimator else impossible, people),
+        weights_about=weights_words(people, reach_km, card.needs_images),
+        cells=None if people is None else people.mapped_cells(area),
         areas=estimated.table if estimated else None,
     )
 
@@ -249,6 +280,8 @@ def _estimates(
     around: gpd.GeoDataFrame,
     sites: gpd.GeoDataFrame,
     places: Places,
+    people: PeoplePredictions | None,
+    reach_km: float,
     level: float,
     limits: tuple[float, float],
     estimator: str | None,
@@ -262,8 +295,13 @@ def _estimates(
                 parameter="estimator",
             )
         return None, f"the dataset has no survey of {trained.card.indicator!r}"
-    cross_fitted = cross_fitted_sites(dataset, trained, around, sites, places)
     try:
+        if people is not None and not trained.card.needs_images:
+            cross_fitted = cross_fitted_people(dataset, trained, around, people.predictions, people.places)
+        else:
+            cross_fitted = cross_fitted_sites(dataset, trained, around, sites, places)
+        if people is not None and trained.card.needs_images:
+            cross_fitted = people_of_cross_fitted_sites(cross_fitted, people.population, reach_km)
         return estimate_districts(dataset, trained, around, cross_fitted, level, limits), ""
     except InputError as error:
         if estimator in ("composite", "direct"):
@@ -276,13 +314,16 @@ def _estimates(
         return None, str(error)
 
 
-def _estimator_words(estimator: str, estimates: DistrictEstimates | None, impossible: str) -> str:
+def _estimator_words(
+    estimator: str, estimates: DistrictEstimates | None, impossible: str, people: PeoplePredictions | None
+) -> str:
     if estimator == "composite" and estimates:
         weighs = "which weigh what the survey measured in a district and what the model predicts there by their errors"
         return f"Values of districts are composite estimates, {weighs}: {estimates.about}."
     if estimator == "direct":
         return "Values of districts are direct estimates: what the survey alone says."
-    predicted = "Values of districts are predicted: means of the model's predictions over their sites."
+    over = "sites" if people is None else "people"
+    predicted = f"Values of districts are predicted: means of the model's predictions over their {over}."
     return f"{predicted} A composite estimate was not possible: {impossible}." if impossible else predicted
 
 

@@ -19,6 +19,8 @@ def sites_in_region(
     needs_images: bool,
     features: str | None = None,
     around: gpd.GeoDataFrame | None = None,
+    *,
+    grid: bool = True,
 ) -> tuple[gpd.GeoDataFrame, Places]:
     """Find the surveyed clusters and the sites of a dataset that lie in a region.
 
@@ -35,6 +37,8 @@ def sites_in_region(
     around : GeoDataFrame, optional
         All districts of the boundaries. They decide how fine a grid is, so that it does not depend on the map's frame; without
         them the region's districts do.
+    grid : bool
+        Whether the places of a grid are sites where there are no images; the cells of a population raster take their place.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def sites_in_region(
         places = places.take(np.flatnonzero(places.n_images > 0))
     surveyed = len(places)
     unsurveyed = _unsurveyed_places(dataset, region, features)
-    if unsurveyed is None and not needs_images and surveyed:
+    if grid and unsurveyed is None and not needs_images and surveyed:
         unsurveyed = grid_places(region.districts, grid_step(region.districts if around is None else around))
     if unsurveyed is not None:
         places = places.joined(unsurveyed)

@@ -71,8 +71,8 @@ class DistrictError:
 
         The mean over m sites has two errors: the one that the district's sites share, and the choice of the sites. Its variance
         is shared + within / m, where `within` is the variance of predictions within districts, pooled over districts. A deviation
-        of a site that the model does not see is part of the district's mean, not an error of it. With weights, m is their effective
-        number (sum w)² / sum w² (Kish 1965).
+        of a site that the model does not see is part of the district's mean, not an error of it. With weights, m is their
+        effective number (sum w)² / sum w² (Kish 1965).
 
         Parameters
         ----------

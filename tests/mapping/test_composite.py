@@ -11,7 +11,8 @@ from geolive.dataset import add_labels
 from geolive.errors import InputError
 from geolive.estimation.direct import direct_estimates
 from geolive.hexagons import hexagon_region
-from geolive.mapping.composite import cross_fitted_sites, estimate_districts
+from geolive.mapping.composite import estimate_districts
+from geolive.mapping.cross_fitting import cross_fitted_sites
 from geolive.mapping.grid import grid_places
 from geolive.mapping.prediction import map_region, predict
 from geolive.models.baselines import Mean, Neighbours
