@@ -48,7 +48,7 @@ def test_every_extra_stands_in_setup_cfg_with_its_packages():
 
 def test_an_absent_package_is_an_error_that_names_the_command(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"run: pip install rasterio$"):
+    with pytest.raises(MissingExtraError, match=r"run: pip install rasterio exactextract$"):
         require_extra("raster")
     assert isinstance(missing_extra("rasterio.features"), ImportError)
 

@@ -20,6 +20,7 @@ _OTHER_NAMES = {
     "model": ("models",),
     "task": ("tasks",),
     "radius_km": ("radius",),
+    "reach_km": ("reach",),
     "learning_rate": ("lr",),
     "values": ("value",),
     "recodes": ("recode",),

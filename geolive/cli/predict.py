@@ -59,6 +59,28 @@ def predict(
     id_column: Annotated[
         str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
     ] = None,
+    population: Annotated[
+        Path | None,
+        typer.Option(
+            help="A GeoTIFF with the number of people in each cell: cells are predicted, and districts are means over people. "
+            "Without it the sites of a district count alike.",
+            metavar="FILE",
+        ),
+    ] = None,
+    min_people_share: Annotated[
+        float,
+        typer.Option(
+            help="With --population: smallest share of a district's people within reach of a supported prediction.",
+            min=0,
+            max=1,
+        ),
+    ] = 0.5,
+    reach: Annotated[
+        float,
+        typer.Option(
+            help="With --population and a model of images: how far people may live from the nearest site, km.", min=0.1
+        ),
+    ] = 5.0,
     estimator: Annotated[
         str | None,
         typer.Option(
@@ -104,7 +126,7 @@ def predict(
 
     out = [*out, *files_of_formats(out[0], formats)]
     region_file = [Path(region)] if region and Path(region).is_file() else []
-    inputs = [p for p in [dataset, boundaries, *region_file] if p]
+    inputs = [p for p in [dataset, boundaries, population, *region_file] if p]
     free = check_outputs_free(out, inputs, exports=exports)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *inputs])
@@ -122,14 +144,16 @@ def predict(
     with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
             data, trained, area, boundaries=boundaries, name_column=name_column, id_column=id_column, level=level,
-            min_sites=min_sites, min_images=min_images, estimator=estimator, photos=photos, device=device,
+            min_sites=min_sites, min_images=min_images, estimator=estimator, population=population,
+            min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
             command=recorded_command(context), progress=progress,
         )  # fmt: skip
     with step("Writing the map"):
         checks = [] if diagnostics is None else [write_diagnostics(drawn, diagnostics)]
         written = [*write_files(drawn, out, exports=exports), *checks]
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
-        note("no GeoTIFF was written beside the page, since rasterio is not installed; run: pip install rasterio")
+        missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
+        note(f"no GeoTIFF was written beside the page, since {missing}")
     show_map(drawn, written)
 
 

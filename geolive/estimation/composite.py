@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from geolive.errors import InputError
 from geolive.estimation.area_checks import Values, check_choice, check_level
 from geolive.estimation.design_matrix import check_rank
-from geolive.estimation.nested_error import NestedError, area_numbers, check_enough, normal_quantile, unit_numbers
+from geolive.estimation.nested_error import area_numbers, check_enough, normal_quantile, unit_numbers
+from geolive.estimation.site_means import estimated_means, known_means, read_sites
 from geolive.estimation.unit_mse import Targets, eblup, second_order_mse
 from geolive.estimation.unit_variance import (
     METHODS,
@@ -155,13 +156,9 @@ class CompositeEstimator(BaseEstimator):
         check_level(self.level)
         clusters = _clusters(values, areas, predictions, k, weights)
         self.areas_ = clusters.areas
-        sites = _all_sites(site_predictions, site_areas, clusters.predictions, clusters.areas[clusters.number])
-        site_weight = _site_weights(site_weights, len(sites[0]))
-        self.site_means_ = (
-            _known_means(sites, site_weight, self.areas_)
-            if complete
-            else _site_means(sites, self.areas_, None if site_weights is None else site_weight)
-        )
+        own = clusters.predictions, clusters.areas[clusters.number]
+        sites = read_sites(site_predictions, site_areas, site_weights, *own)
+        self.site_means_ = (known_means if complete else estimated_means)(sites, self.areas_)
         own = self.site_means_.loc[self.areas_]
         design, names = _design(clusters, own["calibrated"].to_numpy())
         n_areas = len(self.areas_)
@@ -283,91 +280,6 @@ def _design(clusters: _Clusters, mean: Array) -> tuple[Array, tuple[str, ...]]:
     if clusters.predictions is not None:
         columns.append(clusters.predictions - mean[clusters.number])
     return np.column_stack(columns), ("intercept", "between", "within")[: len(columns)]
-
-
-def _all_sites(predictions: Values, areas: Values, own: Array | None, own_areas: Values) -> tuple[Array, pd.Series]:
-    """Return the predictions and districts of the sites, and of the clusters where they count as sites."""
-    index = pd.RangeIndex(len(np.asarray(predictions)))
-    x, place = unit_numbers("site_predictions", predictions, index), pd.Series(np.asarray(areas))
-    if len(place) != len(x):
-        raise InputError(f"site_areas: has {len(place)} names for {len(x)} sites; give one for each")
-    if own is None:
-        return x, place
-    return np.concatenate([x, own]), pd.concat([place, pd.Series(np.asarray(own_areas))], ignore_index=True)
-
-
-def _site_weights(weights: Values | None, n: int) -> Array:
-    """Return a positive weight for each site; 1 without weights."""
-    if weights is None:
-        return np.ones(n)
-    weight = unit_numbers("site_weights", weights, pd.RangeIndex(n))
-    if (weight <= 0).any():
-        row = int(np.flatnonzero(weight <= 0)[0])
-        raise InputError(f"site_weights: row {row}: must be above 0; drop sites that do not count")
-    return weight
-
-
-def _weighted_means(sites: tuple[Array, pd.Series], weight: Array) -> pd.DataFrame:
-    """Return `n_sites`, `predicted` (weighted mean) and `effective` (number of sites) of each district with sites."""
-    x, areas = sites
-    table = pd.DataFrame({"wx": weight * x, "w": weight, "ww": weight**2}).groupby(areas.to_numpy())
-    sums = table.sum()
-    return pd.DataFrame(
-        {"n_sites": table.size(), "predicted": sums["wx"] / sums["w"], "effective": sums["w"] ** 2 / sums["ww"]}
-    )
-
-
-def _known_means(sites: tuple[Array, pd.Series], weight: Array, surveyed: pd.Index) -> pd.DataFrame:
-    """Return the mean predictions of districts whose sites are all their places; one without sites has the mean of all."""
-    own = _weighted_means(sites, weight)
-    if len(own) < 2:
-        raise InputError(f"site_predictions: lie in {len(own)} areas, and the model needs 2; give those of more areas")
-    mean, variance = float(own["predicted"].mean()), float(own["predicted"].var())
-    own = own.reindex(own.index.union(surveyed))
-    known = own["predicted"].notna()
-    table = pd.DataFrame(
-        {
-            "n_sites": own["n_sites"].fillna(0),
-            "predicted": own["predicted"],
-            "calibrated": own["predicted"].fillna(mean),
-            "variance": np.where(known, 0.0, variance),
-        }
-    )
-    table.attrs = {"mean": mean, "variance": variance}
-    return table
-
-
-def _site_means(sites: tuple[Array, pd.Series], surveyed: pd.Index, weight: Array | None) -> pd.DataFrame:
-    """Estimate the mean prediction over the sites of each district, and the variance of that estimate's error."""
-    x, areas = sites
-    try:
-        model = NestedError("amrl").fit(pd.DataFrame(index=areas.index), x, areas)
-    except InputError as error:
-        raise InputError(f"site_predictions: {error}") from error
-    every = model.areas_.union(surveyed)
-    estimates = model.predict(pd.DataFrame(index=every))
-    table = pd.DataFrame(
-        {
-            "n_sites": estimates["n_units"],
-            "predicted": estimates["direct"],
-            "calibrated": estimates["estimate"],
-            "variance": estimates["mse"],
-        }
-    )
-    mean = float(model.coefficients_["coefficient"].iloc[0])
-    table.attrs = {"mean": mean, "variance": model.sigma2_u_}
-    if weight is not None:
-        own = _weighted_means(sites, weight)
-        error_variance = model.sigma2_e_ / own["effective"]
-        gamma = model.sigma2_u_ / (model.sigma2_u_ + error_variance)
-        weighted = {
-            "predicted": own["predicted"],
-            "calibrated": mean + gamma * (own["predicted"] - mean),
-            "variance": gamma * error_variance,
-        }
-        for column, numbers in weighted.items():
-            table.loc[own.index, column] = numbers
-    return table
 
 
 def _slopes(fit: UnitFit) -> tuple[float, float]:

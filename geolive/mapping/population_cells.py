@@ -114,11 +114,11 @@ def read_population(
     Examples
     --------
     >>> import tempfile
-    >>> import rasterio
+    >>> import rasterio as rio
     >>> path = Path(tempfile.mkdtemp()) / "people.tif"
-    >>> corner = rasterio.transform.from_origin(10, 2, 1, 1)
+    >>> corner = rio.transform.from_origin(10, 2, 1, 1)
     >>> about = {"driver": "GTiff", "width": 2, "height": 2, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
-    >>> with rasterio.open(path, "w", transform=corner, **about) as raster:
+    >>> with rio.open(path, "w", transform=corner, **about) as raster:
     ...     raster.write(np.array([[4, 0], [8, 2]], "float32"), 1)
     >>> halves = [shapely.box(10, 0, 10.5, 2), shapely.box(10.5, 0, 12, 2)]
     >>> districts = gpd.GeoDataFrame({"district_id": ["west", "east"]}, geometry=halves, crs="EPSG:4326")
@@ -216,7 +216,7 @@ class _Part:
 
 
 def _error(path: str | Path, words: str) -> InputError:
-    return InputError(f"population: {path}: {words}", parameter="population")
+    return InputError(f"population={str(path)!r}: {words}", parameter="population")
 
 
 def _check_raster(raster: "rasterio.DatasetReader", path: str | Path) -> None:
