@@ -1,14 +1,25 @@
 """Numbers and words of the page, which its script only has to place."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 
 from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_labels, class_of
+from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_sentences, other_sites_words
+from geolive.mapping.export_table import district_columns
 from geolive.mapping.page_method import how_it_was_made
+from geolive.mapping.region_mean import (
+    COMPARED_COLOURS,
+    COMPARED_MARKS,
+    COMPARED_WORDS,
+    NOT_DISTINGUISHED,
+    compare_with_mean,
+    region_mean,
+)
 from geolive.mapping.shapes import page_shapes, page_sites
 from geolive.wording import decimal_text, decimals_to_show, percent_text
 
@@ -35,6 +46,7 @@ def page_data(district_map: DistrictMap) -> dict:
     >>> page_data(result)["facts"][:3]
     ['Value', '90 % interval', 'Rank (1 is highest)']
     """
+    compared = compare_with_mean(district_map)
     level = percent_text(district_map.level)
     west, south, east, north = (float(x) for x in district_map.districts.total_bounds)
     values, lower, upper = _values(district_map)
@@ -44,8 +56,14 @@ def page_data(district_map: DistrictMap) -> dict:
         "title": district_map.title,
         "simulated": bool(district_map.provenance.simulated),
         "bounds": [[south, west], [north, east]],
-        "facts": ["Value", f"{level} interval", "Rank (1 is highest)", *_counts(district_map), "Official statistic"],
-        "districts": _districts(district_map, values, lower, upper),
+        "facts": [
+            *("Value", f"{level} interval", "Rank (1 is highest)", "Against the region's mean"),
+            *_counts(district_map),
+            "Official statistic",
+        ],
+        "districts": _districts(district_map, values, lower, upper, compared),
+        # colours must not say more than the intervals do
+        "first": "compared" if _mostly_alike(compared) else "value",
         "layers": [
             {"name": "value", "choice": "Value", "title": shown.legend_title, "unit": shown.unit}
             | _classes(values, district_map.breaks, shown.colours),
@@ -56,7 +74,11 @@ def page_data(district_map: DistrictMap) -> dict:
                 "unit": f"{shown.unit}; darker is less certain",
             }
             | _classes(upper - lower, class_breaks(upper - lower), WIDTH_COLOURS),
+            _comparison(district_map, compared),
         ],
+        "table": {"columns": district_columns(district_map), "words": column_words(district_map)},
+        "file": file_stem(district_map),
+        "source": source_line(district_map),
         "unsupported": {"label": f"Not supported: {district_map.support}", "count": f"{missing:,}"}
         if missing
         else None,
@@ -84,6 +106,64 @@ def as_json(data: dict) -> str:
     return text
 
 
+def file_stem(district_map: DistrictMap) -> str:
+    """Make a name for the files that a reader saves from the page.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> file_stem(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
+    'pov-goa-simulated'
+    """
+    simulated = ["simulated"] * district_map.provenance.simulated
+    words = "-".join([district_map.indicator.name, district_map.region, *simulated])
+    return re.sub(r"[^\w]+", "-", words.lower()).strip("-")[:80] or "map"
+
+
+def source_line(district_map: DistrictMap) -> str:
+    """Say in one line what the map was made from, for pictures and print.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> source_line(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))[:6]
+    'Data: '
+    """
+    made = district_map.provenance
+    return f"Data: {made.dataset}. Boundaries: {made.boundaries}. geolive {made.version}, {made.made.isoformat()}."
+
+
+def _mostly_alike(compared: np.ndarray) -> bool:
+    known = compared[compared >= 0]
+    return bool(known.size and (known == NOT_DISTINGUISHED).mean() > 0.5)
+
+
+def _comparison(district_map: DistrictMap, compared: np.ndarray) -> dict:
+    """Return the layer that tells which districts are above or below the region's mean."""
+    weighed = "people" if "people" in district_map.districts else "districts"
+    level = percent_text(district_map.level)
+    items = [
+        {"colour": colour, "label": words, "mark": mark, "count": f"{(compared == i).sum():,}"}
+        for i, (colour, words, mark) in enumerate(zip(COMPARED_COLOURS, COMPARED_WORDS, COMPARED_MARKS, strict=True))
+        if (compared >= 0).any()
+    ]
+    mean = region_mean(district_map)
+    name = district_map.indicator.name
+    ends = district_map.districts[[f"{name}_lower", f"{name}_upper"]].to_numpy(float)
+    text = decimal_text(mean, decimals_to_show(ends)) if np.isfinite(mean) else "unknown"
+    return {
+        "name": "compared",
+        "choice": "Above or below the region's mean",
+        "title": f"{district_map.indicator.title} against the region's mean of {text}",
+        "unit": f"the {level} interval, against the mean over {weighed}",
+        "items": items,
+        "classes": compared.tolist(),
+        "border": "#5d6673",
+    }
+
+
 def _values(district_map: DistrictMap) -> list[np.ndarray]:
     """Return value, lower and upper end of each district; NaN where it is not supported."""
     name, table = district_map.indicator.name, district_map.districts
@@ -92,7 +172,9 @@ def _values(district_map: DistrictMap) -> list[np.ndarray]:
     return [np.where(supported, column, np.nan) for column in numbers]
 
 
-def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> list[dict]:
+def _districts(
+    district_map: DistrictMap, values: np.ndarray, lower: np.ndarray, upper: np.ndarray, compared: np.ndarray
+) -> list[dict]:
     table = district_map.districts
     digits = decimals_to_show(np.concatenate([lower, upper]))
     n_ranked = int(np.isfinite(values).sum())
@@ -107,6 +189,7 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
             decimal_text(values[i], digits) if supported else "Not supported",
             f"{decimal_text(lower[i], digits)} to {decimal_text(upper[i], digits)}" if supported else None,
             _rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None,
+            COMPARED_WORDS[compared[i]] if supported else None,
             decimal_text(row["n_sites"], 0),
             None if district_map.grid else decimal_text(row["n_images"], 0),
             str(row["official"]) if show_official and pd.notna(row["official"]) else None,
@@ -118,6 +201,7 @@ def _districts(district_map: DistrictMap, values: np.ndarray, lower: np.ndarray,
             | dict(zip(("value", "lower", "upper"), numbers, strict=True))
             | {
                 "facts": facts,
+                "counts": [int(row["n_sites"]), int(row["n_images"])],
                 "says": estimate_sentences(district_map, row, digits),
                 "shape": shapes[i],
                 "middle": middles[i],

@@ -17,6 +17,15 @@ from geolive.mapping.page_data import as_json, page_data
 
 TILES = "https://tile.openstreetmap.org"
 
+_SCRIPTS = ("page.js", "table.js", "downloads.js")
+_START = """(() => {
+  const page = %s;
+  const view = geolive(page);
+  geoliveTable(page, view);
+  geoliveDownloads(page, view);
+  view.readAddress();
+})();"""
+
 _TEMPLATES = Environment(loader=PackageLoader("geolive.mapping"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
@@ -47,12 +56,14 @@ def page_bytes(district_map: DistrictMap) -> bytes:
     data = page_data(district_map)
     how = data.pop("how")
     leaflet = _leaflet_js()
-    script = f"{_template_text('page.js')}\ngeolive({as_json(data)});"
+    script = "\n".join([*map(_template_text, _SCRIPTS), _START % as_json(data)])
     words = {
         "map": district_map,
         "means_of_areas": MEANS_OF_AREAS,
         "not_supported_colour": NOT_SUPPORTED_COLOUR,
         "how": how,
+        # left out on paper, so that a map fits on one page
+        "screen_only": ("Meaning of the interval", "Command", "Model"),
         "policy": _policy([leaflet, script]),
         # these are code, and their texts are escaped already; everything else is escaped by the template
         "styles": [Markup(text) for text in (_leaflet_css(), _template_text("page.css"))],

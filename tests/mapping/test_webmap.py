@@ -132,7 +132,7 @@ def test_unsupported_district_shows_no_number_even_if_it_has_one(plain):
     districts.loc[row, ["pov", "pov_lower", "pov_upper"]] = [0.1, 0.0, 0.2]
     data = page_data(replace(plain, districts=districts))
     assert data["districts"][row]["facts"][:3] == ["Not supported", None, None]
-    assert [layer["classes"][row] for layer in data["layers"]] == [-1, -1]
+    assert [layer["classes"][row] for layer in data["layers"]] == [-1, -1, -1]
 
 
 def test_map_without_any_value_can_be_drawn(plain, tmp_path):
@@ -141,14 +141,14 @@ def test_map_without_any_value_can_be_drawn(plain, tmp_path):
     districts["supported"] = False
     nothing = replace(plain, districts=districts, sites=plain.sites.iloc[:0])
     data = page_data(nothing)
-    assert [layer["items"] for layer in data["layers"]] == [[], []]
+    assert [layer["items"] for layer in data["layers"]] == [[], [], []]
     assert data["unsupported"]["count"] == "38"
     written(nothing, tmp_path)
 
 
 def test_official_statistic_is_for_real_data_only():
     def official(district_map) -> list:
-        return [row["facts"][5] for row in page_data(district_map)["districts"]]
+        return [row["facts"][6] for row in page_data(district_map)["districts"]]
 
     shown = official(fake_district_map(simulated=False, official=True))
     assert shown[0] == "Official figure: 0.5 % (NFHS-5)"
@@ -205,8 +205,8 @@ def test_the_page_says_which_estimator_it_shows():
 def test_places_of_a_grid_are_not_called_places_with_images(plain):
     sites = plain.sites.assign(n_images=0)
     data = page_data(replace(plain, sites=sites))
-    assert data["facts"][3] == "Places (grid and survey)"
-    assert {row["facts"][4] for row in data["districts"]} == {None}, "there are no images to count"
+    assert data["facts"][4] == "Places (grid and survey)"
+    assert {row["facts"][5] for row in data["districts"]} == {None}, "there are no images to count"
     assert [kind["label"] for kind in data["sites"]["kinds"]] == ["Survey place", "Place of a grid, no survey"]
     assert page_data(plain)["sites"]["kinds"][1]["label"] == "Place with images, no survey"
 
@@ -282,6 +282,7 @@ class TestInBrowser:
 
     def test_districts_and_legend(self, shown, plain):
         page = shown.page
+        page.check("#geolive-layer-value")
         assert page.locator("path.geolive-district").count() == 38
         assert (
             page.evaluate(
@@ -299,6 +300,7 @@ class TestInBrowser:
 
     def test_colour_of_each_district_is_that_of_its_class(self, shown, plain):
         page = shown.page
+        page.check("#geolive-layer-value")
         colours = page.locator(".geolive-legend-item[data-kind=class] rect").evaluate_all(
             "r => r.map(e => e.getAttribute('fill'))"
         )
@@ -342,7 +344,7 @@ class TestInBrowser:
             assert ".." not in spoken
             value = tab.page.locator("#geolive-info .geolive-value").bounding_box()
             assert value["height"] < 30, "the value stands on one line"
-            tab.page.click("summary")
+            tab.page.click("#geolive-how summary")
             assert made.estimator_about in tab.page.inner_text("#geolive-how")
             assert tab.errors == tab.requests == []
 
@@ -355,6 +357,7 @@ class TestInBrowser:
 
     def test_legend_follows_the_layer(self, shown, plain):
         page = shown.page
+        page.check("#geolive-layer-value")
         before = page.get_attribute(f"[data-district-id='{PATNA}']", "fill")
         page.check("#geolive-layer-uncertainty")
         assert page.inner_text("#geolive-legend-title") == "Width of the 90 % interval"
@@ -386,7 +389,7 @@ class TestInBrowser:
         assert shown.page.locator(".geolive-name").count() == 0
 
     def test_panel_on_how_it_was_made(self, shown, plain):
-        shown.page.click("summary")
+        shown.page.click("#geolive-how summary")
         text = shown.page.inner_text("#geolive-how")
         made = plain.provenance
         for expected in (made.model_about, made.dataset, made.boundaries, made.command, "2026-01-02", "geolive 0.1.0"):
@@ -463,7 +466,7 @@ class TestInBrowser:
             page.hover(f"[data-district-id='{PATNA}']")
             for at in ("#geolive-info h2", "#geolive-info dl", ".geolive-tip"):
                 assert evil in page.text_content(at), at
-            page.click("summary")
+            page.click("#geolive-how summary")
             for box in ("#geolive-overlay-sites", "#geolive-layer-uncertainty"):
                 page.check(box)
             page.wait_for_timeout(100)

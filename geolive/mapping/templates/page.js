@@ -43,15 +43,49 @@ function geolive(page) {
 
   const tip = L.tooltip({ className: "geolive-tip", direction: "top", offset: [0, -6] });
   let pinned = -1;
+  // what else shows the district that is pointed at, or was chosen
+  const pointed = [];
+  const chosen = [];
 
-  function point(row) {
+  function point(row, onMapOnly) {
     outline.forEach((part) => part.setLatLngs(row < 0 ? [] : shapes[row].getLatLngs()));
-    drawInfo(row);
+    if (!onMapOnly) drawInfo(row);
+    pointed.forEach((tell) => tell(row));
   }
 
   function pin(row) {
     pinned = row;
     point(row);
+    chosen.forEach((tell) => tell(row));
+    writeAddress();
+  }
+
+  // chosen elsewhere than on the map, which shows the district then
+  function choose(row) {
+    const bounds = shapes[row].getBounds();
+    if (bounds.isValid() && !map.getBounds().contains(bounds)) map.panTo(bounds.getCenter(), { animate: false });
+    pin(row);
+  }
+
+  // ---- a link opens at a district and a layer: #district=230&show=uncertainty ---------------------------------------
+
+  function writeAddress() {
+    const parts = new URLSearchParams();
+    if (pinned >= 0) parts.set("district", page.districts[pinned].id);
+    if (shown && shown.name !== page.first) parts.set("show", shown.name);
+    try {
+      history.replaceState(null, "", parts.size || location.hash ? "#" + parts : location.href);
+    } catch {
+      // a page inside a frame without an address has nothing to link to
+    }
+  }
+
+  function readAddress() {
+    const parts = new URLSearchParams(location.hash.slice(1));
+    const input = at("geolive-layer-" + parts.get("show"));
+    if (input && page.layers.some((layer) => layer.name === parts.get("show"))) input.click();
+    const row = page.districts.findIndex((district) => district.id === parts.get("district"));
+    if (row >= 0) choose(row);
   }
 
   shapes.forEach((shape, row) => {
@@ -120,28 +154,29 @@ function geolive(page) {
 
   // the interval across the classes of the legend: what a district's colour could as well have been
   function strip(district) {
-    const edges = page.layers[0].items.map((item) => item.low).concat(page.layers[0].items.at(-1).high);
+    const values = page.layers[0].items;
+    const edges = values.map((item) => item.low).concat(values.at(-1).high);
     const ends = page.districts.filter((d) => d.value !== null).flatMap((d) => [d.lower, d.upper]);
     const low = Math.min(edges[0], ...ends);
     const high = Math.max(edges.at(-1), ...ends);
     const x = (value) => (high > low ? 3 + (294 * (value - low)) / (high - low) : 150);
     const picture = drawn("svg", { viewBox: "0 0 300 26", class: "geolive-strip", "aria-hidden": "true" });
     picture.append(drawn("rect", { x: 3, y: 16, width: 294, height: 6, fill: "#dfe3e8" }));
-    page.layers[0].items.forEach((item) =>
+    values.forEach((item) =>
       picture.append(drawn("rect", { x: x(item.low), y: 16, width: x(item.high) - x(item.low), height: 6, fill: item.colour })));
-    const line = { stroke: "#1c2430", "stroke-width": 2 };
+    const line = { stroke: "currentColor", "stroke-width": 2 };
     const [left, right] = [x(district.lower), x(district.upper)];
     picture.append(
       drawn("line", { x1: left, x2: right, y1: 7, y2: 7, ...line }),
       drawn("line", { x1: left, x2: left, y1: 3, y2: 11, ...line }),
       drawn("line", { x1: right, x2: right, y1: 3, y2: 11, ...line }),
-      drawn("circle", { cx: x(district.value), cy: 7, r: 4.5, fill: "#1c2430" }));
+      drawn("circle", { cx: x(district.value), cy: 7, r: 4.5, fill: "currentColor" }));
     return picture;
   }
 
   // ---- legend and layers -----------------------------------------------------------------------------------------
 
-  let shown = page.layers[0];
+  let shown = page.layers.find((layer) => layer.name === page.first);
 
   function legendItem(kind, symbol, text, count) {
     const item = make("li", "geolive-legend-item");
@@ -160,7 +195,8 @@ function geolive(page) {
     at("geolive-legend-unit").replaceChildren(make("span", "", shown.unit), make("span", "", "districts"));
     const box = (fill) => drawn("rect", { x: 0.5, y: 0.5, width: 25, height: 17, fill, stroke: "#1c243055" });
     shown.items.forEach((item) => {
-      const entry = legendItem("class", box(item.colour), item.label, item.count);
+      const entry = legendItem("class", box(item.colour), [item.mark, item.label].filter(Boolean).join(" "), item.count);
+      if (item.low === undefined) return;
       entry.dataset.low = item.low;
       entry.dataset.high = item.high;
     });
@@ -181,6 +217,8 @@ function geolive(page) {
       shape.getElement().dataset.class = layer.classes[row];
     });
     drawLegend();
+    placeNames();
+    writeAddress();
   }
 
   function choice(parent, type, id, text, checked, changed) {
@@ -218,11 +256,13 @@ function geolive(page) {
   // ---- names: the largest districts first, each where it fits and meets no other -----------------------------------
 
   let named = true;
+  let placed = [];
   const order = shapes.map((_, row) => row).sort((a, b) => page.districts[b].room - page.districts[a].room);
 
   function placeNames() {
     const parent = map.getPane("geolive-names");
     parent.replaceChildren();
+    placed = [];
     if (!named) return;
     const taken = [];
     order.forEach((row) => {
@@ -234,10 +274,12 @@ function geolive(page) {
       const box = L.bounds([centre.x - wide / 2, centre.y - 8], [centre.x + wide / 2, centre.y + 8]);
       if (taken.some((other) => other.overlaps(box))) return;
       taken.push(box);
-      const label = make("div", "geolive-name leaflet-zoom-hide", page.districts[row].name);
+      const mark = shown.items[shown.classes[row]]?.mark;
+      const label = make("div", "geolive-name leaflet-zoom-hide", (mark ? mark + " " : "") + page.districts[row].name);
       label.setAttribute("aria-hidden", "true");
       parent.append(label);
       L.DomUtil.setPosition(label, centre);
+      placed.push([row, label.textContent]);
     });
   }
 
@@ -250,8 +292,8 @@ function geolive(page) {
     attribution: '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors',
   });
 
-  page.layers.forEach((layer, i) =>
-    choice("geolive-layers", "radio", "geolive-layer-" + layer.name, layer.choice, i === 0, () => show(layer)));
+  page.layers.forEach((layer) =>
+    choice("geolive-layers", "radio", "geolive-layer-" + layer.name, layer.choice, layer === shown, () => show(layer)));
   choice("geolive-overlays", "checkbox", "geolive-overlay-names", "District names", true, (on) => {
     named = on;
     placeNames();
@@ -302,11 +344,17 @@ function geolive(page) {
     whole();
     fitted = map.getZoom() + " " + map.getCenter();
   }
+  const isFitted = () => fitted === map.getZoom() + " " + map.getCenter();
   map.on("resize", () => {
-    if (fitted === map.getZoom() + " " + map.getCenter()) fit();
+    if (isFitted()) fit();
   });
 
   const how = at("geolive-how");
+  function resized() {
+    const whole = isFitted();
+    map.invalidateSize({ animate: false });
+    if (whole) fit();
+  }
   let before = null;
   window.addEventListener("beforeprint", () => {
     before = { open: how.open, centre: map.getCenter(), zoom: map.getZoom(), fitted };
@@ -328,6 +376,31 @@ function geolive(page) {
   document.documentElement.style.setProperty("--aspect", Number.isFinite(aspect) ? aspect : 1);
   map.invalidateSize({ animate: false });
   fit();
-  show(page.layers[0]);
+  show(shown);
   drawInfo(-1);
+
+  window.addEventListener("hashchange", readAddress);
+
+  const pixel = ([lng, lat]) => {
+    const { x, y } = map.latLngToContainerPoint([lat, lng]);
+    return [x, y];
+  };
+  const places = (kind) => {
+    const found = [];
+    for (let i = 0; i < kind.places.length; i += 2) {
+      const [lng, lat] = [page.sites.west + kind.places[i] * page.sites.step, page.sites.south + kind.places[i + 1] * page.sites.step];
+      found.push([...pixel([lng, lat]), kind.name === "surveyed"]);
+    }
+    return found;
+  };
+  return {
+    make, drawn, strip, point, choose, pixel, resized, readAddress,
+    pinned: () => pinned,
+    layer: () => shown,
+    size: () => [map.getSize().x, map.getSize().y],
+    onPoint: (tell) => pointed.push(tell),
+    onChoose: (tell) => chosen.push(tell),
+    shownNames: () => placed.map(([row, text]) => [...pixel(page.districts[row].middle), text]),
+    shownSites: () => (map.hasLayer(sites) ? page.sites.kinds.flatMap(places) : []),
+  };
 }
