@@ -2,8 +2,10 @@
 
 import itertools
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +55,41 @@ class Indicator:
             direction="",
         )
 
+    def with_words(
+        self, *, label: str | None = None, unit: str | None = None, higher_is: str | None = None
+    ) -> "Indicator":
+        """Return the indicator with other words, and with colours that become darker where a higher value is worse.
 
+        Parameters
+        ----------
+        label, unit : str, optional
+            What is measured, and in which unit.
+        higher_is : {"better", "worse"}, optional
+            What a higher value means.
+
+        Raises
+        ------
+        InputError
+            `higher_is` is neither of the two, or a text is empty.
+
+        Examples
+        --------
+        >>> stunted = indicator("stunted").with_words(label="Stunted children", unit="share of children", higher_is="worse")
+        >>> stunted.legend_title
+        'Stunted children (higher is worse)'
+        """
+        for name, text in (("label", label), ("unit", unit)):
+            if text is not None and not text.strip():
+                raise InputError(f"{name}: is empty; give some words, or leave it out", parameter=name)
+        if higher_is not in (None, "better", "worse"):
+            raise InputError(f"higher_is={higher_is!r}: must be 'better' or 'worse'", parameter="higher_is")
+        words = {"title": label, "unit": unit, "direction": f"higher is {higher_is}" if higher_is else None}
+        colours = {"colours": WORSE_COLOURS} if higher_is == "worse" else {}
+        return replace(self, **{name: text for name, text in words.items() if text is not None}, **colours)
+
+
+# from light to dark, so that what is worse stands out
+WORSE_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
 WIDTH_COLOURS = ("#f2f0f7", "#cbc9e2", "#9e9ac8", "#756bb1", "#54278f")
 NOT_SUPPORTED_COLOUR = "#d9d9d9"
 
@@ -90,6 +126,61 @@ def indicator(name: str) -> Indicator:
     'asset_index'
     """
     return _KNOWN.get(name, Indicator(name, name, "as in the survey"))
+
+
+def read_indicators(path: str | Path) -> dict[str, Indicator]:
+    """Read words for indicators from a TOML file, which has a table for each indicator.
+
+    Parameters
+    ----------
+    path : str or Path
+        Each table may have `label`, `unit` and `higher_is` ("better" or "worse"), as `Indicator.with_words` takes them.
+
+    Returns
+    -------
+    dict of str to Indicator
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is no TOML, or a table holds anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "indicators.toml"
+    >>> _ = path.write_text('[stunted]\\nlabel = "Stunted children"\\nhigher_is = "worse"', encoding="utf-8")
+    >>> read_indicators(path)["stunted"].title
+    'Stunted children'
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); check the name", parameter="indicators"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: is no TOML file ({error}); see README.md for an example", parameter="indicators"
+        ) from error
+    read = {}
+    for name, words in tables.items():
+        if not isinstance(words, dict) or not all(isinstance(text, str) for text in words.values()):
+            raise InputError(
+                f"{path}: {name}: give a table of texts, [{name}] with label, unit and higher_is", "indicators"
+            )
+        other = set(words) - {"label", "unit", "higher_is"}
+        if other:
+            raise InputError(
+                f"{path}: [{name}] has {min(other)!r}; it may have label, unit and higher_is", "indicators"
+            )
+        try:
+            read[name] = indicator(name).with_words(**words)
+        except InputError as error:
+            raise InputError(f"{path}: [{name}] {error}", parameter="indicators") from None
+    return read
 
 
 # columns of the tables of clusters, sites and districts, and of files that hold them

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,19 @@ from hypothesis import strategies as st
 
 from geolive.dataset import read_dataset
 from geolive.errors import InputError
-from geolive.indicators import RESERVED, check_indicator_names, class_breaks, class_colours, class_of, indicator
+from geolive.indicators import (
+    RESERVED,
+    check_indicator_names,
+    class_breaks,
+    class_colours,
+    class_of,
+    indicator,
+    read_indicators,
+)
 from geolive.mapping.prediction import predict
 from geolive.models.registry import make_model
 from geolive.models.training import train
+from tests.commands import run
 
 finite = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6))
 
@@ -79,3 +89,58 @@ def test_every_column_of_a_map_is_reserved(small_folder):
     renamed = small_sample.clusters.rename(columns={"pov": "supported", "pov_label": "supported_label"})
     with pytest.raises(InputError, match="indicator 'supported'"):
         replace(small_sample, clusters=renamed, indicators=["supported", "pop", "bmi"])
+
+
+def test_words_of_ones_own():
+    own = indicator("stunted").with_words(label="Stunted children", unit="share of children", higher_is="worse")
+    assert own.legend_title == "Stunted children (higher is worse)"
+    brightness = [sum(bytes.fromhex(colour[1:])) for colour in own.colours]
+    assert brightness == sorted(brightness, reverse=True), "what is worse is darker"
+    assert indicator("pov").with_words(label="Wealth").direction == "higher is wealthier"
+    with pytest.raises(InputError, match=r"higher_is='bad': must be 'better' or 'worse'"):
+        own.with_words(higher_is="bad")
+    with pytest.raises(InputError, match="label: is empty"):
+        own.with_words(label=" ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[a", "is no TOML file"),
+        ("\xff", "is no TOML file"),
+        ("a = 1", r"a: give a table of texts, \[a\] with label, unit and higher_is"),
+        ("[a]\nlabel = 3", "a: give a table of texts"),
+        ('[a]\nname = "x"', r"\[a\] has 'name'; it may have label, unit and higher_is"),
+        ('[a]\nhigher_is = "x"', r"\[a\] higher_is='x': must be 'better' or 'worse'"),
+    ],
+)
+def test_files_of_indicators_that_cannot_be_used(tmp_path, text, message):
+    (tmp_path / "own.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        read_indicators(tmp_path / "own.toml")
+    with pytest.raises(InputError, match=r"none\.toml: cannot be read \(No such file"):
+        read_indicators(tmp_path / "none.toml")
+
+
+def test_a_map_in_the_words_of_its_maker(small_folder, tmp_path):
+    (tmp_path / "own.toml").write_text('[pov]\nlabel = "Wealth"\nunit = "points"\nhigher_is = "better"\n')
+    words = [
+        "--dataset",
+        small_folder,
+        "--model",
+        "mean",
+        "--indicators",
+        tmp_path / "own.toml",
+        "--unit",
+        "index points",
+    ]
+    done = run(
+        "predict", "--region", "bihar", *words, "--title", "Bihar & its <wealth>", "--out", tmp_path / "map.geojson"
+    )
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "map.geojson").read_text(encoding="utf-8"))
+    assert written["name"] == "Bihar & its <wealth> (SIMULATED)"
+    assert "Wealth (higher is better). Unit: index points." in written["description"]
+    assert (tmp_path / "own.toml").read_text().startswith("[pov]")
+    over = run("predict", "--region", "bihar", *words, "--higher-is", "bad", "--out", tmp_path / "no.html")
+    assert (over.returncode, over.stderr.strip()) == (2, "error: --higher-is bad: must be 'better' or 'worse'")

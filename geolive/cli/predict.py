@@ -1,5 +1,6 @@
 """`predict`: the main job."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from geolive.errors import InputError
 
 if TYPE_CHECKING:
     from geolive.dataset import Dataset
+    from geolive.indicators import Indicator
     from geolive.models.trained_model import TrainedModel
     from geolive.regions import Region
 
@@ -92,6 +94,22 @@ def predict(
         Path | None,
         typer.Option(help="A .html or .csv file with checks of the composite estimates to write.", metavar="FILE"),
     ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the map, in place of indicator and region.", metavar="TEXT")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="What the indicator measures, in words for readers.", metavar="TEXT")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="The indicator's unit, in words for readers.", metavar="TEXT")
+    ] = None,
+    higher_is: Annotated[
+        str | None, typer.Option(help="better or worse: what a higher value of the indicator means.")
+    ] = None,
+    indicators: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file with label, unit and higher_is for indicators of your own.", metavar="FILE"),
+    ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
     min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
     min_images: Annotated[int, typer.Option(help="Fewest images for a district to be supported.", min=0)] = 50,
@@ -125,8 +143,10 @@ def predict(
     from geolive.regions import find_region
 
     out = [*out, *files_of_formats(out[0], formats)]
+    words = {"label": label, "unit": unit, "higher_is": higher_is}
+    known = _indicator_words(indicators, words)
     region_file = [Path(region)] if region and Path(region).is_file() else []
-    inputs = [p for p in [dataset, boundaries, population, *region_file] if p]
+    inputs = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
     free = check_outputs_free(out, inputs, exports=exports)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *inputs])
@@ -148,6 +168,10 @@ def predict(
             min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
             command=recorded_command(context), progress=progress,
         )  # fmt: skip
+    own = known.get(drawn.indicator.name)
+    if own is not None:
+        drawn = replace(drawn, indicator=own.as_probability if trained.card.task == "classification" else own)
+    drawn = drawn.with_words(title=title, **words)
     with step("Writing the map"):
         checks = [] if diagnostics is None else [write_diagnostics(drawn, diagnostics)]
         written = [*write_files(drawn, out, exports=exports), *checks]
@@ -155,6 +179,14 @@ def predict(
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")
     show_map(drawn, written)
+
+
+def _indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[str, "Indicator"]:
+    """Read the file of indicators, and check the words of the options before any work."""
+    from geolive.indicators import indicator, read_indicators
+
+    indicator("any").with_words(**words)
+    return {} if file is None else read_indicators(file)
 
 
 def _dataset_around_hexagons(folder: Path | None) -> "Dataset":

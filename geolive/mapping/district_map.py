@@ -1,7 +1,7 @@
 """The district map: what the page, the pictures and every file are made from."""
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from shapely import Geometry
 
+from geolive.errors import InputError
 from geolive.indicators import Indicator, class_breaks
 from geolive.wording import count_of, percent_text
 
@@ -97,6 +98,8 @@ class DistrictMap:
         How the predictions in a district are weighted, in a sentence.
     cells : MapCells or None
         Predictions at the cells of a grid, where a population raster was given.
+    heading : str
+        Title of the map where it is not made of the indicator and the region.
 
     Examples
     --------
@@ -118,13 +121,51 @@ class DistrictMap:
     estimator: str = "predicted"
     estimator_about: str = ""
     areas: pd.DataFrame | None = None
+    heading: str = ""
     weights_about: str = ""
     cells: "MapCells | None" = None
 
     @property
     def title(self) -> str:
         """Title of the map, for example "Asset wealth in Bihar"."""
-        return f"{self.indicator.title} in {self.region}"
+        return self.heading or f"{self.indicator.title} in {self.region}"
+
+    def with_words(
+        self,
+        *,
+        title: str | None = None,
+        label: str | None = None,
+        unit: str | None = None,
+        higher_is: str | None = None,
+    ) -> "DistrictMap":
+        """Return the map with other words for its readers; the values stay as they are.
+
+        Parameters
+        ----------
+        title : str, optional
+            Title of the map; by default the label and the region.
+        label, unit : str, optional
+            What is measured, and in which unit.
+        higher_is : {"better", "worse"}, optional
+            What a higher value means; where it is worse, colours become darker with the value.
+
+        Raises
+        ------
+        InputError
+            `higher_is` is neither of the two, or a text is empty.
+
+        Examples
+        --------
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("goa")
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+        >>> result.with_words(title="Wealth of Goa's districts", unit="index points").title
+        "Wealth of Goa's districts"
+        """
+        if title is not None and not title.strip():
+            raise InputError("title: is empty; give some words, or leave it out", parameter="title")
+        words = self.indicator.with_words(label=label, unit=unit, higher_is=higher_is)
+        return replace(self, indicator=words, heading=self.heading if title is None else title)
 
     @property
     def breaks(self) -> np.ndarray:
