@@ -2,81 +2,105 @@
 
 import contextlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pyogrio
+import pyproj
 import shapely
 
+from geolive.antimeridian import cut
+from geolive.boundary_columns import named_districts
+from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
-from geolive.gdal_files import check_beginning, vector_source
+from geolive.gdal_files import check_beginning, vector_encoding, vector_source
 from geolive.tables import CRS
+from geolive.wording import listed
 
-# columns of names, each with the administrative level that it names: 1 is a state, 2 a district; "own" names the unit itself
-_NAME_PATTERNS = (
-    (r"(?:name|adm|admin)_?(?P<level>[1-5])(?:_?(?:en|fr|es|pt|name|ref))?", None),
-    (r"(?:village|gram|ward|locality|settlement|suco)(?:_?(?:name|nm))?", 4),
-    (r"(?:sub_?district|sub_?county|block|taluka?|tehsil|mandal|commune|municipality|sdt|blk)(?:_?(?:name|nm))?", 3),
-    (r"(?:district|dist|dt|county|zila|department|departement)(?:_?(?:name|nm))?", 2),
-    (r"shapename|name|unit(?:_?name)?", 2.5),
-    (r"(?:state|st|state_ut|province|region|division)(?:_?(?:name|nm))?", 1),
-)
-_ID_PATTERNS = (
-    (r"(?:gid|adm|admin)_?(?P<level>[1-5])(?:_?(?:pcode|code|id))?", None),
-    (r"(?:sub_?district|block|taluka?|tehsil|sdt)(?:_?(?:id|code|lgd|pcode))", 3),
-    (r"(?:district|dist|dt)_?(?:id|code|lgd|pcode|cen_cd)", 2),
-    (r"shapeid|id|code|pcode|fid|geoid", 2.5),
-)
-_STATE_LEVEL = 1
-# a column of districts may hold some names twice (Aurangabad is in two states of India); fewer distinct names are another level's
-_LEAST_DISTINCT = 0.9
+_MOST_LISTED = 5
+# a unit of which another holds so much lies in it
+_NESTED_SHARE = 0.9
+_DEGREES = (540, 90.001)
+_NAME_CRS = "give its coordinate reference system, for example crs='EPSG:32645' for UTM zone 45 north"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoundaryFile:
     """The districts of a file, and whose borders they are.
 
+    Wherever a function takes `boundaries`, it takes this object in place of the file's name.
+
     Parameters
     ----------
+    path : Path
     districts : GeoDataFrame
-        `district_id` (unique), `district`, `state` ("" where the file does not say), `geometry`, EPSG:4326, with borders as the
-        file has them.
+        `district_id` (unique), `district`, `state` ("" where the file does not say), `geometry` (MultiPolygon), EPSG:4326, with
+        borders as the file has them, but valid, and cut at the antimeridian.
     source : str
         Whose borders these are, and the column that the names were taken from.
+    notes : tuple of str
+        What was chosen, repaired and left out.
     """
 
+    path: Path
     districts: gpd.GeoDataFrame
     source: str
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.path)
 
 
-def read_boundaries(path: str | Path, *, name_column: str | None = None, id_column: str | None = None) -> BoundaryFile:
+# a file of districts, or its name
+Boundaries = str | Path | BoundaryFile
+
+
+def read_boundaries(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    name_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    crs: str | None = None,
+    drop_invalid: bool = False,
+) -> BoundaryFile:
     """Read the districts of a file.
 
     Parameters
     ----------
     path : str or Path
-        Polygons: GeoPackage, GeoJSON, TopoJSON, shapefile (also in a .zip), FlatGeobuf, KML or GeoParquet. Of several layers, the
-        one with the most polygons is read.
+        Polygons: GeoPackage, GeoJSON, TopoJSON, shapefile (also in a .zip), FlatGeobuf, KML or GeoParquet.
+    layer : str, optional
+        Layer of a file with several. By default the one with the most polygons.
     name_column : str, optional
         Column with the districts' names. By default the most specific column of names whose values are unique: in a file with
         the columns `block`, `district` and `st_nm`, the names are those of `block`.
     id_column : str, optional
         Column with unique ids. By default the most specific of the usual columns of ids whose values are unique
         (`GID_3`, `ADM2_PCODE`, `shapeID`, …), else the names.
+    encoding : str, optional
+        Encoding of the texts of a shapefile or GeoJSON file, for example "CP1251". By default as the file states; where it does
+        not, UTF-8 if its texts can be read so, else CP1252, and a note says so.
+    crs : str, optional
+        Coordinate reference system of the file's coordinates, for example "EPSG:32645", where the file names none or a wrong
+        one.
+    drop_invalid : bool
+        Leave out the units that have no area (no geometry, or points and lines alone), instead of raising at the first.
 
     Returns
     -------
     BoundaryFile
+        Polygons that cross themselves are repaired, and what has no area in them is left out (spikes, lines and points); notes
+        name these units.
 
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing or holds no name or id in some row, the ids are not unique, or a unit
-        holds others.
+        The file cannot be read, a column is missing or holds no name or id in some row, the ids are not unique, a unit holds
+        others, or has no area.
 
     Examples
     --------
@@ -92,23 +116,21 @@ def read_boundaries(path: str | Path, *, name_column: str | None = None, id_colu
     "districts as in blocks.geojson, names from column 'block'"
     """
     path = Path(path)
-    raw, layer = _read_layer(path)
-    name_column = _given(path, raw, name_column, "name_column") or _find_name_column(path, raw)
-    id_column = _given(path, raw, id_column, "id_column")
-    name = _texts(path, raw, name_column, "name")
-    state = _states(raw, name_column)
-    _refuse_nested(path, raw, name)
-    columns = {
-        "district_id": _ids(path, raw, name, state, id_column),
-        "district": name,
-        "state": state,
-    }
-    districts = gpd.GeoDataFrame(columns, geometry=raw.geometry.values, crs=CRS).astype(dict.fromkeys(columns, object))
-    return BoundaryFile(districts, f"{_owner(path)}{layer}, names from column {name_column!r}")
+    raw, words, chosen = _read_layer(path, layer, encoding, crs)
+    columns, name_column = named_districts(path, raw, name_column, id_column)
+    shapes, repaired = _repaired(raw.geometry.to_numpy())
+    names = columns["district"].tolist()
+    kept, left_out = _with_area(path, raw, shapes, names, drop_invalid)
+    districts = gpd.GeoDataFrame(columns[kept], geometry=shapes[kept], crs=CRS).reset_index(drop=True)
+    _refuse_nested(path, districts)
+    notes = [*chosen, *left_out]
+    if said := [names[i] for i in np.flatnonzero(repaired & kept)]:
+        notes.append(f"borders that cross themselves, or have a spike, were repaired: {listed(said, _MOST_LISTED)}")
+    return BoundaryFile(path, districts, f"{_owner(path)}{words}, names from column {name_column!r}", tuple(notes))
 
 
 def read_polygons(path: str | Path) -> gpd.GeoDataFrame:
-    """Read the polygons of a vector file, with its columns, in EPSG:4326.
+    """Read the polygons of a vector file, with its columns, in EPSG:4326, valid and cut at the antimeridian.
 
     Raises
     ------
@@ -121,147 +143,184 @@ def read_polygons(path: str | Path) -> gpd.GeoDataFrame:
     Traceback (most recent call last):
     geolive.errors.InputError: none.geojson: no such file; give a polygon file such as .geojson, .gpkg or .shp
     """
-    return _read_layer(Path(path))[0]
+    raw, _, _ = _read_layer(Path(path))
+    shapes, _ = _repaired(raw.geometry.to_numpy())
+    _with_area(Path(path), raw, shapes, None, drop_invalid=False)
+    return raw.set_geometry(gpd.GeoSeries(shapes, index=raw.index, crs=CRS))
 
 
-def _read_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
-    """Return the polygons, and words that name the layer where the file has several."""
+def _read_layer(
+    path: Path, layer: str | None = None, encoding: str | None = None, crs: str | None = None
+) -> tuple[gpd.GeoDataFrame, str, list[str]]:
+    """Return the rows of a layer in degrees, words that name the layer where the file has several, and notes on the choice."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a polygon file such as .geojson, .gpkg or .shp")
+    words, notes = "", []
     try:
-        layer = None
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             check_beginning(path)
             raw = gpd.read_parquet(path)
         else:
-            with vector_source(path) as source:
-                layer = _finest_layer(source)
-                raw = pyogrio.read_dataframe(source, layer=layer)
+            found = vector_encoding(path) if encoding is None else None
+            with vector_source(path, encoding) as source:
+                chosen, words, notes = _choose_layer(path, source, layer)
+                raw = pyogrio.read_dataframe(source, layer=chosen)
+            if found is not None and found.guessed:
+                notes.append(found.note(path))
         if not isinstance(raw, gpd.GeoDataFrame) or raw.empty:
             raise ValueError("it holds no polygon")
-        if raw.crs is None:
-            raise ValueError("it has no coordinate reference system; assign one")
-        raw = raw.to_crs(CRS)
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
+            "encoding that it was written in",
+            parameter="encoding",
+        ) from error
     except Exception as error:  # any error of GDAL or Arrow about a user's file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as polygons: {reason}") from error
-    polygonal = raw.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
-    if not polygonal.all():
-        row = int(np.argmin(polygonal))
-        raise InputError(f"{path}: row {row}: not a polygon ({raw.geometry.geom_type.iloc[row]}); keep polygons only")
-    west, south, east, north = raw.total_bounds
-    if not (-540 <= west <= east <= 540 and -90.001 <= south <= north <= 90.001):
-        raise InputError(
-            f"{path}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees; "
-            "assign the coordinate reference system of its metres to the file, or convert it to longitudes and latitudes"
-        )
-    valid = shapely.make_valid(shapely.force_2d(raw.geometry.values))
-    return raw.set_geometry(gpd.GeoSeries(valid, crs=CRS)), f", layer {layer!r}" if layer else ""
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{path}: cannot be read as polygons: {reason}; check that the file is whole") from error
+    return _in_degrees(path, raw, crs), words, notes
 
 
-def _finest_layer(source: str) -> str | None:
-    """Return the polygon layer with the most units; None where there is one layer only."""
-    layers = pyogrio.list_layers(source)
-    polygons = [str(name) for name, kind in layers if kind and "Polygon" in kind]
-    if len(layers) < 2 or not polygons:
-        return None
-    return max(polygons, key=lambda name: pyogrio.read_info(source, layer=name)["features"])
-
-
-def _given(path: Path, raw: gpd.GeoDataFrame, column: str | None, parameter: str) -> str | None:
-    """Return a column that the user named."""
-    if column is not None and (column not in raw.columns or column == raw.geometry.name):
-        raise InputError(
-            f"{parameter}={column!r} is not a column of {path}; its columns are: {_listed(raw)}", parameter=parameter
-        )
-    return column
-
-
-def _find_name_column(path: Path, raw: gpd.GeoDataFrame) -> str:
-    """Return the most specific column of names whose values are unique."""
-    known = _known_columns(raw, _NAME_PATTERNS)
-    distinct = {column: raw[column].nunique() for column in raw.columns.drop(raw.geometry.name)}
-    best = max(known, key=lambda column: (distinct[column], known[column]), default=None)
-    if best is None or distinct[best] < _LEAST_DISTINCT * len(raw):
-        # a column of an unusual name may hold the names of the units
-        others = [column for column in distinct if distinct[column] == len(raw) and _holds_names(raw[column])]
-        best = next((column for column in others if column not in known), best)
-    if best is None:
-        raise InputError(
-            f"{path}: no column is known to hold the districts' names; choose one of [{_listed(raw)}] with "
-            f"name_column={_listed(raw).split(', ')[0]!r}",
-            parameter="name_column",
-        )
-    return best
-
-
-def _ids(path: Path, raw: gpd.GeoDataFrame, name: pd.Series, state: pd.Series, column: str | None) -> pd.Series:
-    """Return unique ids: those of the column that the user named, of a usual column, or made of the names."""
-    if column is not None:
-        ids = _texts(path, raw, column, "id")
-        if ids.duplicated().any():
-            row = int(np.argmax(ids.duplicated()))
+def _choose_layer(path: Path, source: str, layer: str | None) -> tuple[str | None, str, list[str]]:
+    """Return the layer to read (None for the only one), words that name it, and a note where there was a choice."""
+    kinds = {str(name): kind for name, kind in pyogrio.list_layers(source)}
+    if layer is not None:
+        if layer not in kinds:
             raise InputError(
-                f"id_column={column!r} of {path}: {ids.iloc[row]!r} in row {row} occurs twice; choose a column of unique ids",
-                parameter="id_column",
+                f"layer={layer!r} is not a layer of {path}; its layers are: {', '.join(kinds)}", parameter="layer"
             )
-        return ids
-    known = _known_columns(raw, _ID_PATTERNS)
-    unique = [column for column in known if raw[column].is_unique and raw[column].notna().all()]
-    if unique:
-        return raw[max(unique, key=lambda column: known[column])].astype(str)
-    for ids in (name, state + "/" + name):
-        if ids.is_unique:
-            return ids
-    return name + "/" + pd.Series(np.arange(len(raw)) + 1, index=raw.index).astype(str)
+        return layer, f", layer {layer!r}" if len(kinds) > 1 else "", []
+    # tables without geometry are QGIS's styles and the like
+    polygons = {
+        name: _count(source, name) for name, kind in kinds.items() if kind and _holds_polygons(source, name, kind)
+    }
+    if len(kinds) < 2 or not polygons:
+        return None, "", []
+    chosen = max(polygons, key=lambda name: polygons[name])
+    if len(polygons) == 1:
+        return chosen, f", layer {chosen!r}", []
+    shown = listed([f"{name} ({n:,} units)" for name, n in polygons.items()], 2 * _MOST_LISTED)
+    note = f"{path.name} has the layers {shown}: {chosen!r} is read, the finest; choose another with layer='NAME'"
+    return chosen, f", layer {chosen!r}", [note]
 
 
-def _states(raw: gpd.GeoDataFrame, name_column: str) -> pd.Series:
-    """Return the state of each district; "" where the file does not say."""
-    known = _known_columns(raw, _NAME_PATTERNS)
-    column = next((c for c in known if known[c] == _STATE_LEVEL and c != name_column), None)
-    return raw[column].fillna("").astype(str) if column else pd.Series("", index=raw.index)
+def _count(source: str, layer: str) -> int:
+    return int(pyogrio.read_info(source, layer=layer, force_feature_count=True)["features"])
 
 
-def _known_columns(raw: gpd.GeoDataFrame, patterns: tuple) -> dict[str, float]:
-    """Return the columns with a usual name, each with its administrative level."""
-    levels: dict[str, float] = {}
-    for column in raw.columns.drop(raw.geometry.name):
-        for pattern, level in patterns:
-            match = re.fullmatch(pattern, str(column), re.IGNORECASE)
-            if match:
-                levels[column] = float(match["level"]) if level is None else level
-                break
-    return levels
+def _holds_polygons(source: str, layer: str, kind: str) -> bool:
+    if "Polygon" in kind:
+        return True
+    if kind not in ("Unknown", "GeometryCollection", "Unknown Z", "GeometryCollection Z"):
+        return False
+    # the folders of a KML file do not say what they hold
+    first = pyogrio.read_dataframe(source, layer=layer, max_features=1, columns=[])
+    return bool(first.geom_type.str.contains("Polygon|GeometryCollection").any()) if len(first) else False
 
 
-def _holds_names(column: pd.Series) -> bool:
-    """Return whether most values are words without digits, unlike ids."""
-    texts = column.dropna().astype(str)
-    return bool(len(texts) == len(column) and texts.str.fullmatch(r"[^\d]*[^\W\d_]{2}[^\d]*").mean() > 0.5)
+def _in_degrees(path: Path, raw: gpd.GeoDataFrame, crs: str | None) -> gpd.GeoDataFrame:
+    """Return the rows with longitudes and latitudes."""
+    if crs is not None:
+        raw = raw.set_crs(checked_crs(crs), allow_override=True)
+    if raw.crs is None:
+        raise InputError(
+            f"{path}: names no coordinate reference system; {_NAME_CRS}, or crs='EPSG:4326' for degrees",
+            parameter="crs",
+        )
+    try:
+        degrees = raw.to_crs(CRS)
+    except (pyproj.exceptions.ProjError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: its coordinate reference system cannot be used ({reason}); {_NAME_CRS}", parameter="crs"
+        ) from error
+    bounds = shapely.total_bounds(degrees.geometry.to_numpy())
+    # without any shape, the bounds are no numbers, and another check says so
+    if (
+        np.isinf(bounds).any()
+        or (np.abs(bounds[[0, 2]]) > _DEGREES[0]).any()
+        or (np.abs(bounds[[1, 3]]) > _DEGREES[1]).any()
+    ):
+        west, south, east, north = shapely.total_bounds(raw.geometry.to_numpy())
+        raise InputError(
+            f"{path}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees"
+            f"{'' if crs is None else ' and no coordinates of ' + crs}; {_NAME_CRS}",
+            parameter="crs",
+        )
+    return degrees
 
 
-def _texts(path: Path, raw: gpd.GeoDataFrame, column: str, what: str) -> pd.Series:
-    texts = raw[column].fillna("").astype(str)
-    if texts.eq("").any():
-        row = int(np.argmax(texts.eq("")))
-        raise InputError(f"{path}: column {column!r}, row {row}: no {what}; fill it in")
-    return texts
+def checked_crs(name: str) -> pyproj.CRS:
+    """Return the coordinate reference system of a name, such as "EPSG:32645".
+
+    Raises
+    ------
+    InputError
+        There is no such system.
+
+    Examples
+    --------
+    >>> checked_crs("EPSG:32645").name
+    'WGS 84 / UTM zone 45N'
+    >>> checked_crs("EPSG:0")
+    Traceback (most recent call last):
+    geolive.errors.InputError: crs='EPSG:0': is not known; give for example crs='EPSG:32645' for UTM zone 45 north
+    """
+    try:
+        return pyproj.CRS.from_user_input(name)
+    except (pyproj.exceptions.CRSError, ValueError, TypeError):
+        raise InputError(
+            f"crs={name!r}: is not known; give for example crs='EPSG:32645' for UTM zone 45 north", parameter="crs"
+        ) from None
 
 
-def _refuse_nested(path: Path, raw: gpd.GeoDataFrame, name: pd.Series) -> None:
+def _repaired(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return valid MultiPolygons, cut at the antimeridian, and which of them had to be repaired."""
+    areal = np.isin(shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
+    broken = areal & ~shapely.is_valid(shapes)
+    # a ring that steps over the antimeridian looks as if it crossed the whole globe, so it is cut before it is repaired
+    cut_shapes = shapely.force_2d(shapes)
+    cut_shapes[areal] = cut(cut_shapes[areal])
+    return polygonal_parts(cut_shapes), broken
+
+
+def _with_area(
+    path: Path, raw: gpd.GeoDataFrame, shapes: np.ndarray, names: list[str] | None, drop_invalid: bool
+) -> tuple[np.ndarray, list[str]]:
+    """Return which rows have an area, and a note on those that are left out."""
+    kept = shapely.area(shapes) > 0
+    if kept.all():
+        return kept, []
+    rows = np.flatnonzero(~kept)
+    if not drop_invalid or not kept.any():
+        row = int(rows[0])
+        shape = raw.geometry.iloc[row]
+        what = "it has no geometry" if shape is None or shape.is_empty else f"a {shape.geom_type} has no area"
+        who = f" ({names[row]})" if names else ""
+        remedy = "correct it"
+        if kept.any():
+            remedy = f"correct it, or leave such rows out with drop_invalid=True ({len(rows):,} of {len(kept):,})"
+        raise InputError(f"{path}: row {row}{who}: not a polygon: {what}; {remedy}")
+    left_out = listed([names[i] for i in rows] if names else [f"row {i}" for i in rows], _MOST_LISTED)
+    return kept, [f"{len(rows):,} of {len(kept):,} units have no area and were left out: {left_out}"]
+
+
+def _refuse_nested(path: Path, districts: gpd.GeoDataFrame) -> None:
     """Raise where a unit holds another: a state among its districts would leave nothing of them."""
-    holder, held = shapely.STRtree(raw.geometry.values).query(raw.geometry.values, predicate="covers")
-    nested = np.flatnonzero(holder != held)
+    shapes, names = districts.geometry.to_numpy(), districts["district"]
+    inside = shapely.point_on_surface(shapes)
+    inner, outer = shapely.STRtree(shapes).query(inside, predicate="within")
+    inner, outer = inner[inner != outer], outer[inner != outer]
+    # of two equal units, each holds the other; borders of a state and of its districts may differ a little
+    shared = shapely.area(shapely.intersection(shapes[inner], shapes[outer]))
+    nested = np.flatnonzero(shared > _NESTED_SHARE * shapely.area(shapes[inner]))
     if len(nested):
-        outer, inner = (name.iloc[int(rows[nested[0]])] for rows in (holder, held))
-        raise InputError(f"{path}: {outer!r} holds {inner!r}; remove units that hold others, or that occur twice")
-
-
-def _listed(raw: gpd.GeoDataFrame) -> str:
-    return ", ".join(map(str, raw.columns.drop(raw.geometry.name)))
+        pairs = [f"{names[outer[i]]!r} holds {names[inner[i]]!r}" for i in nested]
+        raise InputError(
+            f"{path}: {listed(pairs, 2)}; remove units that hold others, or that occur twice, or choose a layer without them"
+        )
 
 
 def _owner(path: Path) -> str:

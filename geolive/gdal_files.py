@@ -6,17 +6,20 @@ opened by its own path: GDAL sees a link in a private folder, under a name or pr
 """
 
 import contextlib
+import logging
 import os
 import re
 import shutil
 import sqlite3
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from geolive.errors import InputError
+from geolive.text_encodings import Encoding, check_encoding, encoding_of_table, encoding_of_text
 
 if TYPE_CHECKING:
     import rasterio
@@ -41,7 +44,8 @@ BEGINNINGS: dict[str, tuple[bytes, ...]] = {
 }
 RASTER_SUFFIXES = (".tif", ".tiff")
 VECTOR_SUFFIXES = (".geojson", ".json", ".topojson", ".gpkg", ".shp", ".fgb", ".kml", ".kmz", ".zip")
-_TEXTS = {".geojson", ".json", ".topojson", ".kml"}
+_JSON = {".geojson", ".json", ".topojson"}
+_TEXTS = {*_JSON, ".kml"}
 _SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 _IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
 _MOST_EXTRACTED = 8 * 2**30
@@ -61,7 +65,7 @@ _REACHES_OUT = re.compile(r"\b(?:ogr_|gdal_|load_extension|readfile|writefile)\w
 
 
 @contextlib.contextmanager
-def vector_source(path: str | Path) -> Iterator[str]:
+def vector_source(path: str | Path, encoding: str | None = None) -> Iterator[str]:
     """Give the name by which pyogrio opens a vector file with the driver of its format, and with no other.
 
     Parameters
@@ -69,6 +73,9 @@ def vector_source(path: str | Path) -> Iterator[str]:
     path : str or Path
         A file in one of `VECTOR_SUFFIXES`. Of a shapefile, the parts beside it are used; of a .zip or .kmz, the one vector file
         in it.
+    encoding : str, optional
+        Encoding of the texts of a shapefile, GeoJSON or TopoJSON file; by default as the file states or as its texts show
+        (`vector_encoding`).
 
     Yields
     ------
@@ -97,8 +104,57 @@ def vector_source(path: str | Path) -> Iterator[str]:
     if path.suffix.lower() not in VECTOR_SUFFIXES:
         raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as .gpkg, .geojson or .shp")
     check_beginning(path)
+    if encoding is not None:
+        check_encoding(encoding)
+    with tempfile.TemporaryDirectory(prefix="geolive-") as folder, _quiet_gdal():
+        yield _source(path, Path(folder), str(path), encoding)
+
+
+def vector_encoding(path: str | Path) -> Encoding | None:
+    """Return the encoding of a vector file's texts where the file does not state it and they are not ASCII.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file in one of `VECTOR_SUFFIXES`. Only shapefiles (also in a .zip), GeoJSON and TopoJSON may have other encodings than
+        UTF-8.
+
+    Raises
+    ------
+    InputError
+        As `vector_source`.
+
+    Examples
+    --------
+    >>> path = Path(tempfile.mkdtemp()) / "communes.geojson"
+    >>> _ = path.write_text('{"type": "FeatureCollection", "features": []}')
+    >>> vector_encoding(path) is None
+    True
+    """
+    path = Path(path)
+    check_beginning(path)
     with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
-        yield _source(path, Path(folder), str(path))
+        if path.suffix.lower() == ".zip":
+            path = _extract(path, Path(folder), str(path))
+        if path.suffix.lower() == ".shp":
+            return None if ".cpg" in _parts_of(path) else encoding_of_table(_parts_of(path).get(".dbf", path))
+        if path.suffix.lower() in _JSON:
+            found = encoding_of_text(path)
+            return None if found.name == "UTF-8" else found
+    return None
+
+
+@contextlib.contextmanager
+def _quiet_gdal() -> Iterator[None]:
+    """Keep GDAL's remarks on a file from the terminal: what is wrong with it, our own message says."""
+    logger = logging.getLogger("pyogrio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -204,11 +260,11 @@ def check_beginning(path: str | Path) -> None:
         raise InputError(f"{path}: does not begin as a {suffix} file does; check what it is and name it accordingly")
 
 
-def _source(path: Path, folder: Path, named: str) -> str:
+def _source(path: Path, folder: Path, named: str, encoding: str | None) -> str:
     """Return the name for GDAL of a file whose beginning was checked; `named` is how messages name it."""
     suffix = path.suffix.lower()
     if suffix in (".zip", ".kmz"):
-        return _source(_extract(path, folder, named), folder / "inner", named)
+        return _source(_extract(path, folder, named), folder / "inner", named, encoding)
     folder.mkdir(exist_ok=True)
     if suffix == ".gpkg":
         return str(_safe_geopackage(path, folder / f"{_plain(path)}.gpkg", named))
@@ -218,11 +274,43 @@ def _source(path: Path, folder: Path, named: str) -> str:
             archive.write(path, "doc.kml")
         return str(folder / f"{_plain(path)}.kmz")
     if suffix == ".shp":
-        for part in path.parent.iterdir():
-            if part.stem == path.stem and part.suffix.lower() in _SHAPEFILE_PARTS:
-                _link(part, folder / f"{_plain(path)}{part.suffix.lower()}")
+        parts = _parts_of(path)
+        chosen = encoding
+        if chosen is None and ".cpg" not in parts:
+            found = encoding_of_table(parts[".dbf"]) if ".dbf" in parts else None
+            chosen = found.name if found else None
+        if chosen is not None:
+            parts.pop(".cpg", None)
+            (folder / f"{_plain(path)}.cpg").write_text(chosen, encoding="ascii")
+        for kind, part in parts.items():
+            _link(part, folder / f"{_plain(path)}{kind}")
+    if suffix in _JSON:
+        found = encoding_of_text(path, encoding)
+        if found.name.upper() not in ("UTF-8", "UTF8"):
+            path = _in_utf8(path, folder / "in-utf-8.json", found.name, named)
+            suffix = ".json"
     link = _link(path, folder / f"{_plain(path)}{suffix}")
     return f"{_json_driver(path)}:{link}" if suffix in _TEXTS else str(link)
+
+
+def _parts_of(shapefile: Path) -> dict[str, Path]:
+    """Return the files beside a .shp file that belong to it, by their suffix."""
+    return {
+        part.suffix.lower(): part
+        for part in sorted(shapefile.parent.iterdir())
+        if part.stem == shapefile.stem and part.suffix.lower() in _SHAPEFILE_PARTS
+    }
+
+
+def _in_utf8(path: Path, target: Path, encoding: str, named: str) -> Path:
+    """Write a text file anew in UTF-8."""
+    try:
+        target.write_text(path.read_text(encoding=encoding), encoding="utf-8")
+    except (UnicodeError, LookupError) as error:
+        raise InputError(
+            f"{named}: its texts are not in {encoding} ({error}); give another encoding='NAME'", parameter="encoding"
+        ) from None
+    return target
 
 
 def _json_driver(path: Path) -> str:

@@ -1,4 +1,6 @@
-"""Great-circle distances, by chords of the unit sphere."""
+"""Great-circle distances, by chords of the unit sphere, and projections in metres."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,3 +49,20 @@ def km_to_chord(km: ArrayLike) -> np.ndarray:
     2.0
     """
     return 2 * np.sin(np.minimum(np.asarray(km, float) / (2 * EARTH_RADIUS_KM), np.pi / 2))
+
+
+def metric_crs(bounds: Sequence[float] | np.ndarray) -> str:
+    """Return an equal-area projection in metres that is centred on some bounds.
+
+    Parameters
+    ----------
+    bounds : sequence of four floats
+        West, south, east, north in degrees; east is larger than 180 where they lie across the antimeridian.
+
+    Examples
+    --------
+    >>> metric_crs([84, 24, 86, 26])
+    '+proj=laea +lat_0=25.0 +lon_0=85.0 +datum=WGS84 +units=m'
+    """
+    west, south, east, north = (float(b) for b in bounds)
+    return f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"

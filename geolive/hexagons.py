@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geolive.antimeridian import cut, running_longitudes
+from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.regions import Region
@@ -16,6 +18,7 @@ SMALLEST_KM, LARGEST_KM = 1.0, 500.0
 MOST_HEXAGONS = 20_000
 # straight edges of the plane are curves in degrees: more points keep neighbours' edges equal
 _POINTS_AN_EDGE = 4
+_DECIMALS = 9
 
 
 def parse_hexagons(text: str) -> float | None:
@@ -96,6 +99,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
             "boundaries: hexagons need a place to lie around, and the dataset has none", parameter="boundaries"
         )
     where = lonlat(points)
+    where[:, 0] = running_longitudes(where[:, 0], points)
     parallel = _band_middle(float(where[:, 1].mean()))
     cells = _with_rings(_cells_of(_to_plane(where, parallel), width_km), rings)
     if len(cells) > MOST_HEXAGONS:
@@ -110,7 +114,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
             "district": [f"Hexagon {q}/{r}" for q, r in cells],
             "state": "",
         },
-        geometry=[shapely.MultiPolygon([shapely.Polygon(ring)]) for ring in corners],
+        geometry=polygonal_parts(_cut([shapely.Polygon(ring) for ring in corners])),
         crs=CRS,
     )
     source = f"equal-area hexagons {width_km:g} km wide, made by geolive"
@@ -134,7 +138,12 @@ def _to_degrees(km: np.ndarray, parallel: float) -> np.ndarray:
     scale = np.cos(np.radians(parallel))
     lon = np.degrees(km[..., 0] / (EARTH_RADIUS_KM * scale))
     lat = np.degrees(np.arcsin(np.clip(km[..., 1] * scale / EARTH_RADIUS_KM, -1, 1)))
-    return np.round(np.stack([lon, lat], axis=-1), 9)
+    return np.round(np.stack([lon, lat], axis=-1), _DECIMALS)
+
+
+def _cut(hexagons: list[shapely.Polygon]) -> np.ndarray:
+    """Cut hexagons at the antimeridian; corners that neighbours share stay equal."""
+    return shapely.transform(cut(hexagons), lambda at: np.round(at, _DECIMALS))
 
 
 def _cells_of(km: np.ndarray, width_km: float) -> np.ndarray:

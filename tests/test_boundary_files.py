@@ -101,7 +101,9 @@ def test_states_by_the_files_own_names(request):
 
 
 def test_a_unit_that_holds_others_is_refused(request):
-    with pytest.raises(InputError, match="'Whole country' holds 'A'; remove units that hold others"):
+    with pytest.raises(
+        InputError, match="'Whole country' holds 'A', 'Whole country' holds 'B'; remove units that hold"
+    ):
         find_region(None, request.path.parent / "data" / "nested_units.geojson")
 
 
@@ -125,5 +127,5 @@ def test_metres_without_a_reference_system_are_refused(tmp_path):
     path = tmp_path / "metres.geojson"
     box = shapely.box(9_475_000, 2_950_000, 9_480_000, 2_955_000)
     gpd.GeoDataFrame({"name": ["A"]}, geometry=[box], crs=4326).to_file(path)
-    with pytest.raises(InputError, match=r"metres.geojson: reaches from 9475000, .* no degrees; assign"):
+    with pytest.raises(InputError, match=r"reaches from 9475000, .* no degrees; give its coordinate reference"):
         read_boundaries(path)

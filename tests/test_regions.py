@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geolive.errors import InputError
+from geolive.geodesy import metric_crs
 from geolive.official_statistics import bihar_statistics
-from geolive.regions import assign_districts, find_region, metric_crs
+from geolive.regions import assign_districts, find_region
 from geolive.tables import points
 
 
@@ -135,7 +136,7 @@ def test_boundaries_must_have_names_and_polygons(tmp_path):
         find_region(None, squares(tmp_path, what=[1, 2, 3]))
     path = tmp_path / "points.geojson"
     gpd.GeoDataFrame({"district": ["A"]}, geometry=points([36.0], [-1.0])).to_file(path)
-    with pytest.raises(InputError, match="row 0: not a polygon"):
+    with pytest.raises(InputError, match=r"row 0 \(A\): not a polygon: a Point has no area"):
         find_region(None, path)
     with pytest.raises(InputError, match="no such file"):
         find_region(None, tmp_path / "none.geojson")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from geolive.antimeridian import bounds_of
 from geolive.errors import InputError
 from geolive.extras import has_extra, require_extra
 from geolive.files import replacing_together
@@ -181,7 +182,7 @@ def _page(district_map: DistrictMap, path: Path) -> Writers:
 
 def _geojson(district_map: DistrictMap, path: Path) -> Writers:
     districts = on_grid(district_map.districts)
-    west, south, east, north = (round(float(bound), DECIMALS) for bound in districts.total_bounds)
+    west, south, east, north = (round(bound, DECIMALS) for bound in bounds_of(districts.geometry))
     bounds = (west, south, east, north)
     contents = (
         lambda: geojson_bytes(district_map, districts, bounds),

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 
+from geolive.antimeridian import running_longitudes
 from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import other_sites_words
 from geolive.mapping.page_data import page_data
+from geolive.tables import lonlat, points
 from geolive.wording import decimal_text
 
 if TYPE_CHECKING:
@@ -109,8 +111,10 @@ def _site_layer(district_map: DistrictMap) -> "folium.GeoJson":
         "place": ["Survey place" if surveyed else other for surveyed in sites["surveyed"]],
         "colour": [_SITE_COLOURS[bool(surveyed)] for surveyed in sites["surveyed"]],
     }
+    where = lonlat(sites.geometry)
+    lon = running_longitudes(where[:, 0], district_map.districts.geometry)
     return folium.GeoJson(
-        gpd.GeoDataFrame(columns, geometry=sites.geometry.to_numpy(), crs="EPSG:4326"),
+        gpd.GeoDataFrame(columns, geometry=points(lon, where[:, 1])),
         name="Sites",
         show=False,
         marker=folium.CircleMarker(radius=3, weight=1.2, color="#111111", fill=True, fill_opacity=1.0),

@@ -19,7 +19,7 @@ def geojson_bytes(district_map: DistrictMap, districts: gpd.GeoDataFrame, bounds
     districts : GeoDataFrame
         Its districts with their borders on the grid of `export_table.on_grid`.
     bounds : tuple of float
-        West, south, east, north in degrees.
+        West, south, east, north in degrees; west is larger than east where the districts lie across the antimeridian.
     """
     columns = district_columns(district_map)
     rows = zip(*columns.values(), strict=True)

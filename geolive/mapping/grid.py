@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from geolive.antimeridian import running_bounds, wrapped_longitudes
 from geolive.places import Places
 from geolive.regions import assign_districts
 from geolive.tables import points
@@ -59,12 +60,13 @@ def grid_places(districts: gpd.GeoDataFrame, step: float) -> Places:
     >>> len(grid_places(districts, 0.2))
     8
     """
-    west, south, east, north = districts.total_bounds
+    west, south, east, north = running_bounds(districts.geometry)
     while (east - west) * (north - south) / step**2 > 4 * MOST_PLACES:
         step *= 2
     columns = np.arange(np.floor(west / step), np.ceil(east / step) + 1)
     rows = np.arange(np.floor(south / step), np.ceil(north / step) + 1)
     where = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1).reshape(-1, 2) * step
+    where[:, 0] = wrapped_longitudes(where[:, 0])
     district = assign_districts(points(*where.T), districts).to_numpy()
     where = where[district != None]  # noqa: E711  (elementwise)
     missing = ~districts["district_id"].isin(set(district)).to_numpy()

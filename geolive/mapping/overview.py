@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 import geolive
+from geolive.antimeridian import running_longitudes
+from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.extras import require_extra
@@ -25,7 +27,6 @@ from geolive.map_plots import (
     short,
 )
 from geolive.regions import INDIA_SOURCE
-from geolive.tables import lonlat
 
 SIZE_INCHES, DOTS_PER_INCH = (10.0, 7.0), 120
 _MAP = (0.055, 0.075, 0.66, 0.81)
@@ -36,7 +37,7 @@ def draw_overview(
     dataset: Dataset,
     path: str | Path,
     indicator: str | None = None,
-    boundaries: str | Path | None = None,
+    boundaries: Boundaries | None = None,
     *,
     name_column: str | None = None,
     id_column: str | None = None,
@@ -51,7 +52,7 @@ def draw_overview(
         The `.png` to write; it must not exist.
     indicator : str, optional
         The indicator that colours the survey points; by default the dataset's first.
-    boundaries : str or Path, optional
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts whose borders are drawn in place of India's.
     name_column, id_column : str, optional
         Columns of `boundaries` with the districts' names and unique ids; see `geolive.find_region`.
@@ -83,8 +84,7 @@ def draw_overview(
     with plain_matplotlib() as figure_class:
         figure = figure_class(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
         axes = figure.add_axes(_MAP, facecolor="#f4f5f3")
-        shift = _shift(dataset)
-        places = [_wrapped(lonlat(table.geometry), shift) for table in (dataset.clusters, dataset.images)]
+        places = _places_side_by_side(dataset)
         view = map_view(np.concatenate(places), SIZE_INCHES[0] * _MAP[2] / (SIZE_INCHES[1] * _MAP[3]))
         lines = draw_borders(axes, view, boundaries, name_column=name_column, id_column=id_column)
         entries = _draw_images(axes, view, places[1]) + _draw_clusters(axes, dataset, places[0], indicator)
@@ -126,14 +126,14 @@ def check_picture(path: str | Path) -> Path:
     return path
 
 
-def _shift(dataset: Dataset) -> bool:
-    """Return whether the data lie across the antimeridian."""
-    lon = np.concatenate([lonlat(table.geometry)[:, 0] for table in (dataset.clusters, dataset.images)])
-    return bool(np.ptp(lon) > 180 and np.ptp(lon % 360) < np.ptp(lon))
-
-
-def _wrapped(where: np.ndarray, shift: bool) -> np.ndarray:
-    return np.column_stack([where[:, 0] % 360, where[:, 1]]) if shift else where
+def _places_side_by_side(dataset: Dataset) -> list[np.ndarray]:
+    """Return the positions of clusters and of images; where they lie across 180°, longitudes run on beyond it."""
+    tables = [dataset.clusters.geometry, dataset.images.geometry]
+    every = np.concatenate([geometry.to_numpy() for geometry in tables])
+    return [
+        np.column_stack([running_longitudes(geometry.x.to_numpy(float), every), geometry.y.to_numpy(float)])
+        for geometry in tables
+    ]
 
 
 def _draw_images(axes, view, where: np.ndarray) -> list:
@@ -217,11 +217,11 @@ def _write_beside(figure, dataset: Dataset, indicator: str | None, entries: list
     figure.text(left, _MAP[1], words, fontsize=7, color=GREY, va="bottom", linespacing=1.35)
 
 
-def _source_of(lines: list, boundaries: str | Path | None) -> str:
+def _source_of(lines: list, boundaries: Boundaries | None) -> str:
     if not lines:
         return "The borders of this area are not known; they can be drawn from a file of districts."
     return (
-        f"Borders: districts as in {Path(boundaries).name}"
+        f"Borders: districts as in {Path(str(boundaries)).name}"
         if boundaries
         else f"Borders: {INDIA_SOURCE.removesuffix(', cleaned by geolive')}"
     )

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from geolive.antimeridian import running_bounds
 from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_labels, class_of
 from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
@@ -36,7 +37,8 @@ def page_data(district_map: DistrictMap) -> dict:
     dict
         Plain numbers, texts, lists and dicts. A district's `facts` stand in the order of `facts`; its `says` are sentences on
         its estimates; `how` are terms and texts of the panel "How this was made". Positions are longitude, latitude in
-        degrees, except `bounds`, which is Leaflet's [[south, west], [north, east]].
+        degrees, except `bounds`, which is Leaflet's [[south, west], [north, east]]. Longitudes run on beyond 180° where the
+        region lies across the antimeridian.
 
     Examples
     --------
@@ -48,7 +50,7 @@ def page_data(district_map: DistrictMap) -> dict:
     """
     compared = compare_with_mean(district_map)
     level = percent_text(district_map.level)
-    west, south, east, north = (float(x) for x in district_map.districts.total_bounds)
+    west, south, east, north = running_bounds(district_map.districts.geometry)
     values, lower, upper = _values(district_map)
     missing = int(np.isnan(values).sum())
     shown = district_map.indicator
@@ -82,7 +84,8 @@ def page_data(district_map: DistrictMap) -> dict:
         "unsupported": {"label": f"Not supported: {district_map.support}", "count": f"{missing:,}"}
         if missing
         else None,
-        "sites": {"choice": "Sites"} | page_sites(district_map.sites, other_sites_words(district_map)),
+        "sites": {"choice": "Sites"}
+        | page_sites(district_map.sites, other_sites_words(district_map), district_map.districts.geometry),
         "how": how_it_was_made(district_map),
     }
 

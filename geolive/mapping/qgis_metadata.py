@@ -97,7 +97,9 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
     system = add(add(root, "crs"), "spatialrefsys")
     for tag, text in {"srid": "4326", "authid": "EPSG:4326", "description": "WGS 84", "geographicflag": "true"}.items():
         add(system, tag, text)
-    west, south, east, north = (repr(float(b)) for b in bounds)
+    west, south, east, north = bounds
+    # QGIS knows no extent across the antimeridian
+    west, south, east, north = (repr(float(b)) for b in (bounds if west <= east else (-180, south, 180, north)))
     spatial = add(add(root, "extent"), "spatial", crs="EPSG:4326", dimensions="2", minz="0", maxz="0")
     spatial.attrib.update(minx=west, miny=south, maxx=east, maxy=north)
     return document(root, about.version)

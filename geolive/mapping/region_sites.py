@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geolive.antimeridian import bounds_of
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.mapping.grid import grid_places, grid_step
@@ -121,7 +122,7 @@ def _nothing_in(dataset: Dataset, region: Region, what: str) -> InputError:
     table = dataset.clusters if len(dataset.clusters) else dataset.images
     if not len(table):
         return InputError(f"{dataset.name}: no {what} lies in {region.name}; the dataset is empty", parameter="region")
-    west, south, east, north = table.total_bounds
+    west, south, east, north = bounds_of(table.geometry)
     box = f"{west:.2f},{south:.2f},{east:.2f},{north:.2f}"
     return InputError(
         f"{dataset.name}: no {what} lies in {region.name}; the dataset covers {box}: map that with region='{box}', or use a "

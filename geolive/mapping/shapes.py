@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from geolive.antimeridian import running_longitudes, side_by_side
 from geolive.tables import lonlat
 
 SHAPES_BYTES = 650_000
@@ -27,7 +28,8 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     Returns
     -------
     outlines : list
-        For each district the coordinates of a GeoJSON MultiPolygon: longitude and latitude in degrees.
+        For each district the coordinates of a GeoJSON MultiPolygon: longitude and latitude in degrees. Where the districts lie
+        across the antimeridian, longitudes run on beyond 180°.
     middles : list of [float, float]
         Longitude and latitude of the centre of the largest circle inside each district.
     rooms : list of float
@@ -41,7 +43,7 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     >>> rooms
     [0.5]
     """
-    original = shapely.force_2d(geometry.to_numpy())
+    original = side_by_side(shapely.force_2d(geometry.to_numpy()))
     shapes, digits, tolerance = original, 5, 0.0
     while _bytes(shapes, digits) > most_bytes and tolerance < 1:
         tolerance = tolerance * 1.5 or 0.0003
@@ -52,7 +54,9 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
 
-def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYTES) -> dict:
+def page_sites(
+    sites: gpd.GeoDataFrame, others: str, region: gpd.GeoSeries | None = None, most_bytes: int = SITES_BYTES
+) -> dict:
     """Compute the positions of sites on a grid, as fine as the size of the page allows.
 
     Parameters
@@ -61,6 +65,8 @@ def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYT
         Points, EPSG:4326, with `surveyed`.
     others : str
         Words for the sites that are not surveyed.
+    region : GeoSeries, optional
+        The districts; where they lie across the antimeridian, longitudes run on beyond 180°.
     most_bytes : int
         Largest size of the positions as JSON, in bytes.
 
@@ -79,6 +85,7 @@ def page_sites(sites: gpd.GeoDataFrame, others: str, most_bytes: int = SITES_BYT
     (0.001, [100, 200])
     """
     where, surveyed = lonlat(sites.geometry), sites["surveyed"].to_numpy(bool)
+    where[:, 0] = running_longitudes(where[:, 0], sites.geometry if region is None else region)
     corner = np.floor(where.min(axis=0)) if len(where) else np.zeros(2)
     words = [("surveyed", "Survey place", surveyed), ("site", others, ~surveyed)]
     for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1):

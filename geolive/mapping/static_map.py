@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from geolive.antimeridian import running_bounds, running_longitudes, side_by_side
 from geolive.errors import InputError
 from geolive.indicators import (
     MEANS_OF_AREAS,
@@ -71,7 +72,7 @@ def _new_axes(district_map: DistrictMap, figsize: tuple[float, float] | None) ->
     """Make axes of a figure whose height suits the region's shape."""
     import matplotlib.pyplot as plt
 
-    west, south, east, north = district_map.districts.total_bounds
+    west, south, east, north = running_bounds(district_map.districts.geometry)
     squeeze = _squeeze(south, north)
     aspect = (north - south) / max((east - west) * squeeze, 1e-9)
     height = float(np.clip(_MAP_WIDTH_INCHES * aspect, 3.2, 9.0))
@@ -83,7 +84,7 @@ def _new_axes(district_map: DistrictMap, figsize: tuple[float, float] | None) ->
 
 
 def _frame(axes: "Axes", district_map: DistrictMap) -> None:
-    west, south, east, north = district_map.districts.total_bounds
+    west, south, east, north = running_bounds(district_map.districts.geometry)
     margin = 0.03 * max(east - west, north - south)
     axes.set_xlim(west - margin, east + margin)
     axes.set_ylim(south - margin, north + margin)
@@ -117,7 +118,7 @@ def _draw_districts(
     from matplotlib.collections import PathCollection
     from matplotlib.patches import Patch
 
-    paths = [polygon_path(shape) for shape in district_map.districts.geometry]
+    paths = [polygon_path(shape) for shape in side_by_side(district_map.districts.geometry)]
     classes, labels = class_of(values, breaks), class_labels(breaks)
     of_class = class_colours(colours, len(labels))
     border = border_colour(colours)
@@ -137,7 +138,7 @@ def _draw_districts(
         axes.add_collection(PathCollection(without, zorder=2, **hatched))
         axes.add_collection(PathCollection(without, facecolors="none", edgecolors="white", linewidths=0.6, zorder=2.1))
         handles.append(Patch(label=f"Not supported  ({len(without):,})", **hatched))
-    outline = polygon_path(district_map.area)
+    outline = polygon_path(side_by_side([district_map.area])[0])
     axes.add_collection(PathCollection([outline], facecolors="none", edgecolors=_EDGE, linewidths=1.0, zorder=2.2))
     return handles
 
@@ -146,6 +147,7 @@ def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
     from matplotlib.lines import Line2D
 
     where = lonlat(district_map.sites.geometry)
+    where[:, 0] = running_longitudes(where[:, 0], district_map.districts.geometry)
     surveyed = district_map.sites["surveyed"].to_numpy(bool)
     kinds = [(other_sites_words(district_map), ~surveyed, "white", 2.6), ("Survey place", surveyed, INK, 2.4)]
     handles: list[Artist] = []
@@ -169,7 +171,7 @@ def _draw_names(axes: "Axes", district_map: DistrictMap) -> None:
     from matplotlib.patheffects import withStroke
 
     axes.apply_aspect()
-    circles = [largest_circle(shape) for shape in district_map.districts.geometry]
+    circles = [largest_circle(shape) for shape in side_by_side(district_map.districts.geometry)]
     points_per_pixel = 72 / axes.figure.dpi
     taken: list[shapely.Geometry] = []
     for row in sorted(range(len(circles)), key=lambda row: -circles[row][1]):

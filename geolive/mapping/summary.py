@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from geolive.antimeridian import bounds_of
 from geolive.dataset import Dataset
 
 NO_SPLIT = "no split"
@@ -101,10 +102,9 @@ def _facts(dataset: Dataset) -> dict[str, str]:
         facts["images"] += f" ({surveyed:,} of clusters, {len(images) - surveyed:,} elsewhere)"
     if "sequence_id" in images and len(images):
         facts["sequences"] = f"{images['sequence_id'].nunique():,}"
-    bounds = [table.total_bounds for table in (images, clusters) if len(table)]
-    if bounds:
-        west, south, _, _ = np.min(bounds, axis=0)
-        _, _, east, north = np.max(bounds, axis=0)
+    places = np.concatenate([table.geometry.to_numpy() for table in (images, clusters)])
+    if len(places):
+        west, south, east, north = bounds_of(places)
         facts["bounds"] = f"{west:.4f},{south:.4f},{east:.4f},{north:.4f} (west, south, east, north)"
     if "captured_at" in images and len(images):
         facts["photos taken"] = _span(images["captured_at"])

@@ -8,6 +8,7 @@ from rasterio.features import geometry_mask
 from rasterio.transform import from_origin
 from scipy.spatial import cKDTree
 
+from geolive.antimeridian import running_longitudes, side_by_side
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.mapping.district_map import DistrictMap
 from geolive.tables import lonlat
@@ -62,7 +63,8 @@ def interpolate_surface(
     Returns
     -------
     Surface
-        NaN in pixels whose centre lies outside the region's polygon or out of reach.
+        NaN in pixels whose centre lies outside the region's polygon or out of reach. Longitudes run on beyond 180 degrees
+        where the region lies across the antimeridian.
 
     Notes
     -----
@@ -87,7 +89,9 @@ def interpolate_surface(
     if "applicable" in district_map.sites:
         known &= district_map.sites["applicable"].to_numpy(bool)
     numbers, where = numbers[known], lonlat(district_map.sites.geometry)[known]
-    transform, height, width = _grid(district_map.area.bounds, resolution)
+    area = side_by_side([district_map.area])[0]
+    where[:, 0] = running_longitudes(where[:, 0], [district_map.area])
+    transform, height, width = _grid(area.bounds, resolution)
     values = np.full((3, height, width), np.nan, np.float32)
     if len(numbers) == 0:
         return Surface(values, transform)
@@ -96,7 +100,7 @@ def interpolate_surface(
     for top in range(0, height, rows_at_once):
         shape = (min(rows_at_once, height - top), width)
         strip = from_origin(transform.c, transform.f - top * resolution, resolution, resolution)
-        row, column = np.nonzero(geometry_mask([district_map.area], shape, strip, invert=True))
+        row, column = np.nonzero(geometry_mask([area], shape, strip, invert=True))
         middles = np.column_stack([strip.c + (column + 0.5) * resolution, strip.f - (row + 0.5) * resolution])
         values[:, top + row, column] = _interpolate(tree, numbers, middles, power, n_neighbors, reach_km).T
     _set_site_pixels(values, transform, where, numbers)

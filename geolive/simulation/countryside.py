@@ -12,8 +12,9 @@ import pandas as pd
 import shapely
 from pyproj import Transformer
 
+from geolive.geodesy import metric_crs
 from geolive.official_statistics import bihar_statistics
-from geolive.regions import Region, find_region, metric_crs
+from geolive.regions import Region, find_region
 
 INDICATORS = ("pov", "pop", "bmi")
 E_FOLD_KM = 40.0

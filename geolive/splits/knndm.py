@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from geolive.antimeridian import lies_across, wrapped_longitudes
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, chord_to_km, unit_sphere
 from geolive.splits.base import Splitter, assign_folds
@@ -148,7 +149,9 @@ def prediction_grid(positions: np.ndarray) -> np.ndarray:
     import shapely
     from pyproj import Transformer
 
-    transform = Transformer.from_crs("EPSG:4326", "EPSG:6933", always_xy=True)
+    # a survey across the antimeridian is not torn apart where the plane has its middle there
+    middle = 180 if lies_across(shapely.points(wrapped_longitudes(positions[:, 0]), positions[:, 1])) else 0
+    transform = Transformer.from_crs("EPSG:4326", f"+proj=cea +lat_ts=30 +lon_0={middle} +datum=WGS84", always_xy=True)
     hull = shapely.MultiPoint(np.column_stack(transform.transform(*positions.T))).convex_hull
     if hull.area == 0:
         return positions

@@ -1,6 +1,7 @@
 """The area in which images are wanted: the districts of a region, a box, or the surroundings of surveyed places."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +12,12 @@ import shapely
 from numpy.typing import ArrayLike
 from shapely import Geometry
 
+from geolive.antimeridian import bounds_of, box_of
 from geolive.clusters import SITE_RADIUS_KM
 from geolive.dataset import Dataset, read_dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
-from geolive.regions import INDIA_SOURCE, find_region
+from geolive.regions import INDIA_SOURCE, find_region, not_a_box, parse_box
 from geolive.sources.mapillary.tiles import N, check_number, tile_bounds, tile_of, tiles_covering
 from geolive.tables import lonlat
 
@@ -142,18 +144,12 @@ def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
     >>> area.holds([[85.15, 25.55], [85.3, 25.55]]).tolist()
     [True, False]
     """
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            raise ValueError
-    except ValueError:
-        raise InputError(
-            f"bbox={text!r}: not a bounding box; give west,south,east,north in degrees, west < east, south < north",
-            parameter="bbox",
-        ) from None
-    box = shapely.box(west, south, east, north)
+    bounds = parse_box(text, "bbox")
+    if bounds is None:
+        raise not_a_box(text, "bbox")
+    box = box_of(*bounds)
     tiles = tiles_covering(box)
-    districts, country = _districts_near(box.bounds, boundaries)
+    districts, country = _districts_near(bounds, boundaries)
     return Area(
         f"the box {text}", _key(box), _options(bbox=text, boundaries=boundaries), tiles, box, districts, country
     )
@@ -193,7 +189,7 @@ def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDat
     3
     """
     if area.districts is None and area.survey is not None:
-        return _districts_near(area.survey.clusters.total_bounds, boundaries)[0]
+        return _districts_near(bounds_of(area.survey.clusters.geometry), boundaries)[0]
     return area.districts
 
 
@@ -217,12 +213,14 @@ def _tiles_around(where: np.ndarray) -> np.ndarray:
     return check_number(np.array(sorted(tiles, key=lambda tile: (tile[1], tile[0]))))
 
 
-def _districts_near(bounds: np.ndarray, boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
+def _districts_near(bounds: Sequence[float], boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
     """Return the districts of a box and their country, if they are known."""
     # a box around a single place has no width, and must be widened to touch a district
     west, south, east, north = np.asarray(bounds, float) + np.array([-1e-3, -1e-3, 1e-3, 1e-3])
     try:
-        region = find_region(f"{max(west, -180)},{max(south, -90)},{min(east, 180)},{min(north, 90)}", boundaries)
+        # west and east stay as they are next to the antimeridian, where they would go over it
+        near = (max(west, -180), max(south, -90), min(east, 180), min(north, 90))
+        region = find_region(near, boundaries)
     except InputError:
         if boundaries is not None:
             raise

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import ArrayLike
 from shapely import Geometry
 
+from geolive.antimeridian import lies_across
 from geolive.errors import InputError
 
 ZOOM = 14
@@ -20,6 +21,8 @@ MOST_TILES = 1_000_000
 TILES_A_DAY = 50_000
 MOST_LATITUDE = 85.0511
 _MOST_CANDIDATES = 20_000_000
+# the halves of the globe on both sides of the antimeridian
+_WEST_HALF, _EAST_HALF = (0, -90, 180, 90), (-180, -90, 0, 90)
 _COMPRESSED = b"\x1f\x8b"
 # a thousandth of the distance between neighbouring positions in a tile
 _ROUNDING = 1e-3 / 4096
@@ -107,6 +110,11 @@ def tiles_covering(area: Geometry) -> np.ndarray:
     >>> tiles_covering(shapely.box(85.13, 25.59, 85.15, 25.595)).tolist()
     [[12066, 6986], [12067, 6986]]
     """
+    if lies_across([area]):
+        # each side has its own columns of tiles
+        sides = [tiles_covering(shapely.intersection(area, shapely.box(*side))) for side in (_WEST_HALF, _EAST_HALF)]
+        tiles = np.unique(np.concatenate(sides), axis=0)
+        return check_number(tiles[np.lexsort(tiles.T)])
     west, south, east, north = area.bounds
     (first_x, first_y), (last_x, last_y) = tile_of([[west, north], [east, south]])
     if (last_x - first_x + 1) * (last_y - first_y + 1) > _MOST_CANDIDATES:
