@@ -155,7 +155,8 @@ def _read_layer(
     """Return the rows of a layer in degrees, words that name the layer where the file has several, and notes on the choice."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a polygon file such as .geojson, .gpkg or .shp")
-    words, notes = "", []
+    words = ""
+    notes: list[str] = []
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             check_beginning(path)
@@ -224,6 +225,8 @@ def _in_degrees(path: Path, raw: gpd.GeoDataFrame, crs: str | None) -> gpd.GeoDa
     """Return the rows with longitudes and latitudes."""
     if crs is not None:
         raw = raw.set_crs(checked_crs(crs), allow_override=True)
+    if raw.crs is None and path.suffix.lower() in (".topojson", ".json"):
+        raw = raw.set_crs(CRS)  # the format has no place for another one
     if raw.crs is None:
         raise InputError(
             f"{path}: names no coordinate reference system; {_NAME_CRS}, or crs='EPSG:4326' for degrees",

@@ -101,9 +101,7 @@ def vector_source(path: str | Path, encoding: str | None = None) -> Iterator[str
     geolive.errors.InputError: layers.vrt: a .vrt file is not accepted; save it as .gpkg, .geojson or .shp
     """
     path = Path(path)
-    if path.suffix.lower() not in VECTOR_SUFFIXES:
-        raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as .gpkg, .geojson or .shp")
-    check_beginning(path)
+    _check_vector(path)
     if encoding is not None:
         check_encoding(encoding)
     with tempfile.TemporaryDirectory(prefix="geolive-") as folder, _quiet_gdal():
@@ -132,7 +130,7 @@ def vector_encoding(path: str | Path) -> Encoding | None:
     True
     """
     path = Path(path)
-    check_beginning(path)
+    _check_vector(path)
     with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
         if path.suffix.lower() == ".zip":
             path = _extract(path, Path(folder), str(path))
@@ -142,6 +140,12 @@ def vector_encoding(path: str | Path) -> Encoding | None:
             found = encoding_of_text(path)
             return None if found.name == "UTF-8" else found
     return None
+
+
+def _check_vector(path: Path) -> None:
+    if path.suffix.lower() not in VECTOR_SUFFIXES:
+        raise InputError(f"{path}: a {_kind(path)} file is not accepted; save it as .gpkg, .geojson or .shp")
+    check_beginning(path)
 
 
 @contextlib.contextmanager
@@ -287,8 +291,8 @@ def _source(path: Path, folder: Path, named: str, encoding: str | None) -> str:
     if suffix in _JSON:
         found = encoding_of_text(path, encoding)
         if found.name.upper() not in ("UTF-8", "UTF8"):
-            path = _in_utf8(path, folder / "in-utf-8.json", found.name, named)
-            suffix = ".json"
+            link = _in_utf8(path, folder / f"{_plain(path)}{suffix}", found.name, named)
+            return f"{_json_driver(link)}:{link}"
     link = _link(path, folder / f"{_plain(path)}{suffix}")
     return f"{_json_driver(path)}:{link}" if suffix in _TEXTS else str(link)
 

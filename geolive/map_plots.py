@@ -301,4 +301,8 @@ def _rings(shapes: np.ndarray, holes: bool = True) -> list[np.ndarray]:
 
 def _degrees(x: float, limit: float, ends: str) -> str:
     x = (x + limit) % (2 * limit) - limit if limit == 180 else x
-    return f"{abs(x):.4f}".rstrip("0").rstrip(".") + "°" + ("" if abs(x) < 1e-9 else ends[int(x > 0)])
+    return (
+        f"{abs(x):.4f}".rstrip("0").rstrip(".")
+        + "°"
+        + ("" if abs(x) < 1e-9 or abs(x) > limit - 1e-9 else ends[int(x > 0)])
+    )

@@ -1,5 +1,6 @@
 """Equal-area hexagons as districts."""
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -47,3 +48,14 @@ def test_a_width_that_cannot_be_used_is_refused(text):
 def test_too_many_hexagons_are_refused(places):
     with pytest.raises(InputError, match="take wider ones"):
         hexagon_region(places, 1.0, rings=40)
+
+
+def test_hexagons_across_the_antimeridian():
+    region = hexagon_region(points([178.5, -179.5, 179.95], [-17.0, -17.5, -18.0]), 50.0)
+    shapes = region.districts.geometry.to_numpy()
+    assert np.abs(shapely.bounds(shapes)[:, [0, 2]]).max() == 180
+    area = shapely.area(gpd.GeoSeries(shapes, crs=4326).to_crs("EPSG:6933").to_numpy())
+    # 50 km wide: √3 / 2 · 50² km²
+    assert area / 1e6 == pytest.approx(np.full(len(area), np.sqrt(3) / 2 * 2500), rel=5e-3)
+    assert shapely.coverage_is_valid(shapes)
+    assert shapely.intersects_xy(region.area, [179.99, -179.99], [-18.0, -18.0]).all()

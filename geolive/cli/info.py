@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import DatasetArgument, app
+from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ _MOST_REASONS = 15
 
 @app.command()
 def info(
+    context: typer.Context,
     dataset: DatasetArgument,
     map: Annotated[Path | None, typer.Option(help="A picture of the dataset to write (.png).", metavar="FILE")] = None,
     indicator: Annotated[
@@ -25,31 +27,36 @@ def info(
     boundaries: Annotated[
         Path | None, typer.Option(help="A file of districts for the picture, in place of India's.", metavar="FILE")
     ] = None,
-    name_column: Annotated[
-        str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
-    ] = None,
+    name_column: NameColumn = None,
+    id_column: IdColumn = None,
+    layer: Layer = None,
+    encoding: Encoding = None,
+    crs: Crs = None,
+    drop_invalid: DropInvalid = False,
 ) -> None:
     """Show what a dataset holds, and draw a map of it."""
-    from geolive.console import say, step
+    from geolive.cli.parameters import as_options
+    from geolive.console import note, say, step
     from geolive.dataset import read_dataset
     from geolive.mapping.overview import check_picture, draw_overview
     from geolive.mapping.summary import summarise
 
-    if map is None and (indicator or boundaries or name_column or id_column):
+    if map is None and (indicator or boundaries):
         raise InputError("--indicator and --boundaries are about the picture; add --map FILE.png")
-    if boundaries is None and (name_column or id_column):
-        raise InputError("--name-column and --id-column are about a file of districts; add --boundaries FILE")
     if map is not None:
         check_picture(map)
+    file = open_boundaries(
+        boundaries, layer=layer, name_column=name_column, id_column=id_column, encoding=encoding, crs=crs,
+        drop_invalid=drop_invalid,
+    )  # fmt: skip
+    for words in file.notes if file else ():
+        note(as_options(words, context.command))
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     _show(data, summarise(data))
     if map is not None:
         with step(f"Drawing {map}"):
-            draw_overview(data, map, indicator, boundaries, name_column=name_column, id_column=id_column)
+            draw_overview(data, map, indicator, file)
         say(f"Written: {map}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import Seed, app
+from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.command_line import command_line
 from geolive.errors import InputError
 
@@ -55,12 +56,12 @@ def predict(
             metavar="FILE",
         ),
     ] = None,
-    name_column: Annotated[
-        str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
-    ] = None,
+    name_column: NameColumn = None,
+    id_column: IdColumn = None,
+    layer: Layer = None,
+    encoding: Encoding = None,
+    crs: Crs = None,
+    drop_invalid: DropInvalid = False,
     population: Annotated[
         Path | None,
         typer.Option(
@@ -130,7 +131,7 @@ def predict(
 ) -> None:
     """Draw an indicator's district map: a page, GeoJSON and GeoTIFF, styled for QGIS."""
     from geolive.cli.map_summary import show_map
-    from geolive.cli.parameters import recorded_command
+    from geolive.cli.parameters import as_options, recorded_command
     from geolive.console import note, step
     from geolive.extras import has_extra
     from geolive.hexagons import parse_hexagons
@@ -150,23 +151,29 @@ def predict(
     free = check_outputs_free(out, inputs, exports=exports)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *inputs])
+    file = None
     if boundaries is not None and parse_hexagons(str(boundaries)) is not None:
         data = _dataset_around_hexagons(dataset)
         area = map_region(data, region, boundaries)
     else:
         with step("Finding the region's districts"):
-            area = find_region(region, boundaries, name_column=name_column, id_column=id_column)
+            file = open_boundaries(
+                boundaries, layer=layer, name_column=name_column, id_column=id_column, encoding=encoding, crs=crs,
+                drop_invalid=drop_invalid,
+            )  # fmt: skip
+            area = find_region(region, file)
         if boundaries is not None:
             note(f"boundaries: {area.source}")
+        for words in area.notes:
+            note(as_options(words, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
     with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
-            data, trained, area, boundaries=boundaries, name_column=name_column, id_column=id_column, level=level,
-            min_sites=min_sites, min_images=min_images, estimator=estimator, population=population,
-            min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
-            command=recorded_command(context), progress=progress,
+            data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
+            estimator=estimator, population=population, min_people_share=min_people_share, reach_km=reach, photos=photos,
+            device=device, command=recorded_command(context), progress=progress,
         )  # fmt: skip
     own = known.get(drawn.indicator.name)
     if own is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 import shapely
 
 import geolive
+from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
@@ -38,7 +39,7 @@ def predict(
     trained: TrainedModel,
     region: str | Path | Sequence[float] | Region | None = None,
     *,
-    boundaries: str | Path | None = None,
+    boundaries: Boundaries | None = None,
     name_column: str | None = None,
     id_column: str | None = None,
     level: float = 0.9,
@@ -67,7 +68,7 @@ def predict(
         As `geolive.train` or `geolive.load_model` gives it; it knows the indicator.
     region : str, Path, sequence of four floats or Region, optional
         A state's name, a box of west, south, east and north in degrees, or a polygon file; all of `boundaries` without it.
-    boundaries : str or Path, optional
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts in place of India's, or hexagons of equal area around the dataset's places, such as "hex:50km".
     name_column, id_column : str, optional
         The columns of `boundaries` with the districts' names and unique ids; see `geolive.find_region`.
@@ -181,7 +182,7 @@ def predict(
 def map_region(
     dataset: Dataset,
     region: str | Path | Sequence[float] | Region | None,
-    boundaries: str | Path | None = None,
+    boundaries: Boundaries | None = None,
     *,
     name_column: str | None = None,
     id_column: str | None = None,
@@ -223,7 +224,7 @@ def map_region(
 
 
 def _with_other_districts(
-    dataset: Dataset, area: Region, boundaries: str | Path | None, columns: dict
+    dataset: Dataset, area: Region, boundaries: Boundaries | None, columns: dict
 ) -> gpd.GeoDataFrame:
     """The districts of the map, then all others of the same boundaries: what the survey measured there counts, too."""
     if area.source == INDIA_SOURCE:

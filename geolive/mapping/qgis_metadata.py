@@ -99,9 +99,10 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
         add(system, tag, text)
     west, south, east, north = bounds
     # QGIS knows no extent across the antimeridian
-    west, south, east, north = (repr(float(b)) for b in (bounds if west <= east else (-180, south, 180, north)))
+    extent = bounds if west <= east else (-180.0, south, 180.0, north)
+    minx, miny, maxx, maxy = (repr(float(b)) for b in extent)
     spatial = add(add(root, "extent"), "spatial", crs="EPSG:4326", dimensions="2", minz="0", maxz="0")
-    spatial.attrib.update(minx=west, miny=south, maxx=east, maxy=north)
+    spatial.attrib.update(minx=minx, miny=miny, maxx=maxx, maxy=maxy)
     return document(root, about.version)
 
 

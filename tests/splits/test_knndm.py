@@ -95,3 +95,15 @@ def test_no_place_to_predict_is_said():
     with pytest.raises(InputError, match="no place to predict"):
         fold_numbers(KnndmSplit(n_splits=2, targets=np.zeros((0, 2))), np.array([[80.0, 25.0], [81.0, 25.0]]))
     assert parse_split("knndm", random_state=2, n_splits=4) == KnndmSplit(n_splits=4, random_state=2)
+
+
+def test_a_survey_across_the_antimeridian_is_surrounded_by_its_own_grid():
+    rng = np.random.default_rng(0)
+    survey = np.column_stack([rng.uniform(177, 182, 60), rng.uniform(-19, -16, 60)])
+    survey[:, 0] = np.where(survey[:, 0] > 180, survey[:, 0] - 360, survey[:, 0])
+    grid = prediction_grid(survey)
+    assert 1500 < len(grid) < 2500
+    # not one place on the other side of the globe
+    assert (np.abs(grid[:, 0]) >= 177).all()
+    elsewhere = prediction_grid(np.column_stack([survey[:, 0] % 360 - 100, survey[:, 1]]))
+    np.testing.assert_allclose((grid[:, 0] % 360) - 100, elsewhere[:, 0], atol=1e-6)

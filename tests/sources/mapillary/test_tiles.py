@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geolive.errors import InputError
-from geolive.sources.mapillary.tiles import TileError, read_tile, tile_bounds, tile_of, tiles_covering
+from geolive.sources.mapillary.area import area_of_box
+from geolive.sources.mapillary.tiles import N, TileError, read_tile, tile_bounds, tile_of, tiles_covering
 from tests.sources.mapillary.vectortiles import field, image_tile, layer, varint
 
 # written by another program: mapbox-vector-tile 2.2.0, layers "sequence" and "image", the third image in the margin
@@ -49,6 +50,7 @@ def test_a_damaged_tile_is_a_tile_or_an_error(at, byte, end):
             assert len(read_tile(data, X, Y)) <= 3
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(
     st.lists(
         st.tuples(
@@ -137,3 +139,10 @@ def test_tiles_cover_a_polygon_and_touch_it(seed):
 def test_too_large_an_area():
     with pytest.raises(InputError, match="name a smaller one"):
         tiles_covering(shapely.box(-170, -80, 170, 80))
+
+
+def test_a_box_across_the_antimeridian_has_tiles_on_both_sides():
+    area = area_of_box("179.97,-17,-179.97,-16.98")
+    columns = np.unique(area.tiles[:, 0])
+    assert columns.tolist() == [0, 1, N - 2, N - 1]
+    assert area.holds([[179.99, -16.99], [-179.99, -16.99], [0, -16.99]]).tolist() == [True, True, False]

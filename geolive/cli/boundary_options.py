@@ -1,0 +1,66 @@
+"""The options of commands that read a file of districts."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.boundary_files import BoundaryFile
+
+NameColumn = Annotated[
+    str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
+]
+IdColumn = Annotated[str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")]
+Layer = Annotated[
+    str | None, typer.Option(help="Layer of --boundaries; by default the one with the most polygons.", metavar="NAME")
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of the names in --boundaries, such as CP1251; by default as the file states or shows."),
+]
+Crs = Annotated[
+    str | None,
+    typer.Option(help="Coordinate reference system of --boundaries where the file names none, such as EPSG:32645."),
+]
+DropInvalid = Annotated[
+    bool, typer.Option("--drop-invalid", help="Leave out units of --boundaries that have no area, and name them.")
+]
+
+
+def open_boundaries(
+    path: Path | None,
+    *,
+    layer: str | None = None,
+    name_column: str | None = None,
+    id_column: str | None = None,
+    encoding: str | None = None,
+    crs: str | None = None,
+    drop_invalid: bool = False,
+) -> "BoundaryFile | None":
+    """Read a file of districts as the options say; None where none is named.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or options about it are given without it.
+
+    Examples
+    --------
+    >>> open_boundaries(None) is None
+    True
+    >>> open_boundaries(None, layer="districts")
+    Traceback (most recent call last):
+    geolive.errors.InputError: --layer is about a file of districts; add --boundaries FILE
+    """
+    options = {"layer": layer, "name_column": name_column, "id_column": id_column, "encoding": encoding, "crs": crs}
+    if path is None:
+        given = [name for name, value in (options | {"drop_invalid": drop_invalid}).items() if value]
+        if given:
+            raise InputError(f"--{given[0].replace('_', '-')} is about a file of districts; add --boundaries FILE")
+        return None
+    from geolive.boundary_files import read_boundaries
+
+    return read_boundaries(path, **options, drop_invalid=drop_invalid)
