@@ -83,9 +83,13 @@ class Indicator:
                 raise InputError(f"{name}: is empty; give some words, or leave it out", parameter=name)
         if higher_is not in (None, "better", "worse"):
             raise InputError(f"higher_is={higher_is!r}: must be 'better' or 'worse'", parameter="higher_is")
-        words = {"title": label, "unit": unit, "direction": f"higher is {higher_is}" if higher_is else None}
-        colours = {"colours": WORSE_COLOURS} if higher_is == "worse" else {}
-        return replace(self, **{name: text for name, text in words.items() if text is not None}, **colours)
+        return replace(
+            self,
+            title=self.title if label is None else label,
+            unit=self.unit if unit is None else unit,
+            direction=self.direction if higher_is is None else f"higher is {higher_is}",
+            colours=WORSE_COLOURS if higher_is == "worse" else self.colours,
+        )
 
 
 # from light to dark, so that what is worse stands out

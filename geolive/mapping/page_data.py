@@ -188,14 +188,18 @@ def _districts(
     rows = []
     for i, row in enumerate(table.drop(columns="geometry").to_dict("records")):
         supported = bool(np.isfinite(values[i]))
+        # each with the number that the table sorts by; ranks count from the highest value
         facts = [
-            decimal_text(values[i], digits) if supported else "Not supported",
-            f"{decimal_text(lower[i], digits)} to {decimal_text(upper[i], digits)}" if supported else None,
-            _rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None,
-            COMPARED_WORDS[compared[i]] if supported else None,
-            decimal_text(row["n_sites"], 0),
-            None if district_map.grid else decimal_text(row["n_images"], 0),
-            str(row["official"]) if show_official and pd.notna(row["official"]) else None,
+            (decimal_text(values[i], digits) if supported else "Not supported", values[i]),
+            (
+                f"{decimal_text(lower[i], digits)} to {decimal_text(upper[i], digits)}" if supported else None,
+                upper[i] - lower[i],
+            ),
+            (_rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None, -values[i]),
+            (COMPARED_WORDS[compared[i]] if supported else None, values[i]),
+            (decimal_text(row["n_sites"], 0), row["n_sites"]),
+            (None if district_map.grid else decimal_text(row["n_images"], 0), row["n_images"]),
+            (str(row["official"]) if show_official and pd.notna(row["official"]) else None, None),
         ]
         numbers = [float(x) if supported else None for x in (values[i], lower[i], upper[i])]
         rows.append(
@@ -203,8 +207,8 @@ def _districts(
             | ({"state": str(row["state"])} if several_states and pd.notna(row["state"]) else {})
             | dict(zip(("value", "lower", "upper"), numbers, strict=True))
             | {
-                "facts": facts,
-                "counts": [int(row["n_sites"]), int(row["n_images"])],
+                "facts": [text for text, _ in facts],
+                "sort": [None if key is None or not np.isfinite(key) else float(key) for _, key in facts],
                 "says": estimate_sentences(district_map, row, digits),
                 "shape": shapes[i],
                 "middle": middles[i],

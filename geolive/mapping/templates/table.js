@@ -3,16 +3,10 @@ function geoliveTable(page, view) {
   "use strict";
   const at = (id) => document.getElementById(id);
   const body = at("geolive-rows");
-  const columns = [
-    { name: "District", key: (d) => fold(d.name) },
-    { name: page.facts[0], key: (d) => d.value },
-    { name: page.facts[1], key: (d) => (d.value === null ? null : d.upper - d.lower) },
-    { name: page.facts[2], key: (d) => d.value, down: true },
-    { name: page.facts[3], key: (d) => d.value },
-    ...page.facts.slice(4, -1).map((name, i) => ({ name, key: (d) => d.counts[i] })),
-  ].map((column, i) => ({ ...column, fact: i - 1 }))
-    // a column that is empty in every row says nothing
-    .filter((column) => column.fact < 0 || page.districts.some((d) => d.facts[column.fact] !== null));
+  const columns = [{ name: "District", fact: -1, key: (d) => fold(d.name) }]
+    .concat(page.facts.map((name, fact) => ({ name, fact, key: (d) => d.sort[fact] })))
+    // a column that is empty in every row says nothing, and sentences have their place in the panel
+    .filter((column) => column.fact < 0 || page.districts.some((d) => d.facts[column.fact] !== null && d.sort[column.fact] !== null));
 
   // letters without their marks, so that "Saran" finds "Sāran"
   function fold(text) {
@@ -66,7 +60,7 @@ function geoliveTable(page, view) {
   function sort(column, up) {
     heads.forEach((head) => head.removeAttribute("aria-sort"));
     heads[columns.indexOf(column)].setAttribute("aria-sort", up ? "ascending" : "descending");
-    const way = up === !column.down ? 1 : -1;
+    const way = up ? 1 : -1;
     const keys = page.districts.map(column.key);
     const order = rows.map((_, row) => row).sort((a, b) => {
       // districts without a value come last, whichever way
