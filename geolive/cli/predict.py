@@ -164,8 +164,8 @@ def predict(
             area = find_region(region, file)
         if boundaries is not None:
             note(f"boundaries: {area.source}")
-        for words in area.notes:
-            note(as_options(words, context.command))
+        for remark in area.notes:
+            note(as_options(remark, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
     trained = _trained(data, model, indicator, seed)
