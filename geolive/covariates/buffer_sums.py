@@ -17,6 +17,7 @@ from geolive.covariates.raster_grids import RasterGrid
 _LEAST_REACH = 0.05
 # bands across a circle, at least
 _LEAST_BANDS = 48
+_EPSILONS = 16 * np.finfo(float).eps
 # numbers that are read at once, and steps of circles that are taken at once
 _NUMBERS_AT_ONCE = 1_500_000
 _STEPS_AT_ONCE = 400_000
@@ -40,6 +41,8 @@ class BufferSums:
         Value of the cell that holds the centre; NaN where there is none or it is not valid.
     inside : array of bool, shape (n,)
         Whether the centre lies in a raster.
+    rounding : array of float, shape (bands, n)
+        How far rounding may have moved the mean.
     """
 
     weighted: np.ndarray
@@ -47,12 +50,15 @@ class BufferSums:
     area: np.ndarray
     own: np.ndarray
     inside: np.ndarray
+    rounding: np.ndarray
 
     @classmethod
     def zeros(cls, bands: int, n: int) -> "BufferSums":
         """Return the sums of n circles before any raster is read."""
         shape = (bands, n)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(n), np.full(shape, np.nan), np.zeros(n, bool))
+        return cls(
+            np.zeros(shape), np.zeros(shape), np.zeros(n), np.full(shape, np.nan), np.zeros(n, bool), np.zeros(shape)
+        )
 
     def means(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the means over valid cells, NaN where there is none, and the share of the circle without valid cells.
@@ -67,7 +73,7 @@ class BufferSums:
         means = np.where(point, self.own, np.where(self.valid > 0, means, np.nan))
         share = np.where(point, np.isnan(self.own), np.clip(share, 0, 1))
         # where all cells are equal, rounding in the sums must not show
-        equal = np.abs(means - self.own) <= 1e-10 * np.abs(self.own)
+        equal = np.abs(means - self.own) <= self.rounding
         return np.where(equal, self.own, means), np.where(share < 1e-9, 0, share)
 
 
@@ -91,7 +97,8 @@ def add_grid(
     progress : callable, optional
         Called with the number of circles that are done.
     """
-    done = 0
+    done, before = 0, sums.area.copy()
+    sums.area[:] = 0
     for members in _squares(grid, buffers):
         one = _Square(grid, buffers, members)
         for strip in one.strips():
@@ -99,6 +106,8 @@ def add_grid(
         done += len(members)
         if progress is not None:
             progress(done)
+    # each tile of a raster that a circle meets has measured the whole circle
+    np.maximum(sums.area, before, out=sums.area)
 
 
 def _squares(grid: RasterGrid, buffers: Buffers) -> Iterator[np.ndarray]:
@@ -128,9 +137,6 @@ class _Square:
         self.first_row, self.end_row = int(np.floor((row - reach).min())), int(np.floor((row + reach).max())) + 1
         self.first_col = int(np.clip(np.floor((col - reach_cols).min()), 0, grid.width - 1))
         self.end_col = int(np.clip(np.floor((col + reach_cols).max()) + 1, self.first_col + 1, grid.width))
-        extended = reach[np.maximum(reach, reach_cols) >= _LEAST_REACH]
-        # bands within a row of cells, so that even a circle of few rows has many
-        self.bands = int(np.ceil(_LEAST_BANDS / (2 * extended.min()))) if len(extended) else 1
         # values are summed as differences from one of them, so that sums lose no digits
         self.origin: np.ndarray | None = None
 
@@ -173,9 +179,13 @@ class _Strip:
         wide = np.maximum(square.buffers.reach_rows, square.buffers.reach_cols)[members] >= _LEAST_REACH
         if not wide.any():
             return
-        cumulative = self._cumulative()
-        for some, steps in self._steps(members[wide]):
-            self._add_steps(sums, which, some, steps, cumulative)
+        cumulative, members = self._cumulative(), members[wide]
+        # bands within a row of cells, a power of 2, so that even a circle of few rows has many
+        needed = _LEAST_BANDS / (2 * square.buffers.reach_rows[members])
+        bands = 2 ** np.ceil(np.log2(np.maximum(needed, 1))).astype(np.int64)
+        for number in np.unique(bands):
+            for some, steps in self._steps(members[bands == number], number):
+                self._add_steps(sums, which, some, steps, number, cumulative)
 
     def _add_own(self, sums: BufferSums, which: np.ndarray, members: np.ndarray) -> None:
         """Take the values of the cells that hold the centres."""
@@ -204,9 +214,11 @@ class _Strip:
         np.cumsum(self.valid, axis=2, out=counted[:, :, 1:])
         return summed.reshape(len(summed), -1), counted.reshape(len(counted), -1)
 
-    def _steps(self, members: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    def _steps(
+        self, members: np.ndarray, bands: int
+    ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
         """Some circles at a time: their numbers, and for each step its circle among them, its band, and where circles begin."""
-        bands, buffers = self.square.bands, self.square.buffers
+        buffers = self.square.buffers
         row, reach = buffers.row[members], buffers.reach_rows[members]
         first = np.ceil((np.maximum(row - reach, self.row) - self.row) * bands - 0.5).astype(np.int64)
         last = np.floor((np.minimum(row + reach, self.end) - self.row) * bands - 0.5).astype(np.int64)
@@ -226,16 +238,17 @@ class _Strip:
         which: np.ndarray,
         members: np.ndarray,
         steps: tuple[np.ndarray, np.ndarray, np.ndarray],
+        bands: int,
         cumulative: tuple[np.ndarray, np.ndarray] | None,
     ) -> None:
         square, (of, band, starts) = self.square, steps
-        left, right, area = square.buffers.chords(members[of], self.row + (band + 0.5) / square.bands)
-        weight, circles = area / square.bands, which[members]
+        left, right, area = square.buffers.chords(members[of], self.row + (band + 0.5) / bands)
+        weight, circles = area / bands, which[members]
         sums.area[circles] += np.add.reduceat(weight * (right - left), starts)
         if cumulative is None:
             return
         width = square.end_col - square.first_col
-        begin, ends = band // square.bands * (width + 1), []
+        begin, ends = band // bands * (width + 1), []
         for end in (left, right):
             end = np.clip(end - square.first_col, 0, width)
             cell = np.minimum(end.astype(np.int64), width - 1)
@@ -251,5 +264,8 @@ class _Strip:
             covered = valid[band_number if len(valid) > 1 else 0]
             origin = 0.0 if square.origin is None else square.origin[band_number]
             total = np.add.reduceat(weight * between(flat), starts)
+            # sums differ from the exact ones by some units in the last place of the largest
+            largest = _EPSILONS * max(np.abs(flat).max(), abs(origin))
+            sums.rounding[band_number, circles] = np.maximum(sums.rounding[band_number, circles], largest)
             sums.valid[band_number, circles] += covered
             sums.weighted[band_number, circles] += total + origin * covered

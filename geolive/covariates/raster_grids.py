@@ -152,10 +152,11 @@ def _checked_crs(file: str, dataset: "rasterio.DatasetReader") -> pyproj.CRS:
         raise InputError(
             f"{file}: its coordinate reference system has no relation to longitude and latitude ({reason}); assign the right one"
         ) from None
-    west, south, east, north = dataset.bounds
-    if crs.is_geographic and not (
-        min(west, east) > -541 and max(west, east) < 541 and abs(south) < 91 and abs(north) < 91
-    ):
+    a, b, c, d, e, f = dataset.transform[:6]
+    xs = [a * col + b * row + c for col in (0, dataset.width) for row in (0, dataset.height)]
+    ys = [d * col + e * row + f for col in (0, dataset.width) for row in (0, dataset.height)]
+    west, south, east, north = min(xs), min(ys), max(xs), max(ys)
+    if crs.is_geographic and not (west > -541 and east < 541 and south > -91 and north < 91):
         raise InputError(
             f"{file}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees; assign the "
             "coordinate reference system of its metres"
