@@ -116,14 +116,14 @@ def compute_covariates(
             "table and join belong together; give table='FILE' and join='COLUMN', its column of clusters or districts",
             parameter="join",
         )
+    if table is None and (columns or boundaries is not None or id_column):
+        raise InputError("columns and boundaries are about a table; give it with table='FILE'", parameter="table")
     found: list[CovariateTables] = []
     # names are known before long work begins
     names = [name for raster in chosen for name in _names(raster)]
     if table is not None and join is not None:
         found.append(table_covariates(dataset, table, join, columns, boundaries, id_column))
         names += found[0].names
-    elif columns or boundaries is not None or id_column:
-        raise InputError("columns and boundaries are about a table; give it with table='FILE'", parameter="table")
     _check_names(dataset, names)
     radius = _radius_of_kinds(buffer_km)
     found += [_of_raster(dataset, raster, radius, progress) for raster in chosen]

@@ -85,7 +85,7 @@ def test_only_the_windows_around_the_places_are_read(server, tmp_path):
 
 def test_signed_addresses(server):
     write_raster(server.folder / "v.tif", np.full((30, 30), 4.5))
-    text = f"v={server.address}/v.tif?sig=abc%2F1&se=2027:1"
+    text = f"v={server.address}/v.tif?sig=abc%2F1&se=2027"
     assert covariates_at([text], [[84.6, 25.4]])["v"].tolist() == [4.5]
     # what a dataset records holds no signature
     assert parse_raster(text).file_name == f"{server.address.removeprefix('http://')}/v.tif"
