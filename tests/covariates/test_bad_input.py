@@ -110,6 +110,7 @@ def empty_folder(folder):
         (empty_folder, r"tiles: holds no GeoTIFF"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_rasters_that_cannot_be_used(dataset, tmp_path, make, said):
     with pytest.raises(InputError, match=said) as caught:
         geolive.add_covariates(dataset, {"v": make(tmp_path)})
