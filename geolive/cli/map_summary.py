@@ -21,14 +21,15 @@ _COUNTS = {
 }
 
 
-def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
-    """Print the five highest and lowest districts, which estimator they show, how many are not supported, and the files."""
+def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = False) -> None:
+    """Print the highest and lowest districts, or all, their estimator, how many are not supported, and the files."""
     name, districts = drawn.indicator.name, drawn.districts
     ranked = districts[districts["supported"]].sort_values(name, ascending=False, kind="stable")
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
-    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if len(ranked) > 10 else {"All": ranked}
+    several = len(ranked) > 10 and not everything
+    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if several else {"All": ranked}
     columns = [
         "rank",
         "district",
@@ -46,6 +47,19 @@ def show_map(drawn: "DistrictMap", written: list[Path]) -> None:
     if words := not_supported_words(drawn):
         say(words)
     say("Written: " + ", ".join(str(path) for path in written))
+    if words := next_words(written):
+        say(words)
+
+
+def next_words(written: list[Path]) -> str:
+    """Say what to do with the files that were written; empty where no page and no layer is among them."""
+    page = next((path for path in written if path.suffix == ".html"), None)
+    layer = next((path for suffix in (".gpkg", ".geojson") for path in written if path.suffix == suffix), None)
+    steps = [
+        *([f"open {page} in a browser"] if page else []),
+        *([f"drag {layer} into QGIS, which finds its style"] if layer else []),
+    ]
+    return f"Next: {', or '.join(steps)}." if steps else ""
 
 
 def not_supported_words(drawn: "DistrictMap") -> str:

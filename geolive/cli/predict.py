@@ -121,6 +121,9 @@ def predict(
             metavar="KINDS",
         ),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print all districts, not only the highest and the lowest.")
+    ] = False,
     exports: Annotated[bool, typer.Option(help="Write GeoJSON and GeoTIFF beside the page.")] = True,
     photos: Annotated[
         Path | None,
@@ -185,7 +188,7 @@ def predict(
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")
-    show_map(drawn, written)
+    show_map(drawn, written, everything=everything)
 
 
 def _indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[str, "Indicator"]:

@@ -19,6 +19,21 @@ def test_districts_without_support_are_counted_and_the_first_named():
     assert not_supported_words(replace(made, districts=made.districts.assign(supported=True))) == ""
 
 
+def test_all_districts_on_request_and_what_to_do_next(capsys, tmp_path):
+    made = fake_district_map()
+    show_map(made, [tmp_path / "pov.html", tmp_path / "pov.geojson"])
+    few = capsys.readouterr().out
+    show_map(made, [], everything=True)
+    everything = capsys.readouterr().out
+    names = made.districts.loc[made.districts["supported"], "district"]
+    assert sum(name in few for name in names) < 20
+    assert all(name.split()[0] in everything for name in names)
+    assert "All of 36 supported districts" in everything
+    assert "Next: open " in few
+    assert "pov.geojson into QGIS" in few.replace("\n", " ").replace("  ", " ")
+    assert "Next:" not in everything
+
+
 def test_large_values_have_no_exponent(capsys):
     made = fake_district_map(name="pop")
     columns = ["pop", "pop_lower", "pop_upper"]
