@@ -333,6 +333,18 @@ class Dataset:
             )
         return rows
 
+    def is_rate(self, indicator: str) -> bool:
+        """Return whether an indicator is a rate whose number of cases, `NAME_n`, is known at every cluster with a value.
+
+        Examples
+        --------
+        >>> import geolive
+        >>> geolive.make_sample("goa").is_rate("pov")
+        False
+        """
+        cases = f"{indicator}_n"
+        return cases in self.clusters and bool((self.clusters[indicator].isna() | (self.clusters[cases] > 0)).all())
+
     def feature_set(self, name: str | None = None) -> str:
         """Return the name of a feature set; without a name, the only one beside the object counts.
 

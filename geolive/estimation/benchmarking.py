@@ -39,8 +39,8 @@ def benchmark(
     Returns
     -------
     DataFrame
-        A copy with `estimate`, `lower` and `upper` moved, `mse` larger by the square of the move, and `unbenchmarked`,
-        the estimate before.
+        A copy with `estimate` moved, `mse` larger by the square of the move, `lower` and `upper` moved and as much wider as the
+        root of `mse` is larger, and `unbenchmarked`, the estimate before.
 
     Raises
     ------
@@ -83,8 +83,10 @@ def benchmark(
         else:
             spread = share * part["mse"].to_numpy()
             move = gap * spread / (share @ spread)
-        for column in ("estimate", "lower", "upper"):
-            result.loc[rows, column] = part[column] + move
+        wider = np.sqrt(1 + move**2 / part["mse"].to_numpy())
+        result.loc[rows, "estimate"] = estimate + move
+        for column in ("lower", "upper"):
+            result.loc[rows, column] = estimate + move + wider * (part[column].to_numpy() - estimate)
         result.loc[rows, "mse"] = part["mse"] + move**2
     return result
 

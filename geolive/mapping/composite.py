@@ -6,22 +6,17 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.estimation.composite import CompositeEstimator
-from geolive.estimation.direct import direct_estimates
-from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.nested_error import normal_quantile
-from geolive.models.trained_model import TrainedModel
-from geolive.regions import assign_districts
-from geolive.splits import place_numbers
-from geolive.tables import lonlat
+from geolive.estimation.proximity import contiguity
+from geolive.estimation.spatial_fay_herriot import SpatialFayHerriot
+from geolive.mapping.district_survey import DistrictSurvey
 from geolive.uncertainty.distance_error import DistanceError, distance_error
 from geolive.wording import count_of
 
-ESTIMATORS = ("composite", "predicted", "direct")
-# optional columns of clusters that describe the survey's design
-_DESIGN = ("weight", "stratum", "psu")
+ESTIMATORS = ("composite", "spatial", "predicted", "direct")
+COMPOSITES = ("composite", "spatial")
 
 
 @dataclass(frozen=True)
@@ -31,45 +26,85 @@ class DistrictEstimates:
     Parameters
     ----------
     table : DataFrame
-        Index `district_id`: `district` (name), `n_clusters`, `direct`, `direct_error` (standard error), `sampling_variance`
-        (of the direct estimate, as the composite takes it), `synthetic` (the prediction calibrated to the survey), `estimate`,
-        `error` (root of the mean squared error), `lower`, `upper` and `gamma` (weight of the survey); estimate = gamma direct +
-        (1 - gamma) synthetic.
+        Index `district_id`: `district` (name), `n_clusters`, `direct`, `direct_error` (standard error) and, where there is a
+        composite, `sampling_variance` (of the direct estimate, as the composite takes it), `synthetic` (the prediction
+        calibrated to the survey), `estimate`, `error` (root of the mean squared error), `lower`, `upper` and `gamma` (weight of
+        the survey); estimate = gamma direct + (1 - gamma) synthetic, to which the spatial composite adds what neighbours say.
     about : str
-        How the composite was made, in a sentence.
+        How the composite was made, in a sentence; empty without one.
     """
 
     table: pd.DataFrame
     about: str
 
+    @property
+    def has_composite(self) -> bool:
+        """Whether there are composite estimates beside the direct ones."""
+        return "estimate" in self.table
+
+
+def direct_table(survey: DistrictSurvey, districts: gpd.GeoDataFrame) -> DistrictEstimates:
+    """Collect the direct estimates of all districts.
+
+    Parameters
+    ----------
+    survey : DistrictSurvey
+    districts : GeoDataFrame
+        `district_id`, `district`.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> from geolive.mapping.district_survey import survey_districts
+    >>> dataset, region = gl.make_sample("bihar", n_clusters=80, n_sites=60), gl.find_region("bihar")
+    >>> survey = survey_districts(dataset, gl.train(dataset, gl.Neighbours(), "pov").card, region.districts)
+    >>> direct_table(survey, region.districts).table.columns.tolist()
+    ['district', 'n_clusters', 'direct', 'direct_error']
+    """
+    names = districts.set_index("district_id")["district"]
+    direct = survey.direct.reindex(names.index)
+    table = pd.DataFrame(
+        {
+            "district": names,
+            "n_clusters": direct["n_places"].fillna(0).astype(int),
+            "direct": direct["direct"],
+            "direct_error": direct["standard_error"],
+        }
+    )
+    return DistrictEstimates(table.rename_axis("district_id"), "")
+
 
 def estimate_districts(
-    dataset: Dataset,
-    trained: TrainedModel,
+    survey: DistrictSurvey,
     districts: gpd.GeoDataFrame,
     sites: pd.DataFrame,
+    residuals: gpd.GeoDataFrame,
     level: float,
     limits: tuple[float, float],
+    spatial: bool = False,
 ) -> DistrictEstimates:
-    """Estimate the means of districts from the survey's clusters and cross-fitted predictions at sites.
+    """Estimate the means of districts from the survey's places and cross-fitted predictions at sites.
 
     The variances and slopes are learnt from all districts where the dataset has clusters, whatever part of them is mapped, so
     that a district's value does not depend on the frame of the map.
 
     Parameters
     ----------
-    dataset : Dataset
-    trained : TrainedModel
+    survey : DistrictSurvey
     districts : GeoDataFrame
         All districts that may hold clusters or sites: `district_id`, `district`, `geometry`.
     sites : DataFrame
         `prediction` at places that are not clusters, cross-fitted where the district has clusters, and their `district_id`; for
         a model of positions `nearest_km`; with a population `people`, by which they are weighted: as `cross_fitted_sites` and
         `cross_fitted_people` return it.
+    residuals : GeoDataFrame
+        Of the trained model; what a model of positions is off by at each distance is learnt from them.
     level : float
         Level of the intervals.
     limits : tuple of float
         Values that no estimate exceeds.
+    spatial : bool
+        Whether what predictions leave over is alike among neighbouring districts (spatial Fay-Herriot).
 
     Returns
     -------
@@ -82,91 +117,102 @@ def estimate_districts(
 
     Notes
     -----
-    Without survey weights the composite is that of `geolive.estimation.CompositeEstimator`, on the clusters. With weights it is
-    the Fay-Herriot model on design-weighted direct estimates, whose covariate is the estimated mean of the predictions.
-
-    Clusters at one position are visits of one place, which enters with the mean of its visits: the visits share what is
-    peculiar to the place, so that two of them say little more about the district than one.
+    The composite is that of `geolive.estimation.composite.CompositeEstimator`: a nested-error model of the places and, with
+    survey weights, a pseudo-EBLUP. The error of a rate of n cases has variance sigma2_e p (1 - p) / n: binomial, times a factor
+    that is estimated. p is the district's synthetic rate, since its own would make the variance small where few events happened
+    to be seen.
 
     The mean squared error of districts without clusters is that of a district that the model had not seen. For a model of
     positions it grows with the distance to the survey, as `geolive.uncertainty.distance_error` has learnt.
     """
-    name, classifies = trained.card.indicator, trained.card.task == "classification"
-    column = f"{name}_label" if classifies else name
-    clusters = dataset.clusters[dataset.clusters[column].notna()].reset_index(drop=True)
-    clusters = clusters.assign(district_id=assign_districts(clusters.geometry, districts).to_numpy())
-    clusters = clusters[clusters["district_id"].notna()].reset_index(drop=True)
-    _check_enough(clusters, name)
-    design = {name: name for name in _DESIGN if name in clusters and clusters[name].notna().all()}
-    clusters = _join_visits(clusters, column, list(design))
-    direct = direct_estimates(clusters, column, **design)
-    ids = pd.Index(pd.unique(pd.concat([districts["district_id"], clusters["district_id"]])))
-    people = sites.get("people")
-    composite = CompositeEstimator(level=level).fit(
-        clusters[column],
-        clusters["district_id"],
-        sites["prediction"],
-        sites["district_id"],
-        site_weights=people,
-        # a model of images predicts some places of a district, another one predicts every cell
-        complete=people is not None and not trained.card.needs_images,
-    )
+    _check_enough(survey)
+    made = direct_table(survey, districts)
+    ids = made.table.index
+    model = _fit(survey, sites, level)
+    estimates = model.predict(ids)
     about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
-    if "weight" in design:
-        estimates, sampling = _area_level(composite, direct, ids, level), direct["variance"]
-        about = "design-weighted survey means and cross-fitted predictions, joined by the Fay-Herriot model"
-    else:
-        estimates, sampling = composite.predict(ids), composite.sigma2_e_ / direct["n_units"]
+    if survey.is_rate:
+        about += " with binomial variances"
+    if "weight" in survey.places:
+        about += " with survey weights"
+    if spatial:
+        estimates = _spatial(model, survey, estimates, districts, level)
+        about = (
+            "survey means and cross-fitted predictions, joined by a spatial Fay-Herriot model of neighbouring districts"
+        )
     if "nearest_km" in sites:
-        estimates = _with_distance(estimates, direct.index, sites, distance_error(trained.residuals), level)
-    table = pd.DataFrame(
-        {
-            "district": districts.set_index("district_id")["district"].reindex(ids).fillna(pd.Series(ids, ids)),
-            "n_clusters": direct["n_places"].reindex(ids).fillna(0).astype(int),
-            "direct": direct["direct"].reindex(ids),
-            "direct_error": direct["standard_error"].reindex(ids),
-            "sampling_variance": sampling.reindex(ids),
-            "synthetic": estimates["synthetic"].clip(*limits),
-            "estimate": estimates["estimate"].clip(*limits),
-            "error": np.sqrt(estimates["mse"]),
-            "lower": estimates["lower"].clip(*limits),
-            "upper": estimates["upper"].clip(*limits),
-            "gamma": estimates["gamma"],
-        },
-        index=ids,
+        estimates = _with_distance(estimates, survey.direct.index, sites, distance_error(residuals), level)
+    table = made.table.assign(
+        sampling_variance=model.sampling_variance_.reindex(ids),
+        synthetic=estimates["synthetic"].clip(*limits),
+        estimate=estimates["estimate"].clip(*limits),
+        error=np.sqrt(estimates["mse"]),
+        lower=estimates["lower"].clip(*limits),
+        upper=estimates["upper"].clip(*limits),
+        gamma=estimates["gamma"],
     )
-    return DistrictEstimates(table.rename_axis("district_id"), about)
+    return DistrictEstimates(table, about)
 
 
-def _check_enough(clusters: pd.DataFrame, name: str) -> None:
-    """Raise where the clusters cannot separate the variance between districts from that within them."""
-    n_districts = clusters["district_id"].nunique()
+def _check_enough(survey: DistrictSurvey) -> None:
+    """Raise where the places cannot separate the variance between districts from that within them."""
+    n_districts, n_places = len(survey.direct), len(survey.places)
     # the model has two coefficients, and each variance needs degrees of freedom of its own
     if n_districts < 3:
         raise InputError(
-            f"surveyed clusters with {name!r} lie in {count_of(n_districts, 'district')} of these boundaries, and "
+            f"surveyed clusters lie in {count_of(n_districts, 'district')} of these boundaries, and "
             "the composite needs 3; give smaller districts, or estimator='predicted'"
         )
-    if len(clusters) < n_districts + 2:
+    if n_places < n_districts + 2:
         raise InputError(
-            f"{count_of(len(clusters), 'surveyed cluster')} with {name!r} in {n_districts} districts do not show "
+            f"{count_of(n_places, 'surveyed place')} in {n_districts} districts do not show "
             "the variance within districts; give larger districts, or estimator='predicted'"
         )
 
 
-def _join_visits(clusters: gpd.GeoDataFrame, column: str, design: list[str]) -> gpd.GeoDataFrame:
-    """Make one row for each place: the mean value of its visits, and its mean survey weight."""
-    place = place_numbers(lonlat(clusters.geometry))
-    if len(np.unique(place)) == len(place):
-        return clusters
-    weight = clusters["weight"].to_numpy(float) if "weight" in design else np.ones(len(clusters))
-    weighted = clusters.assign(weight=weight, **{column: weight * clusters[column].astype(float)})
-    how = {column: "mean", "weight": "mean", "district_id": "first", "geometry": "first"}
-    how |= {name: "first" for name in design if name != "weight"}
-    joined = weighted.groupby(place, sort=False).agg(how)
-    # a place with weight 0 in all visits keeps it; its value then does not count
-    joined[column] = joined[column] / joined["weight"].where(joined["weight"] > 0, 1.0)
-    return gpd.GeoDataFrame(joined.reset_index(drop=True), geometry="geometry", crs=clusters.crs)
+def _fit(survey: DistrictSurvey, sites: pd.DataFrame, level: float) -> CompositeEstimator:
+    """Fit the composite; for a rate twice, since its variances follow from the synthetic rates."""
+    places = survey.places
+    # a model without images predicts every cell of a population, another one some places of a district
+    complete = {"people", "nearest_km"} <= set(sites.columns)
+
+    def fit(k: np.ndarray | None) -> CompositeEstimator:
+        return CompositeEstimator(level=level).fit(
+            places["value"],
+            places["district_id"],
+            sites["prediction"],
+            sites["district_id"],
+            site_weights=sites.get("people"),
+            complete=complete,
+            k=k,
+            weights=survey.weights,
+        )
+
+    if not survey.is_rate:
+        return fit(None)
+    cases = places["n_cases"].to_numpy(float)
+    first = fit(cases)
+    rate = first.predict(first.areas_)["synthetic"].clip(0.0, 1.0)
+    n = places.groupby("district_id")["n_cases"].sum().reindex(rate.index)
+    # one event and one other beside the real ones, so that no variance is 0
+    rate = places["district_id"].map((rate * n + 1) / (n + 2)).to_numpy(float)
+    return fit(cases / (rate * (1 - rate)))
+
+
+def _spatial(
+    model: CompositeEstimator,
+    survey: DistrictSurvey,
+    estimates: pd.DataFrame,
+    districts: gpd.GeoDataFrame,
+    level: float,
+) -> pd.DataFrame:
+    """Estimate the districts by the spatial Fay-Herriot model, on direct estimates with the composite's sampling variances."""
+    covariate = estimates["synthetic"].rename("predicted").to_frame()
+    direct = survey.direct["direct"].reindex(covariate.index).to_numpy(float)
+    variance = model.sampling_variance_.reindex(covariate.index).to_numpy(float)
+    return (
+        SpatialFayHerriot(level=level).fit(covariate, direct, variance, contiguity(districts, "district_id")).estimates_
+    )
 
 
 def _with_distance(
@@ -185,13 +231,3 @@ def _with_distance(
     mse = estimates["mse"] + growth.reindex(estimates.index, fill_value=0.0)
     half = normal_quantile(level) * np.sqrt(mse)
     return estimates.assign(mse=mse, lower=estimates["estimate"] - half, upper=estimates["estimate"] + half)
-
-
-def _area_level(composite: CompositeEstimator, direct: pd.DataFrame, ids: pd.Index, level: float) -> pd.DataFrame:
-    """Fit the Fay-Herriot model on design-weighted direct estimates; its covariate is each district's estimated prediction."""
-    means = composite.predict(ids)["synthetic"].rename("predicted").to_frame()
-    model = FayHerriot(level=level).fit(
-        means.loc[direct.index], direct["direct"].to_numpy(), direct["variance"].to_numpy()
-    )
-    survey = direct.reindex(ids)
-    return model.predict(means, survey["direct"].to_numpy(), survey["variance"].to_numpy())

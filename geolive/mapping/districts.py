@@ -236,6 +236,7 @@ def with_estimates(
     support: Support,
     level: float,
     threshold: float | None,
+    limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> gpd.GeoDataFrame:
     """Set the values of districts to an estimator's, beside what the survey and the model alone say.
 
@@ -247,7 +248,7 @@ def with_estimates(
         As `geolive.mapping.composite.estimate_districts` makes it, with a row for each district.
     name : str
         Column of the indicator.
-    estimator : {"composite", "predicted", "direct"}
+    estimator : {"composite", "spatial", "predicted", "direct"}
         Whose value and interval NAME, NAME_lower and NAME_upper hold.
     support : Support
         A district with as many surveyed places as it asks for sites is supported, too, unless the value is the predicted one.
@@ -255,13 +256,15 @@ def with_estimates(
         Level of the intervals.
     threshold : float or None
         Value from which on a label is 1.
+    limits : tuple of float
+        Values that cannot be exceeded.
 
     Returns
     -------
     GeoDataFrame
         With the columns `n_clusters`, NAME_direct, NAME_direct_error (standard error), NAME_predicted, NAME_predicted_lower,
-        NAME_predicted_upper, NAME_synthetic (the prediction calibrated to the survey) and NAME_gamma (weight of the survey in
-        the composite).
+        NAME_predicted_upper and, where there is a composite, NAME_synthetic (the prediction calibrated to the survey), NAME_gamma
+        (weight of the survey in the composite) and, with benchmarking, NAME_unbenchmarked.
 
     Examples
     --------
@@ -273,13 +276,13 @@ def with_estimates(
     True
     """
     own = estimates.reindex(districts["district_id"]).reset_index(drop=True)
-    z = normal_quantile(level)
     predicted = {f"{name}_predicted{end}": districts[f"{name}{end}"].to_numpy() for end in ("", "_lower", "_upper")}
+    composite = [part for part in ("synthetic", "gamma", "unbenchmarked") if part in own]
     table = districts.assign(
         n_clusters=own["n_clusters"].fillna(0).astype(int).to_numpy(),
         **{f"{name}_direct": own["direct"].to_numpy(), f"{name}_direct_error": own["direct_error"].to_numpy()},
         **predicted,
-        **{f"{name}_synthetic": own["synthetic"].to_numpy(), f"{name}_gamma": own["gamma"].to_numpy()},
+        **{f"{name}_{part}": own[part].to_numpy() for part in composite},
     )
     if estimator == "predicted":
         return table
@@ -287,7 +290,8 @@ def with_estimates(
     if estimator == "direct":
         supported = surveyed
         value, error = own["direct"].to_numpy(), own["direct_error"].to_numpy()
-        lower, upper = value - z * error, value + z * error
+        half = normal_quantile(level) * error
+        lower, upper = np.clip(value - half, *limits), np.clip(value + half, *limits)
     else:
         supported = surveyed | table["supported"].to_numpy()
         value, error = own["estimate"].to_numpy(), own["error"].to_numpy()

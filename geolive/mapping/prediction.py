@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,11 +17,13 @@ from geolive.errors import InputError
 from geolive.files import today
 from geolive.hexagons import hexagons_of_tables, parse_hexagons
 from geolive.indicators import indicator as find_indicator
+from geolive.mapping.benchmarked import benchmark_districts
 from geolive.mapping.cell_predictions import REACH_KM
-from geolive.mapping.composite import ESTIMATORS, DistrictEstimates, estimate_districts
+from geolive.mapping.composite import COMPOSITES
 from geolive.mapping.cross_fitting import cross_fitted_people, cross_fitted_sites, people_of_cross_fitted_sites
 from geolive.mapping.district_map import DistrictMap, Provenance
 from geolive.mapping.districts import Support, districts_from_cells, districts_from_sites, with_estimates
+from geolive.mapping.map_estimates import EstimateOptions, estimate_map
 from geolive.mapping.people import PeoplePredictions, check_people_parameters, predict_people, weights_words
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
@@ -46,6 +49,7 @@ def predict(
     min_sites: int = 3,
     min_images: int = 50,
     estimator: str | None = None,
+    benchmark: str | None = None,
     population: str | Path | None = None,
     min_people_share: float = 0.5,
     reach_km: float = REACH_KM,
@@ -76,10 +80,13 @@ def predict(
         Level of the intervals, between 0 and 1.
     min_sites, min_images : int
         The fewest sites and images for a district to be supported. Images do not count for a model that does not use them.
-    estimator : {"composite", "predicted", "direct"}, optional
+    estimator : {"composite", "spatial", "predicted", "direct"}, optional
         The value of a district: the estimate that weighs what the survey measured there and what the model predicts by their
-        errors, the mean of the predictions over its sites, or the survey's mean alone. Without it the composite, or the
-        predicted value where the survey is too small for a composite.
+        errors, the same where neighbouring districts inform each other, the mean of the predictions over its sites, or the
+        survey's mean alone. Without it the composite, or the predicted value where the survey is too small for a composite.
+    benchmark : {"ratio", "difference", "bell-datta-ghosh"}, optional
+        Move composite estimates so that their mean over people is the survey's own estimate of the region; see
+        `geolive.estimation.benchmarking.benchmark`. It needs the people of each district.
     population : str or Path, optional
         A GeoTIFF with the number of people in each cell. Predictions are then made for its cells and weighted by people; without
         it the sites of a district count alike.
@@ -116,9 +123,12 @@ def predict(
     """
     check_dataset(dataset)
     check_trained(trained)
-    _check_parameters(level, min_sites, min_images, estimator)
+    _check_parameters(level, min_sites, min_images)
     check_people_parameters(min_people_share, reach_km)
     card = trained.card
+    limits = (0.0, 1.0) if card.task == "classification" or dataset.is_rate(card.indicator) else (-np.inf, np.inf)
+    options = EstimateOptions(estimator, benchmark, level, limits)
+    options.check()
     columns = {"name_column": name_column, "id_column": id_column}
     area = map_region(dataset, region, boundaries, **columns)
     dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
@@ -128,7 +138,6 @@ def predict(
     around = _with_other_districts(dataset, area, boundaries, columns)
     sites, places = sites_in_region(dataset, area, card.needs_images, card.features, around, grid=population is None)
     classifies = card.task == "classification"
-    limits = (0.0, 1.0) if classifies else (-np.inf, np.inf)
     if progress:
         progress(f"predicting {count_of(len(sites), 'site')}")
     predicted = predict_sites(trained, sites, places, level, limits)
@@ -154,12 +163,19 @@ def predict(
     sites, places = _unsurveyed(predicted.sites, places)
     if people is None and not card.needs_images and card.indicator in dataset.indicators:
         sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places)
-    estimated, impossible = _estimates(
-        dataset, trained, around, sites, places, people, reach_km, level, limits, estimator
-    )
-    chosen = estimator or ("composite" if estimated else "predicted")
-    if estimated:
-        districts = with_estimates(districts, estimated.table, card.indicator, chosen, support, level, threshold)
+
+    def cross_fit() -> pd.DataFrame:
+        return _cross_fitted(dataset, trained, around, sites, places, people, reach_km)
+
+    made = estimate_map(dataset, trained, around, cross_fit, options, "sites" if people is None else "people")
+    if made.estimates:
+        shown_as = (card.indicator, made.estimator, support, level, threshold, limits)
+        with_values = with_estimates(districts, made.estimates.table, *shown_as)
+        if benchmark and made.survey:
+            table, words = benchmark_districts(made.estimates.table, with_values, made.survey, benchmark, limits)
+            with_values = with_estimates(districts, table, *shown_as)
+            made = replace(made, about=f"{made.about} {words}")
+        districts = with_values
     provenance = _provenance(dataset, trained, area, command)
     shown = find_indicator(card.indicator)
     return DistrictMap(
@@ -169,13 +185,13 @@ def predict(
         districts=_with_facts(districts, card.indicator, provenance.simulated),
         sites=predicted.sites,
         level=level,
-        support=_support_words(support, predicted.sites, chosen),
+        support=_support_words(support, predicted.sites, made.estimator),
         provenance=provenance,
-        estimator=chosen,
-        estimator_about=_estimator_words(chosen, estimated, "" if estimator else impossible, people),
+        estimator=made.estimator,
+        estimator_about=made.about,
         weights_about=weights_words(people, reach_km, card.needs_images),
         cells=None if people is None else people.mapped_cells(area),
-        areas=estimated.table if estimated else None,
+        areas=made.areas,
     )
 
 
@@ -275,7 +291,7 @@ def _with_sites_beyond(
     return pd.concat([sites, found], ignore_index=True), places.joined(seen)
 
 
-def _estimates(
+def _cross_fitted(
     dataset: Dataset,
     trained: TrainedModel,
     around: gpd.GeoDataFrame,
@@ -283,54 +299,17 @@ def _estimates(
     places: Places,
     people: PeoplePredictions | None,
     reach_km: float,
-    level: float,
-    limits: tuple[float, float],
-    estimator: str | None,
-) -> tuple[DistrictEstimates | None, str]:
-    """Direct and composite estimates; None and the reason where the dataset has no survey, or one too small for a composite."""
-    if trained.card.indicator not in dataset.indicators:
-        if estimator in ("composite", "direct"):
-            raise InputError(
-                f"estimator={estimator!r}: {dataset.name} has no survey of {trained.card.indicator!r}; give "
-                "estimator='predicted'",
-                parameter="estimator",
-            )
-        return None, f"the dataset has no survey of {trained.card.indicator!r}"
-    try:
-        if people is not None and not trained.card.needs_images:
-            cross_fitted = cross_fitted_people(dataset, trained, around, people.predictions, people.places)
-        else:
-            cross_fitted = cross_fitted_sites(dataset, trained, around, sites, places)
-        if people is not None and trained.card.needs_images:
-            cross_fitted = people_of_cross_fitted_sites(cross_fitted, people.population, reach_km)
-        return estimate_districts(dataset, trained, around, cross_fitted, level, limits), ""
-    except InputError as error:
-        if estimator in ("composite", "direct"):
-            raise InputError(f"estimator={estimator!r}: {error}", parameter="estimator") from error
-        if "do not vary within any area" in str(error):
-            return (
-                None,
-                f"{trained.card.model} predicts the same value everywhere in a district, and adds nothing to the survey",
-            )
-        return None, str(error)
+) -> pd.DataFrame:
+    """Return predictions at sites, or for people, by models that did not learn from the district's clusters."""
+    if people is None:
+        return cross_fitted_sites(dataset, trained, around, sites, places)
+    if not trained.card.needs_images:
+        return cross_fitted_people(dataset, trained, around, people.predictions, people.places)
+    served = cross_fitted_sites(dataset, trained, around, sites, places)
+    return people_of_cross_fitted_sites(served, people.population, reach_km)
 
 
-def _estimator_words(
-    estimator: str, estimates: DistrictEstimates | None, impossible: str, people: PeoplePredictions | None
-) -> str:
-    if estimator == "composite" and estimates:
-        weighs = "which weigh what the survey measured in a district and what the model predicts there by their errors"
-        return f"Values of districts are composite estimates, {weighs}: {estimates.about}."
-    if estimator == "direct":
-        return "Values of districts are direct estimates: what the survey alone says."
-    over = "sites" if people is None else "people"
-    predicted = f"Values of districts are predicted: means of the model's predictions over their {over}."
-    return f"{predicted} A composite estimate was not possible: {impossible}." if impossible else predicted
-
-
-def _check_parameters(level: float, min_sites: int, min_images: int, estimator: str | None) -> None:
-    if estimator is not None and estimator not in ESTIMATORS:
-        raise InputError(f"estimator={estimator!r}: must be one of {', '.join(ESTIMATORS)}", parameter="estimator")
+def _check_parameters(level: float, min_sites: int, min_images: int) -> None:
     for name, number in {"level": level, "min_sites": min_sites, "min_images": min_images}.items():
         if isinstance(number, bool) or not isinstance(number, numbers.Real):
             raise InputError(f"{name}={number!r}: must be a number", parameter=name)
@@ -370,7 +349,7 @@ def _support_words(support: Support, sites: gpd.GeoDataFrame, estimator: str) ->
     surveyed = f"fewer than {count_of(support.sites, 'surveyed place')}"
     if estimator == "direct":
         return surveyed
-    words = f"{support}, and {surveyed}" if estimator == "composite" else str(support)
+    words = f"{support}, and {surveyed}" if estimator in COMPOSITES else str(support)
     unlike = int((~sites["applicable"]).sum())
     if not unlike:
         return words

@@ -27,7 +27,9 @@ def test_weighted_means_are_the_targets(method):
         rows = state == name
         assert np.average(result["estimate"][rows], weights=weights[rows]) == pytest.approx(target)
     move = result["estimate"] - result["unbenchmarked"]
-    np.testing.assert_allclose(result["upper"] - table["upper"], move)
+    wider = np.sqrt(result["mse"] / table["mse"])
+    for end in ("lower", "upper"):
+        np.testing.assert_allclose(result[end] - result["estimate"], wider * (table[end] - table["estimate"]))
     np.testing.assert_allclose(result["mse"], table["mse"] + move**2)
     pd.testing.assert_frame_equal(table, before)
 

@@ -13,6 +13,7 @@ from geolive.estimation.direct import direct_estimates
 from geolive.hexagons import hexagon_region
 from geolive.mapping.composite import estimate_districts
 from geolive.mapping.cross_fitting import cross_fitted_sites
+from geolive.mapping.district_survey import survey_districts
 from geolive.mapping.grid import grid_places
 from geolive.mapping.prediction import map_region, predict
 from geolive.models.baselines import Mean, Neighbours
@@ -157,14 +158,14 @@ def test_hexagons_lie_around_the_datasets_places(sample, trained):
 
 
 def test_an_estimator_that_cannot_be_is_one_line(sample, trained):
-    with pytest.raises(InputError, match=r"^estimator='mean': must be one of composite, predicted, direct"):
+    with pytest.raises(InputError, match=r"^estimator='mean': must be one of composite, spatial, predicted, direct"):
         predict(sample.dataset, trained, "bihar", estimator="mean")
     few = sample.dataset.select_clusters(np.arange(3))
     with pytest.raises(InputError, match=r"^estimator='composite': "):
         predict(few, trained, "bihar", estimator="composite")
     fallback = predict(few, trained, "bihar")
     assert fallback.estimator == "predicted"
-    assert "A composite estimate was not possible: surveyed clusters with 'pov' lie in " in fallback.estimator_about
+    assert "A composite estimate was not possible: surveyed clusters lie in " in fallback.estimator_about
     assert "not possible" not in predict(few, trained, "bihar", estimator="predicted").estimator_about
 
 
@@ -231,7 +232,8 @@ def test_intervals_of_a_survey_without_photos_grow_with_the_distance_to_it(witho
     sites = gpd.GeoDataFrame({"site_id": places.ids}, geometry=points(*places.positions.T))
     sites["pov"] = trained.model.predict(places)
     fitted = cross_fitted_sites(dataset, trained, region.districts, sites, places)
-    table = estimate_districts(dataset, trained, region.districts, fitted, 0.9, (-np.inf, np.inf)).table
+    survey = survey_districts(dataset, trained.card, region.districts)
+    table = estimate_districts(survey, region.districts, fitted, trained.residuals, 0.9, (-np.inf, np.inf)).table
     km = fitted.groupby("district_id")["nearest_km"].mean().reindex(table.index)
     inside = fitted["nearest_km"].groupby(fitted["district_id"]).max().reindex(table.index) < 110
     unsurveyed = (table["n_clusters"] == 0) & inside
