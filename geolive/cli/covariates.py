@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import DatasetArgument, app
+from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ def covariates_command(
     boundaries: Annotated[
         Path | None, typer.Option(help="For --table by district: a file of the districts.", metavar="FILE")
     ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")
-    ] = None,
+    layer: Layer = None,
+    name_column: NameColumn = None,
+    id_column: IdColumn = None,
+    encoding: Encoding = None,
+    crs: Crs = None,
+    drop_invalid: DropInvalid = False,
 ) -> None:
     """Add numbers from rasters and tables to the clusters and images of a dataset."""
     from geolive.console import say, step
@@ -53,6 +57,15 @@ def covariates_command(
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
+    districts = open_boundaries(
+        boundaries,
+        layer=layer,
+        name_column=name_column,
+        id_column=id_column,
+        encoding=encoding,
+        crs=crs,
+        drop_invalid=drop_invalid,
+    )
     with step("Computing covariates") as progress:
         tables = compute_covariates(
             data,
@@ -61,8 +74,7 @@ def covariates_command(
             table=table,
             join=join,
             columns=[name.strip() for name in columns.split(",") if name.strip()] if columns else None,
-            boundaries=boundaries,
-            id_column=id_column,
+            boundaries=districts,
             progress=progress,
         )
     with step(f"Adding them to {dataset}"):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from geolive.boundary_files import Boundaries
 from geolive.covariate_tables import CovariateTables, next_part, part_files
 from geolive.covariates.raster_grids import open_grid
 from geolive.covariates.raster_names import RasterCovariate, as_rasters
@@ -35,8 +36,7 @@ def add_covariates(
     table: str | Path | None = None,
     join: str | None = None,
     columns: Sequence[str] | None = None,
-    boundaries: str | Path | None = None,
-    id_column: str | None = None,
+    boundaries: Boundaries | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Return a dataset with covariates of its clusters and images from rasters, a table, or both.
@@ -52,8 +52,8 @@ def add_covariates(
         "unknown", or else the largest. 0 takes the value of the cell.
     table : str or Path, optional
         A table with a row for each cluster or district; see `geolive.covariates.table_join.table_covariates`.
-    join, columns, boundaries, id_column
-        Of `table`: its column of keys, the columns to take, a file of districts, and that file's column of ids.
+    join, columns, boundaries
+        Of `table`: its column of keys, the columns to take, and a file of districts.
     progress : callable, optional
         Called with a sentence on what is under way.
 
@@ -87,7 +87,6 @@ def add_covariates(
         join=join,
         columns=columns,
         boundaries=boundaries,
-        id_column=id_column,
         progress=progress,
     )
     return dataset.with_covariates(new)
@@ -101,8 +100,7 @@ def compute_covariates(
     table: str | Path | None = None,
     join: str | None = None,
     columns: Sequence[str] | None = None,
-    boundaries: str | Path | None = None,
-    id_column: str | None = None,
+    boundaries: Boundaries | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> CovariateTables:
     """Compute the covariates that `add_covariates` adds to a dataset, which may be placed in its folder."""
@@ -116,13 +114,13 @@ def compute_covariates(
             "table and join belong together; give table='FILE' and join='COLUMN', its column of clusters or districts",
             parameter="join",
         )
-    if table is None and (columns or boundaries is not None or id_column):
+    if table is None and (columns or boundaries is not None):
         raise InputError("columns and boundaries are about a table; give it with table='FILE'", parameter="table")
     found: list[CovariateTables] = []
     # names are known before long work begins
     names = [name for raster in chosen for name in _names(raster)]
     if table is not None and join is not None:
-        found.append(table_covariates(dataset, table, join, columns, boundaries, id_column))
+        found.append(table_covariates(dataset, table, join, columns, boundaries))
         names += found[0].names
     _check_names(dataset, names)
     radius = _radius_of_kinds(buffer_km)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geolive.boundary_files import Boundaries
 from geolive.covariate_tables import CovariateTables, check_covariate_names
 from geolive.dataset import Dataset
 from geolive.errors import InputError
@@ -23,8 +24,7 @@ def table_covariates(
     table: str | Path,
     join: str,
     columns: Sequence[str] | None = None,
-    boundaries: str | Path | None = None,
-    id_column: str | None = None,
+    boundaries: Boundaries | None = None,
 ) -> CovariateTables:
     """Join the numbers of a table to the clusters and images of a dataset.
 
@@ -37,11 +37,9 @@ def table_covariates(
         Column whose values are the names of clusters (`unique_cluster`) or the ids or names of districts.
     columns : sequence of str, optional
         Columns to take; by default all that hold numbers only.
-    boundaries : str or Path, optional
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts: each place belongs to the district that it lies in. Without it, districts are those of the clusters'
         `district_id`.
-    id_column : str, optional
-        Column of `boundaries` with the districts' ids.
 
     Returns
     -------
@@ -64,12 +62,8 @@ def table_covariates(
     [12.5, nan]
     """
     table = Path(table)
-    if boundaries is None and id_column is not None:
-        raise InputError(
-            "id_column is about a file of districts; name it with boundaries='FILE'", parameter="id_column"
-        )
     values = _read_values(table, join, columns)
-    of_cluster, of_image, kind = _keys(dataset, table, join, values.index, boundaries, id_column)
+    of_cluster, of_image, kind = _keys(dataset, table, join, values.index, boundaries)
     clusters, images = (values.reindex(keys).reset_index(drop=True) for keys in (of_cluster, of_image))
     facts = {"kind": "table", "file": table.name, "sha256": checksum(table), "join": kind}
     about = {
@@ -144,14 +138,13 @@ def _keys(
     path: Path,
     join: str,
     index: pd.Index,
-    boundaries: str | Path | None,
-    id_column: str | None,
+    boundaries: Boundaries | None,
 ) -> tuple[pd.Series, pd.Series, str]:
     """Return the key of each cluster and of each image, and what kind of key the table has."""
     clusters, images = dataset.clusters, dataset.images
     candidates: dict[str, tuple[pd.Series, pd.Series]] = {}
     if boundaries is not None:
-        districts = find_region(None, boundaries, id_column=id_column).districts
+        districts = find_region(None, boundaries).districts
         rows = [_district_of(table, districts) for table in (clusters, images)]
         for kind in ("district_id", "district"):
             names = districts[kind].astype(str).reindex([*range(len(districts)), -1])

@@ -190,7 +190,6 @@ def test_files_and_bands(text, file, band):
         ("id,x\nSIM,1\n", {"join": "name"}, r"no column 'name'; its columns are: '"),
         ("id,x\nSIM,\n", {"columns": ["x"]}, "no cluster has a value of the covariate 'x'"),
         ("id,a b\nSIM,1\n", {}, r"the name 'a b' is not usable"),
-        ("id,x\nSIM,1\n", {"id_column": "id"}, "id_column is about a file of districts"),
         ("id,x\nSIM,1\n", {"join": None}, "table and join belong together"),
         ("id,x\nSIM,1\n", {"boundaries": "none.geojson"}, r"none\.geojson: no such file"),
     ],
