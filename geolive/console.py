@@ -69,11 +69,12 @@ def note(words: str) -> None:
     PROGRESS.print(plain("note: ", "yellow") + plain(words))
 
 
-def note_dropped(clusters: int) -> None:
-    """Say how many surveyed clusters were left out of training because they have no images."""
-    if clusters:
-        several = "has no images and was" if clusters == 1 else "have no images and were"
-        note(f"{count_of(clusters, 'surveyed cluster')} {several} left out of training")
+def note_dropped(without_images: int, without_covariates: int = 0) -> None:
+    """Say how many surveyed clusters were left out of training because they have no images, or no number of a covariate."""
+    for clusters, what in ((without_images, "images"), (without_covariates, "number of some covariate")):
+        if clusters:
+            several = f"has no {what} and was" if clusters == 1 else f"have no {what} and were"
+            note(f"{count_of(clusters, 'surveyed cluster')} {several} left out of training")
 
 
 def show_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

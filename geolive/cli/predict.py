@@ -258,7 +258,7 @@ def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed:
         with step(f"Fitting the forest to {wanted}, or opening the one kept") as progress:
             forest = make_model("forest", random_state=seed)
             trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=progress)
-        note_dropped(trained.card.clusters_without_images)
+        note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
         return trained
     return _bundle(model, indicator)
 

@@ -89,7 +89,7 @@ def show_trained(trained: "TrainedModel", out: Path) -> None:
     from geolive.metrics import NAMES
 
     card = trained.card
-    note_dropped(card.clusters_without_images)
+    note_dropped(card.clusters_without_images, card.clusters_without_covariates)
     figures = [f"{NAMES[name]} {figure.value:.3f}" for name, figure in card.metrics.items() if figure.value is not None]
     simulated = "SIMULATED: " if card.simulated else ""
     say(f"{out}: {simulated}{card.model}; out of fold, whole {card.folds.kind} left out: {', '.join(figures)}")

@@ -267,11 +267,12 @@ def _make_tasks(dataset, specs, features, indicators, tasks, splitters, among, r
     of_images = [spec for spec in specs if spec.uses_images and not spec.missing(dataset, features)]
     # a feature set that no row uses must not decide which clusters count
     used = features if any("features" in spec.needs for spec in of_images) else None
+    covariates = any("covariates" in spec.needs and not spec.missing(dataset, features) for spec in specs)
     held: dict = {}
     return [
         make_task(
             dataset, indicator, task, splitter, name,
-            features=used, needs_images=bool(of_images), among=among, repeats=repeats, held=held,
+            features=used, needs_images=bool(of_images), needs_covariates=covariates, among=among, repeats=repeats, held=held,
         )
         for task in tasks
         for indicator in indicators

@@ -18,6 +18,7 @@ _NEEDS = {
     "photos": "photos (ingest photos, fetch images, or a sample with photos)",
     "objects": "object counts (detect, or fetch images with objects)",
     "features": "image features (embed, or ingest features)",
+    "covariates": "covariates (covariates DATASET --raster NAME=FILE)",
     "years": "surveys of two years or more (read_survey(year='COLUMN'))",
     "countries": "clusters of two countries or more",
 }
@@ -36,7 +37,7 @@ class ModelSpec:
         Makes the unfitted model; None for the previous survey, which is no model. Models are made when they are used, because
         some of them load torch.
     needs : tuple of str
-        Of "images", "photos", "objects", "features", "years", "countries".
+        Of "images", "photos", "objects", "features", "covariates", "years", "countries".
     tasks : tuple of str
         The tasks that the model can do.
     variant : str
@@ -73,6 +74,7 @@ class ModelSpec:
             "photos": "img_path" in dataset.images and dataset.images["img_path"].notna().any(),
             "objects": "objects" in dataset.features,
             "features": features is not None,
+            "covariates": dataset.covariates is not None,
             "years": "year" in clusters.columns and clusters["year"].nunique() > 1,
             "countries": clusters["country"].nunique() > 1,
         }

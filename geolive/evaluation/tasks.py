@@ -10,6 +10,7 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.evaluation.leaks import Pairs, label_rule, leaks
 from geolive.metrics import training_means_of
+from geolive.models.covariate_inputs import has_covariates
 from geolive.places import Places
 from geolive.splits import (
     BlockSplit,
@@ -87,6 +88,7 @@ def make_task(
     *,
     features: str | None = None,
     needs_images: bool = False,
+    needs_covariates: bool = False,
     among: np.ndarray | None = None,
     repeats: int = 5,
     held: dict[tuple, Places] | None = None,
@@ -106,6 +108,8 @@ def make_task(
         The feature set that models use.
     needs_images : bool
         Leave out clusters without images (or without these features), so that all models are judged on the same ones.
+    needs_covariates : bool
+        Leave out clusters where a covariate has no number.
     among : array of str, optional
         The only clusters with images that some model can predict: those whose photos can be used.
     repeats : int
@@ -130,6 +134,9 @@ def make_task(
     clusters, notes = _clusters_with_value(dataset, indicator, column)
     if needs_images:
         clusters, left_out = _clusters_with_images(dataset, clusters, indicator, features, among)
+        notes += left_out
+    if needs_covariates:
+        clusters, left_out = _clusters_with_covariates(dataset, clusters, indicator)
         notes += left_out
     places = _places(dataset, clusters, features, held if held is not None else {})
     values = clusters[column].to_numpy(float)
@@ -173,6 +180,18 @@ def _clusters_with_images(
         return clusters, []
     without = f"{int((~seen).sum()):,} of {count_of(len(seen), 'cluster')} have no images that can be used"
     return clusters[seen].reset_index(drop=True), [f"{without}, and are left out for all models"]
+
+
+def _clusters_with_covariates(
+    dataset: Dataset, clusters: gpd.GeoDataFrame, indicator: str
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    known = has_covariates(dataset.cluster_places(clusters))
+    if not known.any():
+        raise InputError(f"{dataset.name}: no cluster with {indicator!r} has a number for each covariate")
+    if known.all():
+        return clusters, []
+    without = f"{int((~known).sum()):,} of {count_of(len(known), 'cluster')} lack a number for some covariate"
+    return clusters[known].reset_index(drop=True), [f"{without}, and are left out for all models"]
 
 
 def _with_images(dataset: Dataset, features: str | None) -> pd.Series:

@@ -147,7 +147,7 @@ def _from_another(places: Places, rng: np.random.Generator) -> np.ndarray:
 
 
 def input_names(inputs: str, places: Places) -> list[str]:
-    """Name a model's inputs: features by set and column, classes of objects, and the number of images.
+    """Name a model's inputs: features by set and column, classes of objects, the number of images, and covariates.
 
     Examples
     --------
@@ -157,5 +157,9 @@ def input_names(inputs: str, places: Places) -> list[str]:
     features = []
     if "features" in parse_inputs(inputs) and places.features is not None:
         features = [f"{places.features.name} {column}" for column in range(places.features.size)]
+    names = parse_inputs(inputs)
+    covariates = list(places.covariate_names) if "covariates" in names else []
+    if names == ("covariates",):
+        return covariates
     classes = [*vistas_classes()["name"], "Void"] if "objects" in parse_inputs(inputs) else []
-    return [*features, *classes, "Number of images"]
+    return [*features, *classes, "Number of images", *covariates]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
-from geolive.model_inputs import parse_inputs
 from geolive.models.clusterwise import mean_features
+from geolive.models.covariate_inputs import covariates_as_trained
 from geolive.models.interface import Model
 from geolive.places import Places
 
@@ -13,7 +13,7 @@ def aoa_features(model: Model, places: Places) -> np.ndarray:
     """Return the numbers by which a model distinguishes places.
 
     These are logarithms of object counts and of the number of images, means of image features, or both, according to the model's
-    `inputs`; for a model that does not need images, positions on the sphere in kilometres.
+    `inputs`, and covariates; for a model that uses neither images nor covariates, positions on the sphere in kilometres.
 
     Parameters
     ----------
@@ -30,14 +30,19 @@ def aoa_features(model: Model, places: Places) -> np.ndarray:
     >>> aoa_features(Mean(), Places.without_images(np.array(["a"]), np.array([[0.0, 0.0]]))).round()
     array([[6371.,    0.,    0.]], dtype=float32)
     """
-    if not model.needs_images:
+    if not model.needs_images and not model.uses("covariates"):
         return (unit_sphere(places.positions) * EARTH_RADIUS_KM).astype(np.float32)
-    counts = np.log1p(places.counts())
-    if "features" not in parse_inputs(model.inputs) or places.features is None:
-        return counts.astype(np.float32)
     # in the order of the inputs of cluster-wise models, so that their importances fit
-    counts = counts if "objects" in parse_inputs(model.inputs) else counts[:, -1]
-    return np.column_stack([mean_features(places), counts]).astype(np.float32)
+    parts = []
+    if model.needs_images:
+        counts = np.log1p(places.counts())
+        use_features = model.uses("features") and places.features is not None
+        parts += [mean_features(places)] if use_features else []
+        parts.append(counts if model.uses("objects") or not use_features else counts[:, -1])
+    if model.uses("covariates"):
+        names = getattr(model, "covariate_names_", places.covariate_names)
+        parts.append(covariates_as_trained(places, names, model.name))
+    return np.column_stack(parts).astype(np.float32)
 
 
 def aoa_weights(model: Model, training: np.ndarray) -> np.ndarray:
@@ -60,7 +65,7 @@ def aoa_weights(model: Model, training: np.ndarray) -> np.ndarray:
     >>> aoa_weights(Mean(), np.array([[1.0], [3.0]]))
     array([1.])
     """
-    if not model.needs_images:
+    if not model.needs_images and not model.uses("covariates"):
         return training.std(axis=0)  # kilometres stay kilometres when they are standardised
     own = model.importances_
     return np.ones(training.shape[1]) if own is None or len(own) != training.shape[1] else own

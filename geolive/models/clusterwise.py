@@ -1,4 +1,4 @@
-"""Cluster-wise models: scikit-learn estimators on what a place's images show, summed or averaged.
+"""Cluster-wise models: scikit-learn estimators on what a place's images show, summed or averaged, and on covariates.
 
 Source: Lee et al. 2021, "Cluster-wise learning".
 """
@@ -9,16 +9,21 @@ from typing import Any
 import numpy as np
 
 from geolive.errors import InputError
-from geolive.model_inputs import canonical_inputs, parse_inputs, short_name
+from geolive.model_inputs import photo_inputs, short_name
+from geolive.models.covariate_inputs import (
+    checked_names,
+    covariate_words,
+    covariates_as_trained,
+    training_covariates,
+)
 from geolive.models.estimator_files import load_estimator, save_estimator
 from geolive.models.interface import Model, check_images, check_integer
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
-_INPUTS = {
-    "objects": "object counts summed over a place's images (66), number of images",
-    "features": "mean of the image features over a place's images, number of images",
-    "objects,features": "mean of the image features over a place's images, object counts summed over them (66), number of images",
+_WORDS = {
+    "features": "mean of the image features over a place's images",
+    "objects": "object counts summed over a place's images (66)",
 }
 
 
@@ -50,10 +55,17 @@ class ClusterwiseModel(Model):
     @property
     def input_words(self) -> str:  # type: ignore[override]
         """What the model uses, in words."""
-        return _INPUTS[canonical_inputs(self.inputs)]
+        words = [text for name, text in _WORDS.items() if self.uses(name)]
+        words += ["number of images"] * self.needs_images
+        return ", ".join([*words, *covariate_words(self)])
+
+    @property
+    def needs_images(self) -> bool:  # type: ignore[override]
+        """Whether the model uses object counts or image features; covariates need no image."""
+        return bool(photo_inputs(self.inputs))
 
     def fit(self, places: Places, values: np.ndarray) -> "ClusterwiseModel":
-        """Fit the estimator to places that have images.
+        """Fit the estimator to places that have images, if it uses images.
 
         Parameters
         ----------
@@ -64,10 +76,12 @@ class ClusterwiseModel(Model):
         Raises
         ------
         InputError
-            A parameter has no such value, a place has no images, or its image features are missing.
+            A parameter has no such value, a place has no images, or its image features or a covariate are missing.
         """
         self.check_parameters()
-        check_images(places, self.name)
+        if self.uses("covariates"):
+            training_covariates(places, self.name)
+            self.covariate_names_ = places.covariate_names
         values, table = np.asarray(values, float), self.table(places)
         self.n_features_in_ = table.shape[1]
         self.only_label_ = float(values[0]) if self.task == "classification" and len(np.unique(values)) == 1 else None
@@ -80,10 +94,14 @@ class ClusterwiseModel(Model):
         self.estimator_.fit(table, values)
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predict values of places, or probabilities of label 1, shape (n,)."""
+        """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
         self.check_fitted()
-        check_images(places, self.name)
-        return self.predict_table(self.table(places))
+        table = self.table(places)
+        known = np.isfinite(table).all(axis=1)
+        predicted = np.full(len(table), np.nan)
+        if known.any():
+            predicted[known] = self.predict_table(table[known])
+        return predicted
 
     def predict_table(self, table: np.ndarray) -> np.ndarray:
         """Predict as `predict` does, from the rows that `table` gives, shape (n, p)."""
@@ -100,19 +118,29 @@ class ClusterwiseModel(Model):
         Raises
         ------
         InputError
-            The places have no image features, or others than the training places.
+            The places have no images, image features or covariates, or others than the training places.
         """
-        names = parse_inputs(self.inputs)
-        if "features" not in names:
+        parts = []
+        if self.needs_images:
+            check_images(places, self.name)
+            parts.append(self._image_columns(places))
+        if self.uses("covariates"):
+            parts.append(covariates_as_trained(places, self.covariate_names_, self.name))
+        return np.column_stack(parts)
+
+    def _image_columns(self, places: Places) -> np.ndarray:
+        """Return what images show: mean features, object counts, and the number of images, which is the last column."""
+        if not self.uses("features"):
             return places.counts()
         means = mean_features(places)
-        trained_with, other = getattr(self, "n_features_in_", None), N_CLASSES + 1 if "objects" in names else 1
+        trained_with = getattr(self, "n_features_in_", None)
+        other = (N_CLASSES + 1 if self.uses("objects") else 1) + len(getattr(self, "covariate_names_", ()))
         if trained_with not in (None, means.shape[1] + other):
             raise InputError(
                 f"the images have {means.shape[1]} features each, but the model was trained with {trained_with - other}; "
                 "use the feature set of training"
             )
-        return np.column_stack([means, places.counts() if "objects" in names else places.n_images])
+        return np.column_stack([means, places.counts() if self.uses("objects") else places.n_images])
 
     @property
     def importances_(self) -> np.ndarray | None:
@@ -132,7 +160,8 @@ class ClusterwiseModel(Model):
         if self.only_label_ is not None:
             raise InputError(f"{self.name} was trained on one label only; it is not kept in a bundle")
         save_estimator(self.estimator_, folder)
-        return {**self._settings(), "n_inputs": int(self.n_features_in_)}
+        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
+        return {**self._settings(), **names, "n_inputs": int(self.n_features_in_)}
 
     def _settings(self) -> dict[str, Any]:
         return self.get_params(deep=False)
@@ -148,9 +177,11 @@ class ClusterwiseModel(Model):
         """
         settings = dict(settings)
         try:
-            n_inputs = int(settings.pop("n_inputs"))
+            n_inputs, names = int(settings.pop("n_inputs")), settings.pop("covariate_names", ())
             model = cls._of_settings(settings, estimator := load_estimator(folder, n_inputs))
             model.check_parameters()
+            if model.uses("covariates"):
+                model.covariate_names_ = checked_names(names)
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -177,7 +208,7 @@ class Forest(ClusterwiseModel):
     n_estimators : int
         Number of trees.
     inputs : str
-        The inputs: object counts, the mean of the images' features and the number of images, or all of these.
+        Some of objects (object counts, summed over images), features (means over images) and covariates, separated by commas.
 
     Attributes
     ----------

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from geolive.errors import InputError
-from geolive.model_inputs import canonical_inputs, parse_inputs
+from geolive.model_inputs import canonical_inputs
 from geolive.models.clusterwise import ClusterwiseModel
 from geolive.models.interface import check_integer, check_positive
 from geolive.places import Places
@@ -13,7 +13,7 @@ from geolive.tables import N_CLASSES
 
 
 class CountModel(ClusterwiseModel):
-    """A scikit-learn regressor or classifier of your choice, fitted to what a place's images show.
+    """A scikit-learn regressor or classifier of your choice, fitted to what a place's images show or to covariates.
 
     The task follows from the estimator: a regressor learns values, a classifier labels. It can be trained, evaluated and mapped
     like every model. `save_model` keeps it where its types can be read back safely: forests, boosted trees, linear models,
@@ -25,8 +25,8 @@ class CountModel(ClusterwiseModel):
         An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It is not changed: clones
         are fitted.
     inputs : str
-        The inputs: object counts summed over a place's images and the number of images (67 numbers), the mean of the images'
-        features and the number of images, or all of these.
+        Some of objects (object counts summed over a place's images, 66 numbers), features (the mean of the images' features) and
+        covariates, separated by commas. The number of images is added where images are used.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class CountModel(ClusterwiseModel):
     @property
     def about(self) -> str:
         """The estimator's class, in a sentence."""
-        return f"scikit-learn's {self.name.split('-')[1]} on what each place's images show"
+        return f"scikit-learn's {self.name.split('-')[1]} on what is known of each place"
 
     def check_parameters(self) -> None:
         """Raise InputError where the estimator is no scikit-learn regressor, or classifier that gives probabilities."""
@@ -257,7 +257,7 @@ class Boosting(ClusterwiseModel):
 
 
 class RidgeCounts(ClusterwiseModel):
-    """Linear regression with a quadratic penalty, on standardised logarithms of object counts and on image features.
+    """Linear regression with a quadratic penalty, on standardised logarithms of object counts, image features and covariates.
 
     Leave-one-out errors choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
 
@@ -302,9 +302,11 @@ class RidgeCounts(ClusterwiseModel):
     def table(self, places: Places) -> np.ndarray:
         """Return what other cluster-wise models see, with logarithms of counts."""
         table = super().table(places)
-        # the counts, of which the number of images is the last
-        n = N_CLASSES + 1 if "objects" in parse_inputs(self.inputs) else 1
-        table[:, -n:] = np.log1p(table[:, -n:])
+        if self.needs_images:
+            # the counts, of which the number of images is the last; covariates follow
+            end = table.shape[1] - len(getattr(self, "covariate_names_", ()))
+            counts = slice(end - (N_CLASSES + 1 if self.uses("objects") else 1), end)
+            table[:, counts] = np.log1p(table[:, counts])
         return table
 
     def predict_table(self, table: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs
+from geolive.models.covariate_inputs import check_covariates
 from geolive.places import Places
 
 TASKS = ("regression", "classification")
@@ -50,6 +51,8 @@ class Model(BaseEstimator):
         Whether `fit` accepts `validation`, places and values that choose the best epoch.
     takes_progress : bool
         Whether `fit` accepts `progress`, a callable that is called with sentences.
+    covariate_names_ : tuple of str
+        Names of the covariates that a fitted model was trained with, in order; only models that use covariates have it.
     input_words : str
         What the model uses, in words.
 
@@ -111,6 +114,10 @@ class Model(BaseEstimator):
     def predict(self, places: Places) -> np.ndarray:
         """Predict values of places, or probabilities of label 1, shape (n,)."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
+
+    def uses(self, name: str) -> bool:
+        """Return whether the model uses "objects", "features" or "covariates"."""
+        return name in parse_inputs(self.inputs)
 
     def for_task(self, task: str, random_state: int) -> "Model":
         """Return an unfitted copy for this task, with this seed."""
@@ -255,7 +262,7 @@ def check_model(model: Any) -> None:
 
 
 def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
-    """Raise where a dataset lacks what a model uses of images (its `inputs`).
+    """Raise where a dataset lacks what a model uses (its `inputs`).
 
     Raises
     ------
@@ -267,13 +274,15 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
     >>> from geolive.simulation.sample import make_sample
     >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
     """
-    if "objects" in parse_inputs(model.inputs) and "objects" not in dataset.features:
+    if model.uses("objects") and "objects" not in dataset.features:
         remedy = (
             "add them with detect, or use image features alone (inputs='features') or no images (model='neighbours')"
         )
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
-    if "features" in parse_inputs(model.inputs) and features is None:
+    if model.uses("features") and features is None:
         raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")
+    if model.uses("covariates"):
+        check_covariates(dataset, getattr(model, "covariate_names_", None), model.name)
     if features is not None:
         dataset.feature_set(features)  # raises where there is none of that name
 

@@ -86,6 +86,8 @@ class ModelCard:
         Date of training, ISO 8601.
     geolive : str
         Version of geolive.
+    clusters_without_covariates : int
+        Number of surveyed clusters that were left out because a covariate has no number there.
     learnt_with : tuple of str
         Other indicators that the same model was trained on.
     parts : dict of str to int
@@ -127,6 +129,7 @@ class ModelCard:
     metrics: dict[str, Figure]
     made: str
     geolive: str
+    clusters_without_covariates: int = 0
     learnt_with: tuple[str, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
     photos: int | None = None
@@ -289,7 +292,7 @@ def figure_of(value: float, lower: float, upper: float) -> Figure:
 
 
 def _says_nothing(fact: Any) -> bool:
-    return fact is None or fact is False or fact in ([], {}, "")
+    return fact is None or fact is False or fact in ([], {}, "", 0)
 
 
 def check_trained(trained: Any) -> None:

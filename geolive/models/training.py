@@ -16,6 +16,7 @@ from geolive.files import today
 from geolive.geodesy import unit_sphere
 from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import aoa_features
+from geolive.models.covariate_inputs import has_covariates
 from geolive.models.cross_validation import cross_val_predict, fit_folds, fit_model
 from geolive.models.interface import Model, check_inputs, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
@@ -143,6 +144,7 @@ class _Clusters:
     places: Places
     values: np.ndarray
     without_images: int
+    without_covariates: int
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,7 @@ def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray)
 
 
 def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], features: str | None) -> _Clusters:
-    """Select the clusters with a value of any indicator and, where the model needs them, images."""
+    """Select the clusters with a value of any indicator and, where the model needs them, images and covariates."""
     for indicator in indicators:
         dataset.labelled(indicator)
     labelled = dataset.clusters[dataset.clusters[indicators].notna().any(axis=1)].reset_index(drop=True)
@@ -307,11 +309,20 @@ def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], fe
             )
         places = places.take(np.flatnonzero(seen))
     table = labelled[seen].reset_index(drop=True)
+    measured = np.ones(len(places), bool)
+    if model.uses("covariates"):
+        measured = has_covariates(places)
+        if measured.sum() < 2:
+            raise InputError(
+                f"{dataset.name}: {int(measured.sum())} of the {len(measured)} clusters with {', '.join(map(repr, indicators))} "
+                f"have all covariates ({', '.join(places.covariate_names)}); give rasters that cover the survey"
+            )
+        places, table = places.take(np.flatnonzero(measured)), table[measured].reset_index(drop=True)
     columns = [name if model.task == "regression" else f"{name}_label" for name in indicators]
     values = table[columns].to_numpy(float)
     if model.task == "classification":
         _check_classes(dataset, values, columns)
-    return _Clusters(table, places, values, int((~seen).sum()))
+    return _Clusters(table, places, values, int((~seen).sum()), int((~measured).sum()))
 
 
 def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
@@ -396,6 +407,7 @@ def _card(
         label_threshold=dataset.thresholds.get(indicator),
         clusters=len(residuals),
         clusters_without_images=clusters.without_images,
+        clusters_without_covariates=clusters.without_covariates,
         folds=FoldFacts(folds.kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), folds.random_state),
         metrics={row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()},
         made=today().isoformat(),
