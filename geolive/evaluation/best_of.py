@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from geolive.models.cross_validation import cross_val_predict
+from geolive.models.cross_validation import cross_val_predict, fit_model
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model
 from geolive.places import Places
@@ -37,6 +37,7 @@ class BestOf(Model):
     """
 
     takes_validation = True
+    takes_sample_sizes = True
 
     def __init__(self, models: Sequence[Model], task: str = "regression", *, random_state: int = 0) -> None:
         self.models = models
@@ -58,7 +59,14 @@ class BestOf(Model):
         """Whether one of the models needs images."""
         return any(model.needs_images for model in self.models)
 
-    def fit(self, places: Places, values: np.ndarray, validation: tuple[Places, np.ndarray] | None = None) -> "BestOf":
+    def fit(
+        self,
+        places: Places,
+        values: np.ndarray,
+        validation: tuple[Places, np.ndarray] | None = None,
+        *,
+        sample_sizes: np.ndarray | None = None,
+    ) -> "BestOf":
         """Choose and fit.
 
         Parameters
@@ -67,13 +75,19 @@ class BestOf(Model):
         values : array, shape (n,)
         validation : tuple of Places and array, optional
             Choose by the error on these in place of inner folds: flattering where they are also the test part.
+        sample_sizes : array of float, shape (n,), optional
+            For rates: the number of persons that each was measured of.
         """
         self.check_parameters()
         candidates = [model.for_task(self.task, self.random_state) for model in self.models]
         if validation is None:
             folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
-            errors = [_squared_error(cross_val_predict(one, places, values, folds), values) for one in candidates]
-            self.chosen_ = candidates[int(np.argmin(errors))].fit(places, values)
+            sizes = {"sample_sizes": sample_sizes}
+            errors = [
+                _squared_error(cross_val_predict(one, places, values, folds, **sizes), values) for one in candidates
+            ]
+            self.chosen_ = candidates[int(np.argmin(errors))]
+            fit_model(self.chosen_, places, values, **sizes)
             return self
         fitted = [one.fit(places, values) for one in candidates]
         errors = [_squared_error(one.predict(validation[0]), validation[1]) for one in fitted]

@@ -3,6 +3,8 @@
 A model that learns from images is worth its images only if it does better than these at the same places and folds.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -247,8 +249,9 @@ class InverseDistance(Model):
         from scipy.spatial import cKDTree
 
         self.check_parameters()
-        positions, self.means_, self.rows_, _ = average_at_places(places.positions, values)
-        self.tree_ = cKDTree(unit_sphere(positions))
+        together = average_at_places(places.positions, values)
+        self.means_, self.rows_ = together.means, together.rows
+        self.tree_ = cKDTree(unit_sphere(together.positions))
         return self
 
     def predict(self, places: Places) -> np.ndarray:
@@ -263,7 +266,40 @@ class InverseDistance(Model):
         return (weight * self.means_[index]).sum(axis=1) / weight.sum(axis=1)
 
 
-def average_at_places(positions: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+@dataclass(frozen=True)
+class AtPlaces:
+    """Rows averaged at each coordinate.
+
+    Parameters
+    ----------
+    positions : array of float, shape (m, 2)
+        Longitude and latitude of the distinct places, degrees.
+    means : array of float, shape (m,)
+        Mean value at each place; of rates, weighted by the numbers of persons.
+    rows : array of int, shape (m,)
+        Number of rows at each place.
+    variance : float
+        Variance of rows about the mean of their place, pooled; 0 where no place has two rows.
+    sizes : array of float, shape (m,)
+        Numbers of persons at each place, all rows together; of values that are no rates, the number of rows.
+    covariates : array of float, shape (m, k)
+        Means of the rows' covariates.
+    """
+
+    positions: np.ndarray
+    means: np.ndarray
+    rows: np.ndarray
+    variance: float
+    sizes: np.ndarray
+    covariates: np.ndarray
+
+
+def average_at_places(
+    positions: np.ndarray,
+    values: np.ndarray,
+    sample_sizes: np.ndarray | None = None,
+    covariates: np.ndarray | None = None,
+) -> AtPlaces:
     """Average the rows at each coordinate.
 
     Parameters
@@ -271,29 +307,35 @@ def average_at_places(positions: np.ndarray, values: np.ndarray) -> tuple[np.nda
     positions : array of float, shape (n, 2)
         Longitude, latitude in degrees.
     values : array of float, shape (n,)
-
-    Returns
-    -------
-    positions : array of float, shape (m, 2)
-        Positions of the distinct places.
-    means : array of float, shape (m,)
-        Mean value at each place.
-    rows : array of int, shape (m,)
-        Number of rows at each place.
-    variance : float
-        Variance of rows about the mean of their place, pooled; 0 where no place has two rows.
+    sample_sizes : array of float, shape (n,), optional
+        For rates: the number of persons of each row.
+    covariates : array of float, shape (n, k), optional
 
     Examples
     --------
-    >>> average_at_places(np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 2.0]]), np.array([1.0, 3.0, 5.0]))[1:]
-    (array([5., 2.]), array([1, 2]), 2.0)
+    >>> found = average_at_places(np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 2.0]]), np.array([1.0, 3.0, 5.0]))
+    >>> found.means.tolist(), found.rows.tolist(), found.variance
+    ([5.0, 2.0], [1, 2], 2.0)
     """
+    values = np.asarray(values, float)
     _, first, place = np.unique(place_numbers(positions), return_index=True, return_inverse=True)
-    by_place = pd.Series(np.asarray(values, float)).groupby(place.reshape(-1))
-    means, rows = by_place.mean().to_numpy(), by_place.size().to_numpy()
+    place, m = place.reshape(-1), len(first)
+    rows = np.bincount(place, minlength=m)
+    weights = np.ones(len(values)) if sample_sizes is None else np.asarray(sample_sizes, float)
+    sizes = np.bincount(place, weights, m)
+    means = np.bincount(place, weights * values, m) / sizes
     repeats = int((rows - 1).sum())
-    variance = float(((values - means[place.reshape(-1)]) ** 2).sum() / repeats) if repeats else 0.0
-    return np.asarray(positions, float)[first], means, rows, variance
+    variance = float(((values - means[place]) ** 2).sum() / repeats) if repeats else 0.0
+    table = np.zeros((len(values), 0)) if covariates is None else covariates
+    averaged = [np.bincount(place, column, m) / rows for column in table.T]
+    return AtPlaces(
+        np.asarray(positions, float)[first],
+        means,
+        rows,
+        variance,
+        sizes,
+        np.column_stack(averaged) if averaged else np.zeros((m, 0)),
+    )
 
 
 def _radians(places: Places) -> np.ndarray:

@@ -19,6 +19,7 @@ from geolive.models.covariate_inputs import (
 from geolive.models.estimator_files import load_estimator, save_estimator
 from geolive.models.interface import Model, check_images, check_integer
 from geolive.places import Places
+from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
 
 _WORDS = {
@@ -41,6 +42,7 @@ class ClusterwiseModel(Model):
     """
 
     inputs: str = "objects"
+    takes_sample_sizes = True
 
     @property
     def _ending(self) -> str:
@@ -64,14 +66,17 @@ class ClusterwiseModel(Model):
         """Whether the model uses object counts or image features; covariates need no image."""
         return bool(photo_inputs(self.inputs))
 
-    def fit(self, places: Places, values: np.ndarray) -> "ClusterwiseModel":
+    def fit(self, places: Places, values: np.ndarray, *, sample_sizes: np.ndarray | None = None) -> "ClusterwiseModel":
         """Fit the estimator to places that have images, if it uses images.
 
         Parameters
         ----------
         places : Places
         values : array of float, shape (n,)
-            Values, or labels 0 and 1.
+            Values, labels 0 and 1, or rates.
+        sample_sizes : array of float, shape (n,), optional
+            For rates: the number of persons that each was measured of. Rates of more persons then weigh more, if the estimator
+            takes weights, and predictions stay within 0 and 1.
 
         Raises
         ------
@@ -86,12 +91,16 @@ class ClusterwiseModel(Model):
         self.n_features_in_ = table.shape[1]
         self.only_label_ = float(values[0]) if self.task == "classification" and len(np.unique(values)) == 1 else None
         self.estimator_ = self.make_estimator()
+        self.is_rate_ = sample_sizes is not None
         if self.only_label_ is None:
-            self._fit_estimator(table, values)
+            weights = {}
+            if sample_sizes is not None and (name := weight_parameter(self.estimator_)):
+                weights = {name: rate_weights(values, np.asarray(sample_sizes, float))}
+            self._fit_estimator(table, values, weights)
         return self
 
-    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
-        self.estimator_.fit(table, values)
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+        self.estimator_.fit(table, values, **weights)
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
@@ -109,7 +118,8 @@ class ClusterwiseModel(Model):
         if self.only_label_ is not None:
             return np.full(len(table), self.only_label_)
         if self.task == "regression" or not hasattr(self.estimator_, "predict_proba"):
-            return np.asarray(self.estimator_.predict(table), float)
+            predicted = np.asarray(self.estimator_.predict(table), float)
+            return np.clip(predicted, 0, 1) if self.is_rate_ else predicted
         return self.estimator_.predict_proba(table)[:, self.estimator_.classes_ == 1].sum(axis=1)
 
     def table(self, places: Places) -> np.ndarray:
@@ -161,7 +171,7 @@ class ClusterwiseModel(Model):
             raise InputError(f"{self.name} was trained on one label only; it is not kept in a bundle")
         save_estimator(self.estimator_, folder)
         names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
-        return {**self._settings(), **names, "n_inputs": int(self.n_features_in_)}
+        return {**self._settings(), **names, "n_inputs": int(self.n_features_in_), "is_rate": self.is_rate_}
 
     def _settings(self) -> dict[str, Any]:
         return self.get_params(deep=False)
@@ -178,6 +188,7 @@ class ClusterwiseModel(Model):
         settings = dict(settings)
         try:
             n_inputs, names = int(settings.pop("n_inputs")), settings.pop("covariate_names", ())
+            is_rate = bool(settings.pop("is_rate"))
             model = cls._of_settings(settings, estimator := load_estimator(folder, n_inputs))
             model.check_parameters()
             if model.uses("covariates"):
@@ -187,6 +198,7 @@ class ClusterwiseModel(Model):
                 raise
             raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
         model.estimator_, model.n_features_in_, model.only_label_ = estimator, n_inputs, None
+        model.is_rate_ = is_rate
         made, read = type(model.make_estimator()).__name__, type(estimator).__name__
         if made != read:
             raise InputError(f"{folder}: holds a {read}, not a {made} that geolive wrote; train it again")
@@ -260,9 +272,26 @@ class Forest(ClusterwiseModel):
         kind = RandomForestRegressor if self.task == "regression" else RandomForestClassifier
         return kind(self.n_estimators, random_state=self.random_state)
 
-    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
         # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
-        self.estimator_.set_params(n_jobs=-1).fit(table, values).set_params(n_jobs=1)
+        self.estimator_.set_params(n_jobs=-1).fit(table, values, **weights).set_params(n_jobs=1)
+
+
+def weight_parameter(estimator: Any) -> str:
+    """Return the name by which `fit` of an estimator, or of a pipeline, takes weights of rows; "" where it takes none.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> weight_parameter(make_pipeline(StandardScaler(), Ridge())), weight_parameter(Ridge())
+    ('ridge__sample_weight', 'sample_weight')
+    """
+    from sklearn.utils.validation import has_fit_parameter
+
+    last, prefix = (estimator[-1], f"{estimator.steps[-1][0]}__") if hasattr(estimator, "steps") else (estimator, "")
+    return f"{prefix}sample_weight" if has_fit_parameter(last, "sample_weight") else ""
 
 
 def mean_features(places: Places) -> np.ndarray:

@@ -248,12 +248,12 @@ class Boosting(ClusterwiseModel):
             random_state=self.random_state,
         )
 
-    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
         from threadpoolctl import threadpool_limits
 
         # on a busy machine its threads wait for each other longer than they work
         with threadpool_limits(1, user_api="openmp"):
-            self.estimator_.fit(table, values)
+            self.estimator_.fit(table, values, **weights)
 
 
 class RidgeCounts(ClusterwiseModel):
@@ -366,5 +366,6 @@ class NearestCounts(ClusterwiseModel):
 
         return KNeighborsRegressor(self.n_neighbors)
 
-    def _fit_estimator(self, table: np.ndarray, values: np.ndarray) -> None:
+    def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+        # every neighbour counts the same, as in the paper: the estimator takes no weights of rows
         self.estimator_.set_params(n_neighbors=min(self.n_neighbors, len(values))).fit(table, values)

@@ -63,6 +63,7 @@ def fit_folds(
     values: np.ndarray,
     folds: np.ndarray | Pairs,
     *,
+    sample_sizes: np.ndarray | None = None,
     prepare: Callable[[Model, int], object] | None = None,
     validate: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -81,6 +82,8 @@ def fit_folds(
         Measured values, or labels 0 and 1; m columns for a model that learns m indicators together.
     folds : array of int, shape (n,), or iterable of (train, test)
         Fold of each row, or the pairs of row numbers that a splitter yields.
+    sample_sizes : array of float, shape (n,), optional
+        For rates: the number of persons that each was measured of; for models that take them.
     prepare : callable, optional
         Called with each unfitted clone and the number of its fold, to change parameters fold by fold:
         `lambda model, fold: model.set_params(random_state=fold)`.
@@ -116,7 +119,8 @@ def fit_folds(
             held_out = (places.take(test), values[test])
             copy.fit(places.take(train), values[train], validation=held_out)
         else:
-            fit_model(copy, places.take(train), values[train], progress)
+            sizes = None if sample_sizes is None else sample_sizes[train]
+            fit_model(copy, places.take(train), values[train], progress, sizes)
         yield FittedFold(number, train, test, copy)
 
 
@@ -126,6 +130,7 @@ def cross_val_predict(
     values: np.ndarray,
     folds: np.ndarray | Pairs,
     *,
+    sample_sizes: np.ndarray | None = None,
     prepare: Callable[[Model, int], object] | None = None,
     progress: Callable[[str], None] | None = None,
     what: str = "fold",
@@ -147,12 +152,21 @@ def cross_val_predict(
     array([5. , 5. , 0.5])
     """
     predictions = np.full(np.shape(values), np.nan)
-    for fit in fit_folds(model, places, values, folds, prepare=prepare, progress=progress, what=what):
+    options: dict[str, Any] = {"sample_sizes": sample_sizes, "prepare": prepare, "progress": progress, "what": what}
+    for fit in fit_folds(model, places, values, folds, **options):
         predictions[fit.test] = fit.model.predict(places.take(fit.test))
     return predictions
 
 
-def fit_model(model: Model, places: Places, values: np.ndarray, progress: Callable[[str], None] | None = None) -> None:
-    """Fit a model, with the progress callable where its `fit` accepts one."""
+def fit_model(
+    model: Model,
+    places: Places,
+    values: np.ndarray,
+    progress: Callable[[str], None] | None = None,
+    sample_sizes: np.ndarray | None = None,
+) -> None:
+    """Fit a model, with the progress callable and the sample sizes of rates where its `fit` accepts them."""
     options: dict[str, Any] = {"progress": progress} if progress is not None and model.takes_progress else {}
+    if sample_sizes is not None and model.takes_sample_sizes:
+        options["sample_sizes"] = sample_sizes
     model.fit(places, values, **options)

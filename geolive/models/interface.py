@@ -49,6 +49,8 @@ class Model(BaseEstimator):
         commas; None where it uses positions only.
     takes_validation : bool
         Whether `fit` accepts `validation`, places and values that choose the best epoch.
+    takes_sample_sizes : bool
+        Whether `fit` accepts `sample_sizes`: for rates, the number of persons that each was measured of.
     takes_progress : bool
         Whether `fit` accepts `progress`, a callable that is called with sentences.
     covariate_names_ : tuple of str
@@ -84,6 +86,7 @@ class Model(BaseEstimator):
     needs_images: bool = True
     inputs: str | None = None
     takes_validation: bool = False
+    takes_sample_sizes: bool = False
     takes_progress: bool = False
     input_words: str = ""
 

@@ -1,42 +1,55 @@
-"""Ordinary kriging: the best linear prediction where values are alike the nearer they are."""
+"""Kriging: the best linear prediction where values are alike the nearer they are, with or without covariates."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
+from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
+from geolive.model_inputs import parse_inputs
 from geolive.models.baselines import average_at_places
+from geolive.models.covariate_inputs import covariate_words, covariates_as_trained, training_covariates
 from geolive.models.interface import Model, check_integer
+from geolive.models.spatial_covariance import Covariance, fit_covariance
 from geolive.places import Places
+from geolive.rates import binomial_variance
 
-MOST_FOR_LIKELIHOOD = 500
+# of more training places only the nearest ones predict a place
+MOST_AT_ONCE = 5000
 _BATCH = 512
 
 
 class Kriging(Model):
-    """Local ordinary kriging with an exponential covariance fitted by maximum likelihood.
+    """Kriging with an exponential covariance fitted by restricted maximum likelihood.
 
     The model first averages the rows at one coordinate to one place. The covariance of two places is sill · exp(−d / range);
     d is the straight-line distance through the Earth, which keeps the covariance valid everywhere; up to 900 km it
     differs from the great circle by less than 0.1 %. A place's own value adds a nugget (variation that no distance
-    explains) and, where rows repeat, their pooled variance divided by the number of rows. The mean is unknown and may
-    differ between regions, since only the nearest training places are used. Predictions smooth: at a training place
-    they are not its value.
+    explains) and the known noise of its value: of a rate p(1 − p)/n, and where rows repeat, their pooled variance divided by the
+    number of rows. The mean is unknown, and with covariates it is linear in them (kriging with an external drift, or universal
+    kriging). Predictions smooth: at a training place they are not its value.
+
+    Source: Wackernagel 2003, Multivariate Geostatistics, chapters 11 and 38.
 
     Parameters
     ----------
     task : {"regression", "classification"}
         Labels are kriged as numbers, and predictions are clipped to 0 … 1.
     random_state : int
-        Seed of the choice of places (at most 500) that the covariance is fitted to.
-    n_neighbors : int
-        Number of nearest training places to predict from.
+        Not used: the model has nothing random.
+    n_neighbors : int, optional
+        Number of nearest training places to predict from. By default all, or 64 where there are more than 5,000.
+    inputs : {None, "covariates"}
+        Whether the mean is linear in covariates.
 
     Attributes
     ----------
-    sill_, range_km_, nugget_ : float
-        The fitted covariance.
+    covariance_ : Covariance
+        Sill, range and nugget.
+    coefficients_ : array of float, shape (1 + k,)
+        The mean, and the change of it with each covariate, per standard deviation.
+    is_rate_ : bool
+        Whether the values were rates; predictions are then clipped to 0 … 1.
 
     Examples
     --------
@@ -49,82 +62,175 @@ class Kriging(Model):
 
     kind = "kriging"
     needs_images = False
+    takes_sample_sizes = True
 
-    def __init__(self, task: str = "regression", *, random_state: int = 0, n_neighbors: int = 64) -> None:
+    def __init__(
+        self,
+        task: str = "regression",
+        *,
+        random_state: int = 0,
+        n_neighbors: int | None = None,
+        inputs: str | None = None,
+    ) -> None:
         self.task = task
         self.random_state = random_state
         self.n_neighbors = n_neighbors
+        self.inputs = inputs
+
+    @property
+    def name(self) -> str:
+        """ "kriging", or "kriging-covariates"."""
+        return "kriging-covariates" if self.inputs else "kriging"
+
+    @property
+    def input_words(self) -> str:  # type: ignore[override]
+        """What the model uses, in words."""
+        return ", ".join(["positions of places", *covariate_words(self)])
 
     @property
     def params(self) -> dict[str, Any]:
-        """The number of neighbours, and the kind of covariance."""
+        """The parameters, and the kind of covariance."""
         return super().params | {"covariance": "exponential"}
 
     def check_parameters(self) -> None:
         """Raise InputError where a parameter has a value that the model cannot use."""
         super().check_parameters()
-        check_integer("n_neighbors", self.n_neighbors, 1)
+        if self.n_neighbors is not None:
+            check_integer("n_neighbors", self.n_neighbors, 1)
+        if self.inputs is not None and parse_inputs(self.inputs) != ("covariates",):
+            raise InputError(f"inputs={self.inputs!r}: kriging uses covariates or nothing", parameter="inputs")
 
-    def fit(self, places: Places, values: np.ndarray) -> "Kriging":
-        """Fit the covariance, and keep the training places in a search tree."""
+    def fit(
+        self,
+        places: Places,
+        values: np.ndarray,
+        *,
+        sample_sizes: np.ndarray | None = None,
+        noise: np.ndarray | None = None,
+    ) -> "Kriging":
+        """Fit the covariance and the mean.
+
+        Parameters
+        ----------
+        places : Places
+        values : array of float, shape (n,)
+            Values, labels 0 and 1, or rates.
+        sample_sizes : array of float, shape (n,), optional
+            For rates: the number of persons that each was measured of.
+        noise : array of float, shape (n,), optional
+            Known variances of the values' errors, where the values are no rates.
+
+        Raises
+        ------
+        InputError
+            A parameter has no such value, or a covariate is missing.
+        """
         from scipy.spatial import cKDTree
 
         self.check_parameters()
-        positions, self.means_, rows, repeat_variance = average_at_places(places.positions, values)
-        self.xyz_ = EARTH_RADIUS_KM * unit_sphere(positions)
+        values = np.asarray(values, float)
+        covariates = self._training_covariates(places)
+        self.is_rate_ = sample_sizes is not None
+        together = average_at_places(places.positions, values, sample_sizes, covariates)
+        self.xyz_ = EARTH_RADIUS_KM * unit_sphere(together.positions)
         self.tree_ = cKDTree(self.xyz_)
-        noise = repeat_variance / rows
-        self.sill_, self.range_km_, self.nugget_ = _fit_covariance(self.xyz_, self.means_, noise, self.random_state)
-        # a trace of the sill keeps the equations solvable where places almost coincide
-        self.noise_ = noise + self.nugget_ + 1e-9 * self.sill_
+        self.centre_, spread = together.covariates.mean(axis=0), together.covariates.std(axis=0)
+        self.scale_ = np.where(spread > 1e-12 * np.abs(self.centre_), spread, np.inf)
+        trend = self._trend(together.covariates)
+        if sample_sizes is None:
+            known = together.variance / together.rows
+            if noise is not None:
+                # of a mean over rows; repeated rows do not show more than this
+                known = average_at_places(places.positions, np.asarray(noise, float)).means / together.rows
+            self._fit(together.means, trend, known)
+            return self
+        # first with the variance of the pooled rate everywhere, then with that of the rate that kriging finds
+        pooled = np.average(together.means, weights=together.sizes)
+        self._fit(together.means, trend, binomial_variance(np.full(len(trend), pooled), together.sizes))
+        smooth = self._predict(self.xyz_, trend)
+        self._fit(together.means, trend, binomial_variance(smooth, together.sizes), start=self.covariance_)
         return self
 
-    def predict(self, places: Places) -> np.ndarray:
-        """Predict values of places, shape (n,)."""
-        self.check_fitted()
-        xyz = EARTH_RADIUS_KM * unit_sphere(places.positions)
-        batches = [self._predict_batch(xyz[start : start + _BATCH]) for start in range(0, len(xyz), _BATCH)]
-        predictions = np.concatenate([np.empty(0), *batches])
-        return np.clip(predictions, 0, 1) if self.task == "classification" else predictions
+    def _training_covariates(self, places: Places) -> np.ndarray:
+        if not self.uses("covariates"):
+            return np.zeros((len(places), 0))
+        covariates = training_covariates(places, self.name)
+        self.covariate_names_ = places.covariate_names
+        if covariates.shape[1] + 2 > len(places):
+            raise InputError(
+                f"{self.name}: {covariates.shape[1]} covariates are too many for {len(places)} places; use fewer, or ridge"
+            )
+        return covariates
 
-    def _predict_batch(self, xyz: np.ndarray) -> np.ndarray:
-        km, index = self.tree_.query(xyz, k=np.arange(1, min(self.n_neighbors, len(self.means_)) + 1))
-        if self.sill_ == 0:
-            return self.means_[index].mean(axis=1)
+    def _trend(self, covariates: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(covariates)), (covariates - self.centre_) / self.scale_])
+
+    def _fit(self, means: np.ndarray, trend: np.ndarray, noise: np.ndarray, start: Covariance | None = None) -> None:
+        from scipy.linalg import cho_factor, cho_solve
+        from threadpoolctl import threadpool_limits
+
+        self.covariance_ = covariance = fit_covariance(self.xyz_, means, trend, noise, start)
+        # a trace of the sill keeps the equations solvable where places almost coincide
+        self.noise_ = noise + covariance.nugget + 1e-9 * covariance.sill
+        self.n_used_ = self.n_neighbors or (len(means) if len(means) <= MOST_AT_ONCE else 64)
+        if self.n_used_ >= len(means) and covariance.sill > 0:
+            matrix = covariance.between(_km(self.xyz_, self.xyz_))
+            matrix[np.diag_indices_from(matrix)] = covariance.sill + self.noise_
+            with threadpool_limits(1, user_api="blas"):
+                factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+                weighed = cho_solve(factor, trend, check_finite=False)
+                self.coefficients_ = np.linalg.lstsq(trend.T @ weighed, weighed.T @ means, rcond=None)[0]
+                self.residuals_ = means - trend @ self.coefficients_
+                self.weights_ = cho_solve(factor, self.residuals_, check_finite=False)
+            return
+        root = 1 / np.sqrt(self.noise_ + covariance.sill) if covariance.sill > 0 else np.ones(len(means))
+        self.coefficients_ = np.linalg.lstsq(trend * root[:, None], means * root, rcond=None)[0]
+        self.residuals_, self.weights_ = means - trend @ self.coefficients_, None
+
+    def predict(self, places: Places) -> np.ndarray:
+        """Predict values of places, shape (n,); NaN where a place lacks a covariate."""
+        self.check_fitted()
+        names = self.covariate_names_ if self.uses("covariates") else ()
+        trend = self._trend(covariates_as_trained(places, names, self.name))
+        predictions = self._predict(EARTH_RADIUS_KM * unit_sphere(places.positions), trend)
+        return np.clip(predictions, 0, 1) if self.task == "classification" or self.is_rate_ else predictions
+
+    def _predict(self, xyz: np.ndarray, trend: np.ndarray) -> np.ndarray:
+        """Predict places at positions in km, shape (n, 3), with these columns of the mean."""
+        starts = range(0, len(xyz), _BATCH)
+        near = [self._from_neighbours(xyz[start : start + _BATCH]) for start in starts]
+        return trend @ self.coefficients_ + np.concatenate([np.empty(0), *near])
+
+    def _from_neighbours(self, xyz: np.ndarray) -> np.ndarray:
+        """Return what training places add to the mean, shape (n,)."""
+        covariance = self.covariance_
+        if covariance.sill == 0:
+            return np.zeros(len(xyz))
+        if self.weights_ is not None:
+            return covariance.between(_km(xyz, self.xyz_)) @ self.weights_
+        km, index = self.tree_.query(xyz, k=np.arange(1, min(self.n_used_, len(self.residuals_)) + 1))
         near = self.xyz_[index]
         squared = (near**2).sum(axis=2)
         between = squared[:, :, None] + squared[:, None, :] - 2 * near @ near.transpose(0, 2, 1)
-        covariance = self.sill_ * np.exp(-np.sqrt(np.maximum(between, 0)) / self.range_km_)
+        matrix = covariance.between(np.sqrt(np.maximum(between, 0)))
         diagonal = np.arange(index.shape[1])
-        covariance[:, diagonal, diagonal] = self.sill_ + self.noise_[index]
-        to_place = self.sill_ * np.exp(-km / self.range_km_)
-        solved = np.linalg.solve(covariance, np.stack([to_place, np.ones_like(to_place)], axis=2))
+        matrix[:, diagonal, diagonal] = covariance.sill + self.noise_[index]
+        to_place = covariance.between(km)
+        solved = np.linalg.solve(matrix, np.stack([to_place, np.ones_like(to_place)], axis=2))
         simple, ones = solved[:, :, 0], solved[:, :, 1]
         # weights that sum to 1 need no knowledge of the mean
         missing = (1 - simple.sum(axis=1)) / ones.sum(axis=1)
-        return ((simple + missing[:, None] * ones) * self.means_[index]).sum(axis=1)
+        return ((simple + missing[:, None] * ones) * self.residuals_[index]).sum(axis=1)
+
+    @property
+    def importances_(self) -> np.ndarray | None:
+        """Absolute change of the mean with each standardised covariate, summing to 1; None without covariates."""
+        self.check_fitted()
+        sizes = np.abs(self.coefficients_[1:])
+        return sizes / sizes.sum() if sizes.any() else None
 
 
-def _fit_covariance(xyz: np.ndarray, values: np.ndarray, noise: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Estimate sill, range in km and nugget by maximum likelihood; all 0 (range 1) where values do not vary."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+def _km(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    from scipy.spatial.distance import cdist
 
-    spread = values.std()
-    if not spread > 1e-12 * np.abs(values).max():
-        return 0.0, 1.0, 0.0
-    rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.permutation(len(values))[:MOST_FOR_LIKELIHOOD])
-    extent = float(np.linalg.norm(np.ptp(xyz[chosen], axis=0)))
-    kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(extent / 10, (extent / 1e4, extent * 10), nu=0.5)
-    process = GaussianProcessRegressor(
-        kernel + WhiteKernel(0.5, (1e-6, 10.0)), alpha=1e-10 + noise[chosen] / spread**2, random_state=seed
-    )
-    with warnings.catch_warnings():
-        # a parameter at its bound, as for values that no distance explains, is an answer and no failure
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(xyz[chosen], (values[chosen] - values[chosen].mean()) / spread)
-    fitted = process.kernel_
-    sill, nugget = fitted.k1.k1.constant_value * spread**2, fitted.k2.noise_level * spread**2
-    return float(sill), float(fitted.k1.k2.length_scale), float(nugget)
+    return cdist(one, other)

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from geolive.models.cross_validation import cross_val_predict
+from geolive.models.cross_validation import cross_val_predict, fit_model
 from geolive.models.interface import Model, check_integer
 from geolive.models.kriging import Kriging
 from geolive.places import Places
+from geolive.rates import binomial_variance
 from geolive.splits import RandomSplit, fold_numbers
 
 INNER_FOLDS = 3
@@ -47,6 +48,7 @@ class ResidualKriging(Model):
     """
 
     kind = "residual-kriging"
+    takes_sample_sizes = True
 
     def __init__(self, model: Model, *, random_state: int = 0) -> None:
         self.model = model
@@ -106,20 +108,31 @@ class ResidualKriging(Model):
         self.model.check_parameters()
         check_integer("random_state", self.random_state, 0)
 
-    def fit(self, places: Places, values: np.ndarray) -> "ResidualKriging":
-        """Fit the model, and the kriging to its residuals."""
+    def fit(self, places: Places, values: np.ndarray, *, sample_sizes: np.ndarray | None = None) -> "ResidualKriging":
+        """Fit the model, and the kriging to its residuals.
+
+        Parameters
+        ----------
+        places : Places
+        values : array of float, shape (n,)
+        sample_sizes : array of float, shape (n,), optional
+            For rates: the number of persons that each was measured of.
+        """
         from sklearn.base import clone
 
         self.check_parameters()
         values = np.asarray(values, float)
         folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, random_state=self.random_state), places.positions)
-        residuals = values - cross_val_predict(self.model, places, values, folds)
-        self.model_ = clone(self.model).fit(places, values)
-        self.kriging_ = Kriging(random_state=self.random_state).fit(places, residuals)
+        predicted = cross_val_predict(self.model, places, values, folds, sample_sizes=sample_sizes)
+        self.model_ = clone(self.model)
+        fit_model(self.model_, places, values, sample_sizes=sample_sizes)
+        self.is_rate_ = sample_sizes is not None
+        noise = None if sample_sizes is None else binomial_variance(predicted, np.asarray(sample_sizes, float))
+        self.kriging_ = Kriging(random_state=self.random_state).fit(places, values - predicted, noise=noise)
         return self
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values of places, or probabilities of label 1, shape (n,)."""
         self.check_fitted()
         predicted = self.model_.predict(places) + self.kriging_.predict(places)
-        return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
+        return np.clip(predicted, 0, 1) if self.task == "classification" or self.is_rate_ else predicted

@@ -98,6 +98,13 @@ def test_no_place_asked_for_none_answered(panel_places):
 
 
 def test_rows_at_a_place_are_averaged():
-    where, means, rows, variance = average_at_places(np.array([[1, 2], [0, 2], [1, 2]]), np.array([1.0, 5.0, 2.0]))
-    assert where.tolist() == [[0, 2], [1, 2]]
-    assert (means.tolist(), rows.tolist(), variance) == ([5, 1.5], [1, 2], 0.5)
+    found = average_at_places(np.array([[1, 2], [0, 2], [1, 2]]), np.array([1.0, 5.0, 2.0]))
+    assert found.positions.tolist() == [[0, 2], [1, 2]]
+    assert (found.means.tolist(), found.rows.tolist(), found.variance) == ([5, 1.5], [1, 2], 0.5)
+
+
+def test_rates_at_a_place_are_weighted_by_persons():
+    where, rates, sizes = np.array([[1, 2], [0, 2], [1, 2]]), np.array([0.5, 0.1, 0.2]), np.array([10, 30, 20])
+    found = average_at_places(where, rates, sizes, np.array([[1.0], [5.0], [3.0]]))
+    assert found.means == pytest.approx([0.1, (5 + 4) / 30])
+    assert (found.sizes.tolist(), found.covariates.ravel().tolist()) == ([30, 30], [5, 2])

@@ -32,9 +32,9 @@ def field():
 def test_the_covariance_of_a_known_field_is_found(field):
     where, values, _ = field
     model = Kriging().fit(places_at(where), values)
-    assert 2 < model.sill_ < 8
-    assert 75 < model.range_km_ < 300
-    assert 0.5 < model.nugget_ < 1.5
+    assert 2 < model.covariance_.sill < 8
+    assert 75 < model.covariance_.range_km < 300
+    assert 0.5 < model.covariance_.nugget < 1.5
 
 
 def test_it_solves_the_kriging_equations(field):
@@ -44,10 +44,12 @@ def test_it_solves_the_kriging_equations(field):
 
     def covariance(first, second):
         xyz = [EARTH_RADIUS_KM * unit_sphere(w) for w in (first, second)]
-        return model.sill_ * np.exp(-np.linalg.norm(xyz[0][:, None] - xyz[1][None], axis=2) / model.range_km_)
+        return model.covariance_.sill * np.exp(
+            -np.linalg.norm(xyz[0][:, None] - xyz[1][None], axis=2) / model.covariance_.range_km
+        )
 
     system = np.ones((41, 41))
-    system[:40, :40] = covariance(known, known) + model.nugget_ * np.eye(40)
+    system[:40, :40] = covariance(known, known) + model.covariance_.nugget * np.eye(40)
     system[40, 40] = 0
     weights = np.linalg.solve(system, np.vstack([covariance(known, asked), np.ones((1, 10))]))[:40]
     assert model.predict(places_at(asked)) == pytest.approx(weights.T @ values[:40], abs=1e-6)
