@@ -23,6 +23,7 @@ NAMES = {
     "brier": "Brier score",
     "calibration_slope": "calibration slope",
     "r2_within_country": "R² within countries",
+    "log_density": "log predictive density",
 }
 N_RESAMPLES = 1000
 LEVEL = 0.95
@@ -309,6 +310,19 @@ def no_scores(task: str, n: int) -> pd.DataFrame:
     np.True_
     """
     return pd.DataFrame({"metric": METRICS[task], "value": np.nan, "lower": np.nan, "upper": np.nan, "n": n})
+
+
+def resampled_sums(amounts: np.ndarray, groups: np.ndarray, random_state: int = 0) -> np.ndarray:
+    """Compute the sums of 1,000 resamples of whole groups, shape (1000,); all NaN for a single group.
+
+    Examples
+    --------
+    >>> resampled_sums(np.array([1.0, 1.0, 1.0]), np.arange(3))[:2].tolist()
+    [3.0, 3.0]
+    """
+    if len(np.unique(groups)) < 2:
+        return np.full(N_RESAMPLES, np.nan)
+    return np.concatenate([weights @ amounts for weights in _resamples(groups, random_state)])
 
 
 def _resamples(groups: np.ndarray, random_state: int):

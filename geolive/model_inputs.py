@@ -12,6 +12,8 @@ _SHORT = {
     ("features", "covariates"): "feats+cov",
     INPUTS: "all",
 }
+# inputs by their short names
+INPUTS_OF_SHORT = {short: ",".join(names) for names, short in _SHORT.items()}
 
 
 def parse_inputs(inputs: str | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,8 @@ def _fit_partition(
             parts += [(fold, own, tested) for own, tested in _parts(variant, task, train, test, random_state)]
     rows = [(own, tested) for _, own, tested in parts]
     validate = protocol == "authors"
-    fits = fit_folds(model, task.places, task.values, rows, validate=validate, progress=progress)
+    options: dict[str, Any] = {"sample_sizes": task.sample_sizes, "validate": validate, "progress": progress}
+    fits = fit_folds(model, task.places, task.values, rows, **options)
     for fold, _, tested in parts:
         with _errors_of_fold(fold, len(pairs)):
             fit = next(fits)

@@ -142,7 +142,7 @@ def evaluate(
     with _resume_folder(out) as resume:
         options, among = _options(dataset, specs, features, epochs, imagewise, random_state, resume.path, progress)
         if given is None:
-            specs = find_specs(models, n_neighbors, features, options)
+            specs = find_specs(models, n_neighbors, features, options, covariates=dataset.covariates is not None)
         if progress:
             progress("making folds")
         splitters = {

@@ -7,7 +7,7 @@ from functools import partial
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.model_inputs import parse_inputs
+from geolive.model_inputs import INPUTS_OF_SHORT, parse_inputs, photo_inputs
 from geolive.models.interface import TASKS, Model
 from geolive.models.registry import BASELINES, make_model
 
@@ -22,6 +22,19 @@ _NEEDS = {
     "years": "surveys of two years or more (read_survey(year='COLUMN'))",
     "countries": "clusters of two countries or more",
 }
+# models whose rows may name their inputs
+_CLUSTERWISE, _NETWORKS = (
+    ("forest", "extra-trees", "boosting", "ridge"),
+    ("gcn", "mean-pooling", "attention", "stacked"),
+)
+_WITH_COVARIATES = (
+    "kriging-covariates",
+    "forest-cov",
+    "ridge-cov",
+    "ridge-cov+kriged",
+    "forest-obj+cov",
+    "stacked-obj+cov",
+)
 _BEST_OF = ("knn", "forest", "forest-300", "boosting", "boosting-6")
 
 
@@ -87,6 +100,7 @@ def find_specs(
     n_neighbors: int = 10,
     features: str | None = None,
     options: Mapping[str, dict] | None = None,
+    covariates: bool = False,
 ) -> list[ModelSpec]:
     """Find the rows of given names, each once.
 
@@ -94,14 +108,17 @@ def find_specs(
     ----------
     names : str or iterable of str
         Names, or names joined by commas: of models, "baselines", or "all" (which leaves out imagewise-trained). NAME+kriged adds
-        kriged residuals; NAME+pooled-50 fits to half of each country's clusters, NAME+pooled-100 to all, and NAME+own-country
-        to each country alone.
+        kriged residuals; NAME-cov, NAME-obj+cov, NAME-feats+cov and NAME-all are forest, extra-trees, boosting, ridge and the
+        networks of photos on covariates, alone or beside object counts and image features; NAME+pooled-50 fits to half of each
+        country's clusters, NAME+pooled-100 to all, and NAME+own-country to each country alone.
     n_neighbors : int
         Number of clusters that the average of neighbours takes.
     features : str, optional
         The feature set of the dataset; the networks with attention use it, too, where there is one.
     options : dict of str to dict, optional
         Further parameters by the kind of model: "gcn", "attention", "imagewise-trained" (which needs them).
+    covariates : bool
+        Whether the dataset has covariates; "all" then includes models that use them.
 
     Raises
     ------
@@ -120,8 +137,8 @@ def find_specs(
     listed = names.split(",") if isinstance(names, str) else names
     specs: dict[str, ModelSpec] = {}
     for name in (part.strip() for part in listed):
-        for one in {"all": _all_names(), "baselines": BASELINES}.get(name, (name,)):
-            specs[one] = _find_spec(one, known)
+        for one in {"all": _all_names(covariates), "baselines": BASELINES}.get(name, (name,)):
+            specs[one] = _find_spec(one, known, options or {})
     return list(specs.values())
 
 
@@ -161,14 +178,18 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
     return specs
 
 
-def _find_spec(name: str, known: dict[str, ModelSpec]) -> ModelSpec:
-    base, plus, variant = name.partition("+")
-    if base not in known:
+def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dict]) -> ModelSpec:
+    inputs = _spec_of_inputs(name, options)
+    base, plus, variant = (name, "", "") if inputs else name.rpartition("+") if "+" in name else (name, "", "")
+    of_inputs = inputs or _spec_of_inputs(base, options)
+    if base not in known and of_inputs is None:
+        base = base.partition("+")[0]
         there = ["all", "baselines", *known]
         near = difflib.get_close_matches(base, there, n=1)
         hint = f"did you mean {near[0]!r}? There are:" if near else "there are:"
         raise InputError(f"no model {base!r}; {hint} {', '.join(there)}")
-    spec = known[base]
+    spec = known.get(base, of_inputs)
+    assert spec is not None
     if not plus:
         return spec
     if variant not in VARIANTS or spec.make is None:
@@ -178,18 +199,31 @@ def _find_spec(name: str, known: dict[str, ModelSpec]) -> ModelSpec:
     return replace(spec, name=name, variant=variant, needs=(*spec.needs, "countries"))
 
 
-def _all_names() -> tuple[str, ...]:
+def _spec_of_inputs(name: str, options: Mapping[str, dict]) -> ModelSpec | None:
+    """Make the row of a model with its inputs in its name, for example ridge-cov; None where the name is no such row."""
+    for kind in (*_CLUSTERWISE, *_NETWORKS):
+        inputs = INPUTS_OF_SHORT.get(name.removeprefix(f"{kind}-"))
+        if name.startswith(f"{kind}-") and inputs and (kind in _CLUSTERWISE or photo_inputs(inputs)):
+            own = options.get("gcn" if kind == "gcn" else "attention", {}) if kind in _NETWORKS else {}
+            return ModelSpec(name, _maker(kind, **{**own, "inputs": inputs}), parse_inputs(inputs))
+    return None
+
+
+def _all_names(covariates: bool) -> tuple[str, ...]:
     graphs = ("gcn-obj", "gcn-feats", "gcn-both", "gcn-both-random", "gcn-both-knn", "attention", "stacked")
     pooled = ("forest+own-country", "forest+pooled-50", "forest+pooled-100")
     kriged = ("forest+kriged", "gcn-obj+kriged", "gcn-both+kriged", "stacked+kriged")
     clusterwise = (*_BEST_OF, "mlp", "clusterwise-best")
-    return (*BASELINES, "neighbours-images", "previous-survey", "imagewise", *clusterwise, *graphs, *kriged, *pooled)
+    with_covariates = _WITH_COVARIATES if covariates else ()
+    others = ("neighbours-images", "previous-survey", "imagewise", *clusterwise, *graphs, *kriged, *pooled)
+    return (*BASELINES, *with_covariates, *others)
 
 
 def _known_specs(n_neighbors: int, features: str | None, options: Mapping[str, dict]) -> dict[str, ModelSpec]:
     settings = {"neighbours": {"n_neighbors": n_neighbors}}
     specs = [ModelSpec(name, _maker(name, **settings.get(name, {}))) for name in BASELINES]
     specs += [
+        ModelSpec("kriging-covariates", _maker("kriging", inputs="covariates"), ("covariates",)),
         ModelSpec("neighbours-images", _maker("neighbours-images"), ("images", "objects")),
         ModelSpec("previous-survey", None, ("years",)),
         ModelSpec("imagewise", _maker("imagewise-linear"), ("features",)),

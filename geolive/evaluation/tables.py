@@ -14,8 +14,10 @@ from geolive.metrics import (
     no_scores,
     paired_gains,
     resampled_scores,
+    resampled_sums,
     score_table,
 )
+from geolive.rates import log_predictive_density
 from geolive.tables import lonlat
 from geolive.wording import count_of
 
@@ -26,6 +28,7 @@ DIFFERENCE_COLUMNS = [
     "indicator", "task", "split", "protocol", "metric", "model", "other", "value", "lower", "upper", "n",
 ]  # fmt: skip
 WITHIN_COUNTRY = "r2_within_country"
+LOG_DENSITY = "log_density"
 # a stratum with fewer clusters has no figures that say anything
 FEWEST_IN_STRATUM = 20
 # how the column `protocol` begins for rows that are not predictions of models fitted without the fold
@@ -47,14 +50,34 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
     -------
     DataFrame
         `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the training
-        clusters of the same country, so that a model that only distinguishes countries scores 0.
+        clusters of the same country, so that a model that only distinguishes countries scores 0. Rates also have `log_density`,
+        the log predictive density of the counts (`geolive.rates.log_predictive_density`), summed over clusters.
     """
     table, _ = _scores(task, predicted.values, None, random_state)
     countries = task.clusters["country"].to_numpy(object)
     if task.task == "regression" and len(pd.unique(countries)) > 1:
         within, _ = _scores(task, predicted.values, countries, random_state)
         table = pd.concat([table, within[within["metric"] == "r2"].assign(metric=WITHIN_COUNTRY)], ignore_index=True)
+    if task.sample_sizes is not None:
+        table = pd.concat([table, _log_density(task, predicted.values, random_state)], ignore_index=True)
     return _described(table, task, predicted, protocol_words(task, protocol, predicted.out_of_fold))
+
+
+def _log_density(task: EvaluationTask, predictions: np.ndarray, random_state: int) -> pd.DataFrame:
+    """Make the line of the log predictive density, with the interval of the sum over resamples of all partitions."""
+    assert task.sample_sizes is not None
+    value, sums, n = np.nan, [], 0
+    for number, predicted in enumerate(predictions):
+        known = np.isfinite(predicted)
+        if not known.any():
+            continue
+        parts = task.values[known], task.sample_sizes[known], predicted[known], task.folds(number)[known]
+        density = log_predictive_density(*parts)
+        sums.append(resampled_sums(density, task.unit_numbers[number][known], random_state))
+        if number == 0:
+            value, n = float(density.sum()), int(known.sum())
+    lower, upper = interval(np.concatenate(sums)) if sums else (np.nan, np.nan)
+    return pd.DataFrame({"metric": [LOG_DENSITY], "value": value, "lower": lower, "upper": upper, "n": n})
 
 
 def failed_results(task: EvaluationTask, model: str, words: str) -> pd.DataFrame:
@@ -301,6 +324,6 @@ def metric_order(task: str) -> list[str]:
     Examples
     --------
     >>> metric_order("regression")[-1]
-    'r2_within_country'
+    'log_density'
     """
-    return [*METRICS[task], *([WITHIN_COUNTRY] if task == "regression" else [])]
+    return [*METRICS[task], *([WITHIN_COUNTRY, LOG_DENSITY] if task == "regression" else [])]

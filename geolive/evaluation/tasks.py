@@ -12,6 +12,7 @@ from geolive.evaluation.leaks import Pairs, label_rule, leaks
 from geolive.metrics import training_means_of
 from geolive.models.covariate_inputs import has_covariates
 from geolive.places import Places
+from geolive.rates import sample_sizes
 from geolive.splits import (
     BlockSplit,
     CountrySplit,
@@ -49,6 +50,8 @@ class EvaluationTask:
         Number of the unit that is resampled as a whole, in each partition: places, blocks, or districts.
     notes : tuple of str
         What a reader of the figures must know.
+    sample_sizes : array of float, shape (n,), optional
+        For rates: the number of persons that each was measured of.
     """
 
     indicator: str
@@ -61,6 +64,7 @@ class EvaluationTask:
     partitions: tuple[Pairs, ...]
     unit_numbers: tuple[np.ndarray, ...]
     notes: tuple[str, ...]
+    sample_sizes: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Return the task in short."""
@@ -150,8 +154,9 @@ def make_task(
     if task == "classification" and (words := label_rule(clusters, indicator)):
         notes.append(words)
     unit_numbers = (units, *(one.units(clusters) for one in splitters[1:]))
+    sizes = sample_sizes(clusters, indicator) if task == "regression" else None
     return EvaluationTask(
-        indicator, task, split, clusters, places, values, splitters, partitions, unit_numbers, tuple(notes)
+        indicator, task, split, clusters, places, values, splitters, partitions, unit_numbers, tuple(notes), sizes
     )
 
 

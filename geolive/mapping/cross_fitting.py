@@ -10,6 +10,7 @@ from geolive.errors import InputError
 from geolive.mapping.cell_predictions import REACH_KM, CellPredictions, nearest_sites, people_of_sites
 from geolive.mapping.population_cells import PopulationCells
 from geolive.mapping.site_predictions import SAME_PLACE_DEGREES, are_applicable
+from geolive.models.cross_validation import fit_model
 from geolive.models.trained_model import TrainedModel
 from geolive.models.training import FOLDS, site_digests
 from geolive.places import Places
@@ -141,6 +142,7 @@ def _without_own_district(
     residuals = trained.residuals.reset_index(drop=True)
     values = residuals["value"].to_numpy(float)
     clusters = _training_places(dataset, trained, residuals)
+    sizes = residuals["sample_size"].to_numpy(float) if "sample_size" in residuals else None
     predicted = sites["prediction"].to_numpy(float).copy()
     nearest = nearest_km(places.positions, clusters.positions)
     surveyed = assign_districts(residuals.geometry, districts).to_numpy(object)
@@ -157,7 +159,8 @@ def _without_own_district(
         there = np.flatnonzero(np.isin(own, surveyed[left_out]))
         learn = np.setdiff1d(np.arange(len(values)), left_out)
         seen = clusters.take(learn)
-        model = clone(trained.model).fit(seen, values[learn])
+        model = clone(trained.model)
+        fit_model(model, seen, values[learn], sample_sizes=None if sizes is None else sizes[learn])
         predicted[there] = model.predict(places.take(there))
         nearest[there] = nearest_km(places.positions[there], seen.positions)
     return sites.assign(prediction=predicted, nearest_km=nearest)
@@ -166,7 +169,7 @@ def _without_own_district(
 def _training_places(dataset: Dataset, trained: TrainedModel, residuals: gpd.GeoDataFrame) -> Places:
     """Return the clusters that a model without images has learnt from, with the covariates that it uses."""
     ids, positions = residuals["unique_cluster"].to_numpy(object), lonlat(residuals.geometry)
-    if "covariates" not in (trained.model.inputs or "").split(","):
+    if not trained.model.uses("covariates"):
         return Places.without_images(ids, positions)
     row = pd.Series(np.arange(len(dataset.clusters)), dataset.clusters["unique_cluster"]).reindex(ids).to_numpy(float)
     found = np.isfinite(row)

@@ -126,7 +126,8 @@ def predict(
     _check_parameters(level, min_sites, min_images)
     check_people_parameters(min_people_share, reach_km)
     card = trained.card
-    limits = (0.0, 1.0) if card.task == "classification" or dataset.is_rate(card.indicator) else (-np.inf, np.inf)
+    bounded = card.task == "classification" or card.is_rate or dataset.is_rate(card.indicator)
+    limits = (0.0, 1.0) if bounded else (-np.inf, np.inf)
     options = EstimateOptions(estimator, benchmark, level, limits)
     options.check()
     columns = {"name_column": name_column, "id_column": id_column}

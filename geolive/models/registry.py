@@ -194,7 +194,7 @@ def make_model(name: str, **params: Any) -> "Model":
     Neighbours(n_neighbors=5)
     >>> make_model("kriging", trees=5)
     Traceback (most recent call last):
-    geolive.errors.InputError: trees=5: model 'kriging' has no such parameter; it has n_neighbors, random_state, task
+    geolive.errors.InputError: trees=5: model 'kriging' has no such parameter; it has inputs, n_neighbors, random_state, task
     """
     kind = find_kind(name).load_class()
     known = kind._get_param_names() if hasattr(kind, "_get_param_names") else list(params)

@@ -16,7 +16,7 @@ from geolive.models.interface import Model
 
 # columns that every table of residuals has, and those that it may have
 REQUIRED_COLUMNS = ("unique_cluster", "value", "prediction", "reference", "fold", "district_id")
-OPTIONAL_COLUMNS = ("n_images", "predictors", "prediction_near", "part")
+OPTIONAL_COLUMNS = ("n_images", "predictors", "prediction_near", "part", "sample_size")
 
 
 class Figure(NamedTuple):
@@ -88,6 +88,8 @@ class ModelCard:
         Version of geolive.
     clusters_without_covariates : int
         Number of surveyed clusters that were left out because a covariate has no number there.
+    is_rate : bool
+        Whether the indicator is a rate, whose predictions and intervals stay within 0 and 1.
     learnt_with : tuple of str
         Other indicators that the same model was trained on.
     parts : dict of str to int
@@ -130,6 +132,7 @@ class ModelCard:
     made: str
     geolive: str
     clusters_without_covariates: int = 0
+    is_rate: bool = False
     learnt_with: tuple[str, ...] = ()
     parts: dict[str, int] = field(default_factory=dict)
     photos: int | None = None
@@ -250,7 +253,8 @@ def check_residuals(residuals: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         fold; null where there is none), `reference` (mean of the values that the fold was trained on), `fold` and `district_id`
         (the unit that folds keep whole). Optional columns: `n_images`; `predictors` (what the place looks like to the model,
         see `geolive.models.aoa_features`); `prediction_near` (predictions of models that saw other clusters of the district);
-        `part` ("train", "validation" or "test", where a model was trained once).
+        `part` ("train", "validation" or "test", where a model was trained once); `sample_size` (persons that a rate was
+        measured of).
 
     Returns
     -------

@@ -21,6 +21,7 @@ from geolive.models.cross_validation import cross_val_predict, fit_folds, fit_mo
 from geolive.models.interface import Model, check_inputs, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
+from geolive.rates import sample_sizes
 from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers, positions_of
 
 FOLDS = 10
@@ -145,6 +146,8 @@ class _Clusters:
     values: np.ndarray
     without_images: int
     without_covariates: int
+    # numbers of persons, where one rate is learnt
+    sample_sizes: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ def _train(
         if prepare:
             prepare(copy)
 
-    options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold}
+    options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold, "sample_sizes": clusters.sample_sizes}
     left_out = _left_out_sites(dataset, model, features, clusters, folds)
     far, at_sites = np.full(np.shape(values), np.nan), []
     for fold in fit_folds(model, clusters.places, values, folds.numbers, **options):
@@ -197,7 +200,7 @@ def _train(
         prepare(final)
     if progress:
         progress(f"fitting {model.name} to {len(clusters.places)} clusters")
-    fit_model(final, clusters.places, values, progress)
+    fit_model(final, clusters.places, values, progress, clusters.sample_sizes)
     trained = {}
     for number, indicator in enumerate(indicators):
         one = final.column(number) if len(indicators) > 1 else final
@@ -322,7 +325,8 @@ def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], fe
     values = table[columns].to_numpy(float)
     if model.task == "classification":
         _check_classes(dataset, values, columns)
-    return _Clusters(table, places, values, int((~seen).sum()), int((~measured).sum()))
+    sizes = sample_sizes(table, indicators[0]) if model.task == "regression" and len(indicators) == 1 else None
+    return _Clusters(table, places, values, int((~seen).sum()), int((~measured).sum()), sizes)
 
 
 def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
@@ -377,6 +381,8 @@ def _residuals(
     }
     if model.needs_images:  # errors of a model of positions do not depend on images
         columns["n_images"] = places.n_images
+    if clusters.sample_sizes is not None:
+        columns["sample_size"] = clusters.sample_sizes[known]
     if near is not None:
         columns["prediction_near"] = near.reshape(len(near), -1)[known, number]
     return check_residuals(gpd.GeoDataFrame(columns, geometry=table.geometry.to_numpy(), crs=table.crs))
@@ -405,6 +411,7 @@ def _card(
         training_checksum=dataset.checksum,
         simulated=dataset.simulated,
         label_threshold=dataset.thresholds.get(indicator),
+        is_rate=clusters.sample_sizes is not None,
         clusters=len(residuals),
         clusters_without_images=clusters.without_images,
         clusters_without_covariates=clusters.without_covariates,
