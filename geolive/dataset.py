@@ -19,6 +19,7 @@ from geolive.dataset_files import read_array, read_plain_table, read_table, writ
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.places import ImageFeatures, Places, group_images
+from geolive.rates import sample_sizes
 from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
 
 _SITES, _SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
@@ -334,7 +335,7 @@ class Dataset:
         return rows
 
     def is_rate(self, indicator: str) -> bool:
-        """Return whether an indicator is a rate whose number of cases, `NAME_n`, is known at every cluster with a value.
+        """Return whether an indicator is a rate: its number of cases, `NAME_n`, is known, and `geolive.rates` finds counts.
 
         Examples
         --------
@@ -342,8 +343,7 @@ class Dataset:
         >>> geolive.make_sample("goa").is_rate("pov")
         False
         """
-        cases = f"{indicator}_n"
-        return cases in self.clusters and bool((self.clusters[indicator].isna() | (self.clusters[cases] > 0)).all())
+        return sample_sizes(self.clusters, indicator) is not None
 
     def feature_set(self, name: str | None = None) -> str:
         """Return the name of a feature set; without a name, the only one beside the object counts.
