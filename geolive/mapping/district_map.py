@@ -260,6 +260,7 @@ class DistrictMap:
         - `.csv`: the districts without their borders
         - `.xlsx`: a workbook with districts, sites, words for the columns, and the method
         - `.parquet`, `.fgb`, `.kml`: the districts as GeoParquet 1.1, FlatGeobuf and KML
+        - `.qgz`: a QGIS project with a layout of a page for each district, beside its `.gpkg`
         - `.png`, `.svg`, `.pdf`: the picture that `plot` draws
 
         A style and metadata for QGIS are written beside `.geojson` and `.tif` (`.qml`, `.qmd`); a `.gpkg` holds its styles.

@@ -17,7 +17,7 @@ from geolive.mapping.qgis_metadata import metadata
 from geolive.mapping.qgis_styles import district_style, surface_style
 
 SUFFIXES = (
-    *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".kml"),
+    *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".kml", ".qgz"),
     *PICTURES,
 )
 # the extra of setup.cfg that a kind of file needs
@@ -69,6 +69,7 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
         ".parquet": _geoparquet,
         ".fgb": _flatgeobuf,
         ".kml": _kml,
+        ".qgz": _project,
         **dict.fromkeys(PICTURES, _picture),
     }
     writers: Writers = {}
@@ -108,6 +109,9 @@ def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
             files.append(path.with_suffix(".geojson"))
             if has_extra("raster"):
                 files.append(path.with_name(f"{path.stem}_surface.tif"))
+        # a project only refers to its layers
+        if path.suffix == ".qgz":
+            files.append(path.with_suffix(".gpkg"))
     return list(dict.fromkeys(files))
 
 
@@ -239,6 +243,13 @@ def _flatgeobuf(district_map: DistrictMap, path: Path) -> Writers:
 
 def _kml(district_map: DistrictMap, path: Path) -> Writers:
     return {path: _bytes(lambda: kml_bytes(district_map))}
+
+
+def _project(district_map: DistrictMap, path: Path) -> Writers:
+    from geolive.mapping.qgis_project import project_bytes
+
+    package = path.with_suffix(".gpkg")
+    return {path: _bytes(lambda: project_bytes(district_map, package.name)), **_geopackage(district_map, package)}
 
 
 def _picture(district_map: DistrictMap, path: Path) -> Writers:

@@ -88,6 +88,10 @@ def _written_by_geolive(path: Path) -> bool:
         from geolive.mapping.geopackage import is_ours
 
         return is_ours(path)
+    if path.suffix == ".qgz":
+        from geolive.mapping.qgis_project import is_our_project
+
+        return is_our_project(path)
     if path.suffix == ".xlsx":
         from geolive.mapping.workbook import is_our_workbook
 

@@ -241,7 +241,7 @@ def _map_tip(district_map: DistrictMap) -> str:
         f"{_template_text(shown.legend_title)}: <b>[% coalesce({number('')}, 'not supported') %]</b>",
         f"{percent_text(district_map.level)} interval: [% coalesce({interval}, 'none') %]",
         f"Unit: {_template_text(shown.unit)}",
-        *_estimate_tips(district_map, number),
+        *estimate_tips(district_map, number),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
         html.escape(MEANS_OF_AREAS),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
@@ -249,8 +249,23 @@ def _map_tip(district_map: DistrictMap) -> str:
     return "<br>".join(lines)
 
 
-def _estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> list[str]:
-    """Return the lines on what the survey alone and the model alone say, where the layer has both."""
+def estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> list[str]:
+    """Return the lines on what the survey alone and the model alone say, where the layer has both.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+    number : callable
+        Gives the expression of QGIS that formats the column with an ending, such as "_direct".
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
+    >>> estimate_tips(result, str)[1][:13]
+    'Photos alone:'
+    """
     columns, name = estimate_columns(district_map), district_map.indicator.name
     if f"{name}_direct_error" not in columns:
         return []
