@@ -1,6 +1,6 @@
-"""What all kinds of attack share: a place to work, a command to run, and the table of what was found.
+"""What all kinds of attack share: a place to work, a command to run in a copy of this process, and the counts of what was found.
 
-A new kind is a module in this folder with a function `run(attack, budget_s)`, named in KINDS of `benchmarks/attack.py`.
+A new kind is a module in this folder with a function `run(attack)`, named in KINDS of `benchmarks/attack.py`.
 """
 
 import os
@@ -10,18 +10,24 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
 
 ROOT = Path(__file__).parents[2]
 # a command that takes longer than that hangs
-LONGEST_S = 180
+LONGEST_S = 240
+# stands in a file and in the environment; wherever else it appears, something read what it was not asked to read
+CANARY = "CANARY-5d1c07a9"
 
 
 @dataclass
 class Ended:
-    """How a command ended."""
+    """How a command ended; the code is -9 where it was killed."""
 
     words: list[str]
     code: int
@@ -44,13 +50,17 @@ class Attack:
         When to end, by `time.monotonic`.
     most : int
         Largest number of tries.
+    commands : list of str
+        The long commands to attack; all where it is empty.
 
     Attributes
     ----------
     counts : Counter
         `tries`, and of faults: `crashes` (exit code 1, a traceback or a signal of its own), `mismatches` (other results than of a
-        run that nothing disturbed), `leaks` (content of other files or of the environment, escapes at the terminal, a request),
-        `half-written` (a file or folder that is neither whole nor absent), `hangs`.
+        run that nothing disturbed), `leaks` (content of other files or of the environment, escapes at the terminal), `half-written`
+        (a file or folder that is neither whole nor absent), `hangs`.
+    parts : Counter
+        What the tries consist of, such as the number of kills of each command.
     faults : list of str
         A line on each fault, with what makes it happen again.
     """
@@ -60,7 +70,9 @@ class Attack:
     random: random.Random
     until: float
     most: int
-    counts: Counter = field(default_factory=Counter)
+    commands: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    parts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
     def more(self) -> bool:
@@ -70,75 +82,132 @@ class Attack:
     def fault(self, kind: str, words: str) -> None:
         """Count a fault and keep a line on it."""
         self.counts[kind] += 1
-        self.faults.append(f"{self.name}: {kind}: {words}"[:600])
+        self.faults.append(f"{self.name}: {kind}: {words}"[:1000])
 
     def run(self, *words: object, expected: tuple[int, ...] = (0, 2), limit_bytes: int | None = None) -> Ended:
         """Run a command, and count a fault where it ends otherwise than it may."""
-        self.counts["tries"] += 1
         command = [str(word) for word in words]
-        ended = _in_copy(command, self.folder, limit_bytes)
-        if ended.code == -signal.SIGKILL:
-            self.fault("hangs", " ".join(command))
-        else:
-            self.judge(ended, expected)
+        with Copy(lambda: run_command(command), self.folder, limit_bytes) as copy:
+            ended = copy.end(command)
+        self.judge(ended, expected)
         return ended
 
     def judge(self, ended: Ended, expected: tuple[int, ...] = (0, 2)) -> None:
-        """Count a fault where a command crashed, or printed what a terminal acts on."""
+        """Count a fault where a command crashed, hung, or printed what a terminal acts on or what it was not given."""
+        shown = " ".join(ended.words)
         last = ended.err.splitlines()[-1] if ended.err.splitlines() else ""
-        if ended.code not in expected or "Traceback" in ended.err:
-            self.fault("crashes", f"exit {ended.code}: {' '.join(ended.words)!r}: {last!r}")
+        if ended.code == HUNG:
+            self.fault("hangs", shown)
+        elif ended.code not in expected or "Traceback" in ended.err:
+            self.fault("crashes", f"exit {ended.code}: {shown!r}: {last!r}")
         elif ended.code == 2 and not last.startswith("error: "):
-            self.fault("crashes", f"no line of error: {' '.join(ended.words)!r}: {last!r}")
+            self.fault("crashes", f"no line of error: {shown!r}: {last!r}")
         if {"\x1b", "\x07", "\x9b", "\u202e"} & set(ended.out + ended.err):
-            self.fault("leaks", f"an escape at the terminal: {' '.join(ended.words)!r}")
+            self.fault("leaks", f"an escape at the terminal: {shown!r}")
+        if CANARY in ended.out + ended.err:
+            self.fault("leaks", f"a secret at the terminal: {shown!r}")
 
 
-def _in_copy(words: list[str], folder: Path, limit_bytes: int | None) -> Ended:
-    """Run a command in a copy of this process, in which the libraries are loaded; it is killed after `LONGEST_S`."""
-    import geopandas  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
+HUNG = -1000
 
-    import geolive.cli
 
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        copy = os.fork()
-        if copy == 0:
+class Copy:
+    """A copy of this process, in which the libraries are loaded, that runs a function with streams and a folder of its own."""
+
+    def __init__(self, function: Callable[[], int], folder: Path, limit_bytes: int | None = None) -> None:
+        self._out, self._err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+        ready, said = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
             code = 1
             try:
-                signal.alarm(0)
-                os.dup2(out.fileno(), 1)
-                os.dup2(err.fileno(), 2)
+                os.close(ready)
+                os.dup2(self._out.fileno(), 1)
+                os.dup2(self._err.fileno(), 2)
                 # whoever started this process may have put its own streams in their place
                 sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
                 os.chdir(folder)
-                os.environ.update(environment())
-                sys.argv = [str(ROOT / "cli.py"), *words]
+                os.environ.update(environment(folder))
                 if limit_bytes:
                     limit_files(limit_bytes)
-                geolive.cli.main()
-            except SystemExit as end:
-                code = int(end.code or 0)
+                os.close(said)
+                code = function()
+                sys.stdout.flush()
+            except BaseException:
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(code)
-        until, status = time.monotonic() + LONGEST_S, 0
-        while (found := os.waitpid(copy, os.WNOHANG))[0] == 0:
+        os.close(said)
+        os.read(ready, 1)  # ends when the copy begins its function
+        os.close(ready)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._out.close()
+        self._err.close()
+
+    def end(self, words: list[str]) -> Ended:
+        """Wait for the end; a process that takes too long is killed."""
+        until, code = time.monotonic() + LONGEST_S, None
+        while (found := os.waitpid(self.pid, os.WNOHANG))[0] == 0:
             if time.monotonic() > until:
-                os.kill(copy, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
+                code, until = HUNG, until + LONGEST_S
             time.sleep(0.005)
-        status = os.waitstatus_to_exitcode(found[1])
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode(errors="surrogateescape"))
-    return Ended(words, status, *texts)
+        code = code or os.waitstatus_to_exitcode(found[1])
+        return Ended(words, code, _read(self._out), _read(self._err))
 
 
-def environment() -> dict[str, str]:
-    """The environment of commands that are attacked: nothing of the user's cache, equal dates."""
-    own = {"SOURCE_DATE_EPOCH": "1800000000", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**os.environ, **own, "PYTHONPATH": str(ROOT)}
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="surrogateescape")
+
+
+def run_command(words: list[str]) -> int:
+    """Run a command of geolive in this process and return its exit code."""
+    from geolive.cli import main
+
+    sys.argv = [str(ROOT / "cli.py"), *words]
+    try:
+        main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def load_libraries(*more: str) -> None:
+    """Load what most commands load, so that copies of this process need not."""
+    import gc
+    import importlib
+
+    names = [
+        "geopandas",
+        "sklearn.ensemble",
+        "pyarrow.parquet",
+        "pyogrio",
+        "skops.io",
+        "geolive.cli",
+        "jinja2",
+        "rich.console",
+    ]
+    for name in [*names, *more]:
+        importlib.import_module(name)
+    gc.freeze()  # else each copy's collector would copy all pages of memory
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment of commands that are attacked: nothing of the user's cache, equal dates, and a secret."""
+    own = {
+        "SOURCE_DATE_EPOCH": "1800000000",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    mapillary = {"MAPILLARY_TOKEN": os.environ.get("MAPILLARY_TOKEN", f"MLY|1|{CANARY}")}
+    return {**os.environ, **own, **mapillary, "GEOLIVE_CACHE": str(folder / "cache"), "TQDM_DISABLE": "1"}
 
 
 def limit_files(size: int) -> None:
