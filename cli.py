@@ -1,6 +1,6 @@
 """`python cli.py` runs geolive's commands from a checkout."""
 
-from geolive.cli import main
+from geolive.__main__ import main
 
 if __name__ == "__main__":
     main()

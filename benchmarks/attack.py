@@ -6,8 +6,8 @@ Kinds: signals at random moments, kills before changes of files, disks of every 
 odd command lines. Each is a module of `benchmarks/attacks`. The exit code is 0 where every count of faults is 0. Equal seeds try
 equal things, but signals and limits of time depend on the machine.
 
-The minutes are shared among the kinds. With `--results` a run adds its counts to a file, and the table shows the sum of all runs in
-it; `--minutes 0` only shows the table.
+The minutes are shared among the kinds. With `--results` a run adds its counts to a file, and the table shows the sum of all runs
+in it; `--minutes 0` only shows the table.
 """
 
 import argparse

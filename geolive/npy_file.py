@@ -2,6 +2,7 @@
 
 import errno
 import os
+import zlib
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -53,7 +54,19 @@ class NpyFile:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
+
+    def crc32(self, n_rows: int) -> int:
+        """Return the CRC-32 of the first rows."""
+        self._file.seek(self._start)
+        left, found = min(n_rows, self.shape[0]) * self._row_bytes, 0
+        while left and (block := self._file.read(min(left, len(_ZEROS)))):
+            left, found = left - len(block), zlib.crc32(block, found)
+        return found
 
     def write(self, rows: np.ndarray, values: np.ndarray) -> None:
         """Write some rows.

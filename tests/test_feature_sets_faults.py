@@ -63,7 +63,7 @@ def test_adding_features_on_a_full_disk_leaves_the_dataset_as_it_was(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["array.npy", "progress.json"])
-@pytest.mark.parametrize("damage", ["cut", "other", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "other", "flipped", "gone"])
 def test_damaged_unfinished_work_is_done_again_with_a_note(tmp_path, file, damage):
     work = tmp_path / ".work"
     with GrowingArray(work, (4, 2), "float32", {"model": "a"}) as array:
@@ -72,7 +72,10 @@ def test_damaged_unfinished_work_is_done_again_with_a_note(tmp_path, file, damag
         (work / file).unlink()
     else:
         content = (work / file).read_bytes()
-        (work / file).write_bytes(content[:-5] if damage == "cut" else b"x" * len(content))
+        # a digit of the checksum, or a byte of the first row
+        at = content.index(b'"crc32": ') + len(b'"crc32": ') if file == "progress.json" else 130
+        flipped = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+        (work / file).write_bytes({"cut": content[:-5], "other": b"x" * len(content), "flipped": flipped}[damage])
     if (file, damage) == ("progress.json", "gone"):  # as if nothing had been saved
         with GrowingArray(work, (4, 2), "float32", {"model": "a"}) as array:
             assert array.done == 0

@@ -57,8 +57,8 @@ class Attack:
     ----------
     counts : Counter
         `tries`, and of faults: `crashes` (exit code 1, a traceback or a signal of its own), `mismatches` (other results than of a
-        run that nothing disturbed), `leaks` (content of other files or of the environment, escapes at the terminal), `half-written`
-        (a file or folder that is neither whole nor absent), `hangs`.
+        run that nothing disturbed), `leaks` (content of other files or of the environment, escapes at the terminal),
+        `half-written` (a file or folder that is neither whole nor absent), `hangs`.
     parts : Counter
         What the tries consist of, such as the number of kills of each command.
     faults : list of str

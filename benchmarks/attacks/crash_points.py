@@ -15,7 +15,7 @@ def run(attack: Attack) -> None:
             command = commands[attack.counts["tries"] % len(commands)]
             work = command.begin(attack.folder)
             step = attack.random.randrange(changes[command.name]) + 1
-            with Copy(lambda step=step, command=command: _killed(step, work, command), attack.folder) as copy:
+            with Copy(lambda step=step, command=command: _killed(step, command), attack.folder) as copy:
                 ended = copy.end(command.words)
             attack.counts["tries"] += 1
             attack.parts[command.name] += 1
@@ -29,7 +29,7 @@ def run(attack: Attack) -> None:
                 attack.fault("mismatches", f"{command.name}, before change {step}: {wrong[:5]}")
 
 
-def _killed(step: int, work: object, command: LongCommand) -> int:
+def _killed(step: int, command: LongCommand) -> int:
     kill_at(step, "")
     return run_command(command.words)
 

@@ -22,7 +22,8 @@ NETWORKS = ["torch", "lightning", "timm", "transformers"]
 COMMANDS = {
     "sample": ["sample", "--region", "goa", "--seed", "3", "--out", "work/new"],
     "ingest paper": ["ingest", "paper", "work/data.csv", "--splits", "work", "--out", "work/new"],
-    "ingest survey": ["ingest", "survey", "work/survey.csv", "--value", "pov", "--lon", "lon", "--lat", "lat", "--out", "work/new"],
+    "ingest survey": ["ingest", "survey", "work/survey.csv", "--value", "pov", "--lon", "lon", "--lat", "lat",
+                      "--out", "work/new"],
     "ingest photos": ["ingest", "photos", "work/photos", "--out", "work/new"],
     "ingest features": ["ingest", "features", "work/features.csv", "--dataset", "work/goa", "--name", "two"],
     "fetch images": ["fetch", "images", "--bbox", "85.0,25.5,85.3,25.7", "--objects", "--delay", "0.01", "--out", "work/new"],
@@ -31,11 +32,12 @@ COMMANDS = {
     "detect": ["detect", "work/photographed", "--model", "work/mask2former", "--name", "counted", *CPU, "--workers", "0"],
     "train clusterwise": ["train", "clusterwise", "work/goa", "--trees", "30", "--out", "work/new"],
     "train gcn": ["train", "gcn", "work/goa", "--arch", "gcn", "--epochs", "2", "--width", "4", *CPU, "--out", "work/new"],
-    "train imagewise": ["train", "imagewise", "work/photographed", *TINY, *CPU, "--epochs", "2", "--batch-size", "16", "--split",
-                        "random", "--out", "work/new"],
+    "train imagewise": ["train", "imagewise", "work/photographed", *TINY, *CPU, "--epochs", "2", "--batch-size", "16",
+                        "--split", "random", "--out", "work/new"],
     "evaluate": ["evaluate", "work/goa", "--models", "mean,idw,kriging", "--split", "random", "--out", "work/new"],
     "explain": ["explain", "work/bundle", "work/goa", *CPU, "--out", "work/new"],
-    "predict": ["predict", "--region", "goa", "--dataset", "work/goa", "--model", "idw", "--min-sites", "1", "--out", "work/map.html"],
+    "predict": ["predict", "--region", "goa", "--dataset", "work/goa", "--model", "idw", "--min-sites", "1",
+                "--out", "work/map.html"],
 }  # fmt: skip
 
 
@@ -216,7 +218,8 @@ def _mapillary() -> Iterator[None]:
     )
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as server:
-        assert server.stdin is not None and server.stdout is not None
+        assert server.stdin is not None
+        assert server.stdout is not None
         before = dict(os.environ)
         os.environ.update(json.loads(server.stdout.readline()))
         try:

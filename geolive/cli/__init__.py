@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -34,7 +33,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     train_imagewise,
 )
 from geolive.cli.apps import app
-from geolive.cli.endings import INPUT, OURS, fail, flush_output, mendable, stopped_line, stopping
+from geolive.cli.endings import INPUT, OURS, fail, flush_output, mendable, stopped_code, stopped_line, stopping
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import program
 from geolive.errors import InputError, RestartWarning
@@ -51,14 +50,17 @@ def main() -> None:
     the signal that stopped the command: 130 for Ctrl-C, 143 for SIGTERM.
     """
     print_safely()
-    with stopping() as exit_code:
-        code = _run(exit_code)
-    with contextlib.suppress(OSError):  # what could not be written was said
-        flush_output()
+    try:
+        with stopping():
+            code = _run()
+            with contextlib.suppress(OSError):  # what could not be written was said
+                flush_output()
+    except KeyboardInterrupt:  # in the moments before or after the command itself
+        code = fail(stopped_line(_running()), stopped_code())
     sys.exit(code)
 
 
-def _run(stopped_code: Callable[[], int]) -> int:
+def _run() -> int:
     _note_warnings()
     try:
         # typer catches KeyboardInterrupt itself and returns only a code

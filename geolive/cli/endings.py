@@ -5,7 +5,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from geolive.errors import InputError
@@ -59,21 +59,16 @@ class _Stopped:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Callable[[], int]]:
+def stopping() -> Iterator[None]:
     """Within the block, each signal that asks the process to stop raises KeyboardInterrupt, so that work is cleaned up.
-
-    Yields
-    ------
-    callable
-        Returns the exit code of a process that was stopped: 128 and the number of the signal, as shells count.
 
     Examples
     --------
-    >>> with stopping() as exit_code:
-    ...     try:
+    >>> try:
+    ...     with stopping():
     ...         signal.raise_signal(signal.SIGTERM)
-    ...     except KeyboardInterrupt:
-    ...         print(exit_code())
+    ... except KeyboardInterrupt:
+    ...     print(stopped_code())
     143
     """
     process = os.getpid()
@@ -90,15 +85,20 @@ def stopping() -> Iterator[Callable[[], int]]:
             raise KeyboardInterrupt
 
     # a process that was told to ignore a signal (nohup) goes on ignoring it
-    before = {number: signal.getsignal(number) for number in _STOPPING}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:
-            signal.signal(number, stop)
+    before = {number: signal.getsignal(number) for number in (*_STOPPING, signal.SIGINT)}
     try:
-        yield lambda: 128 + (_Stopped.by or signal.SIGINT)
+        for number, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else stop)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def stopped_code() -> int:
+    """Return the exit code of a process that was stopped: 128 and the number of the signal, as shells count."""
+    return 128 + (_Stopped.by or signal.SIGINT)
 
 
 def stopped_line(command: str) -> str:

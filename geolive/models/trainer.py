@@ -6,6 +6,7 @@ takes to train, and whose checkpoints are pickles.
 
 import contextlib
 import copy
+import hashlib
 import json
 import math
 import time
@@ -181,10 +182,11 @@ def _write(path, fingerprint, network, optimizer, generator, curve, kept) -> Non
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
     tensors["generator"] = generator.get_state()
-    about = {"fingerprint": fingerprint, "curve": json.dumps(asdict(curve))}
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    about = {"fingerprint": fingerprint, "curve": json.dumps(asdict(curve)), "sha256": _checksum(tensors)}
     try:
         with replacing(path) as temporary:
-            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary, about)
+            save_file(tensors, temporary, about)
     except Exception as error:  # safetensors has errors of its own for what the system says
         if isinstance(error, InputError):
             raise
@@ -205,6 +207,8 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         if about.get("fingerprint") != fingerprint:
             raise InputError(f"{path}: a checkpoint of other data or settings; remove that folder to start anew")
+        if about["sha256"] != _checksum(tensors):
+            raise ValueError("its checksum differs")
         network.load_state_dict(_under("network.", tensors))
         state = optimizer.state_dict()
         numbers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith("optimizer.")})
@@ -222,6 +226,14 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
         words = f"{path} is damaged ({reason}), so this network is trained again from its first epoch"
         warnings.warn(words, RestartWarning, stacklevel=2)
         return Curve(), None
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        found.update(tensor.numpy().tobytes())
+    return found.hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ class GrowingArray:
 
     def __init__(self, folder: Path, shape: tuple[int, int], dtype: str, made_by: dict):
         self.folder, self.made_by = folder, json.loads(json.dumps(made_by))
-        self.done = 0
+        self.done = self._crc32 = 0
         self.failures: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("w")
@@ -72,6 +73,9 @@ class GrowingArray:
                 elif not self.file.is_file():
                     raise InputError("its array is missing")
                 self._array = NpyFile(self.file, shape, dtype)
+                if self._array.crc32(self.done) != self._crc32:
+                    self._array.close()
+                    raise InputError(f"the rows of {self.file} are not as they were written")
             except InputError as error:
                 if not self.done:
                     raise
@@ -105,10 +109,12 @@ class GrowingArray:
         self._array.write(np.arange(self.done, self.done + len(rows)), rows)
         self._array.flush()
         self.done += len(rows)
+        self._crc32 = zlib.crc32(np.ascontiguousarray(rows, self._array.dtype).tobytes(), self._crc32)
         self.failures |= failures
         progress = {
             "made_by": self.made_by,
             "done": self.done,
+            "crc32": self._crc32,
             "failures": {str(row): why for row, why in self.failures.items()},
         }
         with replacing(self.folder / "progress.json") as file:
@@ -125,7 +131,7 @@ class GrowingArray:
 
     def _start_again(self, reason: str) -> None:
         warnings.warn(f"unfinished work is damaged, so it is done again: {reason}", RestartWarning, stacklevel=2)
-        self.done, self.failures = 0, {}
+        self.done, self._crc32, self.failures = 0, 0, {}
         for file in (self.file, self.folder / "progress.json"):
             file.unlink(missing_ok=True)
 
@@ -135,7 +141,7 @@ class GrowingArray:
             return
         try:
             progress = json.loads(path.read_text(encoding="utf-8"))
-            made_by, done = progress["made_by"], int(progress["done"])
+            made_by, done, crc32 = progress["made_by"], int(progress["done"]), int(progress["crc32"])
             failures = {int(row): str(why) for row, why in progress["failures"].items()}
             made_by.items()
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -147,4 +153,4 @@ class GrowingArray:
                 f"{self.folder}: holds work that was started with another {' and '.join(names)}; run the command with the "
                 "former settings to finish it, or remove this folder to start again"
             )
-        self.done, self.failures = done, failures
+        self.done, self._crc32, self.failures = done, crc32, failures

@@ -89,6 +89,80 @@ def test_a_stopped_training_on_photos_is_no_success(tmp_path, number, code):
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+@pytest.mark.parametrize("loaded", ["typer", "geolive.errors", "geolive.cli.train"])
+def test_a_signal_while_python_loads_libraries_is_one_line(number, code, loaded):
+    # with -X importtime Python names each module as soon as it is loaded
+    command = [sys.executable, "-X", "importtime", str(ROOT / "cli.py"), "info", "none"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    said = []
+    for line in running.stderr:
+        said.append(line)
+        if line.rsplit("|", 1)[-1].strip() == loaded:
+            running.send_signal(number)
+    assert running.wait(timeout=60) == code, said[-5:]
+    lines = [line for line in said if not line.startswith("import time:")]
+    assert lines == ["error: stopped; run the same command again\n"]
+
+
+def unfinished(folder):
+    """Whether a command has kept unfinished work below a folder: a note of its progress, or a checkpoint."""
+    return any(
+        (path.name == "progress.json" or path.suffix == ".safetensors") and not path.name.startswith(".geolive-")
+        for path in folder.rglob("*")
+        if any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def stop_at_work(words, number, folder):
+    """Start a command and send it a signal once it has kept unfinished work; exit code and standard error."""
+    command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    ) as running:
+        while not unfinished(folder) and running.poll() is None:
+            time.sleep(0.01)
+        running.send_signal(number)
+        said = running.communicate(timeout=120)[1]
+    return running.returncode, said
+
+
+CPU = ["--device", "cpu"]
+NETWORKS = {
+    "embed": ["embed", "DATASET", "--name", "tiny", "--model", "timm:test_resnet", "--weights", "none", *CPU, "--batch-size", "1",
+              "--workers", "0"],
+    "detect": ["detect", "DATASET", "--model", "MASK2FORMER", "--name", "counted", *CPU, "--workers", "0"],
+    "train gcn": ["train", "gcn", "SAMPLE", "--arch", "gcn", "--epochs", "5000", "--width", "4", *CPU, "--out", "OUT"],
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", NETWORKS)
+@pytest.mark.parametrize(("number", "code"), SIGNALS[:2])
+def test_stopped_networks_end_with_the_code_of_the_signal_and_go_on(small_folder, tmp_path, command, number, code):
+    pytest.importorskip("timm", reason="needs the extra vision (timm)")
+    pytest.importorskip("transformers", reason="needs the extra segmentation (transformers)")
+    from tests.vision.networks import save_mask2former
+    from tests.vision.photofolder import encoded, photo_dataset, picture
+
+    places = {"SAMPLE": small_folder, "OUT": tmp_path / "out", "MASK2FORMER": tmp_path / "mask2former"}
+    if command == "detect":
+        save_mask2former(places["MASK2FORMER"])
+    if command != "train gcn":
+        places["DATASET"] = photo_dataset(tmp_path / "photos", [encoded(picture(i)) for i in range(300)]).path
+    words = [places.get(word, word) for word in NETWORKS[command]]
+    ended, said = stop_at_work(words, number, tmp_path)
+    assert ended == code, said
+    assert said.splitlines()[-1].endswith("run the same command again to go on from there")
+    assert "Traceback" not in said
+    assert not places["OUT"].exists()
+    assert unfinished(tmp_path)
+    if command == "embed":
+        again = run(*words, OMP_NUM_THREADS="1")
+        assert again.returncode == 0, again.stderr
+        assert "continued after" in again.stderr
+
+
 def test_resumed_commands_exist_and_say_so():
     for name in RESUMED:
         help_text = " ".join(run(*name.split(), "--help").stdout.replace("│", " ").split())

@@ -79,12 +79,16 @@ def test_fits_of_other_data_or_parameters_have_checkpoints_of_their_own(survey, 
         assert kept.predict(places).tobytes() == plain.tobytes()
     files = list(tmp_path.iterdir())
     assert len(files) == 3
-    for file in files:
-        file.write_bytes(file.read_bytes()[:-50])
     plain = MeanPooling(epochs=2).fit(places, values).predict(places)
-    with pytest.warns(RestartWarning, match="trained again"):
-        again = MeanPooling(epochs=2, checkpoints=tmp_path).fit(places, values)
-    assert again.predict(places).tobytes() == plain.tobytes()
+    contents = {file: file.read_bytes() for file in files}
+    for damage in ("cut", "flipped"):
+        for file, content in contents.items():
+            file.write_bytes(
+                content[:-50] if damage == "cut" else content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+            )
+        with pytest.warns(RestartWarning, match="trained again"):
+            again = MeanPooling(epochs=2, checkpoints=tmp_path).fit(places, values)
+        assert again.predict(places).tobytes() == plain.tobytes(), damage
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):

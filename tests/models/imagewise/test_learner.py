@@ -14,9 +14,10 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
-from geolive.errors import InputError
+from geolive.errors import InputError, RestartWarning
 from geolive.models.imagewise.batch_norm import SharedBatchNorm, share_batch_norm
 from geolive.models.imagewise.learner import (
+    BEST,
     LAST,
     cluster_means,
     predictions_of,
@@ -61,6 +62,30 @@ def test_it_learns_and_writes_its_figures(photos, whole):
     assert history[-1]["train_loss"] < history[0]["train_loss"] + 0.1
     assert "val_loss" in (logs / "metrics.csv").read_text()
     assert list(logs.glob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize("file", [LAST, BEST])
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "flipped", "foreign", "gone"])
+def test_a_damaged_checkpoint_is_made_again_with_a_note(photos, whole, tmp_path, file, damage):
+    train_cnn(small_network(), photos, quick(), tmp_path)
+    path, content = tmp_path / file, (tmp_path / file).read_bytes()
+    at = len(content) // 2
+    damaged = {
+        "cut": content[:at],
+        "empty": b"",
+        "text": b"x" * len(content),
+        "flipped": content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :],
+    }
+    if damage == "gone":
+        path.unlink()
+    elif damage == "foreign":
+        torch.save({"epoch": 3}, path)
+    else:
+        path.write_bytes(damaged[damage])
+    with pytest.warns(RestartWarning, match="so the network is trained again"):
+        state, history = train_cnn(small_network(), photos, quick(), tmp_path)
+    assert furthest(state, whole[0]) == 0
+    assert len(history) == 3
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(photos, whole, tmp_path):
