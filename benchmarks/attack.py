@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +43,20 @@ FAULTS = ("crashes", "mismatches", "leaks", "half-written", "hangs")
 
 
 def attack(
-    minutes: float, seed: int, kinds: list[str], most: int | None = None, commands: list[str] | None = None
-) -> list[Attack]:
-    """Run kinds of attack one after the other; each has its share of the time."""
-    done, shares = [], sum(KINDS[kind][0] for kind in kinds)
-    for kind in kinds:
-        share, tries = KINDS[kind]
-        with tempfile.TemporaryDirectory(prefix="attack-") as folder:
-            until = time.monotonic() + 60 * minutes * share / shares
-            source = random.Random(f"{seed}-{kind}")
-            one = Attack(kind, Path(folder), source, until, min(tries, most or tries), commands or [])
-            importlib.import_module(f"benchmarks.attacks.{kind}").run(one)
-        done.append(one)
-    return done
+    kind: str,
+    minutes: float,
+    seed: int,
+    most: int | None = None,
+    commands: list[str] | None = None,
+    keep: Callable[[Attack], None] | None = None,
+) -> Attack:
+    """Run one kind of attack."""
+    with tempfile.TemporaryDirectory(prefix="attack-") as folder:
+        tries = min(KINDS[kind][1], most or KINDS[kind][1])
+        until = time.monotonic() + 60 * minutes
+        one = Attack(kind, Path(folder), random.Random(f"{seed}-{kind}"), until, tries, commands or [], keep=keep)
+        importlib.import_module(f"benchmarks.attacks.{kind}").run(one)
+    return one
 
 
 def as_result(one: Attack, seed: int, seconds: float) -> dict[str, Any]:
@@ -90,14 +92,20 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="JSON file that keeps the counts of several runs")
     given = parser.parse_args()
     results = json.loads(given.results.read_text()) if given.results and given.results.exists() else []
+    commands = list(filter(None, given.commands.split(",")))
     kinds = given.only.split(",") if given.minutes else []
     for kind in kinds:
         start = time.monotonic()
         minutes = given.minutes * KINDS[kind][0] / sum(KINDS[each][0] for each in kinds)
-        (done,) = attack(minutes, given.seed, [kind], given.tries, list(filter(None, given.commands.split(","))))
-        results.append(as_result(done, given.seed, time.monotonic() - start))
-        if given.results:
-            given.results.write_text(json.dumps(results, indent=1))
+        results.append({})
+
+        def keep(one: Attack, start: float = start) -> None:
+            results[-1] = as_result(one, given.seed, time.monotonic() - start)
+            if given.results:
+                given.results.write_text(json.dumps(results, indent=1))
+
+        done = attack(kind, minutes, given.seed, given.tries, commands, keep)
+        keep(done)
         for line in done.faults[:20]:
             print(repr(line)[1:-1], flush=True)
     print(table(results), flush=True)

@@ -16,6 +16,7 @@ from geolive.boundary_columns import named_districts
 from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
+from geolive.table_files import read_geoparquet
 from geolive.tables import CRS
 from geolive.wording import listed
 
@@ -160,7 +161,7 @@ def _read_layer(
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             check_beginning(path)
-            raw = gpd.read_parquet(path)
+            raw = read_geoparquet(path)
         else:
             found = vector_encoding(path) if encoding is None else None
             with vector_source(path, encoding) as source:

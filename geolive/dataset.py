@@ -380,7 +380,7 @@ class Dataset:
         """Return which images have features of a set, shape (images,); an image whose photo could not be read has none."""
         missing = f"features/{name}.missing.parquet"
         if self.path and missing in self._listed:
-            return ~self.images["key"].isin(pd.read_parquet(self.path / missing)["key"]).to_numpy()
+            return ~self.images["key"].isin(read_plain_table(self.path / missing)["key"]).to_numpy()
         return np.isfinite(self.features[name][:, 0])
 
     def cluster_places(self, clusters: gpd.GeoDataFrame, features: str | None = None) -> Places:

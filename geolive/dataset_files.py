@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
+from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import collector_paused
 
 
@@ -61,7 +62,9 @@ def read_plain_table(path: Path) -> pd.DataFrame:
     geolive.errors.InputError: no/such.parquet: cannot be read (...); make the dataset again
     """
     try:
-        return pd.read_parquet(path)
+        return read_parquet(path)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
 
@@ -82,6 +85,8 @@ def read_table(path: Path) -> gpd.GeoDataFrame:
     """
     try:
         with collector_paused():
-            return gpd.read_parquet(path)
+            return read_geoparquet(path)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None

@@ -52,6 +52,8 @@ class Attack:
         Largest number of tries.
     commands : list of str
         The long commands to attack; all where it is empty.
+    keep : callable, optional
+        Called with this object before each try, to keep what was found so far.
 
     Attributes
     ----------
@@ -74,9 +76,12 @@ class Attack:
     counts: Counter[str] = field(default_factory=Counter)
     parts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    keep: Callable[["Attack"], None] | None = None
 
     def more(self) -> bool:
-        """Whether time and tries are left."""
+        """Whether time and tries are left; what was found so far is kept."""
+        if self.keep is not None:
+            self.keep(self)
         return time.monotonic() < self.until and self.counts["tries"] < self.most
 
     def fault(self, kind: str, words: str) -> None:

@@ -1,7 +1,5 @@
 """Kill commands before one of their changes of files, run them again, and compare with a run that nothing disturbed."""
 
-import os
-
 from benchmarks.attacks.base import Attack, Copy, load_libraries, run_command
 from benchmarks.attacks.long_commands import LongCommand, differences, half_written, libraries, long_commands
 from tests.crash_points import kill_at
@@ -10,11 +8,10 @@ from tests.crash_points import kill_at
 def run(attack: Attack) -> None:
     load_libraries(*libraries(attack))
     with long_commands(attack) as commands:
-        changes = {command.name: _changes(attack, command) for command in commands}
         while attack.more():
             command = commands[attack.counts["tries"] % len(commands)]
             work = command.begin(attack.folder)
-            step = attack.random.randrange(changes[command.name]) + 1
+            step = attack.random.randrange(command.changes) + 1
             with Copy(lambda step=step, command=command: _killed(step, command), attack.folder) as copy:
                 ended = copy.end(command.words)
             attack.counts["tries"] += 1
@@ -32,21 +29,3 @@ def run(attack: Attack) -> None:
 def _killed(step: int, command: LongCommand) -> int:
     kill_at(step, "")
     return run_command(command.words)
-
-
-def _changes(attack: Attack, command: LongCommand) -> int:
-    """The number of changes of files of a command that nothing disturbs."""
-    command.begin(attack.folder)
-    read, write = os.pipe()
-
-    def counted() -> int:
-        count = kill_at(0, "")
-        code = run_command(command.words)
-        os.write(write, str(count()).encode())
-        return code
-
-    with Copy(counted, attack.folder) as copy:
-        attack.judge(copy.end(command.words), (0,))
-    os.close(write)
-    with os.fdopen(read) as answer:
-        return int(answer.read())

@@ -22,7 +22,7 @@ def run(attack: Attack) -> None:
             work = command.begin(attack.folder)
             number = attack.random.choice(list(STOPPED))
             anew = attack.random.randrange(NEW_PROCESS) == 0
-            after = attack.random.uniform(0.0, 0.95) * (command.seconds + anew * LOADING_S)
+            after = attack.random.uniform(0.0, 0.9) * (command.seconds + anew * LOADING_S)
             ended = (_kill_new_process if anew else _kill_copy)(attack, command, number, after)
             if ended.code == 0:
                 attack.parts["ended before the signal"] += 1

@@ -8,11 +8,14 @@ import contextlib
 import json
 import os
 import shutil
+import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.attacks.base import Attack, Copy, content, make_dataset
+from benchmarks.attacks.base import ROOT, Attack, Copy, content, make_dataset, run_command
+from tests.crash_points import kill_at
 
 CPU = ["--device", "cpu"]
 TINY = ["--arch", "timm:test_resnet", "--no-pretrained", "--size", "32"]
@@ -51,6 +54,7 @@ class LongCommand:
     before: dict[str, bytes] = field(default_factory=dict)
     after: dict[str, bytes] = field(default_factory=dict)
     seconds: float = 0.0
+    changes: int = 0
 
     def begin(self, folder: Path) -> Path:
         """Put the files before the command into `folder/work`, and nothing else."""
@@ -69,8 +73,6 @@ def libraries(attack: Attack) -> list[str]:
 @contextlib.contextmanager
 def long_commands(attack: Attack) -> Iterator[list[LongCommand]]:
     """Prepare the commands, and run each once without disturbance."""
-    import time
-
     names = attack.commands or list(COMMANDS)
     prepared = attack.folder / "prepared"
     with _mapillary() if "fetch images" in names else contextlib.nullcontext():
@@ -84,15 +86,24 @@ def long_commands(attack: Attack) -> Iterator[list[LongCommand]]:
             command = LongCommand(name, COMMANDS[name], files)
             work = command.begin(attack.folder)
             command.before = whole_files(work)
-            attack.run(*command.words, expected=(0,))  # the first fills the cache
-            command.begin(attack.folder)
             start = time.monotonic()
-            attack.run(*command.words, expected=(0,))
+            with Copy(lambda command=command: _counted(command), attack.folder) as copy:
+                ended = copy.end(command.words)
+            attack.judge(ended, (0,))
             command.seconds, command.after = time.monotonic() - start, whole_files(work)
+            command.changes = int(ended.err.splitlines()[-1])
             if command.after == command.before:
                 raise RuntimeError(f"{name}: changes nothing: {attack.faults[-1:]}")
             found.append(command)
         yield found
+
+
+def _counted(command: LongCommand) -> int:
+    """Run a command, and print the number of its changes of files in the last line of standard error."""
+    count = kill_at(0, "")
+    code = run_command(command.words)
+    print(count(), file=sys.stderr)
+    return code
 
 
 def whole_files(work: Path) -> dict[str, bytes]:
@@ -164,14 +175,14 @@ def _features(folder: Path) -> None:
     (folder / "features.csv").write_text("key,f0,f1\n" + "".join(f"{key},{i},{i / 7}\n" for i, key in enumerate(keys)))
 
 
-def _photographed(folder: Path) -> None:
+def _photographed(folder: Path, n_clusters: int = 16) -> None:
     import numpy as np
     from PIL import Image
 
     from geolive.dataset import write_dataset
     from geolive.simulation.sample import make_sample
 
-    made = make_sample("goa", seed=1, n_clusters=16, n_sites=4, most_images=2)
+    made = make_sample("goa", seed=1, n_clusters=n_clusters, n_sites=4, most_images=2)
     images = made.images.assign(img_path="photos/" + made.images["key"] + ".png")
     write_dataset(replace(made, images=images), folder / "photographed")
     (folder / "photographed" / "photos").mkdir()
@@ -179,6 +190,10 @@ def _photographed(folder: Path) -> None:
     for path in images["img_path"]:
         pixels = chance.integers(0, 256, (40, 48, 3), np.uint8)
         Image.fromarray(pixels).save(folder / "photographed" / path)
+
+
+def _few_photographed(folder: Path) -> None:
+    _photographed(folder, 4)
 
 
 def _mask2former(folder: Path) -> None:
@@ -192,8 +207,8 @@ PARTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "ingest survey": (_survey,),
     "ingest photos": (_photos,),
     "ingest features": (_goa, _features),
-    "embed": (_photographed,),
-    "detect": (_photographed, _mask2former),
+    "embed": (_few_photographed,),
+    "detect": (_few_photographed, _mask2former),
     "train clusterwise": (_goa,),
     "train gcn": (_goa,),
     "train imagewise": (_photographed,),
@@ -207,9 +222,6 @@ PARTS: dict[str, tuple[Callable[[Path], None], ...]] = {
 def _mapillary() -> Iterator[None]:
     """A local server in Mapillary's place, in a process of its own, which the environment names."""
     import subprocess
-    import sys
-
-    from benchmarks.attacks.base import ROOT
 
     code = (
         "import json, sys; from tests.sources.mapillary.server import FakeMapillary, fake_images\n"

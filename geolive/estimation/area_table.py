@@ -14,6 +14,7 @@ from geolive.estimation.benchmarking import benchmark
 from geolive.estimation.fay_herriot import FayHerriot
 from geolive.estimation.spatial_fay_herriot import SpatialFayHerriot
 from geolive.estimation.transformations import TRANSFORMATIONS, back_transform, transform_rates
+from geolive.table_files import read_csv, read_parquet
 
 COLUMNS = ["direct", "synthetic", "estimate", "mse", "lower", "upper", "gamma"]
 
@@ -185,7 +186,9 @@ def read_area_table(path: str | Path, area: str) -> pd.DataFrame:
         raise InputError(f"{path}: there is no such file")
     try:
         parquet = Path(path).suffix == ".parquet"
-        table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype={area: str})
+        table = read_parquet(path) if parquet else read_csv(path, dtype={area: str})
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read as a table ({' '.join(str(error).split())}); give CSV or Parquet"

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from geolive.errors import InputError
+from geolive.table_files import read_csv
 
 Array = NDArray[np.floating]
 
@@ -74,7 +75,9 @@ def read_proximity(path: str | Path) -> pd.DataFrame:
     1.0
     """
     try:
-        cells = pd.read_csv(path, header=None, dtype=str)
+        cells = read_csv(path, header=None, dtype=str)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read as a CSV table ({' '.join(str(error).split())}); give a matrix"

@@ -9,6 +9,7 @@ import pandas as pd
 from geolive.errors import InputError
 from geolive.estimation.design_matrix import label
 from geolive.gdal_files import vector_source
+from geolive.table_files import read_csv, read_parquet
 
 _IDS = ("district_id", "area", "id")
 _SUFFIXES = {".csv", ".parquet", ".geojson", ".gpkg", ".json", ".shp", ".fgb"}
@@ -169,9 +170,9 @@ def read_table(file: str | Path) -> pd.DataFrame:
         raise InputError(f"{file}: cannot be read; give one of {', '.join(sorted(_SUFFIXES))}")
     try:
         if path.suffix.lower() == ".csv":
-            table = pd.read_csv(path)
+            table = read_csv(path)
         elif path.suffix.lower() == ".parquet":
-            table = pd.read_parquet(path)
+            table = read_parquet(path)
         else:
             import pyogrio
 

@@ -7,14 +7,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
 from geolive.command_line import command_line
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.models.registry import MODEL_KINDS, ModelKind
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
+from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import vistas_classes
 from geolive.terminal_text import clean
 
@@ -119,13 +117,13 @@ def load_model(folder: str | Path) -> TrainedModel:
     except InputError as error:
         raise InputError(f"{str(error).removesuffix('; train it again')}; {again}") from error
     try:
-        residuals = check_residuals(gpd.read_parquet(folder / "residuals.parquet"))
+        residuals = check_residuals(read_geoparquet(folder / "residuals.parquet"))
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}/residuals.parquet: cannot be read ({error}); {again}") from None
     try:
         # only listed files count
         listed = "sites.parquet" in facts["checksums"]
-        sites = pd.read_parquet(folder / "sites.parquet", columns=_SITE_COLUMNS) if listed else None
+        sites = read_parquet(folder / "sites.parquet", _SITE_COLUMNS) if listed else None
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}/sites.parquet: cannot be read ({error}); {again}") from None
     return TrainedModel(model, residuals, card, sites)

@@ -12,7 +12,7 @@ from geolive.errors import InputError
 from geolive.extras import require_extra
 from geolive.sources.paper.lines import read_line_blocks
 
-ROWS_AT_ONCE = 8192
+ROWS_AT_ONCE, NUMBERS_AT_ONCE = 8192, 1 << 24
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
@@ -134,9 +134,11 @@ def _read_hdf5(path: Path, table: str | Path) -> Iterator[tuple[np.ndarray, np.n
                     f"{path}: has {len(array):,} rows, {table} has {len(keys):,}; give the table the features were made from"
                 )
             width = int(np.prod(array.shape[1:]))
-            for start in range(0, len(keys), ROWS_AT_ONCE):
-                values = np.asarray(array[start : start + ROWS_AT_ONCE], np.float32)
-                yield keys[start : start + ROWS_AT_ONCE], values.reshape(-1, width)
+            # a file may say that it has any number of columns, which it need not hold
+            at_once = max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // max(width, 1)))
+            for start in range(0, len(keys), at_once):
+                values = np.asarray(array[start : start + at_once], np.float32)
+                yield keys[start : start + at_once], values.reshape(-1, width)
     except InputError:
         raise
     except (OSError, TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.table_files import bounded_lines
 from geolive.tables import VOID, vistas_classes
 from geolive.wording import count_of
 
@@ -116,7 +117,7 @@ def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
+            reader = csv.DictReader(bounded_lines(path, file), strict=True)
             rows, columns = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); give a CSV file with the columns name and class") from None

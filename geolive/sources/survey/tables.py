@@ -3,10 +3,9 @@
 import csv
 import difflib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import geopandas as gpd
 import numpy as np
@@ -14,11 +13,11 @@ import shapely
 
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_source
+from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
 from geolive.tables import CRS
 
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _MOST_SHOWN = 40
-_LONGEST_LINE = 1 << 20
 
 Chooser = Callable[[list[str]], list[str]]
 
@@ -159,7 +158,7 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
-            reader = csv.reader(_lines(path, file), strict=True)
+            reader = csv.reader(bounded_lines(path, file), strict=True)
             for row in reader:
                 line, at = at + 1, reader.line_num
                 row = [text.strip() for text in row]
@@ -196,18 +195,6 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
     by_column = [list(column) for column in zip(*rows, strict=True)]
     by_name = dict(zip(chosen, by_column[:-1], strict=True))
     return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1])
-
-
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    """Lines of a text; one that no table has is refused before it takes memory."""
-    number = 0
-    while line := file.readline(_LONGEST_LINE + 1):
-        number += 1
-        if len(line) > _LONGEST_LINE:
-            raise InputError(
-                f"{path}: line {number} has more than {_LONGEST_LINE:,} characters; save the table with a line for each row"
-            )
-        yield line
 
 
 def _n_fields(actual: int, expected: int) -> str:
@@ -262,13 +249,14 @@ def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
 def _read_parquet(path: Path, choose: Chooser, with_positions: bool):
     import pyarrow.parquet
 
+    check_expansion(path)
     geometry, header = None, pyarrow.parquet.read_schema(path).names
     if with_positions:
         if b"geo" not in (pyarrow.parquet.read_schema(path).metadata or {}):
             raise InputError(
                 f"{path}: has no geometry; name the columns of positions with lon='COLUMN' and lat='COLUMN'"
             )
-        geometry = gpd.read_parquet(path).geometry
+        geometry = read_geoparquet(path).geometry
         header = [name for name in header if name != geometry.name]
     chosen = [*dict.fromkeys(choose(header))]
     return pyarrow.parquet.read_table(path, columns=chosen).select(chosen), geometry
