@@ -29,7 +29,7 @@ COMMANDS = {
                       "--out", "work/new"],
     "ingest photos": ["ingest", "photos", "work/photos", "--out", "work/new"],
     "ingest features": ["ingest", "features", "work/features.csv", "--dataset", "work/goa", "--name", "two"],
-    "fetch images": ["fetch", "images", "--bbox", "85.0,25.5,85.3,25.7", "--objects", "--delay", "0.01", "--out", "work/new"],
+    "fetch images": ["fetch", "images", "--bbox", "85.0,25.5,85.3,25.7", "--objects", "--delay", "0.01", "--rate", "9999", "--out", "work/new"],
     "embed": ["embed", "work/photographed", "--name", "tiny", "--model", "timm:test_resnet", "--weights", "none", *CPU,
               "--batch-size", "2", "--workers", "0"],
     "detect": ["detect", "work/photographed", "--model", "work/mask2former", "--name", "counted", *CPU, "--workers", "0"],
