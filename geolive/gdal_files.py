@@ -49,6 +49,7 @@ _TEXTS = {*_JSON, ".kml"}
 _SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 _IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
 _MOST_EXTRACTED = 8 * 2**30
+_LARGEST_BLOCK = 2**30
 # bytes 18 and 19 of an SQLite file are 2 where it is written through a log, which readers make anew beside it
 _WRITE_AHEAD = b"\2\2"
 _RASTER_SETTINGS = {
@@ -224,11 +225,24 @@ def _opened(name: str, shown: str, check: str) -> "Iterator[rasterio.DatasetRead
 
     try:
         with rasterio.Env(**_RASTER_SETTINGS), rasterio.open(name, driver="GTiff", sharing=False) as raster:
+            _check_blocks(shown, raster)
             yield raster
     except RasterioError as error:
         # GDAL's own words are in the cause where rasterio only says that reading failed
         reason = str(error.__cause__ or error).replace(name, shown)
         raise InputError(f"{shown}: cannot be read ({reason}); check {check}") from error
+
+
+def _check_blocks(shown: str, raster: "rasterio.DatasetReader") -> None:
+    """Refuse a raster with very large blocks, since GDAL reads each block as a whole, however small it is in the file."""
+    import numpy as np
+
+    for kind, (height, width) in zip(raster.dtypes, raster.block_shapes, strict=True):
+        if height * width * np.dtype(kind).itemsize > _LARGEST_BLOCK:
+            raise InputError(
+                f"{shown}: its blocks of {width:,} × {height:,} cells are too large to read one by one; save it with tiles, "
+                "with: gdal_translate -co TILED=YES"
+            )
 
 
 def check_beginning(path: str | Path) -> None:
