@@ -18,6 +18,7 @@ _COUNTS = {
     "n_clusters": ("surveyed", "surveyed place"),
     "n_sites": ("sites", "site"),
     "n_images": ("images", "image"),
+    "people": ("people", "person"),
 }
 
 
@@ -41,8 +42,10 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
         show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
-    if drawn.estimator_about:
-        say(drawn.estimator_about)
+    weights = "" if drawn.cells is None else drawn.weights_about
+    for words in (drawn.estimator_about, weights, drawn.covariates_about):
+        if words:
+            say(words)
     say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
     if words := not_supported_words(drawn):
         say(words)
@@ -68,7 +71,7 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     if missing.empty:
         return ""
     names = [
-        f"{row['district']} ({', '.join(count_of(row[count], _COUNTS[count][1]) for count in _counts(drawn))})"
+        f"{row['district']} ({', '.join(_missing_counts(row, drawn))})"
         for _, row in missing.head(_MOST_NAMED).iterrows()
     ]
     more = len(missing) - len(names)
@@ -78,9 +81,19 @@ def not_supported_words(drawn: "DistrictMap") -> str:
 
 
 def _counts(drawn: "DistrictMap") -> list[str]:
-    """Say which counts of a district are shown; a map on a grid has no images."""
+    """Say which counts of a district are shown; a map without photos has no images, and one by people no grid of sites."""
     counts = ["n_clusters"] if "n_clusters" in drawn.districts else []
-    return [*counts, "n_sites", *([] if drawn.grid else ["n_images"])]
+    by_people = "people" in drawn.districts
+    sites = [] if by_people and counts and not drawn.has_images else ["n_sites"]
+    return [*counts, *sites, *(["n_images"] if drawn.has_images else []), *(["people"] if by_people else [])]
+
+
+def _missing_counts(district: pd.Series, drawn: "DistrictMap") -> list[str]:
+    """Return the counts of a district that is not supported, with their nouns."""
+    words = [count_of(district[count], _COUNTS[count][1]) for count in _counts(drawn) if count != "people"]
+    if "people" in district and not pd.isna(district["people_supported"]):
+        words.append(f"{percent_text(round(district['people_supported'], 3))} of its people")
+    return words
 
 
 def _district_row(district: pd.Series, drawn: "DistrictMap", decimals: int) -> list[str]:
@@ -89,4 +102,10 @@ def _district_row(district: pd.Series, drawn: "DistrictMap", decimals: int) -> l
     rank = f"{best}" if best == worst else f"{best}–{worst} (tied)"
     value, lower, upper = (decimal_text(district[f"{name}{end}"], decimals) for end in ("", "_lower", "_upper"))
     interval = f"{lower} to {upper}" if np.isfinite(district[f"{name}_lower"]) else "–"
-    return [rank, str(district["district"]), value, interval, *(f"{district[count]:,}" for count in _counts(drawn))]
+    return [
+        rank,
+        str(district["district"]),
+        value,
+        interval,
+        *(f"{round(district[count]):,}" for count in _counts(drawn)),
+    ]

@@ -70,6 +70,13 @@ def predict(
             metavar="FILE",
         ),
     ] = None,
+    raster: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="For a model that uses covariates: the raster that a covariate came from; several times for several.",
+            metavar="NAME=FILE[:BAND]",
+        ),
+    ] = None,
     min_people_share: Annotated[
         float,
         typer.Option(
@@ -140,8 +147,8 @@ def predict(
     from geolive.hexagons import parse_hexagons
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
+    from geolive.mapping.map_region import map_region
     from geolive.mapping.output_check import check_outputs_free
-    from geolive.mapping.prediction import map_region
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.mapping.region_sites import check_covers
     from geolive.regions import find_region
@@ -175,8 +182,8 @@ def predict(
     with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
             data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
-            estimator=estimator, population=population, min_people_share=min_people_share, reach_km=reach, photos=photos,
-            device=device, command=recorded_command(context), progress=progress,
+            estimator=estimator, population=population, rasters=raster or [], min_people_share=min_people_share,
+            reach_km=reach, photos=photos, device=device, command=recorded_command(context), progress=progress,
         )  # fmt: skip
     own = known.get(drawn.indicator.name)
     if own is not None:

@@ -46,14 +46,12 @@ class CellPredictions:
     source: str
 
 
-def cell_places(population: PopulationCells, covariates: pd.DataFrame | None = None) -> Places:
+def cell_places(population: PopulationCells) -> Places:
     """Return the cells as places without images.
 
     Parameters
     ----------
     population : PopulationCells
-    covariates : DataFrame, optional
-        A row for each cell.
 
     Examples
     --------
@@ -62,9 +60,7 @@ def cell_places(population: PopulationCells, covariates: pd.DataFrame | None = N
     ['cell 3 0']
     """
     ids = "cell " + population.cells["row"].astype(str) + " " + population.cells["column"].astype(str)
-    names = () if covariates is None else tuple(map(str, covariates.columns))
-    numbers = None if covariates is None else covariates.to_numpy(float)
-    return Places.without_images(ids.to_numpy(object), population.positions, covariates=numbers, covariate_names=names)
+    return Places.without_images(ids.to_numpy(object), population.positions)
 
 
 def predict_cells(

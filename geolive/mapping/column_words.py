@@ -38,11 +38,29 @@ def column_words(district_map: DistrictMap) -> dict[str, str]:
         **estimate_columns(district_map),
         "n_sites": "Sites",
         "n_images": "Images",
-        "supported": "Supported by enough imagery",
+        **people_words(district_map),
+        "supported": "Supported by enough imagery" if district_map.provenance.uses_images else "Supported",
         "simulated": "Simulated",
         "rank_best": "Best rank the interval allows (1 is the highest value)",
         "rank_worst": "Worst rank the interval allows",
     }
+
+
+def people_words(district_map: DistrictMap) -> dict[str, str]:
+    """Return the columns on people, each with its words for readers; empty where no population raster was given.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> people_words(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
+    {}
+    """
+    words = {
+        "people": "People, as the population raster counts them",
+        "people_supported": "Share of the people within reach of a supported prediction (0 to 1)",
+    }
+    return {column: text for column, text in words.items() if column in district_map.districts}
 
 
 def site_words(district_map: DistrictMap) -> dict[str, str]:

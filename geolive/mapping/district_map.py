@@ -96,6 +96,8 @@ class DistrictMap:
         those outside the region; `diagnostics` reads them. None without a composite.
     weights_about : str
         How the predictions in a district are weighted, in a sentence.
+    covariates_about : str
+        Which rasters were read for the map, in a sentence.
     cells : MapCells or None
         Predictions at the cells of a grid, where a population raster was given.
     heading : str
@@ -123,6 +125,7 @@ class DistrictMap:
     areas: pd.DataFrame | None = None
     heading: str = ""
     weights_about: str = ""
+    covariates_about: str = ""
     cells: "MapCells | None" = None
 
     @property
@@ -176,6 +179,11 @@ class DistrictMap:
     def grid(self) -> bool:
         """Whether places of a grid are predicted, as on a map without photos."""
         return bool((~self.sites["surveyed"].to_numpy(bool) & (self.sites["n_images"].to_numpy() == 0)).any())
+
+    @property
+    def has_images(self) -> bool:
+        """Whether any site has images."""
+        return bool((self.sites["n_images"].to_numpy() > 0).any())
 
     def plot(
         self,

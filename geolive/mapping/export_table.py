@@ -50,6 +50,9 @@ def district_columns(district_map: DistrictMap) -> dict[str, list]:
     counts = [column for column in ("n_clusters", "n_sites", "n_images") if column in table]
     for column, kind in (*((count, int) for count in counts), ("supported", bool), ("simulated", bool)):
         columns[column] = _each(kind, table[column])
+    if "people" in table:
+        columns["people"] = _each(round, table["people"])
+        columns["people_supported"] = _each(lambda share: round(float(share), 4), table["people_supported"])
     for column in ("rank_best", "rank_worst"):
         columns[column] = _each(int, table[column].where(supported))
     return columns
@@ -67,7 +70,8 @@ def district_table(district_map: DistrictMap) -> gpd.GeoDataFrame:
     ['MultiPolygon']
     """
     columns = district_columns(district_map)
-    whole = {f"{district_map.indicator.name}_label", "n_clusters", "n_sites", "n_images", "rank_best", "rank_worst"}
+    counts = {"n_clusters", "n_sites", "n_images", "people", "rank_best", "rank_worst"}
+    whole = {f"{district_map.indicator.name}_label", *counts}
     texts = {"district_id", "district", "state"}
     typed = {
         name: pd.array(

@@ -15,6 +15,7 @@ from geolive.mapping.kml import kml_bytes
 from geolive.mapping.picture import PICTURES, write_picture
 from geolive.mapping.qgis_metadata import metadata
 from geolive.mapping.qgis_styles import district_style, surface_style
+from geolive.tables import CRS
 
 SUFFIXES = (
     *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".kml", ".qgz"),
@@ -204,18 +205,25 @@ def _geopackage(district_map: DistrictMap, path: Path) -> Writers:
 
 def _geotiff(district_map: DistrictMap, path: Path) -> Writers:
     from rasterio.transform import array_bounds
+    from rasterio.warp import transform_bounds
 
     from geolive.mapping.geotiff import write_cog
-    from geolive.mapping.surface import REACH_KM, interpolate_surface
+    from geolive.mapping.surface import REACH_KM, cell_surface, interpolate_surface
 
-    surface = interpolate_surface(district_map)
+    if district_map.cells is None:
+        surface = interpolate_surface(district_map)
+        what = f"surface, by inverse distance of sites, up to {REACH_KM:g} km from a site"
+    else:
+        surface = cell_surface(district_map)
+        what = "predictions at inhabited cells, and their people"
     bounds = array_bounds(*surface.values.shape[1:], surface.transform)
-    what = f"surface, by inverse distance of sites, up to {REACH_KM:g} km from a site"
+    if surface.crs != CRS:
+        bounds = transform_bounds(surface.crs, CRS, *bounds)
     raster, style, about = with_companions(path)
     return {
         raster: lambda to: write_cog(district_map, surface, to),
         style: _bytes(lambda: surface_style(district_map)),
-        about: _bytes(lambda: metadata(district_map, what, bounds)),
+        about: _bytes(lambda: metadata(district_map, what, bounds, surface.crs)),
     }
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.qgis_metadata import abstract, layer_title, plain_text
-from geolive.mapping.surface import BANDS, Surface
+from geolive.mapping.surface import Surface
 
 
 def write_cog(district_map: DistrictMap, surface: Surface, path: Path) -> None:
-    """Write a surface as Cloud-Optimized GeoTIFF: EPSG:4326, float32, bands value, lower, upper, nodata NaN.
+    """Write a surface as Cloud-Optimized GeoTIFF: float32, bands value, lower, upper and maybe people, nodata NaN.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def write_cog(district_map: DistrictMap, surface: Surface, path: Path) -> None:
     bands, height, width = surface.values.shape
     profile = {"driver": "GTiff", "dtype": "float32", "count": bands, "height": height, "width": width}
     with MemoryFile() as memory:
-        with memory.open(**profile, crs="EPSG:4326", transform=surface.transform, nodata=np.nan) as raster:
+        with memory.open(**profile, crs=surface.crs, transform=surface.transform, nodata=np.nan) as raster:
             raster.write(surface.values)
-            raster.descriptions = BANDS
+            raster.descriptions = surface.bands
             raster.update_tags(**{key: plain_text(value) for key, value in tags.items()})
         with memory.open() as raster:
             options = {"COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": 256, "RESAMPLING": "AVERAGE"}

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,8 +93,19 @@ def page_data(district_map: DistrictMap) -> dict:
 
 
 def _counts(district_map: DistrictMap) -> list[str]:
-    """Return the words for the numbers of sites and of images."""
-    return ["Places (grid and survey)" if district_map.grid else "Sites", "Images"]
+    """Return the words for the numbers of people, of sites and of images."""
+    people = ["People", "People with a supported prediction"] if "people" in district_map.districts else []
+    sites = "Sites" if district_map.has_images else "Surveyed places"
+    return [*people, "Places (grid and survey)" if district_map.grid else sites, "Images"]
+
+
+def _people(district_map: DistrictMap, row: Mapping[Hashable, Any]) -> list[tuple[str, float]]:
+    """Return a district's people, and the share of them with a supported prediction, each with the number to sort by."""
+    if "people" not in district_map.districts:
+        return []
+    share = float(row["people_supported"])
+    words = percent_text(round(share, 3)) if np.isfinite(share) else "None"
+    return [(decimal_text(row["people"], 0), float(row["people"])), (words, share)]
 
 
 def as_json(data: dict) -> str:
@@ -197,8 +210,9 @@ def _districts(
             ),
             (_rank(row["rank_best"], row["rank_worst"], n_ranked) if supported else None, -values[i]),
             (COMPARED_WORDS[compared[i]] if supported else None, values[i]),
+            *_people(district_map, row),
             (decimal_text(row["n_sites"], 0), row["n_sites"]),
-            (None if district_map.grid else decimal_text(row["n_images"], 0), row["n_images"]),
+            (decimal_text(row["n_images"], 0) if district_map.has_images else None, row["n_images"]),
             (str(row["official"]) if show_official and pd.notna(row["official"]) else None, None),
         ]
         numbers = [float(x) if supported else None for x in (values[i], lower[i], upper[i])]

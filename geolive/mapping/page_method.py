@@ -19,13 +19,15 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> [term for term, _ in how_it_was_made(result)][:3]
-    ['Values of districts', 'Model', 'Accuracy']
+    ['Values of districts', 'Weights', 'Model']
     """
     made, unit = district_map.provenance, district_map.indicator.unit
     scores = "; ".join(_score(name, value, unit) for name, value in made.metrics.items() if np.isfinite(value))
     simulated = " (simulated)" if made.simulated and "simulated" not in made.dataset.lower() else ""
     return [
         *([("Values of districts", district_map.estimator_about)] if district_map.estimator_about else []),
+        *([("Weights", district_map.weights_about)] if district_map.weights_about else []),
+        *([("Covariates", district_map.covariates_about)] if district_map.covariates_about else []),
         ("Model", f"{made.model}. {made.model_about}"),
         ("Accuracy", f"{scores} at surveyed clusters, out of fold" if scores else "Not measured"),
         ("Meaning of the interval", _interval_words(district_map)),

@@ -12,6 +12,7 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.mapping.cell_predictions import CellPredictions, cell_places, cells_of_sites, predict_cells
+from geolive.mapping.map_covariates import MapCovariates
 from geolive.mapping.population_cells import CellGrid, PopulationCells, read_population
 from geolive.mapping.site_predictions import SitePredictions
 from geolive.models.trained_model import TrainedModel
@@ -71,6 +72,7 @@ def predict_people(
     level: float,
     limits: tuple[float, float],
     reach_km: float,
+    covariates: MapCovariates,
     progress: Callable[[str], None] | None = None,
 ) -> PeoplePredictions:
     """Predict the cells of a population raster in a region's districts, and in surveyed districts beyond it.
@@ -90,6 +92,8 @@ def predict_people(
     limits : tuple of float
         Values that no end of an interval exceeds.
     reach_km : float
+    covariates : MapCovariates
+        Those of the cells, for a model that needs no images.
     progress : callable, optional
 
     Raises
@@ -108,6 +112,7 @@ def predict_people(
     places = cell_places(people)
     if trained.card.needs_images:
         return PeoplePredictions(people, cells_of_sites(trained.card.indicator, people, predicted, reach_km), places)
+    places = covariates.add_to(places)
     return PeoplePredictions(people, predict_cells(trained, people, places, level, limits), places)
 
 

@@ -167,7 +167,7 @@ class _Frame:
         factor = max(1, int(np.ceil(np.sqrt(cells / most_cells))))
         return cls(
             at,
-            raster.crs.to_wkt(),
+            CRS if raster.crs.to_epsg() == 4326 else raster.crs.to_wkt(),
             factor,
             top // factor * factor,
             left // factor * factor,

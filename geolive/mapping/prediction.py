@@ -15,7 +15,6 @@ from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
-from geolive.hexagons import hexagons_of_tables, parse_hexagons
 from geolive.indicators import indicator as find_indicator
 from geolive.mapping.benchmarked import benchmark_districts
 from geolive.mapping.cell_predictions import REACH_KM
@@ -23,7 +22,9 @@ from geolive.mapping.composite import COMPOSITES
 from geolive.mapping.cross_fitting import cross_fitted_people, cross_fitted_sites, people_of_cross_fitted_sites
 from geolive.mapping.district_map import DistrictMap, Provenance
 from geolive.mapping.districts import Support, districts_from_cells, districts_from_sites, with_estimates
+from geolive.mapping.map_covariates import MapCovariates, Rasters
 from geolive.mapping.map_estimates import EstimateOptions, estimate_map
+from geolive.mapping.map_region import map_region, with_other_districts
 from geolive.mapping.people import PeoplePredictions, check_people_parameters, predict_people, weights_words
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
@@ -33,7 +34,7 @@ from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel, check_trained
 from geolive.official_statistics import official_sentences
 from geolive.places import Places
-from geolive.regions import INDIA_SOURCE, Region, assign_districts, find_region, read_districts
+from geolive.regions import Region, assign_districts
 from geolive.wording import count_of
 
 
@@ -51,6 +52,7 @@ def predict(
     estimator: str | None = None,
     benchmark: str | None = None,
     population: str | Path | None = None,
+    rasters: Rasters = (),
     min_people_share: float = 0.5,
     reach_km: float = REACH_KM,
     photos: str | Path | None = None,
@@ -90,6 +92,9 @@ def predict(
     population : str or Path, optional
         A GeoTIFF with the number of people in each cell. Predictions are then made for its cells and weighted by people; without
         it the sites of a district count alike.
+    rasters : list of str, or dict of str to path
+        For a model that uses covariates, where it predicts cells or places of a grid: the rasters that the dataset's covariates
+        came from, "NAME=FILE" or "NAME=FILE:BAND".
     min_people_share : float
         With a population, the smallest share of a district's people (0 to 1) who live within reach of a supported prediction, for
         the district to be supported.
@@ -136,8 +141,11 @@ def predict(
     check_inputs(dataset, trained.model, card.features)
     if progress:
         progress("finding the sites")
-    around = _with_other_districts(dataset, area, boundaries, columns)
-    sites, places = sites_in_region(dataset, area, card.needs_images, card.features, around, grid=population is None)
+    around = with_other_districts(dataset, area, boundaries, columns)
+    covariates = MapCovariates(dataset, trained, rasters, progress)
+    sites, places = sites_in_region(
+        dataset, area, card.needs_images, card.features, around, grid=population is None, covariates=covariates
+    )
     classifies = card.task == "classification"
     if progress:
         progress(f"predicting {count_of(len(sites), 'site')}")
@@ -149,7 +157,7 @@ def predict(
     people = None
     if population is not None:
         people = predict_people(
-            dataset, trained, area, around, predicted, population, level, limits, reach_km, progress
+            dataset, trained, area, around, predicted, population, level, limits, reach_km, covariates, progress
         )
         districts = districts_from_cells(
             area.districts, predicted.sites, people.predictions.shares, card.indicator, people.predictions.error, support,
@@ -163,7 +171,7 @@ def predict(
         progress("estimating districts")
     sites, places = _unsurveyed(predicted.sites, places)
     if people is None and not card.needs_images and card.indicator in dataset.indicators:
-        sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places)
+        sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places, covariates)
 
     def cross_fit() -> pd.DataFrame:
         return _cross_fitted(dataset, trained, around, sites, places, people, reach_km)
@@ -190,71 +198,11 @@ def predict(
         provenance=provenance,
         estimator=made.estimator,
         estimator_about=made.about,
+        covariates_about=covariates.about,
         weights_about=weights_words(people, reach_km, card.needs_images),
         cells=None if people is None else people.mapped_cells(area),
         areas=made.areas,
     )
-
-
-def map_region(
-    dataset: Dataset,
-    region: str | Path | Sequence[float] | Region | None,
-    boundaries: Boundaries | None = None,
-    *,
-    name_column: str | None = None,
-    id_column: str | None = None,
-) -> Region:
-    """Find the region to map; hexagons (`boundaries="hex:50km"`) lie around the places of the dataset.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    region, boundaries, name_column, id_column
-        As for `predict`.
-
-    Raises
-    ------
-    InputError
-        No such region or boundaries.
-
-    Examples
-    --------
-    >>> import geolive as gl
-    >>> len(map_region(gl.make_sample("goa"), None, "hex:25km").districts)
-    28
-    """
-    if isinstance(region, Region):
-        return region
-    width_km = parse_hexagons(str(boundaries)) if boundaries is not None else None
-    if width_km is None:
-        return find_region(region, boundaries, name_column=name_column, id_column=id_column)
-    whole = hexagons_of_tables([dataset.clusters, dataset.images], width_km, dataset.source)
-    if region is None:
-        return whole
-    frame = find_region(region)
-    touched = whole.districts[whole.districts.intersects(frame.area)].reset_index(drop=True)
-    if touched.empty:
-        raise InputError(
-            f"region={region!r}: the dataset has no place there; give a region where it has", parameter="region"
-        )
-    return Region(frame.name, shapely.coverage_union_all(touched.geometry.to_numpy()), touched, whole.source)
-
-
-def _with_other_districts(
-    dataset: Dataset, area: Region, boundaries: Boundaries | None, columns: dict
-) -> gpd.GeoDataFrame:
-    """The districts of the map, then all others of the same boundaries: what the survey measured there counts, too."""
-    if area.source == INDIA_SOURCE:
-        every = read_districts()
-    elif boundaries is None:
-        return area.districts
-    elif str(boundaries).startswith("hex:"):
-        every = map_region(dataset, None, boundaries).districts
-    else:
-        every = read_districts(boundaries, **columns)
-    others = every[~every["district_id"].isin(area.districts["district_id"])]
-    shown = ["district_id", "district", "geometry"]
-    return pd.concat([area.districts[shown], others[shown]], ignore_index=True)
 
 
 def _unsurveyed(sites: gpd.GeoDataFrame, places: Places) -> tuple[gpd.GeoDataFrame, Places]:
@@ -272,6 +220,7 @@ def _with_sites_beyond(
     around: gpd.GeoDataFrame,
     sites: gpd.GeoDataFrame,
     places: Places,
+    covariates: MapCovariates,
 ) -> tuple[gpd.GeoDataFrame, Places]:
     """Add the sites of surveyed districts beyond the map, which the composite learns from as it does from those of the map.
 
@@ -283,7 +232,7 @@ def _with_sites_beyond(
     if others.empty:
         return sites, places
     beyond = Region("", shapely.union_all(shapely.make_valid(others.geometry.to_numpy())), others, area.source)
-    found, seen = sites_in_region(dataset, beyond, False, trained.card.features, around)
+    found, seen = sites_in_region(dataset, beyond, False, trained.card.features, around, covariates=covariates)
     new = np.flatnonzero(~found["surveyed"].to_numpy(bool) & ~found["site_id"].isin(places.ids).to_numpy())
     if not len(new):
         return sites, places

@@ -8,6 +8,7 @@ import numpy as np
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.mapping.district_map import DistrictMap
 from geolive.metrics import NAMES
+from geolive.tables import CRS
 from geolive.wording import number_text, percent_text
 
 QGIS_VERSION = "3.22"
@@ -41,11 +42,14 @@ def abstract(district_map: DistrictMap) -> str:
     measured = {NAMES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}
     scores = ", ".join(f"{words} {number_text(value)}" for words, value in measured.items())
     level = percent_text(district_map.level)
+    surface = "sites, interpolated" if district_map.cells is None else "cells"
     lines = [
         "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
         f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
         district_map.estimator_about,
-        f"The {level} interval is that of a district's mean; in the surface, that of single sites, interpolated.",
+        district_map.weights_about,
+        district_map.covariates_about,
+        f"The {level} interval is that of a district's mean; in the surface, that of single {surface}.",
         f"A district has no value where it has {district_map.support}.",
         f"Model: {about.model}. {about.model_about}",
         f"Scores at surveyed clusters, out of fold: {scores}." * bool(scores),
@@ -56,7 +60,7 @@ def abstract(district_map: DistrictMap) -> str:
     return plain_text("\n".join(re.sub(r"\.\.(?=\s|$)", ".", line) for line in lines if line))
 
 
-def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, float, float]) -> bytes:
+def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, float, float], crs: str = CRS) -> bytes:
     """Write the QMD of a layer: title, abstract, keywords, rights, how it was made, reference system and extent.
 
     Parameters
@@ -66,6 +70,8 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
         What the file holds, in a few words.
     bounds : tuple of float
         West, south, east, north, degrees.
+    crs : str
+        The layer's reference system.
 
     Returns
     -------
@@ -95,7 +101,7 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
     command = f" with: {about.command}" if about.command else " in Python"
     add(root, "history", f"{about.made.isoformat()}: made by geolive {about.version}{command}")
     system = add(add(root, "crs"), "spatialrefsys")
-    for tag, text in {"srid": "4326", "authid": "EPSG:4326", "description": "WGS 84", "geographicflag": "true"}.items():
+    for tag, text in _reference_system(crs).items():
         add(system, tag, text)
     west, south, east, north = bounds
     # QGIS knows no extent across the antimeridian
@@ -104,6 +110,19 @@ def metadata(district_map: DistrictMap, layer: str, bounds: tuple[float, float, 
     spatial = add(add(root, "extent"), "spatial", crs="EPSG:4326", dimensions="2", minz="0", maxz="0")
     spatial.attrib.update(minx=minx, miny=miny, maxx=maxx, maxy=maxy)
     return document(root, about.version)
+
+
+def _reference_system(crs: str) -> dict[str, str]:
+    """Return what QGIS's metadata say of a reference system."""
+    if crs == CRS:
+        return {"srid": "4326", "authid": "EPSG:4326", "description": "WGS 84", "geographicflag": "true"}
+    from pyproj import CRS as ReferenceSystem
+
+    system = ReferenceSystem.from_user_input(crs)
+    authority = system.to_authority()
+    number = {} if authority is None else {"srid": authority[1], "authid": ":".join(authority)}
+    flag = "true" if system.is_geographic else "false"
+    return {"wkt": system.to_wkt(), **number, "description": system.name, "geographicflag": flag}
 
 
 def plain_text(text: str) -> str:

@@ -242,6 +242,7 @@ def _map_tip(district_map: DistrictMap) -> str:
         f"{percent_text(district_map.level)} interval: [% coalesce({interval}, 'none') %]",
         f"Unit: {_template_text(shown.unit)}",
         *estimate_tips(district_map, number),
+        *_people_tips(district_map),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
         html.escape(MEANS_OF_AREAS),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
@@ -280,6 +281,14 @@ def estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> li
         gamma = '"' + (name + "_gamma").replace('"', '""') + '"'
         lines.append(f"Weight of the survey in the value: [% round(100 * {gamma}) %] %")
     return lines
+
+
+def _people_tips(district_map: DistrictMap) -> list[str]:
+    """Return the line on people, where the layer has them."""
+    if "people" not in district_map.districts:
+        return []
+    share = "coalesce(round(100 * \"people_supported\") || ' %', 'none')"
+    return [f'People: [% format_number("people", 0) %]; within reach of a supported prediction: [% {share} %]']
 
 
 def _template_text(text: str) -> str:

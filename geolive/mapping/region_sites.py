@@ -9,6 +9,7 @@ from geolive.antimeridian import bounds_of
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.mapping.grid import grid_places, grid_step
+from geolive.mapping.map_covariates import MapCovariates
 from geolive.places import Places, group_images
 from geolive.regions import Region
 from geolive.tables import CRS, lonlat, points
@@ -22,6 +23,7 @@ def sites_in_region(
     around: gpd.GeoDataFrame | None = None,
     *,
     grid: bool = True,
+    covariates: MapCovariates | None = None,
 ) -> tuple[gpd.GeoDataFrame, Places]:
     """Find the surveyed clusters and the sites of a dataset that lie in a region.
 
@@ -40,6 +42,8 @@ def sites_in_region(
         them the region's districts do.
     grid : bool
         Whether the places of a grid are sites where there are no images; the cells of a population raster take their place.
+    covariates : MapCovariates, optional
+        They are added to the places of a grid; clusters and sites have those of the dataset.
 
     Returns
     -------
@@ -69,6 +73,7 @@ def sites_in_region(
     unsurveyed = _unsurveyed_places(dataset, region, features)
     if grid and unsurveyed is None and not needs_images and surveyed:
         unsurveyed = grid_places(region.districts, grid_step(region.districts if around is None else around))
+        unsurveyed = unsurveyed if covariates is None else covariates.add_to(unsurveyed)
     if unsurveyed is not None:
         places = places.joined(unsurveyed)
     if len(places) == 0:

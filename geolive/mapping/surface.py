@@ -1,4 +1,4 @@
-"""Inverse-distance interpolation of the sites' values and intervals to a raster."""
+"""Values and intervals as a raster: predictions at cells, or the sites interpolated by inverse distance."""
 
 from dataclasses import dataclass
 
@@ -11,27 +11,69 @@ from scipy.spatial import cKDTree
 from geolive.antimeridian import running_longitudes, side_by_side
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.mapping.district_map import DistrictMap
-from geolive.tables import lonlat
+from geolive.tables import CRS, lonlat
 
-BANDS = ("value", "lower", "upper")
+BANDS = ("value", "lower", "upper", "people")
 REACH_KM = 15.0
 PIXELS_AT_ONCE = 200_000
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A raster of an indicator, EPSG:4326, the northernmost row first.
+    """A raster of an indicator, the northernmost row first.
 
     Parameters
     ----------
-    values : array of float32, shape (3, height, width)
-        Value, lower and upper end of the interval, in the indicator's unit; NaN where there is none.
+    values : array of float32, shape (3 or 4, height, width)
+        Value, lower and upper end of the interval, in the indicator's unit, and maybe people; NaN where there is none.
     transform : rasterio.Affine
-        From column and row to longitude and latitude, degrees.
+        From column and row to coordinates.
+    crs : str
+        The reference system of the coordinates.
     """
 
     values: np.ndarray
     transform: rasterio.Affine
+    crs: str = CRS
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return BANDS[: len(self.values)]
+
+
+def cell_surface(district_map: DistrictMap) -> Surface:
+    """Draw the predictions at the cells of a map that was made with a population raster.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+        Its `cells` are drawn, on their own grid.
+
+    Returns
+    -------
+    Surface
+        Bands value, lower and upper, NaN where nobody lives or there is no supported prediction, and people.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from types import SimpleNamespace
+    >>> from geolive.indicators import indicator
+    >>> from geolive.mapping.people import MapCells
+    >>> from geolive.mapping.population_cells import CellGrid
+    >>> numbers = {"row": [0], "column": [1], "pov": [1.5], "pov_lower": [1.0], "pov_upper": [2.0], "people": [30.0]}
+    >>> cells = MapCells(pd.DataFrame(numbers), CellGrid((1, 0, 85, 0, -1, 26), 1, 2, "EPSG:4326"))
+    >>> cell_surface(SimpleNamespace(cells=cells, indicator=indicator("pov"))).values[:, 0, 1].tolist()
+    [1.5, 1.0, 2.0, 30.0]
+    """
+    name, cells = district_map.indicator.name, district_map.cells
+    assert cells is not None
+    values = np.full((4, cells.grid.height, cells.grid.width), np.nan, np.float32)
+    columns = [name, f"{name}_lower", f"{name}_upper", "people"]
+    row, column = (cells.table[axis].to_numpy(int) for axis in ("row", "column"))
+    values[:, row, column] = cells.table[columns].to_numpy(float).T
+    return Surface(values, rasterio.Affine(*cells.grid.transform), cells.grid.crs)
 
 
 def interpolate_surface(

@@ -15,7 +15,8 @@ from geolive.mapping.composite import estimate_districts
 from geolive.mapping.cross_fitting import cross_fitted_sites
 from geolive.mapping.district_survey import survey_districts
 from geolive.mapping.grid import grid_places
-from geolive.mapping.prediction import map_region, predict
+from geolive.mapping.map_region import map_region
+from geolive.mapping.prediction import predict
 from geolive.models.baselines import Mean, Neighbours
 from geolive.models.bundle import load_model, save_model
 from geolive.models.clusterwise import Forest

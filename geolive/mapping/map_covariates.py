@@ -1,0 +1,133 @@
+"""Covariates at the places of a grid, read from the rasters that a dataset's covariates came from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from geolive.covariates.raster_names import RasterCovariate, as_rasters
+from geolive.covariates.sampling import sample_raster
+from geolive.dataset import Dataset
+from geolive.errors import InputError
+from geolive.models.trained_model import TrainedModel
+from geolive.places import Places
+
+Rasters = Iterable[str | RasterCovariate] | Mapping[str, str | Path]
+
+
+class MapCovariates:
+    """The covariates that a trained model uses, at places that the dataset does not have.
+
+    A dataset keeps no path of a raster, so the rasters are given again. Values are the means over the buffers that the dataset's
+    facts state for places of which it is not known whether they are urban or rural.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its facts say how each covariate was made.
+    trained : TrainedModel
+    rasters : list of str, or dict of str to path
+        "NAME=FILE" or "NAME=FILE:BAND"; see `geolive.covariates.sampling.covariates_at`.
+    progress : callable, optional
+        Is called with words on what is under way.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The covariates that the model uses; empty where it uses none.
+    about : str
+        Where they come from, in sentences; empty until they are read.
+
+    Raises
+    ------
+    InputError
+        The model uses no covariates, and rasters are given.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> MapCovariates(dataset, gl.train(dataset, gl.Neighbours(), "pov"), []).names
+    ()
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        trained: TrainedModel,
+        rasters: Rasters = (),
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        self.names: tuple[str, ...] = ()
+        self.about = ""
+        if trained.model.uses("covariates"):
+            self.names = tuple(getattr(trained.model, "covariate_names_", ()))
+        self._rasters = as_rasters(rasters)
+        self._facts = dataset.covariates.about if dataset.covariates else {}
+        self._model, self._progress = trained.card.model, progress
+        if self._rasters and not self.names:
+            raise InputError(
+                f"rasters: {self._model} uses no covariates; leave the rasters out, or train a model that does "
+                "(inputs='covariates')",
+                parameter="rasters",
+            )
+
+    def add_to(self, places: Places) -> Places:
+        """Return places with the covariates that the model uses, NaN where a raster has no value.
+
+        Raises
+        ------
+        InputError
+            A covariate has no raster, or a raster cannot be read.
+        """
+        if not self.names or not len(places):
+            return places
+        self._check_given()
+        tables, words = [], []
+        for raster in self._rasters:
+            table, word = self._read(raster, places.positions)
+            tables.append(table)
+            words.append(word)
+        read = pd.concat(tables, axis=1)
+        missing = [name for name in self.names if name not in read]
+        if missing:
+            raise InputError(
+                f"rasters: give no {missing[0]!r}, which {self._model} uses; add {missing[0]}=FILE, and leave out no band",
+                parameter="rasters",
+            )
+        self.about = f"Covariates: {', '.join(words)}."
+        return replace(places, covariates=read[list(self.names)].to_numpy(float), covariate_names=self.names)
+
+    def _check_given(self) -> None:
+        from_tables = [name for name in self.names if self._facts.get(name, {}).get("kind") == "table"]
+        if from_tables:
+            raise InputError(
+                f"{self._model} uses {from_tables[0]!r}, which came from a table and is not known at the places of a grid; train "
+                "it on covariates from rasters"
+            )
+        if not self._rasters:
+            files = ", ".join(f"'{name}=FILE'" for name in self.names[:3]) + (", …" if len(self.names) > 3 else "")
+            raise InputError(
+                f"{self._model} uses covariates that are not known at the places of a grid; give the rasters that they came "
+                f"from, rasters=[{files}]",
+                parameter="rasters",
+            )
+
+    def _read(self, raster: RasterCovariate, positions: np.ndarray) -> tuple[pd.DataFrame, str]:
+        facts = next(
+            (self._facts[name] for name in self.names if name == raster.name or name.startswith(f"{raster.name}_")),
+            None,
+        )
+        if facts is None:
+            raise InputError(
+                f"rasters: {self._model} uses no covariate {raster.name!r}; it uses {', '.join(self.names)}",
+                parameter="rasters",
+            )
+        radius = float(facts.get("buffer_km", {}).get("unknown", 0.0))
+        sample = sample_raster(raster, positions, radius, self._progress)
+        how = f"mean within {radius:g} km" if radius else "value of the cell"
+        known = facts.get("sha256")
+        other = ", not the file that the model was trained on" if known and raster.checksum() != known else ""
+        return sample.values, f"{raster.name} ({raster.file_name}, {how}{other})"
