@@ -7,7 +7,9 @@ import typer
 
 from geolive.cli.apps import NewFolder, ingest
 
-DESIGN_NOTE = "kept for the survey's own estimates of districts, and not used in training and evaluation: {}"
+DESIGN_NOTE = (
+    "kept for the survey's own estimates of districts, and for the noise of rates; they are no inputs of models: {}"
+)
 
 
 @ingest.command("survey")

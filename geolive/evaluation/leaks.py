@@ -7,6 +7,7 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.geodesy import km_to_chord, unit_sphere
 from geolive.places import Places
+from geolive.rates import sample_sizes
 from geolive.splits import place_numbers, shared_sequences
 from geolive.tables import lonlat
 from geolive.wording import count_of
@@ -93,8 +94,12 @@ def _shared(numbers: np.ndarray, pairs: Pairs) -> int:
 
 def _copies(dataset: Dataset, clusters: gpd.GeoDataFrame, places: Places, pairs: Pairs) -> int:
     """Count how many tested clusters equal a training cluster in values and counts; without counts, in values and nearby."""
-    table = pd.DataFrame(clusters[dataset.indicators]).reset_index(drop=True)
+    # rates of some twenty persons are equal by chance, so they tell nothing
+    values = [name for name in dataset.indicators if sample_sizes(clusters, name) is None]
+    table = pd.DataFrame(clusters[values]).reset_index(drop=True)
     counted = "objects" in dataset.features
+    if not values and not counted:
+        return 0
     if counted:
         table = pd.concat([table, pd.DataFrame(places.counts()).add_prefix("objects ")], axis=1)
     number = table.groupby(list(table.columns), dropna=False).ngroup().to_numpy()

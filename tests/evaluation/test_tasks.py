@@ -37,6 +37,22 @@ def test_clusters_in_training_that_copy_tested_ones_are_told(dataset):
     assert not make_task(dataset, "wealth", "regression", RandomSplit(random_state=1), "random").notes
 
 
+def test_equal_rates_of_few_persons_are_no_copies(dataset):
+    # pairs of neighbours with equal rates
+    order = np.argsort(dataset.clusters.geometry.x.to_numpy(), kind="stable")
+    persons = np.empty(len(order), int)
+    persons[order] = 100 + np.arange(len(order)) // 2
+    rates = 40 / persons
+    clusters = dataset.clusters.drop(columns=[c for c in dataset.clusters if c.startswith("wealth")])
+    clusters = clusters.assign(stunted=rates, stunted_label=(rates > 0.2) * 1.0, stunted_n=persons)
+    made = replace(dataset, clusters=clusters, indicators=["stunted"], thresholds={})
+    notes = make_task(made, "stunted", "regression", RandomSplit(random_state=1), "random").notes
+    assert not any("copy" in note for note in notes)
+    unknown = replace(made, clusters=clusters.drop(columns="stunted_n"))
+    notes = make_task(unknown, "stunted", "regression", RandomSplit(random_state=1), "random").notes
+    assert any("copy" in note for note in notes), "the same values would be taken for copies where they are no rates"
+
+
 def test_copies_are_told_by_their_objects_wherever_they_stand(small_sample):
     dataset = small_sample.dataset
     first = dataset.clusters.iloc[0]["unique_cluster"]
