@@ -69,6 +69,42 @@ def named_districts(
     return pd.DataFrame(columns).astype(object), name_column
 
 
+def people_of_districts(path: Path, raw: gpd.GeoDataFrame, column: str) -> pd.Series:
+    """Return the number of people of each district.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    raw : GeoDataFrame
+        Its rows.
+    column : str
+        The column that the user named.
+
+    Raises
+    ------
+    InputError
+        There is no such column, or a number is missing or negative.
+
+    Examples
+    --------
+    >>> raw = gpd.GeoDataFrame({"census": ["1200", "-1"], "geometry": [None, None]})
+    >>> people_of_districts(Path("bihar.geojson"), raw, "census")
+    Traceback (most recent call last):
+    geolive.errors.InputError: bihar.geojson: column 'census', row 1: '-1' is no number of people; give 0 or more
+    """
+    _given(path, raw, column, "people_column")
+    people = pd.to_numeric(raw[column], errors="coerce").astype(float)
+    wrong = ~((people >= 0) & np.isfinite(people)).to_numpy()
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"{path}: column {column!r}, row {row}: {raw[column].iloc[row]!r} is no number of people; give 0 or more",
+            parameter="people_column",
+        )
+    return people
+
+
 def _given(path: Path, raw: gpd.GeoDataFrame, column: str | None, parameter: str) -> str | None:
     """Return a column that the user named."""
     if column is not None and (column not in raw.columns or column == raw.geometry.name):

@@ -12,7 +12,7 @@ import pyproj
 import shapely
 
 from geolive.antimeridian import cut
-from geolive.boundary_columns import named_districts
+from geolive.boundary_columns import named_districts, people_of_districts
 from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
@@ -64,6 +64,7 @@ def read_boundaries(
     layer: str | None = None,
     name_column: str | None = None,
     id_column: str | None = None,
+    people_column: str | None = None,
     encoding: str | None = None,
     crs: str | None = None,
     drop_invalid: bool = False,
@@ -82,6 +83,8 @@ def read_boundaries(
     id_column : str, optional
         Column with unique ids. By default the most specific of the usual columns of ids whose values are unique
         (`GID_3`, `ADM2_PCODE`, `shapeID`, …), else the names.
+    people_column : str, optional
+        Column with the number of people of each district, which benchmarked maps weight by; kept as `people`.
     encoding : str, optional
         Encoding of the texts of a shapefile or GeoJSON file, for example "CP1251". By default as the file states; where it does
         not, UTF-8 if its texts can be read so, else CP1252, and a note says so.
@@ -119,6 +122,8 @@ def read_boundaries(
     path = Path(path)
     raw, words, chosen = _read_layer(path, layer, encoding, crs)
     columns, name_column = named_districts(path, raw, name_column, id_column)
+    if people_column is not None:
+        columns["people"] = people_of_districts(path, raw, people_column).to_numpy()
     shapes, repaired = _repaired(raw.geometry.to_numpy())
     names = columns["district"].tolist()
     kept, left_out = _with_area(path, raw, shapes, names, drop_invalid)

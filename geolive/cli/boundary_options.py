@@ -14,6 +14,10 @@ NameColumn = Annotated[
     str | None, typer.Option(help="Column of --boundaries with the districts' names.", metavar="COLUMN")
 ]
 IdColumn = Annotated[str | None, typer.Option(help="Column of --boundaries with the districts' ids.", metavar="COLUMN")]
+PeopleColumn = Annotated[
+    str | None,
+    typer.Option(help="With --benchmark: column of --boundaries with the districts' people.", metavar="COLUMN"),
+]
 Layer = Annotated[
     str | None, typer.Option(help="Layer of --boundaries; by default the one with the most polygons.", metavar="NAME")
 ]
@@ -36,6 +40,7 @@ def open_boundaries(
     layer: str | None = None,
     name_column: str | None = None,
     id_column: str | None = None,
+    people_column: str | None = None,
     encoding: str | None = None,
     crs: str | None = None,
     drop_invalid: bool = False,
@@ -55,7 +60,14 @@ def open_boundaries(
     Traceback (most recent call last):
     geolive.errors.InputError: --layer is about a file of districts; add --boundaries FILE
     """
-    options = {"layer": layer, "name_column": name_column, "id_column": id_column, "encoding": encoding, "crs": crs}
+    options = {
+        "layer": layer,
+        "name_column": name_column,
+        "id_column": id_column,
+        "people_column": people_column,
+        "encoding": encoding,
+        "crs": crs,
+    }
     if path is None:
         given = [name for name, value in (options | {"drop_invalid": drop_invalid}).items() if value]
         if given:

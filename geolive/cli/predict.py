@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import Seed, app
-from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
+from geolive.cli.boundary_options import (
+    Crs,
+    DropInvalid,
+    Encoding,
+    IdColumn,
+    Layer,
+    NameColumn,
+    PeopleColumn,
+    open_boundaries,
+)
 from geolive.command_line import command_line
 from geolive.errors import InputError
 
@@ -58,6 +67,7 @@ def predict(
     ] = None,
     name_column: NameColumn = None,
     id_column: IdColumn = None,
+    people_column: PeopleColumn = None,
     layer: Layer = None,
     encoding: Encoding = None,
     crs: Crs = None,
@@ -94,8 +104,16 @@ def predict(
     estimator: Annotated[
         str | None,
         typer.Option(
-            help="A district's value: composite (survey and predictions weighed by their errors), predicted (predictions "
-            "alone) or direct (survey alone); composite where the survey allows it.",
+            help="A district's value: composite (survey and predictions weighed by their errors), spatial (the same, where "
+            "neighbouring districts inform each other), predicted (predictions alone) or direct (survey alone); composite where "
+            "the survey allows it.",
+        ),
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            help="Make values add up to the survey's own estimate of the region, over people: ratio, difference or "
+            "bell-datta-ghosh; needs --people-column or --population.",
         ),
     ] = None,
     diagnostics: Annotated[
@@ -168,8 +186,8 @@ def predict(
     else:
         with step("Finding the region's districts"):
             file = open_boundaries(
-                boundaries, layer=layer, name_column=name_column, id_column=id_column, encoding=encoding, crs=crs,
-                drop_invalid=drop_invalid,
+                boundaries, layer=layer, name_column=name_column, id_column=id_column, people_column=people_column,
+                encoding=encoding, crs=crs, drop_invalid=drop_invalid,
             )  # fmt: skip
             area = find_region(region, file)
         if boundaries is not None:
@@ -182,8 +200,9 @@ def predict(
     with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
             data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
-            estimator=estimator, population=population, rasters=raster or [], min_people_share=min_people_share,
-            reach_km=reach, photos=photos, device=device, command=recorded_command(context), progress=progress,
+            estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
+            min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
+            command=recorded_command(context), progress=progress,
         )  # fmt: skip
     own = known.get(drawn.indicator.name)
     if own is not None:

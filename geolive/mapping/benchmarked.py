@@ -27,7 +27,7 @@ def benchmark_districts(
     estimates : DataFrame
         As `geolive.mapping.composite.estimate_districts` makes it.
     districts : GeoDataFrame
-        The districts of the map: `district_id`, `supported` and `people`.
+        The districts of the map: `district_id`, `district`, `supported` and `people`.
     survey : DistrictSurvey
     method : {"ratio", "difference", "bell-datta-ghosh"}
         As in `geolive.estimation.benchmarking.benchmark`.
@@ -61,7 +61,8 @@ def benchmark_districts(
     """
     if "people" not in districts:
         raise InputError(
-            f"benchmark={method!r}: needs the people of each district; give boundaries='FILE' with people_column='COLUMN'",
+            f"benchmark={method!r}: needs the people of each district; give population='FILE', or a file of districts with "
+            "people_column='COLUMN'",
             parameter="benchmark",
         )
     shown = districts[districts["supported"].to_numpy(bool)].set_index("district_id")

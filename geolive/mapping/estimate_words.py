@@ -41,6 +41,7 @@ def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
         f"{name}_predicted_upper": f"Upper end of the predicted value's {level}, {unit}",
         f"{name}_synthetic": f"Predicted value without the district's survey, calibrated to the survey of all, {unit}",
         f"{name}_gamma": "Weight of the direct estimate in the composite (0 to 1)",
+        f"{name}_unbenchmarked": f"Composite before benchmarking, {unit}",
     }
     return {column: text for column, text in words.items() if column in district_map.districts}
 
@@ -130,10 +131,20 @@ def _shown_sentence(district_map: DistrictMap, own: dict[str, float], decimals: 
         return "The value shown is what the survey alone says."
     if district_map.estimator == "predicted":
         return f"The value shown is what the {source} alone {says}."
-    if f"{name}_direct" not in own:
-        return f"The value shown is that of the {source}, calibrated to the survey in other districts."
-    share, rest = round(100 * own[f"{name}_gamma"]), decimal_text(own[f"{name}_synthetic"], decimals)
-    return (
-        f"In the value shown the survey counts {share} %. The rest is what the {source} {says} where the model did not learn "
-        f"from this district, calibrated to the survey: {rest}."
-    )
+    source_says = f"what the {source} {says} where the model did not learn from this district, calibrated to the survey"
+    rest = decimal_text(own[f"{name}_synthetic"], decimals) if f"{name}_synthetic" in own else "not known"
+    if district_map.estimator == "spatial":
+        share = round(100 * own.get(f"{name}_gamma", 0.0))
+        words = (
+            f"In the value shown the survey of this district counts {share} %. The rest is {source_says} ({rest}), and by how "
+            "much the surveys of neighbouring districts differ from that."
+        )
+    elif f"{name}_direct" not in own:
+        words = f"The value shown is that of the {source}, calibrated to the survey in other districts."
+    else:
+        share = round(100 * own[f"{name}_gamma"])
+        words = f"In the value shown the survey counts {share} %. The rest is {source_says}: {rest}."
+    if f"{name}_unbenchmarked" in own:
+        before = decimal_text(own[f"{name}_unbenchmarked"], decimals)
+        words += f" Before benchmarking, the value was {before}."
+    return words

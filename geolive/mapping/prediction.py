@@ -167,6 +167,8 @@ def predict(
         districts = districts_from_sites(
             area.districts, predicted.sites, card.indicator, predicted.district_error, support, level, threshold, limits
         )
+    if people is None and "people" in area.districts:
+        districts = districts.assign(people=area.districts["people"].to_numpy())
     if progress:
         progress("estimating districts")
     sites, places = _unsurveyed(predicted.sites, places)

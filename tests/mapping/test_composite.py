@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from geolive.boundary_files import read_boundaries
 from geolive.dataset import add_labels
 from geolive.errors import InputError
 from geolive.estimation.direct import direct_estimates
@@ -14,6 +15,7 @@ from geolive.hexagons import hexagon_region
 from geolive.mapping.composite import estimate_districts
 from geolive.mapping.cross_fitting import cross_fitted_sites
 from geolive.mapping.district_survey import survey_districts
+from geolive.mapping.estimate_words import estimate_sentences
 from geolive.mapping.grid import grid_places
 from geolive.mapping.map_region import map_region
 from geolive.mapping.prediction import predict
@@ -247,3 +249,129 @@ def test_intervals_of_a_survey_without_photos_grow_with_the_distance_to_it(witho
 def test_a_model_that_predicts_one_value_adds_nothing_to_the_survey(sample):
     drawn = predict(sample.dataset, train(sample.dataset, Mean(), "pov"), "bihar")
     assert "predicts the same value everywhere in a district" in drawn.estimator_about
+
+
+def as_rate(dataset, n=20, seed=0):
+    """The dataset with a rate that falls with pov, of n cases at each cluster."""
+    rng = np.random.default_rng(seed)
+    chance = 1 / (1 + np.exp(1 + dataset.clusters["pov"].to_numpy(float)))
+    cases = rng.integers(n // 2, 2 * n, len(chance)).astype(float)
+    events = rng.binomial(cases.astype(int), chance)
+    clusters = dataset.clusters.assign(stunted=events / cases, stunted_n=cases)
+    clusters, thresholds = add_labels(clusters, ["stunted"])
+    return replace(
+        dataset,
+        clusters=clusters,
+        indicators=[*dataset.indicators, "stunted"],
+        thresholds=dataset.thresholds | thresholds,
+    )
+
+
+def test_a_rate_has_binomial_variances_and_stays_a_rate(sample):
+    dataset = as_rate(sample.dataset)
+    assert dataset.is_rate("stunted")
+    assert not dataset.is_rate("pov")
+    drawn = predict(dataset, train(dataset, Forest(n_estimators=30), "stunted"), "bihar")
+    assert drawn.estimator == "composite"
+    assert "binomial variances" in drawn.estimator_about
+    table = by_id(drawn)[by_id(drawn)["supported"]]
+    assert table[["stunted", "stunted_lower", "stunted_upper"]].stack().between(0, 1).all()
+    # direct: all events over all cases of a district
+    clusters = dataset.clusters
+    district = assign_districts(clusters.geometry, find_region("bihar").districts).to_numpy()
+    sums = pd.DataFrame({"events": clusters["stunted"] * clusters["stunted_n"], "n": clusters["stunted_n"]})
+    sums = sums.groupby(district).sum()
+    rate = (sums["events"] / sums["n"]).reindex(table.index)
+    assert np.allclose(table["stunted_direct"].dropna(), rate.dropna())
+    # the sampling variance follows p (1 - p) / n of the synthetic rate, times one factor for all
+    areas = drawn.areas[drawn.areas["n_clusters"] > 0]
+    n = sums["n"].reindex(areas.index)
+    p = (areas["synthetic"] * n + 1) / (n + 2)
+    factor = areas["sampling_variance"] / (p * (1 - p) / n)
+    assert factor.std() / factor.mean() < 0.02
+    assert 0.7 < factor.mean() < 3
+
+
+def test_a_rates_composite_is_nearer_to_the_truth_than_the_survey_alone(sample):
+    dataset = as_rate(sample.dataset, n=8)
+    drawn = predict(dataset, train(dataset, Forest(n_estimators=30), "stunted"), "bihar", min_sites=1)
+    table = by_id(drawn)
+    # nearly the district's rate: that of a cluster with the district's mean pov
+    truth = 1 / (1 + np.exp(1 + sample.districts.set_index("district_id")["pov"].reindex(table.index)))
+    shown = table["supported"]
+    error = {name: ((table[name] - truth)[shown] ** 2).mean() for name in ("stunted", "stunted_direct")}
+    assert error["stunted"] < 0.6 * error["stunted_direct"]
+
+
+def test_direct_values_need_no_survey_that_is_large_enough_for_a_composite(sample, trained):
+    clusters = sample.dataset.clusters
+    two = clusters["district_id"].isin(clusters["district_id"].value_counts().index[:2])
+    few = sample.dataset.select_clusters(two)
+    with pytest.raises(InputError, match=r"^estimator='composite': surveyed clusters lie in 2 districts"):
+        predict(few, trained, "bihar", estimator="composite")
+    drawn = predict(few, trained, "bihar", estimator="direct")
+    table = by_id(drawn)
+    assert table["supported"].sum() == 2
+    assert (table["pov"] == table["pov_direct"])[table["supported"]].all()
+    assert "pov_gamma" not in table
+    assert drawn.areas is None
+    # the survey's own values stand beside the predicted ones, too
+    other = by_id(predict(few, trained, "bihar"))
+    assert other["pov_direct"].notna().sum() == 2
+
+
+def test_a_spatial_composite_lets_neighbours_inform_each_other(sample, trained, drawn):
+    other = predict(sample.dataset, trained, "bihar", estimator="spatial")
+    assert other.estimator == "spatial"
+    assert "spatial Fay-Herriot" in other.estimator_about
+    table, plain = by_id(other), by_id(drawn)
+    shown = plain["supported"]
+    assert (table["supported"] == shown).all()
+    assert table.loc[shown, ["pov", "pov_lower", "pov_upper"]].notna().all(axis=None)
+    difference = (table["pov"] - plain["pov"])[shown]
+    assert 0 < difference.abs().max() < 0.5
+    assert np.corrcoef(table.loc[shown, "pov"], plain.loc[shown, "pov"])[0, 1] > 0.95
+    truth = sample.districts.set_index("district_id")["pov"].reindex(table.index)
+    assert ((table["pov"] - truth)[shown] ** 2).mean() < ((table["pov_direct"] - truth)[shown] ** 2).mean()
+
+
+@pytest.fixture(scope="module")
+def with_people(tmp_path_factory):
+    districts = find_region("bihar").districts
+    path = tmp_path_factory.mktemp("districts") / "bihar.geojson"
+    districts.assign(census=np.arange(len(districts)) * 1000.0 + 500).to_file(path)
+    return read_boundaries(path, people_column="census")
+
+
+@pytest.mark.parametrize("method", ["difference", "bell-datta-ghosh"])
+def test_benchmarked_values_add_up_to_the_surveys_own_estimate(sample, trained, with_people, method):
+    plain = predict(sample.dataset, trained, boundaries=with_people)
+    drawn = predict(sample.dataset, trained, boundaries=with_people, benchmark=method)
+    table = by_id(drawn)
+    shown = table[table["supported"]]
+    clusters = sample.dataset.clusters
+    district = assign_districts(clusters.geometry, drawn.districts).to_numpy()
+    expected = clusters.loc[pd.Series(district).isin(shown.index).to_numpy(), "pov"].mean()
+    assert np.average(shown["pov"], weights=shown["people"]) == pytest.approx(expected)
+    assert np.allclose(shown["pov_unbenchmarked"], by_id(plain)["pov"].reindex(shown.index))
+    widths = [(by_id(one)["pov_upper"] - by_id(one)["pov_lower"]).reindex(shown.index) for one in (drawn, plain)]
+    assert (widths[0] > widths[1]).all()
+    assert f"Values are benchmarked ({method})" in drawn.estimator_about
+    assert "Before benchmarking, the value was" in estimate_sentences(drawn, shown.iloc[0].to_dict(), 2)[-1]
+    # diagnostics are of the model, which benchmarking does not change
+    pd.testing.assert_frame_equal(drawn.areas, plain.areas)
+
+
+def test_a_benchmark_that_cannot_be_is_one_line(sample, trained, with_people):
+    cases = [
+        ({"benchmark": "mean"}, "bihar", r"^benchmark='mean': must be one of ratio, difference, bell-datta-ghosh"),
+        ({"benchmark": "ratio"}, "bihar", r"^benchmark='ratio': needs the people of each district; give population="),
+        ({"benchmark": "ratio", "estimator": "direct"}, "bihar", r"^benchmark='ratio': is for composite estimates"),
+    ]
+    for options, region, words in cases:
+        with pytest.raises(InputError, match=words) as error:
+            predict(sample.dataset, trained, region, **options)
+        assert "\n" not in str(error.value)
+    few = sample.dataset.select_clusters(np.arange(3))
+    with pytest.raises(InputError, match=r"^benchmark='difference': "):
+        predict(few, trained, boundaries=with_people, benchmark="difference")
