@@ -20,7 +20,7 @@ def test_a_geopackage_needs_no_columns_of_positions(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "3 survey rows with pov, bmi" in done.stdout
     assert (
-        "kept for the survey's own estimates of districts, and not used in training and evaluation: weight"
+        "kept for the survey's own estimates of districts, and for the noise of rates; they are no inputs of models: weight"
         in done.stderr
     )
     clusters = read_dataset(out).clusters
@@ -45,7 +45,7 @@ def test_dhs_files_become_a_dataset(tmp_path):
                "--value", "people=hv009:98", "--out", out)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 clusters with pov, bmi, people; 3 left out" in done.stdout
-    assert "training and evaluation: weight, pov_n, pov_se, bmi_n, bmi_se, people_n, people_se" in done.stderr
+    assert "no inputs of models: weight, pov_n, pov_se, bmi_n, bmi_se, people_n, people_se" in done.stderr
     assert "dropped clusters that are not located (their position is 0, 0): 1" in done.stderr
     assert (
         "bmi from 8 rows; left out: 1 no value, 2 special code, 1 pregnant, 1 birth in the last two months"
