@@ -21,6 +21,7 @@ from geolive.indicators import check_indicator_names
 CRS = "EPSG:4326"
 N_CLASSES = 66
 VOID = 65
+_NEAR_ZERO = 0.001
 
 IMAGE_COLUMNS = ["key", "country", "unique_cluster", "geometry"]
 SPLITS = ["train", "val", "test"]
@@ -105,6 +106,28 @@ def bad_positions(lon: np.ndarray, lat: np.ndarray) -> np.ndarray:
     array([False,  True,  True])
     """
     return ~(np.isfinite(lon) & np.isfinite(lat) & (np.abs(lon) <= 180) & (np.abs(lat) <= 90))
+
+
+def not_located(lon: ArrayLike, lat: ArrayLike) -> np.ndarray:
+    """Return which positions are 0, 0, which programs write where a position is missing.
+
+    Positions within 0.001 degrees (100 m) of it count as 0, 0, since they went through other programs; it lies in the sea.
+
+    Parameters
+    ----------
+    lon, lat : array of float, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    array of bool, shape (n,)
+
+    Examples
+    --------
+    >>> not_located([0.0, 0.0, 85.1], [0.0, 51.5, 25.6]).tolist()
+    [True, False, False]
+    """
+    return (np.abs(np.asarray(lon, float)) < _NEAR_ZERO) & (np.abs(np.asarray(lat, float)) < _NEAR_ZERO)
 
 
 def swapped_hint(lon: np.ndarray, lat: np.ndarray) -> str:

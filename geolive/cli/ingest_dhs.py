@@ -13,6 +13,7 @@ from geolive.errors import InputError
 
 @ingest.command("dhs")
 def ingest_dhs(
+    context: typer.Context,
     gps: Annotated[
         Path, typer.Argument(help="The survey's geographic file (GE): .shp, .csv, .gpkg, .geojson.", metavar="GPS_FILE")
     ],
@@ -30,21 +31,30 @@ def ingest_dhs(
             metavar="NAME=COLUMN[:LIMIT]",
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Encoding of the texts in GPS_FILE, such as CP1251; by default UTF-8, else CP1252."),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a GPS_FILE with several.", metavar="NAME")] = None,
 ) -> None:
     """Read a DHS survey: clusters with wealth (pov) and women's body-mass index (bmi), weighted means of its recode files."""
+    from geolive.cli.parameters import as_options
     from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.survey.dhs import read_dhs
     from geolive.sources.survey.reader import design_columns
+    from geolive.text_encodings import Encoding
 
     check_new_folder(out)
     values = parse_values(value or [])
     with step(f"Reading {gps} and {len(recode)} recode file{'s' if len(recode) > 1 else ''}") as progress:
-        dataset = read_dhs(gps, recode, values, progress)
+        dataset = read_dhs(gps, recode, values, progress, encoding=encoding, layer=layer)
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
     note(DESIGN_NOTE.format(", ".join(design_columns(dataset))))
+    if guessed := dataset.extra.get("survey", {}).get("encoding"):
+        note(as_options(Encoding(guessed, guessed=True).note(gps), context.command))
     counts = dataset.extra["dhs"]
     for count, words in (
         (counts["clusters_not_located"], "dropped clusters that are not located (their position is 0, 0)"),

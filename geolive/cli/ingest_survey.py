@@ -1,11 +1,17 @@
 """`ingest survey`."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import NewFolder, ingest
+from geolive.cli.apps import NewFolder, app, ingest
+from geolive.cli.parameters import as_options, running_command
+from geolive.errors import InputError
+
+if TYPE_CHECKING:
+    from geolive.dataset import Dataset
 
 DESIGN_NOTE = (
     "kept for the survey's own estimates of districts, and for the noise of rates; they are no inputs of models: {}"
@@ -45,12 +51,29 @@ def ingest_survey(
         str | None, typer.Option(help="Column with countries, or a code of 2 or 3 letters for all rows.")
     ] = None,
     drop_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used, and list them.")] = False,
+    missing: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="A number that means missing in the columns of --value, beside the known ones of DHS, MICS and LSMS files; may "
+            "be repeated.",
+            metavar="NUMBER",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the file's texts, such as CP1251; by default UTF-8, else CP1252.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of a file with several.", metavar="NAME")] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option(help="Coordinate reference system of the points where the file names none, such as EPSG:32645."),
+    ] = None,
 ) -> None:
     """Read a survey: points with measured values."""
     from geolive.console import note, say, step
     from geolive.dataset import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.survey.reader import design_columns, read_survey
+    from geolive.wording import count_of
 
     check_new_folder(out)
     with step(f"Reading {file}"):
@@ -68,14 +91,48 @@ def ingest_survey(
             strata=strata,
             psu=psu,
             country=country,
+            missing=missing or [],
+            encoding=encoding,
+            layer=layer,
+            crs=crs,
         )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
     if kept := design_columns(dataset):
         note(DESIGN_NOTE.format(", ".join(kept)))
+    for words in remarks(file, dataset):
+        note(words)
     n_rejects = len(dataset.rejects)
-    left_out = f"; {n_rejects} rows left out, listed in {out}/rejects.parquet" if n_rejects else ""
-    say(f"{out}: {len(dataset.clusters)} survey rows with {', '.join(dataset.indicators)}{left_out}")
+    left_out = f"; {count_of(n_rejects, 'row')} left out, listed in {out}/rejects.parquet" if n_rejects else ""
+    say(f"{out}: {count_of(len(dataset.clusters), 'survey row')} with {', '.join(dataset.indicators)}{left_out}")
+
+
+def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
+    """Yield what a user should know of a survey that was read: rows at 0, 0, missing values, and what may be missing, too."""
+    from geolive.sources.survey.columns import NOT_LOCATED
+    from geolive.text_encodings import Encoding
+    from geolive.wording import count_of, listed, number_text
+
+    told = dataset.extra.get("survey", {})
+    not_located = int((dataset.rejects["reason"] == NOT_LOCATED).sum())
+    if not_located:
+        yield f"{count_of(not_located, 'row')} left out: the position is 0, 0, which means that it is not known"
+    if "encoding" in told:
+        yield as_options(
+            Encoding(told["encoding"], guessed=True).note(file), running_command(app, ["ingest", "survey"])
+        )
+    for column, codes in told.get("missing_codes", {}).items():
+        named = listed([f"{code} ({n:,})" for code, n in codes.items()], 5)
+        yield f"column {column!r}: codes that count as missing, with their rows: {named}"
+    for name, n in told.get("rows_without", {}).items():
+        yield f"{count_of(n, 'row')} kept without a value of {name}"
+    for far in told.get("far_values", {}).values():
+        low, high = number_text(far["low"]), number_text(far["high"])
+        options = " ".join(f"--missing {value}" for value in far["values"])
+        yield (
+            f"column {far['column']!r}: {count_of(far['rows'], 'value')} ({', '.join(far['values'])}) far from all others, "
+            f"which are from {low} to {high}; where they mean missing, add {options}"
+        )
 
 
 def named_columns(values: list[str]) -> dict[str, str]:
@@ -85,6 +142,14 @@ def named_columns(values: list[str]) -> dict[str, str]:
     --------
     >>> named_columns(["pov=wealth", "bmi"])
     {'pov': 'wealth', 'bmi': 'bmi'}
+    >>> named_columns(["pov=a", "pov=b"])
+    Traceback (most recent call last):
+    geolive.errors.InputError: --value 'pov=b': 'pov' is given twice; choose another name
     """
-    pairs = [value.partition("=") for value in values]
-    return {name.strip(): (column or name).strip() for name, _, column in pairs}
+    columns: dict[str, str] = {}
+    for value in values:
+        name, _, column = (part.strip() for part in value.partition("="))
+        if name in columns:
+            raise InputError(f"--value {value!r}: {name!r} is given twice; choose another name")
+        columns[name] = column or name
+    return columns

@@ -92,3 +92,24 @@ def test_dhs_files_become_a_map(larger, tmp_path):
 def test_a_further_indicator_of_dhs_names_a_column(wrong):
     with pytest.raises(InputError, match="NAME=COLUMN"):
         parse_values([wrong])
+
+
+def test_what_was_missing_is_told(tmp_path):
+    rows = ["lon,lat,women_bmi,score"]
+    rows += [f"{80 + i / 10},25,{20 + i / 10:.1f},{i / 10}" for i in range(20)]
+    rows += ["0,0,21,1", "83,25,99.98,1", "84,25,,1", "85,25,22,-99"]
+    path = tmp_path / "survey.csv"
+    path.write_text("\n".join(rows))
+    columns = ["--lon", "lon", "--lat", "lat", "--value", "bmi=women_bmi", "--value", "score"]
+    done = run("ingest", "survey", path, *columns, "--out", tmp_path / "data")
+    assert done.returncode == 0, done.stderr
+    assert "note: 1 row left out: the position is 0, 0, which means that it is not known" in done.stderr
+    assert "note: column 'women_bmi': codes that count as missing, with their rows: 99.98 (1)" in done.stderr
+    assert "note: 2 rows kept without a value of bmi" in done.stderr
+    assert "column 'score': 1 value (-99) far from all others, which are from 0 to 1.9" in done.stderr
+    assert "where they mean missing, add --missing -99" in done.stderr
+    again = run("ingest", "survey", path, *columns, "--missing", "-99", "--out", tmp_path / "again")
+    assert again.returncode == 0, again.stderr
+    assert read_dataset(tmp_path / "again").clusters["score"].min() == 0
+    twice = run("ingest", "survey", path, *columns, "--value", "score=women_bmi", "--out", tmp_path / "twice")
+    assert (twice.returncode, "'score' is given twice" in twice.stderr) == (2, True)

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 
+from geolive.tables import not_located
+
 FIELDS = "id,geometry,computed_geometry,captured_at,sequence,compass_angle,computed_compass_angle,is_pano,camera_type,creator"
 _LARGEST_ID = 2**63 - 1
 _MOST_TEXT = 200
@@ -82,7 +84,7 @@ def _position(geometry: object) -> tuple[float, float] | None:
     if not isinstance(at, list) or len(at) < 2:
         return None
     lon, lat = _number(at[0], -180, 180), _number(at[1], -90, 90)
-    return None if lon is None or lat is None or lon == lat == 0 else (lon, lat)
+    return None if lon is None or lat is None or not_located(lon, lat) else (lon, lat)
 
 
 def _number(value: object, low: float, high: float) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from geolive.sources.paper.rows import LISTS, BadRow, RowReader
-from geolive.tables import N_CLASSES, VOID
+from geolive.tables import N_CLASSES, VOID, bad_positions, not_located
 
 _SCHEMA = pa.schema(
     {
@@ -129,7 +129,7 @@ def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | Non
     if not all(_all_match(column, _DEGREES) for column in degrees):
         return None
     lon, lat = (pc.cast(column, pa.float64()).to_numpy() for column in degrees)
-    if (np.abs(lon) > 180).any() or (np.abs(lat) > 90).any():
+    if bad_positions(lon, lat).any() or not_located(lon, lat).any():
         return None
     objects = _usual_objects(reader, *(fields[name] for name in LISTS))
     if objects is None:

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from geolive.sources.paper.lines import LONGEST_LINE
+from geolive.tables import not_located
 
 INDICATORS = ("pov", "pop", "bmi")
 COUNTRIES = ("ia", "ke")
@@ -232,6 +233,8 @@ def _position(lon: str, lat: str, columns: str) -> tuple[float, float]:
     except ValueError:
         x = y = math.nan
     if -180 <= x <= 180 and -90 <= y <= 90 and "_" not in lon and "_" not in lat:
+        if not_located(x, y):
+            raise BadRow(f"{columns}: not located, 0, 0")
         return x, y
     _number(lon, columns), _number(lat, columns)
     raise BadRow(f"{columns}: out of range")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from geolive.sources.photos.image_files import Block, UnusableImageError, check_pixels
+from geolive.tables import not_located
 
 _EXIF_POINTER, _GPS_POINTER, _WIDTH, _HEIGHT, _ORIENTATION = 0x8769, 0x8825, 0x0100, 0x0101, 0x0112
 _TAKEN, _DIGITISED, _TAKEN_PART, _DIGITISED_PART, _TAKEN_ZONE, _DIGITISED_ZONE = (
@@ -72,7 +73,7 @@ def read_facts(block: Block | None) -> PhotoFacts:
     Raises
     ------
     UnusableImageError
-        The position is missing or not valid, or it is exactly 0, 0, which cameras write when they have no position.
+        The position is missing or not valid, or it is 0, 0, which cameras write when they have no position.
 
     Examples
     --------
@@ -207,7 +208,7 @@ def _position(gps: dict) -> tuple[float, float]:
         raise UnusableImageError("no position: no GPS in its EXIF")
     lon = _angle(gps.get(_LON), _text(gps.get(_LON_REF)), "EW", 180)
     lat = _angle(gps.get(_LAT), _text(gps.get(_LAT_REF)), "NS", 90)
-    if abs(lon) < 1e-6 and abs(lat) < 1e-6:
+    if not_located(lon, lat):
         raise UnusableImageError("no position: 0, 0")
     return lon, lat
 

@@ -5,6 +5,7 @@ Each function writes into `table.reasons`, but only for rows in which nothing wa
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,20 +13,25 @@ import pandas as pd
 
 from geolive.errors import InputError
 from geolive.sources.survey.tables import SurveyTable, shown
-from geolive.tables import bad_positions, swapped_hint
+from geolive.tables import bad_positions, not_located, swapped_hint
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
 _INFINITE = {"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"}
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _LARGEST = float(np.finfo(np.float32).max)
 _YEARS = (1900, 2100)
+NOT_LOCATED = "not located: the position is 0, 0"
+# columns of DHS and MICS surveys in which 1 is urban and 2 rural
+_URBAN_1_RURAL_2 = re.compile(r"m?h?v025|mv025|hh6|urban_?rura?l?|type_of_(?:place_of_)?residence", re.IGNORECASE)
 _URBAN = {"u": True, "urban": True, "1": True, "1.0": True, "true": True, "yes": True}
 _RURAL = {"r": False, "rural": False, "0": False, "0.0": False, "false": False, "no": False}
 # where more rows than this look swapped, it is the columns that are, and leaving rows out would keep wrong ones
 _MOST_SWAPPED_ROWS = 0.1
+# a code of a kind of place that is unknown in more rows than this is no slip
+_MOST_SLIPS = 0.05
 
 
-def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarray:
+def numbers(table: SurveyTable, column: str, meaning: str = "value", *, may_be_missing: bool = False) -> np.ndarray:
     """Convert a column to numbers; a text that is no usable number becomes NaN, and the reason is noted.
 
     Parameters
@@ -34,6 +40,8 @@ def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarr
     column : str
     meaning : str
         What a missing one is called: "coordinate", "value".
+    may_be_missing : bool
+        Whether a missing one is no reason to leave its row out.
 
     Examples
     --------
@@ -43,11 +51,13 @@ def numbers(table: SurveyTable, column: str, meaning: str = "value") -> np.ndarr
     (array([1000.,   nan]), [None, "column 'x': not a number 'one'"])
     """
     texts = table.texts[column]
-    note(table, column, texts, [text.lower() in _MISSING for text in texts], f"missing {meaning}")
+    missing = np.array([text.lower() in _MISSING for text in texts], bool)
+    if not may_be_missing:
+        note(table, column, texts, missing, f"missing {meaning}")
     values = np.array([float(text) if _NUMBER.fullmatch(text) else math.nan for text in texts])
     infinite = [text.lower() in _INFINITE or abs(n) > _LARGEST for text, n in zip(texts, values, strict=True)]
     note(table, column, texts, infinite, "infinite or too large")
-    note(table, column, texts, np.isnan(values), "not a number")
+    note(table, column, texts, np.isnan(values) & ~missing, "not a number")
     return np.where(infinite, math.nan, values)
 
 
@@ -86,6 +96,13 @@ def weights(table: SurveyTable, column: str) -> np.ndarray:
 def urban(table: SurveyTable, column: str) -> list[bool | None]:
     """Convert a column to True (U, urban, 1, true, yes), False (R, rural, 0, false, no) or None (missing), in any case.
 
+    In the columns of DHS and MICS surveys (hv025, v025, HH6, urban_rural), 1 is urban and 2 is rural.
+
+    Raises
+    ------
+    InputError
+        The column holds another code in many rows: leaving these out would remove a kind of place.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -95,9 +112,30 @@ def urban(table: SurveyTable, column: str) -> list[bool | None]:
     """
     texts = table.texts[column]
     known = _URBAN | _RURAL
+    codes = {text.lower().removesuffix(".0") for text in texts} - _MISSING
+    if _URBAN_1_RURAL_2.fullmatch(column) and codes <= {"1", "2"}:
+        known = {"1": True, "1.0": True, "2": False, "2.0": False}
+    _refuse_unknown_kinds(table, column, known)
     wrong = [text.lower() not in known and text.lower() not in _MISSING for text in texts]
     note(table, column, texts, wrong, "neither urban (U, urban, 1, true) nor rural (R, rural, 0, false):")
     return [known.get(text.lower()) for text in texts]
+
+
+def _refuse_unknown_kinds(table: SurveyTable, column: str, known: dict[str, bool]) -> None:
+    """Raise where a code that is not known is in so many rows that it is a kind of place, and no slip."""
+    unknown = [text for text in table.texts[column] if text.lower() not in known and text.lower() not in _MISSING]
+    counts = Counter(unknown)
+    often = [text for text, n in counts.most_common() if n > max(1, _MOST_SLIPS * len(table))]
+    if not often:
+        return
+    codes = {text.lower().removesuffix(".0") for text in table.texts[column]} - _MISSING
+    remedy = "write U and R in it"
+    if codes <= {"1", "2"}:
+        remedy = "rename it to 'hv025' if 1 is urban and 2 rural, as in DHS and MICS files, or else write U and R in it"
+    raise InputError(
+        f"{table.path}: column {column!r}: {shown(often[0])} is neither urban (U, urban, 1, true) nor rural (R, rural, 0, "
+        f"false), in {counts[often[0]]:,} of {len(table):,} rows; {remedy}"
+    )
 
 
 def names(table: SurveyTable, column: str) -> list[str]:
@@ -168,6 +206,9 @@ def check_positions(table: SurveyTable, lon: str, lat: str, x: np.ndarray, y: np
             f"{table.path}: columns {lon!r} and {lat!r}: {swapped.sum():,} of {len(x):,} latitudes are out of range or next to "
             f"a pole{hint}; exchange the columns of longitude and latitude"
         )
+    # all readers agree on this rule: such a row is left out, whatever else is asked for
+    for i in np.flatnonzero(given & not_located(x, y)):
+        table.reasons[i] = table.reasons[i] or NOT_LOCATED
     for column, values, others, limit in ((lon, x, np.zeros_like(x), 180), (lat, np.zeros_like(y), y, 90)):
         wrong = given & bad_positions(values, others)
         own = x if column == lon else y
@@ -181,7 +222,7 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
     Raises
     ------
     InputError
-        One cannot, unless `drop_invalid`; or none can.
+        One cannot, unless `drop_invalid` or its position is 0, 0; or none can.
 
     Examples
     --------
@@ -190,15 +231,16 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
     array([ True, False])
     """
     keep = np.array([reason is None for reason in table.reasons])
-    first = int(np.argmin(keep))
+    wrong = np.array([reason is not None and reason != NOT_LOCATED for reason in table.reasons])
+    first = int(np.argmax(wrong if wrong.any() else ~keep))
     where = f"{table.path}: {table.place_of(first)}, {table.reasons[first]}"
     if not keep.any():
         others = (
             ", nor can any other row be used; check the columns that are named" if len(keep) > 1 else "; correct it"
         )
         raise InputError(where + others)
-    if not keep.all() and not drop_invalid:
-        count = f"{(~keep).sum():,} of {len(keep):,}"
+    if wrong.any() and not drop_invalid:
+        count = f"{wrong.sum():,} of {len(keep):,}"
         raise InputError(f"{where}; correct it, or leave such rows out with drop_invalid=True ({count})")
     return keep
 

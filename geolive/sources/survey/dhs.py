@@ -5,6 +5,7 @@ Positions are displaced on purpose, urban clusters by up to 2 km, rural ones by 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,10 @@ from geolive.sources.survey import columns
 from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
 from geolive.sources.survey.reader import check_value_names, no_images
 from geolive.sources.survey.tables import SurveyTable, read_table, require
-from geolive.tables import CLUSTER_COLUMNS, points
+from geolive.tables import CLUSTER_COLUMNS, not_located, points
 
 _NEEDED = ("DHSCLUST", "LATNUM", "LONGNUM")
 _OPTIONAL = ("URBAN_RURA", "DHSCC", "DHSYEAR", "ADM1NAME", "SOURCE")
-# 0, 0 went through other programs; nobody lives within 100 m of it
-_NEAR_ZERO = 0.001
 
 
 def read_dhs(
@@ -32,6 +31,9 @@ def read_dhs(
     recodes: list[Path],
     values: dict[str, tuple[str, float | None]] | None = None,
     progress: Callable[[str], None] = lambda words: None,
+    *,
+    encoding: str | None = None,
+    layer: str | None = None,
 ) -> Dataset:
     """Join the positions of a DHS survey's clusters with the weighted means of their households and women.
 
@@ -48,6 +50,8 @@ def read_dhs(
         is of raw values.
     progress : callable, optional
         Is called with words on what is under way.
+    encoding, layer : str, optional
+        Encoding of the texts in `gps`, and its layer if it has several; see `read_table`.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def read_dhs(
     values = values or {}
     _check_names(values)
     measures = [POV, BMI, *(Measure(name, column.lower(), 1.0, limit) for name, (column, limit) in values.items())]
-    table = _read_gps(Path(gps))
+    table = _read_gps(Path(gps), encoding, layer)
     number = _cluster_numbers(table)
     read = _read_recodes(recodes, measures, progress)
     country = _country(table, read)
@@ -99,12 +103,18 @@ def read_dhs(
         {},
         list(means),
         source=" + ".join(Path(path).name for path in [gps, *recodes]),
-        command=_command(gps, recodes, values),
+        command=_command(gps, recodes, values, {"encoding": encoding, "layer": layer}),
         simulated=False,
         thresholds=thresholds,
         rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
-        extra={"dhs": _counts(read, number, located, keep)},
+        extra={"dhs": _counts(read, number, located, keep)} | _guessed_encoding(table),
     )
+
+
+def _guessed_encoding(table: SurveyTable) -> dict[str, Any]:
+    if table.encoding is None or not table.encoding.guessed:
+        return {}
+    return {"survey": {"encoding": table.encoding.name}}
 
 
 def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: np.ndarray) -> dict[str, Any]:
@@ -127,15 +137,15 @@ def _check_names(values: dict[str, tuple[str, float | None]]) -> None:
             raise InputError(f"values: DHS's own indicator has the name {name!r}; choose another name")
 
 
-def _read_gps(path: Path) -> SurveyTable:
+def _read_gps(path: Path, encoding: str | None, layer: str | None) -> SurveyTable:
     def choose(header: list[str]) -> list[str]:
         upper = {name.upper(): name for name in reversed(header)}
         named = [upper.get(name, name) for name in _NEEDED]
         return require(path, header, named) + [upper[name] for name in _OPTIONAL if name in upper]
 
-    table = read_table(path, choose, with_positions=False)
+    table = read_table(path, choose, with_positions=False, encoding=encoding, layer=layer)
     renamed = {name.upper(): texts for name, texts in table.texts.items()}
-    return SurveyTable(path, table.row_word, table.row_numbers, renamed, table.reasons)
+    return replace(table, texts=renamed)
 
 
 def _read_recodes(paths: list[Path], measures: list[Measure], progress: Callable[[str], None]) -> list[Recode]:
@@ -244,7 +254,7 @@ def _clusters(
     urban = columns.urban(table, "URBAN_RURA") if "URBAN_RURA" in table.texts else None
     year = columns.years(table, "DHSYEAR") if "DHSYEAR" in table.texts else None
     _refuse_wrong_rows(table)
-    located = ~((np.abs(x) < _NEAR_ZERO) & (np.abs(y) < _NEAR_ZERO))
+    located = ~not_located(x, y)
     located &= np.array([text.upper() != "MIS" for text in table.texts.get("SOURCE", [""] * len(table))])
 
     states = [text if text.upper() != "NULL" else "" for text in table.texts.get("ADM1NAME", [""] * len(table))]
@@ -275,14 +285,22 @@ def _clusters(
 
 def _refuse_wrong_rows(table: SurveyTable) -> None:
     for i, reason in enumerate(table.reasons):
-        if reason is not None:
+        # clusters at 0, 0 are listed as not located
+        if reason is not None and reason != columns.NOT_LOCATED:
             raise InputError(f"{table.path}: {table.place_of(i)}, {reason}; correct it, or download the file again")
 
 
-def _command(gps: str | Path, recodes: list[Path], values: dict[str, tuple[str, float | None]]) -> str:
+def _command(
+    gps: str | Path,
+    recodes: list[Path],
+    values: dict[str, tuple[str, float | None]],
+    options: dict[str, str | None],
+) -> str:
     words: list[object] = ["ingest", "dhs", gps]
     for path in recodes:
         words += ["--recode", path]
     for name, (column, limit) in values.items():
         words += ["--value", f"{name}={column}" + (f":{limit:g}" if limit is not None else "")]
+    for option, named in options.items():
+        words += [f"--{option}", named] if named else []
     return command_line(*words, "--out", "dhs")

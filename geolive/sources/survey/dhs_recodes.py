@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
+from geolive.sources.survey.missing_codes import known_codes
 from geolive.sources.survey.tables import require
 
 _CHUNK_ROWS = 10_000  # a women's recode may have 8 kB a row, and a million rows
@@ -53,7 +54,8 @@ class Measure:
     divisor : float
         What raw values are divided by.
     codes_from : float or None
-        Raw values from here on mean "missing", "refused", "flagged" and the like, and are left out.
+        Raw values from here on mean "missing", "refused", "flagged" and the like, and are left out. None for the codes that are
+        known for the column (`geolive.sources.survey.missing_codes`), if it is.
     without_recent_mothers : bool
         Leave out pregnant women and those with a birth in the last two months.
     """
@@ -149,6 +151,10 @@ def read_recode(
     survey = _survey(path, raw, kind.survey)
     numbers = {name: _numbers(path, raw[name], name) for name in wanted if name != kind.survey}
     cluster, weight = _clusters(path, numbers[kind.cluster], kind.cluster), numbers[kind.weight] / 1e6
+    if not (weight > 0).any():
+        raise InputError(
+            f"{path}: column {kind.weight!r}: no row has a weight above 0, and means need weights; download the file again"
+        )
     values, left_out = {}, {}
     for measure in known:
         values[measure.name], left_out[measure.name] = _measured(measure, numbers, weight, births)
@@ -276,8 +282,9 @@ def _measured(measure: Measure, numbers: dict, weight: np.ndarray, births: list[
     """Return the measure's values, NaN for rows that are left out, and the number of these rows for each reason."""
     raw = numbers[measure.column]
     reasons = {"no value": np.isnan(raw)}
-    if measure.codes_from is not None:
-        reasons["special code"] = raw >= measure.codes_from
+    reasons["special code"] = (
+        known_codes(measure.column, measure.column, raw) if measure.codes_from is None else raw >= measure.codes_from
+    )
     if measure.without_recent_mothers:
         pregnant, *when = (numbers[name] for name in births)
         months = when[0] - when[1] if len(when) == 2 else when[0]

@@ -1,9 +1,11 @@
 """Read a survey from a table with a row for each surveyed place: its position, and what was measured there."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +16,7 @@ from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.indicators import check_indicator_names
 from geolive.sources.survey import columns
+from geolive.sources.survey.missing_codes import known_codes, suspicious
 from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
 
@@ -36,18 +39,22 @@ def read_survey(
     strata: str | None = None,
     psu: str | None = None,
     country: str | None = None,
+    missing: Sequence[float] = (),
+    encoding: str | None = None,
+    layer: str | None = None,
+    crs: str | None = None,
 ) -> Dataset:
     """Read a survey into a dataset without images.
 
     Parameters
     ----------
     path : str or Path
-        CSV (UTF-8, comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
+        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
     lon, lat : str, optional
         Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file,
         converted from its coordinate reference system; a CSV file needs them.
     values : dict of str to str
-        For each indicator the column of its measured values, a number in every row. A rate is given as
+        For each indicator the column of its measured values. A row needs a number for one of them at least. A rate is given as
         "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
     id : str, optional
         Column of unique names. Without it, rows are numbered in the file's order: "row-0001", as wide as needed.
@@ -63,13 +70,23 @@ def read_survey(
         `psu` for the survey's own estimates of districts.
     country : str, optional
         A column, or else a code of two or three letters for every row. Without it, the column `country` if there is one.
+    missing : sequence of float
+        Values that mean "missing" in the columns of `values`, beside those that are known for variables of DHS, MICS and LSMS
+        files (`geolive.sources.survey.missing_codes`).
+    encoding : str, optional
+        Encoding of a CSV, GeoJSON or shapefile. By default UTF-8, or CP1252 where the file cannot be read so.
+    layer : str, optional
+        Layer of a file with several layers of points.
+    crs : str, optional
+        Coordinate reference system of the geometry, where the file names none or a wrong one, for example "EPSG:32645".
 
     Returns
     -------
     Dataset
         Clusters in the file's order, `country` "" where it is not known, and labels by the median. A rate NAME has also
-        `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. `rejects` holds `row` (the line number in a CSV
-        file, where the header is line 1; else 1 for the first row) and `reason`.
+        `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. Rows at 0, 0 are left out. `rejects` holds `row`
+        (the line number in a CSV file, where the header is line 1; else 1 for the first row) and `reason`. `extra["survey"]`
+        names codes that count as missing, values that may be such codes, and rows without a value of some indicator.
 
     Raises
     ------
@@ -109,11 +126,13 @@ def read_survey(
         asked = [lon, lat, id, group, year, urban, weight, strata, psu]
         return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
 
-    table = read_table(path, choose, with_positions=lon is None)
+    table = read_table(path, choose, with_positions=lon is None, encoding=encoding, layer=layer, crs=crs)
     x, y = _positions(table, lon, lat)
-    measured = {name: column for one in measures for name, column in _measured(table, one).items()}
+    measured, counts = _all_measured(table, measures, missing)
     described = _described(table, id, country) | _optional(table, group, urban, year, weight, strata, psu)
     keep = columns.usable(table, drop_invalid)
+    if table.encoding is not None and table.encoding.guessed:
+        counts["encoding"] = table.encoding.name
 
     rows = pd.DataFrame(described | measured)[keep].reset_index(drop=True)
     clusters = gpd.GeoDataFrame(rows, geometry=points(x[keep], y[keep]))
@@ -121,16 +140,18 @@ def read_survey(
     clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *kept, *measured]], list(values))
     rejects = [(row, why) for row, why in zip(table.row_numbers, table.reasons, strict=True) if why]
     options = {"id": id, "group": group, "year": year, "urban": urban, "weight": weight, "strata": strata, "psu": psu}
+    options |= {"country": country, "encoding": encoding, "layer": layer, "crs": crs}
     return Dataset(
         no_images(),
         clusters,
         {},
         list(values),
         source=path.name,
-        command=_command(path, lon, lat, values, drop_invalid, options | {"country": country}),
+        command=_command(path, lon, lat, values, drop_invalid, options, missing),
         simulated=False,
         thresholds=thresholds,
         rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
+        extra={"survey": counts} if counts else {},
     )
 
 
@@ -222,17 +243,57 @@ def _measure(name: str, text: str, header: list[str]) -> _Measure:
     return _Measure(name, numerator.strip(), denominator.strip())
 
 
-def _measured(table: SurveyTable, measure: _Measure) -> dict[str, np.ndarray]:
+def _all_measured(
+    table: SurveyTable, measures: list[_Measure], missing: Sequence[float]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the columns of all indicators, and what is to be told about missing values and those that look so.
+
+    A row is of use while any indicator has a value.
+    """
+    measured: dict[str, np.ndarray] = {}
+    told: dict[str, Any] = {}
+    numbers: dict[str, np.ndarray] = {}
+    for one in measures:
+        for column in one.columns:
+            numbers[column] = _without_codes(table, column, one.name, missing, told)
+        if far := suspicious(one.column, table.texts[one.column], numbers[one.column]):
+            told.setdefault("far_values", {})[one.name] = asdict(far)
+        measured |= _measured(table, one, numbers)
+    has_value = np.isfinite(np.column_stack([measured[one.name] for one in measures]))
+    empty = ~has_value.any(axis=1)
+    for one in measures:
+        for column in one.columns:
+            meaning = "value" if column == one.column else "number of cases"
+            columns.note(table, column, table.texts[column], empty & np.isnan(numbers[column]), f"missing {meaning}")
+    partly = ~has_value & ~empty[:, None]
+    if partly.any():
+        told["rows_without"] = {one.name: int(n) for one, n in zip(measures, partly.sum(axis=0), strict=True) if n}
+    return measured, told
+
+
+def _without_codes(
+    table: SurveyTable, column: str, indicator: str, missing: Sequence[float], told: dict[str, Any]
+) -> np.ndarray:
+    """Return the numbers of a column, NaN where they are missing or a code for that; count the codes."""
+    values = columns.numbers(table, column, may_be_missing=True)
+    coded = known_codes(column, indicator, values) | np.isin(values, list(missing))
+    if coded.any():
+        codes = Counter(table.texts[column][i] for i in np.flatnonzero(coded))
+        told.setdefault("missing_codes", {})[column] = dict(codes.most_common())
+    return np.where(coded, np.nan, values)
+
+
+def _measured(table: SurveyTable, measure: _Measure, numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the indicator's columns: its value, and for a rate the number of cases and the standard error."""
-    name = measure.name
-    value = columns.numbers(table, measure.column)
+    name, value = measure.name, numbers[measure.column]
     if measure.denominator is None:
         return {name: value}
-    n = columns.numbers(table, measure.denominator, "number of cases")
+    n = numbers[measure.denominator]
+    both = np.isfinite(value) & np.isfinite(n)
     columns.note(
-        table, measure.denominator, table.texts[measure.denominator], ~(n > 0), "not a number of cases above 0"
+        table, measure.denominator, table.texts[measure.denominator], both & ~(n > 0), "not a number of cases above 0"
     )
-    outside = ~((value >= 0) & (value <= n))
+    outside = both & ~((value >= 0) & (value <= n))
     columns.note(
         table, measure.column, table.texts[measure.column], outside, f"not between 0 and {measure.denominator!r}"
     )
@@ -309,6 +370,7 @@ def _command(
     values: Mapping[str, str],
     drop_invalid: bool,
     options: Mapping[str, str | None],
+    missing: Sequence[float],
 ) -> str:
     words: list[object] = ["ingest", "survey", path]
     if lon and lat:
@@ -317,4 +379,6 @@ def _command(
         words += ["--value", name if name == column else f"{name}={column}"]
     for option, named in options.items():
         words += [f"--{option}", named] if named else []
+    for code in missing:
+        words += ["--missing", f"{code:g}"]
     return command_line(*words, *(["--drop-invalid"] if drop_invalid else []), "--out", "survey")

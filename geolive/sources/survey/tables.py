@@ -11,12 +11,15 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
+from geolive.boundary_files import checked_crs
 from geolive.errors import InputError
-from geolive.gdal_files import check_beginning, vector_source
+from geolive.gdal_files import check_beginning, vector_encoding, vector_source
 from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
 from geolive.tables import CRS
+from geolive.text_encodings import Encoding, encoding_of_text
 
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
+_PROGRAMS_TABLES = {"layer_styles", "qgis_projects"}
 _MOST_SHOWN = 40
 
 Chooser = Callable[[list[str]], list[str]]
@@ -39,6 +42,8 @@ class SurveyTable:
         For each row what is wrong with it; whoever checks further writes into this list.
     positions : array of float, shape (rows, 2), or None
         Longitude and latitude of the geometry, degrees, if it was read; NaN where a row has none.
+    encoding : Encoding or None
+        Encoding of the texts, where the file does not state it.
 
     Examples
     --------
@@ -56,6 +61,7 @@ class SurveyTable:
     texts: dict[str, list[str]]
     reasons: list[str | None]
     positions: np.ndarray | None = None
+    encoding: Encoding | None = None
 
     def __len__(self) -> int:
         return len(self.row_numbers)
@@ -76,17 +82,31 @@ def is_geospatial(path: str | Path) -> bool:
     return Path(path).suffix.lower() in _GEOSPATIAL
 
 
-def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> SurveyTable:
+def read_table(
+    path: str | Path,
+    choose: Chooser,
+    with_positions: bool,
+    *,
+    encoding: str | None = None,
+    layer: str | None = None,
+    crs: str | None = None,
+) -> SurveyTable:
     """Read the chosen columns of a CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet file.
 
     Parameters
     ----------
     path : str or Path
-        The suffix says which format it is; what is not geospatial is read as CSV (UTF-8, comma-separated, with a header).
+        The suffix says which format it is; what is not geospatial is read as CSV (comma-separated, with a header).
     choose : callable
         Takes the file's column names and returns those wanted, or raises InputError (see `require`).
     with_positions : bool
         Whether to take positions from the geometry: points in any coordinate reference system. Geospatial files only.
+    encoding : str, optional
+        Encoding of the texts; by default UTF-8, UTF-16 where a CSV file begins so, and CP1252 where it cannot be read so.
+    layer : str, optional
+        Layer of a file with several layers.
+    crs : str, optional
+        Coordinate reference system of the geometry, in place of what the file names.
 
     Returns
     -------
@@ -109,9 +129,9 @@ def read_table(path: str | Path, choose: Chooser, with_positions: bool) -> Surve
     """
     path = Path(path)
     if not is_geospatial(path):
-        return _read_csv(path, choose)
+        return _read_csv(path, choose, encoding)
     check_beginning(path)
-    return _read_geospatial(path, choose, with_positions)
+    return _read_geospatial(path, choose, with_positions, encoding, layer, crs)
 
 
 def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
@@ -153,10 +173,13 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
 
 
-def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
+def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
     lines, rows, header, chosen, at = [], [], None, [], 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        # what is no plain file, such as a pipe, can be read once only
+        found = Encoding("UTF-8") if encoding is None and not path.is_file() else encoding_of_text(path, encoding)
+        name = "utf-8-sig" if found.name == "UTF-8" else found.name
+        with path.open(encoding=name, newline="") as file:
             # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
             reader = csv.reader(bounded_lines(path, file), strict=True)
             for row in reader:
@@ -180,9 +203,10 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
         raise InputError(f"{path}: is a folder; name the file in it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise InputError(
-            f"{path}: is not a text file in UTF-8; save the table as 'CSV UTF-8 (comma-delimited)'"
+            f"{path}: is not a text file in {found.name}; save the table as 'CSV UTF-8 (comma-delimited)', or give its "
+            "encoding='NAME'"
         ) from None
     except csv.Error as error:
         raise InputError(
@@ -194,47 +218,52 @@ def _read_csv(path: Path, choose: Chooser) -> SurveyTable:
         raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
     by_column = [list(column) for column in zip(*rows, strict=True)]
     by_name = dict(zip(chosen, by_column[:-1], strict=True))
-    return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1])
+    return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1], encoding=found)
 
 
 def _n_fields(actual: int, expected: int) -> str:
     return f"{actual} fields where the header has {expected}"
 
 
-def _read_geospatial(path: Path, choose: Chooser, with_positions: bool) -> SurveyTable:
-    read = _read_parquet if path.suffix.lower().endswith("parquet") else _read_ogr
+def _read_geospatial(
+    path: Path, choose: Chooser, with_positions: bool, encoding: str | None, layer: str | None, crs: str | None
+) -> SurveyTable:
+    found = None
     try:
         with warnings.catch_warnings(action="ignore"):  # what is wrong with a row, its own message says
-            table, geometry = read(path, choose, with_positions)
+            if path.suffix.lower().endswith("parquet"):
+                table, geometry = _read_parquet(path, choose, with_positions)
+            else:
+                found = vector_encoding(path) if encoding is None else None
+                table, geometry = _read_ogr(path, choose, with_positions, encoding, layer)
         texts = {name: [_as_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
+            "encoding that it was written in",
+            parameter="encoding",
+        ) from error
     except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read: {reason}; check that the file is whole") from error
     if len(table) == 0:
         raise InputError(f"{path}: has no rows; it needs a row for each surveyed place")
     reasons: list[str | None] = [None] * len(table)
-    positions = None if geometry is None else _positions(path, geometry, reasons)
-    return SurveyTable(path, "row", list(range(1, len(table) + 1)), texts, reasons, positions)
+    positions = None if geometry is None else _positions(path, geometry, reasons, crs)
+    return SurveyTable(path, "row", list(range(1, len(table) + 1)), texts, reasons, positions, found)
 
 
-def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
+def _read_ogr(path: Path, choose: Chooser, with_positions: bool, encoding: str | None, layer: str | None):
     """Read the table of the chosen columns, and the geometry, as Arrow, in which whole numbers with gaps stay whole."""
     import pyogrio
 
-    with vector_source(path) as source:
-        layers = [str(name) for name, _ in pyogrio.list_layers(source)]
-        if not layers:
-            raise ValueError("it holds no layer")
-        if len(layers) > 1:
-            raise InputError(
-                f"{path}: has {len(layers)} layers ({', '.join(map(shown, layers[:10]))}) where one is needed; save the "
-                "survey's layer to a file of its own"
-            )
-        about = pyogrio.read_info(source)
+    with vector_source(path, encoding) as source:
+        layer = _survey_layer(path, pyogrio.list_layers(source), layer, with_positions)
+        about = pyogrio.read_info(source, layer=layer)
         chosen = [*dict.fromkeys(choose([str(name) for name in about["fields"]]))]
-        meta, table = pyogrio.read_arrow(source, columns=chosen, read_geometry=with_positions)
+        meta, table = pyogrio.read_arrow(source, layer=layer, columns=chosen, read_geometry=with_positions)
     geometry = None
     if with_positions:
         name = meta["geometry_name"] or "wkb_geometry"
@@ -244,6 +273,29 @@ def _read_ogr(path: Path, choose: Chooser, with_positions: bool):
             )
         geometry = gpd.GeoSeries.from_wkb(table.column(name).to_pylist(), crs=meta["crs"])
     return table.select(chosen), geometry
+
+
+def _survey_layer(path: Path, layers: np.ndarray, layer: str | None, with_positions: bool) -> str:
+    """Return the layer of the survey: the named one, or the only one."""
+    kinds = {str(name): kind for name, kind in layers}
+    if layer is not None:
+        if layer not in kinds:
+            raise InputError(
+                f"layer={layer!r} is not a layer of {path}; its layers are: {', '.join(map(shown, kinds))}", "layer"
+            )
+        return layer
+    # programs keep tables of their own beside the data, for example QGIS its styles
+    usable = [name for name in kinds if name not in _PROGRAMS_TABLES]
+    if with_positions and len(usable) > 1:
+        usable = [name for name in usable if kinds[name] and "Polygon" not in kinds[name]] or usable
+    if not usable:
+        raise ValueError("it holds no layer")
+    if len(usable) > 1:
+        raise InputError(
+            f"{path}: has {len(usable)} layers ({', '.join(map(shown, usable[:10]))}) where one is needed; name the survey's "
+            f"with layer={usable[0]!r}"
+        )
+    return usable[0]
 
 
 def _read_parquet(path: Path, choose: Chooser, with_positions: bool):
@@ -268,11 +320,14 @@ def _as_text(cell: object) -> str:
     return (cell if isinstance(cell, str) else repr(cell) if isinstance(cell, float) else str(cell)).strip()
 
 
-def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None]) -> np.ndarray:
+def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None], crs: str | None) -> np.ndarray:
+    if crs is not None:
+        geometry = geometry.set_crs(checked_crs(crs), allow_override=True)
     if geometry.crs is None:
         raise InputError(
-            f"{path}: has no coordinate reference system; assign one, or name columns of degrees with lon='COLUMN' and "
-            "lat='COLUMN'"
+            f"{path}: names no coordinate reference system; give it, for example crs='EPSG:4326' for degrees, or name columns "
+            "of degrees with lon='COLUMN' and lat='COLUMN'",
+            parameter="crs",
         )
     shapes = geometry.to_numpy()
     # some programs write every point as a collection of one

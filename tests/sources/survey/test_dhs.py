@@ -1,5 +1,6 @@
 """A DHS survey from its files to a dataset; every mean and error is worked out by hand beside it."""
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,6 +159,7 @@ def test_files_that_do_not_belong_together(files, tmp_path):
         (HOUSEHOLDS.assign(hv271="poor"), "row 1, column 'hv271': not a number 'poor'"),
         (HOUSEHOLDS.assign(hv001=np.nan), "row 1, column 'hv001': not the number of a cluster"),
         (WOMEN.assign(v445=9998), "values of neither wealth (hv271) nor body-mass index"),
+        (HOUSEHOLDS.assign(hv005=0), "column 'hv005': no row has a weight above 0"),
         (HOUSEHOLDS.drop(columns="hv271"), "values of neither wealth (hv271) nor body-mass index"),
     ],
 )
@@ -236,3 +238,23 @@ def test_the_surveys_design_is_kept(files, tmp_path):
     assert clusters[["psu", "stratum"]].values.tolist() == [["ia_1", "ia_3"], ["ia_2", "ia_3"]]
     # the design is of the household recodes, which give the weights too
     assert "psu" not in read_dhs(files["gps"], [women, files["households"]]).clusters
+
+
+def test_known_codes_of_further_columns_are_left_out(files, tmp_path):
+    schooling = HOUSEHOLDS.assign(hv108_01=[5, 98, 7, 4, 3, 2, 1])
+    recode = write_recode(tmp_path / "HR.dta", schooling)
+    read = read_dhs(files["gps"], [recode], {"school": ("hv108_01", None)})
+    # (1.0 · 5 of weight 0.5 and 7 of weight 1): the household with code 98 has no value
+    assert read.clusters["school"][0] == pytest.approx((0.5 * 5 + 1.0 * 7) / 1.5)
+    assert read.extra["dhs"]["rows_left_out"]["HR.dta"]["school"]["special code"] == 1
+
+
+def test_a_gps_file_in_another_encoding(files, tmp_path):
+    places = gpd.points_from_xy(CLUSTERS["LONGNUM"], CLUSTERS["LATNUM"], crs="EPSG:4326")
+    path = tmp_path / "BJGE.shp"
+    gpd.GeoDataFrame(CLUSTERS.assign(ADM1NAME="Ouémé"), geometry=places).to_file(path, encoding="ISO-8859-1")
+    path.with_suffix(".cpg").unlink()
+    read = read_dhs(path, [files["households"]])
+    assert set(read.clusters["state"]) == {"Ouémé"}
+    assert read.extra["survey"] == {"encoding": "CP1252"}
+    assert read_dhs(path, [files["households"]], encoding="CP1251").clusters["state"][0] == "Ouйmй"

@@ -6,6 +6,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -278,3 +279,40 @@ def test_a_row_without_end_takes_no_memory(tmp_path):
     assert "endless.csv: line 3 has more than 1,048,576 characters" in error(path, "lon", "lat", {"w": "wealth"})
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()
+
+
+def test_layers_of_a_geopackage(tmp_path):
+    path = save(tmp_path / "survey.gpkg", ROWS)
+    styles = pd.DataFrame({"styleName": ["a"], "styleQML": ["<qgis/>"]})
+    pyogrio.write_dataframe(styles, path, layer="layer_styles", append=True)
+    assert len(read_survey(path, values={"wealth": "wealth"}).clusters) == len(ROWS)
+    # districts in the same file are no survey
+    areas = gpd.GeoDataFrame({"name": ["A"]}, geometry=[shapely.box(84, 24, 85, 25)], crs=4326)
+    areas.to_file(path, layer="districts")
+    assert len(read_survey(path, values={"wealth": "wealth"}).clusters) == len(ROWS)
+    towns = gpd.GeoDataFrame({"wealth": [1.0]}, geometry=[shapely.Point(84, 24)], crs=4326)
+    towns.to_file(path, layer="towns")
+    assert "where one is needed; name the survey's with layer='survey'" in error(path, values={"wealth": "wealth"})
+    assert len(read_survey(path, values={"wealth": "wealth"}, layer="towns").clusters) == 1
+    assert "layer='town' is not a layer of" in error(path, values={"wealth": "wealth"}, layer="town")
+
+
+def test_metres_without_a_reference_system_need_one(tmp_path):
+    path = tmp_path / "survey.shp"
+    gpd.GeoDataFrame({"wealth": [1.0]}, geometry=[shapely.Point(500_000, 2_800_000)], crs=32645).to_file(path)
+    path.with_suffix(".prj").unlink()
+    said = error(path, values={"wealth": "wealth"})
+    assert "names no coordinate reference system; give it, for example crs='EPSG:4326' for degrees" in said
+    read = read_survey(path, values={"wealth": "wealth"}, crs="EPSG:32645")
+    assert read.clusters.geometry.x.round(3).tolist() == [87.0]
+
+
+def test_texts_of_a_shapefile_without_its_encoding(tmp_path):
+    path = tmp_path / "survey.shp"
+    gpd.GeoDataFrame({"wealth": [1.0], "town": ["Ouémé"]}, geometry=[shapely.Point(2, 7)], crs=4326).to_file(
+        path, encoding="ISO-8859-1"
+    )
+    path.with_suffix(".cpg").unlink()
+    read = read_survey(path, values={"wealth": "wealth"}, id="town")
+    assert read.clusters["unique_cluster"].tolist() == ["Ouémé"]
+    assert read.extra["survey"] == {"encoding": "CP1252"}

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,8 +164,8 @@ def test_names_that_cannot_be_indicators(tmp_path):
         (b"", "is empty"),
         (b"\n \n", "is empty"),
         (b"lon,lat,wealth\n", "no rows"),
-        (b"lon,lat,wealth\n1,2,\xff\n", "UTF-8"),
-        ("lon,lat,wealth\n1,2,3\n".encode("utf-16"), "UTF-8"),
+        (b"lon,lat,wealth\n1,2,\x81\n", "is not a text file in CP1252"),
+        ("lon,lat,wealth\n1,2,3\n".encode("utf-16")[:-1], "is not a text file in UTF-16"),
         (b"PK\x03\x04\x00\x00\x00", "not a text file"),
         (b'lon,lat,wealth\n1,2,3\n1,"2,3\n', "line 3 is no CSV"),
         (b'lon,lat,wealth\n1,2,"3"x\n', "line 2 is no CSV"),
@@ -261,3 +264,106 @@ def test_a_name_that_a_rate_needs_is_taken(tmp_path):
         read_survey(path, "x", "y", {"stunted": "a/b", "stunted_se": "b"})
     with pytest.raises(InputError, match="no column 'c'"):
         read_survey(path, "x", "y", {"stunted": "a/c"})
+
+
+DATA = Path(__file__).parent.parent.parent / "data"
+
+
+def test_a_position_at_0_0_is_missing():
+    read = read_survey(DATA / "null_island.csv", "LONGNUM", "LATNUM", {"pov": "wealth"}, urban="URBAN_RURA")
+    source = pd.read_csv(DATA / "null_island.csv")
+    missing = source.index[source["SOURCE"] == "MIS"]
+    assert read.rejects["row"].tolist() == (missing + 2).tolist()
+    assert set(read.rejects["reason"]) == {"not located: the position is 0, 0"}
+    assert len(read.clusters) == len(source) - len(missing)
+    assert read.clusters.geometry.x.abs().min() > 1
+
+
+def test_nothing_but_0_0_is_an_error(tmp_path):
+    assert "line 2, not located: the position is 0, 0" in error(tmp_path, "lon,lat,wealth\n0,0.0001,1\n")
+    # the equator and Greenwich are places
+    assert len(survey(tmp_path, "lon,lat,wealth\n0,51.5,1\n32.5,0,2\n0,0,3\n").clusters) == 2
+
+
+def test_dhs_codes_of_urban_and_rural():
+    read = read_survey(DATA / "urban_coded_1_2.csv", "lon", "lat", {"pov": "wealth"}, urban="hv025")
+    source = pd.read_csv(DATA / "urban_coded_1_2.csv")
+    assert read.clusters["urban"].tolist() == (source["hv025"] == 1).tolist()
+
+
+@pytest.mark.parametrize("drop_invalid", [False, True])
+def test_no_remedy_removes_all_rural_places(tmp_path, drop_invalid):
+    text = (DATA / "urban_coded_1_2.csv").read_text().replace("hv025", "zone")
+    said = error(tmp_path, text, urban="zone", drop_invalid=drop_invalid)
+    assert "column 'zone': '2' is neither urban" in said
+    assert "in 42 of 60 rows; rename it to 'hv025' if 1 is urban and 2 rural" in said
+    assert "drop_invalid" not in said
+    other = text.replace(",2\n", ",village\n")
+    assert "'village' is neither urban" in error(tmp_path, other, urban="zone", drop_invalid=drop_invalid)
+
+
+def test_a_row_is_kept_while_any_indicator_has_a_value():
+    values = {"pov": "asset_index", "bmi": "women_bmi"}
+    read = read_survey(DATA / "two_indicators_partial.csv", "lon", "lat", values)
+    source = pd.read_csv(DATA / "two_indicators_partial.csv")
+    assert len(read.clusters) == len(source) == 60
+    assert read.clusters["pov"].tolist() == source["asset_index"].tolist()
+    assert read.clusters["bmi"].notna().sum() == source["women_bmi"].notna().sum() == 20
+    assert read.extra["survey"] == {"rows_without": {"bmi": 40}}
+    # labels are by the median of those that have a value
+    assert read.thresholds["bmi"] == source["women_bmi"].median()
+
+
+def test_a_row_without_any_value_cannot_be_used(tmp_path):
+    text = "lon,lat,a,b\n80,25,1,\n80,25,,\n80,25,,2\n"
+    values = {"a": "a", "b": "b"}
+    assert "line 3, column 'a': missing value; correct it" in error(tmp_path, text, values=values)
+    read = survey(tmp_path, text, values=values, drop_invalid=True)
+    np.testing.assert_array_equal(read.clusters[["a", "b"]], [[1, np.nan], [np.nan, 2]])
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "text", "expected"),
+    [
+        ("women_bmi", "bmi", "99.98", np.nan),
+        ("women_bmi", "bmi", "-9999", np.nan),
+        ("v445", "thin", "9998", np.nan),
+        ("hv271", "pov", "99999998", np.nan),
+        ("HAZ2", "stunting", "99.98", np.nan),
+        ("hc70", "stunting", "9998", np.nan),
+        ("income", "income", "-99", np.nan),
+        ("income", "income", "9998", 9998.0),
+        ("score", "score", "-99", -99.0),
+    ],
+)
+def test_known_codes_are_missing(tmp_path, column, name, text, expected):
+    rows = "".join(f"80,25,{value},1\n" for value in (21.0, 22.5, 19.8, 20.1))
+    read = survey(tmp_path, f"lon,lat,{column},other\n{rows}81,25,{text},2\n", values={name: column, "other": "other"})
+    np.testing.assert_array_equal(read.clusters[name].iloc[-1], expected)
+    assert ("missing_codes" in read.extra.get("survey", {})) == np.isnan(expected)
+
+
+def test_what_looks_like_a_code_is_pointed_out(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = "".join(f"80,25,{value:.3f}\n" for value in rng.normal(0, 1, 40))
+    text = f"lon,lat,score\n{rows}80,25,-999\n80,25,-999\n"
+    far = survey(tmp_path, text, values={"score": "score"}).extra["survey"]["far_values"]["score"]
+    assert (far["values"], far["rows"]) == (("-999",), 2)
+    named = survey(tmp_path, text, values={"score": "score"}, missing=[-999], drop_invalid=True)
+    assert (len(named.clusters), named.rejects["row"].tolist()) == (40, [42, 43])
+    assert "--missing -999" in named.command
+    # a long tail is no code
+    wealth = "".join(f"80,25,{value:.3f}\n" for value in rng.lognormal(0, 1, 200))
+    assert "survey" not in survey(tmp_path, f"lon,lat,score\n{wealth}", values={"score": "score"}).extra
+
+
+def test_a_table_in_another_encoding(tmp_path):
+    text = "lon,lat,wealth,id\n80,25,1,Ouémé\n81,25,2,Zou\n"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        read = survey(tmp_path, text.encode(encoding), id="id")
+        assert (read.clusters["unique_cluster"][0], read.extra) == ("Ouémé", {})
+    read = survey(tmp_path, text.encode("latin-1"), id="id")
+    assert (read.clusters["unique_cluster"][0], read.extra["survey"]["encoding"]) == ("Ouémé", "CP1252")
+    russian = text.replace("Ouémé", "Москва").encode("cp1251")
+    assert survey(tmp_path, russian, id="id", encoding="cp1251").clusters["unique_cluster"][0] == "Москва"
+    assert "encoding='nought': is not known" in error(tmp_path, russian, id="id", encoding="nought")
