@@ -22,14 +22,13 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     ['Values of districts', 'Weights', 'Model']
     """
     made, unit = district_map.provenance, district_map.indicator.unit
-    scores = "; ".join(_score(name, value, unit) for name, value in made.metrics.items() if np.isfinite(value))
     simulated = " (simulated)" if made.simulated and "simulated" not in made.dataset.lower() else ""
     return [
         *([("Values of districts", district_map.estimator_about)] if district_map.estimator_about else []),
         *([("Weights", district_map.weights_about)] if district_map.weights_about else []),
         *([("Covariates", district_map.covariates_about)] if district_map.covariates_about else []),
         ("Model", f"{made.model}. {made.model_about}"),
-        ("Accuracy", f"{scores} at surveyed clusters, out of fold" if scores else "Not measured"),
+        ("How sure the model is", _accuracy(made.metrics, unit)),
         ("Meaning of the interval", _interval_words(district_map)),
         ("Not supported", f"A district has no value where it has {district_map.support}"),
         ("Data", f"{made.dataset}{simulated}"),
@@ -52,15 +51,22 @@ def _interval_words(district_map: DistrictMap) -> str:
     return f"{meaning} {where_from[district_map.estimator]}"
 
 
-def _score(name: str, value: float, unit: str) -> str:
-    words = {
-        "r2": f"R² {decimal_text(value, 2)}",
-        "rmse": f"root mean square error {decimal_text(value, max(decimals_to_show(np.array([value])) - 1, 0))} ({unit})",
-        "accuracy": f"accuracy {percent_text(value)}",
-        "pearson_r": f"correlation {decimal_text(value, 2)}",
-        "auc": f"area under the ROC curve {decimal_text(value, 2)}",
-        "balanced_accuracy": f"balanced accuracy {percent_text(value)}",
-        "brier": f"Brier score {decimal_text(value, 2)}",
-        "calibration_slope": f"calibration slope {decimal_text(value, 2)}",
-    }
-    return words.get(name, f"{name} {decimal_text(value, 2)}")
+def _accuracy(metrics: dict[str, float], unit: str) -> str:
+    """Say in words how well the model predicts surveyed places that it had not seen."""
+    known = {name: value for name, value in metrics.items() if np.isfinite(value)}
+    parts = []
+    if "r2" in known:
+        share = f"{percent_text(max(round(known['r2'], 2), 0))} of the differences between them"
+        parts.append(f"its predictions explain {share} (R² {decimal_text(known['r2'], 2)})")
+    if "rmse" in known:
+        error = decimal_text(known["rmse"], max(decimals_to_show(np.array([known["rmse"]])) - 1, 0))
+        parts.append(f"a typical error is {error} ({unit})")
+    if "accuracy" in known:
+        parts.append(
+            f"it says rightly for {percent_text(round(known['accuracy'], 2))} whether they are above the threshold"
+        )
+    if "auc" in known:
+        parts.append(f"the area under the ROC curve is {decimal_text(known['auc'], 2)}")
+    if not parts:
+        return "Not measured"
+    return f"At surveyed places that the model had not seen, {', and '.join(parts)}."

@@ -305,6 +305,4 @@ def _support_words(support: Support, sites: gpd.GeoDataFrame, estimator: str) ->
     unlike = int((~sites["applicable"]).sum())
     if not unlike:
         return words
-    return (
-        f"{words} ({unlike:,} of {count_of(len(sites), 'site')} left out: unlike all places that the model learnt from)"
-    )
+    return f"{words} ({unlike:,} of {count_of(len(sites), 'site')} left out: too unlike the surveyed places)"

@@ -73,7 +73,7 @@ def test_plan_fetch_and_predict(tmp_path, bundle):
                 "--min-images", "10")  # fmt: skip
     assert drawn.returncode == 0, drawn.stderr
     # what the server's photos show is unlike anything in the sample, so no model of the sample may speak of them
-    assert "unlike all places that the model learnt from" in " ".join(drawn.stdout.split())
+    assert "too unlike the surveyed places" in " ".join(drawn.stdout.split())
     patna = gpd.read_file(table).set_index("district").loc["Patna"]
     assert not patna["supported"]
     assert patna["n_images"] == 0

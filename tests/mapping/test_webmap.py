@@ -395,7 +395,7 @@ class TestInBrowser:
         for expected in (made.model_about, made.dataset, made.boundaries, made.command, "2026-01-02", "geolive 0.1.0"):
             assert expected in text
         assert "R² 0.52" in text
-        assert "at surveyed clusters, out of fold" in text
+        assert "At surveyed places that the model had not seen, its predictions explain 52 %" in text
 
     def test_there_is_a_metric_scale_bar(self, shown):
         assert re.fullmatch(r"\d+ k?m", shown.page.inner_text(".leaflet-control-scale-line"))

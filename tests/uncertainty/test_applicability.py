@@ -75,7 +75,7 @@ def test_a_site_unlike_all_training_places_enters_no_district(small_sample, trai
     objects[strange] = 3000
     other = predict(replace(dataset, features={"objects": objects}), trained, region, min_sites=1, min_images=1)
     assert row["pov"] == pytest.approx(other.districts.set_index("district").loc["Gaya", "pov"])
-    assert "unlike all places" in after.support
+    assert "too unlike the surveyed places" in after.support
 
 
 def test_a_bundle_keeps_what_it_takes(small_sample, trained, tmp_path):
