@@ -47,7 +47,7 @@ def column_words(district_map: DistrictMap) -> dict[str, str]:
 
 
 def people_words(district_map: DistrictMap) -> dict[str, str]:
-    """Return the columns on people, each with its words for readers; empty where no population raster was given.
+    """Return the columns on people, each with its words for readers; empty where nobody counted them.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def people_words(district_map: DistrictMap) -> dict[str, str]:
     {}
     """
     words = {
-        "people": "People, as the population raster counts them",
+        "people": "People, as the population raster or the file of districts counts them",
         "people_supported": "Share of the people within reach of a supported prediction (0 to 1)",
     }
     return {column: text for column, text in words.items() if column in district_map.districts}

@@ -87,7 +87,7 @@ class DistrictMap:
     support : str
         When a district is not supported, in words.
     provenance : Provenance
-    estimator : {"composite", "predicted", "direct"}
+    estimator : {"composite", "spatial", "predicted", "direct"}
         Whose values the districts have.
     estimator_about : str
         How these are made, in sentences; they say why, where a composite was not possible.

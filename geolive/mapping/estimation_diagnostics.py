@@ -104,6 +104,11 @@ def _surveyed(district_map: DistrictMap) -> pd.DataFrame:
         raise InputError(
             f"diagnostics: the map has no composite estimates. {district_map.estimator_about}", parameter="diagnostics"
         )
+    if district_map.estimator == "spatial":
+        raise InputError(
+            "diagnostics: are for districts that do not inform each other; leave estimator='spatial' out",
+            parameter="diagnostics",
+        )
     table = district_map.areas[district_map.areas["n_clusters"] > 0].reset_index()
     twice = table["district"].duplicated(keep=False)
     names = table["district"].where(~twice, table["district"] + " " + table["district_id"].astype(str))

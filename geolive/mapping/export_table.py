@@ -52,6 +52,7 @@ def district_columns(district_map: DistrictMap) -> dict[str, list]:
         columns[column] = _each(kind, table[column])
     if "people" in table:
         columns["people"] = _each(round, table["people"])
+    if "people_supported" in table:
         columns["people_supported"] = _each(lambda share: round(float(share), 4), table["people_supported"])
     for column in ("rank_best", "rank_worst"):
         columns[column] = _each(int, table[column].where(supported))

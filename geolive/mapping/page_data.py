@@ -94,18 +94,22 @@ def page_data(district_map: DistrictMap) -> dict:
 
 def _counts(district_map: DistrictMap) -> list[str]:
     """Return the words for the numbers of people, of sites and of images."""
-    people = ["People", "People with a supported prediction"] if "people" in district_map.districts else []
+    heads = {"people": "People", "people_supported": "People with a supported prediction"}
+    people = [head for column, head in heads.items() if column in district_map.districts]
     sites = "Sites" if district_map.has_images else "Surveyed places"
     return [*people, "Places (grid and survey)" if district_map.grid else sites, "Images"]
 
 
 def _people(district_map: DistrictMap, row: Mapping[Hashable, Any]) -> list[tuple[str, float]]:
     """Return a district's people, and the share of them with a supported prediction, each with the number to sort by."""
-    if "people" not in district_map.districts:
+    if "people" not in row:
         return []
+    people = [(decimal_text(row["people"], 0), float(row["people"]))]
+    # a file of districts gives the people, and only a population raster where they live
+    if "people_supported" not in row:
+        return people
     share = float(row["people_supported"])
-    words = percent_text(round(share, 3)) if np.isfinite(share) else "None"
-    return [(decimal_text(row["people"], 0), float(row["people"])), (words, share)]
+    return [*people, (percent_text(round(share, 3)) if np.isfinite(share) else "None", share)]
 
 
 def as_json(data: dict) -> str:

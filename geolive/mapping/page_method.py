@@ -42,6 +42,7 @@ def _interval_words(district_map: DistrictMap) -> str:
     level = percent_text(district_map.level)
     meaning = f"The {level} interval is expected to contain the mean of a district in {level} of districts."
     where_from = {
+        "spatial": "It comes from the mean squared error of the estimate where neighbouring districts are alike.",
         "composite": "It comes from the mean squared error of the estimate: the survey's sampling, how much districts differ "
         "from what the model predicts, and that these were themselves estimated.",
         "direct": "It comes from the standard error of the survey's mean.",

@@ -19,6 +19,7 @@ from geolive.indicators import (
     class_labels,
 )
 from geolive.mapping.column_words import column_words, site_words
+from geolive.mapping.composite import COMPOSITES
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_columns
 from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
@@ -277,7 +278,7 @@ def estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> li
         f"Survey alone: [% coalesce({survey}, 'none') %] (standard error); surveyed places: [% \"n_clusters\" %]",
         f"{source} alone: [% coalesce({predicted}, 'none') %]",
     ]
-    if district_map.estimator == "composite":
+    if district_map.estimator in COMPOSITES:
         gamma = '"' + (name + "_gamma").replace('"', '""') + '"'
         lines.append(f"Weight of the survey in the value: [% round(100 * {gamma}) %] %")
     return lines
@@ -287,8 +288,11 @@ def _people_tips(district_map: DistrictMap) -> list[str]:
     """Return the line on people, where the layer has them."""
     if "people" not in district_map.districts:
         return []
+    people = 'People: [% format_number("people", 0) %]'
+    if "people_supported" not in district_map.districts:
+        return [people]
     share = "coalesce(round(100 * \"people_supported\") || ' %', 'none')"
-    return [f'People: [% format_number("people", 0) %]; within reach of a supported prediction: [% {share} %]']
+    return [f"{people}; within reach of a supported prediction: [% {share} %]"]
 
 
 def _template_text(text: str) -> str:

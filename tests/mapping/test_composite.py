@@ -375,3 +375,26 @@ def test_a_benchmark_that_cannot_be_is_one_line(sample, trained, with_people):
     few = sample.dataset.select_clusters(np.arange(3))
     with pytest.raises(InputError, match=r"^benchmark='difference': "):
         predict(few, trained, boundaries=with_people, benchmark="difference")
+
+
+@pytest.mark.parametrize("options", [{"estimator": "spatial"}, {"benchmark": "difference"}, {"estimator": "direct"}])
+def test_every_file_of_a_map_holds_what_its_districts_show(sample, trained, with_people, options, tmp_path):
+    drawn = predict(sample.dataset, trained, boundaries=with_people, **options)
+    written = drawn.to_file(tmp_path / "pov.html")
+    assert written
+    page = (tmp_path / "pov.html").read_text()
+    for ending in ("geojson", "gpkg", "csv"):
+        drawn.to_file(tmp_path / f"pov.{ending}")
+        table = gpd.read_file(tmp_path / f"pov.{ending}").set_index("district_id")
+        expected = by_id(drawn)
+        for column in (
+            "pov",
+            "pov_lower",
+            "pov_direct",
+            "people",
+            *(["pov_unbenchmarked"] if "benchmark" in options else []),
+        ):
+            numbers = pd.to_numeric(table[column], errors="coerce").reindex(expected.index.astype(str))
+            assert np.allclose(numbers, expected[column].astype(float), atol=1e-5, equal_nan=True), (ending, column)
+    if "benchmark" in options:
+        assert "Values are benchmarked (difference)" in page
