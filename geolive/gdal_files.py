@@ -163,7 +163,7 @@ def _quiet_gdal() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
+def open_raster(path: str | Path, overview: int | None = None) -> "Iterator[rasterio.DatasetReader]":
     """Open a GeoTIFF with rasterio, with GDAL's driver of GeoTIFFs and without the files beside it.
 
     GDAL keeps at most 128 MB of decoded blocks while it is open.
@@ -172,6 +172,8 @@ def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
     ----------
     path : str or Path
         A file, or an address (http or https) that the user typed: GDAL then asks the server only for the parts that are read.
+    overview : int, optional
+        Number of one of the coarser versions that the file holds, from 0, to open in place of the raster itself.
 
     Yields
     ------
@@ -193,7 +195,7 @@ def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
 
     require_extra("raster")
     if is_address(path):
-        with _opened(f"/vsicurl/{path}", str(path), "the address, and that the server is in reach") as raster:
+        with _opened(f"/vsicurl/{path}", str(path), overview, "the address, and that the server is in reach") as raster:
             yield raster
         return
     path = Path(path)
@@ -202,7 +204,7 @@ def open_raster(path: str | Path) -> "Iterator[rasterio.DatasetReader]":
     check_beginning(path)
     with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
         link = _link(path, Path(folder) / f"{_plain(path)}.tif")
-        with _opened(str(link), str(path), "that the file is whole") as raster:
+        with _opened(str(link), str(path), overview, "that the file is whole") as raster:
             yield raster
 
 
@@ -218,13 +220,14 @@ def is_address(path: str | Path) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(name: str, shown: str, check: str) -> "Iterator[rasterio.DatasetReader]":
+def _opened(name: str, shown: str, overview: int | None, check: str) -> "Iterator[rasterio.DatasetReader]":
     """Open a raster by GDAL's name for it; errors name it as the user does."""
     import rasterio
     from rasterio.errors import RasterioError
 
+    options = {} if overview is None else {"overview_level": overview}
     try:
-        with rasterio.Env(**_RASTER_SETTINGS), rasterio.open(name, driver="GTiff", sharing=False) as raster:
+        with rasterio.Env(**_RASTER_SETTINGS), rasterio.open(name, driver="GTiff", sharing=False, **options) as raster:
             _check_blocks(shown, raster)
             yield raster
     except RasterioError as error:

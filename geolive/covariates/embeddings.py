@@ -1,7 +1,8 @@
 """Layouts in which others publish embeddings of satellite images: AlphaEarth Foundations and TESSERA.
 
 AlphaEarth Foundations (https://developers.google.com/earth-engine/guides/aef_on_gcs_readme): Cloud-Optimized GeoTIFFs of 64
-bands A00 to A63 of int8. A value v stands for sign(v) (v / 127.5)², −128 for no data, and each cell is a vector of length 1.
+bands A00 to A63 of int8. A value v stands for sign(v) (v / 127.5)², −128 for no data, and each cell is a vector of length 1. The
+published files have 8192 × 8192 cells of 10 m, and overviews whose cells are the means of the finest ones, scaled to length 1.
 
 TESSERA (https://geotessera.readthedocs.io): for each tile of 0.1 degrees an array GRID.npy of int8, shape (rows, columns, 128),
 an array GRID_scales.npy of float32, shape (rows, columns), and a GeoTIFF landmasks/GRID.tiff that says where the cells are. A
@@ -18,6 +19,11 @@ from geolive.errors import InputError
 _ALPHAEARTH_BANDS = 64
 _ALPHAEARTH_NODATA = -128
 _ALPHAEARTH_DIVISOR = 127.5
+# the published files; whoever cuts a part out of one makes overviews in some other way
+_ALPHAEARTH_SIDE = 8192
+_ALPHAEARTH_CELL_KM = 0.01
+# a circle's radius has so many cells, at least
+_CELLS_OF_RADIUS = 32
 
 
 def is_alphaearth(dtypes: Sequence[str], descriptions: Sequence[str | None], nodata: float | None) -> bool:
@@ -35,6 +41,29 @@ def is_alphaearth(dtypes: Sequence[str], descriptions: Sequence[str | None], nod
         and nodata == _ALPHAEARTH_NODATA
         and list(descriptions) == [f"A{band:02d}" for band in range(_ALPHAEARTH_BANDS)]
     )
+
+
+def alphaearth_overview(width: int, height: int, factors: Sequence[int], least_km: float) -> int | None:
+    """Return the number of the coarsest overview that is fine enough for means over circles, or None for the finest cells.
+
+    Parameters
+    ----------
+    width, height : int
+        Cells of the file; only in published files are overviews known to be means.
+    factors : sequence of int
+        How many cells wide a cell of each overview is, in growing order.
+    least_km : float
+        Radius of the smallest circle.
+
+    Examples
+    --------
+    >>> alphaearth_overview(8192, 8192, [2, 4, 8, 16, 32], 5.0), alphaearth_overview(8192, 8192, [2, 4, 8, 16, 32], 0.0)
+    (2, None)
+    """
+    if (width, height) != (_ALPHAEARTH_SIDE, _ALPHAEARTH_SIDE):
+        return None
+    fine = [i for i, factor in enumerate(factors) if factor * _ALPHAEARTH_CELL_KM * _CELLS_OF_RADIUS <= least_km]
+    return max(fine, default=None)
 
 
 def alphaearth_values(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

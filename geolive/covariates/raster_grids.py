@@ -81,7 +81,7 @@ class RasterGrid:
 
 
 @contextlib.contextmanager
-def open_grid(raster: RasterCovariate, file: str) -> Iterator[RasterGrid]:
+def open_grid(raster: RasterCovariate, file: str, least_km: float = 0.0) -> Iterator[RasterGrid]:
     """Open one file of a raster.
 
     Parameters
@@ -89,6 +89,8 @@ def open_grid(raster: RasterCovariate, file: str) -> Iterator[RasterGrid]:
     raster : RasterCovariate
     file : str
         One of `raster.files`.
+    least_km : float
+        Radius of the smallest circle that will be read; of AlphaEarth's files, an overview that is fine enough for it is opened.
 
     Yields
     ------
@@ -104,19 +106,31 @@ def open_grid(raster: RasterCovariate, file: str) -> Iterator[RasterGrid]:
             yield _tessera_grid(raster, file, place)
         return
     with open_raster(file) as dataset:
-        yield _geotiff_grid(raster, file, dataset)
+        if not embeddings.is_alphaearth(dataset.dtypes, dataset.descriptions, dataset.nodata):
+            yield _geotiff_grid(raster, file, dataset, dataset, _plain_reader)
+            return
+        overview = embeddings.alphaearth_overview(dataset.width, dataset.height, dataset.overviews(1), least_km)
+        if overview is None:
+            yield _geotiff_grid(raster, file, dataset, dataset, _alphaearth_reader)
+            return
+        with open_raster(file, overview) as coarse:
+            yield _geotiff_grid(raster, file, dataset, coarse, _alphaearth_reader)
 
 
-def _geotiff_grid(raster: RasterCovariate, file: str, dataset: "rasterio.DatasetReader") -> RasterGrid:
-    crs = _checked_crs(file, dataset)
-    is_alphaearth = embeddings.is_alphaearth(dataset.dtypes, dataset.descriptions, dataset.nodata)
-    bands = _chosen_bands(raster, file, [text or "" for text in dataset.descriptions], is_embedding=is_alphaearth)
+def _geotiff_grid(
+    raster: RasterCovariate,
+    file: str,
+    dataset: "rasterio.DatasetReader",
+    cells: "rasterio.DatasetReader",
+    reader: Callable[["rasterio.DatasetReader", tuple[int, ...]], Reader],
+) -> RasterGrid:
+    """Describe a GeoTIFF by its facts, and read its cells, or those of an overview."""
+    crs, is_embedding = _checked_crs(file, dataset), reader is _alphaearth_reader
+    bands = _chosen_bands(raster, file, [text or "" for text in dataset.descriptions], is_embedding=is_embedding)
     _check_types(file, dataset, bands)
-    whole = is_alphaearth and len(bands) == dataset.count
-    read = _alphaearth_reader(dataset, bands) if is_alphaearth else _plain_reader(dataset, bands)
     return RasterGrid(
-        file, _names(raster, bands, dataset.count), crs, dataset.transform, dataset.width, dataset.height,
-        dataset.block_shapes[0][0], read, whole, bands,
+        file, _names(raster, bands, dataset.count), crs, cells.transform, cells.width, cells.height,
+        cells.block_shapes[0][0], reader(cells, bands), is_embedding and len(bands) == dataset.count, bands,
     )  # fmt: skip
 
 

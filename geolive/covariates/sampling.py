@@ -77,7 +77,8 @@ def covariates_at(
     -----
     The mean weighs each cell by the area that lies in the buffer, and leaves out cells without data. On grids of longitude and
     latitude the buffer is a circle on the sphere; in other projections it is the ellipse that this circle is near its centre.
-    AlphaEarth's embeddings are averaged after they are de-quantised, and each mean is scaled to length 1.
+    AlphaEarth's embeddings are averaged after they are de-quantised, and each mean is scaled to length 1; where the smallest
+    radius is 640 m or more, the published files are read from an overview whose cells are at most a 32nd of it.
 
     Examples
     --------
@@ -131,7 +132,7 @@ def sample_raster(
     names: tuple[str, ...] = ()
     files, is_unit = raster.files, False
     for number, file in enumerate(files, 1):
-        with open_grid(raster, file) as grid:
+        with open_grid(raster, file, float(places[:, 2].min(initial=LARGEST_RADIUS_KM))) as grid:
             if sums is None:
                 sums, names, bands, is_unit = (
                     BufferSums.zeros(len(grid.names), len(places)),

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import rasterio
 from rasterio import Affine
+from rasterio.enums import Resampling
 
+from geolive.covariates import sampling
 from geolive.covariates.sampling import covariates_at
 from geolive.errors import InputError
 from tests.rasters import write_raster
@@ -57,6 +60,26 @@ def test_masked_cells_of_alphaearth_are_left_out(tmp_path, vectors):
     found = covariates_at([f"aef={path}"], [position(32, 32), position(60, 32)], 0.1)
     assert np.allclose(found.to_numpy()[0], vectors[0], atol=0.008)
     assert found.loc[1].isna().all()
+
+
+def test_large_buffers_are_read_from_overviews_of_published_files(tmp_path, vectors, monkeypatch):
+    path = alphaearth(tmp_path / "aef.tif", vectors, tiled=True, blockxsize=16, blockysize=16)
+    with rasterio.open(path, "r+") as raster:
+        raster.build_overviews([2, 4], Resampling.average)
+    exact = covariates_at([f"aef={path}"], [position(32, 32)], 0.3)
+    # as if the published files had 64 cells, and circles of 8 cells had enough
+    monkeypatch.setattr("geolive.covariates.embeddings._ALPHAEARTH_SIDE", 64)
+    monkeypatch.setattr("geolive.covariates.embeddings._CELLS_OF_RADIUS", 7)
+    widths = []
+    real = sampling.add_grid
+    monkeypatch.setattr(
+        sampling, "add_grid", lambda sums, grid, *rest: (widths.append(grid.width), real(sums, grid, *rest))
+    )
+    for radius in (0, 0.1, 0.2, 0.3):
+        found = covariates_at([f"aef={path}"], [position(32, 32)], radius)
+        assert np.linalg.norm(found.loc[0]) == pytest.approx(1)
+    assert widths == [64, 64, 32, 16]
+    assert np.allclose(found, exact, atol=1e-6)
 
 
 def test_one_band_of_alphaearth(tmp_path, vectors):

@@ -172,8 +172,8 @@ def _recording(largest, module):
     real = importlib.import_module(module).open_grid
 
     @contextlib.contextmanager
-    def opened(raster, file):
-        with real(raster, file) as grid:
+    def opened(raster, file, least_km):
+        with real(raster, file, least_km) as grid:
 
             def read(row, row_end, col, col_end):
                 largest.append((row_end - row) * (col_end - col))
