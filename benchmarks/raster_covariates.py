@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sides", type=int, nargs="+", default=[5_000, 40_000])
     parser.add_argument("--places", type=int, nargs="+", default=[500, 100_000])
-    parser.add_argument("--radii", type=float, nargs="+", default=[2, 5, 20])
+    parser.add_argument("--radii", type=float, nargs="+", default=[2, 5, 10])
     options = parser.parse_args()
     print("| raster | tiles with data | places | radius | time | memory grew by | places without data |")
     print("|---|---|---|---|---|---|---|")

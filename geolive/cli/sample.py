@@ -46,6 +46,13 @@ def sample(
     with_features: Annotated[
         bool, typer.Option("--with-features", help="Add SIMULATED image features as the feature set simfeats.")
     ] = False,
+    raster: Annotated[
+        Path | None,
+        typer.Option(
+            help="A SIMULATED raster to write, too, that carries part of the wealth, for covariates (.tif).",
+            metavar="FILE",
+        ),
+    ] = None,
     ids: Annotated[
         Path | None,
         typer.Option(help="With --paper-format: folder of split lists, whose cluster ids are used.", metavar="DIR"),
@@ -56,6 +63,10 @@ def sample(
     from geolive.files import check_new_folder
 
     check_new_folder(out)
+    if raster is not None:
+        from geolive.simulation.simulated_raster import check_raster_name, write_simulated_raster
+
+        check_raster_name(raster)
     if paper_format:
         _write_synthetic_paper(out, ids, n_clusters, seed)
         return
@@ -71,6 +82,9 @@ def sample(
     else:
         with step(f"Writing {out}"):
             write_sample(simulated, out)
+    if raster is not None:
+        with step(f"Writing {raster}"):
+            write_simulated_raster(raster, region, seed)
     dataset = simulated.dataset
     say(f"{out}: SIMULATED: {len(dataset.clusters):,} surveyed clusters, {len(dataset.images):,} images")
 

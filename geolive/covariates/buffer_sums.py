@@ -199,20 +199,25 @@ class _Strip:
         sums.inside[of] = True
 
     def _cumulative(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Sums of values (less the origin) and of valid cells from the first column up to each, flat for each band."""
-        if self.values is None:
+        """Sums of values (less the origin) and of valid cells from the first column up to each, flat for each band.
+
+        None where the strip lies beyond the raster, or has no valid cell.
+        """
+        if self.values is None or not self.valid.any():
             return None
-        square, valid = self.square, np.broadcast_to(self.valid, self.values.shape)
-        if square.origin is None and valid.any():
-            first = valid.reshape(len(valid), -1).argmax(axis=1)
-            found = self.values.reshape(len(valid), -1)[np.arange(len(valid)), first]
-            square.origin = np.where(np.isfinite(found), found, 0)
-        origin = 0.0 if square.origin is None else square.origin[:, None, None]
-        shape = (*self.values.shape[:2], self.values.shape[2] + 1)
-        summed, counted = np.zeros(shape), np.zeros((len(self.valid), *shape[1:]))
-        np.cumsum(np.where(valid, self.values - origin, 0), axis=2, out=summed[:, :, 1:])
-        np.cumsum(self.valid, axis=2, out=counted[:, :, 1:])
-        return summed.reshape(len(summed), -1), counted.reshape(len(counted), -1)
+        square, (bands, rows, columns) = self.square, self.values.shape
+        if square.origin is None:
+            square.origin = _first_valid(self.values, self.valid)
+        summed = np.zeros((bands, rows, columns + 1))
+        differences = np.subtract(self.values, square.origin[:, None, None], dtype=np.float64)
+        counted = np.zeros((len(self.valid), rows, columns + 1))
+        if self.valid.all():
+            counted[:] = np.arange(columns + 1)
+        else:
+            differences[~np.broadcast_to(self.valid, self.values.shape)] = 0
+            np.cumsum(self.valid, axis=2, out=counted[:, :, 1:])
+        np.cumsum(differences, axis=2, out=summed[:, :, 1:])
+        return summed.reshape(bands, -1), counted.reshape(len(counted), -1)
 
     def _steps(
         self, members: np.ndarray, bands: int
@@ -269,3 +274,11 @@ class _Strip:
             sums.rounding[band_number, circles] = np.maximum(sums.rounding[band_number, circles], largest)
             sums.valid[band_number, circles] += covered
             sums.weighted[band_number, circles] += total + origin * covered
+
+
+def _first_valid(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Return a valid value of each band, 0 where it has none, shape (bands,)."""
+    flat = np.broadcast_to(valid, values.shape).reshape(len(values), -1)
+    first = flat.argmax(axis=1)
+    each = np.arange(len(values))
+    return np.where(flat[each, first], values.reshape(len(values), -1)[each, first], 0).astype(np.float64)

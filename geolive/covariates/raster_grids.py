@@ -42,7 +42,7 @@ class RasterGrid:
     block_height : int
         Rows that are stored together.
     read : callable
-        From (first row, row after the last, first column, column after the last) to values, float64 of shape (bands, rows,
+        From (first row, row after the last, first column, column after the last) to values, numbers of shape (bands, rows,
         columns), and to whether they are valid, bool of shape (bands or 1, rows, columns).
     unit_length : bool
         Whether the bands together are a vector of length 1, as their mean shall be, too.
@@ -233,16 +233,28 @@ def _window(row: int, row_end: int, col: int, col_end: int) -> "rasterio.windows
 
 def _plain_reader(dataset: "rasterio.DatasetReader", bands: tuple[int, ...]) -> Reader:
     """Read numbers with the file's scale and offset; nodata, masked and infinite cells are not valid."""
-    scales = np.array([dataset.scales[band - 1] for band in bands])[:, None, None]
-    offsets = np.array([dataset.offsets[band - 1] for band in bands])[:, None, None]
+    from rasterio.enums import MaskFlags
+
+    chosen = [band - 1 for band in bands]
+    scales = np.array([dataset.scales[i] for i in chosen])[:, None, None]
+    offsets = np.array([dataset.offsets[i] for i in chosen])[:, None, None]
     is_scaled = bool((scales != 1).any() or (offsets != 0).any())
+    flags = {tuple(dataset.mask_flag_enums[i]) for i in chosen}
+    nodata = np.array([dataset.nodatavals[i] for i in chosen], object)[:, None, None]
 
     def read(row: int, row_end: int, col: int, col_end: int) -> tuple[np.ndarray, np.ndarray]:
-        read = dataset.read(list(bands), window=_window(row, row_end, col, col_end), masked=True)
-        values = read.data.astype(np.float64)
-        if is_scaled:
-            values = values * scales + offsets
-        return values, np.isfinite(values) & ~np.ma.getmaskarray(read)
+        window = _window(row, row_end, col, col_end)
+        values = dataset.read(list(bands), window=window)
+        # GDAL would read everything a second time for its mask
+        if flags == {(MaskFlags.nodata,)}:
+            valid = values != nodata.astype(values.dtype)
+        elif flags == {(MaskFlags.all_valid,)}:
+            valid = np.ones(values.shape, bool)
+        else:
+            valid = dataset.read_masks(list(bands), window=window) > 0
+        if values.dtype.kind == "f":
+            valid &= np.isfinite(values)
+        return values * scales + offsets if is_scaled else values, valid
 
     return read
 

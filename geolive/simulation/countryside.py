@@ -195,7 +195,22 @@ class Countryside:
         """
         local = rng.standard_normal((len(positions), len(INDICATORS)))
         share = np.sqrt([RECIPES[name].local for name in INDICATORS])
-        return self._expected(positions, district) + share * local
+        return self.expected(positions, district) + share * local
+
+    def expected(self, positions: np.ndarray, district: np.ndarray) -> np.ndarray:
+        """Return what is true around places in standard units: the district part and the field, without the local part.
+
+        Returns
+        -------
+        array, shape (places, 3)
+        """
+        km = self.km(positions)
+        parts = [
+            np.sqrt(RECIPES[name].district) * self._district_part[district, i]
+            + np.sqrt(RECIPES[name].field) * self._fields[i](km)
+            for i, name in enumerate(INDICATORS)
+        ]
+        return np.column_stack(parts)
 
     def in_units(self, latents: np.ndarray) -> np.ndarray:
         """Convert standard units to the units of the indicators, shape (n, 3); densities are at least 20."""
@@ -210,18 +225,9 @@ class Countryside:
         """
         number = np.full(len(self.districts), TRUTH_POINTS)
         positions, district = self.draw_places(number, generator(self.seed, "truth"))
-        values = self.in_units(self._expected(positions, district))
+        values = self.in_units(self.expected(positions, district))
         means = pd.DataFrame(values, columns=list(INDICATORS)).groupby(district).mean()
         return means.set_index(self.districts["district_id"].to_numpy()).rename_axis("district_id")
-
-    def _expected(self, positions: np.ndarray, district: np.ndarray) -> np.ndarray:
-        km = self.km(positions)
-        parts = [
-            np.sqrt(RECIPES[name].district) * self._district_part[district, i]
-            + np.sqrt(RECIPES[name].field) * self._fields[i](km)
-            for i, name in enumerate(INDICATORS)
-        ]
-        return np.column_stack(parts)
 
     def _from_statistics(self) -> tuple[np.ndarray, np.ndarray]:
         table = bihar_statistics().loc[self.districts["district_id"]]
