@@ -49,7 +49,7 @@ _TEXTS = {*_JSON, ".kml"}
 _SHAPEFILE_PARTS = (".shx", ".dbf", ".prj", ".cpg")
 _IN_ZIP = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".kml")
 _MOST_EXTRACTED = 8 * 2**30
-_LARGEST_BLOCK = 2**30
+_LARGEST_BLOCK = 2**28
 # bytes 18 and 19 of an SQLite file are 2 where it is written through a log, which readers make anew beside it
 _WRITE_AHEAD = b"\2\2"
 _RASTER_SETTINGS = {

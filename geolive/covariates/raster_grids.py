@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import rasterio.windows
     from affine import Affine
 
-# a block that is larger cannot be read in parts
-_MOST_BYTES_OF_BLOCK = 2**28
-
 # rows and columns of a window, each from and to; values of the bands and which are valid
 Reader = Callable[[int, int, int, int], tuple[np.ndarray, np.ndarray]]
 
@@ -181,13 +178,6 @@ def _checked_crs(file: str, dataset: "rasterio.DatasetReader") -> pyproj.CRS:
 def _check_types(file: str, dataset: "rasterio.DatasetReader", bands: tuple[int, ...]) -> None:
     if any(dataset.dtypes[band - 1].startswith("complex") for band in bands):
         raise InputError(f"{file}: holds complex numbers; give a raster of real numbers")
-    height, width = dataset.block_shapes[0]
-    size = height * width * np.dtype(dataset.dtypes[0]).itemsize
-    if size > _MOST_BYTES_OF_BLOCK:
-        raise InputError(
-            f"{file}: is stored in blocks of {width:,} × {height:,} cells, which cannot be read in parts; convert it with "
-            "gdal_translate -of COG FILE NEW_FILE"
-        )
 
 
 def _chosen_bands(

@@ -131,7 +131,9 @@ def test_a_raster_in_one_block_cannot_be_read_in_parts(dataset, tmp_path):
     options = {"sparse_ok": True, "tiled": True, "blockxsize": 16_384, "blockysize": 16_384}
     with rasterio.open(tmp_path / "block.tif", "w", transform=Affine(1e-4, 0, 73, 0, -1e-4, 16), **about, **options):
         pass
-    with pytest.raises(InputError, match=r"blocks of 16,384 × 16,384 cells.*gdal_translate -of COG"):
+    with pytest.raises(
+        InputError, match=r"blocks of 16,384 × 16,384 cells are too large .*gdal_translate -co TILED=YES"
+    ):
         geolive.add_covariates(dataset, {"v": tmp_path / "block.tif"})
 
 
