@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -53,6 +53,13 @@ def predict(
         str | None,
         typer.Option(
             help="A trained bundle, or neighbours, idw, kriging, mean; by default a forest.", metavar="BUNDLE|NAME"
+        ),
+    ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(
+            help="For --model forest or kriging: what it uses; for example covariates. A bundle knows its own.",
+            metavar="INPUTS",
         ),
     ] = None,
     dataset: Annotated[
@@ -175,10 +182,10 @@ def predict(
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = _indicator_words(indicators, words)
     region_file = [Path(region)] if region and Path(region).is_file() else []
-    inputs = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
-    free = check_outputs_free(out, inputs, exports=exports)
+    read = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
+    free = check_outputs_free(out, read, exports=exports)
     if diagnostics is not None:
-        check_diagnostics_free(diagnostics, [*free, *inputs])
+        check_diagnostics_free(diagnostics, [*free, *read])
     file = None
     if boundaries is not None and parse_hexagons(str(boundaries)) is not None:
         data = _dataset_around_hexagons(dataset)
@@ -196,7 +203,7 @@ def predict(
             note(as_options(remark, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
-    trained = _trained(data, model, indicator, seed)
+    trained = _trained(data, model, indicator, inputs, seed)
     with step(f"Predicting {len(area.districts):,} districts") as progress:
         drawn = predict_districts(
             data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
@@ -269,7 +276,9 @@ def _no_dataset_words(area: "Region") -> str:
     )
 
 
-def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed: int) -> "TrainedModel":
+def _trained(
+    dataset: "Dataset", model: str | None, indicator: str | None, inputs: str | None, seed: int
+) -> "TrainedModel":
     """Return the model of the named bundle, a baseline that is fitted now, or the cached forest."""
     from geolive.console import note_dropped, step
     from geolive.models.cache import fit_cached
@@ -277,15 +286,22 @@ def _trained(dataset: "Dataset", model: str | None, indicator: str | None, seed:
     from geolive.models.training import train
 
     wanted = indicator or "pov"
+    chosen: dict[str, Any] = {"random_state": seed} | ({} if inputs is None else {"inputs": inputs})
     if model in BASELINES:
         with step(f"Fitting {model} to {wanted}") as progress:
-            return train(dataset, make_model(model, random_state=seed), wanted, random_state=seed, progress=progress)
+            trained = train(dataset, make_model(model, **chosen), wanted, random_state=seed, progress=progress)
+        note_dropped(0, trained.card.clusters_without_covariates)
+        return trained
     if model is None or model == "forest":
         with step(f"Fitting the forest to {wanted}, or opening the one kept") as progress:
-            forest = make_model("forest", random_state=seed)
+            forest = make_model("forest", **chosen)
             trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=progress)
         note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
         return trained
+    if inputs is not None:
+        raise InputError(
+            f"inputs={inputs!r}: the bundle {model} knows what it uses; leave inputs out", parameter="inputs"
+        )
     return _bundle(model, indicator)
 
 
