@@ -24,7 +24,6 @@ MOST_CELLS = 100_000
 CELLS_AT_ONCE = 2_000_000
 # borders of two sources differ along a coast; a raster of another country covers far less
 LEAST_COVERED = 0.95
-_CACHE_MB = 64
 
 
 @dataclass(frozen=True)
@@ -126,9 +125,7 @@ def read_population(
     {'east': 8.0, 'west': 6.0}
     """
     require_extra("raster")
-    import rasterio
-
-    with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB), open_raster(path) as raster:
+    with open_raster(path) as raster:
         _check_raster(raster, path)
         here = _in_crs_of(raster, districts, path)
         first = here[:mapped]
@@ -164,7 +161,7 @@ class _Frame:
         top, bottom = (int(np.clip((y - at.f) / at.e, 0, raster.height)) for y in (north, south))
         left, right = (int(np.clip((x - at.c) / at.a, 0, raster.width)) for x in (west, east))
         cells = float(shapely.area(polygons).sum()) / abs(at.a * at.e)
-        factor = max(1, int(np.ceil(np.sqrt(cells / most_cells))))
+        factor = max(1, int(np.ceil(np.sqrt(cells / most_cells) - 1e-6)))
         return cls(
             at,
             CRS if raster.crs.to_epsg() == 4326 else raster.crs.to_wkt(),
@@ -220,7 +217,7 @@ def _error(path: str | Path, words: str) -> InputError:
 
 
 def _check_raster(raster: "rasterio.DatasetReader", path: str | Path) -> None:
-    if raster.crs is None:
+    if raster.crs is None or not raster.crs.to_wkt():
         raise _error(
             path,
             "has no coordinate reference system; write the right one into it, for example with: gdal_edit.py -a_srs "
@@ -229,6 +226,8 @@ def _check_raster(raster: "rasterio.DatasetReader", path: str | Path) -> None:
     at = raster.transform
     if at.b or at.d or at.a <= 0 or at.e >= 0:
         raise _error(path, f"is rotated, or its rows run from south to north; warp it: gdalwarp {path} north-up.tif")
+    if raster.dtypes[0].startswith("complex"):
+        raise _error(path, "holds complex numbers; give a raster of real numbers")
     if raster.count != 1:
         raise _error(
             path, f"has {raster.count} bands where one is needed; take one out: gdal_translate -b 1 {path} people.tif"
