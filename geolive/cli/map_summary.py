@@ -83,15 +83,16 @@ def not_supported_words(drawn: "DistrictMap") -> str:
 def _counts(drawn: "DistrictMap") -> list[str]:
     """Say which counts of a district are shown; a map without photos has no images, and one by people no grid of sites."""
     counts = ["n_clusters"] if "n_clusters" in drawn.districts else []
-    by_people = "people" in drawn.districts
+    by_people = drawn.cells is not None
     sites = [] if by_people and counts and not drawn.has_images else ["n_sites"]
-    return [*counts, *sites, *(["n_images"] if drawn.has_images else []), *(["people"] if by_people else [])]
+    people = ["people"] if "people" in drawn.districts else []
+    return [*counts, *sites, *(["n_images"] if drawn.has_images else []), *people]
 
 
 def _missing_counts(district: pd.Series, drawn: "DistrictMap") -> list[str]:
     """Return the counts of a district that is not supported, with their nouns."""
     words = [count_of(district[count], _COUNTS[count][1]) for count in _counts(drawn) if count != "people"]
-    if "people" in district and not pd.isna(district["people_supported"]):
+    if "people_supported" in district and not pd.isna(district["people_supported"]):
         words.append(f"{percent_text(round(district['people_supported'], 3))} of its people")
     return words
 
