@@ -144,14 +144,17 @@ def _show_task(task: "EvaluationTask", simulated: bool) -> None:
     mark = "SIMULATED: " if simulated else ""
     say("")
     say(f"{mark}{task.indicator}, {task.task}, split {task.split}, out of fold (95 % interval)", "bold")
-    heads = "".join(f"{NAMES[metric]:>25}" for metric in _columns(task.task, task.clusters["country"].nunique()))
+    countries = task.clusters["country"].nunique()
+    heads = "".join(
+        f"{NAMES[metric]:>25}" for metric in _columns(task.task, countries > 1, task.sample_sizes is not None)
+    )
     say(f"{'model':<30}{'n':>7}{heads}", "bold")
 
 
-def _columns(task: str, countries: int) -> tuple[str, ...]:
-    """Return the figures that the terminal shows; with several countries also R² within them."""
-    within = ("r2_within_country",) if task == "regression" and countries > 1 else ()
-    return (_COLUMNS[task][0], *within, *_COLUMNS[task][1:])
+def _columns(task: str, within_countries: bool, rates: bool) -> tuple[str, ...]:
+    """Return the figures that the terminal shows; with several countries also R² within them, of rates also their density."""
+    within = ("r2_within_country",) if task == "regression" and within_countries else ()
+    return (_COLUMNS[task][0], *within, *_COLUMNS[task][1:], *(("log_density",) if rates else ()))
 
 
 def _show_row(results: "pd.DataFrame") -> None:
@@ -163,7 +166,7 @@ def _show_row(results: "pd.DataFrame") -> None:
     if first["protocol"].startswith(("failed", "not run")):
         say(f"{first['model']:<30}{'–':>7}  {first['protocol']}")
         return
-    shown = [metric for metric in _columns(first["task"], 2) if metric in figures.index]
+    shown = [metric for metric in _columns(first["task"], True, True) if metric in figures.index]
     cells = [_cell(*figures.loc[metric, ["value", "lower", "upper"]].to_numpy(float)) for metric in shown]
     apart = " (not out of fold)" if first["protocol"].startswith(NOT_OUT_OF_FOLD) else ""
     say(f"{first['model']:<30}{first['n']:>7,}" + "".join(f"{cell:>25}" for cell in cells) + apart)

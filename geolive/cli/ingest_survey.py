@@ -100,6 +100,8 @@ def ingest_survey(
         write_dataset(dataset, out)
     if kept := design_columns(dataset):
         note(DESIGN_NOTE.format(", ".join(kept)))
+    if rates := [name for name in dataset.indicators if dataset.is_rate(name)]:
+        note(f"rates, whose number of cases counts in training and evaluation: {', '.join(rates)}")
     for words in remarks(file, dataset):
         note(words)
     n_rejects = len(dataset.rejects)

@@ -10,7 +10,7 @@ import pandas as pd
 import geolive
 from geolive.command_line import command_line
 from geolive.evaluation.report_page import APART_SENTENCE, apart_sections, report_page
-from geolive.evaluation.tables import WITHIN_COUNTRY, protocol_words, wide_table
+from geolive.evaluation.tables import FURTHER_METRICS, protocol_words, wide_table
 from geolive.files import new_folder, today, write_csv
 from geolive.metrics import MAIN_METRIC, NAMES
 
@@ -86,8 +86,8 @@ def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
     parts += [f"- {name}: {_plain(text)}" for name, text in about["facts"].items()]
     parts += ["", *(f"> {_plain(text)}" for text in about["notes"])]
     for task in dict.fromkeys(results["task"]):
-        within = [WITHIN_COUNTRY] if task == "regression" and WITHIN_COUNTRY in set(results["metric"]) else []
-        for metric in (MAIN_METRIC[task], *within):
+        further = [metric for metric in FURTHER_METRICS[task] if metric in set(results["metric"])]
+        for metric in (MAIN_METRIC[task], *further):
             parts += _markdown_table(wide_table(results, task, metric), f"{task.capitalize()}: {NAMES[metric]}")
     parts += _markdown_apart(evaluation)
     parts += [f"- {_plain(line)}" for line in ["", *without] if line]

@@ -11,7 +11,15 @@ from geolive.evaluation import plots
 from geolive.evaluation.autocorrelation import morans_i
 from geolive.evaluation.comparison import TaskResult
 from geolive.evaluation.cross_validation import Predicted
-from geolive.evaluation.tables import WITHIN_COUNTRY, figure_words, metric_order, same_clusters, wide_table
+from geolive.evaluation.tables import (
+    FURTHER_METRICS,
+    LOG_DENSITY,
+    WITHIN_COUNTRY,
+    figure_words,
+    metric_order,
+    same_clusters,
+    wide_table,
+)
 from geolive.evaluation.tasks import units_in_words
 from geolive.extras import has_extra
 from geolive.indicators import MEANS_OF_AREAS
@@ -142,9 +150,8 @@ def _overview(task: str, evaluation: "Evaluation", gallery: _Gallery) -> dict:
         if metric == "r2" and own["value"].min() < plots.LOWEST_R2:
             sentence += " Values below −0.3 are not drawn."
         drawn += gallery.plot(plots.intervals_plot(own, metric, {}), sentence, (5.6, height))
-    tables = [_wide(results, task, metric)]
-    if WITHIN_COUNTRY in set(results["metric"]) and task == "regression":
-        tables.append(_wide(results, task, WITHIN_COUNTRY))
+    further = [name for name in FURTHER_METRICS[task] if name in set(results["metric"])]
+    tables = [_wide(results, task, name) for name in (metric, *further)]
     return {"task": task, "tables": tables, "plots": drawn}
 
 
@@ -154,6 +161,7 @@ def _wide(results: pd.DataFrame, task: str, metric: str) -> dict:
     return {
         "metric": NAMES[metric],
         "within": metric == WITHIN_COUNTRY,
+        "density": metric == LOG_DENSITY,
         "heads": [(indicator, indicators.count(indicator)) for indicator in dict.fromkeys(indicators)],
         "splits": [split for _, split in table.columns],
         "rows": list(zip(table.index, table.to_numpy().tolist(), strict=True)),

@@ -29,6 +29,8 @@ DIFFERENCE_COLUMNS = [
 ]  # fmt: skip
 WITHIN_COUNTRY = "r2_within_country"
 LOG_DENSITY = "log_density"
+# figures that not every task has: of several countries, and of rates
+FURTHER_METRICS = {"regression": (WITHIN_COUNTRY, LOG_DENSITY), "classification": ()}
 # a stratum with fewer clusters has no figures that say anything
 FEWEST_IN_STRATUM = 20
 # how the column `protocol` begins for rows that are not predictions of models fitted without the fold
@@ -64,7 +66,7 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
 
 
 def _log_density(task: EvaluationTask, predictions: np.ndarray, random_state: int) -> pd.DataFrame:
-    """Make the line of the log predictive density, with the interval of the sum over resamples of all partitions."""
+    """Make the line of the log predictive density, with an interval over resamples of all partitions."""
     assert task.sample_sizes is not None
     value, sums, n = np.nan, [], 0
     for number, predicted in enumerate(predictions):
@@ -73,7 +75,10 @@ def _log_density(task: EvaluationTask, predictions: np.ndarray, random_state: in
             continue
         parts = task.values[known], task.sample_sizes[known], predicted[known], task.folds(number)[known]
         density = log_predictive_density(*parts)
-        sums.append(resampled_sums(density, task.unit_numbers[number][known], random_state))
+        units = task.unit_numbers[number][known]
+        drawn = resampled_sums(np.ones(len(density)), units, random_state)
+        # blocks differ in size: the resampled mean, for as many clusters as there are
+        sums.append(resampled_sums(density, units, random_state) / drawn * len(density))
         if number == 0:
             value, n = float(density.sum()), int(known.sum())
     lower, upper = interval(np.concatenate(sums)) if sums else (np.nan, np.nan)
@@ -326,4 +331,4 @@ def metric_order(task: str) -> list[str]:
     >>> metric_order("regression")[-1]
     'log_density'
     """
-    return [*METRICS[task], *([WITHIN_COUNTRY, LOG_DENSITY] if task == "regression" else [])]
+    return [*METRICS[task], *FURTHER_METRICS[task]]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from geolive.model_inputs import parse_inputs
+from geolive.model_inputs import parse_inputs, photo_inputs
 from geolive.models.clusterwise import mean_features
 from geolive.models.cross_validation import FittedFold
 from geolive.places import ImageFeatures, Places
@@ -71,7 +71,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class PhotoColumns:
-    """Inputs of a network of photos: columns of each photo, image features and then object counts.
+    """Inputs of a network of photos: columns of each photo, image features and then object counts, and the place's covariates.
 
     An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and from the
     first again where that place has fewer photos. So the differences between photos within a place are kept.
@@ -102,17 +102,24 @@ class PhotoColumns:
         )
 
     @property
+    def n_columns(self) -> int:
+        """Number of columns of each photo; covariates follow."""
+        return self.n_features + (N_CLASSES if "objects" in parse_inputs(self.inputs) else 0)
+
+    @property
     def names(self) -> list[str]:
         """Names of the columns."""
-        count = self.n_features + (N_CLASSES if "objects" in parse_inputs(self.inputs) else 0)
-        return input_names(self.inputs, self.places)[:count]
+        names = input_names(photo_inputs(self.inputs), self.places)[: self.n_columns]
+        return [*names, *(self.places.covariate_names if "covariates" in parse_inputs(self.inputs) else ())]
 
     @property
     def table(self) -> np.ndarray:
-        """Means of features and sums of counts, shape (n, p)."""
+        """Means of features, sums of counts, and covariates, shape (n, p)."""
         names = parse_inputs(self.inputs)
         parts = [mean_features(self.places)] if "features" in names else []
-        return np.column_stack([*parts, self.places.counts()[:, :N_CLASSES]] if "objects" in names else parts)
+        parts += [self.places.counts()[:, :N_CLASSES]] if "objects" in names else []
+        parts += [self.places.covariate_columns(self.places.covariate_names)] if "covariates" in names else []
+        return np.column_stack(parts)
 
     def size(self, rows: np.ndarray) -> int:
         """Return the bytes that one exchange among these places needs."""
@@ -120,18 +127,25 @@ class PhotoColumns:
 
     def predicted(self, fold: FittedFold, groups: Sequence[Group], rng: np.random.Generator) -> np.ndarray:
         """Predict the fold's places after the columns of each group were exchanged, shape (groups, rows)."""
-        own, f = self.places.take(fold.test), self.n_features
+        own, f, end = self.places.take(fold.test), self.n_features, self.n_columns
         changed = own.take(np.tile(np.arange(len(own)), len(groups)))
         objects, n = changed.objects.copy(), len(own.objects)
         features = changed.features.read() if changed.features is not None and f else None
         before = own.features.read() if own.features is not None and f else None
+        covariates = changed.covariates.copy() if changed.covariates is not None else None
         for number, group in enumerate(groups):
             block, source = slice(number * n, (number + 1) * n), _from_another(own, rng)
-            of_objects = [column - f for column in group if column >= f]
+            of_objects = [column - f for column in group if f <= column < end]
             objects[block][:, of_objects] = own.objects[source][:, of_objects]
             if features is not None and before is not None:
                 of_features = [column for column in group if column < f]
                 features[block][:, of_features] = before[source][:, of_features]
+            if covariates is not None and own.covariates is not None:
+                of_place = [column - end for column in group if column >= end]
+                here = slice(number * len(own), (number + 1) * len(own))
+                covariates[here][:, of_place] = own.covariates[rng.permutation(len(own))][:, of_place]
+        if covariates is not None:
+            changed = replace(changed, covariates=covariates)
         if features is not None and own.features is not None:
             changed = replace(changed, features=ImageFeatures(own.features.name, features, np.arange(len(features))))
         return fold.model.predict(replace(changed, objects=objects)).reshape(len(groups), -1)

@@ -171,6 +171,8 @@ class GraphNetwork(nn.Module):
         Draws the weights; torch's global generator is not used.
     width : int
         Width of the first two layers; the later layers have half of it. The authors use 64.
+    covariates : int
+        Numbers of each graph that join its pooled vertices before the dense layer.
     compat : "authors", optional
         Take sums over neighbours, and pool as `GraphEmbedPool` describes.
 
@@ -189,6 +191,7 @@ class GraphNetwork(nn.Module):
         generator: torch.Generator,
         compat: str | None = None,
         width: int = 64,
+        covariates: int = 0,
     ):
         super().__init__()
         self.compat, half = compat, max(width // 2, 1)
@@ -199,23 +202,25 @@ class GraphNetwork(nn.Module):
         self.layer4 = GraphCNNLayer(half, half, edge_types, generator)
         self.pool2 = GraphEmbedPool(half, 8, generator)
         self.norms = nn.ModuleList([VertexNorm(size) for size in (width, width, width, half, half, half)])
-        self.dense = _Dense(8 * half, 256, generator)
+        self.dense = _Dense(8 * half + covariates, 256, generator)
         self.output = _Dense(256, outputs, generator)
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute the outputs for each graph, shape (b, outputs)."""
         return self._answer(self.embed(vertices, adjacency, mask))
 
-    def forward_blocks(self, blocks: "Sequence[Batch]") -> torch.Tensor:
+    def forward_blocks(self, blocks: "Sequence[Batch]", covariates: torch.Tensor | None = None) -> torch.Tensor:
         """Compute the outputs for a batch of `batches_in_blocks`, in the order of its blocks, shape (b, outputs)."""
-        return self._answer(self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks]))
+        pooled = self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks])
+        return self._answer(pooled, covariates)
 
     def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute the 8 vertices of each graph after both poolings, shape (b, 8, 32)."""
         return self._embed([(vertices, adjacency, mask)])
 
-    def _answer(self, pooled: torch.Tensor) -> torch.Tensor:
-        return self.output(torch.relu(self.dense(pooled.flatten(1))))
+    def _answer(self, pooled: torch.Tensor, covariates: torch.Tensor | None = None) -> torch.Tensor:
+        of_place = pooled.flatten(1) if covariates is None else torch.cat([pooled.flatten(1), covariates], 1)
+        return self.output(torch.relu(self.dense(of_place)))
 
     def _embed(self, blocks: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         all_vertices, adjacencies, masks = (list(tensors) for tensors in zip(*blocks, strict=True))

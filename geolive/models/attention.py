@@ -32,6 +32,8 @@ class AttentionNetwork(nn.Module):
         Number of attention heads. With 0 the network only takes plain means ("Deep Sets", Zaheer et al. 2017, arXiv 1703.06114).
     generator : torch.Generator
         Draws the weights.
+    covariates : int
+        Number of covariates of a place. The output is also linear in them and in a hidden layer of them.
 
     Examples
     --------
@@ -40,15 +42,22 @@ class AttentionNetwork(nn.Module):
     torch.Size([2, 1])
     """
 
-    def __init__(self, features: int, outputs: int, width: int, heads: int, generator: torch.Generator):
+    def __init__(
+        self, features: int, outputs: int, width: int, heads: int, generator: torch.Generator, covariates: int = 0
+    ):
         super().__init__()
         self.hidden = _drawn(features, width, generator)
         self.hidden_bias = nn.Parameter(torch.zeros(width))
         self.gate = _drawn(width, heads, generator) if heads else None
-        self.answer = nn.Parameter(torch.zeros(width * (heads + 1) + features, outputs))
+        self.of_place = _drawn(covariates, width, generator) if covariates else None
+        self.of_place_bias = nn.Parameter(torch.zeros(width)) if covariates else None
+        pooled = width * (heads + 1) + features + (covariates + width if covariates else 0)
+        self.answer = nn.Parameter(torch.zeros(pooled, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, vertices: torch.Tensor, place: torch.Tensor, n_places: int) -> torch.Tensor:
+    def forward(
+        self, vertices: torch.Tensor, place: torch.Tensor, n_places: int, covariates: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Compute the outputs of places that have images.
 
         Parameters
@@ -57,6 +66,7 @@ class AttentionNetwork(nn.Module):
         place : tensor of int64, shape (images,)
             The place of each image, from 0 to n_places - 1.
         n_places : int
+        covariates : tensor of float32, shape (n_places, covariates), optional
 
         Returns
         -------
@@ -74,6 +84,9 @@ class AttentionNetwork(nn.Module):
             share = torch.exp(scores - most[place])
             attended = of_place @ (share[:, :, None] * hidden[:, None]).flatten(1)
             pooled.append((attended.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
+        if self.of_place is not None:
+            assert covariates is not None
+            pooled += [covariates, torch.relu(covariates @ self.of_place + self.of_place_bias)]
         return torch.cat(pooled, 1) @ self.answer + self.bias
 
 
@@ -148,7 +161,8 @@ class AttentionPooling(PhotoSetModel):
         )
 
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        return AttentionNetwork(features, outputs, self.width_, self.heads, generator)
+        covariates = len(self.covariate_names_)
+        return AttentionNetwork(features, outputs, self.width_, self.heads, generator, covariates)
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
@@ -164,9 +178,9 @@ class AttentionPooling(PhotoSetModel):
             tensors = [torch.from_numpy(array).to(self._device) for array in (vertices.read(images), place)]
             yield [PhotoBatch(rows, *tensors)]
 
-    def _forward(self, blocks: list[PhotoBatch]) -> torch.Tensor:
+    def _forward(self, blocks: list[PhotoBatch], covariates: torch.Tensor | None) -> torch.Tensor:
         (batch,) = blocks
-        return self.network_(batch.vertices, batch.place, len(batch.rows))
+        return self.network_(batch.vertices, batch.place, len(batch.rows), covariates)
 
 
 class MeanPooling(AttentionPooling):

@@ -89,6 +89,19 @@ def covariates_as_trained(places: Places, names: Sequence[str], model: str) -> n
     return places.covariate_columns(names)
 
 
+def covariate_scale(covariates: np.ndarray) -> np.ndarray:
+    """Return the mean and the inverse spread of covariates, shape (2, k); 0 in place of the latter where one does not vary.
+
+    Examples
+    --------
+    >>> covariate_scale(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
+    [[2.0, 5.0], [1.0, 0.0]]
+    """
+    mean, spread = covariates.mean(axis=0), covariates.std(axis=0)
+    varies = spread > 1e-12 * np.abs(mean)
+    return np.stack([mean, np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)])
+
+
 def checked_names(names: object) -> tuple[str, ...]:
     """Return the names of covariates that a bundle holds; raise ValueError where they are no names.
 

@@ -97,7 +97,8 @@ class GraphCNN(PhotoSetModel):
         self.d_max_km_ = largest_distance_km(places) if "distance" in edges.kinds else 0.0
 
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        return GraphNetwork(features, outputs, parse_edges(self.edges).n_types, generator, width=self.width_)
+        sizes = {"width": self.width_, "covariates": len(self.covariate_names_)}
+        return GraphNetwork(features, outputs, parse_edges(self.edges).n_types, generator, **sizes)
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
@@ -113,10 +114,10 @@ class GraphCNN(PhotoSetModel):
             device=self._device,
         )
 
-    def _forward(self, blocks: list[Batch]) -> torch.Tensor:
+    def _forward(self, blocks: list[Batch], covariates: torch.Tensor | None) -> torch.Tensor:
         network = self.network_
         assert isinstance(network, GraphNetwork)
-        return network.forward_blocks(blocks)
+        return network.forward_blocks(blocks, covariates)
 
     def _scales(self) -> dict[str, np.ndarray]:
         return super()._scales() | {"d_max_km": np.array([self.d_max_km_])}

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from geolive.errors import InputError
-from geolive.model_inputs import canonical_inputs, parse_inputs, short_name
+from geolive.model_inputs import canonical_inputs, parse_inputs, photo_inputs, short_name
+from geolive.models.covariate_inputs import covariate_words, covariates_as_trained, training_covariates
 from geolive.models.interface import Model, check_choice, check_images, check_integer, check_positive
 from geolive.models.target_scaler import TargetScaler
 from geolive.places import Places
@@ -31,8 +32,8 @@ class NetworkModel(Model):
     task : {"regression", "classification"}
     random_state : int
     inputs : str
-        What the network uses: objects (object counts), features (image features, which places must have), or both, separated by
-        a comma.
+        What the network uses, separated by commas: objects (object counts), features (image features), or both, and covariates,
+        which join the pooled photos of a place.
     epochs : int
         Passes over the training places, at most.
     batch_size : int
@@ -94,7 +95,7 @@ class NetworkModel(Model):
     def input_words(self) -> str:  # type: ignore[override]
         """What the network uses, in words."""
         words = [text for name, text in _WORDS.items() if name in parse_inputs(self.inputs)]
-        return ", ".join([*words, "positions of images"])
+        return ", ".join([*words, "positions of images", *covariate_words(self)])
 
     @property
     def params(self) -> dict[str, Any]:
@@ -121,9 +122,25 @@ class NetworkModel(Model):
         check_positive("learning_rate", self.learning_rate)
         check_choice("device", self.device, DEVICES)
         torch_device(self.device)
+        if not photo_inputs(self.inputs):
+            raise InputError(
+                f"inputs={self.inputs!r}: a network of photos needs objects or features beside covariates; for covariates alone "
+                "use kriging-covariates, ridge or forest",
+                parameter="inputs",
+            )
+
+    def _check_training_places(self, places: Places) -> None:
+        """Raise where a training place lacks an image or a covariate, and keep the names of covariates."""
+        check_images(places, self.name)
+        self.covariate_names_: tuple[str, ...] = ()
+        if self.uses("covariates"):
+            training_covariates(places, self.name)
+            self.covariate_names_ = places.covariate_names
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values, or probabilities of label 1: shape (n,), or (n, m) after training on m indicators.
+
+        A place that lacks a covariate gets NaN.
 
         Raises
         ------
@@ -133,7 +150,14 @@ class NetworkModel(Model):
         """
         self.check_fitted()
         check_images(places, self.name)
-        predictions = self._predict_all(places)
+        known = np.arange(len(places))
+        if self.uses("covariates"):
+            known = np.flatnonzero(
+                np.isfinite(covariates_as_trained(places, self.covariate_names_, self.name)).all(axis=1)
+            )
+        predictions = np.full((len(places), len(self.targets_.table)), np.nan)
+        if len(known):
+            predictions[known] = self._predict_all(places if len(known) == len(places) else places.take(known))
         if self.column_ is not None:
             return predictions[:, self.column_]
         return predictions[:, 0] if predictions.shape[1] == 1 else predictions

@@ -19,9 +19,9 @@ from torch import nn
 from geolive.errors import InputError
 from geolive.graphs.batches import subsample_images
 from geolive.graphs.node_features import VertexScaling, Vertices, fit_vertices
-from geolive.model_inputs import parse_inputs
+from geolive.model_inputs import photo_inputs
+from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import check_images
 from geolive.models.modality_scaling import balanced
 from geolive.models.network_model import NetworkModel, torch_device
 from geolive.models.network_weights import check_tensors, read_tensors, write_tensors
@@ -100,7 +100,7 @@ class PhotoSetModel(NetworkModel):
             A parameter or the places cannot be used, or a checkpoint cannot be read or written.
         """
         self.check_parameters()
-        check_images(places, self.name)
+        self._check_training_places(places)
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
         self.column_ = None
@@ -132,14 +132,20 @@ class PhotoSetModel(NetworkModel):
         """Yield batches of places, each as a list of blocks that know their `rows`."""
         raise NotImplementedError
 
-    def _forward(self, blocks: list) -> torch.Tensor:
-        """Compute the network's outputs for the places of a batch, in the order of its blocks' rows, shape (b, m)."""
+    def _forward(self, blocks: list, covariates: torch.Tensor | None) -> torch.Tensor:
+        """Compute the network's outputs for the places of a batch, in the order of its blocks' rows, shape (b, m).
+
+        `covariates` are those of these places, in the same order; None for a network without covariates.
+        """
         raise NotImplementedError
 
     # training
 
     def _prepare(self, places: Places, values: np.ndarray) -> None:
-        self.scaling_ = balanced(fit_vertices(places, self.inputs), places, values, self.random_state)
+        scaling = fit_vertices(places, photo_inputs(self.inputs))
+        self.scaling_ = balanced(scaling, places, values, self.random_state)
+        if self.uses("covariates"):
+            self.covariate_scale_ = covariate_scale(training_covariates(places, self.name))
         self.targets_ = TargetScaler.fit(values)
 
     def _train(
@@ -217,10 +223,11 @@ class PhotoSetModel(NetworkModel):
         """Train for one pass over the places; gives the mean loss."""
         total = 0.0
         seen, _ = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
+        covariates = self._covariates(places)
         for blocks in self._batches(seen, self.scaling_.of(seen), self.batch_size, generator):
             rows = np.concatenate([block.rows for block in blocks])
             with self._precision():
-                outputs = self._forward(blocks)
+                outputs = self._forward(blocks, None if covariates is None else covariates[rows])
             loss = self._loss(outputs.float(), targets[torch.from_numpy(rows).to(targets.device)])
             optimizer.zero_grad()
             loss.backward()
@@ -240,12 +247,21 @@ class PhotoSetModel(NetworkModel):
     def _outputs(self, places: Places) -> np.ndarray:
         """Compute outputs of the network at places, shape (n, m)."""
         self.network_.eval()
-        outputs = np.zeros((len(places), len(self.targets_.table)))
+        outputs, covariates = np.zeros((len(places), len(self.targets_.table))), self._covariates(places)
         with one_thread(), torch.inference_mode(), self._precision():
             for blocks in self._batches(places, self.scaling_.of(places), PREDICT_BATCH, None):
                 rows = np.concatenate([block.rows for block in blocks])
-                outputs[rows] = self._forward(blocks).double().cpu().numpy()
+                of_places = None if covariates is None else covariates[rows]
+                outputs[rows] = self._forward(blocks, of_places).double().cpu().numpy()
         return outputs
+
+    def _covariates(self, places: Places) -> torch.Tensor | None:
+        """Return the standardised covariates of places, shape (n, k); None for a network without covariates."""
+        if not self.uses("covariates"):
+            return None
+        columns = covariates_as_trained(places, self.covariate_names_, self.name)
+        mean, factor = self.covariate_scale_
+        return torch.from_numpy(((columns - mean) * factor).astype(np.float32)).to(self._device)
 
     @property
     def _device(self) -> torch.device:
@@ -270,9 +286,12 @@ class PhotoSetModel(NetworkModel):
             list(places.ids),
         ]
         digest = hashlib.sha256(json.dumps(facts, default=str).encode())
-        for array in (values, places.objects, places.image_positions, places.offsets):
+        arrays = [values, places.objects, places.image_positions, places.offsets]
+        if self.uses("covariates"):
+            arrays.append(places.covariate_columns(self.covariate_names_))
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).data)
-        if "features" in parse_inputs(self.inputs) and places.features is not None:
+        if self.uses("features") and places.features is not None:
             n = len(places.image_positions)
             for start in range(0, n, ROWS_AT_ONCE):
                 digest.update(places.features.read(np.arange(start, min(n, start + ROWS_AT_ONCE))).data)
@@ -284,7 +303,8 @@ class PhotoSetModel(NetworkModel):
         """Write weights and scaling to `folder`; `load` needs the settings that come back."""
         self.check_fitted()
         write_tensors(self.tensors(), folder)
-        return {"task": self.task, "random_state": self.random_state, **self.params}
+        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
+        return {"task": self.task, "random_state": self.random_state, **self.params, **names}
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
@@ -297,8 +317,10 @@ class PhotoSetModel(NetworkModel):
         """
         settings, tensors, path = dict(settings), *read_tensors(folder)
         count, number = settings.pop("indicators", 1), settings.pop("column", None)
+        names = settings.pop("covariate_names", ())
         try:
             model = cls(**settings)
+            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
             model.set_tensors(tensors, path, outputs=int(count))
         except InputError:
             raise
@@ -312,7 +334,13 @@ class PhotoSetModel(NetworkModel):
         return weights | {f"scaling.{name}": torch.from_numpy(np.array(a)) for name, a in self._scales().items()}
 
     def _scales(self) -> dict[str, np.ndarray]:
-        return {"mean": self.scaling_.mean, "factor": self.scaling_.factor, self.task: self.targets_.table}
+        covariates = {"covariates": self.covariate_scale_} if self.uses("covariates") else {}
+        return {
+            "mean": self.scaling_.mean,
+            "factor": self.scaling_.factor,
+            self.task: self.targets_.table,
+            **covariates,
+        }
 
     def set_tensors(self, tensors: dict[str, torch.Tensor], path: Path, outputs: int) -> None:
         """Take weights and scaling from tensors; `path` is the file that errors name.
@@ -342,10 +370,13 @@ class PhotoSetModel(NetworkModel):
         )
 
     def _scale_shapes(self, features: int, outputs: int) -> dict[str, tuple[int, ...]]:
-        return {"mean": (features,), "factor": (features,), self.task: (outputs, 4)}
+        covariates = {"covariates": (2, len(self.covariate_names_))} if self.uses("covariates") else {}
+        return {"mean": (features,), "factor": (features,), self.task: (outputs, 4), **covariates}
 
     def _set_scales(self, arrays: dict[str, np.ndarray]) -> None:
-        self.scaling_ = VertexScaling(self.inputs, arrays["mean"], arrays["factor"])
+        self.scaling_ = VertexScaling(photo_inputs(self.inputs), arrays["mean"], arrays["factor"])
+        if self.uses("covariates"):
+            self.covariate_scale_ = arrays["covariates"]
         self.targets_ = TargetScaler(arrays[self.task])
 
 

@@ -11,10 +11,12 @@ from geolive.errors import InputError
 from geolive.graphs.batches import largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.node_features import VertexScaling, fit_vertices
+from geolive.model_inputs import photo_inputs
 from geolive.models.attention import AttentionPooling
+from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.cross_validation import fit_folds
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import Model, check_images
+from geolive.models.interface import Model
 from geolive.models.network_model import NetworkModel
 from geolive.models.network_weights import check_finite, read_tensors, write_tensors
 from geolive.models.photoset_model import Progress
@@ -26,16 +28,16 @@ from geolive.places import Places
 
 INNER_FOLDS = 3
 EDGES = "distance+knn:8"
-PREDICTORS = (*VIEWS, "attention")
 
 
 class StackedNetwork(NetworkModel):
     """Three networks with attention over a place's images and five ridge regressions on summaries of them, stacked.
 
     There are six predictors: a ridge regression on each of five summaries of a place's photos (`geolive.models.summaries`), and
-    the mean of three networks with attention over photos. Each predicts training places that it was not fitted to, where whole
-    cells of near places are left out together, and these predictions decide its weight. Where there is nothing to learn, all
-    weights are near 0, and the prediction is the mean of the training values.
+    the mean of three networks with attention over photos. With covariates there is a seventh, a ridge regression on these, and
+    the networks use them, too. Each predicts training places that it was not fitted to, where whole cells of near places are
+    left out together, and these predictions decide its weight. Where there is nothing to learn, all weights are near 0, and the
+    prediction is the mean of the training values.
 
     Parameters
     ----------
@@ -52,8 +54,8 @@ class StackedNetwork(NetworkModel):
         One for each inner fold, fitted to the other folds.
     regressions_ : list of dict of str to Ridge
         For each indicator, the regression on each summary.
-    weights_ : array, shape (m, 6)
-        For each indicator, the weight of each of `PREDICTORS`.
+    weights_ : array, shape (m, 6 or 7)
+        For each indicator, the weight of each predictor: the summaries, the covariates and the networks.
     left_out_ : array, shape (n, m)
         Predictions of the training places by predictors that were not fitted to them.
 
@@ -137,7 +139,7 @@ class StackedNetwork(NetworkModel):
             A parameter or the places cannot be used, or the places are too few to leave some out.
         """
         self.check_parameters()
-        check_images(places, self.name)
+        self._check_training_places(places)
         values = np.asarray(values, float)
         values = values[:, None] if values.ndim == 1 else values
         folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
@@ -145,17 +147,29 @@ class StackedNetwork(NetworkModel):
         self.targets_ = TargetScaler.fit(values)
         _check_folds(folds, values, self.name)
         views = self._fit_summaries(places)
+        if self.uses("covariates"):
+            self.covariate_scale_ = covariate_scale(training_covariates(places, self.name))
+            views["covariates"] = self._standardised_covariates(places)
         of_networks = self._fit_networks(places, values, folds, progress)
         self.regressions_, weights, self.left_out_ = [], [], np.full(values.shape, np.nan)
         for column in range(values.shape[1]):
             known = np.isfinite(values[:, column])
             fitted = {name: fit_ridge(view[known], values[known, column], folds[known]) for name, view in views.items()}
             self.regressions_.append({name: regression for name, (regression, _) in fitted.items()})
-            left_out = [fitted[name][1] for name in VIEWS] + [of_networks[known, column]]
+            left_out = [fitted[name][1] for name in self._views] + [of_networks[known, column]]
             own, self.left_out_[known, column] = _stack(np.column_stack(left_out), values[known, column], folds[known])
             weights.append(own)
         self.weights_ = np.array(weights)
         return self
+
+    @property
+    def _views(self) -> tuple[str, ...]:
+        """The inputs of the ridge regressions: the summaries of photos, and the covariates where the model uses them."""
+        return (*VIEWS, *(("covariates",) if self.uses("covariates") else ()))
+
+    def _standardised_covariates(self, places: Places) -> np.ndarray:
+        mean, factor = self.covariate_scale_
+        return (covariates_as_trained(places, self.covariate_names_, self.name) - mean) * factor
 
     def _fit_summaries(self, places: Places) -> dict[str, np.ndarray]:
         """Learn what summaries need of the training photos; gives the summaries of the training places."""
@@ -164,7 +178,7 @@ class StackedNetwork(NetworkModel):
             # nobody asked for the k of the default: where places have fewer images than that, it joins all of them
             check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         with one_thread():
-            scaling = fit_vertices(places, self.inputs)
+            scaling = fit_vertices(places, photo_inputs(self.inputs))
             d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
             self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
         return views
@@ -188,10 +202,12 @@ class StackedNetwork(NetworkModel):
     def _predict_all(self, places: Places) -> np.ndarray:
         with one_thread():
             views = self.summaries_.of(places)
+        if self.uses("covariates"):
+            views["covariates"] = self._standardised_covariates(places)
         of_networks = [_columns(n.predict(places), len(places)) - n.targets_.table[:, 0] for n in self.networks_]
         predictions = np.empty((len(places), len(self.regressions_)))
         for column, regressions in enumerate(self.regressions_):
-            from_mean = [regressions[name].predict(views[name]) - regressions[name].mean for name in VIEWS]
+            from_mean = [regressions[name].predict(views[name]) - regressions[name].mean for name in self._views]
             from_mean.append(np.mean([of_network[:, column] for of_network in of_networks], axis=0))
             mean, _, lowest, highest = self.targets_.table[column]
             predictions[:, column] = np.clip(mean + np.column_stack(from_mean) @ self.weights_[column], lowest, highest)
@@ -213,6 +229,8 @@ class StackedNetwork(NetworkModel):
         scaling = self.summaries_.scaling
         arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
         arrays |= {"scaling.mean": scaling.mean, "scaling.factor": scaling.factor, "targets": self.targets_.table}
+        if self.uses("covariates"):
+            arrays["covariates"] = self.covariate_scale_
         arrays |= {"d_max_km": np.array([self.summaries_.d_max_km]), "weights": self.weights_}
         for column, regressions in enumerate(self.regressions_):
             for name, regression in regressions.items():
@@ -224,7 +242,8 @@ class StackedNetwork(NetworkModel):
             tensors |= {f"members.{number}.{name}": tensor for name, tensor in network.tensors().items()}
         write_tensors(tensors, folder)
         searched = [{"learning_rate": n.learning_rate_, "width": n.width_} for n in self.networks_]
-        return {"task": self.task, "random_state": self.random_state, **self.params, "networks": searched}
+        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
+        return {"task": self.task, "random_state": self.random_state, **self.params, **names, "networks": searched}
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
@@ -237,9 +256,11 @@ class StackedNetwork(NetworkModel):
         """
         settings, (tensors, path) = dict(settings), read_tensors(folder)
         count, number = settings.pop("indicators", 1), settings.pop("column", None)
+        names = settings.pop("covariate_names", ())
         try:
             networks = [dict(own) for own in settings.pop("networks")]
             model = cls(**settings)
+            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
             model._set_tensors(tensors, path, int(count), networks)
         except InputError:
             raise
@@ -253,17 +274,24 @@ class StackedNetwork(NetworkModel):
         self.check_parameters()
         check_finite(tensors, path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith("members.")}
-        scaling = VertexScaling(self.inputs, arrays["scaling.mean"], arrays["scaling.factor"])
+        if self.uses("covariates"):
+            self.covariate_scale_ = arrays["covariates"]
+            if self.covariate_scale_.shape != (2, len(self.covariate_names_)):
+                raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
+        scaling = VertexScaling(photo_inputs(self.inputs), arrays["scaling.mean"], arrays["scaling.factor"])
         parts = {name.removeprefix("summaries."): array for name, array in arrays.items() if "summaries." in name}
         edges, d_max_km = parse_edges(self.edges), float(arrays["d_max_km"][0])
         self.summaries_ = Summaries(scaling, edges, d_max_km, self.random_state, **parts)
         self.targets_, self.weights_ = TargetScaler(arrays["targets"]), arrays["weights"]
-        self.regressions_ = [{name: _ridge(arrays, f"lines.{i}.{name}") for name in VIEWS} for i in range(outputs)]
-        if self.weights_.shape != (outputs, len(PREDICTORS)) or self.targets_.table.shape != (outputs, 4):
+        self.regressions_ = [
+            {name: _ridge(arrays, f"lines.{i}.{name}") for name in self._views} for i in range(outputs)
+        ]
+        if self.weights_.shape != (outputs, len(self._views) + 1) or self.targets_.table.shape != (outputs, 4):
             raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
         self.networks_ = []
         for number, searched in enumerate(networks):
             network, own = self._new_network(number).set_params(**searched), f"members.{number}."
+            network.covariate_names_ = self.covariate_names_
             network.set_tensors(
                 {name.removeprefix(own): tensor for name, tensor in tensors.items() if name.startswith(own)}, path, outputs
             )  # fmt: skip
@@ -271,7 +299,7 @@ class StackedNetwork(NetworkModel):
 
 
 def _stack(left_out: np.ndarray, values: np.ndarray, folds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the weights of predictors, shape (6,), from their left-out predictions, shape (n, 6), and the combination, (n,)."""
+    """Find the weights of predictors, shape (p,), from their left-out predictions, shape (n, p), and the combination, (n,)."""
     without = np.array([values[folds != fold].mean() for fold in range(folds.max() + 1)])[folds]
     from_mean = left_out - without[:, None]
     weights = combine(from_mean, values - without)

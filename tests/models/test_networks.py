@@ -20,7 +20,8 @@ from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPoo
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
 from geolive.models.ridge import combine, fit_ridge
-from geolive.models.stacked import PREDICTORS, StackedNetwork
+from geolive.models.stacked import StackedNetwork
+from geolive.models.summaries import VIEWS
 from geolive.places import ImageFeatures
 from geolive.simulation.sample import make_sample
 from tests.graphs.places import make_places
@@ -96,7 +97,7 @@ def test_where_things_stand_is_found_by_the_stacked_network():
     test = np.arange(len(values)) % 3 == 0
     model = StackedNetwork(epochs=10).fit(places.take(np.flatnonzero(~test)), values[~test])
     assert r2(values[test], model.predict(places.take(np.flatnonzero(test)))) > 0.2
-    assert PREDICTORS[int(np.argmax(model.weights_[0]))] == "centrality"
+    assert [*VIEWS, "attention"][int(np.argmax(model.weights_[0]))] == "centrality"
 
 
 def test_the_order_of_photos_and_the_other_places_have_no_influence():

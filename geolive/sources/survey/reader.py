@@ -176,7 +176,8 @@ def design_columns(dataset: Dataset) -> list[str]:
     []
     """
     wanted = ["weight", "stratum", "psu"]
-    wanted += [f"{name}{suffix}" for name in dataset.indicators for suffix in ("_n", "_se")]
+    wanted += [f"{name}_n" for name in dataset.indicators if not dataset.is_rate(name)]
+    wanted += [f"{name}_se" for name in dataset.indicators]
     return [name for name in wanted if name in dataset.clusters]
 
 
