@@ -26,6 +26,7 @@ def ingest_photos(
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
     from geolive.clusters import SITE_RADIUS_KM
+    from geolive.command_line import program
     from geolive.console import note, say, step
     from geolive.dataset import read_dataset, write_dataset
     from geolive.files import check_new_folder
@@ -46,6 +47,8 @@ def ingest_photos(
     if survey is not None:
         with step("Joining photos to survey points"):
             dataset = join_survey(dataset, surveyed, radius_km)
+        if surveyed.covariates:
+            note(f"covariates of the survey are not known at the photos; add them with: {program()} covariates {out} …")
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
     images, n_sequences = dataset.images, dataset.images["sequence_id"].nunique()

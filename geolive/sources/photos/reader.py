@@ -119,7 +119,8 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
     Dataset
         Its clusters, indicators and labels are those of the survey, and its images are the photos. The clusters have the
         column `n_images`; the images have the columns `unique_cluster` and `country`. `rejects` holds the rows of both
-        datasets; the rows of the survey have an empty `path`.
+        datasets; the rows of the survey have an empty `path`. It has no covariates, since those of the survey are not known at
+        the photos: add them again.
 
     Raises
     ------
@@ -156,6 +157,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
         source=f"{photos.source}; {survey.source}",
         command=command,
         rejects=rejects.reset_index(drop=True).fillna({"path": ""}),
+        covariates=None,
         extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
     )
 

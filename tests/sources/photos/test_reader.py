@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from geolive.covariate_tables import CovariateTables
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.photos.reader import join_survey, read_photos
@@ -171,6 +172,9 @@ def survey(tmp_path_factory):
 
 def test_photos_join_a_survey(folder, survey, tmp_path_factory):
     joined = join_survey(read_photos(folder), survey)
+    ones = [pd.DataFrame({"one": np.ones(len(table))}) for table in (survey.clusters, survey.images)]
+    with_covariates = survey.with_covariates(CovariateTables(*ones, {"one": {"kind": "table"}}))
+    assert join_survey(read_photos(folder), with_covariates).covariates is None
     assert joined.images["unique_cluster"].tolist()[1:] == ["row-1", "row-2"]
     assert pd.isna(joined.images["unique_cluster"][0])
     assert joined.images["country"].tolist() == ["", "ia", "ia"]
