@@ -35,7 +35,10 @@ def covariates_command(
     ] = None,
     join: Annotated[
         str | None,
-        typer.Option(help="Column of --table with the clusters' names or the districts' ids.", metavar="COLUMN"),
+        typer.Option(
+            help="Column of --table with the clusters' names or the districts' ids; or LON,LAT for two columns of positions.",
+            metavar="COLUMN",
+        ),
     ] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns of --table to take, as a,b; by default all that hold numbers.")

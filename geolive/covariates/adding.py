@@ -274,7 +274,16 @@ def _check_some_value(raster: RasterCovariate, sample: RasterSample, n_clusters:
 
 def _check_values(dataset: Dataset, tables: CovariateTables) -> None:
     for name in tables.names:
-        if len(tables.clusters) and tables.clusters[name].isna().all():
+        values = tables.clusters[name].to_numpy(float)
+        if len(values) and np.isnan(values).all():
             raise InputError(
                 f"{dataset.name}: no cluster has a value of the covariate {name!r}; check that it is of this region"
             )
+        for indicator in dataset.indicators:
+            measured = dataset.clusters[indicator].to_numpy(float)
+            both = np.isfinite(values) & np.isfinite(measured)
+            if both.sum() > 2 and np.ptp(measured[both]) > 0 and np.allclose(values[both], measured[both], rtol=1e-9):
+                raise InputError(
+                    f"{dataset.name}: the covariate {name!r} holds the measured values of {indicator!r}, which would predict "
+                    "themselves; leave it out"
+                )

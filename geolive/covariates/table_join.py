@@ -15,6 +15,7 @@ from geolive.errors import InputError
 from geolive.files import checksum
 from geolive.regions import find_region
 from geolive.sources.survey.tables import SurveyTable, read_table, require, shown
+from geolive.tables import lonlat
 
 _MISSING = {"", "na", "nan", "null", "none", "."}
 
@@ -34,9 +35,10 @@ def table_covariates(
     table : str or Path
         CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf or Parquet, with a row for each cluster or district.
     join : str
-        Column whose values are the names of clusters (`unique_cluster`) or the ids or names of districts.
+        Column whose values are the names of clusters (`unique_cluster`) or the ids or names of districts; or two columns, as
+        "lon,lat", of the clusters' positions in degrees.
     columns : sequence of str, optional
-        Columns to take; by default all that hold numbers only.
+        Columns to take; by default all that hold numbers only, but those that have the name of an indicator.
     boundaries : str, Path or BoundaryFile, optional
         A file of districts: each place belongs to the district that it lies in. Without it, districts are those of the clusters'
         `district_id`.
@@ -62,7 +64,7 @@ def table_covariates(
     [12.5, nan]
     """
     table = Path(table)
-    values = _read_values(table, join, columns)
+    values = _read_values(table, join, columns, dataset.indicators)
     of_cluster, of_image, kind = _keys(dataset, table, join, values.index, boundaries)
     clusters, images = (values.reindex(keys).reset_index(drop=True) for keys in (of_cluster, of_image))
     facts = {"kind": "table", "file": table.name, "sha256": checksum(table), "join": kind}
@@ -73,31 +75,51 @@ def table_covariates(
     return CovariateTables(clusters, images, about)
 
 
-def _read_values(path: Path, join: str, columns: Sequence[str] | None) -> pd.DataFrame:
+def _read_values(path: Path, join: str, columns: Sequence[str] | None, indicators: Sequence[str]) -> pd.DataFrame:
     """Read the numbers of a table; the index is the key."""
+    keyed: list[str] = []
 
     def choose(header: list[str]) -> list[str]:
-        require(path, header, [join])
-        return [*require(path, header, list(columns) if columns else [name for name in header if name]), join]
+        keyed.extend(require(path, header, [join] if join in header or "," not in join else _two(path, join)))
+        return [*require(path, header, list(columns) if columns else [name for name in header if name]), *keyed]
 
     read = read_table(path, choose, with_positions=False)
     wrong = next((i for i, reason in enumerate(read.reasons) if reason), None)
     if wrong is not None:
         raise InputError(f"{path}, {read.place_of(wrong)}: {read.reasons[wrong]}; correct the row")
-    keys = pd.Index(read.texts[join], name=join)
+    if len(keyed) == 1:
+        keys = pd.Index(read.texts[join], name=join)
+    else:
+        keys = pd.Index(_position_keys(*(_numbers(read, name) for name in keyed)), name=join)
     _check_keys(read, keys, join)
     if columns:
         values = {name: _numbers(read, name) for name in dict.fromkeys(columns)}
     else:
-        values = {
-            name: found for name in read.texts if name != join and (found := _numbers_only(read, name)) is not None
-        }
+        others = [name for name in read.texts if name not in keyed and name not in indicators]
+        values = {name: found for name in others if (found := _numbers_only(read, name)) is not None}
         if not values:
             raise InputError(
                 f"{path}: none of its columns beside {join!r} holds numbers only; name some with columns=['COLUMN']"
             )
     check_covariate_names(values, f"{path}")
     return pd.DataFrame(values, index=keys)
+
+
+def _two(path: Path, join: str) -> list[str]:
+    names = [name.strip() for name in join.split(",")]
+    if len(names) != 2 or not all(names):
+        raise InputError(
+            f"join={join!r}: must be one column of {path}, or two of longitude and latitude; give for example join='lon,lat'",
+            parameter="join",
+        )
+    return names
+
+
+def _position_keys(lon: np.ndarray, lat: np.ndarray) -> list[str]:
+    """Write positions as texts, to the sixth decimal, a tenth of a metre; empty where one is missing."""
+    # adding 0 makes the sign of a negative zero vanish
+    rounded = np.round(np.column_stack([lon, lat]), 6) + 0.0
+    return [f"{x:.6f},{y:.6f}" if np.isfinite(x + y) else "" for x, y in rounded]
 
 
 def _check_keys(read: SurveyTable, keys: pd.Index, join: str) -> None:
@@ -150,8 +172,11 @@ def _keys(
             names = districts[kind].astype(str).reindex([*range(len(districts)), -1])
             candidates[kind] = tuple(names.reindex(row) for row in rows)
     else:
-        for kind in ("unique_cluster", "district_id"):
-            of_cluster = clusters[kind].astype(object).where(clusters[kind].notna(), None)
+        columns = {kind: clusters[kind].astype(object) for kind in ("unique_cluster", "district_id")}
+        if "," in join:
+            columns["position"] = pd.Series(_position_keys(*lonlat(clusters.geometry).T), dtype=object)
+        for kind, column in columns.items():
+            of_cluster = column.where(column.notna(), None)
             of_name = of_cluster.set_axis(clusters["unique_cluster"])
             candidates[kind] = of_cluster, of_name.reindex(images["unique_cluster"])
     for kind, (of_cluster, of_image) in candidates.items():

@@ -90,6 +90,28 @@ def test_a_table_of_clusters(dataset, tmp_path):
     assert one.covariates.names == ("gap",)
 
 
+def test_a_table_of_positions(dataset, tmp_path):
+    lon, lat = lonlat(dataset.clusters.geometry).T
+    rows = pd.DataFrame({"x": lon, "y": lat, "height": np.arange(12.0), "pov": dataset.clusters["pov"]})
+    rows.sample(frac=1, random_state=0).to_csv(tmp_path / "survey.csv", index=False)
+    found = geolive.add_covariates(dataset, table=tmp_path / "survey.csv", join="x,y")
+    # neither the positions nor the measured values
+    assert found.covariates.names == ("height",)
+    assert found.covariates.clusters["height"].tolist() == list(range(12))
+    of_image = dataset.images["unique_cluster"].map(
+        dict(zip(dataset.clusters["unique_cluster"], range(12), strict=True))
+    )
+    assert np.array_equal(found.covariates.images["height"], of_image, equal_nan=True)
+
+
+def test_measured_values_are_no_covariate(dataset, tmp_path):
+    for name in ("pov", "other_name"):
+        table = dataset.clusters[["unique_cluster"]].assign(**{name: dataset.clusters["pov"]})
+        table.iloc[2:].to_csv(tmp_path / "leak.csv", index=False)
+        with pytest.raises(InputError, match=f"the covariate '{name}' holds the measured values of 'pov'"):
+            geolive.add_covariates(dataset, table=tmp_path / "leak.csv", join="unique_cluster", columns=[name])
+
+
 def test_a_table_of_districts(dataset, tmp_path):
     districts = find_region("goa").districts
     districts.to_file(tmp_path / "goa.geojson")
