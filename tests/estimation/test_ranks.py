@@ -1,5 +1,6 @@
 """Rank sets: a published example, other words for the same definition, and how often they hold."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from geolive.errors import InputError
+from geolive.estimation import ranks
 from geolive.estimation.ranks import best_set, rank_sets, worst_set
 
 PISA = Path(__file__).parents[3] / "shared" / "data" / "oracles" / "pisa2018.csv"
@@ -116,3 +118,35 @@ def test_one_district_has_rank_one():
 def test_bad_input_is_told_in_one_line(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+@pytest.mark.parametrize("same_errors", [False, True])
+def test_many_districts_take_no_square_of_their_number(monkeypatch, same_errors):
+    rng = np.random.default_rng(1)
+    n = 300
+    value, error = rng.normal(size=n), np.full(n, 0.2) if same_errors else rng.uniform(0.05, 0.4, n)
+    fast = rank_sets(value, error, 0.9, freedom=30, stepdown=False)
+    # the same by the plain definition: the largest difference from any other district, in every draw
+    draws = ranks._draws(error, 30, 0)
+    best, worst = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        spread = np.hypot(error, error[i])
+        critical = np.quantile(np.abs((draws - draws[:, [i]]) / spread.astype(np.float32)).max(axis=1), 0.9)
+        best[i] = 1 + ((value - value[i]) / spread > critical).sum()
+        worst[i] = n - ((value - value[i]) / spread < -critical).sum()
+    np.testing.assert_array_equal(fast, (best, worst))
+    # of very many districts, sets are made so; they are as wide or wider than those with stepdown
+    down = rank_sets(value, error, 0.9, freedom=30)
+    monkeypatch.setattr(ranks, "MOST_STEPDOWN", 100)
+    np.testing.assert_array_equal(rank_sets(value, error, 0.9, freedom=30), fast)
+    assert (fast[0] <= down[0]).all()
+    assert (down[1] <= fast[1]).all()
+
+
+def test_five_thousand_districts_take_seconds():
+    rng = np.random.default_rng(0)
+    start = time.process_time()
+    best, worst = rank_sets(rng.normal(size=5_000), rng.uniform(0.05, 0.4, 5_000), freedom=50)
+    # the square of their number took a minute
+    assert time.process_time() - start < 30
+    assert (best <= worst).all()
