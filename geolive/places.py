@@ -1,5 +1,6 @@
 """Places (clusters or sites) as models see them: their positions, and what their images hold."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -302,6 +303,18 @@ def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
     return np.lexsort((keys.astype(str), hashes, place)) if tied.any() else order
 
 
+def natural_order(path: str) -> list:
+    """Return a sort key that puts IMG_2 before IMG_10.
+
+    Examples
+    --------
+    >>> sorted(["a/IMG_10.jpg", "a/IMG_2.jpg"], key=natural_order)
+    ['a/IMG_2.jpg', 'a/IMG_10.jpg']
+    """
+    pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.split("/")]
+    return [[(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(part)] for part in pieces] + [path]
+
+
 def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     """Return the sequence of each image and its rank in the order of all images, by time and then by key.
 
@@ -314,6 +327,7 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     -------
     array of int64, shape (images, 2), or None
         Number of the sequence, -1 where an image has no `sequence_id`, and the rank; None where the table has no such column.
+        Images of one moment stand in the natural order of their keys (IMG_2 before IMG_10).
 
     Examples
     --------
@@ -324,7 +338,9 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     if "sequence_id" not in images.columns:
         return None
     sequence = pd.factorize(images["sequence_id"])[0]
-    order = np.argsort(images["key"].to_numpy(object).astype(str), kind="stable")
+    # runs of digits of equal length sort as numbers do
+    padded = [re.sub(r"\d+", lambda digits: digits[0].zfill(20), key) for key in images["key"]]
+    order = np.argsort(np.array(padded, dtype=object).astype(str), kind="stable")
     if "captured_at" in images.columns:
         # images without a time come last
         taken = pd.to_datetime(images["captured_at"], utc=True, errors="coerce").dt.tz_localize(None).to_numpy()

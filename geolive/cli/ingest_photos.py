@@ -23,6 +23,12 @@ def ingest_photos(
     ] = None,
     gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
     gap_metres: Annotated[float, typer.Option(help="A longer distance ends a sequence of photos.", min=0)] = 300,
+    leave_out_panoramas: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-panoramas", help="Leave out panoramas, which embed and detect else cut into four views each."
+        ),
+    ] = False,
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
     from geolive.clusters import SITE_RADIUS_KM
@@ -31,6 +37,7 @@ def ingest_photos(
     from geolive.dataset import read_dataset, write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.photos.reader import join_survey, read_photos
+    from geolive.wording import count_of, listed
 
     if radius and survey is None:
         raise InputError("--radius: is about the distance to survey points; add --survey DATASET")
@@ -40,10 +47,21 @@ def ingest_photos(
         with step(f"Reading {survey}"):
             surveyed = read_dataset(survey)
     with step(f"Reading {folder}") as progress:
-        dataset = read_photos(folder, gap_seconds=gap_seconds, gap_metres=gap_metres, progress=progress)
+        dataset = read_photos(
+            folder,
+            gap_seconds=gap_seconds,
+            gap_metres=gap_metres,
+            leave_out_panoramas=leave_out_panoramas,
+            progress=progress,
+        )
     n_rejects = len(dataset.rejects)
     for reason, count in dataset.rejects["reason"].value_counts().items():
         note(f"{count:,} of {len(dataset.images) + n_rejects:,} photos left out: {reason}")
+    if others := dataset.extra.get("other_files"):
+        counts = listed([f"{n:,} {ending}" for ending, n in others.items()], 5)
+        note(f"{count_of(sum(others.values()), 'other file')} in the folder are no photos: {counts}")
+    if n_panoramas := int(dataset.images["is_pano"].sum()):
+        note(f"{count_of(n_panoramas, 'photo')} are panoramas; embed and detect cut each into four views")
     if survey is not None:
         with step("Joining photos to survey points"):
             dataset = join_survey(dataset, surveyed, radius_km)

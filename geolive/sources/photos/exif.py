@@ -1,8 +1,9 @@
-"""Reads position, time and heading from the EXIF of a photo.
+"""Reads position, time and heading from the EXIF of a photo, or from its XMP packet where EXIF has none.
 
 Source: CIPA DC-008 (Exif 2.32), sections 4.6.2 (structure), 4.6.5 (time) and 4.6.6 (GPS).
 """
 
+import contextlib
 import datetime
 import math
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from geolive.sources.photos.image_files import Block, UnusableImageError, check_pixels
+from geolive.sources.photos.xmp import XmpFacts
 from geolive.tables import not_located
 
 _EXIF_POINTER, _GPS_POINTER, _WIDTH, _HEIGHT, _ORIENTATION = 0x8769, 0x8825, 0x0100, 0x0101, 0x0112
@@ -25,13 +27,20 @@ _GPS_TAGS = {_LAT_REF, _LAT, _LON_REF, _LON, _GPS_TIME, _DIRECTION, _GPS_DATE}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 13: "I"}
 _TEXTS = (2, 7)
 _MOST_VALUE_BYTES = 128
-_DATE_TIME = re.compile(r"(\d{4})\D(\d\d?)\D(\d\d?)\D+(\d\d?)\D(\d\d?)\D(\d\d?)", re.ASCII)
+_DATE_TIME = re.compile(
+    r"(\d{4})\D(\d\d?)\D(\d\d?)\D+(\d\d?)\D(\d\d?)\D(\d\d?)(?:\s*([AP])\.?M\b)?", re.ASCII | re.IGNORECASE
+)
 _DATE = re.compile(r"(\d{4})\D(\d\d?)\D(\d\d?)", re.ASCII)
-_ZONE = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
+_ZONE = re.compile(r"([+-])(\d\d?):?(\d\d)", re.ASCII)
+# receivers without a fix write their first day, and old ones count weeks anew after twenty years: both are long ago
+_FIRST_SATELLITE_YEAR = 1995
 _YEARS = range(1900, 2200)
 # the offset of a clock is a multiple of a quarter of an hour; the clock may differ from the satellites by minutes
 _QUARTER, _LARGEST_ZONE = datetime.timedelta(minutes=15), datetime.timedelta(hours=14)
 _CLOCK_ERROR = datetime.timedelta(minutes=5)
+_ONE_DAY = datetime.timedelta(days=1)
+# weeks of satellites are counted up to 1,024
+_ALL_WEEKS = datetime.timedelta(weeks=1024)
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class PhotoFacts:
         "UTC", or "unknown" where `time` is that of the camera's clock; None without a time.
     compass_angle : float
         Direction of the camera in degrees clockwise from north, at least 0 and below 360; NaN where unknown.
+    is_pano : bool
+        Whether the photo is an equirectangular panorama of the whole sphere.
     """
 
     lon: float
@@ -55,15 +66,18 @@ class PhotoFacts:
     time: datetime.datetime | None
     zone: str | None
     compass_angle: float
+    is_pano: bool = False
 
 
-def read_facts(block: Block | None) -> PhotoFacts:
-    """Read position, time and heading from an EXIF block.
+def read_facts(block: Block | None, xmp: XmpFacts | None = None) -> PhotoFacts:
+    """Read position, time and heading from an EXIF block, and what it lacks from the XMP packet.
 
     Parameters
     ----------
     block : Block or None
         As `geolive.sources.photos.image_files.open_image` finds it.
+    xmp : XmpFacts, optional
+        As `geolive.sources.photos.xmp.read_xmp` reads them.
 
     Returns
     -------
@@ -81,19 +95,31 @@ def read_facts(block: Block | None) -> PhotoFacts:
     Traceback (most recent call last):
     geolive.sources.photos.image_files.UnusableImageError: no position: no EXIF
     """
-    if block is None:
-        raise UnusableImageError("no position: no EXIF")
-    order = _order(block)
-    main = _main(block, _MAIN_TAGS)
-    check_pixels(_first(main.get(_WIDTH)) or 0, _first(main.get(_HEIGHT)) or 0)
-    gps = _inner(block, order, main.get(_GPS_POINTER), _GPS_TAGS)
-    lon, lat = _position(gps)
+    xmp = xmp or XmpFacts()
+    located = xmp.position is not None and not not_located(*xmp.position)
+    main: dict = {}
+    gps: dict = {}
+    times: dict = {}
     try:
-        times = _inner(block, order, main.get(_EXIF_POINTER), _TIME_TAGS)
-    except UnusableImageError:  # a photo without a time can be used, too
-        times = {}
+        if block is None:
+            raise UnusableImageError("no position: no EXIF")
+        order = _order(block)
+        main = _main(block, _MAIN_TAGS)
+        gps = _inner(block, order, main.get(_GPS_POINTER), _GPS_TAGS)
+        lon, lat = _position(gps)
+    except UnusableImageError:
+        if xmp.position is None or not located:
+            raise
+        lon, lat = xmp.position
+    check_pixels(_first(main.get(_WIDTH)) or 0, _first(main.get(_HEIGHT)) or 0)
+    if block is not None:
+        with contextlib.suppress(UnusableImageError):  # a photo without a time can be used, too
+            times = _inner(block, _order(block), main.get(_EXIF_POINTER), _TIME_TAGS)
     time, zone = _time(times, gps)
-    return PhotoFacts(lon, lat, time, zone, _direction(gps))
+    if time is None:
+        time, zone = xmp.time, xmp.zone
+    angle = _direction(gps)
+    return PhotoFacts(lon, lat, time, zone, xmp.compass_angle if math.isnan(angle) else angle, xmp.whole_sphere)
 
 
 def read_orientation(block: Block | None) -> int:
@@ -242,6 +268,8 @@ def _time(times: dict, gps: dict) -> tuple[datetime.datetime | None, str | None]
     if zone is None and satellites is not None:
         ahead = taken - satellites
         nearest = round(ahead / _QUARTER) * _QUARTER
+        if abs(abs(ahead) - _ALL_WEEKS) <= _LARGEST_ZONE + _ONE_DAY:
+            return taken, "unknown"  # the receiver counts weeks anew
         if abs(ahead - nearest) > _CLOCK_ERROR or abs(nearest) > _LARGEST_ZONE:
             return satellites, "UTC"  # the camera's clock was wrong
         zone = nearest
@@ -250,7 +278,11 @@ def _time(times: dict, gps: dict) -> tuple[datetime.datetime | None, str | None]
 
 def _clock(times: dict, tag: int, part_tag: int) -> datetime.datetime | None:
     matched = _DATE_TIME.match(_text(times.get(tag)))
-    time = _datetime(*map(int, matched.groups())) if matched else None
+    time = _datetime(*map(int, matched.groups()[:6])) if matched else None
+    if matched and matched[7] and time is not None:
+        # noon is 12 PM, and midnight 12 AM
+        hour = time.hour % 12 + (12 if matched[7].upper() == "P" else 0) if time.hour <= 12 else time.hour
+        time = time.replace(hour=hour)
     part = re.match(r"\d{1,6}", _text(times.get(part_tag)), re.ASCII)
     return time + datetime.timedelta(seconds=float(f"0.{part[0]}")) if time and part else time
 
@@ -263,7 +295,9 @@ def _gps_time(gps: dict) -> datetime.datetime | None:
     if not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second < 60):
         return None
     midnight = _datetime(*map(int, date.groups()))
-    return midnight and midnight + datetime.timedelta(hours=hour, minutes=minute, seconds=second)
+    if midnight is None or midnight.year < _FIRST_SATELLITE_YEAR or midnight > datetime.datetime.now() + 2 * _ONE_DAY:
+        return None
+    return midnight + datetime.timedelta(hours=hour, minutes=minute, seconds=second)
 
 
 def _datetime(
@@ -276,6 +310,8 @@ def _datetime(
 
 
 def _zone(value: object) -> datetime.timedelta | None:
+    if _text(value).upper() == "Z":
+        return datetime.timedelta(0)
     matched = _ZONE.fullmatch(_text(value))
     if not matched:
         return None

@@ -1,4 +1,4 @@
-"""Finds the EXIF block and the size in pixels of a JPEG, PNG, WebP or TIFF file.
+"""Finds the EXIF block, the XMP packet and the size in pixels of a JPEG, PNG, WebP or TIFF file.
 
 The module decodes no pixels and copies no block, so neither a large file nor a malicious one uses much memory. (Pillow
 decodes the pixels of a PNG to look for EXIF, and reads a WebP file whole. It also copies the bytes of every entry of an EXIF
@@ -19,6 +19,9 @@ MOST_BYTES = 1_000_000_000
 MOST_PIXELS = 178_956_970
 _MOST_CHUNKS = 100_000
 _SCAN_BYTES = 1 << 20
+# what comes before the XMP packet: in a JPEG segment, and in an uncompressed chunk of text of a PNG
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_PNG_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"
 
 
 class UnusableImageError(Exception):
@@ -55,7 +58,7 @@ class Block:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """The size of an image, its EXIF block and its kind.
+    """The size of an image, its EXIF block and XMP packet, and its kind.
 
     Parameters
     ----------
@@ -65,12 +68,15 @@ class ImageFile:
         None where the file has no EXIF.
     kind : str
         For example "JPEG" or "progressive JPEG".
+    xmp : Block or None
+        The bytes of the XMP packet; None where the file has none, or keeps it compressed or in parts.
     """
 
     width: int
     height: int
     exif: Block | None
     kind: str
+    xmp: Block | None = None
 
 
 @contextlib.contextmanager
@@ -172,6 +178,7 @@ def _read(file: BinaryIO, at: int, size: int) -> bytes:
 def _jpeg(file: BinaryIO, size: int) -> ImageFile:
     pixels: tuple[int, int] | None = None
     exif: Block | None = None
+    xmp: Block | None = None
     at, kind = 2, "JPEG"
     for _ in range(_MOST_CHUNKS):
         start, marker = _read(file, at, 2)
@@ -193,12 +200,15 @@ def _jpeg(file: BinaryIO, size: int) -> ImageFile:
             pixels, kind = (width, height), "JPEG" if marker in (0xC0, 0xC1) else "progressive JPEG"
         if marker == 0xE1 and exif is None and length >= 8 and _read(file, at + 4, 6) == b"Exif\0\0":
             exif = Block(file, at + 10, length - 8)
+        named = len(_JPEG_XMP)
+        if marker == 0xE1 and xmp is None and length >= 2 + named and _read(file, at + 4, named) == _JPEG_XMP:
+            xmp = Block(file, at + 4 + named, length - 2 - named)
         at += 2 + length
     if pixels is None:
         raise UnusableImageError("damaged: a JPEG without an image")
     if not _ends(file, at, size):
         raise UnusableImageError("cut short")
-    return ImageFile(*pixels, exif, kind)
+    return ImageFile(*pixels, exif, kind, xmp)
 
 
 def _ends(file: BinaryIO, at: int, size: int) -> bool:
@@ -216,6 +226,7 @@ def _ends(file: BinaryIO, at: int, size: int) -> bool:
 
 def _png(file: BinaryIO, size: int) -> ImageFile:
     exif: Block | None = None
+    xmp: Block | None = None
     at = 8
     width, height = struct.unpack(">II", _read(file, 16, 8))
     for _ in range(_MOST_CHUNKS):
@@ -223,9 +234,12 @@ def _png(file: BinaryIO, size: int) -> ImageFile:
         if at + 12 + length > size:
             raise UnusableImageError("cut short")
         if kind == b"IEND":
-            return ImageFile(width, height, exif, "PNG")
+            return ImageFile(width, height, exif, "PNG", xmp)
         if kind == b"eXIf":
             exif = Block(file, at + 8, length)
+        named = len(_PNG_XMP)
+        if kind == b"iTXt" and length > named and _read(file, at + 8, named) == _PNG_XMP:
+            xmp = Block(file, at + 8 + named, length - named)
         at += 12 + length
     raise UnusableImageError("damaged: a PNG with too many chunks")
 
@@ -235,6 +249,7 @@ def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
         raise UnusableImageError("cut short")
     pixels: tuple[int, int] | None = None
     exif: Block | None = None
+    xmp: Block | None = None
     at = 12
     for _ in range(_MOST_CHUNKS):
         if at + 8 > end:
@@ -248,10 +263,12 @@ def _webp(file: BinaryIO, size: int, end: int) -> ImageFile:
             # some programs write the six bytes that only JPEG needs
             skipped = 6 if length >= 6 and _read(file, at + 8, 6) == b"Exif\0\0" else 0
             exif = Block(file, at + 8 + skipped, length - skipped)
+        if kind == b"XMP ":
+            xmp = Block(file, at + 8, length)
         at += 8 + length + length % 2
     if pixels is None:
         raise UnusableImageError("damaged: a WebP without an image")
-    return ImageFile(*pixels, exif, "WebP")
+    return ImageFile(*pixels, exif, "WebP", xmp)
 
 
 def _bits(data: bytes, width_at: int, height_at: int, count: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 import collections
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,11 +16,13 @@ from geolive.command_line import command_line
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, unit_sphere
+from geolive.places import natural_order
 from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
+from geolive.sources.photos.xmp import read_xmp
 from geolive.tables import points
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff")
 OTHER_PHOTOS = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
 GAP_SECONDS = 120.0
 GAP_METRES = 300.0
@@ -33,6 +34,7 @@ def read_photos(
     *,
     gap_seconds: float = GAP_SECONDS,
     gap_metres: float = GAP_METRES,
+    leave_out_panoramas: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Read a folder of photos, and the folders in it, into a dataset without a survey.
@@ -40,11 +42,13 @@ def read_photos(
     Parameters
     ----------
     folder : str or Path
-        The function reads files whose names end in .jpg, .jpeg, .png, .webp, .tif or .tiff, in upper or lower case. It skips
-        names that begin with a dot, and follows a link only to a photo inside the folder.
+        The function reads files whose names end in one of `SUFFIXES`, in upper or lower case. It skips names that begin with a
+        dot, and follows a link only to a photo inside the folder.
     gap_seconds, gap_metres : float
         Largest time and distance between two successive photos of a sequence. A sequence holds photos of one folder only.
         Photos without a time are taken in the order of their names.
+    leave_out_panoramas : bool
+        Leave out equirectangular panoramas. Where they are kept, later steps cut each into four views.
     progress : callable, optional
         Called with a short text about the progress.
 
@@ -53,9 +57,10 @@ def read_photos(
     Dataset
         Its images are in the natural order of their names (IMG_2 before IMG_10). Their columns are `key` and `img_path` (both
         hold the path within the folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone` ("UTC", or "unknown" where
-        the time zone of the camera is unknown and `captured_at` is the time of its clock) and `compass_angle` (degrees
-        clockwise from north, NaN where unknown). `rejects` holds `row` (number of the photo in that order, from 1), `reason`
-        and `path`. `extra` holds `photos_folder`, the absolute path of the folder.
+        the time zone of the camera is unknown and `captured_at` is the time of its clock), `compass_angle` (degrees
+        clockwise from north, NaN where unknown) and `is_pano` (whether it is a panorama of the whole sphere). `rejects` holds
+        `row` (number of the photo in that order, from 1), `reason` and `path`. `extra` holds `photos_folder`, the absolute path
+        of the folder, and `other_files`, the number of files that are no photos, by their endings.
 
     Raises
     ------
@@ -72,7 +77,8 @@ def read_photos(
     if not folder.is_dir():
         cause = "is a file, not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {cause}; name the folder that holds the photos")
-    files = sorted(_files(folder), key=lambda file: _natural(file.path))
+    others: collections.Counter[str] = collections.Counter()
+    files = sorted(_files(folder, others), key=lambda file: natural_order(file.path))
     paths: list[str] = []
     facts: list[PhotoFacts] = []
     rejects: list[tuple[int, str, str]] = []
@@ -80,7 +86,10 @@ def read_photos(
         if progress and row % 100 == 0:
             progress(f"{row:,} of {len(files):,} photos")
         try:
-            facts.append(_facts_of(folder.resolve(), file))
+            fact = _facts_of(folder.resolve(), file)
+            if fact.is_pano and leave_out_panoramas:
+                raise UnusableImageError("a panorama")
+            facts.append(fact)
             paths.append(file.path)
         except UnusableImageError as error:
             rejects.append((row, str(error), file.printable))
@@ -95,10 +104,11 @@ def read_photos(
         {},
         [],
         f"photos in {folder.resolve().name}",
-        _command(folder, gap_seconds, gap_metres),
+        _command(folder, gap_seconds, gap_metres, leave_out_panoramas),
         False,
         rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),
-        extra={"photos_folder": str(folder.resolve())},
+        extra={"photos_folder": str(folder.resolve())}
+        | ({"other_files": dict(others.most_common())} if others else {}),
     )
 
 
@@ -175,8 +185,8 @@ class _File:
         return os.fsencode(self.path).decode("utf-8", "backslashreplace")
 
 
-def _files(folder: Path) -> Iterator[_File]:
-    """Yield every photo of a folder, and every file that looks like one but cannot be read."""
+def _files(folder: Path, others: collections.Counter[str]) -> Iterator[_File]:
+    """Yield the photos of a folder, and files that look like photos but cannot be read; count all other files by ending."""
     unread: list[_File] = []
     root = folder.resolve()
 
@@ -196,6 +206,8 @@ def _files(folder: Path) -> Iterator[_File]:
                 yield _File(within, _link_reason(root, path) if path.is_symlink() else "")
             elif suffix in OTHER_PHOTOS:
                 yield _File(within, f"a kind that is not read ({suffix}); convert it to JPEG, with its EXIF")
+            else:
+                others[suffix or "no ending"] += 1
     yield from unread
 
 
@@ -226,7 +238,10 @@ def _facts_of(root: Path, file: _File) -> PhotoFacts:
     except UnicodeEncodeError:
         raise UnusableImageError("its name is not UTF-8; rename it") from None
     with open_plain(root / file.path) as opened:
-        return read_facts(open_image(opened).exif)
+        image = open_image(opened)
+        facts = read_facts(image.exif, read_xmp(image.xmp))
+        # what is not twice as wide as high is no whole sphere, whatever it says
+        return replace(facts, is_pano=facts.is_pano and image.width == 2 * image.height)
 
 
 def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_metres: float) -> gpd.GeoDataFrame:
@@ -242,6 +257,7 @@ def _table(paths: list[str], facts: list[PhotoFacts], gap_seconds: float, gap_me
             "captured_at": time.dt.tz_localize("UTC"),
             "captured_at_zone": pd.Series([fact.zone for fact in facts], dtype="str"),
             "compass_angle": np.array([fact.compass_angle for fact in facts], float),
+            "is_pano": np.array([fact.is_pano for fact in facts], bool),
         },
         geometry=positions,
     )
@@ -272,12 +288,6 @@ def _no_clusters() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(text | other, geometry=points([], []))
 
 
-def _natural(path: str) -> list:
-    """Return a sort key that puts IMG_2 before IMG_10."""
-    pieces = [re.split(r"([0-9]+)", part.casefold()) for part in path.split("/")]
-    return [[(int(piece), "") if i % 2 else (0, piece) for i, piece in enumerate(part)] for part in pieces] + [path]
-
-
 def _most_common(rejects: list[tuple[int, str, str]]) -> str:
     """List the most common reasons with their numbers of photos."""
     counts = collections.Counter(reason for _, reason, _ in rejects).most_common()
@@ -285,9 +295,10 @@ def _most_common(rejects: list[tuple[int, str, str]]) -> str:
     return shown + ("; …" if len(counts) > _MOST_REASONS else "")
 
 
-def _command(folder: Path, gap_seconds: float, gap_metres: float) -> str:
+def _command(folder: Path, gap_seconds: float, gap_metres: float, leave_out_panoramas: bool) -> str:
     """Return the command that makes the same dataset."""
     words = ["ingest", "photos", str(folder)]
     words += ["--gap-seconds", f"{gap_seconds:g}"] if gap_seconds != GAP_SECONDS else []
     words += ["--gap-metres", f"{gap_metres:g}"] if gap_metres != GAP_METRES else []
+    words += ["--leave-out-panoramas"] if leave_out_panoramas else []
     return command_line(*words, "--out", "photos")

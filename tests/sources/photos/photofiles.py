@@ -1,6 +1,7 @@
 """Small photos with EXIF as cameras write it, made with Pillow."""
 
 import io
+import zlib
 from fractions import Fraction
 
 from PIL import Image, TiffImagePlugin
@@ -35,6 +36,22 @@ def photo_bytes(gps=None, times=None, suffix=".jpg", size=(8, 6), endian=None):
             exif.get_ifd(directory).update(entries)
     file = io.BytesIO()
     Image.new("RGB", size, "#808080").save(file, FORMATS[suffix], exif=exif.tobytes() if gps or times else b"")
+    return file.getvalue()
+
+
+def with_xmp(suffix, packet, size=(8, 6), gps=None, times=None):
+    """A photo with an XMP packet as Pillow or, for PNG, other programs write it."""
+    data = photo_bytes(gps, times, suffix, size)
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description {packet}/></x:xmpmeta>'.encode()
+    if suffix == ".jpg":
+        segment = b"http://ns.adobe.com/xap/1.0/\0" + packet
+        return data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+    if suffix == ".png":
+        text = b"XML:com.adobe.xmp\0\0\0\0\0" + packet
+        chunk = len(text).to_bytes(4, "big") + b"iTXt" + text + zlib.crc32(b"iTXt" + text).to_bytes(4, "big")
+        return data[:33] + chunk + data[33:]
+    file = io.BytesIO()
+    Image.open(io.BytesIO(data)).save(file, "WEBP", xmp=packet, exif=Image.open(io.BytesIO(data)).getexif())
     return file.getvalue()
 
 

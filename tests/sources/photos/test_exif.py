@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from geolive.sources.photos.exif import PhotoFacts, read_facts
-from geolive.sources.photos.image_files import MOST_PIXELS, UnusableImageError, open_image
-from tests.sources.photos.photofiles import DIGITISED, FORMATS, PART, TAKEN, ZONE, dms, gps_of, photo_bytes, rational
+from geolive.sources.photos.image_files import MOST_PIXELS, Block, UnusableImageError, open_image
+from geolive.sources.photos.xmp import read_xmp
+from tests.sources.photos.photofiles import (
+    DIGITISED,
+    FORMATS,
+    PART,
+    TAKEN,
+    ZONE,
+    dms,
+    gps_of,
+    photo_bytes,
+    rational,
+    with_xmp,
+)
 
 PATNA = gps_of(85.1, 25.6)
 
@@ -113,6 +125,17 @@ def test_positions_that_cameras_write_in_their_own_ways():
         ({}, {7: (3, 4, 5.5), 29: "2020:01:02"}, utc(2020, 1, 2, 3, 4, 5, 500_000), "UTC"),
         ({TAKEN: "2020:01:02 08:34:07", PART: "5"}, {7: (3, 4, 5), 29: "2020:01:02"}, utc(2020, 1, 2, 3, 4, 7, 500_000), "UTC"),
         ({TAKEN: "2000:01:01 00:00:00"}, {7: (3, 4, 5), 29: "2020:01:02"}, utc(2020, 1, 2, 3, 4, 5), "UTC"),
+        # receivers without a fix, and those that count weeks anew, know the date less well than the camera
+        ({TAKEN: "2020:01:02 03:04:05"}, {7: (0, 0, 0), 29: "1970:01:01"}, utc(2020, 1, 2, 3, 4, 5), "unknown"),
+        ({TAKEN: "2020:01:02 03:04:05"}, {7: (0, 0, 0), 29: "1980:01:06"}, utc(2020, 1, 2, 3, 4, 5), "unknown"),
+        ({TAKEN: "2020:01:02 03:04:05"}, {7: (3, 4, 5), 29: "2000:05:18"}, utc(2020, 1, 2, 3, 4, 5), "unknown"),
+        ({TAKEN: "2020:01:02 03:04:05"}, {7: (3, 4, 5), 29: "2190:01:01"}, utc(2020, 1, 2, 3, 4, 5), "unknown"),
+        ({}, {7: (0, 0, 0), 29: "1970:01:01"}, None, None),
+        ({TAKEN: "2020:01:02 10:11:12 PM"}, {}, utc(2020, 1, 2, 22, 11, 12), "unknown"),
+        ({TAKEN: "2020:01:02 12:11:12 am"}, {}, utc(2020, 1, 2, 0, 11, 12), "unknown"),
+        ({TAKEN: "2020:01:02 12:11:12 p.m."}, {}, utc(2020, 1, 2, 12, 11, 12), "unknown"),
+        ({TAKEN: "2020:01:02 03:04:05", ZONE: "Z"}, {}, utc(2020, 1, 2, 3, 4, 5), "UTC"),
+        ({TAKEN: "2020:01:02 03:04:05", ZONE: "+5:30"}, {}, utc(2020, 1, 1, 21, 34, 5), "UTC"),
         ({}, {7: (3, 4, 5)}, None, None),
         ({}, {29: "2020:01:02"}, None, None),
         ({}, {7: (25, 4, 5), 29: "2020:01:02"}, None, None),
@@ -261,3 +284,66 @@ def test_the_maker_of_arbitrary_values_can_make_a_sensible_photo():
     found = facts(tiff_of({1: (2, b"N\0"), 2: (5, [(25, 1), (36, 1), (0, 1)]), 3: (2, b"E\0"), 4: (5, [(85, 1), (6, 1)])},
                           {TAKEN: (2, b"2020:01:02 03:04:05\0")}))  # fmt: skip
     assert (found.lon, found.lat, found.time.year) == (pytest.approx(85.1), pytest.approx(25.6), 2020)
+
+
+def xmp_facts(data):
+    image = open_image(io.BytesIO(data))
+    return read_facts(image.exif, read_xmp(image.xmp))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_position_in_xmp_alone(suffix):
+    packet = (
+        'exif:GPSLatitude="33,30,0S" exif:GPSLongitude="70,15.0W" exif:DateTimeOriginal="2020-01-02T03:04:05+05:30"'
+    )
+    found = xmp_facts(with_xmp(suffix, packet))
+    assert (found.lon, found.lat) == pytest.approx((-70.25, -33.5))
+    assert (found.time, found.zone, found.is_pano) == (utc(2020, 1, 1, 21, 34, 5), "UTC", False)
+
+
+def test_exif_comes_before_xmp():
+    packet = 'exif:GPSLatitude="33,30,0S" exif:GPSLongitude="70,15.0W" exif:GPSImgDirection="181/2"'
+    found = xmp_facts(with_xmp(".jpg", packet, gps=PATNA, times={TAKEN: "2020:01:02 03:04:05"}))
+    assert (found.lon, found.lat) == pytest.approx((85.1, 25.6))
+    assert found.compass_angle == 90.5
+    # the time of EXIF is taken where its position is missing
+    found = xmp_facts(with_xmp(".jpg", packet, times={TAKEN: "2020:01:02 03:04:05"}))
+    assert (found.lat, found.time) == (-33.5, utc(2020, 1, 2, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        "",
+        'exif:GPSLatitude="0,0N" exif:GPSLongitude="0,0E"',
+        'exif:GPSLatitude="91,0N" exif:GPSLongitude="10,0E"',
+        'exif:GPSLatitude="25,61N" exif:GPSLongitude="10,0E"',
+        'exif:GPSLatitude="25,30N"',
+        'exif:GPSLatitude="north" exif:GPSLongitude="east"',
+    ],
+)
+def test_xmp_without_a_position(packet):
+    with pytest.raises(UnusableImageError, match="no position"):
+        xmp_facts(with_xmp(".jpg", packet))
+
+
+def test_elements_and_drones():
+    text = b"<exif:GPSLatitude>25,36.0N</exif:GPSLatitude><exif:GPSLongitude>85,6.0E</exif:GPSLongitude>"
+    assert read_xmp(Block(io.BytesIO(text), 0, len(text))).position == pytest.approx((85.1, 25.6))
+    drone = 'drone-dji:GpsLatitude="-1.25" drone-dji:GpsLongtitude="+36.75"'
+    assert xmp_facts(with_xmp(".jpg", drone)).lon == 36.75
+
+
+def test_panoramas_are_marked():
+    packet = 'GPano:ProjectionType="equirectangular" GPano:PoseHeadingDegrees="271.5"'
+    found = xmp_facts(with_xmp(".jpg", packet, size=(64, 32), gps=PATNA))
+    assert (found.is_pano, found.compass_angle) == (True, 271.5)
+    sides = 'GPano:FullPanoWidthPixels="400" GPano:FullPanoHeightPixels="200" GPano:CroppedAreaImageWidthPixels="100" '
+    cropped = xmp_facts(with_xmp(".jpg", packet + " " + sides + 'GPano:CroppedAreaImageHeightPixels="50"', gps=PATNA))
+    assert not cropped.is_pano
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_packet_is_read(data):
+    read_xmp(Block(io.BytesIO(data), 0, len(data)))

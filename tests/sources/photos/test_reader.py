@@ -11,10 +11,11 @@ import pytest
 from geolive.covariate_tables import CovariateTables
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
+from geolive.places import sequences_of
 from geolive.sources.photos.reader import join_survey, read_photos
 from geolive.sources.survey.reader import read_survey
 from geolive.tables import lonlat
-from tests.sources.photos.photofiles import rational, write_photo
+from tests.sources.photos.photofiles import gps_of, rational, with_xmp, write_photo
 
 LUND = Path(__file__).parents[3] / "shared" / "data" / "lund"
 METRE = 1 / 111_195  # degrees of latitude
@@ -198,3 +199,32 @@ def test_surveys_that_photos_cannot_join(folder, survey, small_sample):
         join_survey(photos, replace(photos, images=photos.images[:0]))
     with pytest.raises(InputError, match="does not say which points are urban"):
         join_survey(photos, survey, {"urban": 2.0, "rural": 5.0})
+
+
+def test_panoramas_and_other_files(tmp_path):
+    write_photo(tmp_path / "a.jpg", 85.1, 25.6)
+    (tmp_path / "a.jpg").rename(tmp_path / "a.jfif")
+    packet = 'GPano:ProjectionType="equirectangular"'
+    for name, size in (("pano.jpg", (64, 32)), ("flat.jpg", (64, 48))):
+        (tmp_path / name).write_bytes(with_xmp(".jpg", packet, size=size, gps=gps_of(85.1, 25.6)))
+    for name in ("clip.MP4", "notes.txt", "track.mp4"):
+        (tmp_path / name).write_text("x")
+    found = read_photos(tmp_path)
+    assert dict(zip(found.images["key"], found.images["is_pano"], strict=True)) == {
+        "a.jfif": False, "flat.jpg": False, "pano.jpg": True,
+    }  # fmt: skip
+    assert found.extra["other_files"] == {".mp4": 2, ".txt": 1}
+    without = read_photos(tmp_path, leave_out_panoramas=True)
+    assert without.images["key"].tolist() == ["a.jfif", "flat.jpg"]
+    assert without.rejects[["path", "reason"]].values.tolist() == [["pano.jpg", "a panorama"]]
+    assert "--leave-out-panoramas" in without.command
+
+
+def test_photos_of_one_second_stay_in_their_numeric_order(tmp_path):
+    for i in (10, 2, 1):
+        write_photo(tmp_path / f"IMG_{i}.jpg", 85.1 + i / 1e5, 25.6, "2020:01:02 03:04:05")
+    images = read_photos(tmp_path).images
+    assert images["key"].tolist() == ["IMG_1.jpg", "IMG_2.jpg", "IMG_10.jpg"]
+    assert images["sequence_id"].nunique() == 1
+    ranks = sequences_of(images.sample(frac=1, random_state=0))
+    assert ranks[:, 1][np.argsort(images.sample(frac=1, random_state=0).index)].tolist() == [0, 1, 2]
