@@ -142,5 +142,12 @@ def test_a_map_in_the_words_of_its_maker(small_folder, tmp_path):
     assert written["name"] == "Bihar & its <wealth> (SIMULATED)"
     assert "Wealth (higher is better). Unit: index points." in written["description"]
     assert (tmp_path / "own.toml").read_text().startswith("[pov]")
+    several = run(
+        "predict", "--region", "bihar", *words[:4], "--indicator", "all", "--unit", "m", "--out", tmp_path / "no.html"
+    )
+    assert several.returncode == 2
+    assert several.stderr.strip() == (
+        "error: --unit m: is of one indicator, and 3 are mapped; give words for several in a file, with --indicators FILE"
+    )
     over = run("predict", "--region", "bihar", *words, "--higher-is", "bad", "--out", tmp_path / "no.html")
     assert (over.returncode, over.stderr.strip()) == (2, "error: --higher-is bad: must be 'better' or 'worse'")

@@ -49,7 +49,8 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
     if words := not_supported_words(drawn):
         say(words)
-    say("Written: " + ", ".join(str(path) for path in written))
+    if written:
+        say("Written: " + ", ".join(str(path) for path in written))
     if words := next_words(written):
         say(words)
 

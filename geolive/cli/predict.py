@@ -47,7 +47,10 @@ def predict(
     ] = None,
     indicator: Annotated[
         str | None,
-        typer.Option(help="pov, pop, bmi, or any that the dataset has; by default pov, or the bundle's own."),
+        typer.Option(
+            help="pov, pop, bmi, or any that the dataset has; several joined by commas, or all, in one page; by default pov, or "
+            "the bundle's own.",
+        ),
     ] = None,
     model: Annotated[
         str | None,
@@ -164,7 +167,7 @@ def predict(
     device: Annotated[str, typer.Option(help="With an image-wise bundle: auto, cpu, cuda or mps.")] = "auto",
     seed: Seed = 0,
 ) -> None:
-    """Draw an indicator's district map: a page, GeoJSON and GeoTIFF, styled for QGIS."""
+    """Draw an indicator's district map, or those of several: a page, GeoJSON and GeoTIFF, styled for QGIS."""
     from geolive.cli.map_summary import show_map
     from geolive.cli.parameters import as_options, recorded_command
     from geolive.console import note, step
@@ -181,9 +184,10 @@ def predict(
     out = [*out, *files_of_formats(out[0], formats)]
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = _indicator_words(indicators, words)
+    names = _named_indicators(indicator, dataset, {"title": title, **words, "diagnostics": diagnostics})
     region_file = [Path(region)] if region and Path(region).is_file() else []
     read = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
-    free = check_outputs_free(out, read, exports=exports)
+    free = check_outputs_free(out, read, exports=exports, indicators=names)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *read])
     file = None
@@ -203,25 +207,29 @@ def predict(
             note(as_options(remark, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
-    trained = _trained(data, model, indicator, inputs, seed)
-    with step(f"Predicting {len(area.districts):,} districts") as progress:
-        drawn = predict_districts(
-            data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
-            estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
-            min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
-            command=recorded_command(context), progress=progress,
-        )  # fmt: skip
-    own = known.get(drawn.indicator.name)
-    if own is not None:
-        drawn = replace(drawn, indicator=own.as_probability if trained.card.task == "classification" else own)
-    drawn = drawn.with_words(title=title, **words)
-    with step("Writing the map"):
-        checks = [] if diagnostics is None else [write_diagnostics(drawn, diagnostics)]
-        written = [*write_files(drawn, out, exports=exports), *checks]
+    maps = []
+    for name in names:
+        trained = _trained(data, _bundle_of(model, name, names), name or None, inputs, seed)
+        with step(f"Predicting {len(area.districts):,} districts") as progress:
+            drawn = predict_districts(
+                data, trained, area, boundaries=file or boundaries, level=level, min_sites=min_sites, min_images=min_images,
+                estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
+                min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
+                command=recorded_command(context), progress=progress,
+            )  # fmt: skip
+        own = known.get(drawn.indicator.name)
+        if own is not None:
+            drawn = replace(drawn, indicator=own.as_probability if trained.card.task == "classification" else own)
+        maps.append(drawn.with_words(title=title, **words))
+    with step("Writing the map" if len(maps) == 1 else "Writing the maps"):
+        checks = [] if diagnostics is None else [write_diagnostics(maps[0], diagnostics)]
+        written = [*write_files(maps[0], out, exports=exports, others=maps[1:]), *checks]
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")
-    show_map(drawn, written, everything=everything)
+    for drawn in maps[:-1]:
+        show_map(drawn, [], everything=everything)
+    show_map(maps[-1], written, everything=everything)
 
 
 def _indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[str, "Indicator"]:
@@ -230,6 +238,35 @@ def _indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[st
 
     indicator("any").with_words(**words)
     return {} if file is None else read_indicators(file)
+
+
+def _named_indicators(words: str | None, dataset: Path | None, of_one: dict[str, object]) -> list[str]:
+    """Return the indicators to map; an empty name stands for the default or the bundle's own."""
+    from geolive.dataset_facts import read_facts
+
+    if words != "all":
+        names = list(dict.fromkeys(word.strip() for word in (words or "").split(",") if word.strip())) or [""]
+    else:
+        # the sample of Bihar has the paper's three
+        names = ["pov", "pop", "bmi"] if dataset is None else list(read_facts(dataset)["indicators"])
+    given = next((name for name, value in of_one.items() if value is not None), None)
+    if len(names) > 1 and given is not None:
+        remedy = (
+            "give words for several in a file, with indicators=FILE" if given != "diagnostics" else "map one at a time"
+        )
+        raise InputError(
+            f"{given}={of_one[given]}: is of one indicator, and {len(names)} are mapped; {remedy}", parameter=given
+        )
+    return names
+
+
+def _bundle_of(model: str | None, name: str, names: list[str]) -> str | None:
+    """Return the bundle of one of several indicators, which `train` puts into a folder with the indicator's name."""
+    from geolive.models.registry import BASELINES
+
+    if len(names) == 1 or model is None or model in (*BASELINES, "forest"):
+        return model
+    return str(Path(model) / name)
 
 
 def _dataset_around_hexagons(folder: Path | None) -> "Dataset":

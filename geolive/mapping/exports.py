@@ -29,7 +29,9 @@ _STYLED = (".geojson", ".tif")
 Writers = dict[Path, Callable[[Path], object]]
 
 
-def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, exports: bool = False) -> list[Path]:
+def write_files(
+    district_map: DistrictMap, paths: Sequence[str | Path], *, exports: bool = False, others: Sequence[DistrictMap] = ()
+) -> list[Path]:
     """Write a district map as one or more files; they appear together, or none does.
 
     Parameters
@@ -39,6 +41,9 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
         Each ends in one of `SUFFIXES`. Equal maps give equal bytes.
     exports : bool
         Whether districts (GeoJSON) and surface (GeoTIFF, where rasterio is installed) are written beside each page.
+    others : sequence of DistrictMap
+        Maps of other indicators in the same region. A page holds them all; every other file is written for each indicator, with
+        its name at the end of the file's.
 
     Returns
     -------
@@ -61,7 +66,6 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
     ['pov.html', 'pov.csv']
     """
     makers: dict[str, Callable[[DistrictMap, Path], Writers]] = {
-        ".html": _page,
         ".geojson": _geojson,
         ".gpkg": _geopackage,
         ".tif": _geotiff,
@@ -74,10 +78,55 @@ def write_files(district_map: DistrictMap, paths: Sequence[str | Path], *, expor
         **dict.fromkeys(PICTURES, _picture),
     }
     writers: Writers = {}
-    for path in main_files(paths, exports=exports):
+    by_name = {each.indicator.name: each for each in (district_map, *others)}
+    for path, name in files_of_indicators(paths, list(by_name), exports=exports).items():
+        if name is None:
+            writers |= _page(path, district_map, *others)
+            continue
         # two of them may be the same file: a page brings its own districts
-        writers |= {to: write for to, write in makers[path.suffix](district_map, path).items() if to not in writers}
+        made = makers[path.suffix](by_name[name], path)
+        writers |= {to: write for to, write in made.items() if to not in writers}
     return _write_together(writers)
+
+
+def files_of_indicators(paths: Sequence[str | Path], names: Sequence[str], *, exports: bool) -> dict[Path, str | None]:
+    """Return the files that names ask for when several indicators are mapped, without styles and metadata.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+    names : sequence of str
+        The indicators.
+    exports : bool
+        As for `write_files`.
+
+    Returns
+    -------
+    dict of Path to str or None
+        The indicator of each file; None for a page, which holds all.
+
+    Raises
+    ------
+    InputError
+        Another ending, or a package that this kind of file needs is not installed.
+
+    Examples
+    --------
+    >>> files = files_of_indicators(["goa.html"], ["pov", "bmi"], exports=False)
+    >>> files |= files_of_indicators(["goa.csv"], ["pov", "bmi"], exports=False)
+    >>> {path.name: name for path, name in files.items()}
+    {'goa.html': None, 'goa_pov.csv': 'pov', 'goa_bmi.csv': 'bmi'}
+    """
+    files: dict[Path, str | None] = {}
+    for path in main_files(paths, exports=exports):
+        if path.suffix == ".html":
+            files[path] = None
+        elif len(names) == 1:
+            files[path] = names[0]
+        else:
+            stem, surface = path.stem.removesuffix("_surface"), "_surface" if path.stem.endswith("_surface") else ""
+            files |= {path.with_name(f"{stem}_{name}{surface}{path.suffix}"): name for name in names}
+    return files
 
 
 def main_files(paths: Sequence[str | Path], *, exports: bool) -> list[Path]:
@@ -179,10 +228,10 @@ def _bytes(made: Callable[[], bytes]) -> Callable[[Path], object]:
     return lambda to: to.write_bytes(made())
 
 
-def _page(district_map: DistrictMap, path: Path) -> Writers:
+def _page(path: Path, *maps: DistrictMap) -> Writers:
     from geolive.mapping.webmap import page_bytes
 
-    return {path: _bytes(lambda: page_bytes(district_map))}
+    return {path: _bytes(lambda: page_bytes(*maps))}
 
 
 def _geojson(district_map: DistrictMap, path: Path) -> Writers:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from geolive.errors import InputError
-from geolive.mapping.exports import main_files, with_companions
+from geolive.mapping.exports import files_of_indicators, with_companions
 from geolive.mapping.qgis_metadata import WRITTEN_BY
 
 # how each kind of file says that geolive wrote it; a style or metadata file saved by QGIS no longer does
@@ -26,7 +26,9 @@ _SIGNS = {
 _MOST_READ = 4_000_000
 
 
-def check_outputs_free(outs: Sequence[Path], inputs: Sequence[Path], *, exports: bool = True) -> list[Path]:
+def check_outputs_free(
+    outs: Sequence[Path], inputs: Sequence[Path], *, exports: bool = True, indicators: Sequence[str] = ("",)
+) -> list[Path]:
     """Raise, before any work, if an output would overwrite what geolive did not write, or could not be written.
 
     Parameters
@@ -37,6 +39,8 @@ def check_outputs_free(outs: Sequence[Path], inputs: Sequence[Path], *, exports:
         Files and folders that are read.
     exports : bool
         Whether districts and surface are written beside each page.
+    indicators : sequence of str
+        The indicators that are mapped; several have files of their own, except for pages.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def check_outputs_free(outs: Sequence[Path], inputs: Sequence[Path], *, exports:
     geolive.errors.InputError: a.doc: cannot write .doc files; give a name that ends in .html, .geojson, .gpkg, ... or .pdf
     """
     owners: dict[Path, Path] = {}
-    for main in main_files(outs, exports=exports):
+    for main in files_of_indicators(outs, indicators, exports=exports):
         for path in with_companions(main):
             owner = owners.setdefault(path, main)
             if owner != main:

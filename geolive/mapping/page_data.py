@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from geolive.antimeridian import running_bounds
-from geolive.indicators import WIDTH_COLOURS, border_colour, class_breaks, class_colours, class_labels, class_of
+from geolive.indicators import (
+    MEANS_OF_AREAS,
+    WIDTH_COLOURS,
+    border_colour,
+    class_breaks,
+    class_colours,
+    class_labels,
+    class_of,
+)
 from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_sentences, other_sites_words
@@ -25,6 +33,38 @@ from geolive.mapping.region_mean import (
 )
 from geolive.mapping.shapes import page_shapes, page_sites
 from geolive.wording import decimal_text, decimals_to_show, percent_text
+
+
+def several_pages(maps: Sequence[DistrictMap]) -> list[dict]:
+    """Return the data of maps of several indicators in one page; districts that are the same have their borders once.
+
+    Parameters
+    ----------
+    maps : sequence of DistrictMap
+        Of one region.
+
+    Returns
+    -------
+    list of dict
+        As `page_data` makes them. In all but the first, a district whose borders are those of the first map has no `shape`.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> maps = [gl.predict(dataset, gl.train(dataset, gl.Neighbours(), name), "goa") for name in ("pov", "bmi")]
+    >>> ["shape" in page["districts"][0] for page in several_pages(maps)]
+    [True, False]
+    """
+    pages = [page_data(district_map) for district_map in maps]
+    first = pages[0]["districts"]
+    for page in pages[1:]:
+        same = len(page["districts"]) == len(first)
+        if same and all(own["shape"] == other["shape"] for own, other in zip(page["districts"], first, strict=True)):
+            for district in page["districts"]:
+                for name in ("shape", "middle", "room"):
+                    del district[name]
+    return pages
 
 
 def page_data(district_map: DistrictMap) -> dict:
@@ -57,7 +97,10 @@ def page_data(district_map: DistrictMap) -> dict:
     missing = int(np.isnan(values).sum())
     shown = district_map.indicator
     return {
+        "indicator": shown.name,
+        "choice": shown.title,
         "title": district_map.title,
+        "unit": unit_line(district_map),
         "simulated": bool(district_map.provenance.simulated),
         "bounds": [[south, west], [north, east]],
         "facts": [
@@ -112,7 +155,7 @@ def _people(district_map: DistrictMap, row: Mapping[Hashable, Any]) -> list[tupl
     return [*people, (percent_text(round(share, 3)) if np.isfinite(share) else "None", share)]
 
 
-def as_json(data: dict) -> str:
+def as_json(data: dict | list) -> str:
     """Write JSON that can stand inside a script element whatever its texts hold.
 
     Examples
@@ -124,6 +167,21 @@ def as_json(data: dict) -> str:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
+
+
+def unit_line(district_map: DistrictMap) -> str:
+    """Say the unit, what a higher value means, and that values are means of areas.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> unit_line(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
+    'Unit: DHS asset-wealth index; higher is wealthier. Values are means of areas, not of households.'
+    """
+    shown = district_map.indicator
+    direction = f"; {shown.direction}" if shown.direction else ""
+    return f"Unit: {shown.unit}{direction}. {MEANS_OF_AREAS}"
 
 
 def file_stem(district_map: DistrictMap) -> str:

@@ -11,15 +11,15 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from geolive.errors import InputError
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
+from geolive.indicators import NOT_SUPPORTED_COLOUR
 from geolive.mapping.district_map import DistrictMap
-from geolive.mapping.page_data import as_json, page_data
+from geolive.mapping.page_data import as_json, several_pages
 
 TILES = "https://tile.openstreetmap.org"
 
-_SCRIPTS = ("page.js", "table.js", "downloads.js")
+_SCRIPTS = ("choose.js", "page.js", "table.js", "downloads.js")
 _START = """(() => {
-  const page = %s;
+  const page = geoliveChoose(%s);
   const view = geolive(page);
   geoliveTable(page, view);
   geoliveDownloads(page, view);
@@ -29,7 +29,7 @@ _START = """(() => {
 _TEMPLATES = Environment(loader=PackageLoader("geolive.mapping"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def page_bytes(district_map: DistrictMap) -> bytes:
+def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
     """Make the page of a district map in UTF-8; equal maps give equal bytes.
 
     Leaflet stands inside. The page forbids the browser to load anything but OpenStreetMap's tiles, which the reader may
@@ -39,6 +39,8 @@ def page_bytes(district_map: DistrictMap) -> bytes:
     ----------
     district_map : DistrictMap
         It is not changed.
+    *others : DistrictMap
+        Maps of other indicators in the same region, among which the page's reader chooses.
 
     Raises
     ------
@@ -53,13 +55,14 @@ def page_bytes(district_map: DistrictMap) -> bytes:
     >>> b"<title>SIMULATED: Asset wealth in Goa</title>" in page_bytes(result)
     True
     """
-    data = page_data(district_map)
-    how = data.pop("how")
+    pages = several_pages([district_map, *others])
+    how = pages[0]["how"] if others else pages[0].pop("how")
     leaflet = _leaflet_js()
-    script = "\n".join([*map(_template_text, _SCRIPTS), _START % as_json(data)])
+    script = "\n".join([*map(_template_text, _SCRIPTS), _START % as_json(pages)])
     words = {
         "map": district_map,
-        "means_of_areas": MEANS_OF_AREAS,
+        "unit": pages[0]["unit"],
+        "several": bool(others),
         "not_supported_colour": NOT_SUPPORTED_COLOUR,
         "how": how,
         # left out on paper, so that a map fits on one page

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from geolive.mapping.export_table import district_columns
+from geolive.mapping.exports import write_files
 from geolive.mapping.region_mean import compare_with_mean, region_mean
 from tests.browser import browser, needs_browser, opened
 from tests.mapping.districtmaps import EVIL, fake_district_map
@@ -126,6 +127,7 @@ def test_a_link_opens_at_a_district_and_a_layer(chromium, page_file, shown):
     address = shown.page.url.split("#")[1]
     assert address == f"district={PATNA}&show=uncertainty"
     with opened(chromium, page_file) as tab:
+        tab.page.goto("about:blank")
         tab.page.goto(f"{page_file.resolve().as_uri()}#{address}")
         tab.page.wait_for_function(f"document.getElementById('geolive-info').dataset.districtId === '{PATNA}'")
         assert tab.page.is_checked("#geolive-layer-uncertainty")
@@ -160,6 +162,44 @@ def test_where_most_are_told_apart_the_values_come_first():
 
     assert page_data(replace(certain, districts=districts))["first"] == "value"
     assert page_data(certain)["first"] == "compared"
+
+
+def test_several_indicators_in_one_page(chromium, tmp_path):
+    first, second = (
+        fake_district_map(estimator="composite"),
+        fake_district_map(name="bmi", seed=3, rename={"Gaya": EVIL}),
+    )
+    alone = first.to_file(tmp_path / "alone.html")[0].stat().st_size
+    written = write_files(first, [tmp_path / "map.html", tmp_path / "map.csv"], exports=True, others=[second])
+    names = {path.name for path in written}
+    assert names >= {"map.html", "map_pov.csv", "map_bmi.csv", "map_pov.geojson", "map_bmi.geojson", "map_pov.qml"}
+    assert {"map_pov_surface.tif", "map_bmi_surface.tif"} <= names
+    assert "map.csv" not in names
+    assert (tmp_path / "map.html").stat().st_size < 1.4 * alone, "the borders are there once"
+    with opened(chromium, tmp_path / "map.html") as tab:
+        page = tab.page
+        assert page.locator("#geolive-indicator option").all_inner_texts() == [
+            "Asset wealth",
+            "Women's mean body-mass index",
+        ]
+        page.click(f"[data-district-id='{PATNA}']")
+        page.select_option("#geolive-indicator", "bmi")
+        page.wait_for_function("document.querySelector('h1').textContent.includes('body-mass')")
+        assert page.get_attribute("#geolive-info", "data-district-id") == PATNA, "the district stays chosen"
+        row = second.districts.set_index("district_id").loc[PATNA]
+        assert float(page.get_attribute("#geolive-info .geolive-value", "data-value")) == row["bmi"]
+        assert page.title() == "SIMULATED: Women's mean body-mass index in Bihar"
+        assert "kg/m²" in page.inner_text(".geolive-unit")
+        assert "indicator=bmi" in page.url
+        page.click("#geolive-all summary")
+        assert page.locator("#geolive-rows th button", has_text=EVIL).count() == 1
+        with page.expect_download() as download:
+            page.click("#geolive-save-csv")
+        assert download.value.suggested_filename == "bmi-bihar-simulated.csv"
+        page.select_option("#geolive-indicator", "pov")
+        page.wait_for_function("document.querySelector('h1').textContent === 'Asset wealth in Bihar'")
+        assert first.estimator_about in page.text_content("#geolive-how")
+        assert tab.errors == tab.requests == []
 
 
 def saved(page, kind, folder) -> Path:

@@ -69,8 +69,13 @@ function geolive(page) {
 
   // ---- a link opens at a district and a layer: #district=230&show=uncertainty ---------------------------------------
 
+  // written only once the address that the page was opened with has been read
+  let read = false;
+
   function writeAddress() {
+    if (!read) return;
     const parts = new URLSearchParams();
+    if (page.named) parts.set("indicator", page.indicator);
     if (pinned >= 0) parts.set("district", page.districts[pinned].id);
     if (shown && shown.name !== page.first) parts.set("show", shown.name);
     try {
@@ -82,6 +87,7 @@ function geolive(page) {
 
   function readAddress() {
     const parts = new URLSearchParams(location.hash.slice(1));
+    read = true;
     const input = at("geolive-layer-" + parts.get("show"));
     if (input && page.layers.some((layer) => layer.name === parts.get("show"))) input.click();
     const row = page.districts.findIndex((district) => district.id === parts.get("district"));
