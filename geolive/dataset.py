@@ -216,7 +216,7 @@ class Dataset:
             images=images,
             features={name: array[chosen] for name, array in self.features.items()},
             clusters=self.clusters.assign(n_images=n_images),
-            extra=self._extra_with_photos(),
+            extra=self.extra_with_photos(),
             covariates=self.covariates and self.covariates.take(slice(None), chosen),
         )
 
@@ -250,7 +250,7 @@ class Dataset:
             images=self.images.iloc[kept].reset_index(drop=True),
             features={name: array[kept] for name, array in self.features.items()},
             clusters=clusters,
-            extra=self._extra_with_photos(),
+            extra=self.extra_with_photos(),
             covariates=self.covariates and self.covariates.take(chosen, kept),
         )
 
@@ -300,14 +300,14 @@ class Dataset:
         return self._of_the_same_images(covariates=self.covariates.joined(tables) if self.covariates else tables)
 
     def _of_the_same_images(self, **changes: Any) -> "Dataset":
-        changed = replace(self, **changes, extra=self._extra_with_photos())
+        changed = replace(self, **changes, extra=self.extra_with_photos())
         if "_sites_and_images" in self.__dict__:
             # the images are the same, so the sites are
             changed.__dict__["_sites_and_images"] = self._sites_and_images
         return changed
 
-    def _extra_with_photos(self) -> dict[str, Any]:
-        """The further facts, with the folder of the photos: relative paths of photos start at the dataset's own folder."""
+    def extra_with_photos(self) -> dict[str, Any]:
+        """Return the further facts, with the folder of the photos: relative paths of photos start at the dataset's own folder."""
         if self.path is None or "img_path" not in self.images or "photos_folder" in self.extra:
             return self.extra
         return self.extra | {"photos_folder": str(self.path)}

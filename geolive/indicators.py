@@ -27,6 +27,8 @@ class Indicator:
         Words for legends: what is measured, in which unit, and what a higher value means (may be empty).
     colours : tuple of str
         Five colours from the lowest class to the highest, which colour-blind readers can distinguish.
+    meaning : str
+        What the values are of, in a sentence.
 
     Examples
     --------
@@ -39,6 +41,7 @@ class Indicator:
     unit: str
     direction: str = ""
     colours: tuple[str, ...] = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+    meaning: str = MEANS_OF_AREAS
 
     @property
     def legend_title(self) -> str:
@@ -192,11 +195,12 @@ RESERVED = frozenset(
     {
         "unique_cluster", "country", "state", "district", "district_id", "urban", "split", "weight", "stratum", "psu", "year",
         "geometry", "geom", "wkb_geometry", "fid", "id", "key", "n_images", "n_sites", "n_clusters", "site_id", "supported",
-        "simulated", "official", "rank_best", "rank_worst", "applicable", "surveyed",
+        "simulated", "official", "rank_best", "rank_worst", "applicable", "surveyed", "n_households", "people",
+        "people_supported",
     }
 )  # fmt: skip
 # each indicator has columns with these endings
-ENDINGS = ("_label", "_lower", "_upper", "_direct", "_predicted", "_gamma", "_mse", "_se", "_n")
+ENDINGS = ("_label", "_lower", "_upper", "_direct", "_predicted", "_gamma", "_mse", "_se", "_n", "_unbenchmarked")
 
 
 def check_indicator_names(names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = """
 errors wording terminal_text extras command_line disk_space temporary_files files npy_file table_files indicators tables
 geodesy antimeridian coverage text_encodings gdal_files boundary_columns boundary_files region_names regions hexagons rates
-model_inputs places clusters dataset_facts dataset_files dataset_checksum covariate_tables dataset feature_sets
+model_inputs places clusters dataset_facts dataset_files dataset_checksum covariate_tables dataset shares_below feature_sets
 official_statistics splits metrics map_plots svg_minify svg_plots console sources covariates simulation graphs vision models
 uncertainty estimation explain evaluation mapping cli __main__
 """.split()  # noqa: SIM905

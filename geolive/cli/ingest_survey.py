@@ -59,6 +59,24 @@ def ingest_survey(
             metavar="NUMBER",
         ),
     ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A line for an indicator: makes NAME_below, the share of households below it (of places without "
+            "--households), and NAME_gap where values have a zero; may be repeated.",
+            metavar="NAME=NUMBER",
+        ),
+    ] = None,
+    households: Annotated[
+        str | None,
+        typer.Option(help="Rows are households: column with the place of each, such as hv001.", metavar="COLUMN"),
+    ] = None,
+    household_size: Annotated[
+        str | None,
+        typer.Option(
+            help="With --households: column with the number of members; people are then counted.", metavar="COLUMN"
+        ),
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of the file's texts, such as CP1251; by default UTF-8, else CP1252.")
     ] = None,
@@ -95,6 +113,9 @@ def ingest_survey(
             encoding=encoding,
             layer=layer,
             crs=crs,
+            households=households,
+            household_size=household_size,
+            thresholds=named_thresholds(threshold or []),
         )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
@@ -155,3 +176,29 @@ def named_columns(values: list[str]) -> dict[str, str]:
             raise InputError(f"--value {value!r}: {name!r} is given twice; choose another name")
         columns[name] = column or name
     return columns
+
+
+def named_thresholds(thresholds: list[str]) -> dict[str, float]:
+    """Read the options `--threshold NAME=NUMBER`.
+
+    Examples
+    --------
+    >>> named_thresholds(["pov=0.2", "bmi=18.5"])
+    {'pov': 0.2, 'bmi': 18.5}
+    >>> named_thresholds(["0.2"])
+    Traceback (most recent call last):
+    geolive.errors.InputError: --threshold '0.2': give the indicator and a number, for example --threshold pov=0.2
+    """
+    lines: dict[str, float] = {}
+    for text in thresholds:
+        name, equals, number = (part.strip() for part in text.partition("="))
+        try:
+            line = float(number)
+        except ValueError:
+            line = float("nan")
+        if not (name and equals and line == line):
+            raise InputError(f"--threshold {text!r}: give the indicator and a number, for example --threshold pov=0.2")
+        if name in lines:
+            raise InputError(f"--threshold {text!r}: {name!r} is given twice; give one threshold for an indicator")
+        lines[name] = line
+    return lines

@@ -28,7 +28,7 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     ranked = districts[districts["supported"]].sort_values(name, ascending=False, kind="stable")
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
     direction = drawn.indicator.direction or drawn.indicator.unit
-    say(f"{simulated}{drawn.title}, {direction}; means of areas, not of households")
+    say(f"{simulated}{drawn.title}, {direction}. {drawn.indicator.meaning}")
     several = len(ranked) > 10 and not everything
     ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if several else {"All": ranked}
     columns = [

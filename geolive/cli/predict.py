@@ -119,6 +119,12 @@ def predict(
             "the survey allows it.",
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Map the share of places whose value is below this number, in the indicator's unit, in place of the mean."
+        ),
+    ] = None,
     benchmark: Annotated[
         str | None,
         typer.Option(
@@ -207,6 +213,8 @@ def predict(
             note(as_options(remark, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
+    if threshold is not None:
+        data, names = _shares_below(data, model, [name or "pov" for name in names], threshold)
     maps = []
     for name in names:
         trained = _trained(data, _bundle_of(model, name, names), name or None, inputs, seed)
@@ -230,6 +238,26 @@ def predict(
     for drawn in maps[:-1]:
         show_map(drawn, [], everything=everything)
     show_map(maps[-1], written, everything=everything)
+
+
+def _shares_below(
+    dataset: "Dataset", model: str | None, names: list[str], threshold: float
+) -> tuple["Dataset", list[str]]:
+    """Return the dataset with the share of places below a threshold, and the name of that indicator."""
+    from geolive.models.registry import BASELINES
+    from geolive.shares_below import with_share_below
+
+    if len(names) > 1:
+        raise InputError(
+            f"threshold={threshold:g}: is for one indicator; give one of: {', '.join(names)}", parameter="threshold"
+        )
+    if model is not None and model not in (*BASELINES, "forest"):
+        raise InputError(
+            f"threshold={threshold:g}: the share below it is learnt anew, and {model!r} was trained on something else; leave the "
+            f"bundle out, or give one of: forest, {', '.join(BASELINES)}",
+            parameter="threshold",
+        )
+    return with_share_below(dataset, names[0], threshold), [f"{names[0]}_below"]
 
 
 def _indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[str, "Indicator"]:

@@ -7,7 +7,7 @@ import geopandas as gpd
 import numpy as np
 
 from geolive.antimeridian import running_longitudes
-from geolive.indicators import MEANS_OF_AREAS, NOT_SUPPORTED_COLOUR
+from geolive.indicators import NOT_SUPPORTED_COLOUR
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import other_sites_words
 from geolive.mapping.page_data import page_data
@@ -54,7 +54,7 @@ def explore_districts(district_map: DistrictMap, tiles: str | None = "OpenStreet
     folium.LayerControl().add_to(drawn)
     root: Any = drawn.get_root()
     root.title = _text(f"SIMULATED: {page['title']}" if page["simulated"] else page["title"])
-    root.html.add_child(folium.Element(_legend(page)))
+    root.html.add_child(folium.Element(_legend(page, district_map.indicator.meaning)))
     drawn.fit_bounds(page["bounds"])
     return drawn
 
@@ -123,7 +123,7 @@ def _site_layer(district_map: DistrictMap) -> "folium.GeoJson":
     )
 
 
-def _legend(page: dict) -> str:
+def _legend(page: dict, meaning: str) -> str:
     """Draw legend, hatching and the mark of a simulation, as HTML above the map."""
     layer = page["layers"][0]
     items = [(item["colour"], item["label"]) for item in layer["items"]]
@@ -145,7 +145,7 @@ def _legend(page: dict) -> str:
         '<div id="geolive-legend" style="position: fixed; left: 12px; bottom: 24px; z-index: 1000; max-width: 260px; '
         "padding: 10px 12px; background: #fffffff2; border-radius: 6px; box-shadow: 0 1px 5px #0004; font: 13px/1.35 "
         f'sans-serif"><strong>{_text(page["title"])}</strong><div>{_text(layer["title"])}</div>'
-        f'<div style="color: #56606d; margin-bottom: 5px">{_text(layer["unit"])}. {MEANS_OF_AREAS}</div>{rows}</div>'
+        f'<div style="color: #56606d; margin-bottom: 5px">{_text(layer["unit"])}. {_text(meaning)}</div>{rows}</div>'
         f"{mark if page['simulated'] else ''}"
     )
 

@@ -7,7 +7,6 @@ import numpy as np
 import shapely
 
 from geolive.indicators import (
-    MEANS_OF_AREAS,
     NOT_SUPPORTED_COLOUR,
     border_colour,
     class_colours,
@@ -54,7 +53,8 @@ def kml_bytes(district_map: DistrictMap) -> bytes:
     borders = on_grid(district_map.districts).geometry.to_numpy()
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     for row, number, border in zip(rows, classes, borders, strict=True):
-        _add_district(folder, row, words, f"#class-{number}" if number >= 0 else f"#{_UNSUPPORTED}", border)
+        style = f"#class-{number}" if number >= 0 else f"#{_UNSUPPORTED}"
+        _add_district(folder, row, words, style, border, district_map.indicator.meaning)
     return document(root, district_map.provenance.version)
 
 
@@ -72,11 +72,16 @@ def _add_styles(folder: ET.Element, district_map: DistrictMap) -> None:
 
 
 def _add_district(
-    folder: ET.Element, row: dict[str, Any], words: dict[str, str], style: str, border: shapely.MultiPolygon
+    folder: ET.Element,
+    row: dict[str, Any],
+    words: dict[str, str],
+    style: str,
+    border: shapely.MultiPolygon,
+    meaning: str,
 ) -> None:
     mark = add(folder, "Placemark")
     add(mark, "name", str(row["district"]))
-    add(mark, "Snippet", f"SIMULATED. {MEANS_OF_AREAS}" if row["simulated"] else MEANS_OF_AREAS)
+    add(mark, "Snippet", f"SIMULATED. {meaning}" if row["simulated"] else meaning)
     add(mark, "styleUrl", style)
     data = add(mark, "ExtendedData")
     for column, value in row.items():

@@ -10,7 +10,6 @@ import pandas as pd
 
 from geolive.antimeridian import running_bounds
 from geolive.indicators import (
-    MEANS_OF_AREAS,
     WIDTH_COLOURS,
     border_colour,
     class_breaks,
@@ -181,7 +180,7 @@ def unit_line(district_map: DistrictMap) -> str:
     """
     shown = district_map.indicator
     direction = f"; {shown.direction}" if shown.direction else ""
-    return f"Unit: {shown.unit}{direction}. {MEANS_OF_AREAS}"
+    return f"Unit: {shown.unit}{direction}. {shown.meaning}"
 
 
 def file_stem(district_map: DistrictMap) -> str:

@@ -15,7 +15,6 @@ from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
-from geolive.indicators import indicator as find_indicator
 from geolive.mapping.benchmarked import benchmark_districts
 from geolive.mapping.cell_predictions import REACH_KM
 from geolive.mapping.composite import COMPOSITES
@@ -35,6 +34,7 @@ from geolive.models.trained_model import TrainedModel, check_trained
 from geolive.official_statistics import official_sentences
 from geolive.places import Places
 from geolive.regions import Region, assign_districts
+from geolive.shares_below import dataset_indicator, is_share
 from geolive.wording import count_of
 
 
@@ -131,7 +131,7 @@ def predict(
     _check_parameters(level, min_sites, min_images)
     check_people_parameters(min_people_share, reach_km)
     card = trained.card
-    bounded = card.task == "classification" or card.is_rate or dataset.is_rate(card.indicator)
+    bounded = card.task == "classification" or card.is_rate or is_share(dataset, card.indicator)
     limits = (0.0, 1.0) if bounded else (-np.inf, np.inf)
     options = EstimateOptions(estimator, benchmark, level, limits)
     options.check()
@@ -188,7 +188,7 @@ def predict(
             made = replace(made, about=f"{made.about} {words}")
         districts = with_values
     provenance = _provenance(dataset, trained, area, command)
-    shown = find_indicator(card.indicator)
+    shown = dataset_indicator(dataset, card.indicator)
     return DistrictMap(
         indicator=shown.as_probability if classifies else shown,
         region=area.name,

@@ -5,7 +5,6 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 
-from geolive.indicators import MEANS_OF_AREAS
 from geolive.mapping.district_map import DistrictMap
 from geolive.metrics import NAMES
 from geolive.tables import CRS
@@ -45,7 +44,7 @@ def abstract(district_map: DistrictMap) -> str:
     surface = "sites, interpolated" if district_map.cells is None else "cells"
     lines = [
         "SIMULATED: survey and imagery are simulated; the values say nothing about the real places." * about.simulated,
-        f"{shown.legend_title}. Unit: {shown.unit}. {MEANS_OF_AREAS}",
+        f"{shown.legend_title}. Unit: {shown.unit}. {shown.meaning}",
         district_map.estimator_about,
         district_map.weights_about,
         district_map.covariates_about,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyproj
 
-from geolive.indicators import MEANS_OF_AREAS, class_labels
+from geolive.indicators import class_labels
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.geopackage import LAYERS
 from geolive.mapping.qgis_metadata import QGIS_VERSION, WRITTEN_BY, add, document, layer_title
@@ -159,7 +159,7 @@ def _add_layout(layouts: ET.Element, district_map: DistrictMap, package: str, ex
     unit = _plain(district_map.indicator.unit)
     texts = [
         ('[% "district" %]', (10, 8, 277, 12), 22),
-        (f"{mark}{_plain(district_map.title)}. {MEANS_OF_AREAS}", (10, 20, 277, 7), 10),
+        (f"{mark}{_plain(district_map.title)}. {district_map.indicator.meaning}", (10, 20, 277, 7), 10),
         ("\n".join(_facts(district_map, shown, unit, level)), (208, 32, 79, 70), 10),
         (_plain(_source_words(district_map)), (10, 196, 277, 9), 7),
     ]

@@ -10,7 +10,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 from geolive.indicators import (
-    MEANS_OF_AREAS,
     NOT_SUPPORTED_COLOUR,
     border_colour,
     break_digits,
@@ -245,7 +244,7 @@ def _map_tip(district_map: DistrictMap) -> str:
         *estimate_tips(district_map, number),
         *_people_tips(district_map),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
-        html.escape(MEANS_OF_AREAS),
+        html.escape(shown.meaning),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
     ]
     return "<br>".join(lines)

@@ -9,7 +9,6 @@ import shapely
 from geolive.antimeridian import running_bounds, running_longitudes, side_by_side
 from geolive.errors import InputError
 from geolive.indicators import (
-    MEANS_OF_AREAS,
     NOT_SUPPORTED_COLOUR,
     WIDTH_COLOURS,
     border_colour,
@@ -205,7 +204,15 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
     made, level = district_map.provenance, percent_text(district_map.level)
     axes.set_title(one_line(district_map.title), loc="left", fontsize=13, fontweight="bold", pad=20, wrap=True)
     mark = "SIMULATED survey or imagery. " if made.simulated else ""
-    axes.text(0, 1.012, f"{mark}{MEANS_OF_AREAS}", transform=axes.transAxes, fontsize=8.5, color=GREY, va="bottom")
+    axes.text(
+        0,
+        1.012,
+        f"{mark}{district_map.indicator.meaning}",
+        transform=axes.transAxes,
+        fontsize=8.5,
+        color=GREY,
+        va="bottom",
+    )
     head = f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n(number of districts)"
     legend = axes.legend(
         handles=handles, title=head, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, alignment="left",

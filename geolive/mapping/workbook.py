@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from geolive.disk_space import full_disk_named
-from geolive.indicators import MEANS_OF_AREAS
 from geolive.mapping.column_words import column_words, site_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_columns, site_table
@@ -107,7 +106,10 @@ def _properties(district_map: DistrictMap) -> dict[str, Any]:
 
 def _limits(district_map: DistrictMap) -> list[tuple[str, str]]:
     simulated = "Survey and imagery are simulated; the values say nothing about the real places."
-    return [*([("SIMULATED", simulated)] if district_map.provenance.simulated else []), ("Values", MEANS_OF_AREAS)]
+    return [
+        *([("SIMULATED", simulated)] if district_map.provenance.simulated else []),
+        ("Values", district_map.indicator.meaning),
+    ]
 
 
 def _site_columns(district_map: DistrictMap) -> dict[str, list]:

@@ -42,16 +42,16 @@ def test_dhs_files_become_a_dataset(tmp_path):
     files = make_dhs(tmp_path)
     out = tmp_path / "data"
     done = run("ingest", "dhs", files["gps"], "--recode", files["households"], "--recode", files["women"],
-               "--value", "people=hv009:98", "--out", out)  # fmt: skip
+               "--value", "members=hv009:98", "--out", out)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "2 clusters with pov, bmi, people; 3 left out" in done.stdout
-    assert "no inputs of models: weight, pov_n, pov_se, bmi_n, bmi_se, people_n, people_se" in done.stderr
+    assert "2 clusters with pov, bmi, members; 3 left out" in done.stdout
+    assert "no inputs of models: weight, pov_n, pov_se, bmi_n, bmi_se, members_n, members_se" in done.stderr
     assert "dropped clusters that are not located (their position is 0, 0): 1" in done.stderr
     assert (
         "bmi from 8 rows; left out: 1 no value, 2 special code, 1 pregnant, 1 birth in the last two months"
         in done.stdout
     )
-    assert read_dataset(out).indicators == ["pov", "bmi", "people"]
+    assert read_dataset(out).indicators == ["pov", "bmi", "members"]
     wrong = run("ingest", "dhs", files["gps"], "--recode", files["gps"], "--out", tmp_path / "other")
     assert wrong.returncode == 2
     assert "is no Stata file" in wrong.stderr
@@ -88,7 +88,7 @@ def test_dhs_files_become_a_map(larger, tmp_path):
     assert not drawn["simulated"].any()
 
 
-@pytest.mark.parametrize("wrong", ["people", "people=", "a=b:c", "a b=c"])
+@pytest.mark.parametrize("wrong", ["members", "people=", "a=b:c", "a b=c"])
 def test_a_further_indicator_of_dhs_names_a_column(wrong):
     with pytest.raises(InputError, match="NAME=COLUMN"):
         parse_values([wrong])

@@ -18,7 +18,8 @@ from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.sources.survey import columns
 from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
-from geolive.sources.survey.reader import check_value_names, no_images
+from geolive.sources.survey.options import check_value_names
+from geolive.sources.survey.reader import no_images
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, not_located, points
 

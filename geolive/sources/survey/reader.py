@@ -11,13 +11,20 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.command_line import command_line
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
-from geolive.indicators import check_indicator_names
+from geolive.shares_below import FACT, fact, with_share_below
 from geolive.sources.survey import columns
+from geolive.sources.survey.households import places_of_households
 from geolive.sources.survey.missing_codes import known_codes, suspicious
-from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
+from geolive.sources.survey.options import (
+    check_households,
+    check_names,
+    check_positions_named,
+    checked_thresholds,
+    recorded_command,
+)
+from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
 
 # columns of the survey's design and date that a clusters table may have
@@ -43,6 +50,9 @@ def read_survey(
     encoding: str | None = None,
     layer: str | None = None,
     crs: str | None = None,
+    households: str | None = None,
+    household_size: str | None = None,
+    thresholds: Mapping[str, float] | None = None,
 ) -> Dataset:
     """Read a survey into a dataset without images.
 
@@ -79,6 +89,14 @@ def read_survey(
         Layer of a file with several layers of points.
     crs : str, optional
         Coordinate reference system of the geometry, where the file names none or a wrong one, for example "EPSG:32645".
+    households : str, optional
+        Where rows are households, the column that names the place of each; the dataset's clusters are these places.
+    household_size : str, optional
+        With `households`, the column of the number of members: values and shares are then of people, not of households.
+    thresholds : dict of str to float, optional
+        For an indicator NAME a threshold, which makes a further indicator NAME_below: the share of households (or people) below
+        it, with households' data, or else whether a place's value is. With households' data whose values have a zero, such as
+        consumption, there is also NAME_gap: the mean shortfall as a share of the threshold.
 
     Returns
     -------
@@ -117,42 +135,60 @@ def read_survey(
             f"values={values!r}: must name the column of each indicator; give values={{'NAME': 'COLUMN'}}", "values"
         )
     path, values = Path(path), dict(values or {})
-    _check_positions_named(path, lon, lat)
-    _check_names(path, values)
+    check_positions_named(path, lon, lat)
+    check_names(path, values)
+    thresholds = checked_thresholds(path, values, thresholds or {})
+    check_households(path, id, households, household_size)
     measures: list[_Measure] = []
 
     def choose(header: list[str]) -> list[str]:
         measures.extend(_measure(name, text, header) for name, text in values.items())
-        asked = [lon, lat, id, group, year, urban, weight, strata, psu]
+        asked = [lon, lat, id, group, year, urban, weight, strata, psu, households, household_size]
         return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
 
     table = read_table(path, choose, with_positions=lon is None, encoding=encoding, layer=layer, crs=crs)
     x, y = _positions(table, lon, lat)
     measured, counts = _all_measured(table, measures, missing)
     described = _described(table, id, country) | _optional(table, group, urban, year, weight, strata, psu)
+    if households:
+        measured |= _of_households(table, households, household_size)
     keep = columns.usable(table, drop_invalid)
     if table.encoding is not None and table.encoding.guessed:
         counts["encoding"] = table.encoding.name
 
     rows = pd.DataFrame(described | measured)[keep].reset_index(drop=True)
-    clusters = gpd.GeoDataFrame(rows, geometry=points(x[keep], y[keep]))
-    kept = [name for name in _OPTIONAL if name in described]
-    clusters, thresholds = add_labels(clusters[[*CLUSTER_COLUMNS, *kept, *measured]], list(values))
+    rows = rows.assign(lon=x[keep], lat=y[keep])
+    if households:
+        rows = places_of_households(path, rows, list(values), thresholds)
+    clusters = gpd.GeoDataFrame(rows, geometry=points(rows["lon"], rows["lat"]))
+    names = _indicator_names(values, rows.columns)
+    kept = [name for name in (*_OPTIONAL, *_numbers_of(names)) if name in rows]
+    clusters, labels = add_labels(clusters[[*CLUSTER_COLUMNS, *kept]], names)
     rejects = [(row, why) for row, why in zip(table.row_numbers, table.reasons, strict=True) if why]
     options = {"id": id, "group": group, "year": year, "urban": urban, "weight": weight, "strata": strata, "psu": psu}
     options |= {"country": country, "encoding": encoding, "layer": layer, "crs": crs}
-    return Dataset(
+    options |= {"households": households, "household-size": household_size}
+    units = "people" if household_size else "households"
+    made = [fact(f"{name}_{end}", name, line, units) for name, line in thresholds.items() for end in ("below", "gap")]
+    facts = {name: about for one in made for name, about in one.items() if name in names}
+    extra = ({"survey": counts} if counts else {}) | ({FACT: facts} if facts else {})
+    dataset = Dataset(
         no_images(),
         clusters,
         {},
-        list(values),
+        names,
         source=path.name,
-        command=_command(path, lon, lat, values, drop_invalid, options, missing),
+        command=recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds),
         simulated=False,
-        thresholds=thresholds,
+        thresholds=labels,
         rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
-        extra={"survey": counts} if counts else {},
+        extra=extra,
     )
+    if households:
+        return dataset
+    for name, threshold in thresholds.items():
+        dataset = with_share_below(dataset, name, threshold)
+    return dataset
 
 
 def no_images() -> gpd.GeoDataFrame:
@@ -181,46 +217,24 @@ def design_columns(dataset: Dataset) -> list[str]:
     return [name for name in wanted if name in dataset.clusters]
 
 
-def _check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
-    if (lon is None) != (lat is None):
-        raise InputError(
-            f"{path}: lon and lat belong together; give lon='COLUMN' and lat='COLUMN', or neither for a geospatial file"
-        )
-    if lon is None or lat is None:
-        if not is_geospatial(path):
-            raise InputError(
-                f"{path}: such a file has no positions of its own; name their columns with lon='COLUMN' and lat='COLUMN', "
-                "or give a .gpkg, .geojson, .shp, .fgb or .parquet file"
-            )
-        return
-    if lon == lat:
-        raise InputError(f"{path}: column {lon!r} is given as longitude and as latitude; give each its own column")
-    if lon.lower().startswith("lat") or lat.lower().startswith("lon"):
-        raise InputError(
-            f"{path}: column {lon!r} as longitude and {lat!r} as latitude look swapped; exchange the two columns, or "
-            "rename the columns if they are right"
-        )
+def _of_households(table: SurveyTable, households: str, size: str | None) -> dict[str, Any]:
+    """Return the place of each household, and its number of members where the file has it."""
+    read: dict[str, Any] = {"place": columns.names(table, households)}
+    if size:
+        read["household_size"] = columns.numbers(table, size, "number of members")
+        columns.note(table, size, table.texts[size], read["household_size"] <= 0, "not a number of members above 0")
+    return read
 
 
-def _check_names(path: Path, values: dict[str, str]) -> None:
-    if not values:
-        raise InputError(f"{path}: no column of measured values is given; add values={{'NAME': 'COLUMN'}}")
-    check_value_names(list(values))
+def _indicator_names(values: Mapping[str, str], found: pd.Index) -> list[str]:
+    """Return the indicators of the file, each followed by those that were made from it."""
+    made = [name for value in values for name in (value, f"{value}_below", f"{value}_gap") if name in found]
+    return list(dict.fromkeys(made))
 
 
-def check_value_names(names: list[str]) -> None:
-    """Raise InputError if an indicator cannot have its name; the message names the parameter that chooses another.
-
-    Examples
-    --------
-    >>> check_value_names(["year"])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    geolive.errors.InputError: indicator 'year': ... choose another name with values={'NAME': 'COLUMN'}
-    """
-    try:
-        check_indicator_names(names)
-    except InputError as error:
-        raise InputError(f"{error} with values={{'NAME': 'COLUMN'}}") from None
+def _numbers_of(names: list[str]) -> list[str]:
+    """Return the columns of the indicators, with those of their cases and errors."""
+    return ["n_households", *(f"{name}{end}" for name in names for end in ("", "_n", "_se"))]
 
 
 @dataclass(frozen=True)
@@ -362,24 +376,3 @@ def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np
     x, y = (columns.numbers(table, column, "coordinate") for column in (lon, lat))
     columns.check_positions(table, lon, lat, x, y)
     return x, y
-
-
-def _command(
-    path: Path,
-    lon: str | None,
-    lat: str | None,
-    values: Mapping[str, str],
-    drop_invalid: bool,
-    options: Mapping[str, str | None],
-    missing: Sequence[float],
-) -> str:
-    words: list[object] = ["ingest", "survey", path]
-    if lon and lat:
-        words += ["--lon", lon, "--lat", lat]
-    for name, column in values.items():
-        words += ["--value", name if name == column else f"{name}={column}"]
-    for option, named in options.items():
-        words += [f"--{option}", named] if named else []
-    for code in missing:
-        words += ["--missing", f"{code:g}"]
-    return command_line(*words, *(["--drop-invalid"] if drop_invalid else []), "--out", "survey")

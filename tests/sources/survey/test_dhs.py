@@ -105,13 +105,13 @@ def test_a_gps_file_as_csv_and_in_lower_case(files, survey, tmp_path):
 
 
 def test_indicators_of_ones_own(files):
-    values = {"people": ("HV009", 98.0), "months": ("v222", None)}
+    values = {"members": ("HV009", 98.0), "months": ("v222", None)}
     survey = read_dhs(files["gps"], [files["households"], files["women"]], values)
-    assert survey.indicators == ["pov", "bmi", "people", "months"]
+    assert survey.indicators == ["pov", "bmi", "members", "months"]
     first = survey.clusters.iloc[0]
-    assert first["people"] == pytest.approx((0.5 * 4 + 1.5 * 6) / 2)
+    assert first["members"] == pytest.approx((0.5 * 4 + 1.5 * 6) / 2)
     assert first[["months", "months_n"]].tolist() == [(3 * 2 + 1 * 1) / 4, 2]  # other rules than bmi's
-    assert "--value people=HV009:98 --value months=v222" in survey.command
+    assert "--value members=HV009:98 --value months=v222" in survey.command
     assert "no recode file has values of 'x' in a column 'hv999'" in error(
         files["gps"], [files["women"]], {"x": ("hv999", None)}
     )
