@@ -35,7 +35,9 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     sample = write_sample(simulate("goa", seed=1, n_clusters=24, n_sites=4, most_images=3), folder / "goa")
     photos = photo_dataset(folder / "embedded", [encoded(picture(i)) for i in range(4)])
-    keys = read_dataset(sample).images["key"]
+    dataset = read_dataset(sample)
+    keys = dataset.images["key"]
+    dataset.clusters[["unique_cluster"]].assign(height=np.arange(24.0)).to_csv(folder / "heights.csv", index=False)
     rng = np.random.default_rng(0)
     pd.DataFrame({"key": keys, "f0": rng.normal(size=len(keys)), "f1": 1.0}).to_csv(
         folder / "features.csv", index=False
@@ -110,6 +112,16 @@ def test_ingest_features(tmp_path, prepared):
         prepared[0],
         lambda own: ["ingest", "features", own / "features.csv", "--dataset", own / "goa", "--name", "two"],
         PLAIN,
+    )
+
+
+def test_covariates(tmp_path, prepared):
+    check_all_moments(
+        tmp_path,
+        prepared[0],
+        lambda own: ["covariates", own / "goa", "--table", own / "heights.csv", "--join", "unique_cluster"],
+        [*PLAIN, "geolive.covariates.adding"],
+        step=1,
     )
 
 

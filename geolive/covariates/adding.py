@@ -242,12 +242,17 @@ def _of_raster(
         "kind": "raster",
         "file": raster.file_name,
         "sha256": raster.checksum(),
-        "statistic": "value" if not radius_km.any() else "mean",
+        "statistic": _statistic(sample, radius_km),
         "buffer_km": radius,
         "nodata_share": float(share.mean()) if len(share) else None,
     }
     about = {name: facts | {"band": band} for name, band in zip(sample.values, sample.bands, strict=True)}
     return CovariateTables(sample.values.iloc[:n], sample.values.iloc[n:], about)
+
+
+def _statistic(sample: RasterSample, radius_km: np.ndarray) -> str:
+    taken = "mean" if radius_km.any() else "value"
+    return f"{taken}, scaled to length 1" if sample.unit_length else taken
 
 
 def _kinds(urban: pd.Series) -> pd.Series:

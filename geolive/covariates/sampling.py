@@ -35,12 +35,15 @@ class RasterSample:
         Whether the position lies in the raster.
     bands : tuple of int
         Number of the band that each column comes from.
+    unit_length : bool
+        Whether the values of a place were scaled to length 1.
     """
 
     values: pd.DataFrame
     nodata_share: np.ndarray
     inside: np.ndarray
     bands: tuple[int, ...]
+    unit_length: bool
 
 
 def covariates_at(
@@ -158,7 +161,7 @@ def sample_raster(
     if is_unit:
         values = _unit_length(values)
     table = pd.DataFrame(values.T[place_of.ravel()], columns=list(names))
-    return RasterSample(table, share.max(axis=0)[place_of.ravel()], sums.inside[place_of.ravel()], bands)
+    return RasterSample(table, share.max(axis=0)[place_of.ravel()], sums.inside[place_of.ravel()], bands, is_unit)
 
 
 def _unit_length(values: np.ndarray) -> np.ndarray:
