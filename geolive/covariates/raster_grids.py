@@ -230,14 +230,17 @@ def _plain_reader(dataset: "rasterio.DatasetReader", bands: tuple[int, ...]) -> 
     offsets = np.array([dataset.offsets[i] for i in chosen])[:, None, None]
     is_scaled = bool((scales != 1).any() or (offsets != 0).any())
     flags = {tuple(dataset.mask_flag_enums[i]) for i in chosen}
-    nodata = np.array([dataset.nodatavals[i] for i in chosen], object)[:, None, None]
+    nodata = [_stored_nodata(dataset.nodatavals[i], np.dtype(dataset.dtypes[i])) for i in chosen]
 
     def read(row: int, row_end: int, col: int, col_end: int) -> tuple[np.ndarray, np.ndarray]:
         window = _window(row, row_end, col, col_end)
         values = dataset.read(list(bands), window=window)
         # GDAL would read everything a second time for its mask
         if flags == {(MaskFlags.nodata,)}:
-            valid = values != nodata.astype(values.dtype)
+            valid = np.ones(values.shape, bool)
+            for of_band, band, number in zip(valid, values, nodata, strict=True):
+                if number is not None:
+                    np.not_equal(band, number, out=of_band)
         elif flags == {(MaskFlags.all_valid,)}:
             valid = np.ones(values.shape, bool)
         else:
@@ -247,6 +250,17 @@ def _plain_reader(dataset: "rasterio.DatasetReader", bands: tuple[int, ...]) -> 
         return values * scales + offsets if is_scaled else values, valid
 
     return read
+
+
+def _stored_nodata(nodata: float | None, kind: np.dtype) -> np.generic | None:
+    """Return the number that stands for no data as cells hold it, or None where no cell can hold it."""
+    if nodata is None or np.isnan(nodata):
+        return None
+    if kind.kind == "f":
+        largest = np.finfo(kind).max
+        return kind.type(np.clip(nodata, -largest, largest))
+    fits = float(nodata).is_integer() and np.iinfo(kind).min <= nodata <= np.iinfo(kind).max
+    return kind.type(int(nodata)) if fits else None
 
 
 def _alphaearth_reader(dataset: "rasterio.DatasetReader", bands: tuple[int, ...]) -> Reader:

@@ -106,11 +106,31 @@ def test_cells_without_data_are_left_out_and_their_share_is_told(tmp_path):
     assert edge.values["half"].tolist() == [5.0]
 
 
-@pytest.mark.parametrize("missing", [{"nodata": 0}, {"nodata": np.nan}])
-def test_all_ways_to_say_no_data(tmp_path, missing):
-    values = np.where(np.arange(900).reshape(30, 30) % 30 < 15, 2.0, missing["nodata"])
-    path = write_raster(tmp_path / "half.tif", values, **missing)
-    assert covariates_at([f"v={path}"], [[84.65, 25.35]], 3)["v"].tolist() == [2.0]
+@pytest.mark.parametrize("nodata", [0, np.nan, -9999, -3.4028234663852886e38, 1e20])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_all_numbers_that_may_mean_no_data(tmp_path, nodata, kind):
+    values = np.where(np.arange(900).reshape(30, 30) % 30 < 15, 2.0, nodata).astype(kind)
+    path = write_raster(tmp_path / "half.tif", values, nodata=nodata)
+    sample = sample_raster(parse_raster(f"v={path}"), [[84.65, 25.35]], 3)
+    assert sample.values["v"].tolist() == [2.0]
+    assert sample.nodata_share.round(2).tolist() == [0.5]
+
+
+def test_a_number_for_no_data_that_no_cell_can_hold(tmp_path):
+    path = tmp_path / "bytes.tif"
+    write_raster(path, np.full((30, 30), 7, np.uint8), nodata=255)
+    # as other programs write it
+    path.write_bytes(path.read_bytes().replace(b"255\0", b"-99\0"))
+    assert covariates_at([f"v={path}"], [[84.65, 25.35]], 3)["v"].tolist() == [7]
+
+
+def test_cells_that_a_mask_hides_hold_no_data(tmp_path):
+    path = write_raster(tmp_path / "masked.tif", np.full((30, 30), 7, np.uint8))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as raster:
+        raster.write_mask(np.arange(900).reshape(30, 30) % 30 < 15)
+    sample = sample_raster(parse_raster(f"v={path}"), [[84.65, 25.35]], 3)
+    assert sample.nodata_share.round(2).tolist() == [0.5]
+    assert sample.values["v"].tolist() == [7]
 
 
 def test_stored_numbers_are_scaled_as_the_file_says(tmp_path):
