@@ -42,7 +42,7 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
         show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
-    weights = "" if drawn.cells is None else drawn.weights_about
+    weights = drawn.weights_about if "people_supported" in drawn.districts else ""
     for words in (drawn.estimator_about, weights, drawn.covariates_about):
         if words:
             say(words)
@@ -84,7 +84,7 @@ def not_supported_words(drawn: "DistrictMap") -> str:
 def _counts(drawn: "DistrictMap") -> list[str]:
     """Say which counts of a district are shown; a map without photos has no images, and one by people no grid of sites."""
     counts = ["n_clusters"] if "n_clusters" in drawn.districts else []
-    by_people = drawn.cells is not None
+    by_people = "people_supported" in drawn.districts
     sites = [] if by_people and counts and not drawn.has_images else ["n_sites"]
     people = ["people"] if "people" in drawn.districts else []
     return [*counts, *sites, *(["n_images"] if drawn.has_images else []), *people]

@@ -134,7 +134,8 @@ class CompositeEstimator(BaseEstimator):
         predictions : Series or array of length n, optional
             Cross-fitted predictions at the clusters, from as many photos as at other sites; the clusters then count as sites,
             too. A prediction from more photos varies more, and the difference between a cluster and its district's sites would
-            be one of photos: leave these predictions out where that is so.
+            be one of photos: leave these predictions out where that is so. With `complete` they do not count as sites, which have
+            the places of the clusters already.
         k : Series or array of length n, optional
             The error of a cluster has variance sigma2_e / k: the number of its households or, for a rate p of n cases, n /
             (p (1 - p)).
@@ -156,7 +157,7 @@ class CompositeEstimator(BaseEstimator):
         check_level(self.level)
         clusters = _clusters(values, areas, predictions, k, weights)
         self.areas_ = clusters.areas
-        own = clusters.predictions, clusters.areas[clusters.number]
+        own = (None, None) if complete else (clusters.predictions, clusters.areas[clusters.number])
         sites = read_sites(site_predictions, site_areas, site_weights, *own)
         self.site_means_ = (known_means if complete else estimated_means)(sites, self.areas_)
         own = self.site_means_.loc[self.areas_]

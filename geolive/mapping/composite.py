@@ -12,6 +12,7 @@ from geolive.estimation.nested_error import normal_quantile
 from geolive.estimation.proximity import contiguity
 from geolive.estimation.spatial_fay_herriot import SpatialFayHerriot
 from geolive.mapping.district_survey import DistrictSurvey
+from geolive.tables import lonlat
 from geolive.uncertainty.distance_error import DistanceError, distance_error
 from geolive.wording import count_of
 
@@ -82,6 +83,8 @@ def estimate_districts(
     level: float,
     limits: tuple[float, float],
     spatial: bool = False,
+    *,
+    at_clusters: pd.DataFrame | None = None,
 ) -> DistrictEstimates:
     """Estimate the means of districts from the survey's places and cross-fitted predictions at sites.
 
@@ -105,6 +108,9 @@ def estimate_districts(
         Values that no estimate exceeds.
     spatial : bool
         Whether what predictions leave over is alike among neighbouring districts (spatial Fay-Herriot).
+    at_clusters : DataFrame, optional
+        Where the sites are all places of their districts: the predictions at surveyed places, `lon`, `lat`, `prediction`. They
+        say how much of a place's difference from its district is expected there, such as that of a town.
 
     Returns
     -------
@@ -128,7 +134,7 @@ def estimate_districts(
     _check_enough(survey)
     made = direct_table(survey, districts)
     ids = made.table.index
-    model = _fit(survey, sites, level)
+    model = _fit(survey, sites, level, at_clusters)
     estimates = model.predict(ids)
     about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
     if survey.is_rate:
@@ -170,7 +176,9 @@ def _check_enough(survey: DistrictSurvey) -> None:
         )
 
 
-def _fit(survey: DistrictSurvey, sites: pd.DataFrame, level: float) -> CompositeEstimator:
+def _fit(
+    survey: DistrictSurvey, sites: pd.DataFrame, level: float, at_clusters: pd.DataFrame | None
+) -> CompositeEstimator:
     """Fit the composite; for a rate twice, since its variances follow from the synthetic rates."""
     places = survey.places
     # a model without images predicts every cell of a population, another one some places of a district
@@ -184,6 +192,7 @@ def _fit(survey: DistrictSurvey, sites: pd.DataFrame, level: float) -> Composite
             sites["district_id"],
             site_weights=sites.get("people"),
             complete=complete,
+            predictions=None if at_clusters is None else _at_places(places, sites, at_clusters),
             k=k,
             weights=survey.weights,
         )
@@ -197,6 +206,16 @@ def _fit(survey: DistrictSurvey, sites: pd.DataFrame, level: float) -> Composite
     # one event and one other beside the real ones, so that no variance is 0
     rate = places["district_id"].map((rate * n + 1) / (n + 2)).to_numpy(float)
     return fit(cases / (rate * (1 - rate)))
+
+
+def _at_places(places: gpd.GeoDataFrame, sites: pd.DataFrame, at_clusters: pd.DataFrame) -> np.ndarray:
+    """Return the predictions at surveyed places; one that has none gets its district's mean, which says nothing of the place."""
+    known = at_clusters.drop_duplicates(["lon", "lat"]).set_index(["lon", "lat"])["prediction"]
+    own = known.reindex(pd.MultiIndex.from_arrays(lonlat(places.geometry).T)).to_numpy(float)
+    weighted = pd.DataFrame({"wx": sites["people"] * sites["prediction"], "w": sites["people"]})
+    sums = weighted.groupby(sites["district_id"].to_numpy()).sum()
+    means = (sums["wx"] / sums["w"]).reindex(places["district_id"]).fillna(sites["prediction"].mean()).to_numpy()
+    return np.where(np.isfinite(own), own, means)
 
 
 def _spatial(

@@ -1,5 +1,7 @@
 """Predictions in a district by models that did not learn from its clusters, which a composite estimate needs."""
 
+from dataclasses import dataclass
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -18,6 +20,22 @@ from geolive.regions import assign_districts
 from geolive.splits import DistrictSplit, fold_numbers
 from geolive.tables import lonlat, points
 from geolive.uncertainty.distance_error import nearest_km
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Predictions by models that did not learn from the district's clusters.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        At places of the districts: `prediction`, `district_id`; of a model of positions `nearest_km`; with a population `people`.
+    clusters : DataFrame, optional
+        At the surveyed clusters, where `sites` are all places of their districts: `lon`, `lat`, `prediction`.
+    """
+
+    sites: pd.DataFrame
+    clusters: pd.DataFrame | None = None
 
 
 def cross_fitted_sites(
@@ -73,7 +91,7 @@ def cross_fitted_sites(
 
 def cross_fitted_people(
     dataset: Dataset, trained: TrainedModel, districts: gpd.GeoDataFrame, cells: CellPredictions, places: Places
-) -> pd.DataFrame:
+) -> CrossFitted:
     """Return predictions for the people of districts by models that did not learn from the district's clusters.
 
     Parameters
@@ -89,13 +107,26 @@ def cross_fitted_people(
 
     Returns
     -------
-    DataFrame
-        `prediction`, `district_id`, `people`, `nearest_km`: one row for the people of each cell and district.
+    CrossFitted
+        Its `sites` have `prediction`, `district_id`, `people`, `nearest_km`: one row for the people of each cell and district.
     """
     known = np.flatnonzero(cells.shares[trained.card.indicator].notna())
     own = cells.shares.iloc[known].reset_index(drop=True)
     table = own.rename(columns={trained.card.indicator: "prediction"})
-    return _without_own_district(dataset, trained, districts, table, places.take(own["cell"].to_numpy()))
+    residuals = trained.residuals.reset_index(drop=True)
+    clusters = _training_places(dataset, trained, residuals)
+    at_clusters = pd.DataFrame(
+        {
+            "prediction": residuals["prediction"].to_numpy(float),
+            "district_id": assign_districts(residuals.geometry, districts).to_numpy(),
+        }
+    )
+    both = pd.concat([table, at_clusters], ignore_index=True)
+    seen = places.take(own["cell"].to_numpy()).joined(clusters)
+    both = _without_own_district(dataset, trained, districts, both, seen)
+    positions = pd.DataFrame(lonlat(residuals.geometry), columns=["lon", "lat"])
+    at_clusters = positions.assign(prediction=both["prediction"].to_numpy()[len(table) :])
+    return CrossFitted(both.iloc[: len(table)], at_clusters)
 
 
 def people_of_cross_fitted_sites(

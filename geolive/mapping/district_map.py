@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from geolive.estimation.diagnostics import AreaDiagnostics
-    from geolive.mapping.people import MapCells
+    from geolive.mapping.map_cells import MapCells
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class DistrictMap:
     covariates_about : str
         Which rasters were read for the map, in a sentence.
     cells : MapCells or None
-        Predictions at the cells of a grid, where a population raster was given.
+        Predictions at the cells of a grid, where a population raster was given or the model uses covariates.
     heading : str
         Title of the map where it is not made of the indicator and the region.
 

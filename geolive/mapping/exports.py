@@ -264,7 +264,8 @@ def _geotiff(district_map: DistrictMap, path: Path) -> Writers:
         what = f"surface, by inverse distance of sites, up to {REACH_KM:g} km from a site"
     else:
         surface = cell_surface(district_map)
-        what = "predictions at inhabited cells, and their people"
+        by_people = "people" in district_map.cells.table
+        what = "predictions at inhabited cells, and their people" if by_people else "predictions at the cells of a grid"
     bounds = array_bounds(*surface.values.shape[1:], surface.transform)
     if surface.crs != CRS:
         bounds = transform_bounds(surface.crs, CRS, *bounds)

@@ -35,6 +35,21 @@ def grid_step(districts: gpd.GeoDataFrame) -> float:
     return max(fitting, default=STEPS[0])
 
 
+def bounded_step(districts: gpd.GeoDataFrame, step: float) -> float:
+    """Return a step in degrees that makes at most 50,000 places in districts: the given one, doubled until it does.
+
+    Examples
+    --------
+    >>> from geolive.regions import find_region
+    >>> bounded_step(find_region("bihar").districts, 0.001)
+    0.016
+    """
+    west, south, east, north = running_bounds(districts.geometry)
+    while (east - west) * (north - south) / step**2 > 4 * MOST_PLACES:
+        step *= 2
+    return step
+
+
 def grid_places(districts: gpd.GeoDataFrame, step: float) -> Places:
     """Return the places of a grid that lie in districts.
 
@@ -46,7 +61,7 @@ def grid_places(districts: gpd.GeoDataFrame, step: float) -> Places:
     districts : GeoDataFrame
         `district_id`, `geometry`, EPSG:4326.
     step : float
-        Degrees between places along a parallel and along a meridian; it is doubled until there are at most 50,000 places.
+        Degrees between places along a parallel and along a meridian, see `bounded_step`.
 
     Returns
     -------
@@ -61,8 +76,7 @@ def grid_places(districts: gpd.GeoDataFrame, step: float) -> Places:
     8
     """
     west, south, east, north = running_bounds(districts.geometry)
-    while (east - west) * (north - south) / step**2 > 4 * MOST_PLACES:
-        step *= 2
+    step = bounded_step(districts, step)
     columns = np.arange(np.floor(west / step), np.ceil(east / step) + 1)
     rows = np.arange(np.floor(south / step), np.ceil(north / step) + 1)
     where = np.stack(np.meshgrid(columns + 0.5, rows + 0.5), axis=-1).reshape(-1, 2) * step

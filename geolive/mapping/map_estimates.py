@@ -10,6 +10,7 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.estimation.benchmarking import METHODS
 from geolive.mapping.composite import COMPOSITES, ESTIMATORS, DistrictEstimates, direct_table, estimate_districts
+from geolive.mapping.cross_fitting import CrossFitted
 from geolive.mapping.district_survey import DistrictSurvey, survey_districts
 from geolive.models.trained_model import TrainedModel
 
@@ -96,7 +97,7 @@ def estimate_map(
     dataset: Dataset,
     trained: TrainedModel,
     around: gpd.GeoDataFrame,
-    cross_fit: Callable[[], pd.DataFrame],
+    cross_fit: Callable[[], CrossFitted],
     options: EstimateOptions,
     over: str = "sites",
 ) -> MapEstimates:
@@ -145,8 +146,16 @@ def estimate_map(
         return _without_survey(options, impossible, over)
     spatial = options.estimator == "spatial"
     try:
+        crossed = cross_fit()
         estimates = estimate_districts(
-            survey, around, cross_fit(), trained.residuals, options.level, options.limits, spatial
+            survey,
+            around,
+            crossed.sites,
+            trained.residuals,
+            options.level,
+            options.limits,
+            spatial,
+            at_clusters=crossed.clusters,
         )
     except InputError as error:
         if options.estimator in COMPOSITES or options.benchmark:

@@ -12,29 +12,14 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.mapping.cell_predictions import CellPredictions, cell_places, cells_of_sites, predict_cells
+from geolive.mapping.map_cells import MapCells
 from geolive.mapping.map_covariates import MapCovariates
-from geolive.mapping.population_cells import CellGrid, PopulationCells, read_population
+from geolive.mapping.population_cells import PopulationCells, read_population
 from geolive.mapping.site_predictions import SitePredictions
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.regions import Region, assign_districts
 from geolive.wording import count_of
-
-
-@dataclass(frozen=True)
-class MapCells:
-    """Predictions at the cells of a grid.
-
-    Parameters
-    ----------
-    table : DataFrame
-        One inhabited cell of the region a row: `row`, `column`, `lon`, `lat` (degrees), `people` (in the region), and NAME,
-        NAME_lower, NAME_upper, NaN where the cell is not within reach of a supported prediction.
-    grid : CellGrid
-    """
-
-    table: pd.DataFrame
-    grid: CellGrid
 
 
 @dataclass(frozen=True)

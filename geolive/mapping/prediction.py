@@ -18,9 +18,16 @@ from geolive.files import today
 from geolive.mapping.benchmarked import benchmark_districts
 from geolive.mapping.cell_predictions import REACH_KM
 from geolive.mapping.composite import COMPOSITES
-from geolive.mapping.cross_fitting import cross_fitted_people, cross_fitted_sites, people_of_cross_fitted_sites
+from geolive.mapping.cross_fitting import (
+    CrossFitted,
+    cross_fitted_people,
+    cross_fitted_sites,
+    people_of_cross_fitted_sites,
+)
 from geolive.mapping.district_map import DistrictMap, Provenance
 from geolive.mapping.districts import Support, districts_from_cells, districts_from_sites, with_estimates
+from geolive.mapping.grid import bounded_step, grid_step
+from geolive.mapping.map_cells import MapCells, cells_of_grid_places
 from geolive.mapping.map_covariates import MapCovariates, Rasters
 from geolive.mapping.map_estimates import EstimateOptions, estimate_map
 from geolive.mapping.map_region import map_region, with_other_districts
@@ -175,7 +182,7 @@ def predict(
     if people is None and not card.needs_images and card.indicator in dataset.indicators:
         sites, places = _with_sites_beyond(dataset, trained, area, around, sites, places, covariates)
 
-    def cross_fit() -> pd.DataFrame:
+    def cross_fit() -> CrossFitted:
         return _cross_fitted(dataset, trained, around, sites, places, people, reach_km)
 
     made = estimate_map(dataset, trained, around, cross_fit, options, "sites" if people is None else "people")
@@ -202,7 +209,7 @@ def predict(
         estimator_about=made.about,
         covariates_about=covariates.about,
         weights_about=weights_words(people, reach_km, card.needs_images),
-        cells=None if people is None else people.mapped_cells(area),
+        cells=_map_cells(area, around, predicted.sites, card.indicator, people, covariates),
         areas=made.areas,
     )
 
@@ -251,14 +258,30 @@ def _cross_fitted(
     places: Places,
     people: PeoplePredictions | None,
     reach_km: float,
-) -> pd.DataFrame:
+) -> CrossFitted:
     """Return predictions at sites, or for people, by models that did not learn from the district's clusters."""
     if people is None:
-        return cross_fitted_sites(dataset, trained, around, sites, places)
+        return CrossFitted(cross_fitted_sites(dataset, trained, around, sites, places))
     if not trained.card.needs_images:
         return cross_fitted_people(dataset, trained, around, people.predictions, people.places)
     served = cross_fitted_sites(dataset, trained, around, sites, places)
-    return people_of_cross_fitted_sites(served, people.population, reach_km)
+    return CrossFitted(people_of_cross_fitted_sites(served, people.population, reach_km))
+
+
+def _map_cells(
+    area: Region,
+    around: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    name: str,
+    people: PeoplePredictions | None,
+    covariates: MapCovariates,
+) -> MapCells | None:
+    """Return what the raster shows, where it is not interpolated from sites."""
+    if people is not None:
+        return people.mapped_cells(area)
+    if not covariates.names:
+        return None
+    return cells_of_grid_places(sites, name, bounded_step(area.districts, grid_step(around)))
 
 
 def _check_parameters(level: float, min_sites: int, min_images: int) -> None:

@@ -43,7 +43,7 @@ class Surface:
 
 
 def cell_surface(district_map: DistrictMap) -> Surface:
-    """Draw the predictions at the cells of a map that was made with a population raster.
+    """Draw the predictions at the cells of a map that was made with a population raster, or by a model of covariates.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ def cell_surface(district_map: DistrictMap) -> Surface:
     Returns
     -------
     Surface
-        Bands value, lower and upper, NaN where nobody lives or there is no supported prediction, and people.
+        Bands value, lower and upper, NaN where nobody lives or there is no supported prediction, and people where they are known.
 
     Examples
     --------
     >>> import pandas as pd
     >>> from types import SimpleNamespace
     >>> from geolive.indicators import indicator
-    >>> from geolive.mapping.people import MapCells
+    >>> from geolive.mapping.map_cells import MapCells
     >>> from geolive.mapping.population_cells import CellGrid
     >>> numbers = {"row": [0], "column": [1], "pov": [1.5], "pov_lower": [1.0], "pov_upper": [2.0], "people": [30.0]}
     >>> cells = MapCells(pd.DataFrame(numbers), CellGrid((1, 0, 85, 0, -1, 26), 1, 2, "EPSG:4326"))
@@ -69,8 +69,8 @@ def cell_surface(district_map: DistrictMap) -> Surface:
     """
     name, cells = district_map.indicator.name, district_map.cells
     assert cells is not None
-    values = np.full((4, cells.grid.height, cells.grid.width), np.nan, np.float32)
-    columns = [name, f"{name}_lower", f"{name}_upper", "people"]
+    columns = [name, f"{name}_lower", f"{name}_upper", *(["people"] if "people" in cells.table else [])]
+    values = np.full((len(columns), cells.grid.height, cells.grid.width), np.nan, np.float32)
     row, column = (cells.table[axis].to_numpy(int) for axis in ("row", "column"))
     values[:, row, column] = cells.table[columns].to_numpy(float).T
     return Surface(values, rasterio.Affine(*cells.grid.transform), cells.grid.crs)

@@ -217,5 +217,9 @@ def describe(model: "Model") -> str:
     'The mean of all surveyed clusters, everywhere.'
     """
     kind = next((kind for kind in _KINDS if kind.sentence and kind.is_of(model)), None)
-    words = model.about if kind is None else kind.sentence.format(**model.params)
+    if model.uses("covariates"):
+        # the sentences of the table say what is used without covariates: "a random forest on 67 numbers"
+        words = f"{model.about.split(' on ')[0].rstrip(',')}; it uses {model.input_words}"
+    else:
+        words = model.about if kind is None else kind.sentence.format(**model.params)
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."

@@ -86,7 +86,7 @@ class DistrictError:
             How much each site counts in the mean, for example its people; all above 0.
         complete : bool
             Whether the sites are all places of their districts, as the cells of a population raster are. Their choice then
-            brings no error.
+            brings no error; but what each cell deviates from its prediction does, and more so where few cells hold most people.
 
         Examples
         --------
@@ -99,7 +99,10 @@ class DistrictError:
         groups = pd.DataFrame(columns).groupby(np.asarray(district))
         total, n = groups["weight"].sum(), groups.size()
         variance = groups["shared"].sum() / total
-        if not complete:
+        if complete:
+            # a cell is taken to deviate as surveyed places do, whose own sampling error is part of that: rather too much
+            variance = variance + self.single * groups["squared"].sum() / total**2
+        else:
             freedom = int(n.sum()) - len(n)
             # with one site in every district, the variance at surveyed places takes its place
             within = (n * groups["predicted"].var(ddof=0)).sum() / freedom if freedom else self.single

@@ -266,3 +266,19 @@ def test_a_model_of_photos_serves_people_near_its_sites(small_sample, tmp_path):
 def test_parameters_out_of_range(survey, region, options, said):
     with pytest.raises(InputError, match=said):
         predict(survey, train(survey, Kriging(), "wealth"), region, **options)
+
+
+def test_a_model_of_covariates_makes_a_geotiff_of_predictions_without_people(survey, region, tmp_path):
+    raster = write_raster(tmp_path / "x.tif", np.where(DISTRICT == 3, -9.0, DISTRICT), GRID, nodata=-9)
+    dataset = add_covariates(survey, {"x": raster}, buffer_km=0)
+    trained = train(dataset, TheCovariate(), "wealth")
+    trained = replace(trained, residuals=trained.residuals.drop(columns="predictors"))
+    drawn = predict(dataset, trained, region, rasters={"x": raster}, estimator="predicted")
+    assert drawn.districts["district_id"][~drawn.districts["supported"]].tolist() == ["3"]
+    drawn.to_file(tmp_path / "map.tif")
+    with rasterio.open(tmp_path / "map.tif") as written:
+        assert written.descriptions == ("value", "lower", "upper")
+        at = [(10.51, 7.51), (11.49, 6.51), (13.51, 5.49), (13.51, 7.51)]
+        values = [value[0] for value in written.sample(at)]
+    assert values[:3] == [0.0, 5.0, 11.0]
+    assert np.isnan(values[3])
