@@ -73,7 +73,8 @@ def main() -> None:
     trained = train(dataset, Kriging(inputs="covariates"), "stunted")
     communes, people = given.folder / "Benin_communes.gpkg", given.folder / "under_5_population.tif"
     drawn = predict(dataset, trained, boundaries=communes, population=people, rasters=rasters_of(given.folder))
-    seconds, mega = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    seconds, cpu, mega = time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     if given.map is not None:
         drawn.to_file(given.map)
     if given.seeds > 0:
@@ -81,7 +82,7 @@ def main() -> None:
     supported = int(drawn.districts["supported"].sum())
     print(
         f"\nkriging-covariates from survey to map of {supported} supported communes of {len(drawn.districts)}, with "
-        f"evaluation on {first['split'].nunique()} splits: {seconds:.0f} s, {mega:.0f} MB"
+        f"evaluation on {first['split'].nunique()} splits: {seconds:.0f} s, {cpu:.0f} s of CPU, {mega:.0f} MB"
     )
 
 
