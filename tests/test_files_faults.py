@@ -17,6 +17,7 @@ from geolive.errors import InputError
 from geolive.files import check_new_folder, new_folder, place_folder, replacing, replacing_together, work_folder
 from geolive.npy_file import NpyFile
 from tests.commands import ROOT
+from tests.crash_points import Server
 from tests.small_disk import small_disk
 
 
@@ -178,6 +179,40 @@ def test_files_of_one_run_appear_together_or_not_at_all(tmp_path, monkeypatch):
             file.write_text("new")
     assert {page.read_text(), surface.read_text()} == {"new"}
     assert names(tmp_path) == ["pov.html", "pov.tif"]
+
+
+def write_three(folder):
+    """Write the files of one run, new ones in the places of former ones."""
+    with replacing_together([Path(folder) / f"pov.{suffix}" for suffix in ("html", "csv", "tif")]) as files:
+        for file in files.values():
+            file.write_text("new")
+
+
+def test_killed_between_the_files_of_one_run_no_new_file_is_beside_a_former_one(tmp_path):
+    own = tmp_path / "maps"
+    words = ["tests.test_files_faults:write_three", own]
+
+    def fresh():
+        shutil.rmtree(own, ignore_errors=True)
+        own.mkdir()
+        for suffix in ("html", "csv", "tif"):
+            (own / f"pov.{suffix}").write_text("former")
+
+    with Server(own, ["tests.test_files_faults"]) as server:
+        fresh()
+        code, n_changes = server.run(*words)
+        assert (code, n_changes > 9) == (0, True)
+        seen = set()
+        for moment in range(1, n_changes + 1):
+            fresh()
+            assert server.run(*words, step=moment)[0] == -9
+            texts = {path.name: path.read_text() for path in own.iterdir() if not path.name.startswith(".")}
+            assert len(set(texts.values())) <= 1, (moment, texts)
+            seen.add((len(texts), *set(texts.values())))
+            assert server.run(*words)[0] == 0
+            texts = {path.name: path.read_text() for path in own.iterdir() if not path.name.startswith(".")}
+            assert texts == {"pov.csv": "new", "pov.html": "new", "pov.tif": "new"}, moment
+    assert {(3, "former"), (3, "new"), (1, "new")} <= seen
 
 
 def test_work_folders_are_on_the_disk_of_the_result(tmp_path):

@@ -15,6 +15,8 @@ NEW_PROCESS, LOADING_S = 5, 1.5
 
 
 def run(attack: Attack) -> None:
+    # a process in the background of a shell ignores Ctrl-C, and so would the commands that it starts
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     load_libraries(*libraries(attack))
     with long_commands(attack) as commands:
         while attack.more():

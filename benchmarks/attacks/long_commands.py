@@ -117,10 +117,19 @@ def half_written(command: LongCommand, work: Path) -> list[str]:
     """Files of a stopped command that are neither as before it nor as after it, or that lack others of their folder."""
     found = whole_files(work)
     wrong = [name for name, data in found.items() if data not in (command.before.get(name), command.after.get(name))]
-    wrong += [name for name in command.before if name not in found and name in command.after]
+    if command.name != "predict":  # which sets the files of an earlier map aside first
+        wrong += [name for name in command.before if name not in found and name in command.after]
     new = {name for name in found if name.startswith("new/")}
     if new and new != {name for name in command.after if name.startswith("new/")}:
         wrong += sorted(new)
+    if command.name == "predict":
+        # the files of one map are all of this run or all of an earlier one
+        kinds = {
+            data == command.after[name]
+            for name, data in found.items()
+            if command.before.get(name) != command.after[name]
+        }
+        wrong += ["files of two runs"] if len(kinds) == 2 else []
     return wrong
 
 
@@ -148,6 +157,18 @@ def _bundle(folder: Path) -> None:
     from geolive.models.training import train
 
     save_model(train(read_dataset(folder / "goa"), Forest(n_estimators=5), "pov"), folder / "bundle")
+
+
+def _former_map(folder: Path) -> None:
+    """The files of an earlier map under the same names."""
+    from geolive.dataset import read_dataset
+    from geolive.mapping.exports import write_files
+    from geolive.mapping.prediction import predict
+    from geolive.models.baselines import Mean
+    from geolive.models.training import train
+
+    dataset = read_dataset(folder / "goa")
+    write_files(predict(dataset, train(dataset, Mean(), "pov"), "goa"), [folder / "map.html"], exports=True)
 
 
 def _table(folder: Path) -> None:
@@ -215,7 +236,7 @@ PARTS: dict[str, tuple[Callable[[Path], None], ...]] = {
     "train imagewise": (_photographed,),
     "evaluate": (_goa,),
     "explain": (_goa, _bundle),
-    "predict": (_goa,),
+    "predict": (_goa, _former_map),
 }
 
 

@@ -234,3 +234,23 @@ def test_a_model_of_our_own_fault_is_1_and_the_others_are_there(survey, tmp_path
     results = pd.read_csv(tmp_path / "report" / "results.csv").set_index(["model", "metric"])
     assert results.loc[("kriging", "r2"), "value"] > 0
     assert results.loc[("idw", "r2"), "protocol"] == "failed: fold 1 of 5: ZeroDivisionError: by chance"
+
+
+@pytest.mark.parametrize("one_place", [True, False])
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_coincident_points_leave_no_nan_in_what_is_read(tmp_path, one_place, task):
+    # surveys of several years at one place: folds of rows leave intervals without two places to compare
+    rows = [(83.0 + (0 if one_place else i % 2), 25.0, i % 7) for i in range(24)]
+    (tmp_path / "survey.csv").write_text("lon,lat,wealth\n" + "".join(f"{x},{y},{z}\n" for x, y, z in rows))
+    words = ["--value", "wealth", "--lon", "lon", "--lat", "lat"]
+    done = run("ingest", "survey", tmp_path / "survey.csv", *words, "--out", tmp_path / "survey")
+    assert done.returncode == 0, done.stderr
+    options = ["--models", "mean,random,neighbours,idw,kriging", "--split", "rows", "--tasks", task]
+    done = run("evaluate", tmp_path / "survey", *options, "--out", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    read = {"the terminal": done.stdout + done.stderr}
+    read |= {name: (tmp_path / "report" / name).read_text() for name in ("results.md", "report.html")}
+    for name, text in read.items():
+        found = list(re.finditer(r"\bnan\b|\bNaN\b|\[, ", text))
+        assert not found, (name, text[max(0, found[0].start() - 80) : found[0].end() + 20])
+    assert "neighbours" in read["the terminal"]

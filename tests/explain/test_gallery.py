@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 pytest.importorskip("captum", reason="needs the extra gradcam (captum)")
 
+from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.explain.explanation import explain
 from geolive.explain.gallery import attribution, draw_gallery
@@ -126,3 +128,25 @@ def test_photos_that_cannot_be_used_are_named_and_none_at_all_is_refused(survey,
     pictures = draw_gallery(survey, network[0], weights, some).pictures
     assert all("cannot be shown: no photo" in picture.caption for picture in pictures["highest"])
     assert pictures["lowest"] == gallery.pictures["lowest"]
+
+
+def test_a_folder_that_a_dataset_names_is_published_only_where_the_user_names_it_too(survey, network, tmp_path):
+    elsewhere = tmp_path / "private"
+    shutil.copytree(survey.path / "photos", elsewhere / "photos")
+    named = read_dataset(write_dataset(replace(survey, extra={"photos_folder": str(elsewhere)}), tmp_path / "named"))
+    with pytest.raises(
+        InputError, match=r"private, outside of its folder, and the gallery would publish some"
+    ) as error:
+        explain(named, network[0], gallery=True)
+    assert f"give it with photos='{elsewhere}'" in str(error.value)
+    assert explain(named, network[0]).gallery is None
+    assert explain(named, network[0], gallery=True, photos=elsewhere).gallery.pictures
+
+
+def test_a_link_in_a_dataset_s_folder_does_not_lead_out_of_it(survey, network, tmp_path):
+    elsewhere = tmp_path / "private"
+    shutil.copytree(survey.path / "photos", elsewhere)
+    linked = read_dataset(write_dataset(replace(survey, extra={}), tmp_path / "linked"))
+    (linked.path / "photos").symlink_to(elsewhere)
+    with pytest.raises(InputError, match=r"none of the \d+ photos of the gallery can be used"):
+        explain(linked, network[0], gallery=True)
