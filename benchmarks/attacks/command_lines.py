@@ -1,37 +1,121 @@
-"""Draw command lines from each command's own options, valid values mixed with odd ones."""
+"""Draw command lines from each command's own options, valid values mixed with odd ones.
 
+Only lines that the parser of options accepts count as tries; each of them runs, and so does one of ten others.
+"""
+
+import contextlib
+import io
+import shutil
+from pathlib import Path
 from typing import Any
 
-from benchmarks.attacks.base import Attack, make_dataset
+from benchmarks.attacks.base import CANARY, Attack, Copy, content, load_libraries
+from benchmarks.attacks.long_commands import NETWORKS, prepare_parts
 
 ODD = [
     "", " ", "-", "--", "0", "-1", "1e999", "nan", "None", "\x1b[2J", "\u202e", "💥", "a" * 5000, "/", ".", "..", "/dev/null",
-    "/dev/full", "/proc/self/environ", "~", "*", "pov,pov", "random", "blocks:0km", "blocks:1e9km", "knn:0", "85,25,86,26",
-    "cli.py", "no/such/file", "=1+1", "%s%n", "'; ls", "[red]", "http://127.0.0.1:9/a.geojson", "/vsicurl/http://127.0.0.1:9/a",
+    "/dev/full", "~", "*", "pov,pov", "random", "blocks:0km", "blocks:1e9km", "knn:0", "85,25,86,26", "no/such/file", "=1+1",
+    "%s%n", "'; ls", "[red]", "http://127.0.0.1:9/a.geojson", "/vsicurl/http://127.0.0.1:9/a", "in/empty", "in/secret.txt/",
+    "in/goa", "in/bundle", "in/survey.csv", "in/photos", "in/raster.tif", "in/goa/images.parquet", "in/bundle/model.skops",
 ]  # fmt: skip
-SKIPPED = {"images", "boundaries", "imagewise", "gcn", "detect", "embed"}
+# values that fit a parameter of this name, in all commands or in one; files are below the folder `in`
+FITTING: dict[str, list[str]] = {
+    "dataset": ["in/goa"], "bundle": ["in/bundle"], "region": ["goa", "73.6,14.8,74.4,15.9", "in/districts.geojson"],
+    "indicator": ["pov", "pop", "bmi"], "indicators": ["pov", "bmi,pop", "all"], "task": ["regression", "classification"],
+    "tasks": ["regression", "regression,classification"], "models": ["mean", "idw,mean", "random", "knn"],
+    "split": ["random", "district", "blocks:50km", "rows", "knndm"], "lon": ["lon"], "lat": ["lat"], "device": ["cpu"],
+    "precision": ["auto", "float32"], "dtype": ["float32", "float16"], "folds": ["2", "3"], "repeats": ["1"], "trees": ["5"],
+    "epochs": ["1"], "width": ["4"], "batch_size": ["4"], "workers": ["0"], "devices": ["1"], "accumulate": ["1", "2"],
+    "arch": ["gcn", "mean-pooling", "attention"], "inputs": ["objects", "obj"], "features": ["objects"], "size": ["32"],
+    "edges": ["distance", "knn:8", "delaunay", "distance+knn:3"], "boundaries": ["in/districts.geojson"], "crs": ["EPSG:4326"],
+    "encoding": ["utf-8", "latin-1"], "layer": ["districts"], "level": ["0.9", "0.5", "0.95"],
+    "photos": ["in/photographed/photos"], "raster": ["rain=in/raster.tif", "rain=in/raster.tif:1"],
+    "population": ["in/raster.tif"], "estimator": ["composite", "predicted"],
+    "formats": ["csv", "geojson,png", "xlsx", "kml", "svg"], "diagnostics": ["out/diagnostics.html", "out/diagnostics.csv"],
+    "map": ["out/overview.html"], "curves": ["out/curves.png"], "plot": ["out/plot.png", "out/plot.svg"], "logs": ["out/logs"],
+    "title": ["A map", "[bold]x[/bold]"], "unit": ["index"], "label": ["Wealth"], "higher_is": ["better", "worse"],
+    "buffer": ["2km", "5km"], "columns": ["rain"], "join": ["district_id"], "n_clusters": ["30", "60"], "most_images": ["2"],
+    "min_sites": ["1"], "min_images": ["1"], "scenario": ["default"], "budget": ["1", "50%"], "thumb": ["256"],
+    "since": ["2020-01-01"], "until": ["2021-01-01"], "bbox": ["85.1,25.5,85.2,25.6"], "tries": ["1"], "delay": ["0"],
+    "rate": ["9999"], "timeout": ["1"], "country": ["KEN"], "api": ["http://127.0.0.1:9/"], "radius": ["5", "urban=2,rural=5"],
+    "method": ["ampl", "reml", "ml", "fh"], "interval": ["normal", "bootstrap"], "transformation": ["arcsine", "logit"],
+    "benchmark": ["ratio", "difference"], "model": ["idw", "mean", "neighbours", "kriging", "in/bundle"], "weights": ["none"],
+    "ids": ["in"], "splits": ["in"], "folder": ["in/photos"], "table": ["in/areas.csv"], "file": ["in/survey.csv"],
+    "name": ["two", "a_b"], "survey": ["in/goa"],
+}  # fmt: skip
+FITTING_OF: dict[tuple[str, str], list[str]] = {
+    ("ingest paper", "file"): ["in/data.csv"], ("ingest features", "file"): ["in/features.csv"],
+    ("target", "file"): ["in/areas.csv"], ("ingest survey", "value"): ["pov", "wealth=pov", "rate=pov/lat"],
+    ("embed", "model"): ["timm:test_resnet"], ("ingest survey", "country"): ["ia", "IND"],
+    ("ingest survey", "layer"): ["survey"], ("ingest survey", "missing"): ["-99"], ("detect", "model"): ["in/mask2former"],
+    ("embed", "dataset"): ["in/photographed"], ("detect", "dataset"): ["in/photographed"],
+    ("train imagewise", "dataset"): ["in/photographed"], ("train imagewise", "arch"): ["timm:test_resnet"],
+    ("train imagewise", "pretrained"): ["--no-pretrained"], ("estimate areas", "population"): ["people"],
+    ("estimate areas", "target"): ["3"], ("sample", "region"): ["goa"], ("sample", "raster"): ["out/truth.tif"],
+    ("fetch images", "clusters"): ["in/goa"], ("train clusterwise", "estimator"): ["forest", "boosting", "knn"],
+    ("covariates", "table"): ["in/areas.csv"], ("predict", "indicators"): ["in/indicators.csv"],
+}  # fmt: skip
+# columns of in/areas.csv, for options that name one
+COLUMNS = ["area", "direct", "variance", "x", "people", "estimate", "mse"]
+# these need seconds each, so they are drawn less often
+RARE = {"train gcn", "train imagewise", "embed", "detect", "evaluate", "explain"}
+ALWAYS = {"train imagewise": ["--no-pretrained"], "fetch images": ["--tries", "1", "--delay", "0"]}
 
 
 def run(attack: Attack) -> None:
-    data = make_dataset(attack.folder / "data", 4)
-    survey = attack.folder / "survey.csv"
-    survey.write_text("lon,lat,wealth\n" + "".join(f"{73.8 + i * 0.01},{15.3 + i * 0.01},{i}\n" for i in range(30)))
-    good = {
-        "dataset": [str(data)], "region": ["goa"], "model": ["idw", "mean", "neighbours"], "models": ["mean", "idw,mean"],
-        "indicator": ["pov", "bmi"], "indicators": ["pov", "bmi,pop"], "split": ["random", "district", "blocks:50km", "rows"],
-        "task": ["regression", "classification"], "lon": ["lon"], "lat": ["lat"], "value": ["wealth=wealth", "wealth"],
-        "table": [str(survey)], "file": [str(survey)], "survey": [str(survey)], "path": [str(survey)],
-        "level": ["0.9", "0.5"], "trees": ["5"], "min_sites": ["1"], "min_images": ["1"], "folds": ["3"],
-    }  # fmt: skip
-    commands = [c for c in _leaves() if c[0][-1] not in SKIPPED]
-    number = 0
+    load_libraries(*NETWORKS)
+    prepared = attack.folder / "prepared"
+    with Copy(lambda: _prepare(prepared), attack.folder) as copy:
+        made = copy.end(["prepare"])
+    if made.code != 0:
+        raise RuntimeError(made.err)
+    commands = _leaves()
     while attack.more():
         names, command = attack.random.choice(commands)
-        number += 1
-        words = [*names]
+        name = " ".join(names)
+        if name in RARE and attack.random.random() < 0.7:
+            continue
+        words = [*names, *ALWAYS.get(name, [])]
+        share = attack.random.choice([0.03, 0.1, 0.3])
         for parameter in command.params:
-            words += _words(attack, parameter, good, number)
-        attack.run(*words)
+            words += _words(attack, name, parameter, share)
+        accepted = _is_accepted(command, words[len(names) :])
+        if accepted:
+            attack.counts["tries"] += 1
+        else:
+            attack.parts["refused by the parser (no tries)"] += 1
+            if attack.random.random() < 0.9:
+                continue
+        for folder in ("in", "out"):
+            shutil.rmtree(attack.folder / folder, ignore_errors=True)
+        shutil.copytree(prepared, attack.folder / "in", symlinks=True)
+        ended = attack.run(*words)
+        if accepted:
+            attack.parts["done" if ended.code == 0 else "refused in one line"] += 1
+        out = attack.folder / "out"
+        if out.exists() and any(CANARY.encode() in data for data in content(out).values()):
+            attack.fault("leaks", f"a secret in a file: {' '.join(words)!r}")
+
+
+def _prepare(folder: Path) -> int:
+    import geopandas as gpd
+    import numpy as np
+    import rasterio
+    import shapely
+
+    prepare_parts(folder)
+    (folder / "empty").mkdir()
+    (folder / "secret.txt").write_text(CANARY)
+    rows = [f"a{i},{i / 3},{0.1 + i / 50},{i},{1000 + i},{i / 2},{0.2 + i / 90}" for i in range(20)]
+    (folder / "areas.csv").write_text("\n".join([",".join(COLUMNS), *rows]))
+    (folder / "indicators.csv").write_text("name,label,unit\npov,Wealth,index\n")
+    squares = [shapely.box(73.6 + i / 2, 14.8, 74.1 + i / 2, 15.9) for i in range(2)]
+    gpd.GeoDataFrame({"district": ["A", "B"]}, geometry=squares, crs=4326).to_file(folder / "districts.geojson")
+    profile = {"driver": "GTiff", "width": 60, "height": 60, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    transform = rasterio.Affine(0.02, 0, 73.4, 0, -0.02, 16.0)
+    with rasterio.open(folder / "raster.tif", "w", **profile, transform=transform) as raster:
+        raster.write(np.arange(3600, dtype="float32").reshape(1, 60, 60))
+    return 0
 
 
 def _leaves() -> list[tuple[list[str], Any]]:
@@ -51,22 +135,66 @@ def _leaves() -> list[tuple[list[str], Any]]:
     return found
 
 
-def _words(attack: Attack, parameter: Any, good: dict[str, list[str]], number: int) -> list[str]:
-    """The words that give a parameter, valid nine times of ten; options that are not needed are left out two times of three."""
-    needed = parameter.required
-    if parameter.name in ("help",) or not (needed or attack.random.random() < 0.33):
+def _is_accepted(command: Any, words: list[str]) -> bool:
+    """Whether the parser of options takes the words."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            command.make_context(command.name, list(words))
+        except (Exception, SystemExit):
+            return False
+    return True
+
+
+def _words(attack: Attack, command: str, parameter: Any, share: float) -> list[str]:
+    """The words that give a parameter, most of them fitting; of options that are not needed, this share is given."""
+    if parameter.name == "help" or not (parameter.required or attack.random.random() < share):
         return []
     if getattr(parameter, "is_flag", False):
         return [attack.random.choice([*parameter.opts, *parameter.secondary_opts])]
+    value = _fitting(attack, command, parameter) if attack.random.random() < 0.93 else attack.random.choice(ODD)
+    if parameter.param_type_name == "argument":
+        return [value]
+    return [parameter.opts[0], value]
+
+
+def _fitting(attack: Attack, command: str, parameter: Any) -> str:
+    fitting = FITTING_OF.get((command, parameter.name)) or FITTING.get(parameter.name)
     if parameter.opts[0] == "--out":
-        value = str(attack.folder / f"out-{number}{attack.random.choice(['', '.html', '.csv', '.geojson', '.gpkg'])}")
-    elif parameter.name in good:
-        value = attack.random.choice(good[parameter.name])
-    elif parameter.default not in (None, (), []) and not callable(parameter.default):
-        value = str(parameter.default)
-    else:
-        value = attack.random.choice(ODD)
-    if attack.random.random() < 0.1:
-        value = attack.random.choice(ODD)
-    # an argument that begins with a dash would be taken for an option, and a text with NUL is no argument of a process
-    return [value] if parameter.param_type_name == "argument" else [parameter.opts[0], value]
+        suffixes = [
+            "",
+            "",
+            ".html",
+            ".csv",
+            ".geojson",
+            ".gpkg",
+            ".tif",
+            ".xlsx",
+            ".kml",
+            ".png",
+            ".pdf",
+            ".fgb",
+            ".parquet",
+        ]
+        return f"out/new{attack.random.choice(suffixes)}"
+    if fitting:
+        return attack.random.choice(fitting)
+    if (parameter.metavar or "").startswith("COLUMN") or parameter.name in (
+        "group",
+        "weight",
+        "psu",
+        "strata",
+        "year",
+        "id",
+    ):
+        return attack.random.choice(
+            COLUMNS if command in ("estimate areas", "target", "covariates") else ["lon", "lat", "pov"]
+        )
+    kind = parameter.type_descriptor.annotation
+    low, high = parameter.min, parameter.max
+    if "int" in str(kind):
+        return str(attack.random.randint(int(low or 0), int(high if high is not None else (low or 0) + 5)))
+    if "float" in str(kind):
+        return f"{attack.random.uniform(low or 0.0, high if high is not None else (low or 0.0) + 2):.3f}"
+    if parameter.default not in (None, (), []) and not callable(parameter.default):
+        return str(parameter.default)
+    return attack.random.choice(ODD)

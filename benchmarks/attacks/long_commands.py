@@ -146,6 +146,13 @@ def _prepare(name: str, folder: Path) -> int:
     return 0
 
 
+def prepare_parts(folder: Path) -> None:
+    """Make what all commands need in one folder."""
+    folder.mkdir(parents=True)
+    for part in (_goa, _bundle, _table, _survey, _photos, _features, _few_photographed, _mask2former):
+        part(folder)
+
+
 def _goa(folder: Path) -> None:
     make_dataset(folder / "goa", 1)
 
