@@ -169,7 +169,7 @@ def _sum_again(folder: Path, path: Path) -> None:
                 facts = json.loads(listed.read_text())
             except (ValueError, RecursionError):
                 return
-            files = facts.get("checksums") or facts.get("files")
+            files = isinstance(facts, dict) and (facts.get("checksums") or facts.get("files"))
             key = str(path.relative_to(folder))
             # a device has no end
             if isinstance(files, dict) and key in files and path.resolve().is_file():

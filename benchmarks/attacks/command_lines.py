@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.attacks.base import CANARY, Attack, Copy, content, load_libraries
-from benchmarks.attacks.long_commands import NETWORKS, prepare_parts
+from benchmarks.attacks.long_commands import libraries, prepare_parts
 
 ODD = [
     "", " ", "-", "--", "0", "-1", "1e999", "nan", "None", "\x1b[2J", "\u202e", "💥", "a" * 5000, "/", ".", "..", "/dev/null",
@@ -63,13 +63,14 @@ ALWAYS = {"train imagewise": ["--no-pretrained"], "fetch images": ["--tries", "1
 
 
 def run(attack: Attack) -> None:
-    load_libraries(*NETWORKS)
+    slow = libraries(attack)
+    load_libraries(*slow)
     prepared = attack.folder / "prepared"
-    with Copy(lambda: _prepare(prepared), attack.folder) as copy:
+    with Copy(lambda: _prepare(prepared, bool(slow)), attack.folder) as copy:
         made = copy.end(["prepare"])
     if made.code != 0:
         raise RuntimeError(made.err)
-    commands = _leaves()
+    commands = [leaf for leaf in _leaves() if not attack.commands or " ".join(leaf[0]) in attack.commands]
     while attack.more():
         names, command = attack.random.choice(commands)
         name = " ".join(names)
@@ -97,13 +98,13 @@ def run(attack: Attack) -> None:
             attack.fault("leaks", f"a secret in a file: {' '.join(words)!r}")
 
 
-def _prepare(folder: Path) -> int:
+def _prepare(folder: Path, photographed: bool) -> int:
     import geopandas as gpd
     import numpy as np
     import rasterio
     import shapely
 
-    prepare_parts(folder)
+    prepare_parts(folder, photographed)
     (folder / "empty").mkdir()
     (folder / "secret.txt").write_text(CANARY)
     rows = [f"a{i},{i / 3},{0.1 + i / 50},{i},{1000 + i},{i / 2},{0.2 + i / 90}" for i in range(20)]

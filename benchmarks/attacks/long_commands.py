@@ -146,10 +146,12 @@ def _prepare(name: str, folder: Path) -> int:
     return 0
 
 
-def prepare_parts(folder: Path) -> None:
-    """Make what all commands need in one folder."""
+def prepare_parts(folder: Path, photographed: bool) -> None:
+    """Make what all commands need in one folder; what only networks of photos need, if they are attacked."""
     folder.mkdir(parents=True)
-    for part in (_goa, _bundle, _table, _survey, _photos, _features, _few_photographed, _mask2former):
+    for part in (_goa, _bundle, _table, _survey, _photos, _features):
+        part(folder)
+    for part in (_few_photographed, _mask2former) if photographed else ():
         part(folder)
 
 
