@@ -13,7 +13,7 @@ PARTS = {
     "rows": (8000, []),
     "bundles": (12, []),
     "command_lines": (
-        25,
+        12,
         [*QUICK, "ingest paper", "info", "target", "estimate areas", "covariates", "train clusterwise"],
     ),
 }

@@ -71,6 +71,7 @@ def run(attack: Attack) -> None:
     if made.code != 0:
         raise RuntimeError(made.err)
     commands = [leaf for leaf in _leaves() if not attack.commands or " ".join(leaf[0]) in attack.commands]
+    changed = True
     while attack.more():
         names, command = attack.random.choice(commands)
         name = " ".join(names)
@@ -87,15 +88,22 @@ def run(attack: Attack) -> None:
             attack.parts["refused by the parser (no tries)"] += 1
             if attack.random.random() < 0.9:
                 continue
-        for folder in ("in", "out"):
-            shutil.rmtree(attack.folder / folder, ignore_errors=True)
-        shutil.copytree(prepared, attack.folder / "in", symlinks=True)
+        shutil.rmtree(attack.folder / "out", ignore_errors=True)
+        if changed:
+            shutil.rmtree(attack.folder / "in", ignore_errors=True)
+            shutil.copytree(prepared, attack.folder / "in", symlinks=True)
         ended = attack.run(*words)
+        changed = _sizes(attack.folder / "in") != _sizes(prepared)
         if accepted:
             attack.parts["done" if ended.code == 0 else "refused in one line"] += 1
         out = attack.folder / "out"
         if out.exists() and any(CANARY.encode() in data for data in content(out).values()):
             attack.fault("leaks", f"a secret in a file: {' '.join(words)!r}")
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Sizes of all files below a folder, by which a change of them shows."""
+    return {str(path.relative_to(folder)): path.lstat().st_size for path in folder.rglob("*")}
 
 
 def _prepare(folder: Path, photographed: bool) -> int:
