@@ -15,14 +15,21 @@ from geolive.clusters import form_sites
 from geolive.covariate_tables import CovariateTables, read_covariates, write_covariates
 from geolive.dataset_checksum import content_checksum
 from geolive.dataset_facts import FACTS, SCHEMA_VERSION, read_facts
-from geolive.dataset_files import read_array, read_plain_table, read_table, write_table
+from geolive.dataset_files import (
+    SITE_OF_IMAGE,
+    SITES,
+    check_listed_files,
+    read_array,
+    read_plain_table,
+    read_sites,
+    read_table,
+    write_table,
+)
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.rates import sample_sizes
 from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
-
-_SITES, _SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
 
 
 def _no_rejects() -> pd.DataFrame:
@@ -536,8 +543,8 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
             (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
         if len(dataset.sites):
-            write_table(dataset.sites, temporary / _SITES)
-            np.save(temporary / _SITE_OF_IMAGE, dataset.site_of_image, allow_pickle=False)
+            write_table(dataset.sites, temporary / SITES)
+            np.save(temporary / SITE_OF_IMAGE, dataset.site_of_image, allow_pickle=False)
         if dataset.covariates is not None:
             write_covariates(dataset.covariates, temporary)
         for name, table in (extra_files or {}).items():
@@ -565,20 +572,7 @@ def read_dataset(folder: str | Path) -> Dataset:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
     facts = read_facts(folder)
-    for name, expected in facts["checksums"].items():
-        path = folder / name
-        if not path.is_file() or checksum(path) != expected:
-            raise InputError(
-                f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
-            )
-    names = [f"features/{name}.npy" for name in facts["features"]]
-    needed = ["images.parquet", "clusters.parquet", "rejects.parquet", *names]
-    needed += [_SITE_OF_IMAGE] if _SITES in facts["checksums"] else []
-    for name in needed:
-        if name not in facts["checksums"]:
-            raise InputError(
-                f"{folder / FACTS}: does not list the file {name}, so it is not read; make the dataset again"
-            )
+    check_listed_files(folder, facts)
     try:
         dataset = Dataset(
             read_table(folder / "images.parquet"),
@@ -601,12 +595,8 @@ def read_dataset(folder: str | Path) -> Dataset:
     object.__setattr__(dataset, "path", folder)
     object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
     object.__setattr__(dataset, "_listed", frozenset(facts["checksums"]))
-    if _SITES in facts["checksums"]:
-        sites, site_of_image = read_table(folder / _SITES), np.array(read_array(folder / _SITE_OF_IMAGE))
-        whole = np.issubdtype(site_of_image.dtype, np.integer) and site_of_image.shape == (len(dataset.images),)
-        if not (whole and (site_of_image >= -1).all() and (site_of_image < len(sites)).all()):
-            raise InputError(f"{folder / _SITE_OF_IMAGE}: not the sites of the images; make the dataset again")
-        dataset.__dict__["_sites_and_images"] = sites, site_of_image
+    if SITES in facts["checksums"]:
+        dataset.__dict__["_sites_and_images"] = read_sites(folder, len(dataset.images))
     return dataset
 
 

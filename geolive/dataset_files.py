@@ -1,14 +1,77 @@
 """Read and write the files of a dataset folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.dataset_facts import FACTS
 from geolive.errors import InputError
+from geolive.files import checksum
 from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import collector_paused
+
+SITES, SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
+
+
+def check_listed_files(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Check that the files that dataset.json lists are there as they were written, and that it lists those that are needed.
+
+    Parameters
+    ----------
+    folder : Path
+    facts : dict
+        The content of dataset.json.
+
+    Raises
+    ------
+    InputError
+        A file is missing, altered or cut short, or is not listed.
+
+    Examples
+    --------
+    >>> check_listed_files(Path("data"), {"checksums": {}, "features": []})
+    Traceback (most recent call last):
+    geolive.errors.InputError: data/dataset.json: does not list the file images.parquet, so it is not read; make the dataset again
+    """
+    for name, expected in facts["checksums"].items():
+        path = folder / name
+        if not path.is_file() or checksum(path) != expected:
+            raise InputError(
+                f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
+            )
+    needed = ["images.parquet", "clusters.parquet", "rejects.parquet"]
+    needed += [f"features/{name}.npy" for name in facts["features"]]
+    needed += [SITE_OF_IMAGE] if SITES in facts["checksums"] else []
+    for name in needed:
+        if name not in facts["checksums"]:
+            raise InputError(
+                f"{folder / FACTS}: does not list the file {name}, so it is not read; make the dataset again"
+            )
+
+
+def read_sites(folder: Path, n_images: int) -> tuple[gpd.GeoDataFrame, np.ndarray]:
+    """Read the sites of a dataset folder, and the row of the site of each image, −1 for none.
+
+    Raises
+    ------
+    InputError
+        The rows are not those of the images and sites.
+
+    Examples
+    --------
+    >>> read_sites(Path("no/such/folder"), 3)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: no/such/folder/sites.parquet: cannot be read (...); make the dataset again
+    """
+    sites, site_of_image = read_table(folder / SITES), np.array(read_array(folder / SITE_OF_IMAGE))
+    whole = np.issubdtype(site_of_image.dtype, np.integer) and site_of_image.shape == (n_images,)
+    if not (whole and (site_of_image >= -1).all() and (site_of_image < len(sites)).all()):
+        raise InputError(f"{folder / SITE_OF_IMAGE}: not the sites of the images; make the dataset again")
+    return sites, site_of_image
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
