@@ -76,6 +76,12 @@ class RasterGrid:
         straight = self.transform.b == self.transform.d == 0
         return self.crs.is_geographic and not self.crs.is_derived and degrees and straight
 
+    @property
+    def goes_round(self) -> bool:
+        """Whether the first column continues the last one, all around the Earth."""
+        step = abs(self.transform.a)
+        return self.is_longitude_latitude and abs(self.width * step - 360) < step / 2
+
 
 @contextlib.contextmanager
 def open_grid(raster: RasterCovariate, file: str, least_km: float = 0.0) -> Iterator[RasterGrid]:

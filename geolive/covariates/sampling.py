@@ -1,7 +1,7 @@
 """Values of rasters at positions: the mean over a buffer, or the value of the cell."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -153,6 +153,10 @@ def sample_raster(
                     progress(f"{raster.name}{tile}: {done:,} of {len(places):,} places")
 
             add_grid(sums, grid, buffers, which, said)
+            if grid.goes_round:
+                # what a circle across the raster's edge lacks stands at the other edge
+                for shift in (-grid.width, grid.width):
+                    add_grid(sums, grid, replace(buffers, col=buffers.col + shift), which)
             bounds = _lonlat_bounds(grid)
     assert sums is not None
     if len(places) and not (sums.inside.any() or (sums.valid > 0).any()):

@@ -140,6 +140,22 @@ def test_stored_numbers_are_scaled_as_the_file_says(tmp_path):
     assert covariates_at([f"t={path}"], [[84.65, 25.35]], 3)["t"].round(9).tolist() == [-243.15]
 
 
+def test_circles_across_180_degrees(tmp_path):
+    values = noise((40, 720))
+    whole = write_raster(tmp_path / "earth.tif", values, Affine(0.5, 0, -180, 0, -0.5, -8))
+    # the same cells, cut elsewhere
+    around = write_raster(tmp_path / "around.tif", np.roll(values, 360, axis=1), Affine(0.5, 0, 0, 0, -0.5, -8))
+    part = write_raster(
+        tmp_path / "fiji.tif", np.roll(values, 360, axis=1)[:, 340:380], Affine(0.5, 0, 170, 0, -0.5, -8)
+    )
+    positions = [[179.9, -17.5], [-179.8, -16], [180, -18.2], [-180, -18.2], [178, -17]]
+    expected = sample_raster(parse_raster(f"v={part}"), positions, 120)
+    for path in (whole, around):
+        found = sample_raster(parse_raster(f"v={path}"), positions, 120)
+        assert np.allclose(found.values, expected.values, rtol=0, atol=1e-9)
+        assert found.nodata_share.max() < 1e-9
+
+
 def test_tiles_of_a_folder_are_one_raster(tmp_path):
     values = noise()
     whole = write_raster(tmp_path / "whole.tif", values)
