@@ -190,6 +190,7 @@ def predict(
     out = [*out, *files_of_formats(out[0], formats)]
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = _indicator_words(indicators, words)
+    _check_benchmark(estimator, benchmark, people_column, population)
     names = _named_indicators(indicator, dataset, {"title": title, **words, "diagnostics": diagnostics})
     region_file = [Path(region)] if region and Path(region).is_file() else []
     read = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
@@ -238,6 +239,22 @@ def predict(
     for drawn in maps[:-1]:
         show_map(drawn, [], everything=everything)
     show_map(maps[-1], written, everything=everything)
+
+
+def _check_benchmark(
+    estimator: str | None, benchmark: str | None, people_column: str | None, population: Path | None
+) -> None:
+    """Raise before any work where options about estimates do not go together."""
+    from geolive.mapping.map_estimates import EstimateOptions
+
+    EstimateOptions(estimator, benchmark).check()
+    if people_column is not None and population is not None:
+        raise InputError("--people-column and --population both give the people of districts; leave one out")
+    if benchmark is not None and people_column is None and population is None:
+        raise InputError(
+            f"--benchmark {benchmark}: needs the people of each district; add --population FILE, or --boundaries FILE with "
+            "--people-column COLUMN"
+        )
 
 
 def _shares_below(

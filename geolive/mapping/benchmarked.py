@@ -91,7 +91,7 @@ def benchmark_districts(
     result["unbenchmarked"] = result["estimate"]
     result.loc[shown.index, ["estimate", "lower", "upper"]] = moved[["estimate", "lower", "upper"]]
     result.loc[shown.index, "error"] = np.sqrt(moved["mse"])
-    digits = decimals_to_show(np.array([target - error, target + error])) + 1
+    digits = decimals_to_show(np.array([target - error, target + error]))
     now, was, spread = (decimal_text(number, digits) for number in (target, before, error))
     return result, (
         f"Values are benchmarked ({method}): their mean over the people of the districts with a value is the survey's own "

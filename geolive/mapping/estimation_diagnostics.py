@@ -166,7 +166,7 @@ def _page(district_map: DistrictMap) -> str:
     return environment.get_template("diagnostics.html").render(
         map=district_map,
         plots=[(with_unique_ids(svg_plot(draw, simulated), i), words) for i, (draw, words) in enumerate(plots)],
-        sentences=_sentences(table, found),
+        sentences=[*_sentences(table, found), *_benchmark_words(district_map)],
         rows=rows,
     )
 
@@ -192,6 +192,12 @@ def _sentences(table: pd.DataFrame, found: AreaDiagnostics) -> list[str]:
         f"{number_text(brown.statistic)}, {brown.n_areas} degrees of freedom): composite and survey {coherent}. The test rejects "
         "too rarely, since the survey is part of the composite.",
     ]
+
+
+def _benchmark_words(district_map: DistrictMap) -> list[str]:
+    if f"{district_map.indicator.name}_unbenchmarked" not in district_map.districts:
+        return []
+    return ["All figures on this page are of the composite before benchmarking."]
 
 
 def _draw_direct(axes: "Axes", table: pd.DataFrame, unit: str) -> None:

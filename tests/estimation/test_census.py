@@ -51,3 +51,24 @@ def test_one_variance_for_all_countries_is_too_large_for_malawi_and_that_is_said
     assert (others["composite"] > others[["direct", "synthetic"]].max(axis=1)).all()
     assert estimate_areas(table, **options, method="ml").models["Malawi"].sigma2_u_ == 0
     assert np.round(r2.loc["Benin", "direct"], 3) == 0.779
+
+
+def test_a_variance_in_proportion_to_each_countrys_own_gives_the_same_answer(districts):
+    clusters = TABLE.with_name("clusters.csv")
+    if not clusters.exists():
+        pytest.skip(f"{clusters} is absent: the table of clusters is not part of the project")
+    # neither the census nor the districts' values enter the variances
+    spread = pd.read_csv(clusters).groupby("country")["wealth"].var()
+    within = 0.156 * spread / spread.mean()
+    variance = districts["country"].str.lower().map(within) / districts["n_clusters"]
+    found = estimate_areas(
+        districts.assign(variance=variance),
+        direct="direct",
+        variance="variance",
+        covariates=["synthetic"],
+        area="area",
+        group="country",
+    )
+    assert not any(model.warnings_ for model in found.models.values())
+    r2 = squared_correlations(districts, found.table["estimate"])
+    assert (r2["composite"] > r2[["direct", "synthetic"]].max(axis=1)).all(), r2
