@@ -18,6 +18,7 @@ from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
 from geolive.table_files import read_geoparquet
 from geolive.tables import CRS
+from geolive.terminal_text import as_unicode
 from geolive.wording import listed
 
 _MOST_LISTED = 5
@@ -343,4 +344,4 @@ def _owner(path: Path) -> str:
                 and isinstance(document.get("description"), str)
             ):
                 return document["description"].rstrip(".")
-    return f"districts as in {path.name}"
+    return f"districts as in {as_unicode(path.name)}"

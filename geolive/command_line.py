@@ -4,6 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from geolive.terminal_text import as_unicode
+
 
 def program() -> str:
     """Return the words that start geolive here: `python cli.py` where that file runs, else the installed `geolive`.
@@ -29,4 +31,4 @@ def command_line(*words: object) -> str:
     >>> command_line("sample", "--region", "Tamil Nadu", "--seed", 3)
     "geolive sample --region 'Tamil Nadu' --seed 3"
     """
-    return f"{program()} {shlex.join(map(str, words))}"
+    return f"{program()} {shlex.join(map(as_unicode, words))}"

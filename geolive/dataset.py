@@ -541,7 +541,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
             (temporary / "features").mkdir(exist_ok=True)
             np.save(temporary / "features" / f"{name}.npy", array, allow_pickle=False)
             about = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype)}
-            (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+            (temporary / "features" / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         if len(dataset.sites):
             write_table(dataset.sites, temporary / SITES)
             np.save(temporary / SITE_OF_IMAGE, dataset.site_of_image, allow_pickle=False)
@@ -550,7 +550,9 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
         for name, table in (extra_files or {}).items():
             (temporary / name).parent.mkdir(exist_ok=True)
             write_table(table, temporary / name)
-        (temporary / FACTS).write_text(json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n")
+        (temporary / FACTS).write_text(
+            json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return Path(folder)
 
 

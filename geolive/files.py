@@ -142,7 +142,7 @@ def _temporary_file(path: Path) -> Iterator[Path]:
         if is_full(error, path.parent):
             raise full_disk(path.parent) from error
         raise InputError(
-            f"{path}: cannot be written ({error.strerror}); choose another folder", parameter="out"
+            f"{path}: cannot be written ({error.strerror}); {_another_folder(path)}", parameter="out"
         ) from error
     try:
         yield temporary
@@ -192,7 +192,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         if is_full(error, beside.parent):
             raise full_disk(beside.parent) from error
         raise InputError(
-            f"{path}: cannot be made there ({error.strerror}); choose another folder", parameter="out"
+            f"{path}: cannot be made there ({error.strerror}); {_another_folder(path)}", parameter="out"
         ) from error
     try:
         with full_disk_named(beside.parent):
@@ -232,10 +232,12 @@ def check_new_folder(path: str | Path) -> None:
         while not folder.exists():
             folder = folder.parent
     except OSError as error:
-        raise InputError(f"{path}: cannot be made ({error.strerror}); choose another folder", parameter="out") from None
+        raise InputError(
+            f"{path}: cannot be made ({error.strerror}); {_another_folder(path)}", parameter="out"
+        ) from None
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         why = "is not writable" if folder.is_dir() else "is not a folder"
-        raise InputError(f"{path}: cannot be made, since {folder} {why}; choose another folder", parameter="out")
+        raise InputError(f"{path}: cannot be made, since {folder} {why}; {_another_folder(path)}", parameter="out")
 
 
 def place_folder(folder: Path, path: str | Path) -> None:
@@ -413,6 +415,14 @@ def today() -> datetime.date:
         return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date()
     except (ValueError, OverflowError, OSError) as error:
         raise InputError(f"SOURCE_DATE_EPOCH is {epoch!r}: it must be a whole number of seconds since 1970") from error
+
+
+def _another_folder(path: Path) -> str:
+    """Return the words that say how to choose another folder for a path."""
+    cache = cache_folder()
+    if path.absolute().is_relative_to(cache):
+        return f"it is in the cache folder {cache}: name another one with the environment variable GEOLIVE_CACHE"
+    return "choose another folder"
 
 
 def cache_folder() -> Path:

@@ -44,7 +44,7 @@ def locked(folder: Path) -> Iterator[None]:
             stack.callback(os.close, lock)
         elif fcntl is not None:
             # network disks lock only files that can be written
-            fcntl.flock(stack.enter_context((folder / ".lock").open("a")), fcntl.LOCK_EX)
+            fcntl.flock(stack.enter_context((folder / ".lock").open("ab")), fcntl.LOCK_EX)
         yield
 
 

@@ -46,6 +46,34 @@ def _shown(letter: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
+def as_unicode(name: object) -> str:
+    """Return the name of a file as text that can be written as UTF-8.
+
+    Where the locale is not UTF-8, or a name is in another encoding, Python holds its bytes as lone surrogates. Bytes that are
+    UTF-8 become their letters; others become U+FFFD.
+
+    Parameters
+    ----------
+    name : str or Path
+
+    Examples
+    --------
+    >>> as_unicode("Ou\\udcc3\\udca9m\\udcc3\\udca9.csv"), as_unicode("patna.csv")
+    ('Ouémé.csv', 'patna.csv')
+    """
+    text = str(name)
+    try:
+        text.encode("utf-8")
+        return text
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape" if _all_escaped(text) else "replace").decode("utf-8", "replace")
+
+
+def _all_escaped(text: str) -> bool:
+    """Return whether all lone surrogates of a text stand for bytes."""
+    return all(not "\ud800" <= letter <= "\udfff" or "\udc80" <= letter <= "\udcff" for letter in text)
+
+
 def print_safely() -> None:
     """Clean what libraries print of data, and print all of Unicode wherever the terminal knows less.
 

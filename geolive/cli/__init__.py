@@ -79,6 +79,8 @@ def _run() -> int:
         missing = missing_extra(error.name or "")
         return fail(str(missing), INPUT) if missing else _fail_of_ours(error)
     except Exception as error:
+        if output_closed(error):
+            return CLOSED
         said = mendable(error)
         return fail(said, INPUT) if said else _fail_of_ours(error)
 

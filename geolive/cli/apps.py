@@ -13,10 +13,31 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import geolive
+
+        typer.echo(f"geolive {geolive.__version__}")
+        raise typer.Exit
+
+
 ingest = typer.Typer(help="Read a source into a dataset.", no_args_is_help=True)
 fetch = typer.Typer(help="Download imagery or boundaries.", no_args_is_help=True)
 train = typer.Typer(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
 estimate = typer.Typer(help="Small-area estimates from a survey and covariates.", no_args_is_help=True)
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
+
+
 app.add_typer(ingest, name="ingest")
 app.add_typer(fetch, name="fetch")
 app.add_typer(train, name="train")

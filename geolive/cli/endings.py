@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from geolive.errors import InputError
 from geolive.terminal_text import clean
 
 OURS, INPUT = 1, 2
+# as shells count a program that writes to one which has ended
+CLOSED = 141
 # commands that go on where they were stopped; the others begin again
 RESUMED = {
     "detect", "embed", "evaluate", "fetch images", "train gcn", "train imagewise",
@@ -129,8 +132,6 @@ def mendable(error: BaseException) -> str | None:
     for cause in _chain(error):
         if isinstance(cause, InputError):
             return str(cause)
-        if isinstance(cause, BrokenPipeError):
-            return "the output was closed before everything was written; let the other program read to the end"
         if isinstance(cause, MemoryError):
             return f"there was not enough memory; {_REMEDIES[errno.ENOMEM]}"
         if isinstance(cause, OSError) and cause.errno in _REMEDIES:
@@ -139,6 +140,27 @@ def mendable(error: BaseException) -> str | None:
         if any(words in str(cause).lower() for words in _DISK_FULL):
             return f"the disk is full or cannot be written; {_REMEDIES[errno.ENOSPC]}"
     return None
+
+
+def output_closed(error: BaseException) -> bool:
+    """Return whether an error is that the program which reads the output has ended, as `head` does.
+
+    Examples
+    --------
+    >>> output_closed(ValueError("a number"))
+    False
+    """
+    if not any(isinstance(cause, BrokenPipeError) for cause in _chain(error)):
+        return False
+    if sys.stdout is None or not hasattr(select, "poll"):
+        return True
+    # pipes between processes of geolive may break, too
+    watch = select.poll()
+    try:
+        watch.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(events & (select.POLLERR | select.POLLHUP) for _, events in watch.poll(0))
+    except (OSError, ValueError):
+        return True
 
 
 def fail(words: str, code: int) -> int:

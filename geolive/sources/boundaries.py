@@ -223,7 +223,7 @@ def _kept(country: str, level: int, simplified: bool, api: str) -> Path:
 def _read_kept(path: Path) -> dict | None:
     """Return the file that was kept, or None if there is none or it was altered."""
     try:
-        if path.with_suffix(".sha256").read_text() != checksum(path):
+        if path.with_suffix(".sha256").read_text(encoding="ascii") != checksum(path):
             return None
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -234,4 +234,4 @@ def _keep(path: Path, document: dict) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     with replacing(path.with_suffix(".sha256")) as temporary:
-        temporary.write_text(checksum(path))
+        temporary.write_text(checksum(path), encoding="ascii")

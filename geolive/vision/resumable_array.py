@@ -63,7 +63,7 @@ class GrowingArray:
         self.done = self._crc32 = 0
         self.failures: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / "lock").open("w")
+        self._lock = (folder / "lock").open("wb")
         try:
             self._take_lock()
             self._read_progress()

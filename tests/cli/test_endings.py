@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import geopandas as gpd
 import pytest
@@ -178,12 +179,14 @@ def test_the_running_command_is_named_with_its_group(monkeypatch):
 
 def test_output_that_is_closed_or_full(small_folder):
     command = [sys.executable, str(ROOT / "cli.py"), "info", str(small_folder)]
-    for output, says in (("| true", "output was closed"), ("> /dev/full", "No space left on device; free some space")):
-        script = f"set -o pipefail; {' '.join(command)} {output}"
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT)
-        assert done.returncode == 2, done.stderr
-        assert says in done.stderr
-        assert done.stderr.count("error:") == 1
+    full = subprocess.run(["bash", "-c", f"{' '.join(command)} > /dev/full"], capture_output=True, text=True, cwd=ROOT)
+    assert full.returncode == 2, full.stderr
+    assert "No space left on device; free some space" in full.stderr
+    assert full.stderr.count("error:") == 1
+    # a reader that has seen enough, such as head, is no error: the command ends quietly, as other programs do
+    script = f"set -o pipefail; {' '.join(command)} | true"
+    closed = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (closed.returncode, "error" in closed.stderr) == (141, False), closed.stderr
     silent = subprocess.run(["bash", "-c", f"{' '.join(command)} 2>&-"], capture_output=True, text=True, cwd=ROOT)
     assert silent.returncode == 0
     assert "clusters" in silent.stdout
@@ -258,3 +261,40 @@ def test_nothing_from_data_acts_on_the_terminal(small_folder, tmp_path):
             assert "❌" not in printed
             shown += "\\x1b]0;owned" in printed
     assert shown >= 4
+
+
+def test_the_version_and_the_help(tmp_path):
+    import geolive
+
+    for command in ([sys.executable, str(ROOT / "cli.py")], [sys.executable, "-m", "geolive"]):
+        shown = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=ROOT)
+        assert (shown.returncode, shown.stdout, shown.stderr) == (0, f"geolive {geolive.__version__}\n", "")
+        bare = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        assert "Usage:" in bare.stdout
+        assert "predict" in bare.stdout
+        assert "Traceback" not in bare.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a place where nobody can make folders")
+def test_a_cache_that_cannot_be_made_is_named(tmp_path):
+    done = run("predict", "--region", "bihar", "--out", tmp_path / "map.csv", GEOLIVE_CACHE="/proc/geolive")
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert (
+        "it is in the cache folder /proc/geolive: name another one with the environment variable GEOLIVE_CACHE" in last
+    )
+    assert "--out" not in last
+
+
+@pytest.mark.parametrize("kind", ["too long a name", "a folder that was removed"])
+def test_places_that_cannot_be_written(small_folder, tmp_path, kind):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    name = "a" * 300 + ".csv" if kind == "too long a name" else "map.csv"
+    remove = "" if kind == "too long a name" else f"rmdir {folder} && "
+    words = f"predict --dataset {small_folder} --model mean --region bihar --out {name}"
+    command = f"cd {folder} && {remove}{sys.executable} {ROOT}/cli.py {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert ("File name too long; choose a shorter name" in last) or ("No such file or directory" in last)

@@ -21,6 +21,7 @@ from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
 from geolive.sources.photos.xmp import read_xmp
 from geolive.tables import points
+from geolive.terminal_text import as_unicode
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff")
 OTHER_PHOTOS = (".heic", ".heif", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
@@ -103,7 +104,7 @@ def read_photos(
         _no_clusters(),
         {},
         [],
-        f"photos in {folder.resolve().name}",
+        f"photos in {as_unicode(folder.resolve().name)}",
         _command(folder, gap_seconds, gap_metres, leave_out_panoramas),
         False,
         rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),

@@ -127,9 +127,9 @@ def _time(text: str) -> tuple[datetime.datetime | None, str | None]:
         match = _DATE_TIME.fullmatch(_property(text, name))
         if match is None or int(match[1]) not in _YEARS:
             continue
-        parts = [int(part or 0) for part in match.groups()[:6]]
+        year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
         try:
-            time = datetime.datetime(*parts, int((match[7] or "0").ljust(6, "0")))  # type: ignore[arg-type]
+            time = datetime.datetime(year, month, day, hour, minute, second, int((match[7] or "0").ljust(6, "0")))
         except ValueError:
             continue
         if match[8] is None:

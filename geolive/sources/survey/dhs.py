@@ -22,6 +22,7 @@ from geolive.sources.survey.options import check_value_names
 from geolive.sources.survey.reader import no_images
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, not_located, points
+from geolive.terminal_text import as_unicode
 
 _NEEDED = ("DHSCLUST", "LATNUM", "LONGNUM")
 _OPTIONAL = ("URBAN_RURA", "DHSCC", "DHSYEAR", "ADM1NAME", "SOURCE")
@@ -103,7 +104,7 @@ def read_dhs(
         clusters,
         {},
         list(means),
-        source=" + ".join(Path(path).name for path in [gps, *recodes]),
+        source=" + ".join(as_unicode(Path(path).name) for path in [gps, *recodes]),
         command=_command(gps, recodes, values, {"encoding": encoding, "layer": layer}),
         simulated=False,
         thresholds=thresholds,
@@ -126,8 +127,8 @@ def _counts(read: list[Recode], number: np.ndarray, located: np.ndarray, keep: n
         "clusters_not_located": int((~located).sum()),
         "clusters_without_values": int((located & ~keep).sum()),
         "recode_clusters_not_in_gps_file": len(np.setdiff1d(known, number)),
-        "rows": {recode.path.name: len(recode.cluster) for recode in read},
-        "rows_left_out": {recode.path.name: recode.left_out for recode in read},
+        "rows": {as_unicode(recode.path.name): len(recode.cluster) for recode in read},
+        "rows_left_out": {as_unicode(recode.path.name): recode.left_out for recode in read},
     }
 
 

@@ -26,6 +26,7 @@ from geolive.sources.survey.options import (
 )
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
+from geolive.terminal_text import as_unicode
 
 # columns of the survey's design and date that a clusters table may have
 _OPTIONAL = ("year", "weight", "stratum", "psu")
@@ -177,7 +178,7 @@ def read_survey(
         clusters,
         {},
         names,
-        source=path.name,
+        source=as_unicode(path.name),
         command=recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds),
         simulated=False,
         thresholds=labels,
