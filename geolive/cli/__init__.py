@@ -33,7 +33,18 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     train_imagewise,
 )
 from geolive.cli.apps import app
-from geolive.cli.endings import INPUT, OURS, fail, flush_output, mendable, stopped_code, stopped_line, stopping
+from geolive.cli.endings import (
+    CLOSED,
+    INPUT,
+    OURS,
+    fail,
+    flush_output,
+    mendable,
+    output_closed,
+    stopped_code,
+    stopped_line,
+    stopping,
+)
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import program
 from geolive.errors import InputError, RestartWarning
