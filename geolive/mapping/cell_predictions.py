@@ -1,7 +1,8 @@
 """Predictions for the people in the cells of a population raster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
@@ -11,6 +12,7 @@ from geolive.mapping.site_predictions import SitePredictions, are_applicable
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.tables import lonlat
+from geolive.uncertainty.distance_error import distance_error, nearest_km
 from geolive.uncertainty.district_intervals import DistrictError
 from geolive.uncertainty.site_intervals import are_near, site_errors
 
@@ -118,8 +120,21 @@ def predict_cells(
     )
     cell = population.shares["cell"].to_numpy()
     shares = population.shares.assign(**{name: value[cell]})
-    error = errors.of_districts(nothing, near).take(cell)
+    error = errors.of_districts(nothing, near)
+    error = replace(error, shared=np.asarray(error.shared) + _growth(judged, places.positions, near)).take(cell)
     return CellPredictions(cells, shares, error, True, population.grid, population.source)
+
+
+def _growth(residuals: gpd.GeoDataFrame, positions: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return how much larger the variance of predictions is at places than at the clusters whose residuals are known.
+
+    A survey has its clusters where people live, so many cells are farther from the next cluster than clusters are.
+    """
+    km = nearest_km(positions, lonlat(residuals.geometry))
+    value = residuals["value"].to_numpy(float)
+    kinds = ["prediction_near" if "prediction_near" in residuals else "prediction", "prediction"]
+    usual = [float(np.nanmean((value - residuals[kind].to_numpy(float)) ** 2)) for kind in kinds]
+    return distance_error(residuals).growth(km, np.where(near, *usual))
 
 
 def cells_of_sites(

@@ -39,7 +39,7 @@ class DistanceError:
         """
         return np.interp(km, self.km, self.variance)
 
-    def growth(self, km: np.ndarray, usual: float) -> np.ndarray:
+    def growth(self, km: np.ndarray, usual: float | np.ndarray) -> np.ndarray:
         """Return how much larger the variance of a prediction is at distances `km` than at usual places; at least 0.
 
         The deviation of a single place from its surroundings, and the survey's own error, are part of every squared residual
@@ -49,7 +49,7 @@ class DistanceError:
         ----------
         km : array of float, shape (n,)
             Distance of each place to the nearest training cluster.
-        usual : float
+        usual : float, or array of float, shape (n,)
             The mean squared residual, by this function, of the places whose error is already known.
 
         Examples

@@ -282,3 +282,14 @@ def test_a_model_of_covariates_makes_a_geotiff_of_predictions_without_people(sur
         values = [value[0] for value in written.sample(at)]
     assert values[:3] == [0.0, 5.0, 11.0]
     assert np.isnan(values[3])
+
+
+def test_districts_far_from_the_survey_have_wider_intervals(survey, region, tmp_path):
+    """The district in the south-east has no cluster, though many people."""
+    where = lonlat(survey.clusters.geometry)
+    near = np.flatnonzero((where[:, 0] < 13) | (where[:, 1] > 6))
+    half = survey.select_clusters(near)
+    population = write_raster(tmp_path / "people.tif", people_of(), GRID)
+    drawn = predict(half, train(half, Kriging(), "wealth"), region, population=population, estimator="predicted")
+    width = (drawn.districts["wealth_upper"] - drawn.districts["wealth_lower"]).to_numpy()
+    assert width[11] > width[[0, 1, 4, 5]].max()

@@ -60,3 +60,19 @@ def test_with_one_site_a_district_what_surveyed_places_tell_must_do():
 def test_a_model_without_error():
     table = pd.DataFrame({"value": 1.0, "prediction": 1.0, "district_id": ["a", "a", "b"]})
     assert district_error(table).of_means(np.ones(2), np.zeros(2), [0]).half_width(0.9).tolist() == [0.0]
+
+
+def test_weights_count_as_so_many_sites_as_are_effective():
+    error, district, predicted = DistrictError(1.0, 4.0, 38), np.array(["a"] * 4), np.array([1.0, 1.0, 3.0, 3.0])
+    plain = error.of_means(predicted, district, ["a"]).standard_error ** 2
+    equal = error.of_means(predicted, district, ["a"], np.full(4, 7.0)).standard_error ** 2
+    assert equal == pytest.approx(plain)
+    # the variance within is 4/3, and the effective number of sites (10 + 3)² / (10² + 3)
+    uneven = error.of_means(predicted, district, ["a"], np.array([10.0, 1.0, 1.0, 1.0])).standard_error ** 2
+    assert uneven == pytest.approx([1 + 4 / 3 * 103 / 169])
+
+
+def test_of_all_places_only_what_they_deviate_is_an_error_and_most_where_people_crowd():
+    error, district = DistrictError(np.array([1.0, 2.0]), 4.0, 38), np.array(["a", "a"])
+    found = error.of_means(np.array([5.0, 5.0]), district, ["a"], np.array([3.0, 1.0]), complete=True)
+    assert found.standard_error**2 == pytest.approx([1.25 + 4 * 10 / 16])
