@@ -72,13 +72,20 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     if missing.empty:
         return ""
     names = [
-        f"{row['district']} ({', '.join(_missing_counts(row, drawn))})"
+        f"{_shown_name(row, drawn)} ({', '.join(_missing_counts(row, drawn))})"
         for _, row in missing.head(_MOST_NAMED).iterrows()
     ]
     more = len(missing) - len(names)
     named = ", ".join(names) + (f" and {more:,} more" if more else "")
     of_all = f"{len(missing):,} of {count_of(len(drawn.districts), 'district')}"
     return f"Not supported: {of_all}, with {drawn.support}: {named}"
+
+
+def _shown_name(district: pd.Series, drawn: "DistrictMap") -> str:
+    """Return the name of a district, with its state where several districts have the name."""
+    name, state = str(district["district"]), district["state"]
+    several = (drawn.districts["district"] == district["district"]).sum() > 1
+    return f"{name} ({state})" if several and isinstance(state, str) and state else name
 
 
 def _counts(drawn: "DistrictMap") -> list[str]:
@@ -106,7 +113,7 @@ def _district_row(district: pd.Series, drawn: "DistrictMap", decimals: int) -> l
     interval = f"{lower} to {upper}" if np.isfinite(district[f"{name}_lower"]) else "–"
     return [
         rank,
-        str(district["district"]),
+        _shown_name(district, drawn),
         value,
         interval,
         *(f"{round(district[count]):,}" for count in _counts(drawn)),

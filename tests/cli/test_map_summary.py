@@ -42,3 +42,16 @@ def test_large_values_have_no_exponent(capsys):
     said = capsys.readouterr().out
     assert "e+0" not in said
     assert "1," in said
+
+
+def test_districts_of_one_name_are_told_apart_by_their_state(capsys):
+    made = fake_district_map()
+    districts = made.districts.copy()
+    rows = districts.index[districts["supported"]][:2]
+    districts.loc[rows, "district"] = "Aurangabad"
+    districts.loc[rows, "state"] = ["Bihar", "Maharashtra"]
+    show_map(replace(made, districts=districts), [], everything=True)
+    said = capsys.readouterr().out
+    assert "Aurangabad (Bihar)" in said
+    assert "Aurangabad (Maharashtra)" in said
+    assert "Patna (Bihar)" not in said
