@@ -190,7 +190,7 @@ def kind_of(model: Model) -> str:
     Raises
     ------
     InputError
-        The model uses no images.
+        Models of this kind are not explained.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def kind_of(model: Model) -> str:
     if hasattr(model, "as_unfitted"):
         return "network"
     raise InputError(
-        f"{model.name} uses no images, so there is nothing to explain; give a model of train clusterwise, gcn or imagewise"
+        f"{model.name} is not explained; give a model of train clusterwise, gcn or imagewise, for example ridge on covariates"
     )
 
 
@@ -364,7 +364,7 @@ def _feature_groups(table: pd.DataFrame, n_features: int) -> dict[str, Group]:
 
 def _notes(inputs: Inputs, model: Model) -> list[str]:
     notes = []
-    if parse_inputs(model.inputs) != ("objects",):
+    if model.uses("features"):
         notes.append(
             "Image features are named by their set and column, counted from 0; the meaning of a column is unknown."
         )

@@ -158,6 +158,14 @@ def _command_of(kind: ModelKind, card: ModelCard) -> str:
     return f"{command_line('train', *kind.command.split(), 'DATASET', *options, '--out', 'BUNDLE')}"
 
 
+def _left_out(card: ModelCard) -> str:
+    """Say how many surveyed clusters were left out, and why."""
+    words = f"{card.clusters_without_images} more had no images"
+    if card.clusters_without_covariates:
+        words += f", and {card.clusters_without_covariates} no number of some covariate"
+    return words
+
+
 def _readme(card: ModelCard, inputs: str) -> str:
     rows = []
     for name, figure in card.metrics.items():
@@ -169,7 +177,7 @@ def _readme(card: ModelCard, inputs: str) -> str:
 {simulated if card.simulated else ""}
 Predicts the mean of an area, not of a household.
 
-- Trained on: {_as_text(card.trained_on)}; {card.clusters} surveyed clusters ({card.clusters_without_images} more had no images)
+- Trained on: {_as_text(card.trained_on)}; {card.clusters} surveyed clusters ({_left_out(card)})
 - Inputs: {inputs}
 - Folds: {folds.number} of whole {folds.kind} ({folds.units} in all), seed {folds.seed}
 - Made: {card.made}, geolive {card.geolive}

@@ -278,9 +278,10 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
     >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
     """
     if model.uses("objects") and "objects" not in dataset.features:
-        remedy = (
-            "add them with detect, or use image features alone (inputs='features') or no images (model='neighbours')"
+        others = (
+            "image features (inputs='features'), covariates (inputs='covariates') or positions (model='neighbours')"
         )
+        remedy = f"add them with detect, or use {others}"
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
     if model.uses("features") and features is None:
         raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")

@@ -205,7 +205,7 @@ def test_a_network_that_learnt_several_indicators_is_explained_for_its_own(goa):
 def test_other_models_and_other_datasets_are_refused(explained, planted):
     trained = explained[0]
     mean = train(planted, Mean(), "pov")
-    with pytest.raises(InputError, match="uses no images, so there is nothing to explain"):
+    with pytest.raises(InputError, match="is not explained; give a model of train clusterwise"):
         explain(planted, mean)
     fewer = replace(planted, clusters=planted.clusters.iloc[5:])
     with pytest.raises(InputError, match="lacks 5 of the 80 clusters"):
