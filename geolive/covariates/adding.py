@@ -26,6 +26,8 @@ from geolive.temporary_files import locked
 # the DHS displaces its points by so much
 BUFFER_KM = {"urban": 2.0, "rural": 5.0}
 KINDS = ("urban", "rural", "unknown")
+# a raster with so many bands is an embedding
+_MANY_BANDS = 32
 
 
 def add_covariates(
@@ -65,8 +67,8 @@ def add_covariates(
     Raises
     ------
     InputError
-        Nothing is asked for, a file cannot be used, a name is taken, no cluster has a value, or there would be more covariates
-        than clusters.
+        Neither a raster nor a table is given, a file cannot be used, a name is taken, no cluster has a value, or there would be
+        more covariates than clusters.
 
     Examples
     --------
@@ -247,7 +249,9 @@ def _of_raster(
         "nodata_share": float(share.mean()) if len(share) else None,
     }
     about = {name: facts | {"band": band} for name, band in zip(sample.values, sample.bands, strict=True)}
-    return CovariateTables(sample.values.iloc[:n], sample.values.iloc[n:], about)
+    # half the memory for embeddings, whose stored numbers have 8 bits
+    values = sample.values.astype(np.float32) if len(about) >= _MANY_BANDS else sample.values
+    return CovariateTables(values.iloc[:n], values.iloc[n:], about)
 
 
 def _statistic(sample: RasterSample, radius_km: np.ndarray) -> str:

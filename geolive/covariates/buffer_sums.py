@@ -27,7 +27,7 @@ _SQUARE = 512
 
 @dataclass
 class BufferSums:
-    """What is known of n circles so far; `add_grid` adds the cells of a raster.
+    """Sums over n circles; `add_grid` adds the cells of a raster.
 
     Parameters
     ----------

@@ -1,11 +1,13 @@
 """Embeddings in the layouts of AlphaEarth and TESSERA; the files are synthetic."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 from rasterio import Affine
 from rasterio.enums import Resampling
 
+import geolive
 from geolive.covariates import sampling
 from geolive.covariates.sampling import covariates_at
 from geolive.errors import InputError
@@ -150,3 +152,18 @@ def test_incomplete_tiles_of_tessera(tmp_path):
         InputError, match=r"no GeoTIFF says where it is; put landmasks/grid_2\.15_7\.25\.tiff beside it"
     ):
         covariates_at([f"t={path}"], [position(10, 20)])
+
+
+def test_embeddings_of_a_dataset_are_kept_in_single_precision(tmp_path, vectors):
+    path = alphaearth(tmp_path / "aef.tif", vectors)
+    lon, lat = np.transpose([position(col, row) for col in range(4, 62, 6) for row in range(4, 62, 6)])
+    table = pd.DataFrame({"lon": lon, "lat": lat, "wealth": np.arange(100.0)})
+    table.to_csv(tmp_path / "survey.csv", index=False)
+    survey = geolive.read_survey(tmp_path / "survey.csv", "lon", "lat", {"wealth": "wealth"})
+    added = geolive.add_covariates(survey, {"aef": path}, buffer_km=0.05)
+    assert added.covariates.names == tuple(f"aef_{band:02d}" for band in range(64))
+    assert set(added.covariates.clusters.dtypes) == {np.dtype("float32")}
+    about = added.covariates.about["aef_07"]
+    assert (about["band"], about["statistic"]) == (8, "mean, scaled to length 1")
+    read = geolive.read_dataset(geolive.write_dataset(added, tmp_path / "copy"))
+    pd.testing.assert_frame_equal(read.covariates.clusters, added.covariates.clusters)
