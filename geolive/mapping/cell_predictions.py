@@ -18,6 +18,8 @@ from geolive.uncertainty.site_intervals import are_near, site_errors
 
 # images and clusters within this distance belong together when a model is trained
 REACH_KM = 5.0
+# cells whose photos are in memory at once
+CELLS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -171,9 +173,8 @@ def cells_of_sites(
     [nan, 1.5]
     """
     sites = predicted.sites
-    usable = np.flatnonzero(sites["applicable"].to_numpy(bool) & sites[name].notna().to_numpy())
     # the last row stands for no site in reach
-    site = nearest_sites(population, lonlat(sites.geometry)[usable], reach_km)
+    usable, site = _served(predicted, name, population, reach_km)
     row = np.append(usable, -1)[site]
     columns = [name, f"{name}_lower", f"{name}_upper"]
     numbers = np.vstack([sites[columns].to_numpy(float), np.full(3, np.nan)])[row]
@@ -187,6 +188,87 @@ def cells_of_sites(
     if np.ndim(shared):
         error = DistrictError(np.append(np.asarray(shared), 0.0)[of_share], error.single, error.n_districts)
     return CellPredictions(cells, shares, error, False, population.grid, population.source)
+
+
+def _served(
+    predicted: SitePredictions, name: str, population: PopulationCells, reach_km: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of the sites that serve cells, and which of these is the nearest to each cell, -1 for none."""
+    sites = predicted.sites
+    usable = np.flatnonzero(sites["applicable"].to_numpy(bool) & sites[name].notna().to_numpy())
+    return usable, nearest_sites(population, lonlat(sites.geometry)[usable], reach_km)
+
+
+def with_cell_covariates(
+    trained: TrainedModel,
+    population: PopulationCells,
+    found: CellPredictions,
+    predicted: SitePredictions,
+    places: Places,
+    cells: Places,
+    reach_km: float = REACH_KM,
+) -> CellPredictions:
+    """Predict each cell from its own covariates and the photos of the nearest site.
+
+    Cells whose nearest site is a cluster that the model was trained on keep that cluster's out-of-fold prediction.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+        It uses images and covariates.
+    population : PopulationCells
+    found : CellPredictions
+        As `cells_of_sites` returns it.
+    predicted : SitePredictions
+    places : Places
+        The sites with their images.
+    cells : Places
+        The cells with their covariates.
+    reach_km : float
+        As for `cells_of_sites`.
+
+    Returns
+    -------
+    CellPredictions
+        A cell with a missing covariate, or unlike all training places, has no value.
+    """
+    name = trained.card.indicator
+    usable, site = _served(predicted, name, population, reach_km)
+    ids = np.append(predicted.sites["site_id"].to_numpy(object)[usable], None)[site]
+    known = predicted.sites["surveyed"] & predicted.sites["site_id"].isin(trained.residuals["unique_cluster"])
+    is_own = np.append(~known.to_numpy(bool)[usable], False)[site]
+    row = pd.Series(np.arange(len(places)), index=places.ids).reindex(ids).to_numpy(float)
+    value, change = found.cells[name].to_numpy(float).copy(), np.zeros(len(cells))
+    own = np.flatnonzero(is_own)
+    for start in range(0, len(own), CELLS_AT_ONCE):
+        part = own[start : start + CELLS_AT_ONCE]
+        seen = places.take(row[part].astype(int))
+        seen = replace(seen, covariates=cells.covariates[part], covariate_names=cells.covariate_names)
+        made = np.asarray(trained.model.predict(seen), float).copy()
+        sound = np.flatnonzero(np.isfinite(made))
+        made[sound[~are_applicable(trained, seen.take(sound))]] = np.nan
+        change[part], value[part] = made - value[part], made
+    ends = {f"{name}{end}": found.cells[f"{name}{end}"] + change for end in ("_lower", "_upper")}
+    table = found.cells.assign(**{name: value}, **ends)
+    return _by_site(found, table, name, population, site)
+
+
+def _by_site(
+    found: CellPredictions, cells: pd.DataFrame, name: str, population: PopulationCells, site: np.ndarray
+) -> CellPredictions:
+    """Average the cells' values over the people of each site and district; people without a value stand apart."""
+    cell = population.shares["cell"].to_numpy()
+    value = cells[name].to_numpy(float)[cell]
+    # rows of `found` are those of `people_of_sites`, whose order groupby gives
+    served = population.shares.assign(site=site[cell], value=value, known=np.isfinite(value))
+    served["weighted"] = served["people"] * served["value"].fillna(0.0)
+    sums = served.groupby(["district_id", "site", "known"], as_index=False)[["people", "weighted"]].sum()
+    keys = people_of_sites(population, site)[["district_id", "site"]]
+    row = pd.Series(np.arange(len(keys)), index=pd.MultiIndex.from_frame(keys))
+    of_found = row.reindex(pd.MultiIndex.from_frame(sums[["district_id", "site"]])).to_numpy(int)
+    mean = np.where(sums["known"], sums["weighted"] / sums["people"], np.nan)
+    shares = sums[["district_id", "people"]].assign(**{name: mean})
+    return replace(found, cells=cells, shares=shares, error=found.error.take(of_found))
 
 
 def nearest_sites(population: PopulationCells, positions: np.ndarray, reach_km: float) -> np.ndarray:

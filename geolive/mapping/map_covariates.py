@@ -74,6 +74,11 @@ class MapCovariates:
                 parameter="rasters",
             )
 
+    @property
+    def given(self) -> bool:
+        """Whether the model uses covariates and rasters were given."""
+        return bool(self.names and self._rasters)
+
     def add_to(self, places: Places) -> Places:
         """Return places with the covariates that the model uses, NaN where a raster has no value.
 

@@ -11,15 +11,24 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.mapping.cell_predictions import CellPredictions, cell_places, cells_of_sites, predict_cells
+from geolive.mapping.cell_predictions import (
+    CellPredictions,
+    cell_places,
+    cells_of_sites,
+    predict_cells,
+    with_cell_covariates,
+)
 from geolive.mapping.map_cells import MapCells
 from geolive.mapping.map_covariates import MapCovariates
-from geolive.mapping.population_cells import PopulationCells, read_population
+from geolive.mapping.population_cells import MOST_CELLS, PopulationCells, read_population
 from geolive.mapping.site_predictions import SitePredictions
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.regions import Region, assign_districts
 from geolive.wording import count_of
+
+# each needs the photos of its nearest site again
+MOST_CELLS_WITH_PHOTOS = 20_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ def predict_people(
     area: Region,
     around: gpd.GeoDataFrame,
     predicted: SitePredictions,
+    site_places: Places,
     population: str | Path,
     level: float,
     limits: tuple[float, float],
@@ -71,6 +81,8 @@ def predict_people(
         The region's districts, then all others of the same boundaries: `district_id`, `geometry`.
     predicted : SitePredictions
         The sites of the region, whose predictions a model that needs images lends to the cells within `reach_km`.
+    site_places : Places
+        The sites with their images.
     population : str or Path
     level : float
         Level of the intervals.
@@ -78,7 +90,7 @@ def predict_people(
         Values that no end of an interval exceeds.
     reach_km : float
     covariates : MapCovariates
-        Those of the cells, for a model that needs no images.
+        Those of the cells. A model that uses images, too, takes those of the sites where no rasters are given.
     progress : callable, optional
 
     Raises
@@ -91,12 +103,18 @@ def predict_people(
     others = around.iloc[len(area.districts) :]
     surveyed = set(assign_districts(dataset.clusters.geometry, others).dropna()) if len(others) else set()
     counted = pd.concat([around.iloc[: len(area.districts)], others[others["district_id"].isin(surveyed)]])
-    people = read_population(population, counted, mapped=len(area.districts))
+    by_photos = trained.card.needs_images
+    most = MOST_CELLS_WITH_PHOTOS if by_photos and covariates.given else MOST_CELLS
+    people = read_population(population, counted, mapped=len(area.districts), most_cells=most)
     if progress:
         progress(f"predicting {count_of(len(people), 'cell')}")
     places = cell_places(people)
-    if trained.card.needs_images:
-        return PeoplePredictions(people, cells_of_sites(trained.card.indicator, people, predicted, reach_km), places)
+    if by_photos:
+        found = cells_of_sites(trained.card.indicator, people, predicted, reach_km)
+        if covariates.given:
+            places = covariates.add_to(places)
+            found = with_cell_covariates(trained, people, found, predicted, site_places, places, reach_km)
+        return PeoplePredictions(people, found, places)
     places = covariates.add_to(places)
     return PeoplePredictions(people, predict_cells(trained, people, places, level, limits), places)
 

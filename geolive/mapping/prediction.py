@@ -164,7 +164,7 @@ def predict(
     people = None
     if population is not None:
         people = predict_people(
-            dataset, trained, area, around, predicted, population, level, limits, reach_km, covariates, progress
+            dataset, trained, area, around, predicted, places, population, level, limits, reach_km, covariates, progress
         )
         districts = districts_from_cells(
             area.districts, predicted.sites, people.predictions.shares, card.indicator, people.predictions.error, support,

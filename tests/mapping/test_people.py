@@ -293,3 +293,46 @@ def test_districts_far_from_the_survey_have_wider_intervals(survey, region, tmp_
     drawn = predict(half, train(half, Kriging(), "wealth"), region, population=population, estimator="predicted")
     width = (drawn.districts["wealth_upper"] - drawn.districts["wealth_lower"]).to_numpy()
     assert width[11] > width[[0, 1, 4, 5]].max()
+
+
+def test_a_model_of_photos_and_covariates_takes_the_covariates_of_the_cell(small_sample, tmp_path):
+    at = Affine(0.05, 0, 83.2, 0, -0.05, 27.6)
+    people = np.random.default_rng(0).integers(1, 900, (70, 105)).astype(np.float32)
+    population = write_raster(tmp_path / "people.tif", people, at)
+    noise = np.random.default_rng(1).normal(size=people.shape)
+    noise[:, :50] = -9
+    raster = write_raster(tmp_path / "x.tif", noise, at, nodata=-9)
+    whole = write_raster(tmp_path / "whole.tif", np.where(noise == -9, 0.0, noise), at)
+    dataset = add_covariates(small_sample.dataset, {"x": whole}, buffer_km=0)
+
+    class Both(TheCovariate):
+        """The covariate, and a hundredth of the number of images."""
+
+        needs_images = True
+        inputs = "objects,covariates"
+
+        def predict(self, places):
+            return super().predict(places) + places.n_images / 100
+
+    trained = train(dataset, Both(), "pov")
+    trained = replace(trained, residuals=trained.residuals.drop(columns="predictors"))
+    options = {"estimator": "predicted", "min_sites": 1, "min_images": 1, "min_people_share": 0.0, "reach_km": 8}
+    drawn = predict(dataset, trained, "bihar", population=population, rasters={"x": raster}, **options)
+    cells, sites = drawn.cells.table, drawn.sites
+    chord = np.linalg.norm(
+        unit_sphere(cells[["lon", "lat"]].to_numpy())[:, None] - unit_sphere(lonlat(sites.geometry))[None], axis=2
+    )
+    near, reached = chord.argmin(axis=1), chord_to_km(chord.min(axis=1)) <= 8
+    column, row = np.floor((cells["lon"] - at.c) / at.a).astype(int), np.floor((at.f - cells["lat"]) / at.a).astype(int)
+    there = np.where(noise == -9, np.nan, noise)[row, column]
+    surveyed = sites["surveyed"].to_numpy()[near]
+    expected = np.where(surveyed, sites["pov"].to_numpy()[near], there + sites["n_images"].to_numpy()[near] / 100)
+    np.testing.assert_allclose(cells["pov"], np.where(reached, expected, np.nan), rtol=1e-6)
+    assert (reached & ~surveyed & np.isfinite(there)).sum() > 50
+    table = drawn.districts[drawn.districts["supported"]]
+    assert (table["people_supported"] < 1).any()
+    district = assign_districts(
+        gpd.GeoSeries(gpd.points_from_xy(cells["lon"], cells["lat"]), crs=4326), drawn.districts
+    )
+    plain = cells[cells["pov"].notna()].groupby(district)[["pov"]].mean()["pov"].reindex(table["district_id"])
+    assert np.corrcoef(plain, table["pov"])[0, 1] > 0.9
