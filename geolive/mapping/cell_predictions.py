@@ -234,16 +234,16 @@ def with_cell_covariates(
     """
     name = trained.card.indicator
     usable, site = _served(predicted, name, population, reach_km)
-    ids = np.append(predicted.sites["site_id"].to_numpy(object)[usable], None)[site]
+    ids = np.append(predicted.sites["site_id"].to_numpy(object)[usable], [None])[site]
     known = predicted.sites["surveyed"] & predicted.sites["site_id"].isin(trained.residuals["unique_cluster"])
     is_own = np.append(~known.to_numpy(bool)[usable], False)[site]
     row = pd.Series(np.arange(len(places)), index=places.ids).reindex(ids).to_numpy(float)
     value, change = found.cells[name].to_numpy(float).copy(), np.zeros(len(cells))
-    own = np.flatnonzero(is_own)
+    own, covariates = np.flatnonzero(is_own), cells.covariate_columns(cells.covariate_names)
     for start in range(0, len(own), CELLS_AT_ONCE):
         part = own[start : start + CELLS_AT_ONCE]
         seen = places.take(row[part].astype(int))
-        seen = replace(seen, covariates=cells.covariates[part], covariate_names=cells.covariate_names)
+        seen = replace(seen, covariates=covariates[part], covariate_names=cells.covariate_names)
         made = np.asarray(trained.model.predict(seen), float).copy()
         sound = np.flatnonzero(np.isfinite(made))
         made[sound[~are_applicable(trained, seen.take(sound))]] = np.nan
