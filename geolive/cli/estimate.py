@@ -109,7 +109,7 @@ def areas(
         write_csv(result.table, path)
     for name, model in result.models.items():
         _show_model(name, model)
-    _show_areas(result.table)
+    _show_areas(result.table, level)
     say(f"Written: {out}")
 
 
@@ -123,8 +123,9 @@ def _show_model(name: str, model) -> None:
         note(f"{name}: {words}")
 
 
-def _show_areas(table) -> None:
+def _show_areas(table, level: float) -> None:
     from geolive.console import show_table
+    from geolive.wording import percent_text
 
     columns = ["direct", "synthetic", "estimate", "lower", "upper", "gamma"]
     shown = table.head(_SHOWN)
@@ -132,4 +133,5 @@ def _show_areas(table) -> None:
         [str(area), *("–" if value != value else f"{value:.4g}" for value in row)]
         for area, *row in shown[["area", *columns]].itertuples(index=False)
     ]
-    show_table(f"First {len(shown)} of {len(table):,} areas", ["area", *columns], rows)
+    title = f"First {len(shown)} of {len(table):,} areas, {percent_text(level)} intervals"
+    show_table(title, ["area", *columns], rows)

@@ -251,7 +251,9 @@ def _direct_means(result: pd.DataFrame, weights: pd.Series, groups: pd.Series | 
     """Return the weighted mean of each group's direct estimates: the target of groups without a given one."""
     if result["direct"].isna().any():
         raise InputError(
-            "target: is not given, and areas without a direct estimate leave no weighted mean of the direct ones; give it"
+            "target: is not given, and areas without a direct estimate leave no weighted mean of the direct ones; give "
+            "target=NUMBER",
+            "target",
         )
     names = pd.Series("all", index=result.index) if groups is None else groups
     sums = (weights * result["direct"]).groupby(names).sum() / weights.groupby(names).sum()
@@ -287,7 +289,11 @@ def _check_options(
             "effective_sample_size: is for the arcsine transformation only; add it, or give the variance instead"
         )
     if sum(name is not None for name in (variance, sample_size, effective_sample_size)) != 1:
-        raise InputError("variance, sample_size, effective_sample_size: give exactly one of them")
+        raise InputError(
+            "variance: sampling variances come from one column; give exactly one of variance='COLUMN', sample_size='COLUMN' and, "
+            "with the arcsine transformation, effective_sample_size='COLUMN'",
+            "variance",
+        )
     if sample_size is not None and (transformation is not None or proximity is not None):
         raise InputError(
             "sample_size: goes neither with a transformation nor with proximity; give the variance instead"

@@ -90,7 +90,7 @@ def read_target_table(
     a       a       1.5             0.2     1.0        2.0
     b       b       3.0             0.3     NaN        3.0
     """
-    table = read_table(file)
+    table = read_table(file, id)
     value = value or _value_column(table, file)
     ids = _ids(table, id, file)
     estimate = _numeric(table, value, file)
@@ -135,7 +135,7 @@ def read_truth(file: str | Path, column: str, ids: pd.Index, id: str | None = No
     >>> read_truth(file, "poverty", pd.Index(["a", "b"])).tolist()
     [0.2, 0.5]
     """
-    table = read_table(file)
+    table = read_table(file, id)
     truth = pd.Series(_numeric(table, column, file), index=pd.Index(_ids(table, id, file)))
     # ids that are numbers in one file may be text in the other
     truth.index, wanted = truth.index.astype(str), ids.astype(str)
@@ -149,8 +149,8 @@ def read_truth(file: str | Path, column: str, ids: pd.Index, id: str | None = No
     return values.set_axis(ids)
 
 
-def read_table(file: str | Path) -> pd.DataFrame:
-    """Read a table of districts; a map's geometry is left out.
+def read_table(file: str | Path, id: str | None = None) -> pd.DataFrame:
+    """Read a table of districts; a map's geometry is left out, and ids stay text, with their zeros in front.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def read_table(file: str | Path) -> pd.DataFrame:
         raise InputError(f"{file}: cannot be read; give one of {', '.join(sorted(_SUFFIXES))}")
     try:
         if path.suffix.lower() == ".csv":
-            table = read_csv(path)
+            table = read_csv(path, dtype={name: str for name in (id, "district", *_IDS) if name})
         elif path.suffix.lower() == ".parquet":
             table = read_parquet(path)
         else:

@@ -133,7 +133,10 @@ class _Ordered:
                 )
             return np.asarray(self.position < budget.amount)
         if self.share is None:
-            raise InputError("budget: a share of people needs the people of each district; name their column", "people")
+            raise InputError(
+                "budget: a share of people needs the people of each district; name their column with people='COLUMN'",
+                "people",
+            )
         # sums in another order must not leave out the district that fills the budget exactly
         return (self.share <= budget.amount * (1 + 1e-9)) | (self.position == 0)
 

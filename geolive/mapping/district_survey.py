@@ -30,11 +30,14 @@ class DistrictSurvey:
         Direct estimates of the districts with places, as `geolive.estimation.direct.direct_estimates` returns them.
     is_rate : bool
         Whether values are rates with known denominators, so that their variance is binomial.
+    n_outside : int
+        Number of clusters that lie in none of the districts, and take no part.
     """
 
     places: gpd.GeoDataFrame
     direct: pd.DataFrame
     is_rate: bool
+    n_outside: int = 0
 
     @property
     def weights(self) -> np.ndarray | None:
@@ -84,6 +87,7 @@ def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFr
     column = f"{card.indicator}_label" if card.task == "classification" else card.indicator
     clusters = dataset.clusters[dataset.clusters[column].notna()].reset_index(drop=True)
     clusters = clusters.assign(district_id=assign_districts(clusters.geometry, districts).to_numpy())
+    n_outside = int(clusters["district_id"].isna().sum())
     clusters = clusters[clusters["district_id"].notna()].reset_index(drop=True)
     if clusters.empty:
         return None
@@ -94,7 +98,7 @@ def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFr
     values = clusters[column].to_numpy(float)
     places = clusters[["district_id", *design, "geometry"]].assign(value=values, n_cases=n_cases)
     places = _join_visits(places, is_rate)
-    return DistrictSurvey(places, direct_of_places(places, is_rate), is_rate)
+    return DistrictSurvey(places, direct_of_places(places, is_rate), is_rate, n_outside)
 
 
 def direct_of_places(places: pd.DataFrame, is_rate: bool, district: str = "district_id") -> pd.DataFrame:

@@ -13,6 +13,7 @@ from geolive.mapping.composite import COMPOSITES, ESTIMATORS, DistrictEstimates,
 from geolive.mapping.cross_fitting import CrossFitted
 from geolive.mapping.district_survey import DistrictSurvey, survey_districts
 from geolive.models.trained_model import TrainedModel
+from geolive.wording import count_of
 
 _COMPOSITE_WORDS = (
     "Values of districts are composite estimates, which weigh what the survey measured in a district and what the model predicts "
@@ -144,7 +145,7 @@ def estimate_map(
         impossible = str(error)
     if survey is None or direct is None:
         return _without_survey(options, impossible, over)
-    spatial = options.estimator == "spatial"
+    estimates, impossible = direct, ""
     try:
         crossed = cross_fit()
         estimates = estimate_districts(
@@ -154,18 +155,20 @@ def estimate_map(
             trained.residuals,
             options.level,
             options.limits,
-            spatial,
+            options.estimator == "spatial",
             at_clusters=crossed.clusters,
         )
     except InputError as error:
         if options.estimator in COMPOSITES or options.benchmark:
             raise _impossible(options, _reason(error, trained)) from error
-        chosen = options.estimator or "predicted"
-        return MapEstimates(
-            survey, direct, chosen, _words(chosen, direct, "" if options.estimator else _reason(error, trained), over)
-        )
-    chosen = options.estimator or "composite"
-    return MapEstimates(survey, estimates, chosen, _words(chosen, estimates, "", over))
+        impossible = _reason(error, trained)
+    chosen = options.estimator or ("composite" if estimates.has_composite else "predicted")
+    about = _words(chosen, estimates, "" if options.estimator else impossible, over)
+    if survey.n_outside and chosen != "predicted":
+        lie = "lies" if survey.n_outside == 1 else "lie"
+        clusters = count_of(survey.n_outside, "surveyed cluster")
+        about += f" {clusters} {lie} outside all districts of these boundaries and {'enters' if lie == 'lies' else 'enter'} none."
+    return MapEstimates(survey, estimates, chosen, about)
 
 
 def _without_survey(options: EstimateOptions, reason: str, over: str) -> MapEstimates:

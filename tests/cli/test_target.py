@@ -117,3 +117,15 @@ def test_an_input_is_never_overwritten(folder):
     done = run("target", file, "--value", "pov", "--budget", "3", "--out", file)
     assert done.returncode == 2
     assert "nothing given is overwritten" in done.stderr
+
+
+def test_ids_keep_the_zeros_in_front(folder):
+    table = folder / "codes.csv"
+    table.write_text("area,estimate,mse\n01,0.1,0.01\n02,0.5,0.01\n10,0.9,0.01\n")
+    (folder / "codes_truth.csv").write_text("area,estimate\n10,0.8\n02,0.6\n01,0.2\n")
+    done = run(
+        "target", table, "--budget", "1", "--out", folder / "codes_out.csv", "--truth", folder / "codes_truth.csv"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "chooses the lowest values of estimate: 01." in " ".join(done.stdout.split())
+    assert pd.read_csv(folder / "codes_out.csv", dtype=str)["area"].tolist() == ["01", "02", "10"]

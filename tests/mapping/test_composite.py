@@ -398,3 +398,13 @@ def test_every_file_of_a_map_holds_what_its_districts_show(sample, trained, with
             assert np.allclose(numbers, expected[column].astype(float), atol=1e-5, equal_nan=True), (ending, column)
     if "benchmark" in options:
         assert "Values are benchmarked (difference)" in page
+
+
+def test_clusters_outside_all_districts_are_told(sample, trained):
+    assert "outside all districts" not in predict(sample.dataset, trained, "bihar").estimator_about
+    clusters = sample.dataset.clusters.copy()
+    at_sea = np.arange(len(clusters)) < 2
+    clusters.loc[at_sea, "geometry"] = points([60.0, 60.5], [10.0, 10.0]).to_numpy()
+    drawn = predict(replace(sample.dataset, clusters=clusters), trained, "bihar")
+    assert "2 surveyed clusters lie outside all districts of these boundaries and enter none." in drawn.estimator_about
+    assert drawn.districts["n_clusters"].sum() == len(clusters) - 2
