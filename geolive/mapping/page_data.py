@@ -221,9 +221,11 @@ def _comparison(district_map: DistrictMap, compared: np.ndarray) -> dict:
     """Return the layer that tells which districts are above or below the region's mean."""
     weighed = "people" if "people" in district_map.districts else "districts"
     level = percent_text(district_map.level)
+    # brown is the side that is worse off
+    colours = COMPARED_COLOURS[::-1] if district_map.indicator.direction == "higher is worse" else COMPARED_COLOURS
     items = [
         {"colour": colour, "label": words, "mark": mark, "count": f"{(compared == i).sum():,}"}
-        for i, (colour, words, mark) in enumerate(zip(COMPARED_COLOURS, COMPARED_WORDS, COMPARED_MARKS, strict=True))
+        for i, (colour, words, mark) in enumerate(zip(colours, COMPARED_WORDS, COMPARED_MARKS, strict=True))
         if (compared >= 0).any()
     ]
     mean = region_mean(district_map)

@@ -298,3 +298,12 @@ def test_axe_finds_nothing(chromium, page_file, scheme, width):
         found = tab.page.evaluate(f"axe.run({{runOnly: {tags}}})")
         told = [(v["id"], v["impact"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found["violations"]]
         assert told == []
+
+
+def test_brown_is_the_side_that_is_worse_off():
+    from geolive.mapping.page_data import page_data
+
+    made = fake_district_map()
+    better, worse = (page_data(made.with_words(higher_is=side))["layers"][2]["items"] for side in ("better", "worse"))
+    assert [item["colour"] for item in worse] == [item["colour"] for item in better][::-1]
+    assert [item["label"] for item in worse] == [item["label"] for item in better]
