@@ -82,12 +82,12 @@ class BestOf(Model):
         candidates = [model.for_task(self.task, self.random_state) for model in self.models]
         if validation is None:
             folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
-            sizes = {"sample_sizes": sample_sizes}
             errors = [
-                _squared_error(cross_val_predict(one, places, values, folds, **sizes), values) for one in candidates
+                _squared_error(cross_val_predict(one, places, values, folds, sample_sizes=sample_sizes), values)
+                for one in candidates
             ]
             self.chosen_ = candidates[int(np.argmin(errors))]
-            fit_model(self.chosen_, places, values, **sizes)
+            fit_model(self.chosen_, places, values, sample_sizes=sample_sizes)
             return self
         fitted = [one.fit(places, values) for one in candidates]
         errors = [_squared_error(one.predict(validation[0]), validation[1]) for one in fitted]

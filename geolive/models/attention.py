@@ -86,6 +86,7 @@ class AttentionNetwork(nn.Module):
             pooled.append((attended.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
         if self.of_place is not None:
             assert covariates is not None
+            assert self.of_place_bias is not None
             pooled += [covariates, torch.relu(covariates @ self.of_place + self.of_place_bias)]
         return torch.cat(pooled, 1) @ self.answer + self.bias
 

@@ -97,8 +97,8 @@ class GraphCNN(PhotoSetModel):
         self.d_max_km_ = largest_distance_km(places) if "distance" in edges.kinds else 0.0
 
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        sizes = {"width": self.width_, "covariates": len(self.covariate_names_)}
-        return GraphNetwork(features, outputs, parse_edges(self.edges).n_types, generator, **sizes)
+        n_types, covariates = parse_edges(self.edges).n_types, len(self.covariate_names_)
+        return GraphNetwork(features, outputs, n_types, generator, width=self.width_, covariates=covariates)
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None

@@ -139,7 +139,8 @@ class _Likelihood:
 
         scale = np.exp(-parameters[0])
         share, variance = 1 / (1 + np.exp(parameters[1])), np.exp(parameters[2]) if len(parameters) == 3 else 1.0
-        log_determinant, gram = 0.0, 0.0
+        columns_in_all = self.blocks[0][1].shape[1]
+        log_determinant, gram = 0.0, np.zeros((columns_in_all, columns_in_all))
         for (km, columns, noise), matrix in zip(self.blocks, self.buffers, strict=True):
             np.multiply(km, -scale, out=matrix)
             np.exp(matrix, out=matrix)
