@@ -7,8 +7,11 @@ import functools
 import hashlib
 import io
 import multiprocessing
+import multiprocessing.pool
+import multiprocessing.resource_tracker
 import os
 import random
+import signal
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,13 +163,29 @@ def draw_scenes(
         for chunk in chunks:
             hashes += write(chunk)
     else:
-        # spawned, because a fork of a process with threads may hang
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        with _pool(workers) as pool:
             for done in pool.imap(write, chunks):
                 hashes += done
                 if progress:
                     progress(f"{len(hashes):,} of {len(scenes):,} pictures")
     return images.assign(img_path=[f"{FOLDER}/{scene.key}.jpg" for scene in scenes], sha256=hashes)
+
+
+def _pool(workers: int) -> multiprocessing.pool.Pool:
+    """Start processes that do not hear Ctrl-C, which reaches all of them at once; the first process ends the others."""
+    # spawned, because a fork of a process with threads may hang
+    start = multiprocessing.get_context("spawn").Pool
+    if not hasattr(signal, "pthread_sigmask"):
+        return start(workers)
+    # processes that are started inherit which signals are blocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        # this helper of multiprocessing ignores Ctrl-C itself, and lifts a block of it when it starts
+        multiprocessing.resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        return start(workers)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _write(folder: Path, scenes: list[Scene]) -> list[str]:

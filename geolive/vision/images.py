@@ -1,5 +1,8 @@
 """Decodes the photos of a dataset in worker processes, in batches."""
 
+import os
+import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,10 +218,24 @@ def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: b
         num_workers=workers,
         pin_memory=pin_memory,
         prefetch_factor=3 if workers else None,
-        worker_init_fn=_one_thread,
+        worker_init_fn=begin_worker,
         **{"collate_fn": collate} | options,
     )
 
 
-def _one_thread(worker: int) -> None:
+def begin_worker(worker: int) -> None:
+    """Begin a process of a DataLoader: one thread, and silent where a signal reaches all processes, as Ctrl-C does.
+
+    Parameters
+    ----------
+    worker : int
+        Number of the process, which torch gives.
+    """
     torch.set_num_threads(1)  # the network uses the other threads
+    # the first process says how it ended; torch would report each process that a signal ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: os._exit(0))
+    # the thread that hands over arrays reports that the first process has gone; errors of photos reach it by another way
+    sys.excepthook = lambda *error: None

@@ -164,6 +164,49 @@ def test_stopped_networks_end_with_the_code_of_the_signal_and_go_on(small_folder
         assert "continued after" in again.stderr
 
 
+IN_GROUPS = {
+    "embed": ["embed", "DATASET", "--name", "tiny", "--model", "timm:test_resnet", "--weights", "none", *CPU, "--batch-size", "1",
+              "--workers", "2"],
+    "train imagewise": ["train", "imagewise", "SURVEY", "--arch", "timm:test_resnet", "--no-pretrained", "--size", "32", *CPU,
+                        "--epochs", "500", "--patience", "500", "--batch-size", "16", "--workers", "2", "--split", "random",
+                        "--out", "OUT"],
+    "sample": ["sample", "--region", "bihar", "--with-images", "--out", "OUT"],
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", IN_GROUPS)
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_a_signal_to_all_processes_of_a_command_is_one_line(tmp_path, command, number, code):
+    """Ctrl-C reaches the processes that read photos, too, and so does the SIGTERM of a job scheduler."""
+    pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
+    from tests.models.imagewise.helpers import write_coloured_survey
+    from tests.vision.photofolder import encoded, photo_dataset, picture
+
+    places = {"OUT": tmp_path / "out", "SURVEY": tmp_path / "survey"}
+    if command == "embed":
+        places["DATASET"] = photo_dataset(tmp_path / "photos", [encoded(picture(i)) for i in range(600)]).path
+    elif command == "train imagewise":
+        write_coloured_survey(places["SURVEY"])
+    words = [sys.executable, str(ROOT / "cli.py"), *(str(places.get(word, word)) for word in IN_GROUPS[command])]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def at_work():
+        if command == "sample":
+            return any(tmp_path.rglob("*.jpg"))
+        return any(path.name in ("progress.json", "last.ckpt") for path in tmp_path.rglob("*"))
+
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True) as running:
+        while not at_work() and running.poll() is None:
+            time.sleep(0.01)
+        os.killpg(running.pid, number)
+        said = running.communicate(timeout=120)[1]
+    assert running.returncode == code, said
+    lines = [line for line in said.splitlines() if not line.startswith(("✓ ", "note: "))]
+    assert len(lines) == 1, said
+    assert lines[0].startswith("error: stopped; ")
+
+
 def test_resumed_commands_exist_and_say_so():
     for name in RESUMED:
         help_text = " ".join(run(*name.split(), "--help").stdout.replace("│", " ").split())

@@ -3,13 +3,17 @@
 This module is imported only when training starts, because it needs the extra `imagewise`.
 """
 
+import contextlib
 import logging
 import math
+import signal
+import threading
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any, Literal
 
 import lightning.pytorch as pl
@@ -25,6 +29,7 @@ from geolive.errors import InputError, RestartWarning
 from geolive.models.imagewise.batch_norm import share_batch_norm
 from geolive.models.imagewise.photo_cache import DecodedPhotos, augment, epoch_order, uniforms
 from geolive.vision.devices import Device
+from geolive.vision.images import begin_worker
 from geolive.vision.preprocessing import Preprocessing
 
 PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
@@ -143,6 +148,7 @@ class Learner(pl.LightningModule):
         self.network, self.photos, self.settings = network, photos, settings
         self.history: list[dict[str, float]] = []
         self.progress: Callable[[str], None] | None = None
+        self.stopped = False
         self._outputs: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @property
@@ -195,11 +201,17 @@ class Learner(pl.LightningModule):
             batch_size=None,
             num_workers=self.settings.workers,
             pin_memory=self.settings.device.name == "cuda",
+            worker_init_fn=begin_worker,
         )
 
     def transfer_batch_to_device(self, batch, device, dataloader_idx):
         """Move the pixels to the device while the processor continues; row numbers stay."""
         return batch[0].to(device, non_blocking=True), batch[1]
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Stop where a signal asked for it."""
+        if self.stopped:
+            raise KeyboardInterrupt
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Outputs for pixels from 0 to 255."""
@@ -349,11 +361,31 @@ def train_cnn(
 def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
     """Train; a training that was stopped raises KeyboardInterrupt, which Lightning makes an exit with code 0 or 1."""
     try:
-        trainer.fit(learner, ckpt_path=begun, weights_only=True)
+        with _remembered_stop(learner):
+            trainer.fit(learner, ckpt_path=begun, weights_only=True)
     except SystemExit as left:
         raise KeyboardInterrupt from left
     if trainer.interrupted or trainer.received_sigterm:
         raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _remembered_stop(learner: Learner) -> Iterator[None]:
+    """Remember Ctrl-C in the learner: an exception that is raised while Python removes an object (a DataLoader) is lost."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        learner.stopped = True
+        before(number, frame)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _remove_damaged(folder: Path) -> None:

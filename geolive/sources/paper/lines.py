@@ -14,9 +14,14 @@ from geolive.errors import InputError
 BLOCK = 2 << 20
 # a row of the paper's table has about 1,300 bytes; a longer line than this cannot be one, and is not held in memory
 LONGEST_LINE = 1 << 20
+ENDLESS_LINE = 1 << 30
 # tables are compressed to a tenth or so; a small file that becomes a thousand times as large is none
 MOST_EXPANSION, ANY_EXPANSION = 100, 256 << 20
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+class _EndlessLineError(Exception):
+    """A line does not end."""
 
 
 def read_line_blocks(path: str | Path) -> Iterator[bytes]:
@@ -62,6 +67,8 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
         raise InputError(f"{path}: no such file; check the name") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; give a file in it") from None
+    except _EndlessLineError as error:
+        raise InputError(f"{path}: has {error}, so it is no table; check the file") from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{path}: damaged or cut short ({error}); get the file again") from None
     except OSError as error:
@@ -116,6 +123,9 @@ def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _skip_line(stream: BinaryIO) -> None:
-    """Read on to the end of a line."""
+    """Read on to the end of a line; a device such as /dev/zero has none."""
+    size = 0
     while (part := stream.readline(BLOCK)) and not part.endswith(b"\n"):
-        pass
+        size += len(part)
+        if size > ENDLESS_LINE:
+            raise _EndlessLineError(f"a line of more than {ENDLESS_LINE >> 30} GB")

@@ -64,6 +64,28 @@ def test_it_learns_and_writes_its_figures(photos, whole):
     assert list(logs.glob("events.out.tfevents*"))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_stop_that_python_loses_ends_the_training_all_the_same(photos, tmp_path):
+    class Gone:
+        """Raises in its removal, where Python only reports an exception, as it does when a DataLoader is removed."""
+
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    epochs = []
+
+    def progress(words):
+        epochs.append(words)
+        if len(epochs) == 2:
+            Gone()
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train_cnn(small_network(), photos, quick(epochs=50), tmp_path, progress=progress)
+    assert len(epochs) == 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 @pytest.mark.parametrize("file", [LAST, BEST])
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "flipped", "foreign", "gone"])
 def test_a_damaged_checkpoint_is_made_again_with_a_note(photos, whole, tmp_path, file, damage):

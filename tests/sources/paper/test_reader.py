@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -273,3 +274,10 @@ def test_lines_too_long_to_hold_are_rejected(tmp_path, monkeypatch):
     assert rejects(dataset) == [(2, "line: too long")]
     assert isinstance(dataset.rejects, pd.DataFrame)
     assert dataset.images["key"].tolist() == ["a", "b"]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero here")
+def test_a_file_without_an_end_is_refused(tmp_path):
+    (tmp_path / "train_clusters_ia.txt").write_text("ia_50001")
+    with pytest.raises(InputError, match="has a line of more than 1 GB, so it is no table"):
+        read_paper("/dev/zero", tmp_path)
