@@ -1,5 +1,7 @@
 """People in cells and districts: against shapely and exactextract on the whole raster; windows and blocks lose nobody."""
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from rasterio import Affine
 from geolive.errors import InputError
 from geolive.mapping import population_cells
 from geolive.mapping.population_cells import read_population
+from geolive.regions import find_region
 from tests.commands import run
 from tests.rasters import SOUTH_BIHAR, write_raster
 
@@ -185,3 +188,15 @@ def test_a_raster_without_a_person_where_the_map_is_beyond_it(tmp_path):
     path = write_raster(tmp_path / "people.tif", numbers())
     found = read_population(path, both, mapped=len(districts))
     np.testing.assert_allclose(of_districts(found), of_districts(read_population(path, districts)), rtol=1e-9)
+
+
+BENIN = Path(__file__).parents[2].parent / "shared" / "data" / "benin"
+
+
+@pytest.mark.skipif(not BENIN.is_dir(), reason="the data of Benin are not part of the project")
+def test_children_of_benins_communes_are_those_of_exactextract():
+    communes = find_region(None, BENIN / "Benin_communes.gpkg").districts
+    found = of_districts(read_population(BENIN / "under_5_population.tif", communes))
+    whole = exact_extract(str(BENIN / "under_5_population.tif"), communes, ["sum"], output="pandas")["sum"]
+    np.testing.assert_allclose(found.reindex(communes["district_id"]), whole, rtol=1e-6)
+    assert found.sum() == pytest.approx(2_040_006, abs=1)
