@@ -127,7 +127,11 @@ def ingest_survey(
         note(words)
     n_rejects = len(dataset.rejects)
     left_out = f"; {count_of(n_rejects, 'row')} left out, listed in {out}/rejects.parquet" if n_rejects else ""
-    say(f"{out}: {count_of(len(dataset.clusters), 'survey row')} with {', '.join(dataset.indicators)}{left_out}")
+    read = count_of(len(dataset.clusters), "survey row")
+    if households is not None:
+        counted = count_of(int(dataset.clusters["n_households"].sum()), "household")
+        read = f"{count_of(len(dataset.clusters), 'place')} of {counted}"
+    say(f"{out}: {read} with {', '.join(dataset.indicators)}{left_out}")
 
 
 def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:

@@ -72,8 +72,9 @@ def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFr
 
     Notes
     -----
-    A rate is sum(w events) / sum(w cases) over the places of a district, with w the survey weights; other values are averaged
-    with the weights w, times the number of households where clusters have `n_households`.
+    A rate is sum(w events) / sum(w cases) over the places of a district, with w the survey weight of a case; other values are
+    averaged with the weights of the places. Where clusters have `n_households`, `weight` is the sum over these, and a case has
+    the weight of a household.
 
     Examples
     --------
@@ -95,6 +96,8 @@ def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFr
     cases = f"{card.indicator}_n" if is_rate else "n_households"
     n_cases = clusters[cases].to_numpy(float) if cases in clusters else np.ones(len(clusters))
     design = [name for name in _DESIGN if name in clusters and clusters[name].notna().all()]
+    if "weight" in design and "n_households" in clusters:
+        clusters = clusters.assign(weight=clusters["weight"] / clusters["n_households"])
     values = clusters[column].to_numpy(float)
     places = clusters[["district_id", *design, "geometry"]].assign(value=values, n_cases=n_cases)
     places = _join_visits(places, is_rate)

@@ -45,7 +45,8 @@ def test_dhs_files_become_a_dataset(tmp_path):
                "--value", "members=hv009:98", "--out", out)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 clusters with pov, bmi, members; 3 left out" in done.stdout
-    assert "no inputs of models: weight, pov_n, pov_se, bmi_n, bmi_se, members_n, members_se" in done.stderr
+    kept = "weight, n_households, pov_n, bmi_n, members_n, pov_se, bmi_se, members_se"
+    assert f"no inputs of models: {kept}" in done.stderr
     assert "dropped clusters that are not located (their position is 0, 0): 1" in done.stderr
     assert (
         "bmi from 8 rows; left out: 1 no value, 2 special code, 1 pregnant, 1 birth in the last two months"
@@ -113,3 +114,20 @@ def test_what_was_missing_is_told(tmp_path):
     assert read_dataset(tmp_path / "again").clusters["score"].min() == 0
     twice = run("ingest", "survey", path, *columns, "--value", "score=women_bmi", "--out", tmp_path / "twice")
     assert (twice.returncode, "'score' is given twice" in twice.stderr) == (2, True)
+
+
+def test_households_become_places_with_a_headcount_and_a_gap(tmp_path):
+    rows = "".join(f"c{i // 4},{85 + i // 4 * 0.1:.1f},25.0,{0.5 + i % 4},{1 + i % 3}\n" for i in range(12))
+    (tmp_path / "households.csv").write_text("hv001,lon,lat,spent,hv009\n" + rows)
+    done = run("ingest", "survey", tmp_path / "households.csv", "--lon", "lon", "--lat", "lat", "--value", "spent",
+               "--households", "hv001", "--household-size", "hv009", "--threshold", "spent=1.9",
+               "--out", tmp_path / "data")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "3 places of 12 households with spent, spent_below, spent_gap" in done.stdout
+    clusters = read_dataset(tmp_path / "data").clusters
+    # of the first place's members, 1 + 2 are in households below the line, of 1 + 2 + 3 + 1
+    assert clusters["spent_below"].iloc[0] == pytest.approx(3 / 7)
+    wrong = run("ingest", "survey", tmp_path / "households.csv", "--lon", "lon", "--lat", "lat", "--value", "spent",
+                "--threshold", "other=1", "--out", tmp_path / "other")  # fmt: skip
+    assert wrong.returncode == 2
+    assert "a threshold is given for 'other', which is no indicator; give one of: spent" in wrong.stderr

@@ -408,3 +408,23 @@ def test_clusters_outside_all_districts_are_told(sample, trained):
     drawn = predict(replace(sample.dataset, clusters=clusters), trained, "bihar")
     assert "2 surveyed clusters lie outside all districts of these boundaries and enter none." in drawn.estimator_about
     assert drawn.districts["n_clusters"].sum() == len(clusters) - 2
+
+
+def test_a_place_counts_by_the_weight_of_its_households_and_a_case_by_that_of_one(sample):
+    card = train(sample.dataset, Neighbours(), "pov").card
+    districts = find_region("bihar").districts
+    rate = as_rate(sample.dataset)
+    rng = np.random.default_rng(0)
+    households, own = rng.integers(5, 30, len(rate.clusters)).astype(float), rng.uniform(0.5, 2, len(rate.clusters))
+    data = replace(rate, clusters=rate.clusters.assign(weight=own * households, n_households=households))
+    clusters = data.clusters.assign(district_id=assign_districts(data.clusters.geometry, districts).to_numpy())
+    survey = survey_districts(data, card, districts)
+    expected = clusters.groupby("district_id").apply(lambda d: np.average(d["pov"], weights=d["weight"]))
+    assert np.allclose(survey.direct["direct"], expected)
+    assert np.allclose(survey.weights, clusters["weight"])
+    survey = survey_districts(data, replace(card, indicator="stunted"), districts)
+    assert survey.is_rate
+    person = clusters.assign(total=own * clusters["stunted_n"])
+    expected = person.groupby("district_id").apply(lambda d: np.average(d["stunted"], weights=d["total"]))
+    assert np.allclose(survey.direct["direct"], expected)
+    assert np.allclose(survey.weights, person["total"])

@@ -60,9 +60,9 @@ def read_dhs(
     Dataset
         A cluster a row: `unique_cluster` (country and cluster number, as in the paper: "ia_70003"), `country` (DHS code, lower
         case), `state` (ADM1NAME), `urban`, `year`, the survey's design, and for each indicator NAME, `NAME_n` (values in the
-        mean) and `NAME_se`. The design is `weight` (sum of the households' weights, else of the women's), and where the recodes
-        have them `stratum` (hv022, v022) and `psu` (hv021, v021), each with the country before it. `rejects` holds the row of
-        `gps` and the reason for clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts
+        mean) and `NAME_se`. The design is `weight` (sum of the households' weights, else of the women's), `n_households` (how
+        many of them), and where the recodes have them `stratum` (hv022, v022) and `psu` (hv021, v021), each with the country
+        before it. `rejects` holds the row of `gps` and the reason for clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts
         what was left out.
 
     Raises
@@ -228,7 +228,7 @@ def _design(read: list[Recode], country: str) -> pd.DataFrame:
     chosen = [recode for recode in read if recode.kind == (HOUSEHOLDS if HOUSEHOLDS in kinds else kinds[0])]
     cluster = np.concatenate([recode.cluster for recode in chosen])
     weight = pd.Series(np.concatenate([recode.weight for recode in chosen])).clip(lower=0)
-    design = {"weight": weight.groupby(cluster).sum()}
+    design = {"weight": weight.groupby(cluster).sum(), "n_households": weight.groupby(cluster).size().astype(float)}
     for name in ("stratum", "psu"):
         if all(name in recode.design for recode in chosen):
             number = pd.Series(np.concatenate([recode.design[name] for recode in chosen]))

@@ -35,7 +35,7 @@ def places_of_households(
     Returns
     -------
     DataFrame
-        A place a row, in the order of their first households: `unique_cluster` (the place), `n_households`, `weight` (mean over
+        A place a row, in the order of their first households: `unique_cluster` (the place), `n_households`, `weight` (sum over
         its households, times their members where sizes are given), the indicators and, for each threshold, NAME_below with
         NAME_below_n (its households) and NAME_gap where the indicator has a zero.
 
@@ -70,7 +70,7 @@ def places_of_households(
     households = np.bincount(place, minlength=number).astype(float)
     table["n_households"] = households
     if "weight" in rows or "household_size" in rows:
-        table["weight"] = np.bincount(place, total, number) / households
+        table["weight"] = np.bincount(place, total, number)
     for name, numbers in made.items():
         cases = rows.get(f"{name}_n", pd.Series(1.0, index=rows.index)).to_numpy(float)
         known = numbers.notna().to_numpy()

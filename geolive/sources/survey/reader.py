@@ -212,7 +212,7 @@ def design_columns(dataset: Dataset) -> list[str]:
     >>> design_columns(geolive.make_sample("goa"))
     []
     """
-    wanted = ["weight", "stratum", "psu"]
+    wanted = ["weight", "stratum", "psu", "n_households"]
     wanted += [f"{name}_n" for name in dataset.indicators if not dataset.is_rate(name)]
     wanted += [f"{name}_se" for name in dataset.indicators]
     return [name for name in wanted if name in dataset.clusters]

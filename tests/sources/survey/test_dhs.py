@@ -45,6 +45,7 @@ def test_means_are_those_of_the_weights(survey):
     assert clusters.loc["ia_2", ["pov", "bmi", "bmi_n"]].tolist() == [-1, 21.5, 1]
     assert clusters.loc["ia_2", ["pov_se", "bmi_se"]].isna().all()
     assert clusters["weight"].tolist() == [3, 2]
+    assert (clusters["n_households"] >= clusters["pov_n"]).all()
     assert survey.thresholds == {"pov": pytest.approx(-0.5625), "bmi": 22.25}
 
 

@@ -59,6 +59,9 @@ def test_districts_are_those_of_the_households(households, tmp_path, options):
     )
     for name, column, cases in (("spent_below", "headcount", "spent_below_n"), ("spent_gap", "gap", "n_households")):
         places = made.clusters.assign(value=made.clusters[name], n_cases=made.clusters[cases])
+        if "weight" in places:
+            # of a place all households' together, and of a case that of one
+            places["weight"] = places["weight"] / places["n_households"]
         direct = direct_of_places(places, made.is_rate(name))
         assert np.allclose(direct["direct"], expected[column])
         assert np.allclose(direct["variance"], expected[f"{column}_variance"])
