@@ -177,12 +177,14 @@ def predict(
     from geolive.cli.map_summary import show_map
     from geolive.cli.parameters import as_options, recorded_command
     from geolive.console import note, step
+    from geolive.covariates.raster_names import as_rasters
     from geolive.extras import has_extra
     from geolive.hexagons import parse_hexagons
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.map_region import map_region
     from geolive.mapping.output_check import check_outputs_free
+    from geolive.mapping.population_cells import check_population
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.mapping.region_sites import check_covers
     from geolive.regions import find_region
@@ -214,6 +216,9 @@ def predict(
             note(as_options(remark, context.command))
         data = _dataset_of(area, dataset)
     check_covers(data, area)
+    as_rasters(raster or [])
+    if population is not None:
+        check_population(population, area.districts)
     if threshold is not None:
         data, names = _shares_below(data, model, [name or "pov" for name in names], threshold)
     maps = []

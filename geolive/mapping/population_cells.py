@@ -126,19 +126,45 @@ def read_population(
     """
     require_extra("raster")
     with open_raster(path) as raster:
-        _check_raster(raster, path)
-        here = _in_crs_of(raster, districts, path)
-        first = here[:mapped]
-        covered = _covered(raster, first)
-        if covered < LEAST_COVERED:
-            share = percent_text(covered) if covered > 0 else "nothing"
-            raise _error(path, f"covers {share} of the region's area; give a raster that covers the whole region")
+        here = _checked(raster, districts, path, mapped)
         frame = _Frame.around(raster, here, most_cells)
         parts = [part for window in frame.windows() for part in _people_in(raster, window, frame, here, path)]
     people = np.concatenate([part.people for part in parts]) if parts else np.zeros(0)
     if not people.sum() > 0:
         raise _error(path, "holds no people in the region; check that it counts people, and its nodata value")
     return _joined(parts, frame, districts["district_id"].to_numpy(object), Path(path).name)
+
+
+def check_population(path: str | Path, districts: gpd.GeoDataFrame) -> None:
+    """Raise where a population raster cannot be used for districts, before any long work; the people are not read yet.
+
+    Raises
+    ------
+    InputError
+        As `read_population` does.
+
+    Examples
+    --------
+    >>> check_population("people.vrt", gpd.GeoDataFrame())
+    Traceback (most recent call last):
+    geolive.errors.InputError: people.vrt: a .vrt file is not accepted; save it as a GeoTIFF (.tif)
+    """
+    require_extra("raster")
+    with open_raster(path) as raster:
+        _checked(raster, districts, path, None)
+
+
+def _checked(
+    raster: "rasterio.DatasetReader", districts: gpd.GeoDataFrame, path: str | Path, mapped: int | None
+) -> np.ndarray:
+    """Return the districts' polygons in the coordinates of the raster, which must cover the first of them."""
+    _check_raster(raster, path)
+    here = _in_crs_of(raster, districts, path)
+    covered = _covered(raster, here[:mapped])
+    if covered < LEAST_COVERED:
+        share = percent_text(covered) if covered > 0 else "nothing"
+        raise _error(path, f"covers {share} of the region's area; give a raster that covers the whole region")
+    return here
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from geolive.mapping.map_region import map_region, with_other_districts
 from geolive.mapping.people import PeoplePredictions, check_people_parameters, predict_people, weights_words
 from geolive.mapping.photo_inference import predict_photos
 from geolive.mapping.region_sites import sites_in_region
-from geolive.mapping.site_predictions import predict_sites
+from geolive.mapping.site_predictions import SitePredictions, predict_sites
 from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel, check_trained
@@ -166,16 +166,8 @@ def predict(
         people = predict_people(
             dataset, trained, area, around, predicted, places, population, level, limits, reach_km, covariates, progress
         )
-        districts = districts_from_cells(
-            area.districts, predicted.sites, people.predictions.shares, card.indicator, people.predictions.error, support,
-            level, threshold, limits, complete=people.predictions.complete,
-        )  # fmt: skip
-    else:
-        districts = districts_from_sites(
-            area.districts, predicted.sites, card.indicator, predicted.district_error, support, level, threshold, limits
-        )
-    if people is None and "people" in area.districts:
-        districts = districts.assign(people=area.districts["people"].to_numpy())
+    how = (card.indicator, support, level, threshold, limits)
+    districts = _predicted_districts(area, predicted, people, *how)
     if progress:
         progress("estimating districts")
     sites, places = _unsurveyed(predicted.sites, places)
@@ -212,6 +204,31 @@ def predict(
         cells=_map_cells(area, around, predicted.sites, card.indicator, people, covariates),
         areas=made.areas,
     )
+
+
+def _predicted_districts(
+    area: Region,
+    predicted: SitePredictions,
+    people: PeoplePredictions | None,
+    name: str,
+    support: Support,
+    level: float,
+    threshold: float | None,
+    limits: tuple[float, float],
+) -> gpd.GeoDataFrame:
+    """Average predictions over the people of districts or, where these are not known, over their sites."""
+    sites = predicted.sites
+    if people is not None:
+        cells = people.predictions
+        return districts_from_cells(
+            area.districts, sites, cells.shares, name, cells.error, support, level, threshold, limits,
+            complete=cells.complete,
+        )  # fmt: skip
+    districts = districts_from_sites(
+        area.districts, sites, name, predicted.district_error, support, level, threshold, limits
+    )
+    # a file of districts may say how many people they have, which weigh in benchmarks
+    return districts.assign(people=area.districts["people"].to_numpy()) if "people" in area.districts else districts
 
 
 def _unsurveyed(sites: gpd.GeoDataFrame, places: Places) -> tuple[gpd.GeoDataFrame, Places]:

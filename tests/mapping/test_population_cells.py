@@ -175,6 +175,7 @@ def test_the_command_says_it_in_one_line(small_folder, tmp_path, make):
     assert done.returncode == 2
     last = done.stderr.strip().splitlines()[-1]
     assert "p.tif" in last
+    assert "Fitting" not in done.stdout + done.stderr, "it is said before any long work"
     assert not (tmp_path / "pov.html").exists()
 
 
