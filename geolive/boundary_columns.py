@@ -123,6 +123,8 @@ def _find_name_column(path: Path, raw: gpd.GeoDataFrame) -> str:
         # a column of an unusual name may hold the names of the units
         others = [column for column in distinct if distinct[column] == len(raw) and _holds_names(raw[column])]
         best = next((column for column in others if column not in known), best)
+    if not distinct:
+        raise InputError(f"{path}: has no columns, so its units have no names; add a column with a name for each")
     if best is None:
         raise InputError(
             f"{path}: no column is known to hold the districts' names; choose one of [{_listed(raw)}] with "

@@ -98,6 +98,8 @@ def clean_coverage(geometry: gpd.GeoSeries) -> Coverage:
     clean = _closed(metric, gap)
     after = np.bincount(owner, shapely.area(clean), minlength=len(shapes))
     degrees = gpd.GeoSeries(polygonal_parts(clean), crs=crs).to_crs(CRS).to_numpy()
+    broken = ~shapely.is_valid(degrees)
+    degrees[broken] = polygonal_parts(degrees[broken])
     if east is not None:
         degrees = _joined(degrees, owner, east, len(shapes))
     return Coverage(gpd.GeoSeries(degrees, index=geometry.index, crs=CRS), gap, after / before - 1)
@@ -136,7 +138,11 @@ def polygonal_parts(geometry: np.ndarray) -> np.ndarray:
 
 
 def _closed(metric: np.ndarray, gap: float) -> np.ndarray:
-    clean = shapely.coverage_clean(metric, gap_width=gap)
+    try:
+        clean = shapely.coverage_clean(metric, gap_width=gap)
+    except shapely.GEOSException:
+        # borders that cannot be cleaned stay as the source has them
+        return metric
     # a district narrower than a gap would be merged away: then only overlaps are closed, or nothing is
     if shapely.is_empty(clean).any():
         clean = shapely.coverage_clean(metric, gap_width=0)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 EARTH_RADIUS_KM = 6371.0088
+_WIDE_DEGREES = 120.0
 
 
 def unit_sphere(degrees: np.ndarray) -> np.ndarray:
@@ -52,7 +53,7 @@ def km_to_chord(km: ArrayLike) -> np.ndarray:
 
 
 def metric_crs(bounds: Sequence[float] | np.ndarray) -> str:
-    """Return an equal-area projection in metres that is centred on some bounds.
+    """Return an equal-area projection in metres that is centred on some bounds: azimuthal, or cylindrical where they are wide.
 
     Parameters
     ----------
@@ -65,4 +66,7 @@ def metric_crs(bounds: Sequence[float] | np.ndarray) -> str:
     '+proj=laea +lat_0=25.0 +lon_0=85.0 +datum=WGS84 +units=m'
     """
     west, south, east, north = (float(b) for b in bounds)
+    if max(east - west, north - south) > _WIDE_DEGREES:
+        # the azimuthal projection tears what lies on the other side of the globe
+        return f"+proj=cea +lat_ts=30 +lon_0={(west + east) / 2} +datum=WGS84 +units=m"
     return f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +datum=WGS84 +units=m"

@@ -420,3 +420,30 @@ def test_a_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
     assert len(find_region("bihar").districts) == 38
     with pytest.raises(InputError, match="bihar: a nameless file is not accepted"):
         find_region("./bihar")
+
+
+def test_the_whole_world_is_cleaned(tmp_path):
+    # Antarctica lies round the pole, and Russia on both sides of 180°
+    antarctica = shapely.Polygon([(-180, -80), (-60, -70), (60, -70), (180, -80), (180, -90), (-180, -90)])
+    russia = shapely.MultiPolygon([shapely.box(30, 50, 180, 75), shapely.box(-180, 64, -170, 70)])
+    shapes = [
+        antarctica,
+        russia,
+        shapely.box(-120, 20, -70, 60),
+        shapely.box(-10, 40, 30, 60),
+        shapely.box(115, -38, 150, -12),
+    ]
+    path = tmp_path / "world.gpkg"
+    gpd.GeoDataFrame({"name": list("ABCDE")}, geometry=shapes, crs=4326).to_file(path)
+    region = find_region(boundaries=path)
+    assert shapely.area(region.districts.geometry.to_numpy()) == pytest.approx(
+        [shape.area for shape in shapes], rel=1e-2
+    )
+    assert region.districts.is_valid.all()
+
+
+def test_a_file_without_columns_is_refused(tmp_path):
+    path = tmp_path / "bare.gpkg"
+    gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_file(path)
+    with pytest.raises(InputError, match="has no columns, so its units have no names"):
+        read_boundaries(path)
