@@ -1,0 +1,168 @@
+"""Read randomly damaged copies of small files of all kinds, and count how the reading ends.
+
+    python benchmarks/damaged_files.py [--tries 2000] [--seed 0]
+
+Files of districts, surveys, photos and DHS recodes are made, a copy of one is damaged (bytes changed, removed, doubled or cut
+off), and the command line reads it in a process of its own. Its exit code must be 0 or 2; every other ending is printed with
+the number and the seed of the try, and the exit code of this program is 1 then.
+"""
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+# copies of a process that has threads could wait for each other
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_DEFAULT_MEMORY_POOL="system")
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+SECONDS = 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tries", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    counts: dict[str, Counter[int]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        cases = make_cases(Path(folder))
+        for kind, path, command in cases:
+            code, said = try_damaged(None, Path(folder), path, command)
+            assert code == 0, f"{kind} is not read whole: {said}"
+        for number in range(options.tries):
+            rng = random.Random(f"{options.seed} {number}")
+            kind, path, command = rng.choice(cases)
+            code, said = try_damaged(rng, Path(folder), path, command)
+            counts.setdefault(kind, Counter())[code] += 1
+            if code not in (0, 2):
+                print(f"try {number} of seed {options.seed}: {kind}: exit code {code}: {said}", flush=True)
+    for kind, codes in sorted(counts.items()):
+        print(f"{kind}: " + ", ".join(f"{n:,} times {code}" for code, n in sorted(codes.items())))
+    every = sum(counts.values(), Counter())
+    wrong = sum(n for code, n in every.items() if code not in (0, 2))
+    print(f"{sum(every.values()):,} damaged files: {every[0]:,} read, {every[2]:,} refused, {wrong:,} ended otherwise")
+    sys.exit(1 if wrong else 0)
+
+
+def make_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
+    """Make the files; return for each its kind, itself, and the command that reads it, in which OUT is to be replaced."""
+    import geopandas as gpd
+    import numpy as np
+    import shapely
+
+    from geolive.sources.photos.exif import read_facts  # noqa: F401  (loaded before the copies of this process are made)
+    from geolive.sources.survey.dhs import read_dhs  # noqa: F401
+    from geolive.sources.survey.reader import read_survey
+    from tests.sources.photos.photofiles import with_xmp, write_photo
+    from tests.sources.survey.data.make_dhs import make_dhs
+
+    rng = np.random.default_rng(0)
+    squares = [shapely.box(84 + i % 3, 25 + i // 3, 85 + i % 3, 26 + i // 3) for i in range(9)]
+    districts = gpd.GeoDataFrame({"name": [f"Ouémé {i}" for i in range(9)]}, geometry=squares, crs=4326)
+    places = gpd.GeoDataFrame(
+        {"wealth": rng.normal(size=30), "town": [f"Thiès {i}" for i in range(30)]},
+        geometry=gpd.points_from_xy(rng.uniform(84, 87, 30), rng.uniform(25, 28, 30), crs=4326),
+    )
+    made: list[tuple[str, Path, list[str]]] = []
+    dataset = folder / "dataset"
+    table = places.assign(lon=places.geometry.x, lat=places.geometry.y).drop(columns="geometry")
+    table.to_csv(folder / "survey.csv", index=False)
+    survey = ["ingest", "survey", "FILE", "--value", "pov=wealth", "--id", "town", "--out", "OUT"]
+    csv = [*with_file(survey, folder / "survey.csv"), "--lon", "lon", "--lat", "lat", "--drop-invalid"]
+    made.append(("survey.csv", folder / "survey.csv", csv))
+    from geolive.dataset import write_dataset
+
+    write_dataset(read_survey(folder / "survey.csv", "lon", "lat", {"pov": "wealth"}), dataset)
+    draw = ["predict", "--dataset", str(dataset), "--model", "mean", "--min-images", "0", "--out", "OUT.csv"]
+    for suffix in (".geojson", ".gpkg", ".fgb", ".shp", ".parquet"):
+        for name, frame in (("districts", districts), ("survey", places)):
+            path = folder / f"{name}{suffix}"
+            frame.to_parquet(path) if suffix == ".parquet" else frame.to_file(path)
+            command = [*draw, "--boundaries", str(path)] if name == "districts" else with_file(survey, path)
+            parts = [path.with_suffix(".dbf"), path.with_suffix(".shx")] if suffix == ".shp" else []
+            made += [(part.name, part, command) for part in (path, *parts)]
+    photos = folder / "photos"
+    for i, suffix in enumerate((".jpg", ".png", ".webp", ".tif")):
+        write_photo(photos / f"a{suffix}", 85.1 + i / 1000, 25.6, "2020:01:02 03:04:05")
+        made.append((f"photo{suffix}", photos / f"a{suffix}", ["ingest", "photos", str(photos), "--out", "OUT"]))
+    (photos / "x.jpg").write_bytes(with_xmp(".jpg", 'exif:GPSLatitude="25,36.0N" exif:GPSLongitude="85,6.0E"'))
+    made.append(("photo with XMP", photos / "x.jpg", ["ingest", "photos", str(photos), "--out", "OUT"]))
+    (folder / "dhs").mkdir()
+    files = make_dhs(folder / "dhs")
+    dhs = ["ingest", "dhs", str(files["gps"]), "--recode", str(files["households"]), "--recode", str(files["women"])]
+    made += [(f"DHS {name}", files[name], [*dhs, "--out", "OUT"]) for name in ("gps", "households", "women")]
+    return made
+
+
+def with_file(command: list[str], path: Path) -> list[str]:
+    return [str(path) if word == "FILE" else word for word in command]
+
+
+def try_damaged(rng: random.Random | None, folder: Path, path: Path, command: list[str]) -> tuple[int, str]:
+    """Damage a file, or without `rng` leave it whole, read it, and put it right again; return the exit code and the last line."""
+    whole = path.read_bytes()
+    out = folder / "out"
+    path.write_bytes(whole if rng is None else damaged(rng, whole))
+    words = [str(out) + word.removeprefix("OUT") if word.startswith("OUT") else word for word in command]
+    try:
+        return run_apart(words, folder / "said.txt")
+    finally:
+        path.write_bytes(whole)
+        shutil.rmtree(out, ignore_errors=True)
+        for left in folder.glob("out*"):
+            left.unlink()
+
+
+def damaged(rng: random.Random, data: bytes) -> bytes:
+    """Change, remove, double or cut off some bytes."""
+    content = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 5, 20))):
+        at = rng.randrange(max(len(content), 1))
+        length = rng.choice((1, 1, 2, 4, 64))
+        how = rng.choice(("change", "change", "change", "remove", "double", "zero", "cut"))
+        if how == "change":
+            content[at : at + length] = rng.randbytes(length)
+        elif how == "remove":
+            del content[at : at + length]
+        elif how == "double":
+            content[at:at] = content[at : at + length]
+        elif how == "zero":
+            content[at : at + length] = bytes(length)
+        elif rng.random() < 0.2:
+            del content[at:]
+    return bytes(content)
+
+
+def run_apart(words: list[str], said: Path) -> tuple[int, str]:
+    """Run a command in a copy of this process; return its exit code, negative for a signal, and the last line that it printed."""
+    copy = os.fork()
+    if copy == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        sys.argv = ["geolive", *words]
+        from geolive.cli import main as command_line
+
+        try:
+            command_line()
+        except SystemExit as ended:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ended.code if isinstance(ended.code, int) else 1)
+        except BaseException:
+            os._exit(99)
+        os._exit(0)
+    _, status = os.waitpid(copy, 0)
+    lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return os.waitstatus_to_exitcode(status), lines[-1][:300] if lines else ""
+
+
+if __name__ == "__main__":
+    main()
