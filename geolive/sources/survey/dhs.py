@@ -62,8 +62,8 @@ def read_dhs(
         case), `state` (ADM1NAME), `urban`, `year`, the survey's design, and for each indicator NAME, `NAME_n` (values in the
         mean) and `NAME_se`. The design is `weight` (sum of the households' weights, else of the women's), `n_households` (how
         many of them), and where the recodes have them `stratum` (hv022, v022) and `psu` (hv021, v021), each with the country
-        before it. `rejects` holds the row of `gps` and the reason for clusters that are not located, or of which the recodes have no value. `extra["dhs"]` counts
-        what was left out.
+        before it. `rejects` holds the row of `gps` and the reason for clusters that are not located, or of which the recodes
+        have no value. `extra["dhs"]` counts what was left out.
 
     Raises
     ------
