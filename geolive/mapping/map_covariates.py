@@ -1,6 +1,7 @@
 """Covariates at the places of a grid, read from the rasters that a dataset's covariates came from."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,10 +114,10 @@ class MapCovariates:
                 "it on covariates from rasters"
             )
         if not self._rasters:
-            files = ", ".join(f"'{name}=FILE'" for name in self.names[:3]) + (", …" if len(self.names) > 3 else "")
+            files = ", ".join(f"'{name}': 'FILE'" for name in _raster_names(self.names))
             raise InputError(
                 f"{self._model} uses covariates that are not known at the places of a grid; give the rasters that they came "
-                f"from, rasters=[{files}]",
+                f"from, rasters={{{files}}}",
                 parameter="rasters",
             )
 
@@ -136,3 +137,11 @@ class MapCovariates:
         known = facts.get("sha256")
         other = ", not the file that the model was trained on" if known and raster.checksum() != known else ""
         return sample.values, f"{raster.name} ({raster.file_name}, {how}{other})"
+
+
+def _raster_names(names: Sequence[str]) -> list[str]:
+    """Return the names of the rasters that covariates came from: the bands of an embedding are NAME_00, NAME_01, …"""
+    numbered = [name.rpartition("_")[0] if re.fullmatch(r".+_\d\d+", name) else name for name in names]
+    return list(
+        dict.fromkeys(base if numbered.count(base) > 1 else name for base, name in zip(numbered, names, strict=True))
+    )

@@ -165,7 +165,7 @@ def test_another_raster_than_the_datasets_is_told(survey, region, tmp_path):
     population = str(tmp_path / "people.tif")
     drawn = predict(dataset, trained, region, rasters={"x": other}, population=population, estimator="predicted")
     assert "x (x.tif, value of the cell, not the file that the model was trained on)" in drawn.covariates_about
-    with pytest.raises(InputError, match=r"uses covariates that are not known .*rasters=\['x=FILE'\]"):
+    with pytest.raises(InputError, match=r"uses covariates that are not known .*rasters={'x': 'FILE'}$"):
         predict(dataset, trained, region, population=population)
     with pytest.raises(InputError, match="uses no covariate 'z'; it uses x"):
         predict(dataset, trained, region, population=population, rasters={"x": other, "z": other})
