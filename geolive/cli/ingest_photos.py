@@ -11,6 +11,7 @@ from geolive.errors import InputError
 
 @ingest.command("photos")
 def ingest_photos(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder of photos with positions in their EXIF.", metavar="FOLDER")],
     out: NewFolder,
     survey: Annotated[
@@ -23,6 +24,18 @@ def ingest_photos(
     ] = None,
     gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
     gap_metres: Annotated[float, typer.Option(help="A longer distance ends a sequence of photos.", min=0)] = 300,
+    table: Annotated[
+        Path | None,
+        typer.Option(help="A table with the photos' positions, in place of those in the photos.", metavar="FILE"),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="With --table: column with the photos' paths or names.", metavar="COLUMN")
+    ] = None,
+    lon: Annotated[str | None, typer.Option(help="With --table: column with longitudes.", metavar="COLUMN")] = None,
+    lat: Annotated[str | None, typer.Option(help="With --table: column with latitudes.", metavar="COLUMN")] = None,
+    captured_at: Annotated[str | None, typer.Option(help="With --table: column with times.", metavar="COLUMN")] = None,
+    sequence: Annotated[str | None, typer.Option(help="With --table: column with sequences.", metavar="COLUMN")] = None,
+    creator: Annotated[str | None, typer.Option(help="With --table: column with creators.", metavar="COLUMN")] = None,
     leave_out_panoramas: Annotated[
         bool,
         typer.Option(
@@ -31,11 +44,13 @@ def ingest_photos(
     ] = False,
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
+    from geolive.cli.parameters import recorded_command
     from geolive.clusters import SITE_RADIUS_KM
     from geolive.command_line import program
     from geolive.console import note, say, step
     from geolive.dataset import read_dataset, write_dataset
     from geolive.files import check_new_folder
+    from geolive.sources.photos.position_table import read_positions
     from geolive.sources.photos.reader import join_survey, read_photos
     from geolive.wording import count_of, listed
 
@@ -43,6 +58,15 @@ def ingest_photos(
         raise InputError("--radius: is about the distance to survey points; add --survey DATASET")
     radius_km = _parse_radius(radius) if radius else SITE_RADIUS_KM
     check_new_folder(out)
+    positions = None
+    if table is not None:
+        if key is None or lon is None or lat is None:
+            raise InputError("--table: needs the names of its columns; add --key COLUMN --lon COLUMN --lat COLUMN")
+        positions = read_positions(table, key, lon, lat, captured_at=captured_at, sequence=sequence, creator=creator)
+    elif any((key, lon, lat, captured_at, sequence, creator)):
+        raise InputError(
+            "--key, --lon, --lat, --captured-at, --sequence and --creator are columns of a table; add --table FILE"
+        )
     if survey is not None:
         with step(f"Reading {survey}"):
             surveyed = read_dataset(survey)
@@ -52,6 +76,8 @@ def ingest_photos(
             gap_seconds=gap_seconds,
             gap_metres=gap_metres,
             leave_out_panoramas=leave_out_panoramas,
+            positions=positions,
+            command=recorded_command(context),
             progress=progress,
         )
     n_rejects = len(dataset.rejects)

@@ -19,6 +19,7 @@ from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.places import natural_order
 from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
+from geolive.sources.photos.position_table import PositionTable
 from geolive.sources.photos.xmp import read_xmp
 from geolive.tables import points
 from geolive.terminal_text import as_unicode
@@ -36,7 +37,9 @@ def read_photos(
     gap_seconds: float = GAP_SECONDS,
     gap_metres: float = GAP_METRES,
     leave_out_panoramas: bool = False,
+    positions: PositionTable | None = None,
     progress: Callable[[str], None] | None = None,
+    command: str = "",
 ) -> Dataset:
     """Read a folder of photos, and the folders in it, into a dataset without a survey.
 
@@ -50,8 +53,13 @@ def read_photos(
         Photos without a time are taken in the order of their names.
     leave_out_panoramas : bool
         Leave out equirectangular panoramas. Where they are kept, later steps cut each into four views.
+    positions : PositionTable, optional
+        Positions, and times, sequences and creators if it has them, in place of those in the photos; `read_positions` reads it.
+        Photos that it lacks, and its rows without a photo, are in `rejects`.
     progress : callable, optional
         Called with a short text about the progress.
+    command : str
+        With `positions`, the command that makes the dataset.
 
     Returns
     -------
@@ -87,7 +95,7 @@ def read_photos(
         if progress and row % 100 == 0:
             progress(f"{row:,} of {len(files):,} photos")
         try:
-            fact = _facts_of(folder.resolve(), file)
+            fact = _facts_of(folder.resolve(), file, positions)
             if fact.is_pano and leave_out_panoramas:
                 raise UnusableImageError("a panorama")
             facts.append(fact)
@@ -99,13 +107,16 @@ def read_photos(
     if not paths:
         raise InputError(f"{folder}: none of its {len(files):,} photos can be used: {_most_common(rejects)}")
     images = _table(paths, facts, gap_seconds, gap_metres)
+    if positions is not None:
+        rejects += [*positions.rejects, *positions.unused()]
+        images = _with_columns_of(images, positions)
     return Dataset(
         images,
         _no_clusters(),
         {},
         [],
         f"photos in {as_unicode(folder.resolve().name)}",
-        _command(folder, gap_seconds, gap_metres, leave_out_panoramas),
+        _command(folder, gap_seconds, gap_metres, leave_out_panoramas) if positions is None else command,
         False,
         rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),
         extra={"photos_folder": str(folder.resolve())}
@@ -230,7 +241,18 @@ def _link_reason(root: Path, link: Path) -> str:
     return "" if hidden or target.suffix.lower() not in SUFFIXES else "a link to another photo of the folder"
 
 
-def _facts_of(root: Path, file: _File) -> PhotoFacts:
+def _with_columns_of(images: gpd.GeoDataFrame, positions: PositionTable) -> gpd.GeoDataFrame:
+    """Return the images with the sequences and creators of the table, where it has them."""
+    rows = [positions.row_of(path) for path in images["img_path"]]
+    for name, texts in (("sequence_id", positions.sequences), ("creator", positions.creators)):
+        if texts is not None:
+            images = images.assign(
+                **{name: pd.Series([texts[row] or None for row in rows if row is not None], dtype="str")}
+            )
+    return images
+
+
+def _facts_of(root: Path, file: _File, positions: PositionTable | None) -> PhotoFacts:
     """Read the EXIF of a photo; raise UnusableImageError with the reason where it cannot be used."""
     if file.reason:
         raise UnusableImageError(file.reason)
@@ -240,7 +262,13 @@ def _facts_of(root: Path, file: _File) -> PhotoFacts:
         raise UnusableImageError("its name is not UTF-8; rename it") from None
     with open_plain(root / file.path) as opened:
         image = open_image(opened)
-        facts = read_facts(image.exif, read_xmp(image.xmp))
+        if positions is None:
+            facts = read_facts(image.exif, read_xmp(image.xmp))
+        else:
+            row = positions.row_of(file.path)
+            if row is None:
+                raise UnusableImageError("not in the table of positions")
+            facts = replace(positions.facts[row], is_pano=read_xmp(image.xmp).whole_sphere)
         # what is not twice as wide as high is no whole sphere, whatever it says
         return replace(facts, is_pano=facts.is_pano and image.width == 2 * image.height)
 

@@ -12,6 +12,7 @@ from geolive.covariate_tables import CovariateTables
 from geolive.dataset import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.places import sequences_of
+from geolive.sources.photos.position_table import read_positions
 from geolive.sources.photos.reader import join_survey, read_photos
 from geolive.sources.survey.reader import read_survey
 from geolive.tables import lonlat
@@ -228,3 +229,37 @@ def test_photos_of_one_second_stay_in_their_numeric_order(tmp_path):
     assert images["sequence_id"].nunique() == 1
     ranks = sequences_of(images.sample(frac=1, random_state=0))
     assert ranks[:, 1][np.argsort(images.sample(frac=1, random_state=0).index)].tolist() == [0, 1, 2]
+
+
+def test_positions_from_a_table(tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("a/1.jpg", "2.jpg", "3.jpg"):
+        write_photo(folder / name, 1.0, 1.0)  # the table's positions count, not these
+    path = tmp_path / "images.csv"
+    rows = [
+        "id,x,y,when,seq,by",
+        "1,85.1,25.6,2020-01-02T03:04:05+01:00,s1,Ann",
+        "2,85.2,25.6,1577934245000,s1,",
+        "9,85,25,,,",
+    ]
+    path.write_text("\n".join([*rows, "8,0,0,,,"]))
+    positions = read_positions(path, "id", "x", "y", captured_at="when", sequence="seq", creator="by")
+    found = read_photos(folder, positions=positions)
+    assert found.images["key"].tolist() == ["2.jpg", "a/1.jpg"]
+    assert lonlat(found.images.geometry).tolist() == [[85.2, 25.6], [85.1, 25.6]]
+    assert found.images["captured_at"].tolist() == [
+        pd.Timestamp("2020-01-02 03:04:05", tz="UTC"), pd.Timestamp("2020-01-02 02:04:05", tz="UTC"),
+    ]  # fmt: skip
+    assert found.images["sequence_id"].tolist() == ["s1", "s1"]
+    assert found.images["creator"].tolist()[1] == "Ann"
+    rejects = set(map(tuple, found.rejects[["row", "path", "reason"]].values))
+    assert rejects == {
+        (2, "3.jpg", "not in the table of positions"),
+        (4, "9", "a row of the table whose photo is not in the folder"),
+        (5, "8", "not located: the position is 0, 0"),
+    }
+    again = read_dataset(write_dataset(found, tmp_path / "dataset"))
+    assert again.images["key"].tolist() == found.images["key"].tolist()
+    path.write_text("id,x,y\n1,,\n")
+    with pytest.raises(InputError, match="line 2, column 'x': missing coordinate, nor can any other row"):
+        read_positions(path, "id", "x", "y")
