@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.attacks.base import Attack, content, load_libraries
 from benchmarks.attacks.long_commands import LongCommand, differences, half_written, libraries, long_commands
 
-LARGE = 1 << 29
+LARGE = 1 << 32
 
 
 def run(attack: Attack) -> None:

@@ -121,8 +121,8 @@ def _check_room(folder: Path, shape: tuple[int, int]) -> None:
     there = sum(path.stat().st_size for path in folder.glob("*.npy"))
     if needed - there > free - _ROOM_LEFT:
         raise InputError(
-            f"{folder}: decoded photos need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free; choose a smaller "
-            "size, or a folder on another disk"
+            f"{folder}: decoded photos need {needed / 1e6:,.0f} MB, {_ROOM_LEFT / 1e6:,.0f} MB must stay free for "
+            f"checkpoints, and {free / 1e6:,.0f} MB are free; choose a smaller size, or a folder on another disk"
         )
 
 

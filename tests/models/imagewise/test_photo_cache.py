@@ -11,6 +11,7 @@ from geolive.errors import InputError
 from geolive.models.imagewise.photo_cache import augment, decode_photos, epoch_order, uniforms
 from geolive.vision.images import PhotoFiles
 from geolive.vision.preprocessing import Preprocessing
+from tests.small_disk import small_disk
 
 SMALL = Preprocessing(16, 16)
 seeds = st.integers(0, 2**31)
@@ -125,3 +126,10 @@ def test_no_photo_at_all_is_an_error(tmp_path):
     files = PhotoFiles(tmp_path, [None, None], [None, None])
     with pytest.raises(InputError, match="none of the 2 photos can be used: no photo"):
         decode_photos(files, np.arange(2), SMALL, tmp_path / "work", {}, workers=0)
+
+
+def test_a_disk_without_room_is_named_with_all_that_is_needed(tmp_path):
+    with small_disk(tmp_path / "disk", "500m") as disk:
+        words = r"disk/pixels: decoded photos need 0 MB, 1,000 MB must stay free for checkpoints, and 52\d MB are free"
+        with pytest.raises(InputError, match=words):
+            decode_photos(PhotoFiles(tmp_path, ["a.png"], [None]), np.array([0]), SMALL, disk / "pixels", {}, workers=0)
