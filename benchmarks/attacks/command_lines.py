@@ -59,6 +59,8 @@ FITTING_OF: dict[tuple[str, str], list[str]] = {
 COLUMNS = ["area", "direct", "variance", "x", "people", "estimate", "mse"]
 # these need seconds each, so they are drawn less often
 RARE = {"train gcn", "train imagewise", "embed", "detect", "evaluate", "explain"}
+# draws thousands of pictures
+LONG = {("sample", "with_images")}
 ALWAYS = {"train imagewise": ["--no-pretrained"], "fetch images": ["--tries", "1", "--delay", "0"]}
 
 
@@ -156,7 +158,11 @@ def _is_accepted(command: Any, words: list[str]) -> bool:
 
 def _words(attack: Attack, command: str, parameter: Any, share: float) -> list[str]:
     """The words that give a parameter, most of them fitting; of options that are not needed, this share is given."""
-    if parameter.name == "help" or not (parameter.required or attack.random.random() < share):
+    if (
+        parameter.name == "help"
+        or (command, parameter.name) in LONG
+        or not (parameter.required or attack.random.random() < share)
+    ):
         return []
     if getattr(parameter, "is_flag", False):
         return [attack.random.choice([*parameter.opts, *parameter.secondary_opts])]
