@@ -203,7 +203,14 @@ def test_predict_overwrites_nothing_of_the_users(tmp_path):
     refused("predict", "--region", "bihar", "--out", tmp_path / "pov.html", match="pov.geojson")
     assert [p.name for p in tmp_path.iterdir()] == ["pov.geojson"]
     assert mine.read_text().startswith('{"type"')
-    refused("predict", "--region", "bihar", "--out", tmp_path / "pov.pdf", match=".html, .geojson, .gpkg, .tif or .csv")
+    refused(
+        "predict",
+        "--region",
+        "bihar",
+        "--out",
+        tmp_path / "pov.doc",
+        match="cannot write .doc files",
+    )
 
 
 @pytest.mark.parametrize(
