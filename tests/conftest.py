@@ -1,6 +1,12 @@
 import os
+import signal
 
 import pytest
+
+# a shell lets a job in the background ignore these, and the commands that tests stop would inherit that
+for stop, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(stop) == signal.SIG_IGN:
+        signal.signal(stop, usual)
 
 # tests run on all cores at once: threads beside them would only wait for each other
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
