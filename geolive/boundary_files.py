@@ -188,7 +188,17 @@ def _read_layer(
     except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path}: cannot be read as polygons: {reason}; check that the file is whole") from error
-    return _in_degrees(path, raw, crs), words, notes
+    return _in_degrees(path, _without_nested_values(raw), crs), words, notes
+
+
+def _without_nested_values(raw: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the rows without columns of lists or objects, as GeoJSON may have them: these name no unit, and nothing compares them."""
+    nested = [
+        column
+        for column in raw.columns.drop(raw.geometry.name)
+        if raw[column].map(lambda value: isinstance(value, dict | list | np.ndarray)).any()
+    ]
+    return raw.drop(columns=nested)
 
 
 def _choose_layer(path: Path, source: str, layer: str | None) -> tuple[str | None, str, list[str]]:

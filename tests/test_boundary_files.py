@@ -447,3 +447,24 @@ def test_a_file_without_columns_is_refused(tmp_path):
     gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)], crs=4326).to_file(path)
     with pytest.raises(InputError, match="has no columns, so its units have no names"):
         read_boundaries(path)
+
+
+def test_objects_and_lists_among_the_properties_are_no_names(tmp_path):
+    """As files of OpenStreetMap have them: {"name": "A", "tags": {"admin_level": "5"}}."""
+    squares = [shapely.box(85 + i, 25, 86 + i, 26) for i in range(2)]
+    properties = [{"name": name, "tags": {"admin_level": "5"}, "sources": ["a", "b"]} for name in "AB"]
+    features = [
+        {"type": "Feature", "properties": own, "geometry": shapely.geometry.mapping(square)}
+        for own, square in zip(properties, squares, strict=True)
+    ]
+    path = tmp_path / "districts.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    assert read_boundaries(path).districts["district"].tolist() == ["A", "B"]
+    # a damaged file, whose second unit has its properties under another key
+    features[1]["foreign"] = features[1].pop("properties")
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"column 'name', row 1: no name; fill it in"):
+        read_boundaries(path)
+    nested = gpd.GeoDataFrame({"name": ["A", "B"], "sources": [["a"], ["b", "c"]]}, geometry=squares, crs=4326)
+    nested.to_parquet(tmp_path / "districts.parquet")
+    assert read_boundaries(tmp_path / "districts.parquet").districts["district"].tolist() == ["A", "B"]
