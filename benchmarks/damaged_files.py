@@ -76,7 +76,7 @@ def make_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
     survey = ["ingest", "survey", "FILE", "--value", "pov=wealth", "--id", "town", "--out", "OUT"]
     csv = [*with_file(survey, folder / "survey.csv"), "--lon", "lon", "--lat", "lat", "--drop-invalid"]
     made.append(("survey.csv", folder / "survey.csv", csv))
-    from geolive.dataset import write_dataset
+    from geolive.dataset_folder import write_dataset
 
     write_dataset(read_survey(folder / "survey.csv", "lon", "lat", {"pov": "wealth"}), dataset)
     draw = ["predict", "--dataset", str(dataset), "--model", "mean", "--min-images", "0", "--out", "OUT.csv"]

@@ -23,7 +23,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from geolive.dataset import Dataset, read_dataset, write_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.simulation.sample import make_sample
 from geolive.tables import points
 from geolive.vision.backbones import load_backbone

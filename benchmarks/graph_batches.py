@@ -32,7 +32,7 @@ def make_part(folder: str, n: int, out: Path) -> None:
     """The first n of a dataset's clusters, by a fixed shuffle, with simulated image features, as a dataset folder."""
     from dataclasses import replace
 
-    from geolive.dataset import read_dataset, write_dataset
+    from geolive.dataset_folder import read_dataset, write_dataset
 
     dataset = read_dataset(folder)
     chosen = np.sort(np.random.default_rng(0).permutation(len(dataset.clusters))[:n])
@@ -51,7 +51,7 @@ def like_the_authors(folder: str, batch: int) -> dict:
     """A re-creation: everything padded and in memory, then the first batch."""
     import pandas as pd
 
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.tables import lonlat
 
     dataset = read_dataset(folder)
@@ -82,7 +82,7 @@ def like_the_authors(folder: str, batch: int) -> dict:
 
 def ours(folder: str, batch: int, whole: bool) -> dict:
     """Places, the scale of vertices, the first batch, and all batches of a pass."""
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.graphs.batches import batches_in_blocks, largest_distance_km
     from geolive.graphs.edges import parse_edges
     from geolive.graphs.node_features import fit_vertices

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, subsample_images
 from geolive.graphs.edges import parse_edges
 from geolive.graphs.network import GraphNetwork

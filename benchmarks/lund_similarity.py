@@ -15,7 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from geolive.dataset import Dataset, read_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import read_dataset
 from geolive.geodesy import unit_sphere
 from geolive.tables import lonlat
 

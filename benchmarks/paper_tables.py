@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.feature_sets import add_features
 from geolive.simulation.simulated_features import NAME, draw_features
 

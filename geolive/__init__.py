@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 # public name: the module that defines it
 _PUBLIC = {
     "Dataset": "geolive.dataset",
-    "read_dataset": "geolive.dataset",
-    "write_dataset": "geolive.dataset",
+    "read_dataset": "geolive.dataset_folder",
+    "write_dataset": "geolive.dataset_folder",
     "make_sample": "geolive.simulation.sample",
     "read_survey": "geolive.sources.survey.reader",
     "read_dhs": "geolive.sources.survey.dhs",
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     # for editors and type checkers, which cannot see lazy imports; a test holds both lists equal
     from geolive.covariates.adding import add_covariates as add_covariates
     from geolive.dataset import Dataset as Dataset
-    from geolive.dataset import read_dataset as read_dataset
-    from geolive.dataset import write_dataset as write_dataset
+    from geolive.dataset_folder import read_dataset as read_dataset
+    from geolive.dataset_folder import write_dataset as write_dataset
     from geolive.errors import InputError as InputError
     from geolive.estimation.area_table import estimate_areas as estimate_areas
     from geolive.estimation.direct import direct_estimates as direct_estimates

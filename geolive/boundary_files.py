@@ -192,7 +192,7 @@ def _read_layer(
 
 
 def _without_nested_values(raw: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Return the rows without columns of lists or objects, as GeoJSON may have them: these name no unit, and nothing compares them."""
+    """Return the rows without columns of lists or objects, as GeoJSON may have them; these name no unit."""
     nested = [
         column
         for column in raw.columns.drop(raw.geometry.name)

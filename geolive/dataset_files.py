@@ -1,6 +1,7 @@
 """Read and write the files of a dataset folder."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,8 @@ def read_array(path: Path) -> np.ndarray:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.npy: cannot be read (...); make the dataset again
     """
-    try:
+    with _unreadable_named(path):
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
 
 
 def read_plain_table(path: Path) -> pd.DataFrame:
@@ -124,12 +123,8 @@ def read_plain_table(path: Path) -> pd.DataFrame:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.parquet: cannot be read (...); make the dataset again
     """
-    try:
+    with _unreadable_named(path):
         return read_parquet(path)
-    except InputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None
 
 
 def read_table(path: Path) -> gpd.GeoDataFrame:
@@ -146,10 +141,16 @@ def read_table(path: Path) -> gpd.GeoDataFrame:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.parquet: cannot be read (...); make the dataset again
     """
+    with _unreadable_named(path), collector_paused():
+        return read_geoparquet(path)
+
+
+@contextlib.contextmanager
+def _unreadable_named(path: Path) -> Iterator[None]:
+    """Name the file that a library cannot read, and what to do."""
     try:
-        with collector_paused():
-            return read_geoparquet(path)
+        yield
     except InputError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error}); make the dataset again") from None

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from geolive.dataset import Dataset, read_dataset
+from geolive.dataset import Dataset
 from geolive.dataset_facts import FACTS, is_word, read_facts
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.files import checksum, replacing
 from geolive.npy_file import NpyFile

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.evaluation.evaluate import evaluate
 from geolive.models.cache import fit_cached
 from geolive.models.clusterwise import Forest

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from geolive.covariate_tables import CovariateTables
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import checksum
 from geolive.mapping.summary import summarise

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.simulation.sample import simulate, write_sample
 from tests.crash_points import Server
 from tests.vision.photofolder import encoded, photo_dataset, picture

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import add_labels, read_dataset, write_dataset
+from geolive.dataset import add_labels
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import checksum
 

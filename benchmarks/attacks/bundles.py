@@ -74,7 +74,7 @@ def run(attack: Attack) -> None:
 
 
 def _prepare(data: Path, bundles: list[Path]) -> int:
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.models.attention import MeanPooling
     from geolive.models.bundle import save_model
     from geolive.models.clusterwise import Forest

@@ -160,7 +160,7 @@ def _goa(folder: Path) -> None:
 
 
 def _bundle(folder: Path) -> None:
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.models.bundle import save_model
     from geolive.models.clusterwise import Forest
     from geolive.models.training import train
@@ -170,7 +170,7 @@ def _bundle(folder: Path) -> None:
 
 def _former_map(folder: Path) -> None:
     """The files of an earlier map under the same names."""
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.mapping.exports import write_files
     from geolive.mapping.prediction import predict
     from geolive.models.baselines import Mean
@@ -200,7 +200,7 @@ def _photos(folder: Path) -> None:
 
 
 def _features(folder: Path) -> None:
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
 
     keys = read_dataset(folder / "goa").images["key"]
     (folder / "features.csv").write_text("key,f0,f1\n" + "".join(f"{key},{i},{i / 7}\n" for i, key in enumerate(keys)))
@@ -210,7 +210,7 @@ def _photographed(folder: Path, n_clusters: int = 16) -> None:
     import numpy as np
     from PIL import Image
 
-    from geolive.dataset import write_dataset
+    from geolive.dataset_folder import write_dataset
     from geolive.simulation.sample import make_sample
 
     made = make_sample("goa", seed=1, n_clusters=n_clusters, n_sites=4, most_images=2)

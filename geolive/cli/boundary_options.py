@@ -1,7 +1,7 @@
 """The options of commands that read a file of districts."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,18 +34,14 @@ DropInvalid = Annotated[
 ]
 
 
-def open_boundaries(
-    path: Path | None,
-    *,
-    layer: str | None = None,
-    name_column: str | None = None,
-    id_column: str | None = None,
-    people_column: str | None = None,
-    encoding: str | None = None,
-    crs: str | None = None,
-    drop_invalid: bool = False,
-) -> "BoundaryFile | None":
+def open_boundaries(path: Path | None, **options: Any) -> "BoundaryFile | None":
     """Read a file of districts as the options say; None where none is named.
+
+    Parameters
+    ----------
+    path : Path or None
+    **options
+        As `geolive.boundary_files.read_boundaries` takes them.
 
     Raises
     ------
@@ -60,19 +56,11 @@ def open_boundaries(
     Traceback (most recent call last):
     geolive.errors.InputError: --layer is about a file of districts; add --boundaries FILE
     """
-    options = {
-        "layer": layer,
-        "name_column": name_column,
-        "id_column": id_column,
-        "people_column": people_column,
-        "encoding": encoding,
-        "crs": crs,
-    }
     if path is None:
-        given = [name for name, value in (options | {"drop_invalid": drop_invalid}).items() if value]
-        if given:
-            raise InputError(f"--{given[0].replace('_', '-')} is about a file of districts; add --boundaries FILE")
+        given = next((name for name, value in options.items() if value), None)
+        if given is not None:
+            raise InputError(f"--{given.replace('_', '-')} is about a file of districts; add --boundaries FILE")
         return None
     from geolive.boundary_files import read_boundaries
 
-    return read_boundaries(path, **options, drop_invalid=drop_invalid)
+    return read_boundaries(path, **options)

@@ -56,7 +56,7 @@ def covariates_command(
     """Add numbers from rasters and tables to the clusters and images of a dataset."""
     from geolive.console import say, step
     from geolive.covariates.adding import compute_covariates, place_covariates
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)

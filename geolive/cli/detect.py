@@ -41,7 +41,7 @@ def detect_command(
 ) -> None:
     """Count the objects in each photo of a dataset. If it is stopped, the same command continues the work."""
     from geolive.console import say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.vision.counting import detect_objects
 
     with step(f"Reading {dataset}"):

@@ -34,7 +34,7 @@ def embed_command(
 ) -> None:
     """Compute the features of each photo of a dataset by a network. If it is stopped, the same command continues the work."""
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.vision.embedding import embed_photos
 
     with step(f"Reading {dataset}"):

@@ -81,7 +81,7 @@ def evaluate(
     If the command is stopped or killed, the same command goes on after the last finished row.
     """
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.evaluation.comparison import AUTHORS_WARNING, check_protocol
     from geolive.evaluation.evaluate import DEFAULT_SPLITS, ROWS_WARNING, ImagewiseSettings
     from geolive.evaluation.evaluate import evaluate as evaluate_models

@@ -29,7 +29,7 @@ def explain(
 ) -> None:
     """Explain a trained model: which inputs matter, how predictions follow them, which photos weigh most in a place."""
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.explain.explanation import explain as explain_model
     from geolive.explain.explanation import kind_of
     from geolive.extras import require_extra

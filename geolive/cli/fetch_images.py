@@ -122,7 +122,7 @@ def _fetch(
     area: "Area", wanted: "Wanted", out: Path, access: "Access", retry_policy: "RetryPolicy", leave_out_failed: bool
 ) -> None:
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.sources.mapillary.fetch import fetch_images
     from geolive.wording import count_of
 

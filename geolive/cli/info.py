@@ -37,7 +37,7 @@ def info(
     """Show what a dataset holds, and draw a map of it."""
     from geolive.cli.parameters import as_options
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.mapping.overview import check_picture, draw_overview
     from geolive.mapping.summary import summarise
 

@@ -40,7 +40,7 @@ def ingest_dhs(
     """Read a DHS survey: clusters with wealth (pov) and women's body-mass index (bmi), weighted means of its recode files."""
     from geolive.cli.parameters import as_options
     from geolive.console import note, say, step
-    from geolive.dataset import write_dataset
+    from geolive.dataset_folder import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.survey.dhs import read_dhs
     from geolive.sources.survey.reader import design_columns

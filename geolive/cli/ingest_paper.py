@@ -21,7 +21,7 @@ def ingest_paper(
 ) -> None:
     """Read the paper's table, which has a row for each image, with its objects and its cluster's survey."""
     from geolive.console import note, say, step
-    from geolive.dataset import write_dataset
+    from geolive.dataset_folder import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.paper.reader import UNMATCHED, count_reasons, read_paper
 
@@ -64,7 +64,7 @@ def ingest_features(
 ) -> None:
     """Add features of images to a dataset, joined by key."""
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.feature_sets import add_features, check_feature_name
     from geolive.sources.features import read_features
 

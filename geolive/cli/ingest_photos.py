@@ -48,7 +48,7 @@ def ingest_photos(
     from geolive.clusters import SITE_RADIUS_KM
     from geolive.command_line import program
     from geolive.console import note, say, step
-    from geolive.dataset import read_dataset, write_dataset
+    from geolive.dataset_folder import read_dataset, write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.photos.position_table import read_positions
     from geolive.sources.photos.reader import join_survey, read_photos

@@ -88,7 +88,7 @@ def ingest_survey(
 ) -> None:
     """Read a survey: points with measured values."""
     from geolive.console import note, say, step
-    from geolive.dataset import write_dataset
+    from geolive.dataset_folder import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.survey.reader import design_columns, read_survey
     from geolive.wording import count_of

@@ -42,7 +42,7 @@ def train_clusterwise(
 ) -> None:
     """Train a forest, or another scikit-learn estimator, on what each cluster's images show, summed or averaged."""
     from geolive.console import step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder
     from geolive.models.bundle import save_model
     from geolive.models.training import train

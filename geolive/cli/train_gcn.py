@@ -68,7 +68,7 @@ def train_gcn(
     import shutil
 
     from geolive.console import step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder, work_folder
     from geolive.models.learning_curves import check_curves, draw_curves
     from geolive.models.registry import make_model

@@ -86,7 +86,7 @@ def train_imagewise_command(
     import sys
 
     from geolive.console import note, note_dropped, say, step
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder, work_folder
 
     check_new_folder(out)

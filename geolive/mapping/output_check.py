@@ -16,7 +16,7 @@ _SIGNS = {
     ".tif": rb'<Item name="SOFTWARE">geolive ',
     ".csv": rb"\Adistrict_id,[^\n]*,made_with\n",
     ".kml": rb"<!-- " + WRITTEN_BY.encode(),
-    ".fgb": rb"\Afgb.*Made by geolive ",
+    ".fgb": rb"\Afgb.*" + WRITTEN_BY.encode(),
     ".png": rb"Software\x00geolive ",
     ".svg": rb"<dc:title>geolive |>geolive ",
     ".pdf": rb"/Creator \(geolive ",

@@ -21,7 +21,7 @@ from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_sentences, other_sites_words
 from geolive.mapping.export_table import district_columns
-from geolive.mapping.page_method import how_it_was_made
+from geolive.mapping.page_method import how_it_was_made, source_line
 from geolive.mapping.region_mean import (
     COMPARED_COLOURS,
     COMPARED_MARKS,
@@ -196,20 +196,6 @@ def file_stem(district_map: DistrictMap) -> str:
     simulated = ["simulated"] * district_map.provenance.simulated
     words = "-".join([district_map.indicator.name, district_map.region, *simulated])
     return re.sub(r"[^\w]+", "-", words.lower()).strip("-")[:80] or "map"
-
-
-def source_line(district_map: DistrictMap) -> str:
-    """Say in one line what the map was made from, for pictures and print.
-
-    Examples
-    --------
-    >>> import geolive as gl
-    >>> dataset = gl.make_sample("goa")
-    >>> source_line(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))[:6]
-    'Data: '
-    """
-    made = district_map.provenance
-    return f"Data: {made.dataset}. Boundaries: {made.boundaries}. geolive {made.version}, {made.made.isoformat()}."
 
 
 def _mostly_alike(compared: np.ndarray) -> bool:

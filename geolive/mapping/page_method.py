@@ -38,6 +38,20 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     ]
 
 
+def source_line(district_map: DistrictMap) -> str:
+    """Say in one line what the map was made from, for pictures and print.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> source_line(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))[:6]
+    'Data: '
+    """
+    made = district_map.provenance
+    return f"Data: {made.dataset}. Boundaries: {made.boundaries}. geolive {made.version}, {made.made.isoformat()}."
+
+
 def _interval_words(district_map: DistrictMap) -> str:
     level = percent_text(district_map.level)
     meaning = f"The {level} interval is expected to contain the mean of a district in {level} of districts."

@@ -12,6 +12,7 @@ import pyproj
 from geolive.indicators import class_labels
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.geopackage import LAYERS
+from geolive.mapping.page_method import source_line
 from geolive.mapping.qgis_metadata import QGIS_VERSION, WRITTEN_BY, add, document, layer_title
 from geolive.mapping.qgis_styles import district_style, estimate_tips, site_style
 from geolive.wording import percent_text
@@ -161,7 +162,7 @@ def _add_layout(layouts: ET.Element, district_map: DistrictMap, package: str, ex
         ('[% "district" %]', (10, 8, 277, 12), 22),
         (f"{mark}{_plain(district_map.title)}. {district_map.indicator.meaning}", (10, 20, 277, 7), 10),
         ("\n".join(_facts(district_map, shown, unit, level)), (208, 32, 79, 70), 10),
-        (_plain(_source_words(district_map)), (10, 196, 277, 9), 7),
+        (_plain(source_line(district_map)), (10, 196, 277, 9), 7),
     ]
     for number, (text, place, size) in enumerate(texts):
         label = _add_item(layout, _LABEL, place, f"text {number}", labelText=text, halign=_LEFT, valign=_TOP)
@@ -215,11 +216,6 @@ def _facts(district_map: DistrictMap, shown: str, unit: str, level: str) -> list
         *estimate_tips(district_map, number),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
     ]
-
-
-def _source_words(district_map: DistrictMap) -> str:
-    made = district_map.provenance
-    return f"Data: {made.dataset}. Boundaries: {made.boundaries}. geolive {made.version}, {made.made.isoformat()}."
 
 
 def _plain(text: str) -> str:

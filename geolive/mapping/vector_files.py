@@ -7,7 +7,7 @@ import pyogrio
 
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_table
-from geolive.mapping.qgis_metadata import abstract, layer_title
+from geolive.mapping.qgis_metadata import WRITTEN_BY, abstract, layer_title
 
 _KEY = b"geolive"
 
@@ -87,7 +87,7 @@ def write_flatgeobuf(district_map: DistrictMap, path: Path) -> None:
     from geolive.mapping.geopackage import failures_named
 
     path.unlink(missing_ok=True)
-    about = f"Made by geolive {district_map.provenance.version}. {abstract(district_map)}"
+    about = f"{WRITTEN_BY} {district_map.provenance.version}. {abstract(district_map)}"
     with failures_named(path.parent, "FlatGeobuf file"):
         pyogrio.write_dataframe(
             district_table(district_map),

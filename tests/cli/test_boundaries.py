@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 
 DATA = Path(__file__).parent.parent / "data"
 # a district each; Cakaudrove lies on both sides of 180°

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from geolive.dataset import write_dataset
+from geolive.dataset_folder import write_dataset
 from geolive.models.attention import MeanPooling
 from geolive.models.bundle import save_model
 from geolive.models.clusterwise import Forest

@@ -8,7 +8,7 @@ import sys
 import geopandas as gpd
 import pytest
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.models.bundle import save_model
 from geolive.models.clusterwise import Forest
 from geolive.models.training import train

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from geolive.dataset import Dataset, write_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import write_dataset
 from geolive.sources.survey.reader import read_survey
 from tests.commands import run
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from geolive.cli.ingest_dhs import parse_values
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from tests.commands import run
 from tests.sources.survey.data.make_dhs import CLUSTERS, WOMEN, make_dhs, write_gps, write_recode

@@ -4,7 +4,7 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from tests.sources.photos.photofiles import photo_bytes
 
 

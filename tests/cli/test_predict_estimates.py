@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geolive.dataset import write_dataset
+from geolive.dataset_folder import write_dataset
 from geolive.regions import find_region
 from geolive.simulation.sample import make_sample
 

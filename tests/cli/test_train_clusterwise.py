@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from geolive.dataset import write_dataset
+from geolive.dataset_folder import write_dataset
 from geolive.models.bundle import load_model
 from geolive.models.registry import CLUSTERWISE, MODEL_KINDS
 from geolive.simulation.sample import make_sample

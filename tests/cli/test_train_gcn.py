@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.simulation.sample import make_sample
 from tests.commands import ROOT
 

@@ -13,7 +13,7 @@ from PIL import Image
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 pytest.importorskip("captum", reason="needs the extra gradcam (captum)")
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.explain.explanation import explain
 from geolive.explain.gallery import attribution, draw_gallery

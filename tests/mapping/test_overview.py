@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.mapping.overview import draw_overview
 from geolive.tables import points

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.mapping.prediction import predict
 from geolive.mapping.region_sites import sites_in_region
 from geolive.models.registry import make_model

@@ -146,7 +146,7 @@ def test_baselines_are_not_kept(small_sample, tmp_path):
 
 
 def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, monkeypatch):
-    from geolive.dataset import read_dataset
+    from geolive.dataset_folder import read_dataset
     from geolive.files import cache_folder
 
     dataset = read_dataset(small_folder)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.evaluation.evaluate import evaluate
 from geolive.models.baselines import Neighbours

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.simulation.sample import simulate
 from geolive.simulation.scene_drawing import PARTS
 from geolive.simulation.scenes import LABEL, Scene, draw_scene, scene_bytes

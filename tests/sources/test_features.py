@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.feature_sets import add_features
 from geolive.sources.features import read_features

@@ -6,7 +6,8 @@ import geopandas as gpd
 import numpy as np
 from PIL import Image
 
-from geolive.dataset import Dataset, read_dataset, write_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.sources.photos.reader import _no_clusters
 from geolive.tables import points
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from geolive.cli import app
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.models.clusterwise import Forest
 from geolive.models.interface import check_inputs

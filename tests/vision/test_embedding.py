@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from geolive.cli import app
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import checksum
 from geolive.sources.photos.reader import read_photos

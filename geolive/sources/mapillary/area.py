@@ -14,7 +14,8 @@ from shapely import Geometry
 
 from geolive.antimeridian import bounds_of, box_of
 from geolive.clusters import SITE_RADIUS_KM
-from geolive.dataset import Dataset, read_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.regions import INDIA_SOURCE, find_region, not_a_box, parse_box

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from geolive.clusters import join_images
-from geolive.dataset import Dataset, write_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import write_dataset
 from geolive.errors import InputError
 from geolive.files import place_folder
 from geolive.sources.mapillary.area import Area

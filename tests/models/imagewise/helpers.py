@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN, load_pretrained
 from geolive.models.imagewise.learner import TrainingPhotos, TrainingSettings
 from geolive.models.imagewise.photo_cache import DecodedPhotos

@@ -13,7 +13,7 @@ from torch import nn
 
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_model, save_model

@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from geolive.dataset import read_dataset
+from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.sources.mapillary.area import area_of_box
 from geolive.sources.mapillary.fetch import fetch_folder, plan_fetch

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from geolive.dataset import Dataset, read_dataset, write_dataset
+from geolive.dataset import Dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.places import group_images, key_hash
 from geolive.sources.mapillary.access import Access

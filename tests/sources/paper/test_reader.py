@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.regions import assign_districts, read_districts
 from geolive.sources.paper import lines as paper_lines

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from geolive.covariate_tables import CovariateTables
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.places import sequences_of
 from geolive.sources.photos.position_table import read_positions

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.survey.dhs import read_dhs
 from geolive.sources.survey.dhs_recodes import BMI, POV, cluster_means, read_recode

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import read_dataset, write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.estimation.below_line import poverty_rates
 from geolive.mapping.district_survey import direct_of_places
