@@ -36,3 +36,13 @@ class RestartWarning(UserWarning):
     >>> issubclass(RestartWarning, UserWarning)
     True
     """
+
+
+class ConvergenceError(InputError):
+    """An estimation has no solution for these data.
+
+    Examples
+    --------
+    >>> issubclass(ConvergenceError, InputError)
+    True
+    """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geolive.errors import InputError
+from geolive.errors import ConvergenceError, InputError
 
 Array = NDArray[np.floating]
 
@@ -239,9 +239,9 @@ def _maximise(objective: Callable[[float], float], scale: float, *, zero: bool, 
     values = np.array([objective(float(point)) for point in grid])
     best = int(np.argmax(values))
     if not np.isfinite(values[best]) or best == len(grid) - 1:
-        raise InputError(
+        raise ConvergenceError(
             f"method {method}: the likelihood has no maximum up to {grid[-1]:.3g}, so the estimation did not converge; leave "
-            " covariates out, or try another method (reml, ml, fh)"
+            "covariates out, or try another method (reml, ml, fh)"
         )
     if best == 0:
         return float(grid[0])

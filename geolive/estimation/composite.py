@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from geolive.errors import InputError
+from geolive.errors import ConvergenceError, InputError
 from geolive.estimation.area_checks import Values, check_choice, check_level
 from geolive.estimation.design_matrix import check_rank
 from geolive.estimation.nested_error import area_numbers, check_enough, normal_quantile, unit_numbers
@@ -301,7 +301,7 @@ def _fit_with_error(sums: UnitSums, variance: Array, method: str) -> tuple[UnitF
         if np.allclose(new, extra, rtol=1e-4, atol=1e-9):
             return fit, extra
         extra = new
-    raise InputError(
+    raise ConvergenceError(
         f"method={method!r}: the slopes and the errors of the predictions' means did not converge; leave predictions=None, or "
         "use the area-level model (FayHerriot)"
     )

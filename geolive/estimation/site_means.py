@@ -140,7 +140,7 @@ def estimated_means(sites: Sites, surveyed: pd.Index) -> pd.DataFrame:
     try:
         model = NestedError("amrl").fit(pd.DataFrame(index=areas.index), sites.predictions, areas)
     except InputError as error:
-        raise InputError(f"site_predictions: {error}") from error
+        raise type(error)(f"site_predictions: {error}") from error
     estimates = model.predict(pd.DataFrame(index=model.areas_.union(surveyed)))
     columns = {"n_units": "n_sites", "direct": "predicted", "estimate": "calibrated", "mse": "variance"}
     table = estimates[list(columns)].rename(columns=columns)

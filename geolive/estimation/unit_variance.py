@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geolive.errors import InputError
+from geolive.errors import ConvergenceError
 
 Array = NDArray[np.float64]
 
@@ -210,7 +210,7 @@ def fit_units(sums: UnitSums, method: str, extra: Array | float = 0.0) -> UnitFi
     values = np.array([objective(float(ratio)) for ratio in grid])
     best = int(np.argmax(values))
     if not np.isfinite(values[best]) or best == len(grid) - 1:
-        raise InputError(
+        raise ConvergenceError(
             f"method={method!r}: the likelihood has no maximum, so the estimation did not converge; leave covariates out, or try "
             f"another of {', '.join(METHODS)}"
         )

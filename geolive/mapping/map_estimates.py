@@ -7,7 +7,7 @@ import geopandas as gpd
 import pandas as pd
 
 from geolive.dataset import Dataset
-from geolive.errors import InputError
+from geolive.errors import ConvergenceError, InputError
 from geolive.estimation.benchmarking import METHODS
 from geolive.mapping.composite import COMPOSITES, ESTIMATORS, DistrictEstimates, direct_table, estimate_districts
 from geolive.mapping.cross_fitting import CrossFitted
@@ -160,8 +160,8 @@ def estimate_map(
         )
     except InputError as error:
         if options.estimator in COMPOSITES or options.benchmark:
-            raise _impossible(options, _reason(error, trained)) from error
-        impossible = _reason(error, trained)
+            raise _impossible(options, _reason(error, trained, survey)) from error
+        impossible = _reason(error, trained, survey)
     chosen = options.estimator or ("composite" if estimates.has_composite else "predicted")
     about = _words(chosen, estimates, "" if options.estimator else impossible, over)
     if survey.n_outside and chosen != "predicted":
@@ -182,7 +182,10 @@ def _impossible(options: EstimateOptions, reason: str) -> InputError:
     return InputError(f"{name}={getattr(options, name)!r}: {reason}", parameter=name)
 
 
-def _reason(error: InputError, trained: TrainedModel) -> str:
+def _reason(error: InputError, trained: TrainedModel, survey: DistrictSurvey) -> str:
+    if isinstance(error, ConvergenceError):
+        surveyed = count_of(survey.places["district_id"].nunique(), "surveyed district")
+        return f"{surveyed} do not tell how much districts differ beyond what the model predicts"
     if "do not vary within any area" in str(error):
         return f"{trained.card.model} predicts the same value everywhere in a district, and adds nothing to the survey"
     return str(error)

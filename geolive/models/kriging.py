@@ -8,7 +8,7 @@ from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.model_inputs import parse_inputs
 from geolive.models.baselines import average_at_places
-from geolive.models.covariate_inputs import covariate_words, covariates_as_trained, training_covariates
+from geolive.models.covariate_inputs import covariate_scale, covariate_words, covariates_as_trained, training_covariates
 from geolive.models.interface import Model, check_integer
 from geolive.models.spatial_covariance import Covariance, fit_covariance
 from geolive.places import Places
@@ -134,8 +134,7 @@ class Kriging(Model):
         together = average_at_places(places.positions, values, sample_sizes, covariates)
         self.xyz_ = EARTH_RADIUS_KM * unit_sphere(together.positions)
         self.tree_ = cKDTree(self.xyz_)
-        self.centre_, spread = together.covariates.mean(axis=0), together.covariates.std(axis=0)
-        self.scale_ = np.where(spread > 1e-12 * np.abs(self.centre_), spread, np.inf)
+        self.scale_ = covariate_scale(together.covariates)
         trend = self._trend(together.covariates)
         if sample_sizes is None:
             known = together.variance / together.rows
@@ -163,7 +162,7 @@ class Kriging(Model):
         return covariates
 
     def _trend(self, covariates: np.ndarray) -> np.ndarray:
-        return np.column_stack([np.ones(len(covariates)), (covariates - self.centre_) / self.scale_])
+        return np.column_stack([np.ones(len(covariates)), (covariates - self.scale_[0]) * self.scale_[1]])
 
     def _fit(self, means: np.ndarray, trend: np.ndarray, noise: np.ndarray, start: Covariance | None = None) -> None:
         from scipy.linalg import cho_factor, cho_solve

@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 
 from geolive.boundary_files import read_boundaries
 from geolive.dataset import add_labels
@@ -428,3 +429,16 @@ def test_a_place_counts_by_the_weight_of_its_households_and_a_case_by_that_of_on
     expected = person.groupby("district_id").apply(lambda d: np.average(d["stunted"], weights=d["total"]))
     assert np.allclose(survey.direct["direct"], expected)
     assert np.allclose(survey.weights, person["total"])
+
+
+def test_few_districts_without_a_composite_say_so_in_plain_words(small_sample, tmp_path):
+    for number in (3, 4):
+        width = 4 / number
+        boxes = [shapely.box(84 + width * i, 24.8, 84 + width * (i + 1), 27) for i in range(number)]
+        path = tmp_path / f"{number}.geojson"
+        gpd.GeoDataFrame({"name": list("ABCD")[:number]}, geometry=boxes, crs=4326).to_file(path)
+        trained = train(small_sample.dataset, Neighbours(), "pov")
+        drawn = predict(small_sample.dataset, trained, boundaries=path)
+        assert drawn.estimator == "predicted"
+        reason = f"{number} surveyed districts do not tell how much districts differ beyond what the model predicts."
+        assert drawn.estimator_about.endswith(f"A composite estimate was not possible: {reason}")
