@@ -114,7 +114,7 @@ class AttentionPooling(PhotoSetModel):
 
     Parameters
     ----------
-    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
 
     Examples
@@ -139,6 +139,7 @@ class AttentionPooling(PhotoSetModel):
         random_state: int = 0,
         inputs: str = "objects",
         epochs: int = 60,
+        iterations: int | None = None,
         batch_size: int = 32,
         learning_rate: float = 3e-3,
         width: int = 32,
@@ -152,6 +153,7 @@ class AttentionPooling(PhotoSetModel):
             random_state=random_state,
             inputs=inputs,
             epochs=epochs,
+            iterations=iterations,
             batch_size=batch_size,
             learning_rate=learning_rate,
             width=width,
@@ -189,7 +191,7 @@ class MeanPooling(AttentionPooling):
 
     Parameters
     ----------
-    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
 
     Examples

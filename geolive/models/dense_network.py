@@ -1,6 +1,7 @@
 """The authors' cluster-wise network: dense layers on a place's object counts."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +31,8 @@ class DenseNetwork(Model):
     network_ : torch.nn.Module
     curve_ : Curve
         The learning curve.
+    last_weights_ : dict of str to Tensor, or None
+        The weights of the last epoch, where a validation part chose those of `network_`.
 
     Examples
     --------
@@ -108,7 +111,7 @@ class DenseNetwork(Model):
 
         wanted = torch.from_numpy(targets.astype(np.float32))
         optimizer = torch.optim.Adam(self.network_.parameters(), lr=self.learning_rate)
-        best, self.curve_ = None, Curve()
+        best, self.curve_, self.last_weights_ = None, Curve(), None
         for epoch in range(self.epochs):
             self.curve_.train.append(self._epoch(inputs, wanted, optimizer))
             if validation is not None:
@@ -116,9 +119,20 @@ class DenseNetwork(Model):
                 self.curve_.validation.append(float((away**2).mean()))
             if validation is None or self.curve_.validation[-1] < min(self.curve_.validation[:-1], default=np.inf):
                 self.curve_.best = epoch + 1
-                best = validation and {k: v.clone() for k, v in self.network_.state_dict().items()}
+                best = validation and _weights(self.network_)
         if best is not None:
+            self.last_weights_ = _weights(self.network_)
             self.network_.load_state_dict(best)
+
+    def last_checkpoint(self) -> "DenseNetwork":
+        """Return the same model with the weights of its last epoch, where a validation part chose an earlier one."""
+        self.check_fitted()
+        if self.last_weights_ is None:
+            return self
+        last = copy.copy(self)
+        last.network_ = copy.deepcopy(self.network_)
+        last.network_.load_state_dict(self.last_weights_)
+        return last
 
     def _epoch(self, inputs: Any, wanted: Any, optimizer: Any) -> float:
         """Train for one pass over the places, and return the mean loss."""
@@ -149,6 +163,10 @@ class DenseNetwork(Model):
         with torch.inference_mode():
             outputs = self.network_(self._inputs(places))[:, 0].double().numpy()
         return outputs * self.target_[1] + self.target_[0]
+
+
+def _weights(network: Any) -> dict[str, Any]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ class GraphCNN(PhotoSetModel):
 
     Parameters
     ----------
-    task, random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    task, random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
         See `geolive.models.network_model.NetworkModel`.
     edges : str
         Edges between the images of a place, as `geolive.graphs.edges.parse_edges` reads them.
@@ -52,6 +52,7 @@ class GraphCNN(PhotoSetModel):
         edges: str = "distance",
         inputs: str = "objects",
         epochs: int = 30,
+        iterations: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 1e-3,
         width: int = 64,
@@ -65,6 +66,7 @@ class GraphCNN(PhotoSetModel):
             random_state=random_state,
             inputs=inputs,
             epochs=epochs,
+            iterations=iterations,
             batch_size=batch_size,
             learning_rate=learning_rate,
             width=width,

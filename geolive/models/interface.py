@@ -164,6 +164,13 @@ class Model(BaseEstimator):
         """Return the same model without limits on its predictions; a model that has none returns itself."""
         return self
 
+    def last_checkpoint(self) -> "Model":
+        """Return the same model with the weights of its last epoch, where a validation part chose an earlier one.
+
+        A model without checkpoints, and one whose last epoch is its best, returns itself; `column` is kept.
+        """
+        return self
+
     @property
     def curves(self) -> list:
         """Learning curves of the networks that the model trained; empty for other models."""

@@ -36,6 +36,8 @@ class NetworkModel(Model):
         which join the pooled photos of a place.
     epochs : int
         Passes over the training places, at most.
+    iterations : int, optional
+        Steps of the optimiser, at most, in place of `epochs`.
     batch_size : int
         Places in one step of the optimiser.
     learning_rate : float
@@ -67,6 +69,7 @@ class NetworkModel(Model):
         random_state: int = 0,
         inputs: str = "objects",
         epochs: int = 30,
+        iterations: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 1e-3,
         width: int = 64,
@@ -78,6 +81,7 @@ class NetworkModel(Model):
         super().__init__(task, random_state=random_state)
         self.inputs = inputs
         self.epochs = epochs
+        self.iterations = iterations
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.width = width
@@ -102,7 +106,7 @@ class NetworkModel(Model):
         """The parameters that decide the weights."""
         params = {
             "inputs": canonical_inputs(self.inputs),
-            "epochs": self.epochs,
+            **({"epochs": self.epochs} if self.iterations is None else {"iterations": self.iterations}),
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate,
             "width": self.width,
@@ -118,6 +122,8 @@ class NetworkModel(Model):
         super().check_parameters()
         for name in ("epochs", "batch_size", "width"):
             check_integer(name, getattr(self, name), 1)
+        if self.iterations is not None:
+            check_integer("iterations", self.iterations, 1)
         check_integer("patience", self.patience, 0)
         check_positive("learning_rate", self.learning_rate)
         check_choice("device", self.device, DEVICES)

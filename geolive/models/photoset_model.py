@@ -4,10 +4,11 @@ Each photo is a vertex. One network can learn several indicators at once.
 """
 
 import contextlib
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,7 +27,7 @@ from geolive.models.modality_scaling import balanced
 from geolive.models.network_model import NetworkModel, torch_device
 from geolive.models.network_weights import check_tensors, read_tensors, write_tensors
 from geolive.models.target_scaler import TargetScaler
-from geolive.models.trainer import Curve, Schedule, fit_network, one_thread
+from geolive.models.trainer import Curve, Fitted, Schedule, Validated, fit_network, one_thread
 from geolive.places import Places
 
 Progress = Callable[[str], None] | None
@@ -58,6 +59,8 @@ class PhotoSetModel(NetworkModel):
         Scale and range of the training values.
     curve_ : Curve
         Losses of the training.
+    last_weights_ : dict of str to Tensor, or None
+        The weights of the last epoch, where a validation part chose those of `network_`.
     learning_rate_, width_ : float and int
         The parameters, or what the search found.
     """
@@ -109,8 +112,23 @@ class PhotoSetModel(NetworkModel):
             self._prepare(places, values)
             if self.search:
                 self._search(places, values, progress)
-            self.curve_ = self._train(places, values, progress, validation=validation, keep=True)
+            fitted = self._train(places, values, progress, validation=validation, keep=True)
+            self.curve_, self.last_weights_ = fitted.curve, fitted.last
         return self
+
+    def last_checkpoint(self) -> Self:
+        """Return the same model with the weights of its last epoch, where a validation part chose an earlier one.
+
+        A model that was read from a bundle has the best weights only, and returns itself.
+        """
+        self.check_fitted()
+        weights = getattr(self, "last_weights_", None)
+        if weights is None:
+            return self
+        last = copy.copy(self)
+        last.network_ = copy.deepcopy(self.network_)
+        last.network_.load_state_dict(weights)
+        return last
 
     def _predict_all(self, places: Places) -> np.ndarray:
         outputs = self._outputs(places)
@@ -157,7 +175,7 @@ class PhotoSetModel(NetworkModel):
         validation: Validation = None,
         hold_out: bool = False,
         keep: bool = False,
-    ) -> Curve:
+    ) -> Fitted:
         """Train a new network.
 
         `hold_out`: measure the loss on a held-out part even where it does not stop training. `keep`: use a checkpoint.
@@ -176,32 +194,46 @@ class PhotoSetModel(NetworkModel):
         if keep and self.checkpoints is not None:
             fingerprint = self._fingerprint(places, values)
             checkpoint = Path(self.checkpoints) / f"{fingerprint[:16]}.safetensors"
+        epochs, steps = self._length(len(learn))
         return fit_network(
             self.network_,
             optimizer,
             generator,
-            Schedule(self.epochs, self.learning_rate_, self.patience, self.decay),
-            lambda: self._run_epoch(seen, seen_targets, optimizer, generator),
+            Schedule(epochs, self.learning_rate_, self.patience, self.decay),
+            lambda epoch: self._run_epoch(seen, seen_targets, optimizer, generator, steps(epoch)),
             self._validator(held_out),
             checkpoint=checkpoint,
             fingerprint=fingerprint,
             progress=progress and (lambda words: progress(f"{self.name}: {words}")),
         )
 
-    def _validator(self, held_out: Validation) -> Callable[[], float] | None:
-        """Make a function that gives the loss at held-out places; None where there are none."""
+    def _length(self, n_places: int) -> tuple[int, Callable[[int], int]]:
+        """Return the number of epochs, and the number of steps in each: the last epoch ends with the last iteration."""
+        of_epoch = -(-n_places // self.batch_size)
+        if self.iterations is None:
+            return self.epochs, lambda epoch: of_epoch
+        total = int(self.iterations)
+        return -(-total // of_epoch), lambda epoch: min(of_epoch, total - epoch * of_epoch)
+
+    def _validator(self, held_out: Validation) -> Callable[[], Validated] | None:
+        """Make a function that gives loss and error at held-out places; None where there are none."""
         if held_out is None:
             return None
         places, values = held_out
         targets = self._standardised(np.asarray(values, float).reshape(len(places), -1)).cpu()
-        return lambda: self._loss(torch.from_numpy(self._outputs(places)).float(), targets).item()
+        return lambda: self._validated(torch.from_numpy(self._outputs(places)).float(), targets)
+
+    def _validated(self, outputs: torch.Tensor, targets: torch.Tensor) -> Validated:
+        """Return the loss, by which the best epoch is chosen, too."""
+        loss = self._loss(outputs, targets).item()
+        return Validated(loss, loss)
 
     def _search(self, places: Places, values: np.ndarray, progress: Progress) -> None:
         """Set learning rate and width to those with the lowest loss on the held-out part."""
         losses = []
         for rate, width in product(SEARCHED_RATES, SEARCHED_WIDTHS):
             self.learning_rate_, self.width_ = rate, width
-            curve = self._train(places, values, progress, hold_out=True)
+            curve = self._train(places, values, progress, hold_out=True).curve
             losses.append((min(curve.validation), rate, width))
             if progress:
                 progress(f"{self.name}: learning rate {rate:g}, width {width}: {losses[-1][0]:.3f} held out")
@@ -218,13 +250,18 @@ class PhotoSetModel(NetworkModel):
         return torch.from_numpy(targets.astype(np.float32)).to(self._device)
 
     def _run_epoch(
-        self, places: Places, targets: torch.Tensor, optimizer: torch.optim.Optimizer, generator: torch.Generator
+        self,
+        places: Places,
+        targets: torch.Tensor,
+        optimizer: torch.optim.Optimizer,
+        generator: torch.Generator,
+        steps: int,
     ) -> float:
-        """Train for one pass over the places; gives the mean loss."""
-        total = 0.0
+        """Train for one pass over the places, or the first steps of one; gives the mean loss."""
+        total, n = 0.0, 0
         seen, _ = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
         covariates = self._covariates(places)
-        for blocks in self._batches(seen, self.scaling_.of(seen), self.batch_size, generator):
+        for blocks in islice(self._batches(seen, self.scaling_.of(seen), self.batch_size, generator), steps):
             rows = np.concatenate([block.rows for block in blocks])
             with self._precision():
                 outputs = self._forward(blocks, None if covariates is None else covariates[rows])
@@ -232,8 +269,8 @@ class PhotoSetModel(NetworkModel):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            total += loss.item() * len(rows)
-        return total / len(places)
+            total, n = total + loss.item() * len(rows), n + len(rows)
+        return total / n
 
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         known = targets.isfinite()

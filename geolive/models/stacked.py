@@ -19,7 +19,7 @@ from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model
 from geolive.models.network_model import NetworkModel
 from geolive.models.network_weights import check_finite, read_tensors, write_tensors
-from geolive.models.photoset_model import Progress
+from geolive.models.photoset_model import Progress, Validation
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.models.summaries import VIEWS, Summaries, fit_summaries
 from geolive.models.target_scaler import TargetScaler
@@ -43,7 +43,7 @@ class StackedNetwork(NetworkModel):
     ----------
     task : {"regression", "classification"}
         Labels are learnt as numbers, and predictions are clipped to [0, 1].
-    random_state, inputs, epochs, batch_size, learning_rate, width, patience, search, device, checkpoints
+    random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
         Parameters of the networks with attention, see `geolive.models.network_model.NetworkModel`.
     edges : str
         Which photos are neighbours, as `geolive.graphs.edges.parse_edges` reads it.
@@ -79,6 +79,7 @@ class StackedNetwork(NetworkModel):
         edges: str = EDGES,
         inputs: str = "objects",
         epochs: int = 60,
+        iterations: int | None = None,
         batch_size: int = 32,
         learning_rate: float = 3e-3,
         width: int = 32,
@@ -92,6 +93,7 @@ class StackedNetwork(NetworkModel):
             random_state=random_state,
             inputs=inputs,
             epochs=epochs,
+            iterations=iterations,
             batch_size=batch_size,
             learning_rate=learning_rate,
             width=width,
@@ -122,7 +124,9 @@ class StackedNetwork(NetworkModel):
         super().check_parameters()
         parse_edges(self.edges)
 
-    def fit(self, places: Places, values: np.ndarray, *, progress: Progress = None) -> Self:
+    def fit(
+        self, places: Places, values: np.ndarray, *, validation: Validation = None, progress: Progress = None
+    ) -> Self:
         """Train on values, or on labels 0 and 1, of places that have images.
 
         Parameters
@@ -130,14 +134,22 @@ class StackedNetwork(NetworkModel):
         places : Places
         values : array of float, shape (n,) or (n, m)
             Values of one indicator, or of m indicators at once; NaN where a place has none.
+        validation : None
+            The model takes no validation part, because each of its networks already leaves a part of the places out.
         progress : callable, optional
             Receives the network, the epoch and the losses in words.
 
         Raises
         ------
         InputError
-            A parameter or the places cannot be used, or the places are too few to leave some out.
+            A parameter or the places cannot be used, the places are too few to leave some out, or a validation part is given.
         """
+        if validation is not None:
+            raise InputError(
+                f"{self.name} takes no validation part: inner folds of the training places choose its weights; leave "
+                "validation out, or train a GraphCNN (arch='gcn') or AttentionPooling (arch='attention')",
+                parameter="validation",
+            )
         self.check_parameters()
         self._check_training_places(places)
         values = np.asarray(values, float)

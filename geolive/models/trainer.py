@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -32,13 +33,46 @@ class Curve:
     ----------
     train, validation : list of float
         Mean loss of each epoch; `validation` is empty where no places were held out.
+    errors : list of float
+        The errors at the held-out places by which the best epoch is chosen, see `Validated`.
     best : int
         Number of the epoch (from 1) whose weights the network has.
     """
 
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
     best: int = 0
+
+
+class Validated(NamedTuple):
+    """What is measured at held-out places after an epoch.
+
+    Parameters
+    ----------
+    loss : float
+        The loss that training minimises, for the learning curve.
+    error : float
+        What the best epoch has least of: the loss, or another measure, for example 1 - accuracy.
+    """
+
+    loss: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The result of a training; the network itself has the weights of the best epoch.
+
+    Parameters
+    ----------
+    curve : Curve
+    last : dict of str to Tensor, optional
+        The weights of the last epoch; None where these are the network's own, because no places were held out.
+    """
+
+    curve: Curve
+    last: dict[str, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +85,7 @@ class Schedule:
         Passes over the training places, at most.
     learning_rate : float
     patience : int
-        Epochs without a lower validation loss after which training stops; with 0 it never stops early.
+        Epochs without a lower validation error after which training stops; with 0 it never stops early.
     decay : bool
         Whether the learning rate falls to 0 along half a cosine.
     """
@@ -71,14 +105,14 @@ def fit_network(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
     schedule: Schedule,
-    run_epoch: Callable[[], float],
-    validate: Callable[[], float] | None = None,
+    run_epoch: Callable[[int], float],
+    validate: Callable[[], Validated] | None = None,
     *,
     checkpoint: Path | None = None,
     fingerprint: str = "",
     progress: Callable[[str], None] | None = None,
-) -> Curve:
-    """Train a network in place.
+) -> Fitted:
+    """Train a network in place; with `validate` it keeps the weights of the epoch with the least error at held-out places.
 
     Parameters
     ----------
@@ -89,9 +123,9 @@ def fit_network(
         The only source of randomness in `run_epoch`.
     schedule : Schedule
     run_epoch : callable
-        Trains for one epoch and returns the mean loss.
+        Takes the number of the epoch, counted from 0; trains for this epoch and returns the mean loss.
     validate : callable, optional
-        Gives the loss at held-out places.
+        Measures loss and error at held-out places.
     checkpoint : Path, optional
         A file that receives the state every few seconds and at the end. Where the file exists, training continues from it, to
         the same weights as if it had never stopped; the file of a finished training is only read.
@@ -102,7 +136,8 @@ def fit_network(
 
     Returns
     -------
-    Curve
+    Fitted
+        The learning curve, and the weights of the last epoch.
 
     Raises
     ------
@@ -118,7 +153,7 @@ def fit_network(
     --------
     >>> line = nn.Linear(1, 1)
     >>> adam = torch.optim.Adam(line.parameters())
-    >>> fit_network(line, adam, torch.Generator(), Schedule(3, 1e-3), lambda: 0.5).train
+    >>> fit_network(line, adam, torch.Generator(), Schedule(3, 1e-3), lambda epoch: 0.5).curve.train
     [0.5, 0.5, 0.5]
     """
     curve, kept = Curve(), None
@@ -129,11 +164,13 @@ def fit_network(
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(len(curve.train))
         network.train()
-        curve.train.append(run_epoch())
+        curve.train.append(run_epoch(len(curve.train)))
         if validate is not None:
             network.eval()
-            curve.validation.append(validate())
-        if validate is None or curve.validation[-1] <= min(curve.validation):
+            found = validate()
+            curve.validation.append(found.loss)
+            curve.errors.append(found.error)
+        if validate is None or curve.errors[-1] <= min(curve.errors):
             curve.best = len(curve.train)
             # without early stopping the network itself holds the last weights
             kept = _copy(network) if validate is not None else None
@@ -142,10 +179,12 @@ def fit_network(
         if checkpoint is not None and (_is_over(curve, schedule) or time.monotonic() - written >= CHECKPOINT_SECONDS):
             _write(checkpoint, fingerprint, network, optimizer, generator, curve, kept)
             written = time.monotonic()
+    last = None
     if kept is not None:
+        last = _copy(network)
         network.load_state_dict(kept)
     network.eval()
-    return curve
+    return Fitted(curve, last)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from geolive.models import trainer
 from geolive.models.attention import AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.stacked import StackedNetwork
-from geolive.models.trainer import Schedule, fit_network
+from geolive.models.trainer import Schedule, Validated, fit_network
 from tests.graphs.places import make_places
 
 KINDS = {
@@ -95,9 +95,9 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     network, adam, generator = line()
     path = tmp_path / "fit.safetensors"
     schedule = Schedule(1, 1e-3)
-    fit_network(network, adam, generator, schedule, lambda: 0.0, checkpoint=path, fingerprint="this")
+    fit_network(network, adam, generator, schedule, lambda epoch: 0.0, checkpoint=path, fingerprint="this")
     with pytest.raises(InputError, match="other data or settings"):
-        fit_network(network, adam, generator, schedule, lambda: 0.0, checkpoint=path, fingerprint="other")
+        fit_network(network, adam, generator, schedule, lambda epoch: 0.0, checkpoint=path, fingerprint="other")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(survey, tmp_path, every_epoch, monkeypatch):
@@ -131,20 +131,22 @@ def line():
 
 def test_training_stops_where_nothing_is_gained_and_keeps_the_best_weights():
     network, adam, generator = line()
-    losses, seen = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.1]), []
+    errors, seen = iter([3.0, 1.0, 2.0, 2.0, 2.0, 0.1]), []
 
-    def epoch():
+    def run_epoch(epoch):
         with torch.no_grad():
             network.bias.add_(1)
         return 0.0
 
     def validate():
         seen.append(network.bias.item())
-        return next(losses)
+        # losses are for the curve; errors choose the epoch
+        return Validated(9.0, next(errors))
 
-    curve = fit_network(network, adam, generator, Schedule(6, 1e-3, patience=3), epoch, validate)
-    assert (len(curve.train), curve.best) == (5, 2)
+    fitted = fit_network(network, adam, generator, Schedule(6, 1e-3, patience=3), run_epoch, validate)
+    assert (len(fitted.curve.train), fitted.curve.best) == (5, 2)
     assert network.bias.item() == seen[1]
+    assert fitted.last["bias"].item() == seen[4]
 
 
 def test_the_learning_rate_falls_only_where_it_shall():
@@ -153,3 +155,44 @@ def test_the_learning_rate_falls_only_where_it_shall():
     assert falling[0] == 1.0
     assert sorted(falling, reverse=True) == falling
     assert falling[-1] < 0.2
+
+
+def test_a_model_has_its_best_and_its_last_checkpoint(survey, tmp_path, every_epoch):
+    places, values = survey
+    held_out = np.arange(30, 40)
+    # wrong labels, so that the best epoch is not the last
+    given = {"validation": (places.take(held_out), 1 - values[held_out])}
+    learn = np.arange(30)
+    model = AttentionPooling("classification", epochs=6, learning_rate=0.03, checkpoints=tmp_path)
+    best = clone(model).fit(places.take(learn), values[learn], **given)
+    assert best.curve_.best < 6
+    # a batch holds all places, so an iteration is an epoch
+    plain = clone(model).set_params(iterations=6, checkpoints=None).fit(places.take(learn), values[learn])
+    last = best.last_checkpoint()
+    assert last.predict(places).tobytes() == plain.predict(places).tobytes()
+    assert not np.allclose(best.predict(places), last.predict(places))
+    # a finished training that is read again has both, too
+    again = clone(model).fit(places.take(learn), values[learn], **given)
+    assert again.last_checkpoint().predict(places).tobytes() == last.predict(places).tobytes()
+    assert plain.last_checkpoint() is plain
+
+
+def test_iterations_are_steps_of_the_optimiser(survey):
+    places, values = survey
+    said = []
+    # 40 places in batches of at most 16 are three steps; seven steps end within the third epoch
+    model = GraphCNN(iterations=7, batch_size=16).fit(places, values, progress=said.append)
+    assert [line.split(", loss")[0] for line in said] == [f"gcn-obj-distance: epoch {n} of 3" for n in (1, 2, 3)]
+    assert model.params["iterations"] == 7
+    assert "epochs" not in model.params
+    found = {n: clone(model).set_params(iterations=n).fit(places, values).predict(places) for n in (6, 9)}
+    by_epochs = clone(model).set_params(iterations=None, epochs=3).fit(places, values).predict(places)
+    assert found[9].tobytes() == by_epochs.tobytes()
+    assert not np.array_equal(model.predict(places), found[6])
+    assert not np.array_equal(model.predict(places), found[9])
+
+
+def test_a_stacked_network_says_that_it_takes_no_validation_part(survey):
+    places, values = survey
+    with pytest.raises(InputError, match="takes no validation part"):
+        StackedNetwork().fit(places, values, validation=(places, values))

@@ -1,5 +1,6 @@
 """The image-wise network as a model that is trained on the clusters of each fold, with photos that are decoded once."""
 
+import copy
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,6 +130,8 @@ class TrainedInFolds(Model):
     ----------
     model_ : ImageWise
         The trained network.
+    last_model_ : ImageWise
+        The network with the weights of the last epoch.
     curve_ : Curve
         Losses of the training.
     """
@@ -233,10 +236,19 @@ class TrainedInFolds(Model):
         run = TrainingRun("fold", learn, held_out, held_out[:0])
         with tempfile.TemporaryDirectory() as folder:
             photos = (self.library.cluster, self.library.pixels)
-            self.model_, history = train_run(run, targets, *photos, self._start, settings, Path(folder))
+            self.model_, history, self.last_model_ = train_run(
+                run, targets, *photos, self._start, settings, Path(folder)
+            )
         train, held = ([epoch[name] for epoch in history] for name in ("train_loss", "val_loss"))
         self.curve_ = Curve(train, held, best=1 + int(np.argmin(held)))
         return self
+
+    def last_checkpoint(self) -> Self:
+        """Return the same model with the weights of its last epoch."""
+        self.check_fitted()
+        last = copy.copy(self)
+        last.model_ = self.last_model_
+        return last
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values, or probabilities of label 1, shape (n,): the mean over the photos of each place."""

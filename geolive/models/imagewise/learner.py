@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import lightning.pytorch as pl
 import numpy as np
@@ -298,6 +298,24 @@ def _rate(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm) / max(1, total - warm))))
 
 
+class TrainedWeights(NamedTuple):
+    """What a training gives.
+
+    Parameters
+    ----------
+    best : dict of str to tensor
+        The weights of the best epoch.
+    history : list of dict
+        For each epoch: `epoch`, `train_loss`, `val_loss` (of cluster means), `val_loss_images`.
+    last : dict of str to tensor
+        The weights of the last epoch.
+    """
+
+    best: dict[str, torch.Tensor]
+    history: list[dict[str, float]]
+    last: dict[str, torch.Tensor]
+
+
 def train_cnn(
     network: nn.Module,
     photos: TrainingPhotos,
@@ -305,7 +323,7 @@ def train_cnn(
     folder: Path,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
-) -> tuple[dict[str, torch.Tensor], list[dict[str, float]]]:
+) -> TrainedWeights:
     """Train a network; a call with the same arguments after an interruption continues, and ends with the same weights.
 
     Parameters
@@ -323,10 +341,7 @@ def train_cnn(
 
     Returns
     -------
-    state : dict of str to tensor
-        The weights of the best epoch.
-    history : list of dict
-        For each epoch: `epoch`, `train_loss`, `val_loss` (of cluster means), `val_loss_images`.
+    TrainedWeights
 
     Raises
     ------
@@ -353,9 +368,13 @@ def train_cnn(
             learner.progress = progress if settings.devices == 1 else None
             trainer = _trainer(learner, settings, folder, logs)
             _fit(trainer, learner, last if last.is_file() else None)
-    best = torch.load(folder / BEST, map_location="cpu", weights_only=True)
-    state = {k.removeprefix("network."): v for k, v in best["state_dict"].items() if k.startswith("network.")}
-    return state, torch.load(last, map_location="cpu", weights_only=True)["history"]
+    of_best, of_last = (torch.load(file, map_location="cpu", weights_only=True) for file in (folder / BEST, last))
+    return TrainedWeights(_network_weights(of_best), of_last["history"], _network_weights(of_last))
+
+
+def _network_weights(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    states = checkpoint["state_dict"]
+    return {name.removeprefix("network."): states[name] for name in states if name.startswith("network.")}
 
 
 def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:

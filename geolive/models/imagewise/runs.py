@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,12 +15,32 @@ from geolive.models.imagewise.parts import TrainingRun
 from geolive.models.imagewise.photo_cache import DecodedPhotos
 
 if TYPE_CHECKING:
+    import torch
+
     from geolive.models.imagewise.learner import TrainingSettings
 
 # as in the authors' code
 LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
 # settings that do not change the weights
 HOW = ("device", "workers", "bar")
+
+
+class TrainedRun(NamedTuple):
+    """What one training gives.
+
+    Parameters
+    ----------
+    model : ImageWise
+        With the weights of the epoch that the validation part chose.
+    history : list of dict
+        Figures of each epoch, see `geolive.models.imagewise.learner.TrainedWeights`.
+    last : ImageWise
+        The same with the weights of the last epoch.
+    """
+
+    model: ImageWise
+    history: list[dict[str, float]]
+    last: ImageWise
 
 
 def train_run(
@@ -33,7 +53,7 @@ def train_run(
     folder: Path,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
-) -> tuple[ImageWise, list[dict[str, float]]]:
+) -> TrainedRun:
     """Train one network; the validation part of the run chooses the epoch.
 
     Parameters
@@ -56,9 +76,7 @@ def train_run(
 
     Returns
     -------
-    model : ImageWise
-    history : list of dict
-        As `geolive.models.imagewise.learner.train_cnn` returns it.
+    TrainedRun
 
     Raises
     ------
@@ -76,22 +94,25 @@ def train_run(
             raise InputError(f"none of the photos of the {part} part can be used; add photos, or choose another split")
     targets = (values - target[0]) / target[1]
     photos = TrainingPhotos(pixels, start.preprocessing, train, validation, cluster, targets)
-    network = copy.deepcopy(start.network)
-    history: list[dict[str, float]] = []
-    if settings.epochs:
-        named = progress and (lambda words: progress(words if run.name == "model" else f"{run.name}: {words}"))
-        state, history = train_cnn(network, photos, settings, folder, logs and logs / run.name, named)
+
+    def model_of(weights: dict[str, "torch.Tensor"] | None) -> ImageWise:
         network = copy.deepcopy(start.network)
-        network.load_state_dict(state)
-    trained = PretrainedCNN(network, start.arch, start.preprocessing, start.weights)
-    model = ImageWise.from_network(
-        trained,
-        task=settings.task,
-        random_state=settings.random_state,
-        target=target,
-        training=_training_facts(start, settings),
-    )
-    return model, history
+        if weights is not None:
+            network.load_state_dict(weights)
+        return ImageWise.from_network(
+            PretrainedCNN(network, start.arch, start.preprocessing, start.weights),
+            task=settings.task,
+            random_state=settings.random_state,
+            target=target,
+            training=_training_facts(start, settings),
+        )
+
+    if not settings.epochs:
+        return TrainedRun(model_of(None), [], model_of(None))
+    named = progress and (lambda words: progress(words if run.name == "model" else f"{run.name}: {words}"))
+    network = copy.deepcopy(start.network)
+    trained = train_cnn(network, photos, settings, folder, logs and logs / run.name, named)
+    return TrainedRun(model_of(trained.best), trained.history, model_of(trained.last))
 
 
 def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[str, Any]:

@@ -236,7 +236,7 @@ def train_from(
     pixels = decode_photos(files, known.images, start.preprocessing, work / "pixels", made_by, workers, progress)
     predictions = np.full(len(known.images), np.nan)
     for run in runs:
-        model, history = train_run(
+        model, history, _ = train_run(
             run, known.values, known.cluster, pixels, start, settings, work / run.name, logs, progress
         )
         rows = usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))

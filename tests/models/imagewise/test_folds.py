@@ -67,6 +67,8 @@ def test_labels_and_a_validation_part_that_is_given(survey, library):
     found = model.predict(places.take(left))
     assert ((found >= 0) & (found <= 1)).all()
     assert len(model.curves[0].validation) == 2
+    last = model.last_checkpoint().predict(places.take(left))
+    assert np.array_equal(last, found) == (model.curves[0].best == 2)
 
 
 def test_it_is_an_estimator(survey, library):

@@ -49,7 +49,8 @@ def photos(tmp_path_factory):
 def whole(photos, tmp_path_factory):
     """A training that nothing disturbed: weights, history, folder of its figures."""
     folder = tmp_path_factory.mktemp("whole")
-    return *train_cnn(small_network(), photos, quick(), folder / "work", folder / "logs"), folder / "logs"
+    state, history, _ = train_cnn(small_network(), photos, quick(), folder / "work", folder / "logs")
+    return state, history, folder / "logs"
 
 
 def test_it_learns_and_writes_its_figures(photos, whole):
@@ -105,15 +106,15 @@ def test_a_damaged_checkpoint_is_made_again_with_a_note(photos, whole, tmp_path,
     else:
         path.write_bytes(damaged[damage])
     with pytest.warns(RestartWarning, match="so the network is trained again"):
-        state, history = train_cnn(small_network(), photos, quick(), tmp_path)
+        state, history, _ = train_cnn(small_network(), photos, quick(), tmp_path)
     assert furthest(state, whole[0]) == 0
     assert len(history) == 3
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(photos, whole, tmp_path):
-    again, _ = train_cnn(small_network(), photos, quick(), tmp_path / "again")
+    again, *_ = train_cnn(small_network(), photos, quick(), tmp_path / "again")
     assert furthest(whole[0], again) == 0
-    other, _ = train_cnn(small_network(), photos, quick(random_state=1), tmp_path / "other")
+    other, *_ = train_cnn(small_network(), photos, quick(random_state=1), tmp_path / "other")
     assert furthest(whole[0], other) > 1e-4
 
 
@@ -138,15 +139,15 @@ def test_a_killed_training_ends_with_the_same_weights(whole, photos, tmp_path):
     assert process.exitcode == -signal.SIGKILL
     done = torch.load(tmp_path / "work" / LAST, weights_only=True)["history"]
     assert [row["epoch"] for row in done] == [1, 2]
-    state, history = train_cnn(small_network(), photos, quick(), tmp_path / "work")
+    state, history, _ = train_cnn(small_network(), photos, quick(), tmp_path / "work")
     assert furthest(whole[0], state) == 0
     assert history == whole[1]
 
 
 def test_a_finished_training_is_not_begun_again(whole, photos, tmp_path):
-    first, history = train_cnn(small_network(), photos, quick(epochs=1), tmp_path)
+    first, history, _ = train_cnn(small_network(), photos, quick(epochs=1), tmp_path)
     told = []
-    second, same = train_cnn(small_network(seed=9), photos, quick(epochs=1), tmp_path, None, told.append)
+    second, same, _ = train_cnn(small_network(seed=9), photos, quick(epochs=1), tmp_path, None, told.append)
     assert told == []
     assert furthest(first, second) == 0
     assert history == same
@@ -154,18 +155,18 @@ def test_a_finished_training_is_not_begun_again(whole, photos, tmp_path):
 
 def test_it_stops_early_and_keeps_the_best_epoch(photos, tmp_path):
     settings = quick(epochs=12, patience=1, learning_rate=0.3)
-    state, history = train_cnn(small_network(), photos, settings, tmp_path)
+    state, history, _ = train_cnn(small_network(), photos, settings, tmp_path)
     assert 2 <= len(history) < 12
     best = min(range(len(history)), key=lambda i: history[i]["val_loss"])
     assert best == len(history) - 2  # one more, without a better score
-    again, _ = train_cnn(small_network(), photos, settings, tmp_path)
+    again, *_ = train_cnn(small_network(), photos, settings, tmp_path)
     assert furthest(state, again) == 0
 
 
 @pytest.mark.slow
 def test_two_processes_give_the_weights_of_one_with_twice_the_batch(whole, photos, tmp_path):
     """Each takes half of every batch; batch norm is over both halves (`SharedBatchNorm`)."""
-    state, history = train_cnn(small_network(), photos, quick(devices=2), tmp_path)
+    state, history, _ = train_cnn(small_network(), photos, quick(devices=2), tmp_path)
     assert furthest(whole[0], state) < 1e-5
     assert [row["val_loss"] for row in history] == pytest.approx([row["val_loss"] for row in whole[1]], abs=1e-4)
 
@@ -176,8 +177,8 @@ def test_parts_of_a_batch_add_up_without_batch_norm(photos, tmp_path):
         network.trunk = nn.Sequential(*(layer for layer in network.trunk if not isinstance(layer, nn.BatchNorm2d)))
         return network
 
-    one, _ = train_cnn(without_norm(), photos, quick(epochs=2), tmp_path / "one")
-    parts, _ = train_cnn(without_norm(), photos, quick(epochs=2, accumulate=4), tmp_path / "parts")
+    one, *_ = train_cnn(without_norm(), photos, quick(epochs=2), tmp_path / "one")
+    parts, *_ = train_cnn(without_norm(), photos, quick(epochs=2, accumulate=4), tmp_path / "parts")
     assert furthest(one, parts) < 1e-5
 
 
@@ -207,7 +208,7 @@ def test_labels_are_learnt_too(photos, tmp_path):
     from dataclasses import replace
 
     labels = replace(photos, targets=(photos.targets > 0).astype(float))
-    _, history = train_cnn(small_network("classification"), labels, quick(task="classification", epochs=6), tmp_path)
+    _, history, _ = train_cnn(small_network("classification"), labels, quick(task="classification", epochs=6), tmp_path)
     assert min(row["val_loss"] for row in history) < np.log(2)
 
 
@@ -216,7 +217,7 @@ def test_labels_are_learnt_too(photos, tmp_path):
 def test_on_cuda_a_stopped_training_ends_with_the_same_weights(photos, tmp_path):
     settings = quick(device=choose_device("cuda"))
     assert settings.device.precision in ("bfloat16", "float16")
-    whole, history = train_cnn(small_network(), photos, settings, tmp_path / "whole")
+    whole, history, _ = train_cnn(small_network(), photos, settings, tmp_path / "whole")
     assert history[-1]["val_loss"] < history[0]["val_loss"] + 0.1
 
     def stop(words):
@@ -225,12 +226,12 @@ def test_on_cuda_a_stopped_training_ends_with_the_same_weights(photos, tmp_path)
 
     with pytest.raises(RuntimeError, match="stopped"):
         train_cnn(small_network(), photos, settings, tmp_path / "stopped", None, stop)
-    again, _ = train_cnn(small_network(), photos, settings, tmp_path / "stopped")
+    again, *_ = train_cnn(small_network(), photos, settings, tmp_path / "stopped")
     assert furthest(whole, again) < 1e-6
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_float32_on_cuda_is_near_the_processor(photos, whole, tmp_path):
-    state, _ = train_cnn(small_network(), photos, quick(device=Device("cuda", "float32")), tmp_path)
+    state, *_ = train_cnn(small_network(), photos, quick(device=Device("cuda", "float32")), tmp_path)
     assert furthest(whole[0], state) < 0.05
