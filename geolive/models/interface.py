@@ -167,7 +167,7 @@ class Model(BaseEstimator):
     def last_checkpoint(self) -> "Model":
         """Return the same model with the weights of its last epoch, where a validation part chose an earlier one.
 
-        A model without checkpoints, and one whose last epoch is its best, returns itself; `column` is kept.
+        A model without checkpoints, and one that was fitted without a validation part, returns itself; `column` is kept.
         """
         return self
 
