@@ -31,7 +31,7 @@ def text_files_without_encoding(path):
 
 # objects whose open() takes no encoding
 NOT_FILES = {
-    "geolive/sources/mapillary/client.py", "geolive/sources/download.py", "geolive/vision/weights.py",
+    "geolive/sources/imagery/client.py", "geolive/sources/download.py", "geolive/vision/weights.py",
     "geolive/mapping/geotiff.py", "geolive/mapping/qgis_project.py",
 }  # fmt: skip
 

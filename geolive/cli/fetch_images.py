@@ -10,9 +10,10 @@ import typer
 from geolive.cli.apps import NewFolder, fetch
 
 if TYPE_CHECKING:
-    from geolive.sources.mapillary.access import Access, RetryPolicy
-    from geolive.sources.mapillary.area import Area
-    from geolive.sources.mapillary.sampling import Wanted
+    from geolive.sources.imagery.area import Area
+    from geolive.sources.imagery.retry_policy import RetryPolicy
+    from geolive.sources.imagery.sampling import Wanted
+    from geolive.sources.imagery.source import Source
 
 
 @fetch.command("images")
@@ -71,15 +72,19 @@ def fetch_images(
     The environment variable MAPILLARY_TOKEN must hold a free token from mapillary.com/dashboard/developers.
     """
     from geolive.console import note, step
-    from geolive.sources.mapillary.access import GRAPH, TILES, Access, RetryPolicy, find_token
-    from geolive.sources.mapillary.area import find_area
-    from geolive.sources.mapillary.sampling import Wanted
+    from geolive.sources.imagery.area import find_area
+    from geolive.sources.imagery.retry_policy import RetryPolicy
+    from geolive.sources.imagery.sampling import Wanted
+    from geolive.sources.mapillary.access import GRAPH, TILES, Access, find_token
+    from geolive.sources.mapillary.source import Mapillary
     from geolive.sources.mapillary.tiles import TILES_A_DAY
 
-    access = Access(
-        find_token(token_file, os.environ.get("MAPILLARY_TOKEN")),
-        os.environ.get("GEOLIVE_MAPILLARY_GRAPH", GRAPH),
-        os.environ.get("GEOLIVE_MAPILLARY_TILES", TILES),
+    source = Mapillary(
+        Access(
+            find_token(token_file, os.environ.get("MAPILLARY_TOKEN")),
+            os.environ.get("GEOLIVE_MAPILLARY_GRAPH", GRAPH),
+            os.environ.get("GEOLIVE_MAPILLARY_TILES", TILES),
+        )
     )
     first, last = (day.date() if day else None for day in (since, until))
     wanted = Wanted(first, last, pano, max_per_site, thumb if images else None, objects)
@@ -92,23 +97,23 @@ def fetch_images(
             "again the next day"
         )
     if dry_run:
-        _show_plan(area, wanted, out, access, retry_policy, boundaries)
+        _show_plan(source, area, wanted, out, retry_policy, boundaries)
     else:
-        _fetch(area, wanted, out, access, retry_policy, leave_out_failed)
+        _fetch(source, area, wanted, out, retry_policy, leave_out_failed)
 
 
 def _show_plan(
-    area: "Area", wanted: "Wanted", out: Path, access: "Access", retry_policy: "RetryPolicy", boundaries: Path | None
+    source: "Source", area: "Area", wanted: "Wanted", out: Path, retry_policy: "RetryPolicy", boundaries: Path | None
 ) -> None:
     from geolive.console import say, show_table, step
-    from geolive.sources.mapillary.area import districts_of
-    from geolive.sources.mapillary.fetch import fetch_folder, plan_fetch
-    from geolive.sources.mapillary.sampling import plan_table
+    from geolive.sources.imagery.area import districts_of
+    from geolive.sources.imagery.fetch import fetch_folder, plan_fetch
+    from geolive.sources.imagery.sampling import plan_table
 
     with step(f"Requesting {len(area.tiles):,} tiles") as progress:
-        listed, sampled, n_empty = plan_fetch(area, wanted, out, access, retry_policy, progress)
+        listed, sampled, n_empty = plan_fetch(source, area, wanted, out, retry_policy, progress)
     with step("Counting by district"):
-        table = plan_table(listed, sampled, districts_of(area, boundaries), wanted)
+        table = plan_table(listed, sampled, districts_of(area, boundaries), source.bytes_per_photo(wanted.thumb))
     rows = [[d.district, "", f"{d.listed:,}", f"{d.sampled:,}", _size(d.bytes)] for d in table.itertuples()]
     _note_empty_tiles(n_empty, len(area.tiles), "after an hour, the same command requests them again")
     show_table(f"Images of {area.name}", ["district", "", "found", "to fetch", "about"], rows)
@@ -119,15 +124,15 @@ def _show_plan(
 
 
 def _fetch(
-    area: "Area", wanted: "Wanted", out: Path, access: "Access", retry_policy: "RetryPolicy", leave_out_failed: bool
+    source: "Source", area: "Area", wanted: "Wanted", out: Path, retry_policy: "RetryPolicy", leave_out_failed: bool
 ) -> None:
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
-    from geolive.sources.mapillary.fetch import fetch_images
+    from geolive.sources.imagery.fetch import fetch_images
     from geolive.wording import count_of
 
     with step(f"Fetching images of {area.name} ({count_of(len(area.tiles), 'tile')})") as progress:
-        fetch_images(area, wanted, out, access, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
+        fetch_images(source, area, wanted, out, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
     dataset = read_dataset(out)
     again = f"to request them again, fetch into another folder than {out}"
     _note_empty_tiles(dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)

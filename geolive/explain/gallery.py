@@ -120,7 +120,7 @@ def attribution(dataset: Dataset) -> str:
     facts = [dataset.extra.get(name) for name in ("attribution", "licence")]
     sentences = [words for words in facts if isinstance(words, str) and words]
     if not sentences and "mapillary" in dataset.source.lower():
-        from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
+        from geolive.sources.mapillary.source import ATTRIBUTION, LICENCE
 
         sentences = [ATTRIBUTION, LICENCE]
     return ", ".join(sentences)

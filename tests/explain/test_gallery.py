@@ -20,7 +20,7 @@ from geolive.explain.gallery import attribution, draw_gallery
 from geolive.models.attention import MeanPooling
 from geolive.models.imagewise.training import train_from
 from geolive.models.training import train
-from geolive.sources.mapillary.assemble import ATTRIBUTION, LICENCE
+from geolive.sources.mapillary.source import ATTRIBUTION, LICENCE
 from geolive.vision.devices import Device
 from geolive.vision.images import photo_files
 from tests.models.imagewise.helpers import pretrained, quick, write_coloured_survey

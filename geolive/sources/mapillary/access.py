@@ -1,11 +1,11 @@
-"""The addresses of the API, the token, and the rate and retries of requests."""
+"""The addresses of Mapillary's API, and the token."""
 
 import dataclasses
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from geolive.errors import InputError
+from geolive.sources.imagery.addresses import is_https, is_own_machine
 
 GRAPH = "https://graph.mapillary.com"
 TILES = "https://tiles.mapillary.com/maps/vtp/mly1_public/2/{z}/{x}/{y}"
@@ -52,35 +52,6 @@ class Access:
             raise InputError("the address of Mapillary's tiles must contain {z}, {x} and {y}")
 
 
-@dataclasses.dataclass(frozen=True)
-class RetryPolicy:
-    """The rate of requests, and how failed requests are repeated.
-
-    Parameters
-    ----------
-    at_once : int
-        Number of requests at the same time.
-    rate : float
-        Largest number of requests per second.
-    tries : int
-        Largest number of tries of a request.
-    first_delay, longest_delay : float
-        Seconds before the second try; doubled for each further try up to the longest, with jitter.
-    longest_wait : float
-        Seconds; where the server asks for a longer pause (Retry-After), the fetch stops and can be continued later.
-    timeout : float
-        Seconds without data after which a request has failed.
-    """
-
-    at_once: int = 16
-    rate: float = 100.0
-    tries: int = 8
-    first_delay: float = 1.0
-    longest_delay: float = 60.0
-    longest_wait: float = 900.0
-    timeout: float = 30.0
-
-
 def find_token(file: str | Path | None, environment: str | None) -> str:
     """Read the token from a file, or else from the environment.
 
@@ -113,33 +84,3 @@ def find_token(file: str | Path | None, environment: str | None) -> str:
     if not token:
         raise InputError(f"no Mapillary token; {TOKEN_REMEDY}")
     return token
-
-
-def is_https(address: str) -> bool:
-    """Return whether an address is encrypted.
-
-    Examples
-    --------
-    >>> is_https("https://a.org/1.jpg"), is_https("http://a.org/1.jpg"), is_https("https://")
-    (True, False, False)
-    """
-    try:
-        parts = urlsplit(address)
-        return parts.scheme == "https" and bool(parts.hostname)
-    except ValueError:
-        return False
-
-
-def is_own_machine(address: str) -> bool:
-    """Return whether an address is a server on this machine, such as a local mirror.
-
-    Examples
-    --------
-    >>> is_own_machine("http://127.0.0.1:8000/x"), is_own_machine("http://127.0.0.1.a.org/x")
-    (True, False)
-    """
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in ("http", "https") and parts.hostname in ("127.0.0.1", "::1", "localhost")
-    except ValueError:
-        return False

@@ -1,12 +1,9 @@
-"""The meaning of error replies: wait, try again, deleted image, or refused token."""
+"""The meaning of Mapillary's error replies: wait, try again, deleted image, or refused token."""
 
-import datetime
-import email.utils
-import json
-import re
 from collections.abc import Mapping
 
 from geolive.errors import InputError
+from geolive.sources.imagery.failures import Gone, Trouble, json_object, retry_after
 from geolive.sources.mapillary.access import TOKEN_REMEDY
 
 # codes of Facebook's Graph API, which Mapillary's API follows
@@ -16,24 +13,8 @@ _TOKEN_CODES = {102, 190}
 _GONE = (100, 33)
 
 
-class Trouble(Exception):
-    """A request failed, perhaps temporarily; `wait` is the pause in seconds that the server asked for."""
-
-    def __init__(self, words: str, wait: float | None = None):
-        super().__init__(words)
-        self.wait = wait
-
-
 class Refused(Trouble):
     """A request was refused without Mapillary's word on the token: by a gateway that is in trouble, or by a firewall."""
-
-
-class Gone(Exception):
-    """The image was deleted, or never existed."""
-
-
-class GivenUp(Exception):
-    """A request failed as often as the retry policy allows; the message is the last reason."""
 
 
 def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -74,38 +55,3 @@ def check_reply(status: int, headers: Mapping[str, str], body: bytes) -> None:
     if status in (401, 403):
         raise Refused(f"HTTP {status}, from Mapillary or from a firewall on the way")
     raise Trouble(f"error code {code}" if code is not None else f"HTTP {status}", retry_after(headers))
-
-
-def json_object(body: bytes) -> dict | None:
-    """Parse a reply as a JSON object; return None where it is none.
-
-    Examples
-    --------
-    >>> json_object(b'{"id": "7"}'), json_object(b"<html>")
-    ({'id': '7'}, None)
-    """
-    if body.lstrip()[:1] != b"{":
-        return None
-    try:
-        reply = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return reply if isinstance(reply, dict) else None
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the pause in seconds that a server asks for, as a number or a date.
-
-    Examples
-    --------
-    >>> retry_after({"Retry-After": "30"}), retry_after({})
-    (30.0, None)
-    """
-    value = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value):
-        return float(value)
-    try:
-        at = email.utils.parsedate_to_datetime(value)
-        return max(0.0, (at - datetime.datetime.now(datetime.UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

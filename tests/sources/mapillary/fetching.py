@@ -1,9 +1,11 @@
 """Fetching from the local server, fast, and what came of it."""
 
-from geolive.sources.mapillary.access import Access, RetryPolicy
-from geolive.sources.mapillary.area import area_of_box
-from geolive.sources.mapillary.fetch import fetch_images
-from geolive.sources.mapillary.sampling import Wanted
+from geolive.sources.imagery.area import area_of_box
+from geolive.sources.imagery.fetch import fetch_images
+from geolive.sources.imagery.retry_policy import RetryPolicy
+from geolive.sources.imagery.sampling import Wanted
+from geolive.sources.mapillary.access import Access
+from geolive.sources.mapillary.source import Mapillary
 from tests.sources.mapillary.server import TOKEN
 
 BOX = "85.1,25.56,85.18,25.64"
@@ -11,12 +13,12 @@ FAST = RetryPolicy(at_once=4, rate=10_000, tries=4, first_delay=0.01, longest_de
 
 
 def access_to(server, token=TOKEN):
-    return Access(token, server.graph, server.tiles)
+    return Mapillary(Access(token, server.graph, server.tiles))
 
 
 def fetch_box(server, out, wanted=None, token=TOKEN, box=BOX, retry_policy=FAST, **options):
     wanted = wanted or Wanted(objects=True)
-    return fetch_images(area_of_box(box), wanted, out, access_to(server, token), retry_policy, **options)
+    return fetch_images(access_to(server, token), area_of_box(box), wanted, out, retry_policy, **options)
 
 
 def contents(folder):

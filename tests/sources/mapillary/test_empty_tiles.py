@@ -7,9 +7,9 @@ import pytest
 
 from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
-from geolive.sources.mapillary.area import area_of_box
-from geolive.sources.mapillary.fetch import fetch_folder, plan_fetch
-from geolive.sources.mapillary.sampling import Wanted
+from geolive.sources.imagery.area import area_of_box
+from geolive.sources.imagery.fetch import fetch_folder, plan_fetch
+from geolive.sources.imagery.sampling import Wanted
 from tests.sources.mapillary.fetching import BOX, FAST, access_to, fetch_box
 from tests.sources.mapillary.server import FakeMapillary, fake_images
 
@@ -40,20 +40,20 @@ def test_an_empty_answer_expires(tmp_path):
     with FakeMapillary(IMAGES) as server:
         lost = next(key for key in _tiles_with_images(server, area, tmp_path / "other"))
         server.fail("tile", "empty", times=2, key=lost)
-        listed, _, n_empty = plan_fetch(area, Wanted(), out, access_to(server), FAST)
+        listed, _, n_empty = plan_fetch(access_to(server), area, Wanted(), out, FAST)
         assert 0 < len(listed) < len(IMAGES)
         asked = server.count("tile")
-        assert len(plan_fetch(area, Wanted(), out, access_to(server), FAST)[0]) == len(listed)
+        assert len(plan_fetch(access_to(server), area, Wanted(), out, FAST)[0]) == len(listed)
         assert server.count("tile") == asked  # believed for an hour
         with contextlib.closing(sqlite3.connect(fetch_folder(out) / "ledger.sqlite", isolation_level=None)) as ledger:
             ledger.execute("UPDATE tiles SET asked = asked - 7200")
-        assert len(plan_fetch(area, Wanted(), out, access_to(server), FAST)[0]) == len(IMAGES)
+        assert len(plan_fetch(access_to(server), area, Wanted(), out, FAST)[0]) == len(IMAGES)
         assert server.count("tile") == asked + n_empty
 
 
 def _tiles_with_images(server, area, out):
     """Keys of the tiles that list an image, as the server names them."""
-    plan_fetch(area, Wanted(), out, access_to(server), FAST)
+    plan_fetch(access_to(server), area, Wanted(), out, FAST)
     with contextlib.closing(sqlite3.connect(fetch_folder(out) / "ledger.sqlite")) as ledger:
         return [f"{x}/{y}" for x, y in ledger.execute("SELECT x, y FROM tiles WHERE empty = 0 ORDER BY number")]
 

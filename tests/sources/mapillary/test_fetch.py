@@ -17,12 +17,13 @@ from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.places import group_images, key_hash
+from geolive.sources.imagery.area import area_around
+from geolive.sources.imagery.fetch import fetch_folder, fetch_images, plan_fetch
+from geolive.sources.imagery.ledger import Ledger
+from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.mapillary.access import Access
-from geolive.sources.mapillary.area import area_around
 from geolive.sources.mapillary.classes import count_objects
-from geolive.sources.mapillary.fetch import fetch_folder, fetch_images, plan_fetch
-from geolive.sources.mapillary.ledger import Ledger
-from geolive.sources.mapillary.sampling import Wanted
+from geolive.sources.mapillary.source import Mapillary
 from geolive.sources.survey.reader import read_survey
 from geolive.tables import lonlat, points
 from tests.sources.mapillary.fetching import BOX, FAST, access_to, contents, fetch_box
@@ -217,11 +218,11 @@ def test_empty_tiles_are_no_error(tmp_path, empty):
 
 
 def test_no_server_at_all(tmp_path):
-    gone = Access(TOKEN, "http://127.0.0.1:9", "http://127.0.0.1:9/{z}/{x}/{y}")
-    from geolive.sources.mapillary.area import area_of_box
+    gone = Mapillary(Access(TOKEN, "http://127.0.0.1:9", "http://127.0.0.1:9/{z}/{x}/{y}"))
+    from geolive.sources.imagery.area import area_of_box
 
     with pytest.raises(InputError, match=r"does not answer as it should \(the connection failed") as caught:
-        fetch_images(area_of_box(BOX), Wanted(), tmp_path / "patna", gone, FAST)
+        fetch_images(gone, area_of_box(BOX), Wanted(), tmp_path / "patna", FAST)
     assert TOKEN not in str(caught.value)
 
 
@@ -261,8 +262,8 @@ def test_at_most_so_many_a_site_whatever_the_order(tmp_path):
 
 
 def test_models_choose_the_same_images_of_a_place(tmp_path):
-    from geolive.sources.mapillary.area import area_of_box
-    from geolive.sources.mapillary.sampling import sample_images
+    from geolive.sources.imagery.area import area_of_box
+    from geolive.sources.imagery.sampling import sample_images
 
     rng = np.random.default_rng(0)
     id = [str(10**15 + 7 * i) for i in range(250)]
@@ -287,7 +288,7 @@ def test_around_a_survey(tmp_path):
     images = fake_images(40, spread=0.03)
     with FakeMapillary(images) as server:
         area = area_around(survey)
-        out = fetch_images(area, Wanted(thumb=None, max_per_site=12), tmp_path / "out", access_to(server), FAST)
+        out = fetch_images(access_to(server), area, Wanted(thumb=None, max_per_site=12), tmp_path / "out", FAST)
         asked = len({key for kind, key in server.requests if kind == "tile"})
     made = read_dataset(out)
     assert isinstance(made, Dataset)
@@ -361,11 +362,11 @@ def test_nothing_is_overwritten_and_options_do_not_mix(tmp_path, undisturbed):
 
 
 def test_after_a_plan_other_options_need_no_new_search(tmp_path, undisturbed):
-    from geolive.sources.mapillary.area import area_of_box
+    from geolive.sources.imagery.area import area_of_box
 
     with FakeMapillary(IMAGES) as server:
         found, chosen, _ = plan_fetch(
-            area_of_box(BOX), Wanted(max_per_site=5), tmp_path / "patna", access_to(server), FAST
+            access_to(server), area_of_box(BOX), Wanted(max_per_site=5), tmp_path / "patna", FAST
         )
         assert (len(found), server.count("facts")) == (24, 0)
         assert len(chosen) < 24

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geolive.sources.imagery.failures import Gone, Trouble
 from geolive.sources.mapillary.classes import class_of, count_objects
-from geolive.sources.mapillary.errors import Gone, Trouble, check_reply
+from geolive.sources.mapillary.errors import check_reply
 from geolive.sources.mapillary.parsing import detected_values, image_facts, is_image_id
 from geolive.tables import VOID, vistas_classes
 

@@ -8,14 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from geolive.sources.mapillary.fetch import fetch_folder
+from geolive.sources.imagery.fetch import fetch_folder
 from tests.sources.mapillary.fetching import contents, fetch_box
 from tests.sources.mapillary.server import FakeMapillary, fake_images
 
 IMAGES = fake_images(30, seed=1)
 # a process that has imported all there is, from which others are forked in no time
 START = multiprocessing.get_context("forkserver")
-START.set_forkserver_preload(["tests.sources.mapillary.fetching", "geolive.sources.mapillary.fetch", "PIL.Image"])
+START.set_forkserver_preload(["tests.sources.mapillary.fetching", "geolive.sources.imagery.fetch", "PIL.Image"])
 # what changes files, as the interpreter reports it
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "tempfile.mkstemp", "tempfile.mkdtemp"}
 

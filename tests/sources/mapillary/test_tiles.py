@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geolive.errors import InputError
-from geolive.sources.mapillary.area import area_of_box
-from geolive.sources.mapillary.tiles import N, TileError, read_tile, tile_bounds, tile_of, tiles_covering
+from geolive.sources.imagery.area import area_of_box
+from geolive.sources.imagery.tile_grid import N, tile_bounds, tile_of, tiles_covering
+from geolive.sources.mapillary.tiles import TileError, read_tile
 from tests.sources.mapillary.vectortiles import field, image_tile, layer, varint
 
 # written by another program: mapbox-vector-tile 2.2.0, layers "sequence" and "image", the third image in the margin

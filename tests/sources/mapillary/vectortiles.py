@@ -2,7 +2,7 @@
 
 import struct
 
-from geolive.sources.mapillary.tiles import N, tile_bounds
+from geolive.sources.imagery.tile_grid import N, tile_bounds
 
 EXTENT = 4096
 

@@ -19,7 +19,7 @@ from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.regions import INDIA_SOURCE, find_region, not_a_box, parse_box
-from geolive.sources.mapillary.tiles import N, check_number, tile_bounds, tile_of, tiles_covering
+from geolive.sources.imagery.tile_grid import ZOOM, N, check_number, tile_bounds, tile_of, tiles_covering
 from geolive.tables import lonlat
 
 
@@ -64,6 +64,18 @@ class Area:
             return shapely.intersects_xy(self.polygon, degrees[:, 0], degrees[:, 1])
         chord, _ = self._survey_places.query(unit_sphere(degrees))
         return chord <= km_to_chord(SITE_RADIUS_KM)
+
+    def tiles_at(self, zoom: int) -> np.ndarray:
+        """Return the tiles of another zoom, at most 14, that cover the area: column and row, shape (n, 2), row by row.
+
+        Examples
+        --------
+        >>> area = area_of_box("85.1,25.5,85.2,25.6")
+        >>> len(area.tiles_at(14)), area.tiles_at(12).tolist()
+        (36, [[3016, 1746], [3017, 1746], [3016, 1747], [3017, 1747]])
+        """
+        tiles = np.unique(self.tiles >> (ZOOM - zoom), axis=0)
+        return tiles[np.lexsort(tiles.T)]
 
     @cached_property
     def _survey_places(self):

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
-from geolive.sources.mapillary.tiles import TileImage
+from geolive.sources.imagery.source import ListedImage
 
-VERSION = 2
+VERSION = 3
 # an empty answer is believed for so long
 EMPTY_SECONDS = 3600.0
 
@@ -23,17 +23,17 @@ CREATE TABLE IF NOT EXISTS request (part TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tiles (number INTEGER PRIMARY KEY, x INTEGER NOT NULL, y INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0, empty INTEGER NOT NULL DEFAULT 0, asked REAL);
 CREATE TABLE IF NOT EXISTS found (id TEXT PRIMARY KEY, tile INTEGER NOT NULL, lon REAL NOT NULL, lat REAL NOT NULL,
-    captured_at INTEGER, is_pano INTEGER NOT NULL);
+    captured_at INTEGER, is_pano INTEGER NOT NULL, facts TEXT);
 CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, facts TEXT, detections TEXT, sha256 TEXT, bytes INTEGER, gone TEXT);
 """
 _BY_NUMBER = "ORDER BY length(id), id"
 
 
 class Task(NamedTuple):
-    """A sampled image, and what of it is still missing."""
+    """A sampled image, its facts as far as they are known, and whether its detections and its photo are still missing."""
 
     id: str
-    facts: bool
+    facts: dict | None
     detections: bool
     photo: bool
 
@@ -58,7 +58,7 @@ class Ledger:
     >>> import tempfile
     >>> with Ledger(Path(tempfile.mkdtemp()) / "ledger.sqlite", "goa") as ledger:
     ...     ledger.start_tiles([(12066, 6986)])
-    ...     ledger.put_tile(0, [TileImage("7", 85.13, 25.59, None, False)])
+    ...     ledger.put_tile(0, [ListedImage("7", 85.13, 25.59, None, False)])
     ...     ledger.tiles_left(), ledger.listed().id.tolist()
     ([], ['7'])
     """
@@ -113,16 +113,16 @@ class Ledger:
     def tiles_left(self) -> list[tuple[int, int, int]]:
         """Return number, column and row of the tiles to request.
 
-        A server that fails may answer that a tile is empty. So an empty tile is requested twice, and once more after
-        `EMPTY_SECONDS`, unless images were fetched since.
+        A server that fails may answer that a tile is empty. So an empty tile is requested once more after `EMPTY_SECONDS`, unless
+        images were fetched since.
         """
         expired = "" if self.n_begun() else f"OR (empty > 0 AND abs(asked - {time.time()}) > {EMPTY_SECONDS})"
         return self._db.execute(f"SELECT number, x, y FROM tiles WHERE NOT done {expired} ORDER BY number").fetchall()
 
-    def put_empty_tile(self, number: int) -> None:
-        """Store that a tile was answered without any image; the second such answer in a row makes it done."""
-        statement = "UPDATE tiles SET done = empty > 0, empty = empty + 1, asked = ? WHERE number = ?"
-        self._change(statement, [(time.time(), number)])
+    def put_empty_tile(self, number: int, answers: int = 1) -> None:
+        """Store that a tile was answered without any image; so many such answers in a row make it done."""
+        statement = "UPDATE tiles SET done = empty + 1 >= ?, empty = empty + 1, asked = ? WHERE number = ?"
+        self._change(statement, [(answers, time.time(), number)])
 
     def n_empty(self) -> int:
         """Return the number of tiles without any image."""
@@ -132,14 +132,17 @@ class Ledger:
         """Request all empty tiles again."""
         self._change("UPDATE tiles SET done = 0, empty = 0 WHERE empty > ?", [(0,)])
 
-    def put_tile(self, number: int, images: Iterable[TileImage]) -> None:
+    def put_tile(self, number: int, images: Iterable[ListedImage]) -> None:
         """Store the images of a tile and mark it as done; an image of two tiles belongs to the tile with the lower number."""
-        rows = [(image.id, number, image.lon, image.lat, image.captured_at, image.is_pano) for image in images]
+        rows = [
+            (*image[:1], number, *image[1:5], None if image.facts is None else json.dumps(image.facts))
+            for image in images
+        ]
         with _transaction(self._db):
             self._db.executemany(
-                "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET tile = excluded.tile, "
-                "lon = excluded.lon, lat = excluded.lat, captured_at = excluded.captured_at, is_pano = excluded.is_pano "
-                "WHERE excluded.tile < tile",
+                "INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET tile = excluded.tile, "
+                "lon = excluded.lon, lat = excluded.lat, captured_at = excluded.captured_at, is_pano = excluded.is_pano, "
+                "facts = excluded.facts WHERE excluded.tile < tile",
                 rows,
             )
             self._db.execute("UPDATE tiles SET done = 1, empty = 0 WHERE number = ?", (number,))
@@ -170,11 +173,14 @@ class Ledger:
     def tasks(self, objects: bool, photos: bool) -> list[Task]:
         """Return the sampled images of which something is missing, by id."""
         rows = self._db.execute(
-            "SELECT id, facts IS NULL, ? AND detections IS NULL, ? AND sha256 IS NULL FROM images WHERE gone IS NULL AND "
-            f"(facts IS NULL OR (? AND detections IS NULL) OR (? AND sha256 IS NULL)) {_BY_NUMBER}",
-            (objects, photos, objects, photos),
+            "SELECT images.id, coalesce(images.facts, found.facts) AS known, ? AND detections IS NULL AS detections, "
+            "? AND sha256 IS NULL AS photo FROM images LEFT JOIN found USING (id) WHERE gone IS NULL AND "
+            "(known IS NULL OR detections OR photo) ORDER BY length(images.id), images.id",
+            (objects, photos),
         )
-        return [Task(id, bool(facts), bool(detections), bool(photo)) for id, facts, detections, photo in rows]
+        return [
+            Task(id, json.loads(facts) if facts else None, bool(more), bool(photo)) for id, facts, more, photo in rows
+        ]
 
     def put_facts(self, id: str, facts: dict) -> None:
         """Store the facts on an image."""
@@ -205,8 +211,8 @@ class Ledger:
     def images(self) -> pd.DataFrame:
         """Return all sampled images by id: id, facts and detections (dicts or None), sha256, gone, tile_captured_at."""
         rows = self._db.execute(
-            "SELECT images.id AS id, facts, detections, sha256, gone, found.captured_at FROM images LEFT JOIN found USING (id) "
-            "ORDER BY length(images.id), images.id"
+            "SELECT images.id, coalesce(images.facts, found.facts), detections, sha256, gone, found.captured_at "
+            "FROM images LEFT JOIN found USING (id) ORDER BY length(images.id), images.id"
         ).fetchall()
         table = pd.DataFrame(
             rows, columns=["id", "facts", "detections", "sha256", "gone", "tile_captured_at"], dtype=object

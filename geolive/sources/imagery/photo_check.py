@@ -24,7 +24,7 @@ def check_photo(data: bytes) -> None:
     --------
     >>> check_photo(b"<html>not found</html>")
     Traceback (most recent call last):
-    geolive.sources.mapillary.photo_check.PhotoError: something other than a photo
+    geolive.sources.imagery.photo_check.PhotoError: something other than a photo
     """
     from PIL import Image
 

@@ -14,26 +14,25 @@ from geolive.dataset import Dataset
 from geolive.dataset_folder import write_dataset
 from geolive.errors import InputError
 from geolive.files import place_folder
-from geolive.sources.mapillary.area import Area
-from geolive.sources.mapillary.classes import count_objects
-from geolive.sources.mapillary.ledger import Ledger
-from geolive.sources.mapillary.sampling import Wanted
+from geolive.sources.imagery.area import Area
+from geolive.sources.imagery.ledger import Ledger
+from geolive.sources.imagery.sampling import Wanted
+from geolive.sources.imagery.source import Source
 from geolive.tables import CLUSTER_COLUMNS, CRS, N_CLASSES, points
 
-ATTRIBUTION = "Mapillary, images CC BY-SA 4.0 by their creators"
-LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/"
 PHOTOS = "photos"
 _MOST_LISTED = 100
 
 
 def make_dataset(
-    ledger: Ledger, area: Area, wanted: Wanted, failed: dict[str, str], command: str, request: dict
+    ledger: Ledger, source: Source, area: Area, wanted: Wanted, failed: dict[str, str], command: str, request: dict
 ) -> Dataset:
     """Make a dataset of the images in a ledger.
 
     Parameters
     ----------
     ledger : Ledger
+    source : Source
     area : Area
     wanted : Wanted
     failed : dict of str to str
@@ -46,8 +45,8 @@ def make_dataset(
     Returns
     -------
     Dataset
-        Images in the order of their ids, with `img_path` (relative to the dataset folder) and `sha256` of each photo, both
-        positions, `creator` and `creator_id`. Deleted and failed images are in `rejects` (`row`: number in the sample; `key`).
+        Images in the order of their ids, with `img_path` (relative to the dataset folder) and `sha256` of each photo, the
+        facts and the columns of the source. Deleted and failed images are in `rejects` (`row`: number in the sample; `key`).
         For an area around a survey, each image belongs to the nearest cluster, and clusters, indicators and labels are those
         of the survey.
 
@@ -66,11 +65,12 @@ def make_dataset(
         )
     rejects = pd.DataFrame({"row": np.arange(len(rows)) + 1, "reason": reason, "key": rows["id"].astype(str)})
     rejects = rejects[rejects["reason"].notna()].reset_index(drop=True)
-    images, clusters = _images_table(kept, area), _no_clusters()
+    images, clusters = _images_table(kept, source, area), _no_clusters()
     if area.survey is not None:
         images, clusters = join_images(images, area.survey.clusters)
-    features, unmatched = _object_counts(kept) if wanted.objects else ({}, Counter())
-    extra = {"fetch": request, "attribution": ATTRIBUTION, "licence": LICENCE}
+    features, unmatched = _object_counts(kept, source) if wanted.objects else ({}, Counter())
+    attribution, licence = source.credit(images)
+    extra = {"fetch": request, "attribution": attribution, "licence": licence}
     if unmatched:
         extra["detections_without_class"] = dict(unmatched.most_common(_MOST_LISTED))
     survey = area.survey
@@ -79,7 +79,7 @@ def make_dataset(
         clusters,
         features,
         survey.indicators if survey else [],
-        f"{ATTRIBUTION}; {area.name}" if survey is None else f"{ATTRIBUTION}; survey: {survey.source}",
+        f"{attribution}; {area.name}" if survey is None else f"{attribution}; survey: {survey.source}",
         command,
         survey.simulated if survey else False,
         survey.thresholds if survey else {},
@@ -110,8 +110,8 @@ def rescue_photos(work: Path) -> None:
         inner.rename(work / PHOTOS)
 
 
-def _images_table(kept: pd.DataFrame, area: Area) -> gpd.GeoDataFrame:
-    facts = pd.DataFrame(list(kept["facts"]), columns=_FACTS, dtype=object)
+def _images_table(kept: pd.DataFrame, source: Source, area: Area) -> gpd.GeoDataFrame:
+    facts = pd.DataFrame(list(kept["facts"]), columns=[*_FACTS, *source.columns], dtype=object)
     where = facts[["lon", "lat"]].to_numpy(float)
     taken = facts["captured_at"].where(facts["captured_at"].notna(), kept["tile_captured_at"])
     columns = {
@@ -126,18 +126,15 @@ def _images_table(kept: pd.DataFrame, area: Area) -> gpd.GeoDataFrame:
         "captured_at": pd.to_datetime(pd.to_numeric(taken).astype("Int64"), unit="ms", utc=True),
         "compass_angle": facts["compass_angle"].astype(float),
         "is_pano": facts["is_pano"].astype(bool),
-        "lon_original": facts["lon_original"].astype(float),
-        "lat_original": facts["lat_original"].astype(float),
         "creator": _texts(facts["creator"]),
         "creator_id": _texts(facts["creator_id"]),
     }
+    for name, kind in source.columns.items():
+        columns[name] = facts[name].astype(float) if kind == "float" else _texts(facts[name])
     return gpd.GeoDataFrame(columns, geometry=points(*where.T), crs=CRS)
 
 
-_FACTS = [
-    "lon", "lat", "lon_original", "lat_original", "captured_at", "sequence_id", "compass_angle", "is_pano", "creator",
-    "creator_id",
-]  # fmt: skip
+_FACTS = ["lon", "lat", "captured_at", "sequence_id", "compass_angle", "is_pano", "creator", "creator_id"]
 
 
 def _texts(values: Iterable[str | None]) -> pd.Series:
@@ -151,10 +148,10 @@ def _no_clusters() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(empty, geometry=points([], []), crs=CRS)
 
 
-def _object_counts(kept: pd.DataFrame) -> tuple[dict[str, np.ndarray], Counter[str]]:
+def _object_counts(kept: pd.DataFrame, source: Source) -> tuple[dict[str, np.ndarray], Counter[str]]:
     counts = np.zeros((len(kept), N_CLASSES), np.uint16)
     unmatched: Counter[str] = Counter()
     for row, values in enumerate(kept["detections"]):
-        counts[row], without = count_objects(values)
+        counts[row], without = source.count_objects(values)
         unmatched.update(without)
     return {"objects": counts}, unmatched

@@ -19,15 +19,15 @@ from geolive.command_line import command_line
 from geolive.dataset_facts import FACTS
 from geolive.errors import InputError
 from geolive.files import check_new_folder, checksum, replacing, work_folder
-from geolive.sources.mapillary.access import Access, RetryPolicy
-from geolive.sources.mapillary.area import Area
-from geolive.sources.mapillary.assemble import PHOTOS, make_dataset, move_into_place, rescue_photos
-from geolive.sources.mapillary.client import Client
-from geolive.sources.mapillary.errors import GivenUp, Gone
-from geolive.sources.mapillary.ledger import Ledger, Task
-from geolive.sources.mapillary.parsing import is_image_id
-from geolive.sources.mapillary.sampling import Wanted, sample_images
-from geolive.sources.mapillary.tiles import tile_bounds
+from geolive.sources.imagery.area import Area
+from geolive.sources.imagery.assemble import PHOTOS, make_dataset, move_into_place, rescue_photos
+from geolive.sources.imagery.client import Client
+from geolive.sources.imagery.failures import GivenUp, Gone
+from geolive.sources.imagery.ledger import Ledger, Task
+from geolive.sources.imagery.retry_policy import RetryPolicy
+from geolive.sources.imagery.sampling import Wanted, sample_images
+from geolive.sources.imagery.source import Source
+from geolive.sources.imagery.tile_grid import tile_bounds
 
 # after so many failures in a row, the fetch stops
 _MOST_IN_A_ROW = 20
@@ -47,10 +47,10 @@ def fetch_folder(out: str | Path) -> Path:
 
 
 def plan_fetch(
+    source: Source,
     area: Area,
     wanted: Wanted,
     out: str | Path,
-    access: Access,
     retry_policy: RetryPolicy,
     progress: Progress = lambda words: None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
@@ -58,13 +58,13 @@ def plan_fetch(
 
     Parameters
     ----------
-    area, wanted, out, access, retry_policy, progress
+    source, area, wanted, out, retry_policy, progress
         As in `fetch_images`.
 
     Returns
     -------
     listed, sampled : DataFrame
-        id, lon, lat, captured_at, is_pano of all images that tiles list, and of those to fetch.
+        id, lon, lat, captured_at, is_pano of all images that the source lists, and of those to fetch.
     n_empty : int
         Number of tiles without any image.
 
@@ -73,15 +73,15 @@ def plan_fetch(
     InputError
         As in `fetch_images`.
     """
-    with _opened(area, wanted, out) as ledger:
-        return *asyncio.run(_discover(ledger, area, wanted, access, retry_policy, progress)), ledger.n_empty()
+    with _opened(source, area, wanted, out) as ledger:
+        return *asyncio.run(_discover(ledger, source, area, wanted, retry_policy, progress)), ledger.n_empty()
 
 
 def fetch_images(
+    source: Source,
     area: Area,
     wanted: Wanted,
     out: str | Path,
-    access: Access,
     retry_policy: RetryPolicy | None = None,
     *,
     leave_out_failed: bool = False,
@@ -91,11 +91,11 @@ def fetch_images(
 
     Parameters
     ----------
+    source : Source
     area : Area
     wanted : Wanted
     out : str or Path
         The dataset folder to make; photos are written to its folder `photos`.
-    access : Access
     retry_policy : RetryPolicy, optional
     leave_out_failed : bool
         Make the dataset even where some images could not be fetched; the rejects list these.
@@ -110,42 +110,43 @@ def fetch_images(
     Raises
     ------
     InputError
-        The token was refused, there is no image, the server fails repeatedly, the output exists, or there is an unfinished
+        Access was refused, there is no image, the server fails repeatedly, the output exists, or there is an unfinished
         fetch with other options. What was fetched is kept.
     """
     out = Path(out)
-    if is_finished(area, wanted, out):
+    if is_finished(source, area, wanted, out):
         shutil.rmtree(fetch_folder(out), ignore_errors=True)
         return out
-    with _opened(area, wanted, out) as ledger:
-        listed, _ = asyncio.run(_discover(ledger, area, wanted, access, retry_policy or RetryPolicy(), progress))
+    with _opened(source, area, wanted, out) as ledger:
+        listed, _ = asyncio.run(_discover(ledger, source, area, wanted, retry_policy or RetryPolicy(), progress))
         rescue_photos(fetch_folder(out))
         photos = fetch_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
-        _check_photos(ledger, photos)
-        failed = asyncio.run(_collect(ledger, area, wanted, photos, access, retry_policy or RetryPolicy(), progress))
+        _check_photos(ledger, source, photos)
+        failed = asyncio.run(_collect(ledger, source, area, wanted, photos, retry_policy or RetryPolicy(), progress))
         if failed and not leave_out_failed:
             raise _unfinished(failed, ledger)
         progress("writing")
-        request = {"request": _digest(_request(area, wanted)), "found": len(listed), **wanted.as_text()}
-        request |= {"tiles": len(area.tiles), "empty_tiles": ledger.n_empty()}
-        move_into_place(
-            make_dataset(ledger, area, wanted, failed, fetch_command(area, wanted), request), fetch_folder(out), out
-        )
+        request = {"request": _digest(_request(source, area, wanted)), "found": len(listed), **wanted.as_text()}
+        request |= {"tiles": len(area.tiles_at(source.zoom)), "empty_tiles": ledger.n_empty()}
+        command = fetch_command(source, area, wanted)
+        move_into_place(make_dataset(ledger, source, area, wanted, failed, command, request), fetch_folder(out), out)
     shutil.rmtree(fetch_folder(out), ignore_errors=True)
     return out
 
 
-def fetch_command(area: Area, wanted: Wanted) -> str:
+def fetch_command(source: Source, area: Area, wanted: Wanted) -> str:
     """Return the command line that makes the dataset again; options with their default are left out.
 
     Examples
     --------
-    >>> from geolive.sources.mapillary.area import area_of_region
-    >>> fetch_command(area_of_region("goa"), Wanted(pano=False))
+    >>> from geolive.sources.imagery.area import area_of_region
+    >>> from geolive.sources.mapillary.access import Access
+    >>> from geolive.sources.mapillary.source import Mapillary
+    >>> fetch_command(Mapillary(Access("MLY|1|abc")), area_of_region("goa"), Wanted(pano=False))
     'geolive fetch images --region goa --no-pano --out images'
     """
-    default, words = Wanted(), ["fetch", "images", *area.options]
+    default, words = Wanted(thumb=source.default_size), ["fetch", "images", *source.options, *area.options]
     for name in ("since", "until", "max_per_site", "thumb"):
         if (value := getattr(wanted, name)) not in (None, getattr(default, name)):
             words += [f"--{name.replace('_', '-')}", str(value)]
@@ -156,19 +157,20 @@ def fetch_command(area: Area, wanted: Wanted) -> str:
     return command_line(*words, "--out", "images")
 
 
-def is_finished(area: Area, wanted: Wanted, out: str | Path) -> bool:
+def is_finished(source: Source, area: Area, wanted: Wanted, out: str | Path) -> bool:
     """Return whether the dataset is in place and only the removal of the work folder was interrupted."""
     if not fetch_folder(out).is_dir():
         return False
     try:
         facts = json.loads((Path(out) / FACTS).read_text(encoding="utf-8"))
-        return facts["extra"]["fetch"]["request"] == _digest(_request(area, wanted))
+        return facts["extra"]["fetch"]["request"] == _digest(_request(source, area, wanted))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _opened(area: Area, wanted: Wanted, out: str | Path) -> Ledger:
+def _opened(source: Source, area: Area, wanted: Wanted, out: str | Path) -> Ledger:
     """Open the ledger of this fetch: a new one, or that of the same fetch if it was interrupted."""
+    source.check(wanted.thumb, wanted.objects)
     check_new_folder(out)
     folder = fetch_folder(out)
     try:
@@ -177,8 +179,10 @@ def _opened(area: Area, wanted: Wanted, out: str | Path) -> Ledger:
         raise InputError(f"{out}: cannot be made there ({error.strerror}); give another folder, out='DIR'") from None
     ledger = Ledger(folder / "ledger.sqlite", str(out))
     try:
-        asked, before = _request(area, wanted), ledger.request()
+        asked, before = _request(source, area, wanted), ledger.request()
         remedy = f"repeat the former options, give another folder out='DIR', or remove {folder}"
+        if before and before["source"] != asked["source"]:
+            raise InputError(f"{out}: an unfinished fetch from another source is there; {remedy}")
         if before and before["area"] != asked["area"]:
             raise InputError(f"{out}: an unfinished fetch of another area is there; {remedy}")
         if before and before != asked:
@@ -186,15 +190,15 @@ def _opened(area: Area, wanted: Wanted, out: str | Path) -> Ledger:
                 raise InputError(f"{out}: an unfinished fetch with other options is there; {remedy}")
             ledger.set_sample([])
         ledger.set_request(asked)
-        ledger.start_tiles(area.tiles)
+        ledger.start_tiles(area.tiles_at(source.zoom))
     except BaseException:
         ledger.__exit__()
         raise
     return ledger
 
 
-def _request(area: Area, wanted: Wanted) -> dict:
-    return {"area": area.key, "wanted": wanted.as_text()}
+def _request(source: Source, area: Area, wanted: Wanted) -> dict:
+    return {"source": [source.name, *source.options], "area": area.key, "wanted": wanted.as_text()}
 
 
 def _digest(request: dict) -> str:
@@ -202,24 +206,26 @@ def _digest(request: dict) -> str:
 
 
 async def _discover(
-    ledger: Ledger, area: Area, wanted: Wanted, access: Access, retry_policy: RetryPolicy, progress: Progress
+    ledger: Ledger, source: Source, area: Area, wanted: Wanted, retry_policy: RetryPolicy, progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Request all tiles that are left; then sample the images, unless that was done before."""
-    async with Client(access, retry_policy) as client:
-        if left := ledger.tiles_left():
-            await _ask_tiles(ledger, area, left, client, retry_policy, progress)
-        if left := ledger.tiles_left():  # those that were empty
-            await asyncio.sleep(retry_policy.first_delay)
-            await _ask_tiles(ledger, area, left, client, retry_policy, progress)
+    async with source.client(retry_policy) as client:
+        if ledger.tiles_left():
+            await _or_stop(source, client.check_address())
+        for turn in range(source.empty_answers):
+            if left := ledger.tiles_left():
+                # in later turns, those that were empty
+                await asyncio.sleep(retry_policy.first_delay if turn else 0)
+                await _ask_tiles(ledger, source, area, left, client, retry_policy, progress)
     listed = ledger.listed()
     if listed.empty:
         west, south = tile_bounds(area.tiles[:1])[0, :2]
-        async with Client(access, retry_policy) as client:
-            # a server may answer a bad token with empty tiles
-            await _or_stop(client.check_token(west, south))
+        async with source.client(retry_policy) as client:
+            await _or_stop(source, client.check_access(west, south))
         ledger.forget_empty_tiles()
+        n_tiles, times = len(area.tiles_at(source.zoom)), "twice" if source.empty_answers == 2 else "once"
         raise InputError(
-            f"{area.name}: Mapillary has no image there ({len(area.tiles):,} tiles were requested twice, and the same command "
+            f"{area.name}: {source.name} has no image there ({n_tiles:,} tiles were requested {times}, and the same command "
             "requests them again); name another area"
         )
     progress(f"sampling {len(listed):,} images")
@@ -233,6 +239,7 @@ async def _discover(
 
 async def _ask_tiles(
     ledger: Ledger,
+    source: Source,
     area: Area,
     left: list[tuple[int, int, int]],
     client: Client,
@@ -244,11 +251,11 @@ async def _ask_tiles(
     async def ask(tile: tuple[int, int, int]) -> None:
         nonlocal done, n_malformed
         number, x, y = tile
-        images = await _or_stop(client.tile(x, y))
+        images = await _or_stop(source, client.list_tile(x, y))
         done += 1
         if not images:
-            return ledger.put_empty_tile(number)
-        good = [image for image in images if is_image_id(image.id)]
+            return ledger.put_empty_tile(number, source.empty_answers)
+        good = [image for image in images if source.is_image_id(image.id)]
         n_malformed += len(images) - len(good)
         inside = area.holds(np.array([(image.lon, image.lat) for image in good], float))
         ledger.put_tile(number, [image for image, kept in zip(good, inside, strict=True) if kept])
@@ -262,10 +269,10 @@ async def _ask_tiles(
 
 async def _collect(
     ledger: Ledger,
+    source: Source,
     area: Area,
     wanted: Wanted,
     photos: Path,
-    access: Access,
     retry_policy: RetryPolicy,
     progress: Progress,
 ) -> dict[str, str]:
@@ -277,10 +284,10 @@ async def _collect(
     async def fetch(task: Task) -> None:
         nonlocal in_a_row, done
         try:
-            await _fetch_one(ledger, task, area, wanted, photos, client)
+            await _fetch_one(ledger, source, task, area, wanted, photos, client)
             in_a_row = 0
         except Gone:
-            ledger.put_gone(task.id, "deleted at Mapillary")
+            ledger.put_gone(task.id, f"deleted at {source.name}")
             in_a_row = 0
         except GivenUp as error:
             failed[task.id] = str(error)
@@ -290,13 +297,16 @@ async def _collect(
         done += 1
         progress(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
 
-    async with Client(access, retry_policy) as client:
+    async with source.client(retry_policy) as client:
         await _for_each(tasks, fetch, retry_policy.at_once)
     return failed
 
 
-async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, photos: Path, client: Client) -> None:
-    if task.facts:
+async def _fetch_one(
+    ledger: Ledger, source: Source, task: Task, area: Area, wanted: Wanted, photos: Path, client: Client
+) -> None:
+    facts = task.facts
+    if facts is None:
         facts = await client.facts(task.id)
         where = (facts["lon"], facts["lat"])
         if None in where or not area.holds([where])[0]:
@@ -307,9 +317,9 @@ async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, pho
         ledger.put_detections(task.id, await client.detections(task.id))
     if task.photo:
         assert wanted.thumb is not None, "a task includes a photo only where a size is wanted"
-        data = await client.photo(task.id, wanted.thumb)
+        data = await client.photo(task.id, wanted.thumb, facts)
         try:
-            with replacing(photo_path(photos, task.id)) as temporary:
+            with replacing(_photo_path(source, photos, task.id)) as temporary:
                 temporary.write_bytes(data)
         except OSError as error:
             raise InputError(
@@ -318,23 +328,17 @@ async def _fetch_one(ledger: Ledger, task: Task, area: Area, wanted: Wanted, pho
         ledger.put_photo(task.id, hashlib.sha256(data).hexdigest(), len(data))
 
 
-def photo_path(folder: Path, id: str) -> Path:
-    """Return the file of an image's photo; the id is checked once more.
-
-    Examples
-    --------
-    >>> photo_path(Path("photos"), "498763468214164").as_posix()
-    'photos/498763468214164.jpg'
-    """
-    if not is_image_id(id):
+def _photo_path(source: Source, folder: Path, id: str) -> Path:
+    """Return the file of an image's photo; the id is checked once more."""
+    if not source.is_image_id(id):
         raise ValueError("not an image id")
     return folder / f"{id}.jpg"
 
 
-def _check_photos(ledger: Ledger, photos: Path) -> None:
+def _check_photos(ledger: Ledger, source: Source, photos: Path) -> None:
     """Mark photos whose file is missing or has other bytes (after a power cut) as missing, and remove incomplete files."""
     for id, sha256, size in ledger.photos():
-        path = photo_path(photos, id)
+        path = _photo_path(source, photos, id)
         if not path.is_file() or path.stat().st_size != size or checksum(path) != sha256:
             ledger.forget_photo(id)
     known = {f"{id}.jpg" for id, _, _ in ledger.photos()}
@@ -343,14 +347,14 @@ def _check_photos(ledger: Ledger, photos: Path) -> None:
             path.unlink()
 
 
-async def _or_stop(request: Awaitable[T]) -> T:
+async def _or_stop(source: Source, request: Awaitable[T]) -> T:
     """Await a request without which the fetch cannot continue."""
     try:
         return await request
     except (GivenUp, Gone) as error:
         reason = str(error) or "an unexpected answer"
         raise InputError(
-            f"Mapillary does not answer as it should ({reason}); run the same command again later"
+            f"{source.name} does not answer as it should ({reason}); run the same command again later"
         ) from None
 
 

@@ -11,11 +11,8 @@ from geolive.clusters import form_sites, join_images
 from geolive.errors import InputError
 from geolive.places import MOST_IMAGES, key_hash
 from geolive.regions import assign_districts
-from geolive.sources.mapillary.area import Area
+from geolive.sources.imagery.area import Area
 from geolive.tables import points
-
-# mean size of a photo; sizes vary with camera and scene, so a total is right to about a third
-TYPICAL_BYTES = {"256": 16_000, "1024": 150_000, "2048": 500_000, "original": 3_000_000}
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Wanted:
     max_per_site : int
         Largest number of images of a cluster, or of a site where there is no survey.
     thumb : str or None
-        Size of photos: 256, 1024, 2048 (pixels of the longer side) or original; None for no photos.
+        Size of photos, as the source names it; None for no photos.
     objects : bool
         Whether to fetch object counts.
 
@@ -42,8 +39,8 @@ class Wanted:
 
     Examples
     --------
-    >>> Wanted(thumb="1024").bytes_per_photo
-    150000
+    >>> Wanted(until=datetime.date(2020, 1, 1)).as_text()["until"]
+    '2020-01-01'
     """
 
     since: datetime.date | None = None
@@ -54,17 +51,10 @@ class Wanted:
     objects: bool = False
 
     def __post_init__(self) -> None:
-        if self.thumb is not None and self.thumb not in TYPICAL_BYTES:
-            raise InputError(f"thumb={self.thumb!r}: must be one of {', '.join(TYPICAL_BYTES)}", parameter="thumb")
         if self.since and self.until and self.since > self.until:
             raise InputError(f"since='{self.since}': is after until='{self.until}'; exchange them", parameter="since")
         if self.max_per_site < 1:
             raise InputError(f"max_per_site={self.max_per_site}: must be 1 or more", parameter="max_per_site")
-
-    @property
-    def bytes_per_photo(self) -> int:
-        """Typical size of a photo in bytes."""
-        return TYPICAL_BYTES[self.thumb] if self.thumb else 0
 
     def as_text(self) -> dict:
         """Return the values as JSON, for the ledger and dataset.json."""
@@ -79,8 +69,8 @@ def sample_images(listed: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFr
     Parameters
     ----------
     listed : DataFrame
-        The images that tiles list: id, lon, lat, captured_at, is_pano. With `since` or `until`, images without a date are left
-        out.
+        The images that a source lists, by id: id, lon, lat, captured_at, is_pano. With `since` or `until`, images without a
+        date are left out.
     area : Area
     wanted : Wanted
 
@@ -91,7 +81,7 @@ def sample_images(listed: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFr
 
     Examples
     --------
-    >>> from geolive.sources.mapillary.area import area_of_box
+    >>> from geolive.sources.imagery.area import area_of_box
     >>> listed = pd.DataFrame({"id": ["1", "2", "3"], "lon": 85.15, "lat": 25.55, "captured_at": np.nan, "is_pano": False})
     >>> len(sample_images(listed, area_of_box("85.1,25.5,85.2,25.6"), Wanted(max_per_site=2)))
     2
@@ -106,17 +96,17 @@ def sample_images(listed: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFr
         keep &= ~listed["is_pano"].to_numpy(bool)
     rows = listed[keep].reset_index(drop=True)
     site = _sites(rows, area)
-    number = rows["id"].to_numpy(object).astype(np.int64)
-    order = np.lexsort((number, key_hash(rows["id"].to_numpy(object)), site))
+    # images of equal hashes stay in the order of their ids
+    order = np.lexsort((key_hash(rows["id"].to_numpy(object)), site))
     rank = np.arange(len(order)) - np.searchsorted(site[order], site[order])
     sampled = np.sort(order[rank < wanted.max_per_site])
     return rows.iloc[sampled].reset_index(drop=True)
 
 
 def plan_table(
-    listed: pd.DataFrame, sampled: pd.DataFrame, districts: gpd.GeoDataFrame | None, wanted: Wanted
+    listed: pd.DataFrame, sampled: pd.DataFrame, districts: gpd.GeoDataFrame | None, bytes_per_photo: int
 ) -> pd.DataFrame:
-    """Count the images that tiles list and the images to fetch, by district.
+    """Count the images that a source lists and the images to fetch, by district.
 
     Returns
     -------
@@ -126,7 +116,7 @@ def plan_table(
     Examples
     --------
     >>> listed = pd.DataFrame({"id": ["1", "2"], "lon": 85.14, "lat": 25.6})
-    >>> plan_table(listed, listed[:1], None, Wanted())
+    >>> plan_table(listed, listed[:1], None, 150_000)
                       district  listed  sampled   bytes
     0  outside known districts       2        1  150000
     """
@@ -145,7 +135,7 @@ def plan_table(
         .reset_index()
         .sort_values("district", key=lambda n: (n == outside).astype(str) + n)
     )
-    return table.assign(bytes=table["sampled"] * wanted.bytes_per_photo).reset_index(drop=True)
+    return table.assign(bytes=table["sampled"] * bytes_per_photo).reset_index(drop=True)
 
 
 def _milliseconds(day: datetime.date) -> float:
