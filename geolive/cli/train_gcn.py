@@ -33,15 +33,28 @@ def train_gcn(
             help="stacked (attention and ridge regressions), gcn (the authors' network), mean-pooling or attention.",
         ),
     ] = "stacked",
+    compat: Annotated[
+        str | None,
+        typer.Option(
+            help="authors: with --arch gcn, exactly the network of the authors' code, trained as theirs: to compare with their "
+            "figures, not to map.",
+            metavar="authors",
+        ),
+    ] = None,
     inputs: Annotated[str, typer.Option(help=INPUTS_HELP)] = "objects",
     features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
     edges: Annotated[
         str | None,
         typer.Option(
-            help="Edges between photos: distance, knn:8, random, delaunay, sequence, objects; or several joined by +."
+            help="Edges between photos: distance, knn:8, random, delaunay, sequence, objects, similarity:cosine, "
+            "similarity:jaccard, complete; or several joined by +."
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training clusters, at most.", min=1)] = None,
+    iterations: Annotated[
+        int | None,
+        typer.Option(help="Steps of the optimiser, in place of --epochs; with --compat authors 3,000.", min=1),
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Clusters in a step.", min=1)] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.", min=0)] = None,
     width: Annotated[int | None, typer.Option(help="Width of the first layer.", min=1)] = None,
@@ -74,35 +87,49 @@ def train_gcn(
     from geolive.models.registry import make_model
     from geolive.models.training import train_together
 
-    if arch not in ARCHITECTURES:
-        raise InputError(f"--arch {arch}: must be {', '.join(ARCHITECTURES[:-1])} or {ARCHITECTURES[-1]}")
+    kind = _kind(arch, compat)
+    if epochs is not None and iterations is not None:
+        raise InputError(f"--epochs {epochs} and --iterations {iterations} both say how long to train; leave one out")
     check_new_folder(out)
     if curves is not None:
         check_curves(curves)
-    given = {"edges": edges, "epochs": epochs, "batch_size": batch_size, "learning_rate": lr, "width": width}
+    given = {
+        "edges": edges,
+        "epochs": epochs,
+        "iterations": iterations,
+        "batch_size": batch_size,
+        "learning_rate": lr,
+        "width": width,
+        "patience": patience or None,
+        "search": search or None,
+    }
     work = work_folder(out, "training")
-    model = make_model(
-        arch,
-        task=task,
-        random_state=seed,
-        inputs=inputs,
-        patience=patience,
-        search=search,
-        device=device,
-        checkpoints=work,
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    fixed = {"task": task, "random_state": seed, "inputs": inputs, "device": device, "checkpoints": work}
+    model = make_model(kind, **fixed, **{name: value for name, value in given.items() if value is not None})
     model.check_parameters()
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     names = data.indicators if indicator == "all" else indicator.split(",")
     chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
-    with step(f"Training {arch} on {', '.join(names)}") as progress:
+    with step(f"Training {kind} on {', '.join(names)}") as progress:
         trained = train_together(data, model, names, features=chosen, random_state=seed, progress=progress)
     _save(trained, out)
     shutil.rmtree(work, ignore_errors=True)
     if curves is not None:
         draw_curves({"all clusters": trained[names[0]].model.curves}, curves, data.simulated)
+
+
+def _kind(arch: str, compat: str | None) -> str:
+    """Return the name of the model in the table of models."""
+    if arch not in ARCHITECTURES:
+        raise InputError(f"--arch {arch}: must be {', '.join(ARCHITECTURES[:-1])} or {ARCHITECTURES[-1]}")
+    if compat is None:
+        return arch
+    if compat != "authors":
+        raise InputError(f"--compat {compat}: must be authors, or left out")
+    if arch != "gcn":
+        raise InputError(f"--compat authors: the authors have no network {arch}; add --arch gcn")
+    return "gcn-authors"
 
 
 def _save(trained: "dict[str, TrainedModel]", out: Path) -> None:

@@ -116,7 +116,7 @@ def find_specs(
     features : str, optional
         The feature set of the dataset; the networks with attention use it, too, where there is one.
     options : dict of str to dict, optional
-        Further parameters by the kind of model: "gcn", "attention", "imagewise-trained" (which needs them).
+        Further parameters by the kind of model: "gcn", "gcn-authors", "attention", "imagewise-trained" (which needs them).
     covariates : bool
         Whether the dataset has covariates; "all" then includes models that use them.
 
@@ -255,13 +255,17 @@ def _clusterwise_specs() -> list[ModelSpec]:
 
 
 def _network_specs(features: str | None, options: Mapping[str, dict]) -> list[ModelSpec]:
-    gcn, both = options.get("gcn", {}), ("objects", "features")
+    gcn, authors, both = options.get("gcn", {}), options.get("gcn-authors", {}), ("objects", "features")
     specs = [
         ModelSpec("gcn-obj", _maker("gcn", **gcn), ("objects",)),
         ModelSpec("gcn-feats", _maker("gcn", inputs="features", **gcn), ("features",)),
         ModelSpec("gcn-both", _maker("gcn", inputs="objects,features", **gcn), both),
         ModelSpec("gcn-both-random", _maker("gcn", inputs="objects,features", edges="random", **gcn), both),
         ModelSpec("gcn-both-knn", _maker("gcn", inputs="objects,features", edges="knn:8", **gcn), both),
+        # not among all: exactly the authors' network takes many times as long
+        ModelSpec("gcn-authors-obj", _maker("gcn-authors", **authors), ("objects",)),
+        ModelSpec("gcn-authors-feats", _maker("gcn-authors", inputs="features", **authors), ("features",)),
+        ModelSpec("gcn-authors-both", _maker("gcn-authors", inputs="objects,features", **authors), both),
     ]
     attention = {"inputs": "objects,features" if features else "objects"} | options.get("attention", {})
     return specs + [ModelSpec(name, _maker(name, **attention), ("objects",)) for name in ("attention", "stacked")]

@@ -1,6 +1,6 @@
 """Places as padded batches of graphs: each image is a vertex, and its numbers are the features of the vertex."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from geolive.places import Places
 
 # what one more block costs besides its padded adjacency, for calls of the network's operations; in squares of vertices
 _BLOCK_COST = 100.0**2
+MakeAdjacency = Callable[[EdgeSpec, GraphPoints, float], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ def batches_in_blocks(
     seed: int = 0,
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
+    make_adjacency: MakeAdjacency = adjacency,
 ) -> Iterator[list[Batch]]:
     """Yield batches as `batches` does, each cut into blocks of graphs of similar size, so that there is little padding.
 
@@ -124,6 +126,8 @@ def batches_in_blocks(
     ----------
     n_blocks : int
         Largest number of blocks in a batch. The other parameters are those of `batches`.
+    make_adjacency : callable
+        Makes the edges of a block, as `geolive.graphs.dense.adjacency` does.
 
     Raises
     ------
@@ -140,7 +144,8 @@ def batches_in_blocks(
     [(2, 10, 66), (2, 141, 66)]
     """
     _check(places, edges)
-    source = _Source(places, features, edges, d_max_km, seed_keys(seed, places.ids.astype(str).tolist()), device)
+    keys = seed_keys(seed, places.ids.astype(str).tolist())
+    source = _Source(places, features, edges, d_max_km, keys, device, make_adjacency)
     sizes = places.n_images
     order = np.argsort(sizes, kind="stable")
     if generator is not None:
@@ -216,6 +221,7 @@ class _Source:
     d_max_km: float
     keys: np.ndarray
     device: str | torch.device
+    make_adjacency: MakeAdjacency
 
     def batch(self, rows: np.ndarray) -> Batch:
         sizes, starts = self.places.n_images[rows], self.places.offsets[rows]
@@ -227,14 +233,16 @@ class _Source:
             features = np.asarray(self.features[images], np.float32)
         vertices = self._padded(features, mask)
         points = self._points(rows, images, sizes, mask)
-        weights = adjacency(self.edges, points, self.d_max_km)
+        weights = self.make_adjacency(self.edges, points, self.d_max_km)
         return Batch(rows, vertices, weights, points.mask.float())
 
     def _points(self, rows: np.ndarray, images: np.ndarray, sizes: np.ndarray, mask: np.ndarray) -> GraphPoints:
         where, kinds = self.places.image_positions[images], self.edges.kinds
         valid = torch.from_numpy(mask).to(self.device)
         keys = torch.from_numpy(self.keys[rows]).to(self.device)
-        objects = self._padded(self.places.objects[images].astype(np.float32), mask) if "objects" in kinds else None
+        objects = (
+            self._padded(self.places.objects[images].astype(np.float32), mask) if self.edges.uses_objects else None
+        )
         sequences = self.places.sequences[images] if "sequence" in kinds and self.places.sequences is not None else None
         by_graph = np.split(where, np.cumsum(sizes)[:-1])
         return GraphPoints(self._padded(sphere_points(where), mask), valid, keys, by_graph, sequences, objects)

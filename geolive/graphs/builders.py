@@ -94,11 +94,11 @@ def distance_edges(positions: np.ndarray, d_max_km: float) -> Edges:
 
     points = sphere_points(positions)
     tree, reach = cKDTree(points), max(float(km_to_chord(np.asarray(d_max_km))), CHORD_STEP)
-    _check_size(tree.count_neighbors(tree, reach) if len(points) else 0, f"distance edges up to {d_max_km:g} km")
+    check_pairs(tree.count_neighbors(tree, reach) if len(points) else 0, f"distance edges up to {d_max_km:g} km")
     first, second = tree.query_pairs(reach, output_type="ndarray").T
     km = chord_to_km(np.linalg.norm(points[first] - points[second], axis=1))
     weight = (1 - km / d_max_km if d_max_km > 0 else np.ones(len(km))).astype(np.float32)
-    return _symmetric(first[weight > 0], second[weight > 0], len(points), weight[weight > 0])
+    return symmetric_edges(first[weight > 0], second[weight > 0], len(points), weight[weight > 0])
 
 
 def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
@@ -131,9 +131,9 @@ def knn_edges(positions: np.ndarray, k: int = DEFAULT_K) -> Edges:
     """
     points = sphere_points(positions)
     if len(points) <= k + 1:
-        return _symmetric(*np.triu_indices(len(points), 1), len(points))
+        return symmetric_edges(*np.triu_indices(len(points), 1), len(points))
     target, source = _nearest(points, k)
-    return _symmetric(source, target, len(points))
+    return symmetric_edges(source, target, len(points))
 
 
 def delaunay_edges(positions: np.ndarray) -> Edges:
@@ -170,11 +170,11 @@ def delaunay_edges(positions: np.ndarray) -> Edges:
     first, second = triangle_pairs(points[members[starts]])
     alone = np.arange(len(size))
     first, second = np.concatenate([first, alone]), np.concatenate([second, alone])
-    _check_size(int((size[first] * size[second]).sum()), "delaunay edges")
+    check_pairs(int((size[first] * size[second]).sum()), "delaunay edges")
     pair = np.repeat(np.arange(len(first)), size[first] * size[second])
     which = np.arange(len(pair)) - np.searchsorted(pair, pair)
     one, other = np.divmod(which, size[second][pair])
-    return _symmetric(members[starts[first][pair] + one], members[starts[second][pair] + other], len(points))
+    return symmetric_edges(members[starts[first][pair] + one], members[starts[second][pair] + other], len(points))
 
 
 def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int = 0) -> Edges:
@@ -205,8 +205,8 @@ def random_edges(positions: np.ndarray, share: float = DEFAULT_SHARE, seed: int 
     True
     """
     n = len(positions)
-    _check_size(int(share * n * n), f"random edges between {share:g} of the pairs")
-    return _symmetric(*chosen_pairs(n, share, seed), n)
+    check_pairs(int(share * n * n), f"random edges between {share:g} of the pairs")
+    return symmetric_edges(*chosen_pairs(n, share, seed), n)
 
 
 def sequence_edges(sequences: np.ndarray) -> Edges:
@@ -231,23 +231,20 @@ def sequence_edges(sequences: np.ndarray) -> Edges:
     sequence, order = np.asarray(sequences, np.int64).reshape(-1, 2).T
     rows = np.lexsort((order, sequence))
     joined = (sequence[rows[1:]] == sequence[rows[:-1]]) & (sequence[rows[1:]] >= 0)
-    return _symmetric(rows[:-1][joined], rows[1:][joined], len(sequence))
+    return symmetric_edges(rows[:-1][joined], rows[1:][joined], len(sequence))
 
 
-def object_edges(objects: np.ndarray) -> list[Edges]:
-    """Join points that show objects of one class, with one edge type for each class.
-
-    The weight is the smaller of the two counts, divided by the largest count of the class at any point.
+def complete_edges(positions: np.ndarray) -> Edges:
+    """Join all points to each other, with weight 1.
 
     Parameters
     ----------
-    objects : array of int, shape (n, classes)
-        Object counts.
+    positions : array of float, shape (n, 2)
+        Only the number of rows matters.
 
     Returns
     -------
-    list of Edges
-        One for each class; points without the class have only their loop.
+    Edges
 
     Raises
     ------
@@ -256,12 +253,12 @@ def object_edges(objects: np.ndarray) -> list[Edges]:
 
     Examples
     --------
-    >>> cars, dogs = object_edges(np.array([[4, 0], [1, 0], [0, 2]]))
-    >>> cars.matrix(3).toarray()[0].tolist(), len(dogs.weight)
-    ([1.0, 0.25, 0.0], 3)
+    >>> complete_edges(np.zeros((2, 2))).matrix(2).toarray().tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
     """
-    _check_size(int(((objects > 0).sum(axis=0, dtype=np.int64) ** 2).sum()), "object edges")
-    return [_of_class(np.asarray(counts, np.float64)) for counts in np.asarray(objects).T]
+    n = len(positions)
+    check_pairs(n * n, "complete edges")
+    return symmetric_edges(*np.triu_indices(n, 1), n)
 
 
 def sphere_points(positions: np.ndarray) -> np.ndarray:
@@ -330,16 +327,23 @@ def _steps(chord: np.ndarray) -> np.ndarray:
     return np.rint(chord / CHORD_STEP)
 
 
-def _of_class(counts: np.ndarray) -> Edges:
-    there = np.flatnonzero(counts)
-    first, second = np.triu_indices(len(there), 1)
-    first, second = there[first], there[second]
-    weight = np.minimum(counts[first], counts[second]) / counts.max(initial=1)
-    return _symmetric(first, second, len(counts), weight.astype(np.float32))
+def symmetric_edges(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarray | None = None) -> Edges:
+    """Return each of these edges once in both directions, and a loop for each point.
 
+    Parameters
+    ----------
+    source, target : array of int, shape (pairs,)
+        Row numbers of the points that are joined.
+    n : int
+        Number of points.
+    weight : array of float32, shape (pairs,), optional
+        By default all weights are 1.
 
-def _symmetric(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarray | None = None) -> Edges:
-    """Return each of these edges once in both directions, and a loop for each point; all weights are 1 where none are given."""
+    Examples
+    --------
+    >>> symmetric_edges(np.array([0]), np.array([1]), 2).matrix(2).toarray().tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
     loops = np.arange(n)
     both = np.concatenate([target * n + source, source * n + target, loops * (n + 1)])
     if weight is None:
@@ -353,6 +357,18 @@ def _symmetric(source: np.ndarray, target: np.ndarray, n: int, weight: np.ndarra
     return Edges(both - target * n, target, weight)
 
 
-def _check_size(pairs: int, what: str) -> None:
+def check_pairs(pairs: int, what: str) -> None:
+    """Raise where so many pairs of points would fill the memory.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_pairs(10**9, "random edges")
+    Traceback (most recent call last):
+    geolive.errors.InputError: random edges: about 1,000,000,000 edges would fill the memory; choose fewer points or fewer edges
+    """
     if pairs > MOST_PAIRS:
         raise InputError(f"{what}: about {pairs:,} edges would fill the memory; choose fewer points or fewer edges")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.graphs.builders import CHORD_STEP, delaunay_edges, sequence_edges
@@ -80,9 +81,32 @@ def adjacency(edges: EdgeSpec, points: GraphPoints, d_max_km: float) -> torch.Te
     return typed[0] if len(typed) == 1 else torch.cat(typed, dim=2)
 
 
-def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor:
+def arcs(points: GraphPoints) -> torch.Tensor:
+    """Compute the great-circle distances between the vertices of each graph, in radians.
+
+    Returns
+    -------
+    tensor of float32, shape (b, n, n)
+        Without meaning at padding.
+
+    Examples
+    --------
+    >>> from geolive.geodesy import unit_sphere
+    >>> where = np.array([[0.0, 0.0], [0.0, 90.0]])
+    >>> mask, keys = torch.ones(1, 2, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
+    >>> arcs(GraphPoints(torch.from_numpy(unit_sphere(where))[None], mask, keys, [where]))[0, 0, 1].round(decimals=4)
+    tensor(1.5708)
+    """
+    return _square_from_first(points).sqrt_().div_(2).clamp_(max=1).asin_().mul_(2)
+
+
+def _square_from_first(points: GraphPoints) -> torch.Tensor:
     # relative to a vertex of each graph, so that float32 resolves millimetres
-    square = _square_chord((points.sphere - points.sphere[:, :1]).float())
+    return _square_chord((points.sphere - points.sphere[:, :1]).float())
+
+
+def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor:
+    square = _square_from_first(points)
     if d_max_km <= 0:
         return _within((square <= CHORD_STEP**2).float(), points.mask)
     if d_max_km < _SERIES_KM:
@@ -95,7 +119,7 @@ def _distance(points: GraphPoints, _: EdgeKind, d_max_km: float) -> torch.Tensor
 
 def _knn(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
     n = points.mask.shape[1]
-    k = int(kind.setting or 0)
+    k = int(_number(kind))
     joined = points.mask[:, :, None] & points.mask[:, None]
     if k < n - 1:
         alone = ~joined | torch.eye(n, dtype=torch.bool, device=joined.device)
@@ -123,7 +147,7 @@ def _square_chord(points: torch.Tensor) -> torch.Tensor:
 def _random(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
     b, n = points.mask.shape
     first, second = torch.triu_indices(n, n, 1, device=points.mask.device)
-    drawn = is_chosen(points.keys[:, None], first, second, kind.setting or 0.0)
+    drawn = is_chosen(points.keys[:, None], first, second, _number(kind))
     weight = torch.zeros(b, n, n, device=points.mask.device)
     weight[:, first, second] = weight[:, second, first] = drawn.float()
     return _with_loops(_within(weight, points.mask), points.mask)
@@ -162,6 +186,30 @@ def _objects(points: GraphPoints, _: EdgeKind, __: float) -> torch.Tensor:
     return weight
 
 
+def _similarity(points: GraphPoints, kind: EdgeKind, _: float) -> torch.Tensor:
+    assert points.objects is not None
+    counts = points.objects.float()
+    if kind.setting == "cosine":
+        rows = nn.functional.normalize(counts, dim=2)
+        weight = (rows @ rows.transpose(1, 2)).clamp_(max=1)
+    else:
+        seen = (counts > 0).float()
+        shared, classes = seen @ seen.transpose(1, 2), seen.sum(2)
+        weight = shared / (classes[:, :, None] + classes[:, None] - shared).clamp_(min=1)
+    return _with_loops(_within(weight, points.mask), points.mask)
+
+
+def _complete(points: GraphPoints, _: EdgeKind, __: float) -> torch.Tensor:
+    b, n = points.mask.shape
+    return _within(torch.ones(b, n, n, device=points.mask.device), points.mask)
+
+
+def _number(kind: EdgeKind) -> float:
+    """Return the setting of a kind that has a number as its setting."""
+    assert isinstance(kind.setting, int | float)
+    return kind.setting
+
+
 def _within(weight: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     if mask.all():
         return weight
@@ -181,4 +229,6 @@ _BUILDERS = {
     "delaunay": _delaunay,
     "sequence": _sequence,
     "objects": _objects,
+    "similarity": _similarity,
+    "complete": _complete,
 }

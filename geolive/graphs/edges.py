@@ -6,6 +6,7 @@ The builders are in `geolive.graphs.builders`, with what all kinds have in commo
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +15,20 @@ from geolive.graphs.builders import (
     DEFAULT_K,
     DEFAULT_SHARE,
     Edges,
+    complete_edges,
     delaunay_edges,
     distance_edges,
     knn_edges,
-    object_edges,
     random_edges,
     sequence_edges,
 )
+from geolive.graphs.object_edges import SIMILARITIES, object_edges, similarity_edges
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
 JOIN = "+"
+_OF_OBJECTS = {"objects", "similarity"}
+Setting = int | float | str | None
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,13 @@ class EdgeKind:
     Parameters
     ----------
     kind : str
-        "distance", "knn", "random", "delaunay", "sequence" or "objects".
-    setting : int, float or None
-        k of "knn", or the share of pairs of "random".
+        "distance", "knn", "random", "delaunay", "sequence", "objects", "similarity" or "complete".
+    setting : int, float, str or None
+        k of "knn", the share of pairs of "random", or the measure of "similarity".
     """
 
     kind: str
-    setting: float | None = None
+    setting: Setting = None
 
     def __str__(self) -> str:
         return self.kind if self.setting is None else f"{self.kind}:{self.setting}"
@@ -99,6 +103,11 @@ class EdgeSpec:
         """The names of the kinds, without settings."""
         return {part.kind for part in self.parts}
 
+    @property
+    def uses_objects(self) -> bool:
+        """Whether edges depend on object counts."""
+        return bool(self.kinds & _OF_OBJECTS)
+
     def build(self, points: Points, d_max_km: float = 0.0, seed: int = 0) -> list[Edges]:
         """Make the edges of each type between points.
 
@@ -131,8 +140,9 @@ def parse_edges(text: str) -> EdgeSpec:
     Parameters
     ----------
     text : str
-        "distance", "knn:K", "random:SHARE", "delaunay", "sequence" or "objects", or several of these joined by "+". Each is an
-        edge type of its own, and "objects" is 66 types, one for each class. "knn" means knn:8, and "random" random:0.05.
+        "distance", "knn:K", "random:SHARE", "delaunay", "sequence", "objects", "similarity:cosine", "similarity:jaccard" or
+        "complete", or several of these joined by "+". Each is an edge type of its own, and "objects" is 66 types, one for each
+        class. "knn" means knn:8, "random" random:0.05, and "similarity" similarity:cosine.
 
     Returns
     -------
@@ -188,7 +198,7 @@ def place_edges(places: Places, edges: EdgeSpec, d_max_km: float = 0.0, seed: in
     [[1, 1, 1], [1, 1, 0], [1, 0, 1]]
     """
     check_k(edges, len(places), "there are {n} places")
-    objects = places.counts()[:, :N_CLASSES] if "objects" in edges.kinds else None
+    objects = places.counts()[:, :N_CLASSES] if edges.uses_objects else None
     return edges.build(Points(places.positions, objects=objects), d_max_km, seed)
 
 
@@ -214,7 +224,7 @@ def check_k(edges: EdgeSpec, n: int, words: str) -> None:
     geolive.errors.InputError: edges='knn:3': there are 3 places, and k must be below that; choose a smaller k
     """
     for part in edges.parts:
-        if part.kind == "knn" and part.setting is not None and part.setting >= n:
+        if part.kind == "knn" and isinstance(part.setting, int) and part.setting >= n:
             raise InputError(f"edges={str(edges)!r}: {words.format(n=n)}, and k must be below that; choose a smaller k")
 
 
@@ -223,8 +233,8 @@ class _Kind:
     """How a kind of edges is written, read and built; `setting` raises ValueError where a setting cannot be read."""
 
     usage: str
-    setting: Callable[[str | None], float | None]
-    build: Callable[[Points, float | None, float, int], list[Edges]]
+    setting: Callable[[str | None], Setting]
+    build: Callable[[Points, Any, float, int], list[Edges]]
 
 
 def _no_setting(text: str | None) -> None:
@@ -246,6 +256,13 @@ def _share(text: str | None) -> float:
     return share
 
 
+def _measure(text: str | None) -> str:
+    measure = SIMILARITIES[0] if text is None else text
+    if measure not in SIMILARITIES:
+        raise ValueError(text)
+    return measure
+
+
 def _sequence(points: Points) -> Edges:
     if points.sequences is None:
         raise InputError(
@@ -254,23 +271,29 @@ def _sequence(points: Points) -> Edges:
     return sequence_edges(points.sequences)
 
 
-def _random(points: Points, share: float | None, _: float, seed: int) -> list[Edges]:
-    return [random_edges(points.positions, DEFAULT_SHARE if share is None else share, seed)]
+def _random(points: Points, share: float, _: float, seed: int) -> list[Edges]:
+    return [random_edges(points.positions, share, seed)]
 
 
-def _objects(points: Points) -> list[Edges]:
+def _objects(points: Points, kind: str) -> np.ndarray:
     if points.objects is None:
-        raise InputError("edges='objects': the points have no object counts; choose other edges")
-    return object_edges(points.objects)
+        raise InputError(f"edges={kind!r}: the points have no object counts; choose other edges")
+    return points.objects
+
+
+def _similarity(points: Points, measure: str, _: float, __: int) -> list[Edges]:
+    return [similarity_edges(_objects(points, "similarity"), measure)]
 
 
 _KINDS = {
     "distance": _Kind("distance", _no_setting, lambda points, _, km, seed: [distance_edges(points.positions, km)]),
-    "knn": _Kind("knn:K (from 1)", _k, lambda points, k, km, seed: [knn_edges(points.positions, int(k or DEFAULT_K))]),
+    "knn": _Kind("knn:K (from 1)", _k, lambda points, k, km, seed: [knn_edges(points.positions, k)]),
     "random": _Kind("random:SHARE (0 to 1)", _share, _random),
     "delaunay": _Kind("delaunay", _no_setting, lambda points, _, km, seed: [delaunay_edges(points.positions)]),
     "sequence": _Kind("sequence", _no_setting, lambda points, _, km, seed: [_sequence(points)]),
-    "objects": _Kind("objects", _no_setting, lambda points, _, km, seed: _objects(points)),
+    "objects": _Kind("objects", _no_setting, lambda points, _, km, seed: object_edges(_objects(points, "objects"))),
+    "similarity": _Kind("similarity:cosine, similarity:jaccard", _measure, _similarity),
+    "complete": _Kind("complete", _no_setting, lambda points, _, km, seed: [complete_edges(points.positions)]),
 }
 
 

@@ -76,10 +76,6 @@ class GraphEmbedPool(nn.Module):
         Number of vertices after pooling.
     generator : torch.Generator
         Draws the weights.
-    compat : "authors", optional
-        Multiply the logits of padding by 0 instead of excluding padding, as the code of Lee et al. (2021) does. Each padded row
-        then has the weight exp(0), and results depend on the amount of padding (they padded to 200). Only for comparison with
-        their numbers.
 
     Examples
     --------
@@ -89,11 +85,10 @@ class GraphEmbedPool(nn.Module):
     (torch.Size([2, 32, 64]), torch.Size([2, 32, 1, 32]))
     """
 
-    def __init__(self, features: int, outputs: int, generator: torch.Generator, compat: str | None = None):
+    def __init__(self, features: int, outputs: int, generator: torch.Generator):
         super().__init__()
         self.weights = _drawn((features, outputs), 1 / math.sqrt(features), generator)
         self.bias = nn.Parameter(torch.full((outputs,), BIAS))
-        self.compat = compat
 
     def forward(
         self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor
@@ -101,14 +96,13 @@ class GraphEmbedPool(nn.Module):
         """Compute the pooled vertices (b, outputs, f) and adjacency (b, outputs, L, outputs)."""
         b, n, edge_types, _ = adjacency.shape
         logits = torch.addmm(self.bias, vertices.flatten(0, 1), self.weights).view(b, n, -1)
-        if self.compat == "authors":
-            logits = logits * mask[..., None]
-        elif not _is_full(mask):
-            logits = logits.masked_fill(mask[..., None] == 0, -math.inf)
-        factors = torch.softmax(logits, dim=1)
+        factors = torch.softmax(self._without_padding(logits, mask), dim=1)
         received = (adjacency.reshape(b, n * edge_types, n) @ factors).reshape(b, n, -1)
         gathered = factors.transpose(1, 2)
         return gathered @ vertices, (gathered @ received).reshape(b, -1, edge_types, factors.shape[-1])
+
+    def _without_padding(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return logits if is_full(mask) else logits.masked_fill(mask[..., None] == 0, -math.inf)
 
 
 class VertexNorm(nn.Module):
@@ -145,12 +139,15 @@ class VertexNorm(nn.Module):
             rows, self.scale, self.shift, averages[0], averages[1], self.training, 0.0, NORM_EPS
         )
         if self.training:
-            with torch.no_grad():
-                # `spread` is 1 / √(variance + eps)
-                variance = spread.double().pow(-2).sub(NORM_EPS).clamp_min(0).to(self.variance.dtype)
-                self.mean.lerp_(mean, self.momentum)
-                self.variance.lerp_(variance, self.momentum)
+            # `spread` is 1 / √(variance + eps)
+            self.remember(mean, spread.double().pow(-2).sub(NORM_EPS).clamp_min(0).to(self.variance.dtype))
         return torch.relu_(normalised).view_as(vertices)
+
+    @torch.no_grad()
+    def remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        """Update the running averages with the moments of a training batch."""
+        self.mean.lerp_(mean, self.momentum)
+        self.variance.lerp_(variance, self.momentum)
 
 
 class GraphNetwork(nn.Module):
@@ -173,8 +170,10 @@ class GraphNetwork(nn.Module):
         Width of the first two layers; the later layers have half of it. The authors use 64.
     covariates : int
         Numbers of each graph that join its pooled vertices before the dense layer.
-    compat : "authors", optional
-        Take sums over neighbours, and pool as `GraphEmbedPool` describes.
+
+    See Also
+    --------
+    geolive.graphs.authors_network.AuthorsNetwork : Exactly the network of their code, for comparison.
 
     Examples
     --------
@@ -183,21 +182,22 @@ class GraphNetwork(nn.Module):
     torch.Size([2, 1])
     """
 
+    first_pool: type[GraphEmbedPool] = GraphEmbedPool
+
     def __init__(
         self,
         features: int,
         outputs: int,
         edge_types: int,
         generator: torch.Generator,
-        compat: str | None = None,
         width: int = 64,
         covariates: int = 0,
     ):
         super().__init__()
-        self.compat, half = compat, max(width // 2, 1)
+        half = max(width // 2, 1)
         self.layer1 = GraphCNNLayer(features, width, edge_types, generator)
         self.layer2 = GraphCNNLayer(width, width, edge_types, generator)
-        self.pool1 = GraphEmbedPool(width, 32, generator, compat)
+        self.pool1 = self.first_pool(width, 32, generator)
         self.layer3 = GraphCNNLayer(width, half, edge_types, generator)
         self.layer4 = GraphCNNLayer(half, half, edge_types, generator)
         self.pool2 = GraphEmbedPool(half, 8, generator)
@@ -224,11 +224,11 @@ class GraphNetwork(nn.Module):
 
     def _embed(self, blocks: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> torch.Tensor:
         all_vertices, adjacencies, masks = (list(tensors) for tensors in zip(*blocks, strict=True))
-        real = [None if _is_full(mask) else mask.flatten().nonzero()[:, 0] for mask in masks]
+        real = [None if is_full(mask) else mask.flatten().nonzero()[:, 0] for mask in masks]
         scales = [self._scale(adjacency) for adjacency in adjacencies]
         for layer, norm in ((self.layer1, self.norms[0]), (self.layer2, self.norms[1])):
             all_vertices = [layer(*block) for block in zip(all_vertices, adjacencies, scales, strict=True)]
-            all_vertices = _normed(norm, all_vertices, real)
+            all_vertices = self._normed(norm, all_vertices, real)
         pooled = [self.pool1(*block) for block in zip(all_vertices, adjacencies, masks, strict=True)]
         vertices, adjacency = (torch.cat(tensors) for tensors in zip(*pooled, strict=True))
         vertices, scale = self.norms[2](vertices), self._scale(adjacency)
@@ -239,30 +239,52 @@ class GraphNetwork(nn.Module):
 
     def _scale(self, adjacency: torch.Tensor) -> torch.Tensor | None:
         """Return the factor from sums over neighbours to means, shape (b, n, L, 1); None to keep the sums."""
-        if self.compat == "authors":
-            return None
         return adjacency.sum(3, keepdim=True).clamp_min(torch.finfo(adjacency.dtype).tiny).reciprocal()
 
+    def _normed(
+        self, norm: nn.Module, blocks: list[torch.Tensor], real: list[torch.Tensor | None]
+    ) -> list[torch.Tensor]:
+        """Normalise over the vertices of all blocks together; `real` are the rows of vertices, None where there is no padding."""
+        if not norm.training:
+            return [norm(vertices) for vertices in blocks]
+        rows = real_rows(blocks, real)
+        normalised = norm(torch.cat(rows) if len(rows) > 1 else rows[0]).split([len(part) for part in rows])
+        return [
+            part.view_as(vertices)
+            if own is None
+            else part.new_zeros(vertices[..., 0].numel(), part.shape[1]).index_copy(0, own, part).view_as(vertices)
+            for vertices, own, part in zip(blocks, real, normalised, strict=True)
+        ]
 
-def _normed(norm: nn.Module, blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
-    """Normalise over the vertices of all blocks together; `real` are the rows of vertices, None where a block has no padding."""
-    if not norm.training:
-        return [norm(vertices) for vertices in blocks]
-    rows = [
+
+def real_rows(blocks: list[torch.Tensor], real: list[torch.Tensor | None]) -> list[torch.Tensor]:
+    """Return the rows of the vertices of each block, without padding.
+
+    Parameters
+    ----------
+    blocks : list of tensor, each of shape (b, n, features)
+    real : list of tensor of int64, or None
+        For each block the row numbers of vertices among the b·n rows; None where there is no padding.
+
+    Examples
+    --------
+    >>> real_rows([torch.tensor([[[1.0], [0.0]]])], [torch.tensor([0])])
+    [tensor([[1.]])]
+    """
+    return [
         vertices.flatten(0, 1) if own is None else vertices.flatten(0, 1)[own]
         for vertices, own in zip(blocks, real, strict=True)
     ]
-    normalised = norm(torch.cat(rows) if len(rows) > 1 else rows[0]).split([len(part) for part in rows])
-    return [
-        part.view_as(vertices)
-        if own is None
-        else part.new_zeros(vertices[..., 0].numel(), part.shape[1]).index_copy(0, own, part).view_as(vertices)
-        for vertices, own, part in zip(blocks, real, normalised, strict=True)
-    ]
 
 
-def _is_full(mask: torch.Tensor) -> bool:
-    """Return whether there is no padding."""
+def is_full(mask: torch.Tensor) -> bool:
+    """Return whether there is no padding.
+
+    Examples
+    --------
+    >>> is_full(torch.tensor([[1.0, 0.0]]))
+    False
+    """
     return bool(mask.amin() > 0)
 
 

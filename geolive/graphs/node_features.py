@@ -55,11 +55,17 @@ class VertexScaling:
         InputError
             The places have no image features, or another number of them than the training places.
         """
-        size = _size(places, self.inputs)
+        size = self._size_of(places)
         if size != len(self.mean):
             raise InputError(
                 f"the images have {size} numbers each, and training saw {len(self.mean)}; use the feature set of training"
             )
+        return self._vertices(places)
+
+    def _size_of(self, places: Places) -> int:
+        return _size(places, self.inputs)
+
+    def _vertices(self, places: Places) -> "Vertices":
         return Vertices(self, places)
 
 

@@ -68,6 +68,8 @@ class PhotoSetModel(NetworkModel):
     takes_validation = True
     # whether the learning rate falls to 0 along a cosine
     decay = False
+    # what progress calls an epoch
+    epoch_word = "epoch"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -131,8 +133,10 @@ class PhotoSetModel(NetworkModel):
         return last
 
     def _predict_all(self, places: Places) -> np.ndarray:
+        from scipy.special import expit
+
         outputs = self._outputs(places)
-        return 1 / (1 + np.exp(-outputs)) if self.task == "classification" else self.targets_.in_units(outputs)
+        return expit(outputs) if self.task == "classification" else self.targets_.in_units(outputs)
 
     def as_unfitted(self) -> Self:
         """Return an unfitted model with these parameters; a search that this model has done is not repeated."""
@@ -199,7 +203,7 @@ class PhotoSetModel(NetworkModel):
             self.network_,
             optimizer,
             generator,
-            Schedule(epochs, self.learning_rate_, self.patience, self.decay),
+            Schedule(epochs, self.learning_rate_, self.patience, self.decay, self.epoch_word),
             lambda epoch: self._run_epoch(seen, seen_targets, optimizer, generator, steps(epoch)),
             self._validator(held_out),
             checkpoint=checkpoint,

@@ -54,7 +54,7 @@ def _clusterwise(name: str, module: str, class_name: str, sentence: str) -> Mode
 
 
 def _network(name: str, module: str, class_name: str, sentence: str) -> ModelKind:
-    command = "gcn" if name == "stacked" else f"gcn --arch {name}"
+    command = {"stacked": "gcn", "gcn-authors": "gcn --arch gcn --compat authors"}.get(name, f"gcn --arch {name}")
     return ModelKind(name, module, class_name, sentence, True, command)
 
 
@@ -120,6 +120,12 @@ _KINDS = (
         "ridge regression on each image's features, averaged over a place; the network that made them is not trained",
     ),
     _network("gcn", "graphcnn", "GraphCNN", "a graph network on the images of a place ({inputs}), with {edges} edges"),
+    _network(
+        "gcn-authors",
+        "authors_graphcnn",
+        "AuthorsGraphCNN",
+        "the graph network of Lee et al. as their code has it, on the images of a place ({inputs}), with {edges} edges",
+    ),
     _network("mean-pooling", "attention", "MeanPooling", "a network on the mean over a place's images ({inputs})"),
     _network("attention", "attention", "AttentionPooling", "a network with attention over a place's images ({inputs})"),
     _network(

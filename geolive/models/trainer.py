@@ -88,12 +88,15 @@ class Schedule:
         Epochs without a lower validation error after which training stops; with 0 it never stops early.
     decay : bool
         Whether the learning rate falls to 0 along half a cosine.
+    word : str
+        What progress calls an epoch.
     """
 
     epochs: int
     learning_rate: float
     patience: int = 0
     decay: bool = False
+    word: str = "epoch"
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
@@ -206,7 +209,7 @@ def _is_over(curve: Curve, schedule: Schedule) -> bool:
 
 def _words(curve: Curve, schedule: Schedule) -> str:
     held_out = f", held out {curve.validation[-1]:.3f}" if curve.validation else ""
-    return f"epoch {len(curve.train)} of {schedule.epochs}, loss {curve.train[-1]:.3f}{held_out}"
+    return f"{schedule.word} {len(curve.train)} of {schedule.epochs}, loss {curve.train[-1]:.3f}{held_out}"
 
 
 def _copy(network: nn.Module) -> dict[str, torch.Tensor]:

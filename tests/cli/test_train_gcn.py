@@ -146,3 +146,39 @@ def test_data_that_cannot_be_learnt_from_is_one_line(refused, goa, tmp_path):
     np.save(short / "features" / "simfeats.npy", array[:5])
     refused("train", "gcn", short, "--inputs", "features", "--out", tmp_path / "b", match="simfeats.npy")
     assert not (tmp_path / "b").exists()
+
+
+def test_the_authors_network_is_trained_and_feeds_predict(run, goa, tmp_path):
+    bundle = tmp_path / "bundle"
+    authors = ["--arch", "gcn", "--compat", "authors", "--inputs", "objects,features", "--iterations", "2"]
+    code, said, errors = run("train", "gcn", goa, *authors, "--task", "classification", "--out", bundle)
+    assert code == 0, errors
+    assert "gcn-authors-both-distance" in said
+    assert json.loads((bundle / "card.json").read_text())["params"]["iterations"] == 2
+    drawn = tmp_path / "pov.geojson"
+    code, _, errors = run("predict", "--region", "goa", "--dataset", goa, "--model", bundle, "--out", drawn)
+    assert code == 0, errors
+    assert gpd.read_file(drawn)["pov"].notna().any()
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--compat", "authors"], "--compat authors: the authors have no network stacked; add --arch gcn"),
+        (["--arch", "gcn", "--compat", "tensorflow"], "--compat tensorflow: must be authors"),
+        (
+            ["--arch", "gcn", "--compat", "authors", "--epochs", "5"],
+            "--epochs 5: model 'gcn-authors' has no such parameter",
+        ),
+        (["--epochs", "5", "--iterations", "5"], "leave one out"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(goa, tmp_path, refused, words, match):
+    refused("train", "gcn", goa, *words, "--out", tmp_path / "bundle", match=match)
+
+
+def test_other_networks_train_for_iterations_too(run, goa, tmp_path):
+    bundle = tmp_path / "bundle"
+    code, _, errors = run("train", "gcn", goa, "--iterations", "2", "--batch-size", "4", "--out", bundle)
+    assert code == 0, errors
+    assert json.loads((bundle / "card.json").read_text())["params"]["iterations"] == 2

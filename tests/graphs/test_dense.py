@@ -15,7 +15,8 @@ from geolive.graphs.random_pairs import is_chosen, seed_keys
 from geolive.places import Places
 from tests.graphs.places import make_places
 
-KINDS = ["distance", "knn:1", "knn:3", "delaunay", "sequence", "objects", "knn:2+distance+objects"]
+KINDS = ["distance", "knn:1", "knn:3", "delaunay", "sequence", "objects", "knn:2+distance+objects", "complete"]
+KINDS += ["similarity:cosine", "similarity:jaccard", "distance+similarity:jaccard+similarity:cosine"]
 
 
 @st.composite

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import jaccard_score
+from sklearn.metrics.pairwise import cosine_similarity
 
 from geolive.errors import InputError
 from geolive.geodesy import unit_sphere
@@ -18,7 +20,7 @@ from geolive.places import group_images
 from geolive.tables import points
 from tests.graphs.places import make_places
 
-KINDS = ["distance", "knn:1", "knn:3", "random:0.3", "delaunay"]
+KINDS = ["distance", "knn:1", "knn:3", "random:0.3", "delaunay", "complete"]
 # a few positions only, so that many points coincide or are equally far
 coarse = arrays(float, st.tuples(st.integers(0, 12), st.just(2)), elements=st.sampled_from([-80.0, 0.0, 0.01, 60.0]))
 fine = arrays(float, st.tuples(st.integers(0, 12), st.just(2)), elements=st.floats(-80, 80))
@@ -212,6 +214,41 @@ def test_each_class_of_objects_is_a_type_of_edges():
     assert all(np.array_equal(dense(edges, 4), np.eye(4)) for c, edges in enumerate(found) if c != 3)
 
 
+counts_of_few_classes = arrays(
+    np.uint16, st.tuples(st.integers(0, 9), st.just(5)), elements=st.sampled_from([0, 0, 1, 2, 65535])
+)
+
+
+@given(counts=counts_of_few_classes)
+@settings(max_examples=60, deadline=None)
+def test_similarities_are_those_of_scikit_learn(counts):
+    n = len(counts)
+    cosine, jaccard = (
+        dense(parse_edges(f"similarity:{measure}").build(Points(np.zeros((n, 2)), objects=counts))[0], n)
+        for measure in ("cosine", "jaccard")
+    )
+    if n:
+        expected = cosine_similarity(counts.astype(float))
+        seen = (counts > 0).astype(int)
+        # a point without objects is like no other, and every point has its loop
+        alike = [[jaccard_score(a, b) if (a & b).any() else 0.0 for b in seen] for a in seen]
+        for found, wanted in ((cosine, expected), (jaccard, np.array(alike))):
+            np.fill_diagonal(wanted, 1)
+            np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_complete_edges_join_all_with_weight_one():
+    (edges,) = parse_edges("complete").build(Points(np.zeros((7, 2))))
+    assert (dense(edges, 7) == 1).all()
+
+
+def test_similarity_of_places_and_images_without_objects():
+    with pytest.raises(InputError, match=r"edges='similarity': the points have no object counts"):
+        parse_edges("similarity:jaccard").build(Points(np.zeros((2, 2))))
+    (edges,) = place_edges(make_places(np.array([3, 4, 5])), parse_edges("similarity"))
+    assert dense(edges, 3).min() > 0.1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_point_has_no_edge(kind):
     assert len(parse_edges(kind).build(Points(np.zeros((0, 2))), d_max_km=5.0)[0].source) == 0
@@ -241,7 +278,7 @@ def test_one_big_graph_joins_places():
 
 def test_edges_that_would_fill_the_memory_are_refused():
     where = np.zeros((20_000, 2))
-    for kind in ("distance", "random:0.9", "delaunay"):
+    for kind in ("distance", "random:0.9", "delaunay", "complete"):
         with pytest.raises(InputError, match="would fill the memory"):
             parse_edges(kind).build(Points(where), d_max_km=5.0)
     assert len(knn_edges(where, k=3).source) < 20_000 * 10
@@ -258,6 +295,8 @@ def test_edges_that_would_fill_the_memory_are_refused():
         ("delaunay", "delaunay"),
         ("sequence+objects", "sequence+objects"),
         ("distance+knn+knn:3", "distance+knn:8+knn:3"),
+        ("similarity+complete", "similarity:cosine+complete"),
+        ("distance+similarity:jaccard", "distance+similarity:jaccard"),
     ],
 )
 def test_kinds_are_read_and_named(text, name):
@@ -283,6 +322,8 @@ def test_kinds_are_read_and_named(text, name):
         "distance+",
         "distance knn",
         "delaunay:2",
+        "complete:2",
+        "similarity:euclid",
     ],
 )
 def test_unknown_kinds_end_in_one_line(text):

@@ -1,7 +1,6 @@
 """The graph network: its numbers against those of the authors' code, and the model made of it.
 
-Not tested here: how well it does on real images (there are none), and equality of training with the authors' (their
-gradients were never cross-checked).
+The authors' network as a model is in test_authors_graphcnn.py. Not tested here: how well it does on real images (there are none).
 """
 
 import json
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from geolive.errors import InputError
+from geolive.graphs.authors_network import AuthorsNetwork, AuthorsPool
 from geolive.graphs.network import GraphCNNLayer, GraphEmbedPool, GraphNetwork
 from geolive.models.graphcnn import GraphCNN
 from geolive.places import Places
@@ -56,7 +56,7 @@ def fill_pool(pool, numbers, own):
 
 def authors_network(numbers, prefix, outputs):
     """The network with the weights and moving averages of the authors' run; its dense part where the numbers have it."""
-    network = GraphNetwork(8, outputs, edge_types=1, generator=torch.Generator(), compat="authors").eval()
+    network = AuthorsNetwork(8, outputs, edge_types=1, generator=torch.Generator()).eval()
     layers = ["Graph-CNN", "Graph-CNN_1", "Graph-CNN_2", "Graph-CNN_3"]
     for name, layer in zip(layers, [network.layer1, network.layer2, network.layer3, network.layer4], strict=True):
         fill_layer(layer, numbers, f"{prefix}/{name}/Graph-CNN")
@@ -93,7 +93,7 @@ def test_graph_layer_gives_the_authors_numbers(reference, types, n):
 @pytest.mark.parametrize("padding", ["ones", "mask"])
 def test_pooling_gives_the_authors_numbers(reference, n, padding):
     # "ones": padding counts as vertices; "mask": what the authors did with padding
-    pool = GraphEmbedPool(8, 32, torch.Generator(), compat="authors" if padding == "mask" else None)
+    pool = (AuthorsPool if padding == "mask" else GraphEmbedPool)(8, 32, torch.Generator())
     fill_pool(pool, reference, "gep_L1/m/gep/Factors")
     vertices, edges = padded(reference[f"V_{n}"], 200, (0,)), padded(reference[f"A_{n}"], 200, (0, 2))
     found = pool(vertices, edges, mask_of(200 if padding == "ones" else n, 200))
@@ -116,7 +116,7 @@ def test_pooling_of_three_edge_types_gives_the_authors_numbers(padding):
         numbers = {
             k: torch.from_numpy(file[k]) for k in file.files if k in ("V", "A3", "mask") or k.startswith("gep_L3")
         }
-    pool = GraphEmbedPool(8, 32, torch.Generator(), compat="authors" if padding == "mask" else None)
+    pool = (AuthorsPool if padding == "mask" else GraphEmbedPool)(8, 32, torch.Generator())
     fill_pool(pool, numbers, "gep_L3/m/gep/Factors")
     mask = numbers["mask"][..., 0] if padding == "mask" else torch.ones(3, 200)
     for tensor, name in zip(pool(numbers["V"], numbers["A3"], mask), "VA", strict=True):
@@ -146,6 +146,42 @@ def test_logits_of_the_whole_network_are_the_authors(run):
     torch.testing.assert_close(found, wanted, atol=1e-3, rtol=0)
     decay = 5e-4 * sum(p.double().square().sum().item() / 2 for p in network.parameters() if p.ndim == 2)
     assert decay == pytest.approx(numbers[f"{run}_regloss"].item(), rel=1e-5)
+
+
+# the labels of the three graphs in the reference run, found by its loss
+REFERENCE_LABELS = [0, 1, 1]
+PARTS = {
+    "layer1.weights": "Graph-CNN/Graph-CNN/weights",
+    "layer1.weights_self": "Graph-CNN/Graph-CNN/weights_I",
+    "norms.0.scale": "Graph-CNN/BatchNorm/gamma",
+    "pool1.weights": "GraphEmbedPool/GraphEmbedPooling/Factors/weights",
+    "norms.2.shift": "GraphEmbedPool/BatchNorm/bias",
+    "layer4.weights": "Graph-CNN_3/Graph-CNN/weights",
+    "pool2.weights": "GraphEmbedPool_1/GraphEmbedPooling/Factors/weights",
+    "dense.weights": "FC/Embed/weights",
+    "output.weights": "final/Embed/weights",
+}
+
+
+@pytest.mark.skipif(not WHOLE.exists(), reason="needs ../shared/data/reference/graphcnn_numerics.npz")
+@pytest.mark.parametrize("run", ["net_cls_mask", "net_cls_ones", "net_reg_mask", "net_reg_ones"])
+def test_a_training_step_of_the_authors_network_is_theirs(run):
+    with np.load(WHOLE) as file:
+        numbers = {k: torch.from_numpy(file[k]) for k in file.files if k in ("V", "A", "mask") or k.startswith(run)}
+    wanted = numbers[f"{run}_train_logits"]
+    network = authors_network(numbers, run, wanted.shape[1]).train()
+    mask = numbers["mask"][..., 0] if run.endswith("mask") else torch.ones(3, 200)
+    found = network(numbers["V"], numbers["A"], mask)
+    torch.testing.assert_close(found, wanted, atol=1e-3, rtol=0)
+    if wanted.shape[1] == 1:
+        return
+    loss = torch.nn.functional.cross_entropy(found, torch.tensor(REFERENCE_LABELS))
+    assert loss.item() == pytest.approx(numbers[f"{run}_train_loss"].item(), abs=1e-5)
+    decay = 5e-4 * sum(p.square().sum() / 2 for p in network.parameters() if p.ndim == 2)
+    (loss + decay).backward()
+    gradients = {name: p.grad for name, p in network.named_parameters()}
+    for name, theirs in PARTS.items():
+        torch.testing.assert_close(gradients[name], numbers[f"{run}_grad/{theirs}"], atol=1e-4, rtol=0)
 
 
 def graph(n, seed=0, edge_types=1):
