@@ -154,8 +154,17 @@ def authors_batches(
     >>> batch.mask.tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
-    options = {"batch_size": batch_size, "seed": seed, "device": device, "make_adjacency": authors_adjacency}
-    for blocks in batches_in_blocks(places, vertices, edges, D_MAX_KM, **options):
+    batches = batches_in_blocks(
+        places,
+        vertices,
+        edges,
+        D_MAX_KM,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        make_adjacency=authors_adjacency,
+    )
+    for blocks in batches:
         yield [_with_padding(block) for block in blocks]
 
 

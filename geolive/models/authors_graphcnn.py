@@ -168,8 +168,8 @@ class AuthorsGraphCNN(GraphCNN):
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
     ) -> Iterator[list[Batch]]:
-        edges, options = parse_edges(self.edges), {"seed": self.random_state, "device": self._device}
-        return authors_batches(places, vertices, edges, batch_size=batch_size, **options)
+        edges, seed, device = parse_edges(self.edges), self.random_state, self._device
+        return authors_batches(places, vertices, edges, batch_size=batch_size, seed=seed, device=device)
 
     def _forward(self, blocks: list[Batch], covariates: torch.Tensor | None) -> torch.Tensor:
         outputs = super()._forward(blocks, None)
