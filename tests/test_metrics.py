@@ -4,9 +4,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    precision_score,
+    r2_score,
+    recall_score,
+    roc_auc_score,
+)
 
-from geolive.metrics import interval, resampled_scores, scores, training_means, training_means_of
+from geolive.bootstrap import interval
+from geolive.metrics import (
+    IMAGE_METRICS,
+    METRICS,
+    image_score_table,
+    resampled_image_scores,
+    resampled_scores,
+    scores,
+    training_means,
+    training_means_of,
+)
 
 numbers = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 1.0, 1e200])
 
@@ -30,6 +49,8 @@ def test_regression_figures_are_the_textbooks(regression):
     assert table.value["rmse"] == pytest.approx(np.sqrt(((y - p) ** 2).mean()), abs=1e-12)
     assert table.value["pearson_r"] == pytest.approx(np.corrcoef(y, p)[0, 1], abs=1e-12)
     assert table.value["calibration_slope"] == pytest.approx(np.polyfit(p, y, 1)[0], abs=1e-12)
+    assert table.value["r2_own_mean"] == pytest.approx(r2_score(y, p), abs=1e-12)
+    assert table.value["pearson_r2"] == pytest.approx(np.corrcoef(y, p)[0, 1] ** 2, abs=1e-12)
     assert (table.n == 300).all()
     assert ((table.lower < table.value) & (table.value < table.upper)).all()
 
@@ -43,6 +64,11 @@ def test_classification_figures_are_the_textbooks(regression):
     right = probability >= 0.5
     assert table.value["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(label, right), abs=1e-12)
     assert table.value["brier"] == pytest.approx(brier_score_loss(label, probability), abs=1e-12)
+    assert table.value["precision"] == pytest.approx(precision_score(label, right), abs=1e-12)
+    assert table.value["recall"] == pytest.approx(recall_score(label, right), abs=1e-12)
+    assert table.value["f1"] == pytest.approx(f1_score(label, right), abs=1e-12)
+    cells = table.value[["true_negatives", "false_positives", "false_negatives", "true_positives"]].to_numpy()
+    assert cells.tolist() == confusion_matrix(label, right).ravel().tolist()
     odds = logit(np.clip(probability, 1e-3, 1 - 1e-3))
     slope = LogisticRegression(C=1e10, tol=1e-10).fit(odds[:, None], label).coef_[0, 0]
     assert table.value["calibration_slope"] == pytest.approx(slope, abs=1e-3)
@@ -139,10 +165,55 @@ def test_the_seed_decides(regression):
     assert not first.equals(scores("regression", y, p, reference, folds, random_state=2))
 
 
+def test_the_three_r2_are_what_they_say():
+    """A fold apart: the training mean is far from the tested values, and the prediction is off by a constant."""
+    y, reference = np.array([10.0, 11.0, 12.0, 13.0]), np.zeros(4)
+    table = by_metric("regression", y, y + 2, reference, np.arange(4))
+    assert table.value["r2"] == pytest.approx(1 - 4 * 4 / (10**2 + 11**2 + 12**2 + 13**2))
+    assert table.value["r2_own_mean"] == pytest.approx(1 - 4 * 4 / 5)
+    assert table.value["pearson_r2"] == pytest.approx(1)
+
+
+def test_counts_of_the_confusion_matrix_have_intervals_for_as_many_clusters():
+    """With places of different sizes a resample has more or fewer clusters; the counts still add up to n."""
+    rng = np.random.default_rng(3)
+    label, probability, groups = rng.integers(0, 2, 90).astype(float), rng.uniform(size=90), np.arange(90) // 7
+    value, resampled = resampled_scores("classification", label, probability, np.full(90, 0.5), groups)
+    assert value[-4:].sum() == 90
+    assert resampled[:, -4:].sum(axis=1) == pytest.approx(np.full(1000, 90))
+    accuracy = resampled[:, -4] + resampled[:, -1]
+    assert resampled[:, 0] * 90 == pytest.approx(accuracy)
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_scores_of_single_images_are_scores_of_rows_resampled_by_cluster(task):
+    rng = np.random.default_rng(4)
+    y, cluster = rng.normal(size=40), np.repeat(np.arange(40), rng.integers(1, 9, 40))
+    y = (y > 0).astype(float) if task == "classification" else y
+    noise = rng.normal(0, 0.5, len(cluster))
+    predicted, reference = y[cluster] + noise, np.full(len(cluster), 0.3)
+    value, resampled = resampled_image_scores(task, y[cluster], predicted, reference, cluster)
+    images = image_score_table(task, value, resampled, len(cluster)).set_index("metric")
+    rows = by_metric(task, y[cluster], predicted, reference, cluster)
+    for name in IMAGE_METRICS[task]:
+        ours = images.loc[f"{name}_per_image", ["value", "lower", "upper"]].astype(float)
+        assert ours.tolist() == pytest.approx(rows.loc[name, ["value", "lower", "upper"]].astype(float).tolist(), abs=1e-12)
+    assert (images.n == len(cluster)).all()
+
+
+def test_precision_is_null_where_nothing_is_predicted_as_one():
+    label = np.array([0.0, 1.0, 1.0, 0.0])
+    table = by_metric("classification", label, np.array([0.1, 0.2, 0.3, 0.4]), np.full(4, 0.5), np.arange(4))
+    assert np.isnan(table.value["precision"])
+    assert table.value[["recall", "f1", "true_positives", "false_negatives"]].tolist() == [0, 0, 0, 2]
+
+
 def test_what_is_not_defined_is_null():
     one = np.ones(4)
     regression = by_metric("regression", one, one * 2, one, np.arange(4))
-    assert regression.value.isna().tolist() == [True, False, True, True]
+    assert [name for name in METRICS["regression"] if np.isnan(regression.value[name])] == [
+        "r2", "r2_own_mean", "pearson_r2", "pearson_r", "calibration_slope",
+    ]  # fmt: skip
     assert regression.value["rmse"] == 1
     one_class = by_metric("classification", one, np.array([0.1, 0.9, 0.8, 0.4]), one, np.arange(4))
     assert one_class.value["accuracy"] == 0.5
@@ -173,6 +244,12 @@ def test_no_numbers_crash_or_give_nonsense(task, rows):
         ("rmse", 0, np.inf),
         ("balanced_accuracy", 0, 1),
         ("brier", 0, 1),
+        ("r2_own_mean", -np.inf, 1),
+        ("pearson_r2", 0, 1),
+        ("precision", 0, 1),
+        ("recall", 0, 1),
+        ("f1", 0, 1),
+        ("true_positives", 0, len(rows)),
     ):
         if name in table.index:
             known = table.loc[name, ["value", "lower", "upper"]].dropna()

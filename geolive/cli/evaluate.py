@@ -57,7 +57,14 @@ def evaluate(
         str | None, typer.Option(help="Feature set that models use beside object counts.", metavar="NAME")
     ] = None,
     neighbours: Annotated[int, typer.Option(help="Number of clusters that the row neighbours averages.", min=1)] = 10,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of the graph networks.", min=1)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes of the networks of photos over the training clusters.", min=1)
+    ] = None,
+    iterations: Annotated[
+        int | None, typer.Option(help="Steps of the optimiser of these networks, in place of --epochs.", min=1)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Clusters in a step of these networks.", min=1)] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate of these networks.")] = None,
     imagewise: Annotated[
         str,
         typer.Option(
@@ -118,6 +125,9 @@ def evaluate(
             buffer_km=None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km"),
             n_neighbors=neighbours,
             epochs=epochs,
+            iterations=iterations,
+            batch_size=batch_size,
+            learning_rate=lr,
             imagewise=ImagewiseSettings(imagewise, weights, photos),
             repeats=repeats,
             random_state=seed,

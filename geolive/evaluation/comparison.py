@@ -8,7 +8,7 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.cross_validation import PROTOCOLS, FoldError, Predicted, predict_spec
+from geolive.evaluation.cross_validation import LAST, LAST_ENDING, PROTOCOLS, FoldError, Predicted, predict_spec
 from geolive.evaluation.model_specs import ModelSpec
 from geolive.evaluation.resume import ResumeFolder
 from geolive.evaluation.tables import (
@@ -126,11 +126,10 @@ def run_task(
             results.append(failed_results(task, spec.name, f"not run: {missing}"))
             continue
         try:
-            one = _predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress)
+            rows = _predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress)
             # two rows of one name would be one row in every table
-            one = replace(one, model=spec.name) if one.model in {other.model for other in predicted} else one
-            results.append(row_results(task, one, protocol, random_state))
-            predicted.append(one)
+            rows = rows if not {one.model for one in rows} & {one.model for one in predicted} else _renamed(rows, spec)
+            figures = [row_results(task, one, protocol, random_state) for one in rows]
         except MissingExtraError as error:
             lacking[spec.name] = str(error)
             results.append(failed_results(task, spec.label or spec.name, f"not run: {error}"))
@@ -138,9 +137,11 @@ def run_task(
         except Exception as error:  # one model's failure must not cost the figures of the others
             failed[spec.name] = getattr(error, "cause", error)
             words = str(error) if isinstance(error, FoldError) else f"{type(error).__name__}: {error}"
-            results.append(failed_results(task, spec.label or spec.name, f"failed: {' '.join(words.split())}"))
-        if on_row:
-            on_row(results[-1])
+            rows, figures = [], [failed_results(task, spec.label or spec.name, f"failed: {' '.join(words.split())}")]
+        predicted += rows
+        results += figures
+        for table in figures if on_row else ():
+            on_row(table)
     out_of_fold = [one for one in predicted if one.out_of_fold]
     return TaskResult(
         task,
@@ -176,8 +177,8 @@ def _predict_or_resume(
     random_state: int,
     resume: ResumeFolder | None,
     progress: Callable[[str], None] | None,
-) -> Predicted:
-    """Return the predictions of a row: those that an interrupted run has kept, else new ones, which are kept."""
+) -> list[Predicted]:
+    """Return the rows of a model: those that an interrupted run has kept, else new ones, which are kept."""
     model = None if spec.make is None else spec.make()
     # the code of a user's own model may change between two runs, and its parameters would not show that
     ours = model is None or type(model).__module__.startswith("geolive.")
@@ -194,6 +195,11 @@ def _predict_or_resume(
     predicted = predict_spec(spec, task, protocol, random_state, progress)
     resume.keep(key, predicted)
     return predicted
+
+
+def _renamed(rows: list[Predicted], spec: ModelSpec) -> list[Predicted]:
+    """Name a model's rows as the user named the model."""
+    return [replace(one, model=spec.name + (LAST_ENDING if one.selection == LAST else "")) for one in rows]
 
 
 def _together(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -19,6 +19,11 @@ from geolive.models.cross_validation import fit_folds
 from geolive.models.interface import Model
 
 PROTOCOLS = ("nested", "authors")
+# how the tested fold has a say in a model under the authors' protocol: by the best of its checkpoints, not in those of its
+# last epoch, by the choice of settings, or not at all, because the model takes no validation set
+SELECTIONS = BEST, LAST, CHOSEN, NONE = ("best checkpoint", "last checkpoint", "chosen", "none")
+# ends the names of rows that are the last checkpoints of the row before
+LAST_ENDING = "+last"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Predicted:
         Whether the predictions come from models that were fitted without the cluster's fold.
     uses_images : bool
         Whether the row uses images; a row that does not is a baseline.
+    selection : str
+        Under the authors' protocol, how the tested fold has a say in the model, one of `SELECTIONS`; else "".
+    images : array of float, shape (images, 3)
+        Models that predict image by image: partition, row of the cluster, and prediction of each tested image.
     """
 
     model: str
@@ -47,6 +56,8 @@ class Predicted:
     curves: list[dict] = field(default_factory=list)
     out_of_fold: bool = True
     uses_images: bool = True
+    selection: str = ""
+    images: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
 
 
 class FoldError(Exception):
@@ -64,8 +75,11 @@ def predict_spec(
     protocol: str,
     random_state: int = 0,
     progress: Callable[[str], None] | None = None,
-) -> Predicted:
+) -> list[Predicted]:
     """Predict each tested cluster of each partition by a model that was fitted without its fold.
+
+    A model that trains with checkpoints gives two rows under the authors' protocol: its best checkpoints on the tested folds,
+    which flatter, and its last ones.
 
     Parameters
     ----------
@@ -84,6 +98,11 @@ def predict_spec(
     FoldError
         A fold failed; the message names the fold and the reason.
 
+    Returns
+    -------
+    list of Predicted
+        One row, or two.
+
     Examples
     --------
     >>> from geolive.evaluation.tasks import make_task
@@ -91,14 +110,14 @@ def predict_spec(
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
     >>> task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit())
-    >>> predicted = predict_spec(find_specs("mean")[0], task, "nested")
+    >>> (predicted,) = predict_spec(find_specs("mean")[0], task, "nested")
     >>> predicted.model, predicted.values.shape == (1, len(task.values))
     ('mean', True)
     """
     if spec.make is None:
-        return _previous_survey(task)
+        return [_previous_survey(task)]
     model = spec.make().for_task(task.task, random_state)
-    values = np.full((len(task.partitions), len(task.values)), np.nan)
+    best, last = _OutOfFold(task), _OutOfFold(task)
     fitted: list[Model] = []
     curves: list[dict] = []
     for number, pairs in enumerate(task.partitions):
@@ -107,15 +126,55 @@ def predict_spec(
             model, spec.variant, task, pairs, protocol, random_state, report_progress
         ):
             with _errors_of_fold(fold, len(pairs)):
-                values[number, test] = one.predict(task.places.take(test))
-                if not np.isfinite(values[number, test]).all():
-                    raise InputError(f"{model.name} predicted a value that is not finite")
+                best.predict(one, number, test)
+                checkpoint = one.last_checkpoint() if protocol == "authors" and one.takes_validation else one
+                if checkpoint is not one:
+                    last.predict(checkpoint, number, test)
             fitted.append(one)
             if number == 0:
                 curves += [{"fold": fold + 1} | curve for curve in _curves(one)]
-    return Predicted(
-        _name(spec, fitted[0]), _params(spec, fitted, protocol), values, curves, uses_images=spec.uses_images
-    )
+    name, params = _name(spec, fitted[0]), _params(spec, fitted)
+    if protocol == "nested":
+        return [Predicted(name, params, best.values, curves, uses_images=spec.uses_images, images=best.images)]
+    if not last.is_empty:
+        kinds = ((name, BEST, best, curves), (name + LAST_ENDING, LAST, last, []))
+    else:
+        kinds = ((name, CHOSEN if fitted[0].takes_validation else NONE, best, curves),)
+    return [
+        Predicted(
+            own, params | {"checkpoint": _CHECKPOINTS[kind]}, found.values, of_training, uses_images=spec.uses_images,
+            selection=kind, images=found.images,
+        )
+        for own, kind, found, of_training in kinds
+    ]  # fmt: skip
+
+
+class _OutOfFold:
+    """Collects the predictions of the tested clusters of a task, fold by fold."""
+
+    def __init__(self, task: EvaluationTask) -> None:
+        self._task = task
+        self.values = np.full((len(task.partitions), len(task.values)), np.nan)
+        self._images = [np.empty((0, 3))]
+
+    @property
+    def is_empty(self) -> bool:
+        return bool(np.isnan(self.values).all())
+
+    @property
+    def images(self) -> np.ndarray:
+        """Partition, row of the cluster, and prediction of each image, shape (images, 3)."""
+        return np.concatenate(self._images)
+
+    def predict(self, model: Model, partition: int, test: np.ndarray) -> None:
+        """Predict the tested rows of a partition by a fitted model."""
+        places = self._task.places.take(test)
+        self.values[partition, test] = model.predict(places)
+        if not np.isfinite(self.values[partition, test]).all():
+            raise InputError(f"{model.name} predicted a value that is not finite")
+        if (of_images := model.predict_images(places)) is not None:
+            row, predictions = of_images
+            self._images.append(np.column_stack([np.full(len(row), partition), test[row], predictions]))
 
 
 def _progress(
@@ -187,13 +246,19 @@ def _name(spec: ModelSpec, model: Model) -> str:
     return f"{model.name}+{spec.variant}" if spec.variant else model.name
 
 
-def _params(spec: ModelSpec, fitted: list[Model], protocol: str) -> dict:
+_CHECKPOINTS = {
+    BEST: "best on validation (optimistic)",
+    LAST: "last",
+    CHOSEN: "best on validation (optimistic)",
+    NONE: "takes no validation set",
+}
+
+
+def _params(spec: ModelSpec, fitted: list[Model]) -> dict:
     first = fitted[0]
     if isinstance(first, BestOf):
         return {"chosen": dict(sorted(Counter(model.chosen_.name for model in fitted).items()))}
     params = json.loads(json.dumps(first.params, default=str))
-    if protocol == "authors" and first.takes_validation:
-        params["checkpoint"] = "best on validation"
     return params | ({"countries": spec.variant} if spec.variant else {})
 
 

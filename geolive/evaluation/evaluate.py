@@ -19,7 +19,7 @@ from geolive.evaluation.resume import ResumeFolder
 from geolive.evaluation.split_setup import splitter_for
 from geolive.evaluation.tasks import EvaluationTask, make_task
 from geolive.files import check_new_folder
-from geolive.models.interface import TASKS, Model
+from geolive.models.interface import TASKS, Model, check_integer, check_positive
 from geolive.splits import parse_split
 
 DEFAULT_SPLITS = ("random", "blocks:100km")
@@ -60,6 +60,9 @@ def evaluate(
     buffer_km: float | None = None,
     n_neighbors: int = 10,
     epochs: int | None = None,
+    iterations: int | None = None,
+    batch_size: int | None = None,
+    learning_rate: float | None = None,
     imagewise: ImagewiseSettings | None = None,
     repeats: int = 5,
     random_state: int = 0,
@@ -95,8 +98,11 @@ def evaluate(
         Buffer of splits given by name, in kilometres.
     n_neighbors : int, default 10
         Number of clusters that the row `neighbours` averages.
-    epochs : int, optional
-        Epochs of the graph networks given by name.
+    epochs, iterations, batch_size : int, optional
+        How long the networks of photos given by name train, in passes over the training clusters or in steps of the optimiser,
+        and how many clusters are in a step.
+    learning_rate : float, optional
+        Learning rate of these networks.
     imagewise : ImagewiseSettings, optional
         What the row `imagewise-trained` trains.
     repeats : int, default 5
@@ -138,9 +144,10 @@ def evaluate(
     splits = _named_splits(split, random_state, n_splits)
     given = given_specs(models) if isinstance(models, Mapping) else None
     specs = given if given is not None else find_specs(models)  # an unknown name is reported before photos are decoded
+    training = _training_options(epochs, iterations, batch_size, learning_rate)
     features = choose_features(dataset, features)
     with _resume_folder(out) as resume:
-        options, among = _options(dataset, specs, features, epochs, imagewise, random_state, resume.path, progress)
+        options, among = _options(dataset, specs, features, training, imagewise, random_state, resume.path, progress)
         if given is None:
             specs = find_specs(models, n_neighbors, features, options, covariates=dataset.covariates is not None)
         if progress:
@@ -235,18 +242,35 @@ def _named_splits(split: Any, random_state: int, n_splits: int | None) -> dict[s
     return splits
 
 
+def _training_options(
+    epochs: int | None, iterations: int | None, batch_size: int | None, learning_rate: float | None
+) -> dict[str, Any]:
+    """Return the parameters of networks of photos that were given."""
+    if epochs is not None and iterations is not None:
+        raise InputError(
+            f"epochs={epochs}, iterations={iterations}: each says how long to train; give one of them", "iterations"
+        )
+    given: dict[str, Any] = {"epochs": epochs, "iterations": iterations, "batch_size": batch_size}
+    for name, value in given.items():
+        if value is not None:
+            check_integer(name, value, 1)
+    if learning_rate is not None:
+        check_positive("learning_rate", learning_rate)
+    return {name: value for name, value in (given | {"learning_rate": learning_rate}).items() if value is not None}
+
+
 def _options(
     dataset: Dataset,
     specs: list[ModelSpec],
     features: str | None,
-    epochs: int | None,
+    training: dict[str, Any],
     imagewise: ImagewiseSettings | None,
     random_state: int,
     folder: Path,
     progress: Callable[[str], None] | None,
 ):
     """Return further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
-    options: dict[str, dict] = {"gcn": {"epochs": epochs}, "attention": {"epochs": epochs}} if epochs else {}
+    options: dict[str, dict] = {"gcn": training, "attention": training} if training else {}
     imagewise = imagewise or ImagewiseSettings()
     parse_imagewise(imagewise.architecture)
     if not any("photos" in spec.needs and not spec.missing(dataset, features) for spec in specs):

@@ -16,7 +16,8 @@ from geolive.map_plots import (
     map_view,
     short,
 )
-from geolive.metrics import NAMES, wilson_interval
+from geolive.bootstrap import wilson_interval
+from geolive.metrics import NAMES
 from geolive.svg_plots import COLOURS, SIZE
 from geolive.tables import lonlat
 

@@ -13,14 +13,15 @@ from geolive.errors import RestartWarning
 from geolive.evaluation.cross_validation import Predicted
 from geolive.files import replacing, work_folder
 
-_FACTS = ("model", "params", "curves", "out_of_fold", "uses_images")
+_FACTS = ("model", "params", "curves", "out_of_fold", "uses_images", "selection")
+_ARRAYS = ("values", "images")
 
 
 class ResumeFolder:
-    """A folder beside the report, `.NAME.rows`, with one file for each finished row; it is removed when the report is written.
+    """A folder beside the report, `.NAME.rows`, with one file for each finished model; it is removed when the report is written.
 
-    The key of a row holds all that its predictions depend on: the dataset's checksum, clusters and folds, the model and its
-    settings, the seed, and geolive's version.
+    The key of a model holds all that its predictions depend on: the dataset's checksum, clusters and folds, the model and its
+    settings, the seed, and geolive's version. Figures are not kept: they are computed from the predictions again.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ class ResumeFolder:
     --------
     >>> import tempfile
     >>> resume = ResumeFolder(Path(tempfile.mkdtemp()) / "report")
-    >>> resume.keep("a", Predicted("mean", {"k": 3}, np.array([[1.0, np.nan]])))
-    >>> resume.find("a").params, resume.find("b")
+    >>> resume.keep("a", [Predicted("mean", {"k": 3}, np.array([[1.0, np.nan]]))])
+    >>> resume.find("a")[0].params, resume.find("b")
     ({'k': 3}, None)
     >>> resume.remove()
     """
@@ -55,26 +56,30 @@ class ResumeFolder:
             digest.update(len(content).to_bytes(8, "big") + content)
         return digest.hexdigest()[:32]
 
-    def find(self, key: str) -> Predicted | None:
-        """Find the row with this key; None where it is not finished."""
+    def find(self, key: str) -> list[Predicted] | None:
+        """Find the rows of the model with this key; None where it is not finished."""
         path = self.path / f"{key}.npz"
         if not path.is_file():
             return None
         try:
             with np.load(path, allow_pickle=False) as held:
-                about = json.loads(str(held["about"]))
-                return Predicted(values=held["values"], **about)
+                rows = json.loads(str(held["about"]))
+                return [
+                    Predicted(**facts, **{name: held[f"{name}_{number}"] for name in _ARRAYS})
+                    for number, facts in enumerate(rows)
+                ]
         except Exception as error:  # zipfile, zlib and numpy each have errors of their own for damaged bytes
-            words = f"{path} is damaged ({type(error).__name__}), so its row of the report is computed again"
+            words = f"{path} cannot be used ({type(error).__name__}), so its rows of the report are computed again"
             warnings.warn(words, RestartWarning, stacklevel=2)
             path.unlink(missing_ok=True)
             return None
 
-    def keep(self, key: str, predicted: Predicted) -> None:
-        """Keep a finished row; the file appears whole or not at all."""
-        about = {name: getattr(predicted, name) for name in _FACTS}
+    def keep(self, key: str, rows: list[Predicted]) -> None:
+        """Keep the rows of a finished model; the file appears whole or not at all."""
+        about = [{name: getattr(row, name) for name in _FACTS} for row in rows]
+        arrays = {f"{name}_{number}": getattr(row, name) for number, row in enumerate(rows) for name in _ARRAYS}
         with replacing(self.path / f"{key}.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, values=predicted.values, about=np.array(json.dumps(about)))
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
     def remove(self) -> None:
         """Remove the folder, once the report is written."""

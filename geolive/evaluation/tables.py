@@ -5,16 +5,19 @@ import json
 import numpy as np
 import pandas as pd
 
-from geolive.evaluation.cross_validation import Predicted
+from geolive.bootstrap import interval, resampled_sums
+from geolive.evaluation.cross_validation import BEST, CHOSEN, LAST, NONE, Predicted
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.metrics import (
+    IMAGE_METRICS,
     MAIN_METRIC,
     METRICS,
-    interval,
+    PER_IMAGE,
+    image_score_table,
     no_scores,
     paired_gains,
+    resampled_image_scores,
     resampled_scores,
-    resampled_sums,
     score_table,
 )
 from geolive.rates import log_predictive_density
@@ -31,6 +34,14 @@ WITHIN_COUNTRY = "r2_within_country"
 LOG_DENSITY = "log_density"
 # figures that not every task has: of several countries, and of rates
 FURTHER_METRICS = {"regression": (WITHIN_COUNTRY, LOG_DENSITY), "classification": ()}
+# the column `protocol` of rows under the authors' protocol, by how the tested fold has a say in the model
+_AUTHORS_WORDS = {
+    "": "authors (best on validation)",
+    BEST: "authors (best checkpoint on validation, optimistic)",
+    LAST: "authors (last checkpoint)",
+    CHOSEN: "authors (settings chosen on validation, optimistic)",
+    NONE: "authors (takes no validation set)",
+}
 # a stratum with fewer clusters has no figures that say anything
 FEWEST_IN_STRATUM = 20
 # how the column `protocol` begins for rows that are not predictions of models fitted without the fold
@@ -51,7 +62,8 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
     Returns
     -------
     DataFrame
-        `RESULT_COLUMNS`. With several countries, regression also has `r2_within_country`: R² against the mean of the training
+        `RESULT_COLUMNS`. A model that predicts image by image also has figures of single images, whose names end in
+        `_per_image` and whose n is a number of images. With several countries, regression also has `r2_within_country`: R² against the mean of the training
         clusters of the same country, so that a model that only distinguishes countries scores 0. Rates also have `log_density`,
         the log predictive density of the counts (`geolive.rates.log_predictive_density`), summed over clusters.
     """
@@ -62,7 +74,25 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
         table = pd.concat([table, within[within["metric"] == "r2"].assign(metric=WITHIN_COUNTRY)], ignore_index=True)
     if task.sample_sizes is not None:
         table = pd.concat([table, _log_density(task, predicted.values, random_state)], ignore_index=True)
-    return _described(table, task, predicted, protocol_words(task, protocol, predicted.out_of_fold))
+    if len(predicted.images):
+        table = pd.concat([table, _image_scores(task, predicted.images, random_state)], ignore_index=True)
+    return _described(table, task, predicted, protocol_words(task, protocol, predicted))
+
+
+def _image_scores(task: EvaluationTask, images: np.ndarray, random_state: int) -> pd.DataFrame:
+    """Compute the scores of single images of the first partition, with the interval over resamples of all partitions."""
+    value, resampled, n = np.full(len(IMAGE_METRICS[task.task]), np.nan), [], 0
+    for number in range(len(task.partitions)):
+        _, row, predictions = images[images[:, 0] == number].T
+        row = row.astype(np.int64)
+        parts = (task.values[row], predictions, task.reference(number)[row], task.unit_numbers[number][row])
+        if not len(row):
+            continue
+        scored, draws = resampled_image_scores(task.task, *parts, random_state)
+        if number == 0:
+            value, n = scored, len(row)
+        resampled.append(draws)
+    return image_score_table(task.task, value, np.concatenate(resampled), n)
 
 
 def _log_density(task: EvaluationTask, predictions: np.ndarray, random_state: int) -> pd.DataFrame:
@@ -114,7 +144,7 @@ def stratum_results(task: EvaluationTask, predicted: Predicted, protocol: str, r
             inside = names == name
             table, n = _scores(task, predicted.values, names, random_state, inside)
             if n >= FEWEST_IN_STRATUM:
-                described = _described(table, task, predicted, protocol_words(task, protocol, predicted.out_of_fold))
+                described = _described(table, task, predicted, protocol_words(task, protocol, predicted))
                 tables.append(described.assign(stratum=name if kind == "urban" else f"{kind} {name}"))
     return pd.concat(tables, ignore_index=True)[STRATA_COLUMNS] if tables else pd.DataFrame(columns=STRATA_COLUMNS)
 
@@ -185,8 +215,8 @@ def prediction_rows(task: EvaluationTask, predicted: Predicted) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(PREDICTION_COLUMNS, columns, strict=True)))
 
 
-def protocol_words(task: EvaluationTask, protocol: str, out_of_fold: bool = True) -> str:
-    """Name the protocol as the results name it.
+def protocol_words(task: EvaluationTask, protocol: str, predicted: Predicted | None = None) -> str:
+    """Name the protocol as the results name it, for one row where it is given.
 
     Examples
     --------
@@ -194,12 +224,13 @@ def protocol_words(task: EvaluationTask, protocol: str, out_of_fold: bool = True
     >>> from geolive.simulation.sample import make_sample
     >>> from geolive.splits import RandomSplit
     >>> task = make_task(make_sample("goa", seed=0), "pov", "regression", RandomSplit())
-    >>> protocol_words(task, "nested"), protocol_words(task, "nested", out_of_fold=False)
-    ('nested, 5 folds', 'not out of fold: earlier values of the tested places')
+    >>> stacked = Predicted("stacked", {}, np.zeros((1, 14)), selection=NONE)
+    >>> protocol_words(task, "nested"), protocol_words(task, "authors", stacked)
+    ('nested, 5 folds', 'authors (takes no validation set), 5 folds')
     """
-    if not out_of_fold:
+    if predicted is not None and not predicted.out_of_fold:
         return f"{NOT_OUT_OF_FOLD}: earlier values of the tested places"
-    words = {"nested": "nested", "authors": "authors (best on validation)"}[protocol]
+    words = _AUTHORS_WORDS["" if predicted is None else predicted.selection] if protocol == "authors" else "nested"
     again = f", {len(task.partitions)} partitions" if len(task.partitions) > 1 else ""
     return f"{words}, {count_of(len(task.partitions[0]), 'fold')}{again}"
 
@@ -328,7 +359,7 @@ def metric_order(task: str) -> list[str]:
 
     Examples
     --------
-    >>> metric_order("regression")[-1]
-    'log_density'
+    >>> metric_order("regression")[:2]
+    ['r2', 'r2_own_mean']
     """
-    return [*METRICS[task], *FURTHER_METRICS[task]]
+    return [*METRICS[task], *FURTHER_METRICS[task], *(f"{name}{PER_IMAGE}" for name in IMAGE_METRICS[task])]

@@ -171,6 +171,13 @@ class Model(BaseEstimator):
         """
         return self
 
+    def predict_images(self, places: Places) -> tuple[np.ndarray, np.ndarray] | None:
+        """Predict single images: the row of each image's place, and the image's prediction, both of shape (images,).
+
+        Only models that average over predictions of single images do this; others return None.
+        """
+        return None
+
     @property
     def curves(self) -> list:
         """Learning curves of the networks that the model trained; empty for other models."""

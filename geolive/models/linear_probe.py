@@ -84,6 +84,14 @@ class ImageProbe(Model):
         predicted = self._means(places) @ self.line_
         return np.clip(predicted, 0, 1) if self.task == "classification" else predicted
 
+    def predict_images(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
+        """Predict single images: the row of each image's place, and the image's prediction, both of shape (images,)."""
+        self.check_fitted()
+        check_images(places, self.name)
+        parts = [(place, self._inputs(features) @ self.line_) for place, features in _chunks(places)]
+        place, predicted = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return place, np.clip(predicted, 0, 1) if self.task == "classification" else predicted
+
     def _fit_scale(self, places: Places) -> None:
         total = squares = 0.0
         for _, features in _chunks(places):

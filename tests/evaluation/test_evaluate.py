@@ -14,6 +14,7 @@ from geolive.evaluation import comparison, cross_validation
 from geolive.evaluation.evaluate import evaluate
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.tables import NOT_OUT_OF_FOLD, RESULT_COLUMNS, WITHIN_COUNTRY
+from geolive.metrics import METRICS
 from geolive.models.baselines import InverseDistance, Mean, Neighbours
 from geolive.models.count_models import CountModel
 from geolive.models.registry import BASELINES
@@ -75,7 +76,12 @@ def test_the_leak_shows_and_blocks_are_harder(dataset):
 
 def test_labels_have_their_own_figures(dataset):
     table, results, _ = figures(dataset, BASELINES, "random", task="classification")
-    assert table.columns.tolist() == ["accuracy", "auc", "balanced_accuracy", "brier", "calibration_slope"]
+    assert table.columns.tolist() == [
+        "accuracy", "auc", "balanced_accuracy", "brier", "calibration_slope", "f1", "false_negatives", "false_positives",
+        "precision", "recall", "true_negatives", "true_positives",
+    ]  # fmt: skip
+    cells = ["true_positives", "false_positives", "false_negatives", "true_negatives"]
+    assert (table[cells].sum(axis=1) == len(dataset.clusters)).all()
     assert "majority" in table.index
     assert "mean" not in table.index
     assert np.isnan(table.loc["majority", "auc"])
@@ -110,7 +116,7 @@ def test_a_model_that_fails_is_reported_and_the_others_go_on(dataset):
         "failed: fold 1 of 5: InputError: needs images",
     }
     assert table.loc[["first", "forest"]].isna().all(axis=None)
-    assert len(results) == 12
+    assert len(results) == 3 * len(METRICS["regression"])
 
 
 def test_two_models_of_one_name_are_two_rows_named_by_their_keys(dataset):

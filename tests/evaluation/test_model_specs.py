@@ -1,14 +1,18 @@
 """Rows of the tables: what they are, what they lack, what they predict."""
 
+import copy
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import confusion_matrix, f1_score, precision_score, r2_score, recall_score
 
 from geolive.errors import InputError
 from geolive.evaluation.best_of import BestOf
+from geolive.evaluation.comparison import run_task
 from geolive.evaluation.cross_validation import FoldError, predict_spec
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
 from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
@@ -67,7 +71,7 @@ def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(datase
         def predict(self, places):
             return np.where(places.positions[:, 0] > 83, *self.rich_)
 
-    predicted = predict_spec(ModelSpec("countries", CountryMean), task, "nested")
+    (predicted,) = predict_spec(ModelSpec("countries", CountryMean), task, "nested")
     table = row_results(task, predicted, "nested").set_index("metric")["value"]
     assert table["r2"] > 0.9
     assert table[WITHIN_COUNTRY] == pytest.approx(0, abs=1e-12)
@@ -80,7 +84,7 @@ def test_a_model_that_knows_the_countries_only_scores_nothing_within_them(datase
 
 def test_the_previous_survey_is_the_places_own_earlier_value(dataset):
     task = asked(dataset)
-    predicted = predict_spec(find_specs("previous-survey")[0], task, "nested").values[0]
+    predicted = predict_spec(find_specs("previous-survey")[0], task, "nested")[0].values[0]
     later = (task.clusters["year"] == 2015).to_numpy()
     # read_survey's panel: the second visit is 0.1 richer
     assert np.allclose((task.values - predicted)[later & np.isfinite(predicted)].mean(), 0.1, atol=0.15)
@@ -97,7 +101,7 @@ def test_countries_apart_and_halves_of_them(dataset):
             return super().fit(places, values)
 
     task = asked(dataset)
-    apart = predict_spec(ModelSpec("spy", Spy, variant="own-country"), task, "nested")
+    (apart,) = predict_spec(ModelSpec("spy", Spy, variant="own-country"), task, "nested")
     assert apart.model == "mean+own-country"
     assert all(len(set(east)) == 1 for east in seen)
     assert len(seen) == 10
@@ -121,7 +125,7 @@ def test_nested_chooses_within_training_and_authors_on_the_test(dataset):
     rng = np.random.default_rng(0)
     clusters = dataset.clusters.assign(wealth=rng.normal(size=len(dataset.clusters)))
     task = asked(replace(dataset, clusters=clusters))
-    nested, authors = (predict_spec(row, task, protocol) for protocol in ("nested", "authors"))
+    nested, authors = (predict_spec(row, task, protocol)[0] for protocol in ("nested", "authors"))
     r2 = [row_results(task, p, "nested").set_index("metric").loc["r2", "value"] for p in (nested, authors)]
     assert r2[1] >= r2[0]
     assert sum(nested.params["chosen"].values()) == 5
@@ -130,7 +134,7 @@ def test_nested_chooses_within_training_and_authors_on_the_test(dataset):
     _, test = task.partitions[0][0]
     changed = clusters.assign(wealth=np.where(np.isin(np.arange(len(clusters)), test), 99.0, clusters["wealth"]))
     other = asked(replace(dataset, clusters=changed))
-    assert np.array_equal(predict_spec(row, other, "nested").values[0][test], nested.values[0][test])
+    assert np.array_equal(predict_spec(row, other, "nested")[0].values[0][test], nested.values[0][test])
 
 
 def test_authors_protocol_gives_the_test_part_to_checkpoints(dataset):
@@ -145,11 +149,87 @@ def test_authors_protocol_gives_the_test_part_to_checkpoints(dataset):
 
     task = asked(dataset)
     row = ModelSpec("net", Checkpointed)
-    assert predict_spec(row, task, "authors").params["checkpoint"] == "best on validation"
+    (authors,) = predict_spec(row, task, "authors")
+    assert authors.params["checkpoint"] == "best on validation (optimistic)"
     assert [len(part[1]) for part in given] == [len(test) for _, test in task.partitions[0]]
     given.clear()
     predict_spec(row, task, "nested")
     assert given == [None] * 5
+
+
+def test_the_best_and_the_last_checkpoint_are_two_rows_and_the_best_is_called_optimistic(dataset):
+    class Checkpointed(Mean):
+        takes_validation = True
+        name = "net"
+
+        def fit(self, places, values, validation=None):
+            self.best_ = None if validation is None else validation[1].mean()
+            return super().fit(places, values)
+
+        def last_checkpoint(self):
+            last = copy.copy(self)
+            last.best_ = None
+            return last
+
+        def predict(self, places):
+            return super().predict(places) if self.best_ is None else np.full(len(places), self.best_)
+
+    task = asked(dataset)
+    result = run_task(dataset, [ModelSpec("net", Checkpointed), *find_specs("mean")], task, protocol="authors")
+    r2 = result.results[result.results["metric"] == "r2"].set_index("model")
+    by_fold = pd.Series(task.values).groupby(task.folds()).transform("mean").to_numpy()
+    without = ((task.values - task.reference()) ** 2).sum()
+    assert r2.loc["net", "value"] == pytest.approx(1 - ((task.values - by_fold) ** 2).sum() / without)
+    assert r2.loc["net+last", "value"] == 0
+    assert r2["protocol"].to_dict() == {
+        "net": "authors (best checkpoint on validation, optimistic), 5 folds",
+        "net+last": "authors (last checkpoint), 5 folds",
+        "mean": "authors (takes no validation set), 5 folds",
+    }
+    params = r2["params"].map(json.loads)
+    assert [params[name]["checkpoint"] for name in ("net", "net+last", "mean")] == [
+        "best on validation (optimistic)", "last", "takes no validation set",
+    ]  # fmt: skip
+    (nested,) = predict_spec(ModelSpec("net", Checkpointed), task, "nested")
+    assert (nested.model, nested.selection, "checkpoint" in nested.params) == ("net", "", False)
+
+
+def test_image_wise_models_have_figures_of_single_images(small_sample):
+    """The predictions of single images are those of ten lines of scikit-learn's kind, and n is the number of images."""
+    rng = np.random.default_rng(0)
+    dataset = small_sample.dataset
+    clusters = dataset.clusters.set_index("unique_cluster")["pov"]
+    signal = dataset.images["unique_cluster"].map(clusters).fillna(0).to_numpy()
+    features = np.column_stack([signal, np.ones(len(signal))]) + rng.normal(0, 0.5, (len(signal), 2))
+    dataset = dataset.with_features("two", features.astype(np.float32))
+    task = make_task(dataset, "pov", "classification", RandomSplit(n_splits=2), features="two", needs_images=True)
+    (predicted,) = predict_spec(find_specs("imagewise")[0], task, "nested")
+    table = row_results(task, predicted, "nested").set_index("metric")
+    n = task.places.n_images.sum()
+    assert table.loc["accuracy_per_image", "n"] == n > len(task.values) == table.loc["accuracy", "n"]
+    _, row, probability = predicted.images.T
+    label, says_one = task.values[row.astype(int)], probability >= 0.5
+    assert table.loc["accuracy_per_image", "value"] == pytest.approx((label == says_one).mean())
+    assert table.loc["precision_per_image", "value"] == pytest.approx(precision_score(label, says_one))
+    assert table.loc["recall_per_image", "value"] == pytest.approx(recall_score(label, says_one))
+    assert table.loc["f1_per_image", "value"] == pytest.approx(f1_score(label, says_one))
+    cells = [f"{name}_per_image" for name in ("true_negatives", "false_positives", "false_negatives", "true_positives")]
+    assert table.loc[cells, "value"].tolist() == confusion_matrix(label, says_one).ravel().tolist()
+    assert table.loc["accuracy_per_image", "lower"] < table.loc["accuracy_per_image", "value"]
+
+
+def test_a_place_of_the_image_wise_ridge_is_the_mean_of_its_images(small_sample):
+    features = np.random.default_rng(0).normal(size=(len(small_sample.dataset.images), 3)).astype(np.float32)
+    dataset = small_sample.dataset.with_features("three", features)
+    task = make_task(dataset, "pov", "regression", RandomSplit(n_splits=2), features="three", needs_images=True)
+    (predicted,) = predict_spec(find_specs("imagewise")[0], task, "nested")
+    _, row, of_images = predicted.images.T
+    means = pd.Series(of_images).groupby(row.astype(int)).mean()
+    assert predicted.values[0][means.index] == pytest.approx(means.to_numpy())
+    table = row_results(task, predicted, "nested").set_index("metric")
+    values = task.values[row.astype(int)]
+    assert table.loc["r2_own_mean_per_image", "value"] == pytest.approx(r2_score(values, of_images))
+    assert table.loc["pearson_r2_per_image", "value"] == pytest.approx(np.corrcoef(values, of_images)[0, 1] ** 2)
 
 
 def test_own_models_are_rows_named_by_their_keys_and_anything_else_is_refused():
@@ -187,14 +267,14 @@ def test_a_fold_that_fails_is_named(dataset):
 def test_official_lists_test_once(dataset):
     split = np.where(np.arange(len(dataset.clusters)) % 5 == 0, "val", "train")
     task = asked(replace(dataset, clusters=dataset.clusters.assign(split=split)), splitter=OfficialSplit())
-    predicted = predict_spec(find_specs("neighbours")[0], task, "nested")
+    (predicted,) = predict_spec(find_specs("neighbours")[0], task, "nested")
     assert np.array_equal(np.isfinite(predicted.values[0]), split == "val")
     assert row_results(task, predicted, "nested")["n"].eq((split == "val").sum()).all()
 
 
 def test_differences_are_paired_and_antisymmetric(dataset):
     task = asked(dataset)
-    predicted = [predict_spec(row, task, "nested") for row in find_specs("mean,neighbours,previous-survey")]
+    predicted = [predict_spec(row, task, "nested")[0] for row in find_specs("mean,neighbours,previous-survey")]
     table = differences(task, predicted, "nested").set_index(["model", "other"])
     r2 = [row_results(task, p, "nested").set_index("metric").loc["r2", "value"] for p in predicted]
     assert table.loc[("neighbours", "mean"), "value"] == pytest.approx(r2[1] - r2[0])
@@ -205,22 +285,38 @@ def test_differences_are_paired_and_antisymmetric(dataset):
     assert pd.notna(table["upper"]).all()
 
 
-def test_a_graph_network_keeps_its_best_epoch_on_the_test_part_under_the_authors_protocol_only(small_sample):
+@pytest.mark.parametrize("name", ["gcn-obj", "mlp"])
+def test_a_network_shows_its_best_and_its_last_epoch_under_the_authors_protocol_only(small_sample, name):
+    """The last checkpoint is what the network is without a validation part, since that has no say in training."""
     task = make_task(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
-    row = find_specs("gcn-obj", options={"gcn": {"epochs": 2}})[0]
-    authors, nested = (predict_spec(row, task, protocol) for protocol in ("authors", "nested"))
-    assert authors.params["checkpoint"] == "best on validation"
+    options = {"gcn": {"epochs": 4}}
+    (row,) = find_specs(name, options=options)
+    best, last = predict_spec(row, task, "authors")
+    (nested,) = predict_spec(row, task, "nested")
+    assert (best.model, last.model) == (nested.model, f"{nested.model}+last")
+    assert best.params["checkpoint"] == "best on validation (optimistic)"
     assert "checkpoint" not in nested.params
-    for curve in authors.curves:
-        assert len(curve["validation"]) == 2
+    assert last.values == pytest.approx(nested.values, abs=1e-6)
+    for curve in best.curves:
+        assert len(curve["validation"]) == len(curve["train"])
         assert curve["best"] == 1 + np.argmin(curve["validation"])
+    if any(curve["best"] < len(curve["train"]) for curve in best.curves):
+        assert not np.allclose(best.values, last.values)
+    assert last.curves == []
     assert all(curve["validation"] == [] for curve in nested.curves)
+
+
+def test_stacked_says_that_it_takes_no_validation_set(small_sample):
+    task = make_task(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
+    specs = find_specs("stacked", options={"attention": {"epochs": 1}})
+    result = run_task(small_sample.dataset, specs, task, protocol="authors")
+    assert set(result.results["protocol"]) == {"authors (takes no validation set), 2 folds"}
 
 
 @pytest.mark.parametrize(("name", "curves", "epochs"), [("stacked", 3, 2), ("mlp", 1, 60), ("attention+kriged", 1, 2)])
 def test_every_network_of_a_fold_shows_how_it_was_trained(small_sample, name, curves, epochs):
     task = make_task(small_sample.dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
-    predicted = predict_spec(find_specs(name, options={"attention": {"epochs": 2}})[0], task, "nested")
+    (predicted,) = predict_spec(find_specs(name, options={"attention": {"epochs": 2}})[0], task, "nested")
     assert [curve["fold"] for curve in predicted.curves] == [1] * curves + [2] * curves
     for curve in predicted.curves:
         assert len(curve["train"]) == curve["best"] == epochs

@@ -252,10 +252,20 @@ class TrainedInFolds(Model):
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values, or probabilities of label 1, shape (n,): the mean over the photos of each place."""
-        self.check_fitted()
-        numbers = self.library.numbers(places.ids)
-        rows = np.flatnonzero(np.isin(self.library.cluster, numbers))
-        predictions = predict_decoded(self.model_, self.library.pixels, rows, choose_device(self.device))
-        cluster = self.library.cluster[rows]
+        numbers, (cluster, predictions) = self.library.numbers(places.ids), self._predict_photos(places)
         total = np.bincount(cluster, predictions, minlength=len(self.library.ids))
         return (total / np.maximum(np.bincount(cluster, minlength=len(total)), 1))[numbers]
+
+    def predict_images(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
+        """Predict single photos: the row of each photo's place, and the photo's prediction, both of shape (photos,)."""
+        cluster, predictions = self._predict_photos(places)
+        row = np.empty(len(self.library.ids), np.int64)
+        row[self.library.numbers(places.ids)] = np.arange(len(places))
+        return row[cluster], predictions
+
+    def _predict_photos(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
+        """Predict the photos of places: the number of each photo's cluster in the library, and its prediction."""
+        self.check_fitted()
+        rows = np.flatnonzero(np.isin(self.library.cluster, self.library.numbers(places.ids)))
+        predictions = predict_decoded(self.model_, self.library.pixels, rows, choose_device(self.device))
+        return self.library.cluster[rows], predictions

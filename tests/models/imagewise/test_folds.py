@@ -57,6 +57,10 @@ def test_photos_tell_clusters_that_were_left_out(survey, library):
     # in any order, and each place by its own photos
     turned = model.predict(places.take(left[::-1]))
     assert turned[::-1] == pytest.approx(model.predict(places.take(left)))
+    # a place is the mean of its photos, which are predicted one by one
+    row, of_photos = model.predict_images(places.take(left[::-1]))
+    assert np.bincount(row, of_photos) / np.bincount(row) == pytest.approx(turned)
+    assert len(row) == np.isin(library.cluster, library.numbers(places.ids[left])).sum()
 
 
 def test_labels_and_a_validation_part_that_is_given(survey, library):
