@@ -158,8 +158,8 @@ def scores(
     -----
     Three numbers are called R² in papers. `r2` is predictive: 1 − Σ(y − ŷ)² / Σ(y − reference)², so that predicting the
     training folds' mean scores exactly 0. `r2_own_mean` is 1 − Σ(y − ŷ)² / Σ(y − ȳ)² with the mean ȳ of the tested clusters
-    themselves, as `sklearn.metrics.r2_score` computes it. `pearson_r2` is the square of Pearson's r: it ignores bias and scale, so
-    it is never below 0.
+    themselves, as `sklearn.metrics.r2_score` computes it. `pearson_r2` is the square of Pearson's r: it ignores bias and scale,
+    so it is never below 0.
 
     A score that is not defined is null, not 0: `r2` where values equal their reference, `auc` of one class, `precision` where
     nothing is predicted as 1, `pearson_r` of values without variance, and all scores where a prediction is missing. `auc`,

@@ -197,7 +197,9 @@ def test_scores_of_single_images_are_scores_of_rows_resampled_by_cluster(task):
     rows = by_metric(task, y[cluster], predicted, reference, cluster)
     for name in IMAGE_METRICS[task]:
         ours = images.loc[f"{name}_per_image", ["value", "lower", "upper"]].astype(float)
-        assert ours.tolist() == pytest.approx(rows.loc[name, ["value", "lower", "upper"]].astype(float).tolist(), abs=1e-12)
+        assert ours.tolist() == pytest.approx(
+            rows.loc[name, ["value", "lower", "upper"]].astype(float).tolist(), abs=1e-12
+        )
     assert (images.n == len(cluster)).all()
 
 

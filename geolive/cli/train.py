@@ -87,9 +87,11 @@ def show_trained(trained: "TrainedModel", out: Path) -> None:
     """Print how good a model is that was saved to a bundle."""
     from geolive.console import note_dropped, say
     from geolive.metrics import NAMES
+    from geolive.score_formulas import CONFUSION
 
     card = trained.card
     note_dropped(card.clusters_without_images, card.clusters_without_covariates)
-    figures = [f"{NAMES[name]} {figure.value:.3f}" for name, figure in card.metrics.items() if figure.value is not None]
+    shown = {name: figure.value for name, figure in card.metrics.items() if name not in CONFUSION}
+    figures = [f"{NAMES[name]} {value:.3f}" for name, value in shown.items() if value is not None]
     simulated = "SIMULATED: " if card.simulated else ""
     say(f"{out}: {simulated}{card.model}; out of fold, whole {card.folds.kind} left out: {', '.join(figures)}")

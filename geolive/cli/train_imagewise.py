@@ -99,6 +99,7 @@ def train_imagewise_command(
     from geolive.metrics import NAMES
     from geolive.models.bundle import save_model
     from geolive.models.imagewise.training import train_imagewise
+    from geolive.score_formulas import CONFUSION
 
     work = work_folder(out, "training")
     logs = logs or out.parent / f"{out.name}.logs"
@@ -139,6 +140,7 @@ def train_imagewise_command(
         ("per cluster", trained.card.metrics),
         ("per image", trained.card.metrics_per_image),
     ):
-        figures = [f"{NAMES[name]} {figure.value:.3f}" for name, figure in metrics.items() if figure.value is not None]
+        shown = {name: figure.value for name, figure in metrics.items() if name not in CONFUSION}
+        figures = [f"{NAMES[name]} {value:.3f}" for name, value in shown.items() if value is not None]
         say(f"{out}: {marks}{trained.card.model}; {judged}, {words}: {', '.join(figures)}")
     note(trained.card.honest)

@@ -140,8 +140,9 @@ def run_task(
             rows, figures = [], [failed_results(task, spec.label or spec.name, f"failed: {' '.join(words.split())}")]
         predicted += rows
         results += figures
-        for table in figures if on_row else ():
-            on_row(table)
+        if on_row:
+            for table in figures:
+                on_row(table)
     out_of_fold = [one for one in predicted if one.out_of_fold]
     return TaskResult(
         task,

@@ -136,17 +136,20 @@ def predict_spec(
     name, params = _name(spec, fitted[0]), _params(spec, fitted)
     if protocol == "nested":
         return [Predicted(name, params, best.values, curves, uses_images=spec.uses_images, images=best.images)]
-    if not last.is_empty:
-        kinds = ((name, BEST, best, curves), (name + LAST_ENDING, LAST, last, []))
-    else:
-        kinds = ((name, CHOSEN if fitted[0].takes_validation else NONE, best, curves),)
+    selection = CHOSEN if fitted[0].takes_validation else NONE
+    kinds = [(name, selection, best)] if last.is_empty else [(name, BEST, best), (name + LAST_ENDING, LAST, last)]
     return [
         Predicted(
-            own, params | {"checkpoint": _CHECKPOINTS[kind]}, found.values, of_training, uses_images=spec.uses_images,
-            selection=kind, images=found.images,
+            own,
+            params | {"checkpoint": _CHECKPOINTS[kind]},
+            found.values,
+            curves if found is best else [],
+            uses_images=spec.uses_images,
+            selection=kind,
+            images=found.images,
         )
-        for own, kind, found, of_training in kinds
-    ]  # fmt: skip
+        for own, kind, found in kinds
+    ]
 
 
 class _OutOfFold:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from geolive.bootstrap import wilson_interval
 from geolive.evaluation.cross_validation import Predicted
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.indicators import indicator as find_indicator
@@ -16,7 +17,6 @@ from geolive.map_plots import (
     map_view,
     short,
 )
-from geolive.bootstrap import wilson_interval
 from geolive.metrics import NAMES
 from geolive.svg_plots import COLOURS, SIZE
 from geolive.tables import lonlat

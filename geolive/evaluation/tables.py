@@ -63,9 +63,10 @@ def row_results(task: EvaluationTask, predicted: Predicted, protocol: str, rando
     -------
     DataFrame
         `RESULT_COLUMNS`. A model that predicts image by image also has figures of single images, whose names end in
-        `_per_image` and whose n is a number of images. With several countries, regression also has `r2_within_country`: R² against the mean of the training
-        clusters of the same country, so that a model that only distinguishes countries scores 0. Rates also have `log_density`,
-        the log predictive density of the counts (`geolive.rates.log_predictive_density`), summed over clusters.
+        `_per_image` and whose n is a number of images. With several countries, regression also has `r2_within_country`: R²
+        against the mean of the training clusters of the same country, so that a model that only distinguishes countries scores 0.
+        Rates also have `log_density`, the log predictive density of the counts (`geolive.rates.log_predictive_density`), summed
+        over clusters.
     """
     table, _ = _scores(task, predicted.values, None, random_state)
     countries = task.clusters["country"].to_numpy(object)

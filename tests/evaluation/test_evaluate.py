@@ -284,3 +284,24 @@ def test_country_means_explain_half_of_a_real_survey_and_scikit_learn_agrees():
     # what knowing the country alone explains
     assert 1 - ((y - within) ** 2).sum() / ((y - pooled) ** 2).sum() == pytest.approx(0.5, abs=0.05)
     assert table.loc["neighbours", WITHIN_COUNTRY] < table.loc["neighbours", "r2"] - 0.3
+
+
+def test_networks_train_as_they_are_told_to(small_sample):
+    dataset = small_sample.dataset
+    settings = {"split": RandomSplit(n_splits=2), "batch_size": 7, "iterations": 3, "learning_rate": 0.02}
+    evaluation = evaluate(dataset, "gcn-obj,attention,mean", "pov", **settings)
+    assert evaluation.results["value"].notna().any()
+    params = evaluation.results.drop_duplicates("model")["params"].map(json.loads).tolist()
+    for one in params[:2]:
+        assert (one["batch_size"], one["iterations"], one["learning_rate"]) == (7, 3, 0.02)
+        assert "epochs" not in one
+    other = evaluate(dataset, "gcn-obj", "pov", split=RandomSplit(n_splits=2), batch_size=7, iterations=9)
+    values = [one.predictions.query("model.str.startswith('gcn')")["prediction"] for one in (evaluation, other)]
+    assert not np.allclose(*values)
+    for given, match in (
+        ({"iterations": 3, "epochs": 2}, "give one of them"),
+        ({"batch_size": 0}, "batch_size=0: must be an integer of at least 1"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0: must be a number above 0"),
+    ):
+        with pytest.raises(InputError, match=match):
+            evaluate(dataset, "gcn-obj", "pov", **given)

@@ -10,7 +10,9 @@ from geolive.evaluation.resume import ResumeFolder
 
 def test_rows_come_back_as_they_were_kept(tmp_path):
     curve = {"fold": 1, "train": [0.5], "validation": [0.6], "best": 1}
-    best = Predicted("gcn", {"k": 1}, np.array([[1.0, np.nan]]), [curve], selection=BEST, images=np.array([[0, 0, 1.5]]))
+    best = Predicted(
+        "gcn", {"k": 1}, np.array([[1.0, np.nan]]), [curve], selection=BEST, images=np.array([[0, 0, 1.5]])
+    )
     last = Predicted("gcn+last", {}, np.array([[2.0, np.nan]]), uses_images=False, selection=LAST)
     resume = ResumeFolder(tmp_path / "report")
     resume.keep("a", [best, last])
