@@ -36,6 +36,7 @@ _PUBLIC = {
     "save_model": "geolive.models.bundle",
     "load_model": "geolive.models.bundle",
     "evaluate": "geolive.evaluation.evaluate",
+    "audit": "geolive.auditing.audit",
     "predict": "geolive.mapping.prediction",
     "direct_estimates": "geolive.estimation.direct",
     "estimate_areas": "geolive.estimation.area_table",
@@ -46,6 +47,7 @@ _PUBLIC = {
 
 if TYPE_CHECKING:
     # for editors and type checkers, which cannot see lazy imports; a test holds both lists equal
+    from geolive.auditing.audit import audit as audit
     from geolive.covariates.adding import add_covariates as add_covariates
     from geolive.dataset import Dataset as Dataset
     from geolive.dataset_folder import read_dataset as read_dataset

@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from geolive.cli import (  # noqa: F401  (each registers its commands)
+    audit,
     covariates,
     detect,
     embed,

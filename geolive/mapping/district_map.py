@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from shapely import Geometry
 
+from geolive.auditing.passport import Passport
 from geolive.errors import InputError
 from geolive.indicators import Indicator, class_breaks
 from geolive.wording import count_of, percent_text
@@ -102,6 +103,8 @@ class DistrictMap:
         Predictions at the cells of a grid, where a population raster was given or the model uses covariates.
     heading : str
         Title of the map where it is not made of the indicator and the region.
+    passport : Passport or None
+        What is known about the quality of the map, its model and its dataset; `geolive.audit` returns it.
 
     Examples
     --------
@@ -127,6 +130,7 @@ class DistrictMap:
     weights_about: str = ""
     covariates_about: str = ""
     cells: "MapCells | None" = None
+    passport: Passport | None = None
 
     @property
     def title(self) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pyogrio
 import pyogrio.errors
 
+from geolive.auditing.embedded import STANDARD_URI
 from geolive.errors import InputError
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_table, site_table
+from geolive.mapping.map_passport import passport_text
 from geolive.mapping.qgis_metadata import abstract, layer_title
 from geolive.mapping.qgis_styles import district_style, site_style
 
@@ -21,6 +23,20 @@ _STYLE_COLUMNS = (
     "id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, f_table_schema TEXT, f_table_name TEXT, "
     "f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, "
     "owner TEXT, ui TEXT, update_time DATETIME"
+)
+
+# as OGC's GeoPackage 1.3 defines them, in annex F.8
+_METADATA_TABLES = (
+    "CREATE TABLE IF NOT EXISTS gpkg_metadata (id INTEGER CONSTRAINT m_pk PRIMARY KEY ASC NOT NULL, "
+    "md_scope TEXT NOT NULL DEFAULT 'dataset', md_standard_uri TEXT NOT NULL, mime_type TEXT NOT NULL DEFAULT 'text/xml', "
+    "metadata TEXT NOT NULL DEFAULT '')",
+    "CREATE TABLE IF NOT EXISTS gpkg_metadata_reference (reference_scope TEXT NOT NULL, table_name TEXT, column_name TEXT, "
+    "row_id_value INTEGER, timestamp DATETIME NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')), "
+    "md_file_id INTEGER NOT NULL, md_parent_id INTEGER, "
+    "CONSTRAINT crmr_mfi_fk FOREIGN KEY (md_file_id) REFERENCES gpkg_metadata(id), "
+    "CONSTRAINT crmr_mpi_fk FOREIGN KEY (md_parent_id) REFERENCES gpkg_metadata(id))",
+    "CREATE TABLE IF NOT EXISTS gpkg_extensions (table_name TEXT, column_name TEXT, extension_name TEXT NOT NULL, "
+    "definition TEXT NOT NULL, scope TEXT NOT NULL, CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name))",
 )
 
 
@@ -53,11 +69,34 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
                 "VALUES ('', '', ?, 'geom', 'geolive', ?, '', 1, 'Classes of the page', '', ?)",
                 (layer, style.decode("utf-8"), made),
             )
+        _write_passport(database, passport_text(district_map), made)
         database.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change) "
             "VALUES (?, 'attributes', ?, '', ?)",
             (_STYLES, _STYLES, made),
         )
+
+
+def _write_passport(database: sqlite3.Connection, passport: str, made: str) -> None:
+    """Put the passport into the tables of OGC's metadata extension, where GDAL and QGIS find it; nothing where it is empty."""
+    if not passport:
+        return
+    for statement in _METADATA_TABLES:
+        database.execute(statement)
+    database.execute(
+        "INSERT INTO gpkg_metadata (id, md_scope, md_standard_uri, mime_type, metadata) "
+        "VALUES (1, 'dataset', ?, 'application/json', ?)",
+        (STANDARD_URI, passport),
+    )
+    database.execute(
+        "INSERT INTO gpkg_metadata_reference (reference_scope, timestamp, md_file_id) VALUES ('geopackage', ?, 1)",
+        (made,),
+    )
+    database.executemany(
+        "INSERT INTO gpkg_extensions (table_name, extension_name, definition, scope) "
+        "VALUES (?, 'gpkg_metadata', 'http://www.geopackage.org/spec130/#extension_metadata', 'read-write')",
+        [("gpkg_metadata",), ("gpkg_metadata_reference",)],
+    )
 
 
 def is_ours(path: Path) -> bool:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.map_passport import passport_text
 from geolive.mapping.qgis_metadata import abstract, layer_title, plain_text
 from geolive.mapping.surface import Surface
 
@@ -33,6 +34,8 @@ def write_cog(district_map: DistrictMap, surface: Surface, path: Path) -> None:
         "DESCRIPTION": abstract(district_map),
         "SOFTWARE": f"geolive {about.version}",
     }
+    if passport := passport_text(district_map):
+        tags["PASSPORT"] = passport
     bands, height, width = surface.values.shape
     profile = {"driver": "GTiff", "dtype": "float32", "count": bands, "height": height, "width": width}
     with MemoryFile() as memory:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from geolive.auditing.embedded import KEY
 from geolive.indicators import (
     NOT_SUPPORTED_COLOUR,
     border_colour,
@@ -16,6 +17,7 @@ from geolive.indicators import (
 from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import DECIMALS, district_columns, on_grid
+from geolive.mapping.map_passport import passport_text
 from geolive.mapping.qgis_metadata import abstract, add, document, layer_title
 
 _NAMESPACE = "http://www.opengis.net/kml/2.2"
@@ -48,6 +50,8 @@ def kml_bytes(district_map: DistrictMap) -> bytes:
     add(folder, "name", layer_title(district_map))
     add(folder, "description", abstract(district_map))
     _add_styles(folder, district_map)
+    if passport := passport_text(district_map):
+        add(add(add(folder, "ExtendedData"), "Data", name=KEY), "value", passport)
     values = np.array([np.nan if value is None else value for value in columns[district_map.indicator.name]], float)
     classes = class_of(values, district_map.breaks)
     borders = on_grid(district_map.districts).geometry.to_numpy()

@@ -30,6 +30,7 @@ from geolive.mapping.grid import bounded_step, grid_step
 from geolive.mapping.map_cells import MapCells, cells_of_grid_places
 from geolive.mapping.map_covariates import MapCovariates, Rasters
 from geolive.mapping.map_estimates import EstimateOptions, estimate_map
+from geolive.mapping.map_passport import map_passport
 from geolive.mapping.map_region import map_region, with_other_districts
 from geolive.mapping.people import PeoplePredictions, check_people_parameters, predict_people, weights_words
 from geolive.mapping.photo_inference import predict_photos
@@ -144,6 +145,7 @@ def predict(
     options.check()
     columns = {"name_column": name_column, "id_column": id_column}
     area = map_region(dataset, region, boundaries, **columns)
+    given = dataset
     dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
     check_inputs(dataset, trained.model, card.features)
     if progress:
@@ -188,7 +190,7 @@ def predict(
         districts = with_values
     provenance = _provenance(dataset, trained, area, command)
     shown = dataset_indicator(dataset, card.indicator)
-    return DistrictMap(
+    drawn = DistrictMap(
         indicator=shown.as_probability if classifies else shown,
         region=area.name,
         area=area.area,
@@ -204,6 +206,9 @@ def predict(
         cells=_map_cells(area, around, predicted.sites, card.indicator, people, covariates),
         areas=made.areas,
     )
+    if progress:
+        progress("checking dataset, model and map")
+    return replace(drawn, passport=map_passport(drawn, given, trained))
 
 
 def _predicted_districts(

@@ -53,6 +53,9 @@ def abstract(district_map: DistrictMap) -> str:
         f"Model: {about.model}. {about.model_about}",
         f"Scores at surveyed clusters, out of fold: {scores}." * bool(scores),
         f"Data: {about.dataset}.",
+        ""
+        if district_map.passport is None
+        else f"Passport: {district_map.passport.summary.removeprefix('SIMULATED. ')}.",
         f"Boundaries: {about.boundaries}.",
         f"Made on {about.made.isoformat()} by geolive {about.version}{f': {about.command}' if about.command else '.'}",
     ]

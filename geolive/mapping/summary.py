@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.antimeridian import bounds_of
+from geolive.auditing.survey_imagery import years_after, years_of
 from geolive.dataset import Dataset
 
 NO_SPLIT = "no split"
@@ -185,25 +186,14 @@ def _buffer(radius: dict[str, float] | None) -> str:
 
 
 def _dates(dataset: Dataset) -> pd.DataFrame:
-    counts = {"images": _years(dataset.images, "captured_at"), "clusters": _years(dataset.clusters, "year")}
+    counts = {"images": years_of(dataset.images, "captured_at"), "clusters": years_of(dataset.clusters, "year")}
     table = pd.DataFrame({name: years.dropna().astype(int).value_counts() for name, years in counts.items()})
     table = table.fillna(0).astype(int).sort_index().rename_axis("year").reset_index()
     return table.assign(year=table["year"].astype(str))
 
 
-def _years(table: pd.DataFrame, column: str) -> pd.Series:
-    """Return the years that are known."""
-    if column not in table:
-        return pd.Series(np.nan, index=table.index, dtype=float)
-    values = table[column]
-    return (values.dt.year if values.dtype.kind == "M" else pd.to_numeric(values, errors="coerce")).astype(float)
-
-
 def _years_after(dataset: Dataset) -> dict[str, float]:
-    surveyed = dataset.clusters.set_index("unique_cluster")
-    year = _years(surveyed, "year").reindex(dataset.images["unique_cluster"]).to_numpy(float)
-    after = _years(dataset.images, "captured_at").to_numpy(float) - year
-    after = after[np.isfinite(after)]
+    after = years_after(dataset)
     if not len(after):
         return {}
     return {

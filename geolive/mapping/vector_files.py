@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyogrio
 
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_table
+from geolive.mapping.map_passport import passport_json
 from geolive.mapping.qgis_metadata import WRITTEN_BY, abstract, layer_title
 
 _KEY = b"geolive"
@@ -37,12 +39,14 @@ def write_geoparquet(district_map: DistrictMap, path: Path) -> None:
 
     district_table(district_map).to_parquet(path, index=False, schema_version="1.1.0", write_covering_bbox=True)
     table = pq.read_table(path)
-    facts = {
+    facts: dict[str, Any] = {
         "title": layer_title(district_map),
         "description": abstract(district_map),
         "generator": f"geolive {district_map.provenance.version}",
         "simulated": district_map.provenance.simulated,
     }
+    if (passport := passport_json(district_map)) is not None:
+        facts["passport"] = passport
     about = {**(table.schema.metadata or {}), _KEY: json.dumps(facts, ensure_ascii=False).encode()}
     pq.write_table(table.replace_schema_metadata(about), path, compression="zstd")
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from geolive.auditing.embedded import KEY
 from geolive.errors import InputError
 from geolive.indicators import NOT_SUPPORTED_COLOUR
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.map_passport import passport_json
 from geolive.mapping.page_data import as_json, several_pages
 
 TILES = "https://tile.openstreetmap.org"
@@ -72,6 +74,8 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
         "styles": [Markup(text) for text in (_leaflet_css(), _template_text("page.css"))],
         "leaflet": Markup(leaflet),
         "script": Markup(script),
+        "passport_id": KEY,
+        "passports": Markup(as_json([p for p in map(passport_json, (district_map, *others)) if p is not None])),
     }
     # a lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8
     return _TEMPLATES.get_template("page.html").render(words).encode("utf-8", errors="replace")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from geolive.auditing.passport import Passport
 from geolive.disk_space import full_disk_named
 from geolive.mapping.column_words import column_words, site_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_columns, site_table
+from geolive.mapping.map_passport import passport_text
 from geolive.mapping.page_method import how_it_was_made
 from geolive.mapping.qgis_metadata import WRITTEN_BY, layer_title, plain_text
 from geolive.tables import lonlat
@@ -29,7 +31,7 @@ _NUMBER, _WHOLE = "0.000", "0"
 
 
 def write_workbook(district_map: DistrictMap, path: Path) -> None:
-    """Write the sheets Districts, Sites, Columns and Method; equal maps give equal bytes.
+    """Write the sheets Districts, Sites, Columns, Method and Passport; equal maps give equal bytes.
 
     Every text is stored as text, so none is run as a formula, whatever a name begins with. The values are those of the GeoJSON.
 
@@ -70,6 +72,22 @@ def write_workbook(district_map: DistrictMap, path: Path) -> None:
         _write_table(
             book, "Method", {"subject": [s for s, _ in method], "text": [t for _, t in method]}, {}, head, width=100
         )
+        if district_map.passport is not None:
+            _write_passport(book, district_map, district_map.passport, head)
+
+
+def _write_passport(book: "Workbook", district_map: DistrictMap, passport: Passport, head: "Format") -> None:
+    """Write the checks, and in a hidden row below them the passport for programs."""
+    names = ("subject", "title", "status", "figure_text", "threshold", "says", "remedy")
+    heads = ("of", "check", "status", "figure", "threshold", "finding", "what to do")
+    checks = passport.worst_first
+    columns = {shown: [getattr(check, name) for check in checks] for name, shown in zip(names, heads, strict=True)}
+    _write_table(book, "Passport", columns, {}, head)
+    sheet = book.get_worksheet_by_name("Passport")
+    for number, width in enumerate((9, 32, 12, 14, 34, 70, 70)):
+        sheet.set_column(number, number, width)
+    sheet.write_string(len(checks) + 2, 0, passport_text(district_map)[:_MOST_LETTERS])
+    sheet.set_row(len(checks) + 2, None, None, {"hidden": True})
 
 
 def is_our_workbook(path: Path) -> bool:

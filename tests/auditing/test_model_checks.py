@@ -1,0 +1,102 @@
+"""The passport of a model: skill, calibration, urban and rural errors, leaks, and what it was trained on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import geolive as gl
+from geolive.auditing.model_checks import covered_out_of_fold
+
+
+@pytest.fixture(scope="module")
+def sample():
+    dataset = gl.make_sample("bihar", n_clusters=120, n_sites=10)
+    urban = pd.array(np.arange(len(dataset.clusters)) % 3 == 0, dtype="boolean")
+    return replace(dataset, clusters=dataset.clusters.assign(urban=urban))
+
+
+@pytest.fixture(scope="module")
+def forest(sample):
+    return gl.train(sample, gl.Forest(n_estimators=10), "pov")
+
+
+def with_residuals(trained, **columns):
+    return replace(trained, residuals=trained.residuals.assign(**columns))
+
+
+def test_a_model_and_its_dataset_are_checked_together(sample, forest):
+    passport = gl.audit(forest, sample)
+    assert {check.subject for check in passport.checks} == {"model", "dataset"}
+    assert [check.id for check in passport.checks].count("simulation") == 1
+    assert passport.check("training_data").status == "PASS"
+    assert passport.check("training_size").figure == 120
+    assert passport.check("skill_regression").status == "PASS"
+
+
+def test_another_dataset_than_that_of_the_training_is_told(forest, sample):
+    assert gl.audit(forest, replace(sample, source="another")).check("training_data").status == "WARN"
+
+
+def test_the_mean_has_no_skill(sample):
+    check = gl.audit(gl.train(sample, gl.Mean(), "pov")).check("skill_regression")
+    assert (check.status, check.figure) == ("WARN", 0)
+    assert "not told apart from predicting the mean" in check.says
+
+
+def test_coverage_of_intervals_is_measured_on_folds_that_they_were_not_made_from():
+    rng = np.random.default_rng(1)
+    fold = np.arange(1000) % 10
+    error = rng.normal(size=1000)
+    table = pd.DataFrame({"value": error, "prediction": 0.0, "fold": fold})
+    assert abs(covered_out_of_fold(table, 0.9).mean() - 0.9) < 0.03
+    # errors of one fold are ten times those of the others: intervals from the others miss most of them
+    wild = table.assign(value=np.where(fold == 0, 10 * error, error))
+    assert covered_out_of_fold(wild, 0.9)[fold == 0].mean() < 0.25
+
+
+def test_intervals_that_do_not_hold_in_other_folds_fail(forest):
+    half = np.arange(len(forest.residuals)) % 2
+    error = np.where(half, 50.0, 0.01) * np.random.default_rng(0).normal(size=len(half))
+    # of two folds one is far off: its intervals, from the other, miss nearly all of it
+    off = with_residuals(forest, prediction=forest.residuals["value"] + error, fold=half)
+    check = gl.audit(off).check("calibration")
+    assert check.status == "FAIL"
+    assert check.figure > 0.3
+    assert gl.audit(with_residuals(forest, fold=0)).check("calibration").status == "NOT KNOWN"
+
+
+def test_urban_and_rural_errors_are_compared(sample, forest):
+    urban = np.arange(120) % 3 == 0
+    row = pd.Index(sample.clusters["unique_cluster"]).get_indexer(forest.residuals["unique_cluster"])
+    value = forest.residuals["value"].to_numpy()
+    made = with_residuals(forest, prediction=value + np.where(urban[row], 3.0, 1.0))
+    check = gl.audit(made, sample).check("urban_rural_error")
+    assert (check.status, check.figure) == ("FAIL", pytest.approx(3.0))
+    assert check.says == "The typical error is 3 at 40 urban places and 1 at 80 rural places."
+    assert gl.audit(made).check("urban_rural_error").status == "NOT KNOWN"
+
+
+def test_folds_that_part_one_place_fail(sample, forest):
+    assert gl.audit(forest, sample).check("fold_leaks").status == "PASS"
+    folds = forest.residuals["fold"].to_numpy()
+    one, other = np.flatnonzero(folds == folds[0])[0], np.flatnonzero(folds != folds[0])[0]
+    geometry = sample.clusters.geometry.to_numpy().copy()
+    ids = pd.Index(sample.clusters["unique_cluster"])
+    rows = ids.get_indexer(forest.residuals["unique_cluster"].iloc[[one, other]])
+    geometry[rows[0]] = geometry[rows[1]]
+    moved = replace(sample, clusters=sample.clusters.set_geometry(geometry, crs="EPSG:4326"))
+    assert gl.audit(forest, moved).check("fold_leaks").status == "FAIL"
+
+
+def test_a_model_of_permuted_labels_fails(forest):
+    permuted = replace(forest, card=replace(forest.card, permuted=True))
+    assert gl.audit(permuted).check("true_labels").status == "FAIL"
+
+
+def test_a_classifier_is_judged_by_auc_and_slope(sample):
+    trained = gl.train(sample, gl.Forest(n_estimators=10, task="classification"), "pov")
+    ids = [check.id for check in gl.audit(trained).checks]
+    assert "skill_classification" in ids
+    assert "calibration_slope" in ids
