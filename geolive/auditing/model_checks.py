@@ -11,9 +11,9 @@ from geolive.auditing.dataset_checks import check_simulation
 from geolive.auditing.passport import Check, measured
 from geolive.auditing.rules import FAIL, PASS, RULES, UNKNOWN, WARN
 from geolive.auditing.survey_imagery import urban_or_null
+from geolive.bootstrap import wilson_interval
 from geolive.dataset import Dataset
 from geolive.evaluation.leaks import leaks
-from geolive.metrics import wilson_interval
 from geolive.models.trained_model import ModelCard, TrainedModel
 from geolive.uncertainty.conformal import place_error
 from geolive.wording import count_of, number_text, percent_text
