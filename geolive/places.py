@@ -205,8 +205,12 @@ class Places:
         array of float, shape (n, 67)
             Source: Lee et al. 2021, "Cluster-wise learning"; the paper has 65 bins, here void has its own.
         """
-        total = np.concatenate([np.zeros((1, N_CLASSES)), np.cumsum(self.objects, axis=0, dtype=np.float64)])
-        return np.column_stack([np.diff(total[self.offsets], axis=0), self.n_images])
+        n_images, total = self.n_images, np.zeros((len(self), N_CLASSES))
+        # reduceat would give a place without images the counts of the next one
+        some = np.flatnonzero(n_images)
+        if len(some):
+            total[some] = np.add.reduceat(self.objects, self.offsets[some], axis=0, dtype=np.uint64)
+        return np.column_stack([total, n_images])
 
 
 def _joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
@@ -338,13 +342,22 @@ def sequences_of(images: gpd.GeoDataFrame) -> np.ndarray | None:
     if "sequence_id" not in images.columns:
         return None
     sequence = pd.factorize(images["sequence_id"])[0]
-    # runs of digits of equal length sort as numbers do
-    padded = [re.sub(r"\d+", lambda digits: digits[0].zfill(20), key) for key in images["key"]]
-    order = np.argsort(np.array(padded, dtype=object).astype(str), kind="stable")
+    moment = np.zeros(len(images), np.int64)
     if "captured_at" in images.columns:
         # images without a time come last
-        taken = pd.to_datetime(images["captured_at"], utc=True, errors="coerce").dt.tz_localize(None).to_numpy()
-        order = order[np.argsort(taken[order], kind="stable")]
+        taken = pd.to_datetime(images["captured_at"], utc=True, errors="coerce").dt.tz_localize(None)
+        moment = np.unique(taken.to_numpy(), return_inverse=True)[1]
+    order = np.argsort(moment, kind="stable")
+    # names are slow to compare, and only images of one moment need it
+    same = np.diff(moment[order]) == 0
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((_padded_numbers(images["key"].to_numpy(object)[rows]), moment[rows]))]
     rank = np.empty(len(images), np.int64)
     rank[order] = np.arange(len(images))
     return np.column_stack([sequence, rank])
+
+
+def _padded_numbers(keys: np.ndarray) -> np.ndarray:
+    """Return keys that sort in natural order: runs of digits of equal length sort as numbers do."""
+    return np.array([re.sub(r"\d+", lambda digits: digits[0].zfill(20), key) for key in keys], dtype=object).astype(str)

@@ -16,7 +16,7 @@ from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import vistas_classes
 from geolive.terminal_text import clean
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "digest", "prediction"]
 
 

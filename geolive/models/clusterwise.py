@@ -17,6 +17,7 @@ from geolive.models.covariate_inputs import (
     training_covariates,
 )
 from geolive.models.estimator_files import load_estimator, save_estimator
+from geolive.models.forest_arrays import ForestArrays, load_forest, save_forest
 from geolive.models.interface import Model, check_images, check_integer
 from geolive.places import Places
 from geolive.rates import rate_weights
@@ -169,9 +170,12 @@ class ClusterwiseModel(Model):
         self.check_fitted()
         if self.only_label_ is not None:
             raise InputError(f"{self.name} was trained on one label only; it is not kept in a bundle")
-        save_estimator(self.estimator_, folder)
+        self._write_estimator(folder)
         names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
         return {**self._settings(), **names, "n_inputs": int(self.n_features_in_), "is_rate": self.is_rate_}
+
+    def _write_estimator(self, folder: Path) -> None:
+        save_estimator(self.estimator_, folder)
 
     def _settings(self) -> dict[str, Any]:
         return self.get_params(deep=False)
@@ -189,7 +193,7 @@ class ClusterwiseModel(Model):
         try:
             n_inputs, names = int(settings.pop("n_inputs")), settings.pop("covariate_names", ())
             is_rate = bool(settings.pop("is_rate"))
-            model = cls._of_settings(settings, estimator := load_estimator(folder, n_inputs))
+            model = cls._of_settings(settings, estimator := cls._read_estimator(folder, n_inputs))
             model.check_parameters()
             if model.uses("covariates"):
                 model.covariate_names_ = checked_names(names)
@@ -199,17 +203,45 @@ class ClusterwiseModel(Model):
             raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
         model.estimator_, model.n_features_in_, model.only_label_ = estimator, n_inputs, None
         model.is_rate_ = is_rate
-        made, read = type(model.make_estimator()).__name__, type(estimator).__name__
+        model._check_estimator_read(folder)
+        return model
+
+    @classmethod
+    def _read_estimator(cls, folder: Path, n_inputs: int) -> Any:
+        return load_estimator(folder, n_inputs)
+
+    def _check_estimator_read(self, folder: Path) -> None:
+        made, read = type(self.make_estimator()).__name__, type(self.estimator_).__name__
         if made != read:
             raise InputError(f"{folder}: holds a {read}, not a {made} that geolive wrote; train it again")
-        return model
 
     @classmethod
     def _of_settings(cls, settings: dict[str, Any], estimator: Any) -> "ClusterwiseModel":
         return cls(**settings)
 
 
-class Forest(ClusterwiseModel):
+class ForestModel(ClusterwiseModel):
+    """A clusterwise model whose estimator is a forest, which bundles keep as plain arrays: the base class of `Forest`.
+
+    Attributes
+    ----------
+    estimator_ : estimator or ForestArrays
+        The fitted forest of scikit-learn; in a model that was read from a bundle, its arrays.
+    """
+
+    def _write_estimator(self, folder: Path) -> None:
+        save_forest(self.estimator_, folder)
+
+    @classmethod
+    def _read_estimator(cls, folder: Path, n_inputs: int) -> ForestArrays:
+        return load_forest(folder, n_inputs)
+
+    def _check_estimator_read(self, folder: Path) -> None:
+        if (len(self.estimator_.classes_) > 0) != (self.task == "classification"):
+            raise InputError(f"{folder}: holds a forest for another task than {self.task}; train it again")
+
+
+class Forest(ForestModel):
     """A random forest on 67 numbers a place: object counts summed over its images, and the number of images.
 
     Parameters
@@ -224,7 +256,8 @@ class Forest(ClusterwiseModel):
 
     Attributes
     ----------
-    estimator_ : RandomForestRegressor or RandomForestClassifier
+    estimator_ : RandomForestRegressor, RandomForestClassifier or ForestArrays
+        The last in a model that was read from a bundle.
 
     See Also
     --------

@@ -6,7 +6,7 @@ import numpy as np
 
 from geolive.errors import InputError
 from geolive.model_inputs import canonical_inputs
-from geolive.models.clusterwise import ClusterwiseModel
+from geolive.models.clusterwise import ClusterwiseModel, ForestModel
 from geolive.models.interface import check_integer, check_positive
 from geolive.places import Places
 from geolive.tables import N_CLASSES
@@ -119,7 +119,7 @@ class CountModel(ClusterwiseModel):
         return cls(clone(estimator), **settings)
 
 
-class ExtraTrees(ClusterwiseModel):
+class ExtraTrees(ForestModel):
     """Extremely randomised trees: as a random forest, with thresholds drawn at random, each tree on all clusters.
 
     Source: Geurts, Ernst & Wehenkel 2006, doi 10.1007/s10994-006-6226-1.

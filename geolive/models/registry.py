@@ -50,7 +50,9 @@ class ModelKind:
 
 def _clusterwise(name: str, module: str, class_name: str, sentence: str) -> ModelKind:
     command = "clusterwise" if name == "forest" else f"clusterwise --estimator {name}"
-    return ModelKind(name, module, class_name, sentence, True, command, "scikit-learn")
+    # forests are kept as plain arrays, which no version of scikit-learn changes
+    library = "" if name in ("forest", "extra-trees") else "scikit-learn"
+    return ModelKind(name, module, class_name, sentence, True, command, library)
 
 
 def _network(name: str, module: str, class_name: str, sentence: str) -> ModelKind:

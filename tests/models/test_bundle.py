@@ -15,6 +15,7 @@ from geolive.models.baselines import Neighbours
 from geolive.models.bundle import load_model, save_model
 from geolive.models.cache import fit_cached
 from geolive.models.clusterwise import Forest
+from geolive.models.count_models import CountModel, RidgeCounts
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.training import train
 from geolive.places import Places
@@ -28,6 +29,13 @@ def trained(small_sample):
 @pytest.fixture(scope="module")
 def folder(trained, tmp_path_factory):
     return save_model(trained, tmp_path_factory.mktemp("bundles") / "forest")
+
+
+@pytest.fixture(scope="module")
+def ridge_folder(small_sample, tmp_path_factory):
+    """A bundle whose estimator is kept by skops."""
+    made = train(small_sample.dataset, RidgeCounts(), "pov")
+    return save_model(made, tmp_path_factory.mktemp("bundles") / "ridge")
 
 
 def test_a_bundle_predicts_as_the_model_did(small_sample, trained, folder):
@@ -50,7 +58,7 @@ def test_its_card_is_readable_and_says_simulated(folder):
     assert "| r2 |" in text
     card = json.loads((folder / "card.json").read_text())
     assert len(card["classes"]) == 66
-    assert set(card["checksums"]) == {"model.skops", "residuals.parquet", "sites.parquet"}
+    assert set(card["checksums"]) == {"model.safetensors", "residuals.parquet", "sites.parquet"}
 
 
 def test_a_classifier_too(small_sample, tmp_path):
@@ -60,7 +68,7 @@ def test_a_classifier_too(small_sample, tmp_path):
     assert np.array_equal(loaded.model.predict(places), made.model.predict(places))
 
 
-@pytest.mark.parametrize("name", ["model.skops", "residuals.parquet"])
+@pytest.mark.parametrize("name", ["model.safetensors", "residuals.parquet"])
 def test_a_bundle_cut_short_or_altered(folder, tmp_path, name):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / name).write_bytes((copy / name).read_bytes()[:-100])
@@ -84,9 +92,9 @@ def altered(folder, target, change):
     return copy
 
 
-def test_another_version_of_the_library_ends_with_the_command(folder, tmp_path):
-    copy = altered(folder, tmp_path / "copy", lambda card, _: card["versions"].update({"scikit-learn": "0.1"}))
-    with pytest.raises(InputError, match=r"made with scikit-learn 0\.1.*train clusterwise DATASET --indicator pov"):
+def test_another_version_of_the_library_ends_with_the_command(ridge_folder, tmp_path):
+    copy = altered(ridge_folder, tmp_path / "copy", lambda card, _: card["versions"].update({"scikit-learn": "0.1"}))
+    with pytest.raises(InputError, match=r"made with scikit-learn 0\.1.*train clusterwise --estimator ridge DATASET"):
         load_model(copy)
 
 
@@ -100,26 +108,29 @@ def swap_weights(make):
     return change
 
 
-def test_nothing_but_a_forest_is_built_from_the_weights(folder, tmp_path):
+def test_nothing_but_a_kept_estimator_is_built_from_the_weights(ridge_folder, tmp_path):
     import skops.io
-    from sklearn.linear_model import LinearRegression
+    from sklearn.svm import SVR
 
-    foreign = swap_weights(lambda path: skops.io.dump(LinearRegression(), path))
-    with pytest.raises(InputError, match=r"that geolive wrote.*train clusterwise DATASET"):
-        load_model(altered(folder, tmp_path / "foreign", foreign))
+    foreign = swap_weights(lambda path: skops.io.dump(SVR().fit(np.eye(67), np.arange(67)), path))
+    with pytest.raises(InputError, match=r"that geolive wrote.*train clusterwise --estimator ridge DATASET"):
+        load_model(altered(ridge_folder, tmp_path / "foreign", foreign))
 
     def run_code(path):
         with zipfile.ZipFile(path, "w") as file:
             state = {"__class__": "system", "__module__": "posix", "__loader__": "FunctionNode", "content": "x"}
             file.writestr("schema.json", json.dumps(state | {"protocol": 0, "_skops_version": "0.16.0"}))
 
-    with pytest.raises(InputError, match=r"that geolive wrote.*train clusterwise DATASET"):
-        load_model(altered(folder, tmp_path / "code", swap_weights(run_code)))
+    with pytest.raises(InputError, match=r"that geolive wrote.*train clusterwise --estimator ridge DATASET"):
+        load_model(altered(ridge_folder, tmp_path / "code", swap_weights(run_code)))
 
 
-def test_a_tree_whose_nodes_point_outside_is_refused(folder, tmp_path, trained):
+def test_a_tree_whose_nodes_point_outside_is_refused(small_sample, tmp_path):
     import skops.io
+    from sklearn.ensemble import RandomForestRegressor
 
+    made = train(small_sample.dataset, CountModel(RandomForestRegressor(3)), "pov")
+    folder = save_model(made, tmp_path / "trees")
     forest = skops.io.load(folder / "model.skops", trusted=["sklearn.tree._tree.Tree"])
     state = forest.estimators_[0].tree_.__getstate__()
     state["nodes"]["feature"][0] = 5000
@@ -155,12 +166,14 @@ def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, m
         patch.setattr("geolive.models.cache.train", None)  # a second fit would fail
         second = fit_cached(dataset, Forest(n_estimators=20), "bmi")
     assert np.array_equal(first.residuals["prediction"], second.residuals["prediction"])
-    for path in (cache_folder() / "models").rglob("model.skops"):
+    kept = list((cache_folder() / "models").rglob("model.safetensors"))
+    assert kept
+    for path in kept:
         path.write_bytes(b"damaged")
     assert fit_cached(dataset, Forest(n_estimators=20), "bmi").card.metrics == second.card.metrics
 
 
-def test_weights_that_inflate_are_refused_before_they_are_read(folder, tmp_path):
+def test_weights_that_inflate_are_refused_before_they_are_read(ridge_folder, tmp_path):
     def bomb(path):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr("schema.json", json.dumps({"a": "b"}) + " " * 50_000_000)
@@ -172,7 +185,7 @@ def test_weights_that_inflate_are_refused_before_they_are_read(folder, tmp_path)
             file.writestr("1.npy", header.getvalue())
 
     for name, make, says in (("bomb", bomb, "is compressed"), ("claim", claim, "is cut short")):
-        copy = altered(folder, tmp_path / name, swap_weights(make))
+        copy = altered(ridge_folder, tmp_path / name, swap_weights(make))
         tracemalloc.start()
         with pytest.raises(InputError, match=says):
             load_model(copy)
