@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,38 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+def add_array(folder: str | Path, name: str, array: np.ndarray, missing: pd.DataFrame, about: dict[str, Any]) -> None:
+    """Add a feature set that is in memory to a dataset folder, in the array's own type.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A dataset without a feature set of that name (`check_feature_name`).
+    name : str
+    array : array, shape (images, columns)
+        Row i belongs to row i of the images table.
+    missing : DataFrame
+        `key` and `reason` of the images without features.
+    about : dict
+        Facts to keep in the feature set's JSON file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import geolive
+    >>> folder = geolive.write_dataset(geolive.make_sample("goa"), Path(tempfile.mkdtemp()) / "goa")
+    >>> ones = np.ones((len(read_dataset(folder).images), 2), np.uint16)
+    >>> add_array(folder, "ones", ones, pd.DataFrame({"key": [], "reason": []}), {"source": "an example"})
+    >>> read_dataset(folder).features["ones"].dtype
+    dtype('uint16')
+    """
+    features = Path(folder) / "features"
+    features.mkdir(exist_ok=True)
+    with _temporary_folder(features) as temporary:
+        np.save(temporary / "array.npy", array, allow_pickle=False)
+        place_features(folder, name, temporary / "array.npy", missing, about)
 
 
 def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:

@@ -180,6 +180,19 @@ def row_numbers(rows: Rows, n: int) -> np.ndarray:
     return chosen
 
 
+def empty_clusters() -> gpd.GeoDataFrame:
+    """Return a clusters table without rows, for a dataset of images without a survey.
+
+    Examples
+    --------
+    >>> len(check_clusters(empty_clusters(), []))
+    0
+    """
+    text = dict.fromkeys(["unique_cluster", "country", "state", "district_id"], pd.Series(dtype="str"))
+    other = {"urban": pd.Series(dtype="boolean"), "n_images": pd.Series(dtype="int64"), "split": pd.Series(dtype="str")}
+    return gpd.GeoDataFrame(text | other, geometry=points([], []))
+
+
 def check_images(images: gpd.GeoDataFrame, where: str = "images") -> gpd.GeoDataFrame:
     """Check an images table and return it unchanged.
 

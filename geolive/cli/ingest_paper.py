@@ -65,9 +65,14 @@ def ingest_features(
     """Add features of images to a dataset, joined by key."""
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
+    from geolive.errors import InputError
     from geolive.feature_sets import add_features, check_feature_name
     from geolive.sources.features import read_features
 
+    if name == "objects":
+        raise InputError(
+            f"--name objects: is the name of object counts; add these with: ingest objects {file} --dataset {dataset}"
+        )
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
         check_feature_name(data, name)

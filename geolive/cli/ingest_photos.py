@@ -51,7 +51,8 @@ def ingest_photos(
     from geolive.dataset_folder import read_dataset, write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.photos.position_table import read_positions
-    from geolive.sources.photos.reader import join_survey, read_photos
+    from geolive.sources.photos.reader import read_photos
+    from geolive.sources.survey_join import join_survey
     from geolive.wording import count_of, listed
 
     if radius and survey is None:

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from geolive.dataset import Dataset
+from geolive.object_classes import dataset_classes, match_classes, read_classes, stuff_classes
 from geolive.tables import N_CLASSES
-from geolive.vision.classes import dataset_classes, match_classes, read_classes, stuff_classes
 from geolive.vision.detectors import MASK2FORMER, Detector, load_detector
 from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.embedding import Added, Work, add_from_photos, check_name
@@ -50,7 +50,7 @@ def detect_objects(
     weights : str or Path, optional
         For torchvision:NAME, a file of weights.
     classes : str or Path, optional
-        CSV file of the model's classes (`geolive.vision.classes.read_classes`).
+        CSV file of the model's classes (`geolive.object_classes.read_classes`).
     photos : str or Path, optional
         Folder that `img_path` starts from, if it is not the folder that the photos were ingested from.
     device : str
@@ -129,7 +129,7 @@ def count_objects(
     name : str
         Name of the new feature set.
     renamed : dict, optional
-        As in `geolive.vision.classes.match_classes`.
+        As in `geolive.object_classes.match_classes`.
     batch_size : int
         Number of images at a time.
     workers : int

@@ -11,7 +11,7 @@ from geolive.cli.apps import app
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import command_line
 from geolive.errors import InputError
-from geolive.sources.photos.reader import join_survey
+from geolive.sources.survey_join import join_survey
 from tests.commands import ROOT, run
 
 PREDICT = running_command(app, ["predict", "--region", "bihar"])

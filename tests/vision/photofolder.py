@@ -8,8 +8,7 @@ from PIL import Image
 
 from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset, write_dataset
-from geolive.sources.photos.reader import _no_clusters
-from geolive.tables import points
+from geolive.tables import empty_clusters, points
 
 
 def picture(seed=0, size=(96, 64)):
@@ -35,5 +34,5 @@ def photo_dataset(folder, contents):
     text = {"key": names, "country": "", "unique_cluster": None, "img_path": names}
     images = gpd.GeoDataFrame(text, geometry=points(np.linspace(13.1, 13.2, len(names)), np.full(len(names), 55.7)))
     images["unique_cluster"] = images["unique_cluster"].astype("str").where(images["unique_cluster"].notna())
-    dataset = Dataset(images, _no_clusters(), {}, [], "test", "test", False, extra={"photos_folder": str(photos)})
+    dataset = Dataset(images, empty_clusters(), {}, [], "test", "test", False, extra={"photos_folder": str(photos)})
     return read_dataset(write_dataset(dataset, folder / "dataset"))

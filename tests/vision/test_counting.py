@@ -15,8 +15,8 @@ from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.models.clusterwise import Forest
 from geolive.models.interface import check_inputs
+from geolive.object_classes import match_classes, read_classes, stuff_classes
 from geolive.tables import vistas_classes
-from geolive.vision.classes import match_classes, read_classes, stuff_classes
 from geolive.vision.counting import count_objects, detect_objects
 from geolive.vision.detectors import Detector, load_detector
 from geolive.vision.images import photo_files

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
+from geolive.sources.capture_times import capture_times
 from geolive.sources.photos.exif import PhotoFacts
 from geolive.sources.survey import columns
 from geolive.sources.survey.tables import read_table, require
@@ -105,7 +105,7 @@ def read_positions(
     if captured_at is None:
         times = [None] * len(table)
     else:
-        times = [None if pd.isna(time) else time.to_pydatetime() for time in _times(table.texts[captured_at])]
+        times = [None if pd.isna(time) else time.to_pydatetime() for time in capture_times(table.texts[captured_at])]
     good = [i for i, reason in enumerate(table.reasons) if reason is None]
     if not good:
         raise InputError(
@@ -121,13 +121,3 @@ def read_positions(
         [(table.row_numbers[i], str(reason), keys[i]) for i, reason in enumerate(table.reasons) if reason],
         [table.row_numbers[i] for i in good],
     )
-
-
-def _times(texts: list[str]) -> pd.Series:
-    """Return times in UTC without their zone; NaT where a text is no time."""
-    numbers = pd.to_numeric(pd.Series(texts), errors="coerce")
-    milliseconds = pd.to_datetime(numbers.where(numbers.abs() < 1e14), unit="ms", errors="coerce")
-    written = pd.to_datetime(pd.Series(texts).where(numbers.isna()), utc=True, errors="coerce", format="ISO8601")
-    times = written.dt.tz_localize(None).fillna(milliseconds)
-    # what is in another century is no time of a photo
-    return times.where(np.array(times.dt.year.between(1900, 2199)))

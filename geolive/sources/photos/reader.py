@@ -2,7 +2,6 @@
 
 import collections
 import os
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.clusters import SITE_RADIUS_KM, Radius, join_images
 from geolive.command_line import command_line
 from geolive.dataset import Dataset
 from geolive.errors import InputError
@@ -21,7 +19,7 @@ from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
 from geolive.sources.photos.position_table import PositionTable
 from geolive.sources.photos.xmp import read_xmp
-from geolive.tables import points
+from geolive.tables import empty_clusters, points
 from geolive.terminal_text import as_unicode
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff")
@@ -112,7 +110,7 @@ def read_photos(
         images = _with_columns_of(images, positions)
     return Dataset(
         images,
-        _no_clusters(),
+        empty_clusters(),
         {},
         [],
         f"photos in {as_unicode(folder.resolve().name)}",
@@ -121,66 +119,6 @@ def read_photos(
         rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),
         extra={"photos_folder": str(folder.resolve())}
         | ({"other_files": dict(others.most_common())} if others else {}),
-    )
-
-
-def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIUS_KM) -> Dataset:
-    """Join photos and a survey into one dataset; each image goes to the nearest survey point within a radius, if there is one.
-
-    Parameters
-    ----------
-    photos : Dataset
-        Dataset that `read_photos` returns.
-    survey : Dataset
-        Dataset of survey points, without images.
-    radius_km : float or dict
-        Radius in kilometres, as `geolive.clusters.join_images` takes it.
-
-    Returns
-    -------
-    Dataset
-        Its clusters, indicators and labels are those of the survey, and its images are the photos. The clusters have the
-        column `n_images`; the images have the columns `unique_cluster` and `country`. `rejects` holds the rows of both
-        datasets; the rows of the survey have an empty `path`. It has no covariates, since those of the survey are not known at
-        the photos: add them again.
-
-    Raises
-    ------
-    InputError
-        The survey already has images, or it has no points.
-
-    Examples
-    --------
-    >>> from geolive.simulation.sample import make_sample
-    >>> photos = make_sample("goa", seed=0)
-    >>> survey = replace(photos, images=photos.images[:0], features={})
-    >>> joined = join_survey(photos, survey)
-    >>> int(joined.clusters.n_images.sum()) == int(joined.images.unique_cluster.notna().sum())
-    True
-    """
-    if len(survey.images):
-        raise InputError(f"{survey.name}: already has images; give a dataset made by ingest survey")
-    if survey.clusters.empty:
-        raise InputError(f"{survey.name}: has no survey points; give a dataset made by ingest survey")
-    images, clusters = join_images(photos.images, survey.clusters, radius_km)
-    rejects = pd.concat([table for table in (photos.rejects, survey.rejects) if len(table)] or [survey.rejects])
-    radius = radius_km if isinstance(radius_km, dict) else float(radius_km)
-    command = f"{photos.command} --survey {shlex.quote(survey.name)}"
-    if radius != SITE_RADIUS_KM:
-        command += " --radius " + (
-            ",".join(f"{kind}={km:g}" for kind, km in radius.items()) if isinstance(radius, dict) else f"{radius:g}"
-        )
-    return replace(
-        survey,
-        images=images,
-        clusters=clusters,
-        features=photos.features,
-        simulated=photos.simulated or survey.simulated,
-        source=f"{photos.source}; {survey.source}",
-        command=command,
-        rejects=rejects.reset_index(drop=True).fillna({"path": ""}),
-        covariates=None,
-        extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
     )
 
 
@@ -308,13 +246,6 @@ def _sequences(images: gpd.GeoDataFrame, gap_seconds: float, gap_metres: float) 
     number = np.empty(len(images), np.int64)
     number[order] = np.cumsum(begins)
     return pd.Series([f"sequence-{i:05d}" for i in number], index=images.index, dtype="str")
-
-
-def _no_clusters() -> gpd.GeoDataFrame:
-    """Return a clusters table without rows."""
-    text = dict.fromkeys(["unique_cluster", "country", "state", "district_id"], pd.Series(dtype="str"))
-    other = {"urban": pd.Series(dtype="boolean"), "n_images": pd.Series(dtype="int64"), "split": pd.Series(dtype="str")}
-    return gpd.GeoDataFrame(text | other, geometry=points([], []))
 
 
 def _most_common(rejects: list[tuple[int, str, str]]) -> str:

@@ -13,8 +13,9 @@ from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.places import sequences_of
 from geolive.sources.photos.position_table import read_positions
-from geolive.sources.photos.reader import join_survey, read_photos
+from geolive.sources.photos.reader import read_photos
 from geolive.sources.survey.reader import read_survey
+from geolive.sources.survey_join import join_survey
 from geolive.tables import lonlat
 from tests.sources.photos.photofiles import gps_of, rational, with_xmp, write_photo
 

@@ -1,4 +1,4 @@
-"""Matches the classes of a detector with those of a dataset, by name and never by number."""
+"""Matches the classes of a detector or a table with those of a dataset, by name and never by number."""
 
 import csv
 import re
@@ -69,10 +69,45 @@ def match_classes(
     >>> match_classes(["Traffic sign front", "Unlabeled"], ["Bird", "Traffic Sign (Front)"], "net")
     {'Traffic sign front': 1, 'Unlabeled': 65}
     """
+    matched, unmatched = find_classes(detected, classes, renamed)
+    if unmatched:
+        raise InputError(
+            f"{where}: the dataset lacks {count_of(len(unmatched), 'class', 'classes')} of it: {_listed(unmatched)}; the "
+            f"dataset has: {_listed(classes)}; give a CSV file with their counterparts, classes='FILE' (columns name and class)"
+        )
+    return matched
+
+
+def find_classes(
+    names: Sequence[str], classes: Sequence[str], renamed: dict[str, str | None] | None = None
+) -> tuple[dict[str, int | None], list[str]]:
+    """Find the column of object counts for each name of a class, and the names without a counterpart.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Letter case, spaces and punctuation are ignored.
+    classes : sequence of str
+        Classes of the dataset.
+    renamed : dict of str to (str or None), optional
+        The dataset's class for a name; None leaves it out.
+
+    Returns
+    -------
+    matched : dict of str to (int or None)
+        None where the class is left out.
+    unmatched : list of str
+        Names, after they were renamed, that are no class of the dataset.
+
+    Examples
+    --------
+    >>> find_classes(["bird", "Traffic_Sign_Front", "dodo"], ["Bird", "Traffic Sign (Front)"])
+    ({'bird': 0, 'Traffic_Sign_Front': 1}, ['dodo'])
+    """
     column = {_plain(name): index for index, name in enumerate(classes)} | dict.fromkeys(_VOID_NAMES, VOID)
     renamed, unmatched = renamed or {}, []
     matched: dict[str, int | None] = {}
-    for name in detected:
+    for name in names:
         target = renamed.get(name, name)
         if target is None or target.lower() in NO_CLASS:
             matched[name] = None
@@ -80,12 +115,7 @@ def match_classes(
             matched[name] = column[_plain(target)]
         else:
             unmatched.append(target)
-    if unmatched:
-        raise InputError(
-            f"{where}: the dataset lacks {count_of(len(unmatched), 'class', 'classes')} of it: {_listed(unmatched)}; the "
-            f"dataset has: {_listed(classes)}; give a CSV file with their counterparts, classes='FILE' (columns name and class)"
-        )
-    return matched
+    return matched, unmatched
 
 
 def read_classes(path: str | Path) -> tuple[list[str], dict[str, str | None]]:

@@ -1,0 +1,1 @@
+"""Tables with a row an image, as other tools write them: positions, object counts, features."""
