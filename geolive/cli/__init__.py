@@ -23,6 +23,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     fetch_images,
     info,
     ingest_dhs,
+    ingest_images,
     ingest_objects,
     ingest_paper,
     ingest_photos,

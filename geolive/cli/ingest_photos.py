@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, ingest
+from geolive.cli.survey_join import Radius, Survey, join, joined_words, parse_radius
 from geolive.errors import InputError
 
 
@@ -14,14 +15,8 @@ def ingest_photos(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="A folder of photos with positions in their EXIF.", metavar="FOLDER")],
     out: NewFolder,
-    survey: Annotated[
-        Path | None,
-        typer.Option(help="A dataset made by ingest survey, whose points the photos join.", metavar="DATASET"),
-    ] = None,
-    radius: Annotated[
-        str | None,
-        typer.Option(help="How far a photo may be from its survey point: km, or urban=2,rural=5; by default 5."),
-    ] = None,
+    survey: Survey = None,
+    radius: Radius = None,
     gap_seconds: Annotated[float, typer.Option(help="A longer pause ends a sequence of photos.", min=0)] = 120,
     gap_metres: Annotated[float, typer.Option(help="A longer distance ends a sequence of photos.", min=0)] = 300,
     table: Annotated[
@@ -45,19 +40,14 @@ def ingest_photos(
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
     from geolive.cli.parameters import recorded_command
-    from geolive.clusters import SITE_RADIUS_KM
-    from geolive.command_line import program
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset, write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.photos.position_table import read_positions
     from geolive.sources.photos.reader import read_photos
-    from geolive.sources.survey_join import join_survey
     from geolive.wording import count_of, listed
 
-    if radius and survey is None:
-        raise InputError("--radius: is about the distance to survey points; add --survey DATASET")
-    radius_km = _parse_radius(radius) if radius else SITE_RADIUS_KM
+    radius_km = parse_radius(radius, survey)
     check_new_folder(out)
     positions = None
     if table is not None:
@@ -90,10 +80,7 @@ def ingest_photos(
     if n_panoramas := int(dataset.images["is_pano"].sum()):
         note(f"{count_of(n_panoramas, 'photo')} are panoramas; embed and detect cut each into four views")
     if survey is not None:
-        with step("Joining photos to survey points"):
-            dataset = join_survey(dataset, surveyed, radius_km)
-        if surveyed.covariates:
-            note(f"covariates of the survey are not known at the photos; add them with: {program()} covariates {out} …")
+        dataset = join(dataset, surveyed, radius_km, out)
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
     images, n_sequences = dataset.images, dataset.images["sequence_id"].nunique()
@@ -101,24 +88,8 @@ def ingest_photos(
     simulated = "SIMULATED survey: " if dataset.simulated else ""
     say(f"{out}: {simulated}{len(images):,} photos in {n_sequences:,} {_plural('sequence', n_sequences)}{left_out}")
     if survey is not None:
-        joined, reached = int(images["unique_cluster"].notna().sum()), int((dataset.clusters["n_images"] > 0).sum())
-        say(
-            f"{joined:,} photos belong to {reached:,} of {len(dataset.clusters):,} survey points; the others form sites"
-        )
+        say(joined_words(dataset, "photos"))
 
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
-
-
-def _parse_radius(text: str) -> float | dict[str, float]:
-    """Read a distance in kilometres, or one each for urban and rural points."""
-    try:
-        if "=" not in text:
-            return float(text)
-        pairs = {kind.strip(): float(km) for kind, _, km in (part.partition("=") for part in text.split(","))}
-    except ValueError:
-        pairs = {}
-    if set(pairs) != {"urban", "rural"}:
-        raise InputError(f"--radius {text!r}: give kilometres, for example 5, or urban=2,rural=5")
-    return pairs

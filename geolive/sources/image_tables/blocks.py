@@ -58,6 +58,8 @@ class ImageTable:
         Encoding of the texts.
     guessed : bool
         Whether the encoding is a guess.
+    layer : str, optional
+        Layer of a file of points with several.
 
     Examples
     --------
@@ -73,6 +75,7 @@ class ImageTable:
     header: list[str]
     encoding: str | None = None
     guessed: bool = False
+    layer: str | None = None
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """Read the named columns, in blocks of rows.
@@ -86,11 +89,11 @@ class ImageTable:
         if _is_parquet(self.path):
             return _parquet_blocks(self.path, chosen)
         if is_geospatial(self.path):
-            return _vector_blocks(self.path, chosen, self.encoding)
+            return _vector_blocks(self, chosen)
         return _csv_blocks(self, chosen)
 
 
-def open_image_table(path: str | Path, encoding: str | None = None) -> ImageTable:
+def open_image_table(path: str | Path, encoding: str | None = None, layer: str | None = None) -> ImageTable:
     """Read the names of a table's columns.
 
     Parameters
@@ -99,6 +102,8 @@ def open_image_table(path: str | Path, encoding: str | None = None) -> ImageTabl
         CSV (plain, gzip or zstd), Parquet, or a file of points that GDAL reads.
     encoding : str, optional
         Encoding of the texts; by default UTF-8, UTF-16 where a CSV file begins so, and CP1252 where it cannot be read so.
+    layer : str, optional
+        Layer of a file of points with several.
 
     Raises
     ------
@@ -125,12 +130,12 @@ def open_image_table(path: str | Path, encoding: str | None = None) -> ImageTabl
     if is_geospatial(path):
         header: list[str] = []
 
-        def no_columns(names: list[str]) -> list[str]:
+        def first_column(names: list[str]) -> list[str]:
             header.extend(names)
-            return []
+            return require(path, names, names[:1] or ["key"])
 
-        read_table(path, no_columns, with_positions=False, encoding=encoding)
-        return ImageTable(path, header, encoding)
+        read_table(path, first_column, with_positions=False, encoding=encoding, layer=layer)
+        return ImageTable(path, header, encoding, layer=layer)
     try:
         with path.open("rb") as file:
             compressed = file.read(4).startswith(_COMPRESSED)
@@ -175,13 +180,10 @@ def _parquet_blocks(path: Path, chosen: list[str]) -> Iterator[Block]:
             done += len(batch)
 
 
-def _vector_blocks(path: Path, chosen: list[str], encoding: str | None) -> Iterator[Block]:
-    read = read_table(path, lambda _: chosen, with_positions=False, encoding=encoding)
-    yield Block(
-        np.array(read.row_numbers),
-        {name: pa.array(read.texts[name], pa.string()) for name in chosen},
-        [(number, reason) for number, reason in zip(read.row_numbers, read.reasons, strict=True) if reason],
-    )
+def _vector_blocks(table: ImageTable, chosen: list[str]) -> Iterator[Block]:
+    read = read_table(table.path, lambda _: chosen, with_positions=False, encoding=table.encoding, layer=table.layer)
+    columns = {name: pa.array(read.texts[name], pa.string()) for name in chosen}
+    yield Block(np.array(read.row_numbers), columns, [])
 
 
 def _csv_blocks(table: ImageTable, chosen: list[str]) -> Iterator[Block]:
