@@ -17,6 +17,7 @@ _PUBLIC = {
     "read_survey": "geolive.sources.survey.reader",
     "read_dhs": "geolive.sources.survey.dhs",
     "read_photos": "geolive.sources.photos.reader",
+    "read_images": "geolive.sources.image_tables.reader",
     "add_object_counts": "geolive.sources.image_tables.object_counts",
     "add_covariates": "geolive.covariates.adding",
     "find_region": "geolive.regions",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from geolive.regions import find_region as find_region
     from geolive.simulation.sample import make_sample as make_sample
     from geolive.sources.image_tables.object_counts import add_object_counts as add_object_counts
+    from geolive.sources.image_tables.reader import read_images as read_images
     from geolive.sources.photos.reader import read_photos as read_photos
     from geolive.sources.survey.dhs import read_dhs as read_dhs
     from geolive.sources.survey.reader import read_survey as read_survey

@@ -117,8 +117,9 @@ def remarks(table: Path, dataset: "Dataset") -> Iterator[str]:
     told = dataset.extra["images_table"]
     if "encoding" in told:
         yield Encoding(told["encoding"], guessed=True).note(table)
-    # texts of the rows are left out, so that equal causes are counted together
-    reasons = dataset.rejects["reason"].str.replace(r"'[^']*'$| [-\d.e+]+$", "", regex=True).str.rstrip(", ")
+    # texts of cells are left out, so that equal causes are counted together
+    reasons = dataset.rejects["reason"].str.replace(r",? '[^']*'$", "", regex=True)
+    reasons = reasons.str.replace(r"(?<=: )'[^']*' (?=is no count|occurs already)", "", regex=True)
     for reason, number in reasons.value_counts().items():
         yield f"{count_of(number, 'row')} left out: {reason}"
     if named := told.get("objects_without_class"):

@@ -33,6 +33,8 @@ _COMMANDS = {
     "read_dhs": ("ingest", "dhs"),
     "read_paper": ("ingest", "paper"),
     "read_photos": ("ingest", "photos"),
+    "read_images": ("ingest", "images"),
+    "add_object_counts": ("ingest", "objects"),
     "fetch_boundaries": ("fetch", "boundaries"),
     "fetch_images": ("fetch", "images"),
     "detect_objects": ("detect",),
