@@ -23,6 +23,7 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "gradcam": ("heat maps", {"captum": "captum"}),
     "hdf5": ("HDF5 files", {"h5py": "h5py"}),
+    "surveys": ("surveys in files of Stata and SPSS", {"pyreadstat": "pyreadstat"}),
 }
 
 

@@ -20,7 +20,8 @@ def ingest_dhs(
     recode: Annotated[
         list[Path],
         typer.Option(
-            help="Household (HR) or women's (IR) recode in Stata format; may be repeated.", metavar="FILE.dta"
+            help="Household (HR) or women's (IR) recode of Stata (.dta) or SPSS (.sav); may be repeated.",
+            metavar="FILE",
         ),
     ],
     out: NewFolder,

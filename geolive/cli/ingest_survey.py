@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,7 +23,7 @@ def ingest_survey(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Points with measured values: .csv, .gpkg, .geojson, .shp, .fgb, .parquet.", metavar="FILE"
+            help="Points with measured values: .csv, .gpkg, .geojson, .shp, .fgb, .parquet, .dta, .sav.", metavar="FILE"
         ),
     ],
     value: Annotated[
@@ -77,6 +77,20 @@ def ingest_survey(
             help="With --households: column with the number of members; people are then counted.", metavar="COLUMN"
         ),
     ] = None,
+    positions: Annotated[
+        Path | None,
+        typer.Option(
+            help="A second file with the position of each place: points, or a table with --lon and --lat. Needs --on.",
+            metavar="FILE",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="With --positions: column with the names of places, such as HH1, and its name in that file where it is another.",
+            metavar="COLUMN[=KEY]",
+        ),
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of the file's texts, such as CP1251; by default UTF-8, else CP1252.")
     ] = None,
@@ -116,6 +130,8 @@ def ingest_survey(
             households=households,
             household_size=household_size,
             thresholds=named_thresholds(threshold or []),
+            positions=positions,
+            on=on,
         )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
@@ -148,18 +164,36 @@ def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
         yield as_options(
             Encoding(told["encoding"], guessed=True).note(file), running_command(app, ["ingest", "survey"])
         )
+    if "positions" in told:
+        yield from _remarks_on_positions(told["positions"])
+    titles = told.get("titles", {})
     for column, codes in told.get("missing_codes", {}).items():
         named = listed([f"{code} ({n:,})" for code, n in codes.items()], 5)
-        yield f"column {column!r}: codes that count as missing, with their rows: {named}"
+        yield f"{_titled(column, titles)}: codes that count as missing, with their rows: {named}"
     for name, n in told.get("rows_without", {}).items():
         yield f"{count_of(n, 'row')} kept without a value of {name}"
     for far in told.get("far_values", {}).values():
         low, high = number_text(far["low"]), number_text(far["high"])
         options = " ".join(f"--missing {value}" for value in far["values"])
         yield (
-            f"column {far['column']!r}: {count_of(far['rows'], 'value')} ({', '.join(far['values'])}) far from all others, "
-            f"which are from {low} to {high}; where they mean missing, add {options}"
+            f"{_titled(far['column'], titles)}: {count_of(far['rows'], 'value')} ({', '.join(far['values'])}) far from all "
+            f"others, which are from {low} to {high}; where they mean missing, add {options}"
         )
+
+
+def _remarks_on_positions(told: dict[str, Any]) -> Iterator[str]:
+    """Yield what the join with a file of positions left out."""
+    from geolive.wording import count_of, listed
+
+    if told["rows"]:
+        rows, places = count_of(told["rows"], "row"), count_of(told["places"], "place")
+        yield f"{rows} of {places} left out: the file of positions lacks {listed(told['named'], 5)}"
+    if told["unused"]:
+        yield f"{count_of(told['unused'], 'place')} of the file of positions without a row of the survey"
+
+
+def _titled(column: str, titles: dict[str, str]) -> str:
+    return f"column {column!r}" + (f" ({titles[column][:60]})" if column in titles else "")
 
 
 def named_columns(values: list[str]) -> dict[str, str]:

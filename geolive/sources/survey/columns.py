@@ -13,6 +13,7 @@ import pandas as pd
 
 from geolive.errors import InputError
 from geolive.sources.survey.tables import SurveyTable, shown
+from geolive.sources.survey.value_labels import urban_or_rural
 from geolive.tables import bad_positions, not_located, swapped_hint
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "<na>"}
@@ -21,6 +22,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGN
 _LARGEST = float(np.finfo(np.float32).max)
 _YEARS = (1900, 2100)
 NOT_LOCATED = "not located: the position is 0, 0"
+NO_POSITION = "not located: the file of positions lacks it"
 # columns of DHS and MICS surveys in which 1 is urban and 2 rural
 _URBAN_1_RURAL_2 = re.compile(r"m?h?v025|mv025|hh6|urban_?rura?l?|type_of_(?:place_of_)?residence", re.IGNORECASE)
 _URBAN = {"u": True, "urban": True, "1": True, "1.0": True, "true": True, "yes": True}
@@ -96,7 +98,8 @@ def weights(table: SurveyTable, column: str) -> np.ndarray:
 def urban(table: SurveyTable, column: str) -> list[bool | None]:
     """Convert a column to True (U, urban, 1, true, yes), False (R, rural, 0, false, no) or None (missing), in any case.
 
-    In the columns of DHS and MICS surveys (hv025, v025, HH6, urban_rural), 1 is urban and 2 is rural.
+    In the columns of DHS and MICS surveys (hv025, v025, HH6, urban_rural), 1 is urban and 2 is rural. Where a file has labels of
+    codes, they say which are urban and which are rural.
 
     Raises
     ------
@@ -115,6 +118,9 @@ def urban(table: SurveyTable, column: str) -> list[bool | None]:
     codes = {text.lower().removesuffix(".0") for text in texts} - _MISSING
     if _URBAN_1_RURAL_2.fullmatch(column) and codes <= {"1", "2"}:
         known = {"1": True, "1.0": True, "2": False, "2.0": False}
+    kinds = {code: urban_or_rural(label) for code, label in table.labels.get(column, {}).items()}
+    if any(kind is not None for kind in kinds.values()):
+        known = {code.lower(): kind for code, kind in kinds.items() if kind is not None}
     _refuse_unknown_kinds(table, column, known)
     wrong = [text.lower() not in known and text.lower() not in _MISSING for text in texts]
     note(table, column, texts, wrong, "neither urban (U, urban, 1, true) nor rural (R, rural, 0, false):")
@@ -132,10 +138,32 @@ def _refuse_unknown_kinds(table: SurveyTable, column: str, known: dict[str, bool
     remedy = "write U and R in it"
     if codes <= {"1", "2"}:
         remedy = "rename it to 'hv025' if 1 is urban and 2 rural, as in DHS and MICS files, or else write U and R in it"
+    code = shown(often[0])
+    if label := table.labels.get(column, {}).get(often[0]):
+        code, remedy = f"{code} ({label[:40]})", "write U and R in it, or leave it out"
     raise InputError(
-        f"{table.path}: column {column!r}: {shown(often[0])} is neither urban (U, urban, 1, true) nor rural (R, rural, 0, "
+        f"{table.path}: column {column!r}: {code} is neither urban (U, urban, 1, true) nor rural (R, rural, 0, "
         f"false), in {counts[often[0]]:,} of {len(table):,} rows; {remedy}"
     )
+
+
+def labelled_names(table: SurveyTable, column: str) -> list[str]:
+    """Convert a column to names, as the labels of its codes say where the file has them; a missing name is noted.
+
+    Codes whose labels are not different from each other stay codes.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> labels = {"region": {"1": "Centre", "2": "Nord"}}
+    >>> table = SurveyTable(Path("a.sav"), "row", [1, 2], {"region": ["1", "3"]}, [None, None], labels=labels)
+    >>> labelled_names(table, "region")
+    ['Centre', '3']
+    """
+    labels = {code: label.strip() for code, label in table.labels.get(column, {}).items() if label.strip()}
+    if len(set(labels.values())) < len(labels):
+        labels = {}
+    return [labels.get(text, text) for text in names(table, column)]
 
 
 def names(table: SurveyTable, column: str) -> list[str]:
@@ -222,7 +250,7 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
     Raises
     ------
     InputError
-        One cannot, unless `drop_invalid` or its position is 0, 0; or none can.
+        One cannot, unless `drop_invalid` or its position is not known; or none can.
 
     Examples
     --------
@@ -231,7 +259,7 @@ def usable(table: SurveyTable, drop_invalid: bool) -> np.ndarray:
     array([ True, False])
     """
     keep = np.array([reason is None for reason in table.reasons])
-    wrong = np.array([reason is not None and reason != NOT_LOCATED for reason in table.reasons])
+    wrong = np.array([reason not in (None, NOT_LOCATED, NO_POSITION) for reason in table.reasons])
     first = int(np.argmax(wrong if wrong.any() else ~keep))
     where = f"{table.path}: {table.place_of(first)}, {table.reasons[first]}"
     if not keep.any():

@@ -1,4 +1,4 @@
-"""Read recode files of a DHS survey in Stata's format, with a row for each household or woman, and average them by cluster.
+"""Read recode files of a DHS survey, of Stata or SPSS, with a row for each household or woman, and average them by cluster.
 
 Definitions follow the Guide to DHS Statistics (https://dhsprogram.com/data/Guide-to-DHS-Statistics/) and the standard recode
 manual: hv001 and v001 are the cluster, hv005 and v005 the sample weight with six implied decimals, hv021 and v021 the primary
@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.errors import InputError
+from geolive.sources.survey.labelled_files import is_labelled, read_labelled
 from geolive.sources.survey.missing_codes import known_codes
 from geolive.sources.survey.tables import require
-
-_CHUNK_ROWS = 10_000  # a women's recode may have 8 kB a row, and a million rows
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def read_recode(
     Parameters
     ----------
     path : str or Path
-        A Stata file; names of columns in either case.
+        A file of Stata or SPSS; names of columns in either case.
     measures : list of Measure
     progress : callable, optional
         Is called with words on what is under way.
@@ -135,21 +134,22 @@ def read_recode(
     ([1, 1], [0.5, 1.5], [1.0, -0.5])
     """
     path = Path(path)
-    if path.suffix.lower() != ".dta":
+    if not is_labelled(path):
         raise InputError(
-            f"{path}: is no Stata file; download the recode as 'Stata dataset', unzip it and give its .dta"
+            f"{path}: is no file of Stata or SPSS; download the recode as 'Stata dataset', unzip it and give its .dta"
         )
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the name")
-    header = _header(path)
-    kind = _kind(path, header)
-    known = [measure for measure in measures if measure.column in header]
-    births = _births_columns(path, header) if any(measure.without_recent_mothers for measure in known) else []
-    design = {name: column for name, column in (("psu", kind.psu), ("stratum", kind.stratum)) if column in header}
-    wanted = [kind.cluster, kind.weight, kind.survey, *design.values(), *(one.column for one in known), *births]
-    raw = _columns(path, require(path, list(header), list(dict.fromkeys(wanted))), header, progress)
+    layout: list[_Layout] = []
+
+    def choose(names: list[str]) -> list[str]:
+        layout.append(_layout(path, names, measures))
+        return [layout[0].header[name] for name in layout[0].wanted]
+
+    progress("reading its columns")
+    raw = read_labelled(path, choose).columns
+    raw.columns = pd.Index(layout[0].wanted)
+    kind, known, births, design = layout[0].kind, layout[0].known, layout[0].births, layout[0].design
     survey = _survey(path, raw, kind.survey)
-    numbers = {name: _numbers(path, raw[name], name) for name in wanted if name != kind.survey}
+    numbers = {name: _numbers(path, raw[name], name) for name in layout[0].wanted if name != kind.survey}
     cluster, weight = _clusters(path, numbers[kind.cluster], kind.cluster), numbers[kind.weight] / 1e6
     if not (weight > 0).any():
         raise InputError(
@@ -199,37 +199,33 @@ def cluster_means(cluster: np.ndarray, weight: np.ndarray, value: np.ndarray) ->
     return pd.DataFrame({"mean": mean, "n": n, "se": se}, index=ids)
 
 
-def _header(path: Path) -> dict[str, str]:
-    """Return the file's column names by their lower-case forms."""
-    try:
-        with pd.read_stata(path, iterator=True, convert_categoricals=False) as reader:
-            return {str(name).lower(): str(name) for name in reader.variable_labels()}
-    except Exception as error:  # any error of pandas about a damaged file
-        raise _unreadable(path, error) from error
+@dataclass(frozen=True)
+class _Layout:
+    """What a recode file has: its kind, its columns' names by their names in Stata, and which are wanted for what."""
+
+    kind: Kind
+    header: dict[str, str]
+    known: list[Measure]
+    births: list[str]
+    design: dict[str, str]
+
+    @property
+    def wanted(self) -> list[str]:
+        of_measures = [measure.column for measure in self.known]
+        always = [self.kind.cluster, self.kind.weight, self.kind.survey]
+        return list(dict.fromkeys([*always, *self.design.values(), *of_measures, *self.births]))
 
 
-def _columns(path: Path, names: list[str], header: dict[str, str], progress: Callable[[str], None]) -> pd.DataFrame:
-    parts, count = [], 0
-    try:
-        with pd.read_stata(
-            path,
-            columns=[header[name] for name in names],
-            chunksize=_CHUNK_ROWS,
-            convert_categoricals=False,
-            convert_dates=False,
-        ) as reader:
-            for part in reader:
-                parts.append(part.rename(columns=str.lower))
-                count += len(part)
-                progress(f"{count:,} rows")
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
-    except Exception as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:100] or type(error).__name__
-    return InputError(f"{path}: cannot be read as a Stata file ({reason}); download it again")
+def _layout(path: Path, names: list[str], measures: list[Measure]) -> _Layout:
+    # the Program's SPSS files have hv108$01 where those of Stata have hv108_01
+    header = {name.lower().replace("$", "_"): name for name in names}
+    kind = _kind(path, header)
+    known = [measure for measure in measures if measure.column in header]
+    births = _births_columns(path, header) if any(measure.without_recent_mothers for measure in known) else []
+    design = {name: column for name, column in (("psu", kind.psu), ("stratum", kind.stratum)) if column in header}
+    layout = _Layout(kind, header, known, births, design)
+    require(path, list(header), layout.wanted)
+    return layout
 
 
 def _kind(path: Path, header: dict[str, str]) -> Kind:

@@ -24,6 +24,9 @@ _CODES: tuple[tuple[str, float, float], ...] = (
     (r"h[cw]7[0-3]|\w*(?:haz|waz|whz|baz)\d?", 99.96, 99.99),
     # haemoglobin with one implied decimal
     (r"m?v45[36]|h[abc]5[36]|hw5[36]", 994, 999),
+    # members of a household, rooms, and the level of schooling of MICS
+    (r"hh(?:11|48)|hc[23]", 97, 99),
+    (r"(?:h|m|w|f)elevel\d?|ed[56]a", 8, 9),
     # years of schooling
     (r"hv108(?:_\d+)?|m?v133", 97, 99),
 )

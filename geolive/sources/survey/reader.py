@@ -1,9 +1,7 @@
 """Read a survey from a table with a row for each surveyed place: its position, and what was measured there."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,9 @@ from geolive.errors import InputError
 from geolive.shares_below import FACT, fact, with_share_below
 from geolive.sources.survey import columns
 from geolive.sources.survey.households import places_of_households
-from geolive.sources.survey.missing_codes import known_codes, suspicious
+from geolive.sources.survey.joined_positions import PositionFile, joined_positions, position_file
+from geolive.sources.survey.measures import Measure, measure_of, measured_values
+from geolive.sources.survey.missing_codes import known_codes
 from geolive.sources.survey.options import (
     check_households,
     check_names,
@@ -25,7 +25,7 @@ from geolive.sources.survey.options import (
     recorded_command,
 )
 from geolive.sources.survey.tables import SurveyTable, read_table, require
-from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, points
+from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, not_located, points
 from geolive.terminal_text import as_unicode
 
 # columns of the survey's design and date that a clusters table may have
@@ -54,16 +54,20 @@ def read_survey(
     households: str | None = None,
     household_size: str | None = None,
     thresholds: Mapping[str, float] | None = None,
+    positions: str | Path | None = None,
+    on: str | None = None,
 ) -> Dataset:
     """Read a survey into a dataset without images.
 
     Parameters
     ----------
     path : str or Path
-        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet.
+        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata (.dta) or SPSS
+        (.sav, .zsav). Of Stata and SPSS files the labels count: codes labelled "missing", "don't know" and the like are missing,
+        labels say what is urban and rural, and name the units of `group` and `strata`.
     lon, lat : str, optional
         Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file,
-        converted from its coordinate reference system; a CSV file needs them.
+        converted from its coordinate reference system; other files need them.
     values : dict of str to str
         For each indicator the column of its measured values. A row needs a number for one of them at least. A rate is given as
         "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
@@ -85,7 +89,8 @@ def read_survey(
         Values that mean "missing" in the columns of `values`, beside those that are known for variables of DHS, MICS and LSMS
         files (`geolive.sources.survey.missing_codes`).
     encoding : str, optional
-        Encoding of a CSV, GeoJSON or shapefile. By default UTF-8, or CP1252 where the file cannot be read so.
+        Encoding of a CSV, GeoJSON, Stata or SPSS file or a shapefile. By default as the file states, else UTF-8, or CP1252 where
+        the file cannot be read so.
     layer : str, optional
         Layer of a file with several layers of points.
     crs : str, optional
@@ -98,6 +103,12 @@ def read_survey(
         For an indicator NAME a threshold, which makes a further indicator NAME_below: the share of households (or people) below
         it, with households' data, or else whether a place's value is. With households' data whose values have a zero, such as
         consumption, there is also NAME_gap: the mean shortfall as a share of the threshold.
+    positions : str or Path, optional
+        A second file, with a position for each place, such as the GPS file or the centroids of clusters; `lon`, `lat`, `layer`
+        and `crs` are then about this file. Rows whose place it lacks are left out and counted.
+    on : str, optional
+        With `positions`, the column that both files have, such as "HH1", or "COLUMN=KEY" for a column of the survey and one of
+        the file of positions.
 
     Returns
     -------
@@ -105,7 +116,8 @@ def read_survey(
         Clusters in the file's order, `country` "" where it is not known, and labels by the median. A rate NAME has also
         `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. Rows at 0, 0 are left out. `rejects` holds `row`
         (the line number in a CSV file, where the header is line 1; else 1 for the first row) and `reason`. `extra["survey"]`
-        names codes that count as missing, values that may be such codes, and rows without a value of some indicator.
+        names codes that count as missing, values that may be such codes, rows without a value of some indicator, and what the
+        join with a file of positions left out.
 
     Raises
     ------
@@ -136,20 +148,30 @@ def read_survey(
             f"values={values!r}: must name the column of each indicator; give values={{'NAME': 'COLUMN'}}", "values"
         )
     path, values = Path(path), dict(values or {})
-    check_positions_named(path, lon, lat)
+    file = position_file(path, positions, on, lon, lat, layer, crs)
+    check_positions_named(path if file is None else file.path, lon, lat)
     check_names(path, values)
     thresholds = checked_thresholds(path, values, thresholds or {})
     check_households(path, id, households, household_size)
-    measures: list[_Measure] = []
+    measures: list[Measure] = []
 
     def choose(header: list[str]) -> list[str]:
-        measures.extend(_measure(name, text, header) for name, text in values.items())
-        asked = [lon, lat, id, group, year, urban, weight, strata, psu, households, household_size]
+        measures.extend(measure_of(name, text, header) for name, text in values.items())
+        asked = [lon, lat] if file is None else [file.column]
+        asked += [id, group, year, urban, weight, strata, psu, households, household_size]
         return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
 
-    table = read_table(path, choose, with_positions=lon is None, encoding=encoding, layer=layer, crs=crs)
-    x, y = _positions(table, lon, lat)
-    measured, counts = _all_measured(table, measures, missing)
+    own = file is None
+    table = read_table(
+        path,
+        choose,
+        with_positions=own and lon is None,
+        encoding=encoding,
+        layer=layer if own else None,
+        crs=crs if own else None,
+    )
+    measured, counts = measured_values(table, measures, missing)
+    x, y = _positions(table, lon, lat) if file is None else _joined(table, file, drop_invalid, counts)
     described = _described(table, id, country) | _optional(table, group, urban, year, weight, strata, psu)
     if households:
         measured |= _of_households(table, households, household_size)
@@ -169,6 +191,7 @@ def read_survey(
     options = {"id": id, "group": group, "year": year, "urban": urban, "weight": weight, "strata": strata, "psu": psu}
     options |= {"country": country, "encoding": encoding, "layer": layer, "crs": crs}
     options |= {"households": households, "household-size": household_size}
+    options |= {"positions": None if positions is None else str(positions), "on": on}
     units = "people" if household_size else "households"
     made = [fact(f"{name}_{end}", name, line, units) for name, line in thresholds.items() for end in ("below", "gap")]
     facts = {name: about for one in made for name, about in one.items() if name in names}
@@ -222,7 +245,10 @@ def _of_households(table: SurveyTable, households: str, size: str | None) -> dic
     """Return the place of each household, and its number of members where the file has it."""
     read: dict[str, Any] = {"place": columns.names(table, households)}
     if size:
-        read["household_size"] = columns.numbers(table, size, "number of members")
+        numbers = columns.numbers(table, size, "number of members")
+        coded = known_codes(size, "household_size", numbers)
+        columns.note(table, size, table.texts[size], coded, "missing number of members, by its code")
+        read["household_size"] = np.where(coded, np.nan, numbers)
         columns.note(table, size, table.texts[size], read["household_size"] <= 0, "not a number of members above 0")
     return read
 
@@ -236,89 +262,6 @@ def _indicator_names(values: Mapping[str, str], found: pd.Index) -> list[str]:
 def _numbers_of(names: list[str]) -> list[str]:
     """Return the columns of the indicators, with those of their cases and errors."""
     return ["n_households", *(f"{name}{end}" for name in names for end in ("", "_n", "_se"))]
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """An indicator and the column of its values, or the columns of a rate's numerator and denominator."""
-
-    name: str
-    column: str
-    denominator: str | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        return [self.column] if self.denominator is None else [self.column, self.denominator]
-
-
-def _measure(name: str, text: str, header: list[str]) -> _Measure:
-    """Read NAME=TEXT: the text names a column, or two columns as A/B."""
-    numerator, slash, denominator = text.rpartition("/")
-    if text in header or not slash:
-        return _Measure(name, text)
-    return _Measure(name, numerator.strip(), denominator.strip())
-
-
-def _all_measured(
-    table: SurveyTable, measures: list[_Measure], missing: Sequence[float]
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return the columns of all indicators, and what is to be told about missing values and those that look so.
-
-    A row is of use while any indicator has a value.
-    """
-    measured: dict[str, np.ndarray] = {}
-    told: dict[str, Any] = {}
-    numbers: dict[str, np.ndarray] = {}
-    for one in measures:
-        for column in one.columns:
-            numbers[column] = _without_codes(table, column, one.name, missing, told)
-        if far := suspicious(one.column, table.texts[one.column], numbers[one.column]):
-            told.setdefault("far_values", {})[one.name] = asdict(far)
-        measured |= _measured(table, one, numbers)
-    has_value = np.isfinite(np.column_stack([measured[one.name] for one in measures]))
-    empty = ~has_value.any(axis=1)
-    for one in measures:
-        for column in one.columns:
-            meaning = "value" if column == one.column else "number of cases"
-            columns.note(table, column, table.texts[column], empty & np.isnan(numbers[column]), f"missing {meaning}")
-    partly = ~has_value & ~empty[:, None]
-    if partly.any():
-        told["rows_without"] = {one.name: int(n) for one, n in zip(measures, partly.sum(axis=0), strict=True) if n}
-    return measured, told
-
-
-def _without_codes(
-    table: SurveyTable, column: str, indicator: str, missing: Sequence[float], told: dict[str, Any]
-) -> np.ndarray:
-    """Return the numbers of a column, NaN where they are missing or a code for that; count the codes."""
-    values = columns.numbers(table, column, may_be_missing=True)
-    coded = known_codes(column, indicator, values) | np.isin(values, list(missing))
-    if coded.any():
-        codes = Counter(table.texts[column][i] for i in np.flatnonzero(coded))
-        told.setdefault("missing_codes", {})[column] = dict(codes.most_common())
-    return np.where(coded, np.nan, values)
-
-
-def _measured(table: SurveyTable, measure: _Measure, numbers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the indicator's columns: its value, and for a rate the number of cases and the standard error."""
-    name, value = measure.name, numbers[measure.column]
-    if measure.denominator is None:
-        return {name: value}
-    n = numbers[measure.denominator]
-    both = np.isfinite(value) & np.isfinite(n)
-    columns.note(
-        table, measure.denominator, table.texts[measure.denominator], both & ~(n > 0), "not a number of cases above 0"
-    )
-    outside = both & ~((value >= 0) & (value <= n))
-    columns.note(
-        table, measure.column, table.texts[measure.column], outside, f"not between 0 and {measure.denominator!r}"
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = value / n
-        # a standard error of 0 would say that the rate is known exactly
-        smoothed = np.where((rate > 0) & (rate < 1), rate, (value + 0.5) / (n + 1))
-        error = np.sqrt(smoothed * (1 - smoothed) / n)
-    return {name: rate, f"{name}_n": n, f"{name}_se": error}
 
 
 def _described(table: SurveyTable, id: str | None, country: str | None) -> dict:
@@ -348,12 +291,12 @@ def _optional(
 ) -> dict:
     """Return the columns that the user named, by their names in a clusters table."""
     read = {
-        "district_id": (group, columns.names),
+        "district_id": (group, columns.labelled_names),
         # flags stay objects, so that True, False and None survive a file
         "urban": (urban, lambda table, column: pd.Series(columns.urban(table, column), dtype=object)),
         "year": (year, columns.years),
         "weight": (weight, columns.weights),
-        "stratum": (strata, columns.names),
+        "stratum": (strata, columns.labelled_names),
         "psu": (psu, columns.names),
     }
     return {name: reader(table, column) for name, (column, reader) in read.items() if column}
@@ -366,6 +309,18 @@ def _chosen(path: Path, header: list[str], asked: list[str | None], country: str
     if country in header or not re.fullmatch(r"[A-Za-z]{2,3}", country):
         return chosen + require(path, header, [country])
     return chosen
+
+
+def _joined(
+    table: SurveyTable, file: PositionFile, drop_invalid: bool, told: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the positions of the survey's rows from a second file, and add to `told` what the join left out."""
+    x, y, left_out = joined_positions(table, file, drop_invalid)
+    if left_out["rows"] or left_out["unused"]:
+        told["positions"] = left_out
+    for i in np.flatnonzero(not_located(x, y)):
+        table.reasons[i] = table.reasons[i] or columns.NOT_LOCATED
+    return x, y
 
 
 def _positions(table: SurveyTable, lon: str | None, lat: str | None) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,8 @@
 import csv
 import difflib
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,6 +14,8 @@ import shapely
 from geolive.boundary_files import checked_crs
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
+from geolive.sources.survey.labelled_files import Chooser, Header, code_text, is_labelled, read_labelled
+from geolive.sources.survey.value_labels import means_missing
 from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
 from geolive.tables import CRS
 from geolive.text_encodings import Encoding, encoding_of_text
@@ -21,8 +23,6 @@ from geolive.text_encodings import Encoding, encoding_of_text
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _PROGRAMS_TABLES = {"layer_styles", "qgis_projects"}
 _MOST_SHOWN = 40
-
-Chooser = Callable[[list[str]], list[str]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class SurveyTable:
         Longitude and latitude of the geometry, degrees, if it was read; NaN where a row has none.
     encoding : Encoding or None
         Encoding of the texts, where the file does not state it.
+    titles : dict of str to str
+        The columns' labels, where the file has them.
+    labels : dict of str to dict of str to str
+        For each column the labels of its codes, where the file has them, without those that mean "missing".
+    missing_codes : dict of str to dict of str to int
+        For each column the codes that are labelled as missing, with their labels, and their rows. Their cells are empty.
 
     Examples
     --------
@@ -62,6 +68,9 @@ class SurveyTable:
     reasons: list[str | None]
     positions: np.ndarray | None = None
     encoding: Encoding | None = None
+    titles: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+    missing_codes: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_numbers)
@@ -91,12 +100,13 @@ def read_table(
     layer: str | None = None,
     crs: str | None = None,
 ) -> SurveyTable:
-    """Read the chosen columns of a CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf or GeoParquet file.
+    """Read the chosen columns of a CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata or SPSS file.
 
     Parameters
     ----------
     path : str or Path
-        The suffix says which format it is; what is not geospatial is read as CSV (comma-separated, with a header).
+        The suffix says which format it is; what is not geospatial, nor a .dta, .sav or .zsav file, is read as CSV
+        (comma-separated, with a header).
     choose : callable
         Takes the file's column names and returns those wanted, or raises InputError (see `require`).
     with_positions : bool
@@ -128,6 +138,8 @@ def read_table(
     ({'wealth': ['1.5']}, [[85.1, 25.6]])
     """
     path = Path(path)
+    if is_labelled(path):
+        return _read_labelled(path, choose, encoding)
     if not is_geospatial(path):
         return _read_csv(path, choose, encoding)
     check_beginning(path)
@@ -154,8 +166,11 @@ def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
                 filter(None, dict.fromkeys(header)),
                 key=lambda column: -difflib.SequenceMatcher(None, name.lower(), column.lower()[:100]).ratio(),
             )
-            listed = ", ".join(map(shown, alike[:20])) + (", …" if len(alike) > 20 else "")
-            one = "; separate columns with commas" if len(alike) == 1 and not is_geospatial(path) else ""
+            titles = header.titles if isinstance(header, Header) else {}
+            listed = ", ".join(shown(column) + _title(titles.get(column)) for column in alike[:20])
+            listed += ", …" if len(alike) > 20 else ""
+            is_text = not is_geospatial(path) and not is_labelled(path)
+            one = "; separate columns with commas" if len(alike) == 1 and is_text else ""
             raise InputError(f"{path}: no column {name!r}; its columns are: {listed or 'none'}{one}")
         if header.count(name) > 1:
             raise InputError(f"{path}: column {name!r} occurs {header.count(name)} times; rename all but one")
@@ -171,6 +186,29 @@ def shown(text: str) -> str:
     "'a\\\\n'"
     """
     return repr(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
+
+
+def _title(title: str | None) -> str:
+    return f" ({title[:_MOST_SHOWN]})" if title else ""
+
+
+def _read_labelled(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
+    """Read a file of Stata or SPSS; codes that are labelled as missing become empty cells, and are counted."""
+    table = read_labelled(path, choose, encoding)
+    if len(table.columns) == 0:
+        raise InputError(f"{path}: has no rows; it needs a row for each surveyed place")
+    texts, labels, missing_codes = {}, {}, {}
+    for name in table.columns:
+        of_codes = {code_text(code, name in table.short): label for code, label in table.labels.get(name, {}).items()}
+        missing = {code for code, label in of_codes.items() if means_missing(label)}
+        cells = table.texts(name)
+        texts[name] = ["" if cell in missing else cell for cell in cells]
+        if known := {code: label for code, label in of_codes.items() if code not in missing}:
+            labels[name] = known
+        if counts := Counter(cell for cell in cells if cell in missing):
+            missing_codes[name] = {f"{code} {of_codes[code]}": n for code, n in counts.most_common()}
+    numbers, reasons = list(range(1, len(table.columns) + 1)), [None] * len(table.columns)
+    return SurveyTable(path, "row", numbers, texts, reasons, None, table.encoding, table.titles, labels, missing_codes)
 
 
 def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:

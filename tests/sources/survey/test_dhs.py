@@ -193,7 +193,8 @@ def test_files_that_are_none(files, tmp_path):
     assert "no column 'DHSCLUST'" in error(write_gps(tmp_path / "x.shp", CLUSTERS.drop(columns="DHSCLUST")), [])
 
 
-@settings(max_examples=60, deadline=None)
+# each starts a process; benchmarks/damaged_files.py tries many more
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_a_damaged_stata_file_is_a_recode_or_an_input_error(files, tmp_path_factory, data):
     whole = bytearray(files["households"].read_bytes())
