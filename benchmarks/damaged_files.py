@@ -2,9 +2,9 @@
 
     python benchmarks/damaged_files.py [--tries 2000] [--seed 0]
 
-Files of districts, surveys, photos and DHS recodes are made, a copy of one is damaged (bytes changed, removed, doubled or cut
-off), and the command line reads it in a process of its own. Its exit code must be 0 or 2; every other ending is printed with
-the number and the seed of the try, and the exit code of this program is 1 then.
+Files of districts, surveys (CSV, geospatial, Stata, SPSS), photos and DHS recodes are made, a copy of one is damaged (bytes
+changed, removed, doubled or cut off), and the command line reads it in a process of its own. Its exit code must be 0 or 2; every other ending is printed with
+the number and the seed of the try, and the exit code of this program is 1 then. Counts are printed every 200 tries.
 """
 
 import argparse
@@ -42,12 +42,18 @@ def main() -> None:
             counts.setdefault(kind, Counter())[code] += 1
             if code not in (0, 2):
                 print(f"try {number} of seed {options.seed}: {kind}: exit code {code}: {said}", flush=True)
+            if number % 200 == 199:
+                print(f"{number + 1:,} tries: {summary_of(counts)}", flush=True)
     for kind, codes in sorted(counts.items()):
         print(f"{kind}: " + ", ".join(f"{n:,} times {code}" for code, n in sorted(codes.items())))
+    print(summary_of(counts))
+    sys.exit(1 if any(code not in (0, 2) for codes in counts.values() for code in codes) else 0)
+
+
+def summary_of(counts: dict[str, Counter[int]]) -> str:
     every = sum(counts.values(), Counter())
     wrong = sum(n for code, n in every.items() if code not in (0, 2))
-    print(f"{sum(every.values()):,} damaged files: {every[0]:,} read, {every[2]:,} refused, {wrong:,} ended otherwise")
-    sys.exit(1 if wrong else 0)
+    return f"{sum(every.values()):,} damaged files: {every[0]:,} read, {every[2]:,} refused, {wrong:,} ended otherwise"
 
 
 def make_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
@@ -97,7 +103,48 @@ def make_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
     files = make_dhs(folder / "dhs")
     dhs = ["ingest", "dhs", str(files["gps"]), "--recode", str(files["households"]), "--recode", str(files["women"])]
     made += [(f"DHS {name}", files[name], [*dhs, "--out", "OUT"]) for name in ("gps", "households", "women")]
-    return made
+    return made + labelled_cases(folder)
+
+
+def labelled_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
+    """Make surveys of households in files of SPSS and Stata, with labels and missing values, and positions of their clusters."""
+    import numpy as np
+    import pandas as pd
+    import pyreadstat
+
+    rng, n = np.random.default_rng(1), 40
+    rows = pd.DataFrame({"HH1": np.repeat(np.arange(1.0, 11.0), 4), "HH6": 1.0 + (np.arange(n) // 4) % 2})
+    rows = rows.assign(wscore=rng.normal(size=n).round(4), HH48=rng.integers(1, 9, n) * 1.0)
+    ascii_rows = rows.assign(town=[f"town {i}" for i in range(n)])
+    rows["town"] = [f"Thiès {i}" for i in range(n)]
+    labels = {"HH6": {1: "Urban", 2: "Rural"}, "HH48": {99: "Missing"}}
+    titles = {"HH1": "Cluster number", "wscore": "Combined wealth score"}
+    positions = folder / "positions.csv"
+    at = pd.DataFrame({"HH1": range(1, 11), "lon": rng.uniform(84, 87, 10), "lat": rng.uniform(25, 28, 10)})
+    at.to_csv(positions, index=False)
+    command = ["ingest", "survey", "FILE", "--positions", str(positions), "--on", "HH1", "--lon", "lon", "--lat", "lat"]
+    command += [
+        "--value",
+        "pov=wscore",
+        "--urban",
+        "HH6",
+        "--households",
+        "HH1",
+        "--household-size",
+        "HH48",
+        "--out",
+        "OUT",
+    ]
+    how = {"variable_value_labels": labels, "column_labels": titles}
+    for name, options in (("hh.sav", {}), ("packed.sav", {"row_compress": True}), ("hh.zsav", {"compress": True})):
+        pyreadstat.write_sav(rows, folder / name, missing_ranges={"HH48": [98.0]}, **how, **options)
+    for version in (8, 12, 13, 15):
+        pyreadstat.write_dta(
+            rows if version == 15 else ascii_rows, folder / f"stata{version}.dta", version=version, **how
+        )
+    names = ["hh.sav", "packed.sav", "hh.zsav", *(f"stata{version}.dta" for version in (8, 12, 13, 15))]
+    made = [(name, folder / name, with_file(command, folder / name)) for name in names]
+    return [*made, ("positions.csv", positions, with_file(command, folder / "hh.sav"))]
 
 
 def with_file(command: list[str], path: Path) -> list[str]:

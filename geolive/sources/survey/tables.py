@@ -207,7 +207,8 @@ def _read_labelled(path: Path, choose: Chooser, encoding: str | None) -> SurveyT
             labels[name] = known
         if counts := Counter(cell for cell in cells if cell in missing):
             missing_codes[name] = {f"{code} {of_codes[code]}": n for code, n in counts.most_common()}
-    numbers, reasons = list(range(1, len(table.columns) + 1)), [None] * len(table.columns)
+    numbers = list(range(1, len(table.columns) + 1))
+    reasons: list[str | None] = [None] * len(numbers)
     return SurveyTable(path, "row", numbers, texts, reasons, None, table.encoding, table.titles, labels, missing_codes)
 
 
