@@ -4,7 +4,8 @@
 
 Files of districts, surveys (CSV, geospatial, Stata, SPSS), photos and DHS recodes are made, a copy of one is damaged (bytes
 changed, removed, doubled or cut off), and the command line reads it in a process of its own. Its exit code must be 0 or 2;
-every other ending is printed with the number and the seed of the try, and the exit code of this program is 1 then. Counts are printed every 200 tries.
+every other ending is printed with the number and the seed of the try, and the exit code of this program is 1 then. Counts are
+printed every 200 tries.
 """
 
 import argparse
