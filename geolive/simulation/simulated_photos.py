@@ -64,6 +64,7 @@ INFORMATIVE_CLASSES = 12
 PLACE_SPREAD = 0.45
 SEQUENCE_SPREAD = 0.6
 IMAGE_SHAPE = 1.5
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,6 @@ class Photos:
     step: np.ndarray
     km: np.ndarray
     objects: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Photos":
-        """Return the photos of these rows."""
-        return Photos(self.place[rows], self.sequence[rows], self.step[rows], self.km[rows], self.objects[rows])
 
 
 def draw_loadings(seed: int) -> np.ndarray:
@@ -149,6 +146,7 @@ def draw_photos(
     loadings: np.ndarray,
     rng: np.random.Generator,
     scenario: str = DEFAULT_SCENARIO,
+    kept: np.ndarray | None = None,
 ) -> Photos:
     """Draw photos of places whose objects follow the latent values of the places.
 
@@ -163,6 +161,8 @@ def draw_photos(
     rng : numpy Generator
     scenario : str
         Where in the photos the signal is (`geolive.simulation.scenarios`).
+    kept : array of int, optional
+        Ascending numbers of the photos to return. All photos are drawn, so that these are the same as without `kept`.
 
     Returns
     -------
@@ -179,17 +179,45 @@ def draw_photos(
     km = _draw_positions(sequence, step, n_sequences, rng)
     rules = SCENARIOS[scenario]
     place_part = rules.of_places(latents, loadings) + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
-    sequence_part = rng.normal(0, SEQUENCE_SPREAD, (n_sequences, N_CLASSES)) * rules.sequences_differ
+    logs = rng.normal(0, SEQUENCE_SPREAD, (n_sequences, N_CLASSES)) * rules.sequences_differ
+    logs += place_part[place[step == 0]]
     # the mean rate stays the base rate, whatever the spreads
     level = base_rates() * np.exp(-(PLACE_SPREAD**2 + SEQUENCE_SPREAD**2) / 2)
-    rates = np.exp(place_part[place] + sequence_part[sequence]) * level
-    rates *= rng.gamma(IMAGE_SHAPE, 1 / IMAGE_SHAPE, (len(place), 1))
-    rates[rng.random(len(place)) < EMPTY_SHARE] = 0
+    rates = np.exp(logs, out=logs) * level
+    factors = [rng.gamma(IMAGE_SHAPE, 1 / IMAGE_SHAPE, (len(place), 1))]
+    factors[0][rng.random(len(place)) < EMPTY_SHARE] = 0
     if rules.of_photos:
-        rates *= rules.of_photos(latents, loadings, place, rng)
+        factors.append(rules.of_photos(latents, loadings, place, rng))
     if rules.moved:
         km = rules.moved(place, km, rng)
-    return Photos(place, sequence, step, km, np.minimum(rng.poisson(rates), 65535).astype(np.uint16))
+    objects = _draw_objects(rates, sequence, factors, rng, kept)
+    photos = Photos(place, sequence, step, km, objects)
+    return photos if kept is None else Photos(place[kept], sequence[kept], step[kept], km[kept], objects)
+
+
+def _draw_objects(
+    rates: np.ndarray,
+    sequence: np.ndarray,
+    factors: list[np.ndarray],
+    rng: np.random.Generator,
+    kept: np.ndarray | None,
+) -> np.ndarray:
+    """Draw the object counts of all photos in blocks, whose memory is bounded, and return those of the photos that are kept.
+
+    The rates of the sequences, shape (sequences, 66), are multiplied by each of the factors, shape (images, 1 or 66).
+    """
+    drawn = [np.zeros((0, N_CLASSES), np.uint16)]
+    for start in range(0, len(sequence), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        of_photos = rates[sequence[block]]
+        for factor in factors:
+            of_photos *= factor[block]
+        counts = np.minimum(rng.poisson(of_photos), 65535).astype(np.uint16)
+        if kept is not None:
+            first, last = np.searchsorted(kept, [start, start + _BLOCK])
+            counts = counts[kept[first:last] - start]
+        drawn.append(counts)
+    return np.concatenate(drawn)
 
 
 def _number_photos(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ import shapely
 
 from geolive.indicators import indicator
 from geolive.mapping.district_map import DistrictMap, Provenance
+from geolive.regions import Region
 
 EVIL = "<img src=x onerror=window.evil=1>"
 SCRIPT = "</script><script>window.evil=1</script>"
@@ -41,6 +42,7 @@ def fake_district_map(
     estimator: str | None = None,
     n_sites: int = 120,
     seed: int = 0,
+    region: Region | None = None,
 ) -> DistrictMap:
     """A district map with invented values; equal arguments give equal maps.
 
@@ -61,9 +63,11 @@ def fake_district_map(
     n_sites : int
         Every third one is surveyed.
     seed : int
+    region : Region, optional
+        In place of Bihar.
     """
     random = np.random.default_rng(seed)
-    districts = bihar_polygons().copy()
+    districts = (bihar_polygons() if region is None else region.districts).copy()
     n = len(districts)
     supported = ~districts["district"].isin(unsupported).to_numpy()
     assert supported.sum() == n - len(unsupported), "a name in `unsupported` is no district"
@@ -99,11 +103,12 @@ def fake_district_map(
         simulated=simulated,
         metrics={"r2": 0.5234, "rmse": 0.61},
     )
-    area = districts.geometry.union_all()
+    area = districts.geometry.union_all() if region is None else region.area
+    place = "Bihar" if region is None else region.name
     support = "fewer than 3 sites or 100 images"
     about = f"Values of districts are {estimator} values, made by invention." if estimator else ""
     shown = estimator or "predicted"
-    return DistrictMap(indicator(name), "Bihar", area, districts, sites, 0.9, support, provenance, shown, about)
+    return DistrictMap(indicator(name), place, area, districts, sites, 0.9, support, provenance, shown, about)
 
 
 def with_provenance(district_map: DistrictMap, **changes) -> DistrictMap:

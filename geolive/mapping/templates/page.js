@@ -159,12 +159,11 @@ function geolive(page) {
   }
 
   // the interval across the classes of the legend: what a district's colour could as well have been
+  const values = page.layers[0].items;
+  const known = page.districts.filter((d) => d.value !== null);
+  const low = known.reduce((least, d) => Math.min(least, d.lower), values[0]?.low ?? 0);
+  const high = known.reduce((most, d) => Math.max(most, d.upper), values.at(-1)?.high ?? 0);
   function strip(district) {
-    const values = page.layers[0].items;
-    const edges = values.map((item) => item.low).concat(values.at(-1).high);
-    const ends = page.districts.filter((d) => d.value !== null).flatMap((d) => [d.lower, d.upper]);
-    const low = Math.min(edges[0], ...ends);
-    const high = Math.max(edges.at(-1), ...ends);
     const x = (value) => (high > low ? 3 + (294 * (value - low)) / (high - low) : 150);
     const picture = drawn("svg", { viewBox: "0 0 300 26", class: "geolive-strip", "aria-hidden": "true" });
     picture.append(drawn("rect", { x: 3, y: 16, width: 294, height: 6, fill: "#dfe3e8" }));
@@ -207,12 +206,13 @@ function geolive(page) {
       entry.dataset.high = item.high;
     });
     if (page.unsupported) legendItem("unsupported", box(HATCH), page.unsupported.label, page.unsupported.count);
-    if (!map.hasLayer(sites)) return;
+    if (!showsSites()) return;
     page.sites.kinds.forEach((kind) => {
       const symbol = drawn("g", {});
-      strokes[kind.name].forEach(([fill, width]) => symbol.append(drawn("circle", { cx: 13, cy: 9, r: width / 2, fill })));
+      geoliveSites.strokes[kind.name].forEach(([fill, width]) => symbol.append(drawn("circle", { cx: 13, cy: 9, r: width / 2, fill })));
       legendItem(kind.name, symbol, kind.label, kind.count);
     });
+    if (page.sites.note) at("geolive-legend").append(make("li", "geolive-quiet", page.sites.note));
   }
 
   function show(layer) {
@@ -242,22 +242,14 @@ function geolive(page) {
     drawLegend();
   };
 
-  // ---- sites: there may be thousands, so all of one kind are dots along two lines, which also print well; a dark dot is
-  // a survey place, a ring is not ------------------------------------------------------------------------------------
+  // ---- sites: made once they are asked for -------------------------------------------------------------------------
 
-  const strokes = { surveyed: [["#fff", 9], ["#111", 6.6]], site: [["#111", 8.4], ["#fff", 5.2]] };
-  const smaller = map.getSize().x < 600 ? 0.6 : 1;
-  const sites = L.layerGroup();
-  page.sites.kinds.slice().reverse().forEach((kind) => {
-    const dots = [];
-    for (let i = 0; i < kind.places.length; i += 2) {
-      const [east, north] = [kind.places[i], kind.places[i + 1]].map((steps) => steps * page.sites.step);
-      const place = L.latLng(page.sites.south + north, page.sites.west + east);
-      dots.push([place, place]);
-    }
-    strokes[kind.name].forEach(([color, weight]) =>
-      L.polyline(dots, { ...line, pane: "geolive-sites", className: "geolive-sites", color, weight: weight * smaller, opacity: 1 }).addTo(sites));
-  });
+  let sites = null;
+  const showsSites = () => sites !== null && map.hasLayer(sites);
+  function toggleSites(on) {
+    sites = sites ?? geoliveSites(page.sites, map, line);
+    toggle(sites)(on);
+  }
 
   // ---- names: the largest districts first, each where it fits and meets no other -----------------------------------
 
@@ -304,7 +296,7 @@ function geolive(page) {
     named = on;
     placeNames();
   });
-  choice("geolive-overlays", "checkbox", "geolive-overlay-sites", page.sites.choice, false, toggle(sites));
+  choice("geolive-overlays", "checkbox", "geolive-overlay-sites", page.sites.choice, false, toggleSites);
   choice("geolive-overlays", "checkbox", "geolive-overlay-basemap", "OpenStreetMap (needs network)", false, (on) => {
     toggle(tiles)(on);
     shapes.forEach((shape) => shape.setStyle({ fillOpacity: on ? 0.72 : 1 }));
@@ -391,14 +383,6 @@ function geolive(page) {
     const { x, y } = map.latLngToContainerPoint([lat, lng]);
     return [x, y];
   };
-  const places = (kind) => {
-    const found = [];
-    for (let i = 0; i < kind.places.length; i += 2) {
-      const [lng, lat] = [page.sites.west + kind.places[i] * page.sites.step, page.sites.south + kind.places[i + 1] * page.sites.step];
-      found.push([...pixel([lng, lat]), kind.name === "surveyed"]);
-    }
-    return found;
-  };
   return {
     make, drawn, strip, point, choose, pixel, resized, readAddress,
     pinned: () => pinned,
@@ -407,6 +391,6 @@ function geolive(page) {
     onPoint: (tell) => pointed.push(tell),
     onChoose: (tell) => chosen.push(tell),
     shownNames: () => placed.map(([row, text]) => [...pixel(page.districts[row].middle), text]),
-    shownSites: () => (map.hasLayer(sites) ? page.sites.kinds.flatMap(places) : []),
+    shownSites: () => (showsSites() ? sites.seen() : []),
   };
 }
