@@ -2,6 +2,8 @@
 
 import contextlib
 import hashlib
+import zipfile
+import zlib
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +18,8 @@ from geolive.tables import CRS
 KEPT_FROM_DISTRICTS = 200
 # increased whenever `clean_coverage` gives other borders for the same polygons
 _VERSION = 1
+# what reading a damaged file raises; it is made again
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, shapely.GEOSException)
 
 
 def clean_or_kept_coverage(geometry: gpd.GeoSeries) -> Coverage:
@@ -41,15 +45,13 @@ def clean_or_kept_coverage(geometry: gpd.GeoSeries) -> Coverage:
     for shape in shapely.to_wkb(geometry.to_numpy()):
         digest.update(shape)
     path = cache_folder() / "coverages" / f"{digest.hexdigest()[:24]}.npz"
-    # a damaged file is made again
-    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, shapely.GEOSException):
-        with np.load(path, allow_pickle=False) as kept:
-            ends, text = kept["ends"], kept["wkb"].tobytes()
-            shapes = shapely.from_wkb([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
-            if len(shapes) == len(geometry) == len(kept["change"]):
-                return Coverage(
-                    gpd.GeoSeries(shapes, index=geometry.index, crs=CRS), float(kept["gap_width_m"]), kept["change"]
-                )
+    with contextlib.suppress(*_DAMAGED), np.load(path, allow_pickle=False) as kept:
+        ends, text = kept["ends"], kept["wkb"].tobytes()
+        shapes = shapely.from_wkb([text[a:b] for a, b in zip([0, *ends], ends, strict=False)])
+        if len(shapes) == len(geometry) == len(kept["change"]):
+            return Coverage(
+                gpd.GeoSeries(shapes, index=geometry.index, crs=CRS), float(kept["gap_width_m"]), kept["change"]
+            )
     made = clean_coverage(geometry)
     wkb = shapely.to_wkb(made.geometry.to_numpy())
     arrays = {

@@ -71,6 +71,60 @@ def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, floa
     return lon - width / 2, lat - height / 2, lon + width / 2, lat + height / 2
 
 
+def region_view(
+    where: np.ndarray,
+    shape: float,
+    boundaries: Boundaries | None = None,
+    *,
+    name_column: str | None = None,
+    id_column: str | None = None,
+) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a map of the data and of the whole states that they lie in, in degrees.
+
+    Data in more than half of the states show all of them, so that a map of India has Ladakh and the Nicobar Islands. Where the
+    file names no states, the districts with data are shown whole.
+
+    Parameters
+    ----------
+    where : array of float, shape (n, 2)
+        Longitude, latitude in degrees.
+    shape : float
+        Width of the picture over its height.
+    boundaries, name_column, id_column
+        As for `draw_borders`.
+
+    Examples
+    --------
+    >>> view = region_view(np.array([[85.1, 25.6]]), 1.0)  # Patna; Bihar reaches from 83.3° to 88.3° east
+    >>> [round(float(degrees)) for degrees in view]
+    [83, 23, 89, 28]
+    """
+    corners = _corners_of_states(where, boundaries, name_column, id_column)
+    return map_view(np.concatenate([where, corners]), shape)
+
+
+def _corners_of_states(
+    where: np.ndarray, boundaries: Boundaries | None, name_column: str | None, id_column: str | None
+) -> np.ndarray:
+    """Return the corners of the box around the states that hold data, shape (2, 2); none where no district does."""
+    nothing = np.zeros((0, 2))
+    if not len(where) or np.abs(where[:, 0]).max() > 180:
+        return nothing
+    districts = read_districts(boundaries, name_column=name_column, id_column=id_column)
+    # a point for each cell of a twentieth of a degree that has any: photos are many and lie close together
+    _, first = np.unique(np.floor(where * 20), axis=0, return_index=True)
+    _, row = shapely.STRtree(districts.geometry.to_numpy()).query(shapely.points(where[first]), predicate="intersects")
+    states = districts["state"].to_numpy(object)
+    units = np.where(states != "", states, districts["district_id"].to_numpy(object))
+    shown = np.isin(units, units[row])
+    if not shown.any():
+        return nothing
+    if (states != "").all() and len(set(units[row])) > len(set(units)) / 2:
+        shown[:] = True
+    west, south, east, north = districts.geometry[shown].total_bounds
+    return np.array([[west, south], [east, north]])
+
+
 def draw_borders(
     axes,
     view: tuple[float, float, float, float],

@@ -110,8 +110,6 @@ def find_region(
     ['Gaya', 'Jehanabad', 'Nalanda', 'Patna']
     >>> find_region("Orissa").name
     'Odisha'
-    >>> len(find_region("india").states)
-    36
     """
     if region is None and boundaries is None:
         raise InputError(

@@ -7,6 +7,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geolive import regions
+from geolive.coverage import Coverage
 from geolive.errors import InputError
 from geolive.geodesy import metric_crs
 from geolive.official_statistics import bihar_statistics
@@ -51,6 +53,27 @@ def test_states_in_common_spellings(said, meant):
     found = find_region(said)
     assert found.name == meant
     assert set(found.districts["state"]) == {meant}
+
+
+@pytest.mark.parametrize("said", ["india", "INDIA"])
+def test_india_is_all_its_states(said, monkeypatch):
+    # cleaning 780 districts takes ten seconds, and its result is tested with Bihar's
+    monkeypatch.setattr(regions, "clean_or_kept_coverage", lambda shapes: Coverage(shapes, 0.0, np.zeros(len(shapes))))
+    india = find_region(said)
+    assert (india.name, len(india.districts), len(india.states)) == ("India", 780, 36)
+    assert india.districts["district_id"].is_unique
+    # from Lakshadweep to Arunachal Pradesh, and from Great Nicobar to Ladakh
+    assert np.allclose(india.area.bounds, (68.2, 6.75, 97.4, 37.1), atol=0.1)
+
+
+@pytest.mark.slow
+def test_india_is_a_clean_coverage():
+    india = find_region("india")
+    assert shapely.coverage_is_valid(india.districts.geometry.values)
+    assert india.districts.is_valid.all()
+    # 3,287,263 km²: Census of India 2011
+    area = india.districts.to_crs(metric_crs(india.districts.total_bounds)).area.sum() / 1e6
+    assert abs(area / 3_287_263 - 1) < 0.02
 
 
 @pytest.mark.parametrize("text", ["biharr", "bihra", "Behar"])

@@ -9,7 +9,7 @@ Array = NDArray[np.float64]
 
 N_DRAWS = 1000
 # marginal sets of more districts are made without stepdown, whose time grows with the square of their number
-MOST_STEPDOWN = 2000
+MOST_STEPDOWN = 500
 _PAIRS_AT_ONCE = 4_000_000
 
 
@@ -41,7 +41,7 @@ def rank_sets(
     simultaneous : bool
     stepdown : bool
         Test again without the differences already found, which narrows the sets at the same level (Romano and Wolf 2005).
-        Marginal sets of more than 2,000 districts are made without it: they are as valid, and a little wider.
+        Marginal sets of more than 500 districts are made without it: they are as valid, and a little wider.
     seed : int
         Seed of the random draws.
 

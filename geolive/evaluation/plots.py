@@ -14,7 +14,7 @@ from geolive.map_plots import (
     draw_borders,
     draw_scale_bar,
     frame_map,
-    map_view,
+    region_view,
     short,
 )
 from geolive.metrics import NAMES
@@ -181,7 +181,7 @@ def _by_epoch(losses: list[list[float]]) -> np.ndarray:
 
 
 def _map(axes, where: np.ndarray) -> None:
-    view = map_view(where, SIZE[0] / SIZE[1])
+    view = region_view(where, SIZE[0] / SIZE[1])
     axes.set_facecolor("#f4f5f3")
     draw_borders(axes, view)
     for border in axes.collections:

@@ -20,10 +20,10 @@ from geolive.map_plots import (
     draw_borders,
     draw_scale_bar,
     frame_map,
-    map_view,
     mark_simulated,
     one_line,
     plain_matplotlib,
+    region_view,
     short,
 )
 from geolive.regions import INDIA_SOURCE
@@ -85,8 +85,10 @@ def draw_overview(
         figure = figure_class(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH, facecolor="white")
         axes = figure.add_axes(_MAP, facecolor="#f4f5f3")
         places = _places_side_by_side(dataset)
-        view = map_view(np.concatenate(places), SIZE_INCHES[0] * _MAP[2] / (SIZE_INCHES[1] * _MAP[3]))
-        lines = draw_borders(axes, view, boundaries, name_column=name_column, id_column=id_column)
+        shape = SIZE_INCHES[0] * _MAP[2] / (SIZE_INCHES[1] * _MAP[3])
+        columns = {"name_column": name_column, "id_column": id_column}
+        view = region_view(np.concatenate(places), shape, boundaries, **columns)
+        lines = draw_borders(axes, view, boundaries, **columns)
         entries = _draw_images(axes, view, places[1]) + _draw_clusters(axes, dataset, places[0], indicator)
         frame_map(axes, view)
         draw_scale_bar(axes, view)

@@ -12,6 +12,8 @@ from geolive.tables import lonlat
 
 SHAPES_BYTES = 650_000
 SITES_BYTES = 700_000
+# degrees
+_TOLERANCES = [0.0003 * 1.5**k for k in range(22)]
 # more sites than these are drawn as a picture, in which each pixel is drawn once
 MANY_SITES = 5_000
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -51,12 +53,7 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     [0.5]
     """
     original = side_by_side(shapely.force_2d(geometry.to_numpy()))
-    shapes, digits, tolerance = original, 5, 0.0
-    while _bytes(shapes, digits) > most_bytes and tolerance < 1:
-        tolerance = tolerance * 1.5 or 0.0003
-        # where simplification moves a border by hundreds of metres, a few metres need no further decimal
-        digits = 5 if tolerance < 0.001 else 4
-        shapes = shapely.coverage_simplify(original, tolerance)
+    shapes, digits = _simplified(original, most_bytes)
     middles, rooms = zip(*[largest_circle(shape) for shape in shapes], strict=True)
     return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
@@ -133,6 +130,27 @@ def largest_circle(shape: shapely.Geometry) -> tuple[list[float], float]:
     return [round(float(x), 4) for x in shapely.get_coordinates(circle)[0]], round(float(circle.length), 4)
 
 
+def _simplified(original: np.ndarray, most_bytes: int) -> tuple[np.ndarray, int]:
+    """Simplify outlines by the smallest of growing tolerances that the size allows; return them and their decimals."""
+    if _bytes(original, 5) <= most_bytes:
+        return original, 5
+    # the larger the tolerance, the fewer the points: half of the tolerances left are ruled out by each trial
+    low, high, tried = 0, len(_TOLERANCES) - 1, {}
+    while low < high:
+        middle = (low + high) // 2
+        tried[middle] = shapely.coverage_simplify(original, _TOLERANCES[middle])
+        if _bytes(tried[middle], _digits(middle)) > most_bytes:
+            low = middle + 1
+        else:
+            high = middle
+    return tried[low] if low in tried else shapely.coverage_simplify(original, _TOLERANCES[low]), _digits(low)
+
+
+def _digits(number: int) -> int:
+    """Return the decimals of degrees: where a border moves by hundreds of metres, a few metres need no further decimal."""
+    return 5 if _TOLERANCES[number] < 0.001 else 4
+
+
 def _bytes(shapes: np.ndarray, digits: int) -> int:
     """Return about the size of outlines as JSON: "[85.12345,25.12345]," with two or three figures before the point."""
     return int(shapely.get_num_coordinates(shapes).sum()) * (2 * digits + 10) + 10 * len(shapes)
@@ -148,4 +166,3 @@ def _ring(ring: shapely.LinearRing, digits: int) -> list:
     moves = np.ones(len(at), bool)
     moves[1:] = (np.diff(at, axis=0) != 0).any(axis=1)
     return at[moves].tolist()
-

@@ -220,9 +220,7 @@ class Countryside:
         share = np.sqrt([RECIPES[name].local for name in INDICATORS])
         return self.expected(positions, district) + share * local
 
-    def expected(
-        self, positions: np.ndarray, district: np.ndarray, *, single_precision: bool = False
-    ) -> np.ndarray:
+    def expected(self, positions: np.ndarray, district: np.ndarray, *, single_precision: bool = False) -> np.ndarray:
         """Return what is true around places in standard units: the district part and the field, without the local part.
 
         Returns

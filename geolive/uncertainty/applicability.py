@@ -94,8 +94,18 @@ def _upper_whisker(values: np.ndarray) -> float:
 
 
 def _nearest(points: np.ndarray, to: np.ndarray) -> np.ndarray:
-    parts = np.array_split(points, max(1, len(points) // _AT_ONCE + 1))
-    return np.concatenate([_distances(part, to).min(axis=1) if len(part) else np.zeros(0) for part in parts])
+    """Return the distance of each point to the nearest of others; inf where there are no others."""
+    if not len(to):
+        return np.full(len(points), np.inf)
+    squares, nearest = (to**2).sum(axis=1), np.empty(len(points))
+    for start in range(0, len(points), _AT_ONCE):
+        part = points[start : start + _AT_ONCE]
+        # |a - b|² = |a|² + |b|² - 2ab, by one product of matrices, says which is nearest, and the difference how far it is
+        product = part @ (-2 * to.T)
+        product += squares
+        found = to[np.argmin(product, axis=1)]
+        nearest[start : start + _AT_ONCE] = np.sqrt(((part - found) ** 2).sum(axis=1))
+    return nearest
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

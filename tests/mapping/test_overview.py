@@ -113,3 +113,33 @@ def test_without_matplotlib_the_remedy_is_told(small_sample, tmp_path, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install matplotlib"):
         draw_overview(small_sample.dataset, tmp_path / "map.png")
+
+
+def test_a_survey_of_many_states_shows_the_whole_country():
+    """From Ladakh to the Nicobar Islands, also where no survey place is."""
+    from geolive.map_plots import region_view
+
+    india = points(
+        *np.array([[85.1, 25.6], [77.2, 28.6], [76.9, 8.5], [72.8, 19.0], [91.7, 26.1], [77.6, 13.0], [88.4, 22.6], [78.4, 17.4],
+         [80.3, 13.1], [75.8, 26.9], [80.9, 26.8], [72.6, 23.0], [85.8, 20.3], [77.4, 23.3], [81.6, 21.2], [85.3, 23.4],
+         [76.8, 30.7], [74.1, 15.4], [75.8, 30.9], [76.1, 29.1], [74.8, 34.1], [78.0, 30.3]]).T
+    )  # fmt: skip
+    where = np.column_stack([india.x, india.y])
+    west, south, east, north = region_view(where, 1.4)
+    assert west < 68.2
+    assert east > 97.4
+    assert south < 6.75
+    assert north > 37.0
+    # places in one state show that state
+    west, south, east, north = region_view(where[:1], 1.4)
+    assert 80 < west < 83.4
+    assert 88.2 < east < 92
+    assert 23 < south < 24.3
+    assert 27.5 < north < 29
+
+
+def test_places_outside_all_districts_are_shown_as_they_lie():
+    from geolive.map_plots import map_view, region_view
+
+    for where in (np.array([[10.0, 50.0], [11.0, 49.0]]), np.array([[179.0, -17.0], [181.0, -16.0]])):
+        assert region_view(where, 1.4) == map_view(where, 1.4)
