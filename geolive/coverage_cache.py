@@ -54,12 +54,12 @@ def clean_or_kept_coverage(geometry: gpd.GeoSeries) -> Coverage:
             )
     made = clean_coverage(geometry)
     wkb = shapely.to_wkb(made.geometry.to_numpy())
-    arrays = {
-        "wkb": np.frombuffer(b"".join(wkb), np.uint8),
-        "ends": np.cumsum([len(shape) for shape in wkb]),
-        "change": made.change,
-        "gap_width_m": np.array(made.gap_width_m),
-    }
     with contextlib.suppress(InputError, OSError), replacing(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(
+            temporary,
+            wkb=np.frombuffer(b"".join(wkb), np.uint8),
+            ends=np.cumsum([len(shape) for shape in wkb]),
+            change=made.change,
+            gap_width_m=np.array(made.gap_width_m),
+        )
     return made

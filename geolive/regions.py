@@ -83,9 +83,9 @@ def find_region(
     ----------
     region : str, Path or sequence of four floats, optional
         A state's name in any case or common spelling, "india" for all of them, a bounding box "west,south,east,north" or (west,
-        south, east, north) in degrees, or the path of a polygon file. A box with west larger than east lies across the antimeridian. Where a file
-        has the name of a state, write "./NAME" for the file. Districts that a box or polygon overlaps are taken whole. Without
-        it, the region is the whole of `boundaries`.
+        south, east, north) in degrees, or the path of a polygon file. A box with west larger than east lies across the
+        antimeridian. Where a file has the name of a state, write "./NAME" for the file. Districts that a box or polygon
+        overlaps are taken whole. Without it, the region is the whole of `boundaries`.
     boundaries : str, Path or BoundaryFile, optional
         A file of districts to use in place of India's districts; `read_boundaries` reads one with further choices, such as its
         layer.

@@ -59,7 +59,7 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
     """
     pages = several_pages([district_map, *others])
     how = pages[0]["how"] if others else pages[0].pop("how")
-    leaflet = _leaflet_js()
+    leaflet = leaflet_js()
     script = "\n".join([*map(_template_text, _SCRIPTS), _START % as_json(pages)])
     words = {
         "map": district_map,
@@ -71,7 +71,7 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
         "screen_only": ("Meaning of the interval", "Command", "Model"),
         "policy": _policy([leaflet, script]),
         # these are code, and their texts are escaped already; everything else is escaped by the template
-        "styles": [Markup(text) for text in (_leaflet_css(), _template_text("page.css"))],
+        "styles": [Markup(text) for text in (leaflet_css(), _template_text("page.css"))],
         "leaflet": Markup(leaflet),
         "script": Markup(script),
         "passport_id": KEY,
@@ -118,14 +118,26 @@ def _leaflet_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "static" / "js_lib_leaflet"
 
 
-def _leaflet_css() -> str:
-    """Return Leaflet's style with its pictures inside."""
+def leaflet_css() -> str:
+    """Return Leaflet's style with its pictures inside.
+
+    Examples
+    --------
+    >>> ".leaflet-container" in leaflet_css()
+    True
+    """
     text = (_leaflet_folder() / "leaflet.css").read_text(encoding="utf-8")
     return re.sub(r"url\(images/([\w.-]+)\)", lambda match: f"url({_picture(match[1])})", text)
 
 
-def _leaflet_js() -> str:
-    """Return Leaflet's script without the address of its source map, which is no part of the page."""
+def leaflet_js() -> str:
+    """Return Leaflet's script without the address of its source map, which is no part of the page.
+
+    Examples
+    --------
+    >>> "sourceMappingURL" in leaflet_js()
+    False
+    """
     text = (_leaflet_folder() / "leaflet.js").read_text(encoding="utf-8")
     return re.sub(r"^//# sourceMappingURL=.*$", "", text, flags=re.MULTILINE).strip()
 

@@ -431,7 +431,7 @@ class TestInBrowser:
         shown.page.mouse.down()
         shown.page.mouse.move(700, 350, steps=4)
         shown.page.mouse.up()
-        shown.page.wait_for_timeout(400)
+        shown.page.wait_for_timeout(1500)
         after = mark.bounding_box()
         assert [after["x"], after["y"]] == pytest.approx([box["x"], box["y"]], abs=2), "it does not move with the map"
         fake_district_map(simulated=False).to_file(tmp_path / "real.html")
@@ -480,6 +480,40 @@ class TestInBrowser:
             assert evil.split("\u2028")[-1] in page.title()
             assert page.evaluate("window.evil") is None
             assert page.locator("img").count() == 0
+            assert tab.errors == tab.requests == []
+
+    def test_many_sites_are_one_picture_and_the_page_says_so(self, chromium, tmp_path):
+        many = fake_district_map(n_sites=6_000)
+        many.to_file(tmp_path / "many.html")
+        with opened(chromium, tmp_path / "many.html") as tab:
+            page = tab.page
+            page.check("#geolive-overlay-sites")
+            picture = page.locator("canvas.geolive-sites")
+            assert picture.count() == 1
+            assert page.locator("path.geolive-sites").count() == 0
+            assert int(picture.get_attribute("data-sites")) == pytest.approx(6_000, rel=0.02), (
+                "some share a cell of the grid"
+            )
+            drawn = int(picture.get_attribute("data-drawn"))
+            assert 1_000 < drawn < 6_000
+            assert "one is drawn for several" in page.inner_text("#geolive-legend")
+            counts = page.locator(".geolive-legend-item[data-kind=surveyed] .geolive-count").inner_text()
+            assert counts == "2,000"
+            # its pixels are where the districts are: dark dots of survey places in the middle, nothing in the corner
+            dark = """([x, y]) => [...document.querySelector("canvas.geolive-sites").getContext("2d")
+                .getImageData(x, y, 120, 120).data].filter((value, i) => i % 4 === 3 && value > 200).length"""
+            wide, high = picture.evaluate("canvas => [canvas.width, canvas.height]")
+            assert page.evaluate(dark, [wide // 2, high // 2]) > 100
+            assert page.evaluate(dark, [0, 0]) == 0
+            # nearer, fewer dots lie on one another
+            for _ in range(6):
+                page.click(".leaflet-control-zoom-in")
+            page.wait_for_timeout(1500)
+            seen, drawn = (int(picture.get_attribute(f"data-{name}")) for name in ("sites", "drawn"))
+            assert 0 < seen < 6_000
+            assert drawn > 0.8 * seen
+            page.uncheck("#geolive-overlay-sites")
+            assert picture.count() == 0
             assert tab.errors == tab.requests == []
 
     def test_browser_is_forbidden_to_run_or_load_anything_else(self, chromium, page_file):
