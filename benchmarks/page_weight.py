@@ -100,7 +100,7 @@ def leaflet_bytes() -> int:
 
 @contextlib.contextmanager
 def opened_page(path: Path, width: int = 1400, height: int = 900) -> Iterator[Any]:
-    """Open a file in Chromium without network, but with Leaflet where a page asks for it; `problems` lists errors of the console."""
+    """Open a file in Chromium without network, but with Leaflet where a page asks for it; `problems` are the console's errors."""
     from playwright.sync_api import sync_playwright
 
     from geolive.mapping.webmap import leaflet_css, leaflet_js
