@@ -69,11 +69,16 @@ def note(words: str) -> None:
     PROGRESS.print(plain("note: ", "yellow") + plain(words))
 
 
-def note_dropped(without_images: int, without_covariates: int = 0) -> None:
-    """Say how many surveyed clusters were left out of training because they have no images, or no number of a covariate."""
-    for clusters, what in ((without_images, "images"), (without_covariates, "number of some covariate")):
+def note_dropped(without_images: int, without_covariates: int = 0, with_few_images: int = 0) -> None:
+    """Say how many surveyed clusters were left out of training because they have no or few images, or lack a covariate."""
+    reasons = (
+        (without_images, "no images"),
+        (with_few_images, "fewer images than --min-images"),
+        (without_covariates, "no number of some covariate"),
+    )
+    for clusters, what in reasons:
         if clusters:
-            several = f"has no {what} and was" if clusters == 1 else f"have no {what} and were"
+            several = f"has {what} and was" if clusters == 1 else f"have {what} and were"
             note(f"{count_of(clusters, 'surveyed cluster')} {several} left out of training")
 
 

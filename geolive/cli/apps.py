@@ -52,6 +52,9 @@ NewFolder = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of all randomness; equal seeds give equal results.", min=0)]
 Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or any that the dataset has.")]
 Task = Annotated[str, typer.Option(help="regression (the value) or classification (at or above the median).")]
+MinImages = Annotated[
+    int, typer.Option(help="Leave out clusters with fewer images; the command says how many.", min=0, metavar="N")
+]
 # options of the commands that read photos
 PhotosFolder = Annotated[
     Path | None,

@@ -10,6 +10,7 @@ from geolive.cli.apps import (
     INPUTS_HELP,
     DatasetArgument,
     Indicator,
+    MinImages,
     NewFolder,
     Seed,
     Task,
@@ -31,13 +32,26 @@ def train_clusterwise(
     indicator: Indicator = "pov",
     task: Task = "regression",
     estimator: Annotated[
-        str, typer.Option(help="forest, extra-trees, boosting, ridge or knn.", metavar="NAME")
+        str, typer.Option(help="forest, extra-trees, boosting, boosting-authors, ridge or knn.", metavar="NAME")
     ] = "forest",
     trees: Annotated[
-        int | None, typer.Option(help="Number of trees; by default 100. Not for ridge and knn.", min=1)
+        int | None,
+        typer.Option(
+            help="Number of trees; by default 100, and for boosting-authors 300 in regression. Not for ridge and knn.",
+            min=1,
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            help="Depth of the trees: of boosting, by default 3, and of boosting-authors, which are as deep as those of the "
+            "authors' code, 7.",
+            min=1,
+        ),
     ] = None,
     inputs: Annotated[str, typer.Option(help=f"{INPUTS_HELP} Not for knn.")] = "objects",
     features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
+    min_images: MinImages = 0,
     seed: Seed = 0,
 ) -> None:
     """Train a forest, or another scikit-learn estimator, on what each cluster's images show, summed or averaged."""
@@ -48,7 +62,7 @@ def train_clusterwise(
     from geolive.models.training import train
 
     check_task(task)
-    model = _model(estimator, task, seed, trees, inputs)
+    model = _model(estimator, task, seed, trees, depth, inputs)
     if features is not None and "features" not in parse_inputs(inputs):
         raise InputError(
             f"--features {features}: --inputs {inputs} uses no image features; add --inputs features or --inputs objects,features"
@@ -58,12 +72,14 @@ def train_clusterwise(
         data = read_dataset(dataset)
     chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
     with step(f"Training {estimator} on {indicator}") as progress:
-        trained = train(data, model, indicator, features=chosen, random_state=seed, progress=progress)
+        trained = train(
+            data, model, indicator, features=chosen, min_images=min_images, random_state=seed, progress=progress
+        )
     save_model(trained, out)
     show_trained(trained, out)
 
 
-def _model(estimator: str, task: str, seed: int, trees: int | None, inputs: str) -> "Model":
+def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int | None, inputs: str) -> "Model":
     """Make the unfitted model that the options name."""
     from geolive.models.registry import CLUSTERWISE, find_kind
 
@@ -75,6 +91,10 @@ def _model(estimator: str, task: str, seed: int, trees: int | None, inputs: str)
         if "n_estimators" not in known:
             raise InputError(f"--trees {trees}: {estimator} has no trees; leave --trees out")
         model.set_params(n_estimators=trees)
+    if depth is not None:
+        if "max_depth" not in known:
+            raise InputError(f"--depth {depth}: only boosting and boosting-authors have it; leave --depth out")
+        model.set_params(max_depth=depth)
     if "inputs" in known:
         model.set_params(inputs=inputs)
     elif parse_inputs(inputs) != ("objects",):
@@ -90,7 +110,7 @@ def show_trained(trained: "TrainedModel", out: Path) -> None:
     from geolive.score_formulas import CONFUSION
 
     card = trained.card
-    note_dropped(card.clusters_without_images, card.clusters_without_covariates)
+    note_dropped(card.clusters_without_images, card.clusters_without_covariates, card.clusters_with_few_images)
     shown = {name: figure.value for name, figure in card.metrics.items() if name not in CONFUSION}
     figures = [f"{NAMES[name]} {value:.3f}" for name, value in shown.items() if value is not None]
     simulated = "SIMULATED: " if card.simulated else ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import FEATURES_HELP, INPUTS_HELP, DatasetArgument, NewFolder, Seed, Task, train
+from geolive.cli.apps import FEATURES_HELP, INPUTS_HELP, DatasetArgument, MinImages, NewFolder, Seed, Task, train
 from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs
 
@@ -43,6 +43,7 @@ def train_gcn(
     ] = None,
     inputs: Annotated[str, typer.Option(help=INPUTS_HELP)] = "objects",
     features: Annotated[str | None, typer.Option(help=FEATURES_HELP)] = None,
+    min_images: MinImages = 0,
     edges: Annotated[
         str | None,
         typer.Option(
@@ -112,7 +113,9 @@ def train_gcn(
     names = data.indicators if indicator == "all" else indicator.split(",")
     chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
     with step(f"Training {kind} on {', '.join(names)}") as progress:
-        trained = train_together(data, model, names, features=chosen, random_state=seed, progress=progress)
+        trained = train_together(
+            data, model, names, features=chosen, min_images=min_images, random_state=seed, progress=progress
+        )
     _save(trained, out)
     shutil.rmtree(work, ignore_errors=True)
     if curves is not None:

@@ -9,6 +9,7 @@ from geolive.cli.apps import (
     DatasetArgument,
     DeviceName,
     Indicator,
+    MinImages,
     NewFolder,
     PhotosFolder,
     Precision,
@@ -63,6 +64,7 @@ def train_imagewise_command(
             help="0: one training with a test part. K: K more trainings, for a prediction of each cluster.", min=0
         ),
     ] = 0,
+    min_images: MinImages = 0,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation score before it stops.", min=1)] = 5,
     accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
     device: DeviceName = "auto",
@@ -119,6 +121,7 @@ def train_imagewise_command(
         accumulate=accumulate,
         split=split,
         folds=folds,
+        min_images=min_images,
         photos=photos,
         device=device,
         devices=devices,
@@ -133,7 +136,7 @@ def train_imagewise_command(
     )
     save_model(trained, out)
     shutil.rmtree(work, ignore_errors=True)
-    note_dropped(trained.card.clusters_without_images)
+    note_dropped(trained.card.clusters_without_images, 0, trained.card.clusters_with_few_images)
     marks = ("PERMUTED LABELS: " if permute_labels else "") + ("SIMULATED: " if trained.card.simulated else "")
     judged = "left-out folds" if folds else "the test part"
     for words, metrics in (

@@ -35,6 +35,7 @@ _WITH_COVARIATES = (
     "forest-obj+cov",
     "stacked-obj+cov",
 )
+AUTHORS_DEPTHS = (5, 7, 10)
 _BEST_OF = ("knn", "forest", "forest-300", "boosting", "boosting-6")
 
 
@@ -242,6 +243,8 @@ def _clusterwise_specs() -> list[ModelSpec]:
         "forest-300": _maker("forest", n_estimators=300),
         "boosting": _maker("boosting", max_depth=3),
         "boosting-6": _maker("boosting", max_depth=6),
+        # not among all: the depths of the authors' code
+        **{f"boosting-{depth}": _maker("boosting-authors", max_depth=depth) for depth in AUTHORS_DEPTHS},
     }
 
     def best() -> Model:

@@ -160,10 +160,12 @@ def _command_of(kind: ModelKind, card: ModelCard) -> str:
 
 def _left_out(card: ModelCard) -> str:
     """Say how many surveyed clusters were left out, and why."""
-    words = f"{card.clusters_without_images} more had no images"
+    words = [f"{card.clusters_without_images} more had no images"]
+    if card.clusters_with_few_images:
+        words.append(f"{card.clusters_with_few_images} too few images")
     if card.clusters_without_covariates:
-        words += f", and {card.clusters_without_covariates} no number of some covariate"
-    return words
+        words.append(f"{card.clusters_without_covariates} no number of some covariate")
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])}, and {words[-1]}"
 
 
 def _readme(card: ModelCard, inputs: str) -> str:

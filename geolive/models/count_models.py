@@ -7,7 +7,7 @@ import numpy as np
 from geolive.errors import InputError
 from geolive.model_inputs import canonical_inputs
 from geolive.models.clusterwise import ClusterwiseModel, ForestModel
-from geolive.models.interface import check_integer, check_positive
+from geolive.models.interface import check_integer
 from geolive.places import Places
 from geolive.tables import N_CLASSES
 
@@ -175,85 +175,6 @@ class ExtraTrees(ForestModel):
 
         kind = ExtraTreesRegressor if self.task == "regression" else ExtraTreesClassifier
         return kind(self.n_estimators, random_state=self.random_state)
-
-
-class Boosting(ClusterwiseModel):
-    """Gradient-boosted trees on what a place's images show.
-
-    Parameters
-    ----------
-    task : {"regression", "classification"}
-    random_state : int
-        Seed of the random number generator.
-    max_depth : int
-        The largest number of questions that a tree asks one after the other.
-    n_estimators : int
-        Number of trees.
-    learning_rate : float
-        How much of each tree's prediction is added.
-    inputs : str
-        The inputs, as for `geolive.models.clusterwise.Forest`.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> counts = rng.poisson(3, (60, 66)).astype(np.uint16)
-    >>> places = Places(np.arange(60).astype(str), np.zeros((60, 2)), np.arange(61), np.zeros((60, 2)), counts)
-    >>> model = Boosting(max_depth=3).fit(places, counts[:, 5].astype(float))
-    >>> bool(np.corrcoef(model.predict(places), counts[:, 5])[0, 1] > 0.9)
-    True
-    """
-
-    kind = "boosting"
-
-    def __init__(
-        self,
-        task: str = "regression",
-        *,
-        random_state: int = 0,
-        max_depth: int = 3,
-        n_estimators: int = 100,
-        learning_rate: float = 0.1,
-        inputs: str = "objects",
-    ) -> None:
-        self.task = task
-        self.random_state = random_state
-        self.max_depth = max_depth
-        self.n_estimators = n_estimators
-        self.learning_rate = learning_rate
-        self.inputs = inputs
-
-    @property
-    def name(self) -> str:
-        """The depth of the trees, and the inputs where they are not the object counts."""
-        return f"clusterwise-boosting-{self.max_depth}" + self._ending
-
-    def check_parameters(self) -> None:
-        """Raise InputError where a parameter has a value that the model cannot use."""
-        super().check_parameters()
-        check_integer("max_depth", self.max_depth, 1)
-        check_integer("n_estimators", self.n_estimators, 1)
-        check_positive("learning_rate", self.learning_rate)
-
-    def make_estimator(self) -> Any:
-        """Make unfitted trees."""
-        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-        kind = HistGradientBoostingRegressor if self.task == "regression" else HistGradientBoostingClassifier
-        return kind(
-            max_iter=self.n_estimators,
-            max_depth=self.max_depth,
-            learning_rate=self.learning_rate,
-            early_stopping=False,
-            random_state=self.random_state,
-        )
-
-    def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
-        from threadpoolctl import threadpool_limits
-
-        # on a busy machine its threads wait for each other longer than they work
-        with threadpool_limits(1, user_api="openmp"):
-            self.estimator_.fit(table, values, **weights)
 
 
 class RidgeCounts(ClusterwiseModel):

@@ -97,9 +97,15 @@ _KINDS = (
     ),
     _clusterwise(
         "boosting",
-        "count_models",
+        "boosting",
         "Boosting",
         "{n_estimators} boosted trees on what is known of each place ({inputs})",
+    ),
+    _clusterwise(
+        "boosting-authors",
+        "boosting",
+        "AuthorsBoosting",
+        "{n_estimators} boosted trees of depth {max_depth} on what is known of each place ({inputs})",
     ),
     _clusterwise(
         "ridge",

@@ -86,6 +86,8 @@ class ModelCard:
         Date of training, ISO 8601.
     geolive : str
         Version of geolive.
+    clusters_with_few_images : int
+        Number of surveyed clusters that were left out because they have fewer images than `min_images` of `train`.
     clusters_without_covariates : int
         Number of surveyed clusters that were left out because a covariate has no number there.
     is_rate : bool
@@ -131,6 +133,7 @@ class ModelCard:
     metrics: dict[str, Figure]
     made: str
     geolive: str
+    clusters_with_few_images: int = 0
     clusters_without_covariates: int = 0
     is_rate: bool = False
     learnt_with: tuple[str, ...] = ()

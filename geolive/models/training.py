@@ -18,7 +18,7 @@ from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import aoa_features
 from geolive.models.covariate_inputs import has_covariates
 from geolive.models.cross_validation import cross_val_predict, fit_folds, fit_model
-from geolive.models.interface import Model, check_inputs, check_model
+from geolive.models.interface import Model, check_inputs, check_integer, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.places import Places
 from geolive.rates import sample_sizes
@@ -35,6 +35,7 @@ def train(
     indicator: str,
     *,
     features: str | None = None,
+    min_images: int = 0,
     random_state: int = 0,
     progress: Progress = None,
     prepare: Callable[[Model], object] | None = None,
@@ -53,6 +54,8 @@ def train(
         The indicator to learn.
     features : str, optional
         Name of the image feature set that the model uses. Clusters are left out where none of their images has these features.
+    min_images : int
+        Clusters with fewer images (that have these features) are left out, and counted in the card.
     random_state : int
         Seed of the folds and of the intervals of metrics; the model has a seed of its own.
     progress : callable, optional
@@ -83,7 +86,7 @@ def train(
     >>> len(trained.residuals), trained.card.folds.kind
     (60, 'districts')
     """
-    return _train(dataset, model, [indicator], features, random_state, progress, prepare)[indicator]
+    return _train(dataset, model, [indicator], features, min_images, random_state, progress, prepare)[indicator]
 
 
 def train_together(
@@ -92,6 +95,7 @@ def train_together(
     indicators: Sequence[str],
     *,
     features: str | None = None,
+    min_images: int = 0,
     random_state: int = 0,
     progress: Progress = None,
     prepare: Callable[[Model], object] | None = None,
@@ -109,7 +113,7 @@ def train_together(
         indicator.
     indicators : sequence of str
         The indicators to learn.
-    features, random_state, progress, prepare
+    features, min_images, random_state, progress, prepare
         As for `train`.
 
     Returns
@@ -134,7 +138,7 @@ def train_together(
     indicators = list(dict.fromkeys(indicators))
     if not indicators:
         raise InputError("indicators=[]: name at least one", parameter="indicators")
-    return _train(dataset, model, indicators, features, random_state, progress, prepare)
+    return _train(dataset, model, indicators, features, min_images, random_state, progress, prepare)
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class _Clusters:
     places: Places
     values: np.ndarray
     without_images: int
+    with_few_images: int
     without_covariates: int
     # numbers of persons, where one rate is learnt
     sample_sizes: np.ndarray | None
@@ -166,6 +171,7 @@ def _train(
     model: Model,
     indicators: list[str],
     features: str | None,
+    min_images: int,
     random_state: int,
     progress: Progress,
     prepare: Callable[[Model], object] | None,
@@ -175,7 +181,8 @@ def _train(
     check_inputs(dataset, model, features)
     if len(indicators) > 1 and type(model).column is Model.column:
         model.column(0)  # says that it learns one indicator at a time
-    clusters = _training_clusters(dataset, model, indicators, features)
+    check_integer("min_images", min_images, 0)
+    clusters = _training_clusters(dataset, model, indicators, features, min_images)
     folds = _folds(dataset, clusters.table, random_state)
     values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]
 
@@ -296,7 +303,9 @@ def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray)
     return np.asarray(folds)[cKDTree(unit_sphere(training)).query(unit_sphere(positions))[1]]
 
 
-def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], features: str | None) -> _Clusters:
+def _training_clusters(
+    dataset: Dataset, model: Model, indicators: list[str], features: str | None, min_images: int
+) -> _Clusters:
     """Select the clusters with a value of any indicator and, where the model needs them, images and covariates."""
     for indicator in indicators:
         dataset.labelled(indicator)
@@ -312,6 +321,14 @@ def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], fe
             )
         places = places.take(np.flatnonzero(seen))
     table = labelled[seen].reset_index(drop=True)
+    enough = places.n_images >= min_images
+    if not enough.any():
+        most = int(places.n_images.max(initial=0))
+        raise InputError(
+            f"min_images={min_images}: the cluster of {dataset.name} with the most images has {most}; choose a smaller number",
+            parameter="min_images",
+        )
+    places, table = places.take(np.flatnonzero(enough)), table[enough].reset_index(drop=True)
     measured = np.ones(len(places), bool)
     if model.uses("covariates"):
         measured = has_covariates(places)
@@ -326,7 +343,7 @@ def _training_clusters(dataset: Dataset, model: Model, indicators: list[str], fe
     if model.task == "classification":
         _check_classes(dataset, values, columns)
     sizes = sample_sizes(table, indicators[0]) if model.task == "regression" and len(indicators) == 1 else None
-    return _Clusters(table, places, values, int((~seen).sum()), int((~measured).sum()), sizes)
+    return _Clusters(table, places, values, int((~seen).sum()), int((~enough).sum()), int((~measured).sum()), sizes)
 
 
 def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
@@ -414,6 +431,7 @@ def _card(
         is_rate=clusters.sample_sizes is not None,
         clusters=len(residuals),
         clusters_without_images=clusters.without_images,
+        clusters_with_few_images=clusters.with_few_images,
         clusters_without_covariates=clusters.without_covariates,
         folds=FoldFacts(folds.kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), folds.random_state),
         metrics={row.metric: figure_of(row.value, row.lower, row.upper) for row in table.itertuples()},

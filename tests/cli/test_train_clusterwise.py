@@ -16,7 +16,7 @@ def goa(tmp_path_factory):
     return write_dataset(make_sample("goa", 0, most_images=4), tmp_path_factory.mktemp("goa") / "data")
 
 
-@pytest.mark.parametrize("name", ["boosting", "ridge"])
+@pytest.mark.parametrize("name", ["boosting", "boosting-authors", "ridge"])
 def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_path, name):
     code, said, errors = run("train", "clusterwise", goa, "--estimator", name, "--out", tmp_path / "bundle")
     assert code == 0, errors
@@ -39,6 +39,7 @@ def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_pat
     [
         (["--estimator", "svm"], f"--estimator svm: must be one of {', '.join(CLUSTERWISE)}"),
         (["--estimator", "ridge", "--trees", "9"], "--trees 9: ridge has no trees; leave --trees out"),
+        (["--estimator", "ridge", "--depth", "9"], "--depth 9: only boosting and boosting-authors have it"),
         (["--estimator", "knn", "--inputs", "features"], "knn uses object counts only; leave --inputs out"),
         (["--inputs", "everything"], "--inputs everything: must be"),
         (["--features", "lite0"], "--features lite0: --inputs objects uses no image features; add --inputs features"),

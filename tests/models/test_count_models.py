@@ -4,7 +4,8 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
 from geolive.models.baselines import Mean, NeighbourImages
-from geolive.models.count_models import Boosting, ExtraTrees, NearestCounts, RidgeCounts
+from geolive.models.boosting import AuthorsBoosting, Boosting
+from geolive.models.count_models import ExtraTrees, NearestCounts, RidgeCounts
 from geolive.models.cross_validation import cross_val_predict
 from geolive.models.dense_network import DenseNetwork
 from geolive.models.residual_kriging import ResidualKriging
@@ -36,6 +37,7 @@ def r2(model, places, values):
     [
         (Boosting(), 0.8),
         (Boosting(max_depth=6), 0.8),
+        (AuthorsBoosting(max_depth=5), 0.8),
         (ExtraTrees(n_estimators=30), 0.8),
         (RidgeCounts(), 0.7),
         (DenseNetwork(epochs=25), 0.4),
@@ -54,7 +56,7 @@ def test_k_nearest_counts_are_scikit_learns(world):
     assert np.array_equal(NearestCounts().fit(rest, signal[50:]).predict(first), expected)
 
 
-@pytest.mark.parametrize("make", [NearestCounts, Boosting, ExtraTrees, RidgeCounts])
+@pytest.mark.parametrize("make", [NearestCounts, Boosting, AuthorsBoosting, ExtraTrees, RidgeCounts])
 def test_labels_give_probabilities(world, make):
     places, signal, _ = world
     label = (signal > np.median(signal)).astype(float)
@@ -96,3 +98,18 @@ def test_neighbouring_images_vote(world):
     for make in (NearestCounts, Boosting, DenseNetwork, NeighbourImages):
         with pytest.raises(InputError, match="needs images"):
             make().fit(Places.without_images(np.array(["a"]), np.zeros((1, 2))), np.zeros(1))
+
+
+@pytest.mark.parametrize(("task", "trees"), [("regression", 300), ("classification", 100)])
+@pytest.mark.parametrize("depth", [5, 10])
+def test_trees_of_the_authors_depth_are_not_ended_by_other_limits(task, trees, depth):
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3, (150, 66)).astype(np.uint16)
+    places = Places(np.arange(150).astype(str), np.zeros((150, 2)), np.arange(151), np.zeros((150, 2)), counts)
+    values = rng.permutation(np.arange(150) % 2 if task == "classification" else np.arange(150)).astype(float)
+    model = AuthorsBoosting(task, max_depth=depth).fit(places, values)
+    assert model.estimator_.n_iter_ == trees == model.params["n_estimators"]
+    nodes = model.estimator_._predictors[0][0].nodes
+    # values without order need all the questions that they may ask, and leaves with a single cluster
+    assert nodes["depth"].max() == depth
+    assert nodes["count"][nodes["is_leaf"] == 1].min() == 1

@@ -13,9 +13,10 @@ from geolive.explain.explanation import explain
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.mapping.prediction import predict
 from geolive.models.attention import AttentionPooling, MeanPooling
+from geolive.models.boosting import AuthorsBoosting, Boosting
 from geolive.models.bundle import load_model, save_model
 from geolive.models.clusterwise import Forest
-from geolive.models.count_models import Boosting, CountModel, ExtraTrees, RidgeCounts
+from geolive.models.count_models import CountModel, ExtraTrees, RidgeCounts
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.kriging import Kriging
 from geolive.models.stacked import StackedNetwork
@@ -24,7 +25,7 @@ from geolive.places import Places
 from geolive.simulation.sample import make_sample
 from geolive.tables import lonlat
 
-CLUSTERWISE = (Forest, ExtraTrees, Boosting, RidgeCounts)
+CLUSTERWISE = (Forest, ExtraTrees, Boosting, AuthorsBoosting, RidgeCounts)
 NETWORKS = (GraphCNN, MeanPooling, AttentionPooling, StackedNetwork)
 
 

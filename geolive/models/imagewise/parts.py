@@ -8,6 +8,7 @@ import numpy as np
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.models.interface import check_integer
 from geolive.places import Places, group_images
 from geolive.splits import parse_split
 from geolive.tables import lonlat
@@ -47,6 +48,8 @@ class PhotoClusters:
         The cluster of each photo.
     without_photos : int
         Number of clusters that have a value and no photo.
+    with_few_photos : int
+        Number of clusters that have fewer photos than were asked for.
     """
 
     table: gpd.GeoDataFrame
@@ -54,6 +57,7 @@ class PhotoClusters:
     images: np.ndarray
     cluster: np.ndarray
     without_photos: int
+    with_few_photos: int = 0
 
     def with_permuted_values(self, random_state: int) -> Self:
         """Return the same clusters with their values exchanged at random."""
@@ -133,14 +137,17 @@ def photos_by_cluster(dataset: Dataset, files: PhotoFiles, table: gpd.GeoDataFra
     return group_images(table["unique_cluster"].to_numpy(), lonlat(table.geometry), dataset.images, None, of_image)
 
 
-def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, task: str) -> PhotoClusters:
-    """Select the clusters to learn from.
+def clusters_with_photos(
+    dataset: Dataset, files: PhotoFiles, indicator: str, task: str, min_images: int = 0
+) -> PhotoClusters:
+    """Select the clusters to learn from: those with a value, a photo, and no fewer than `min_images` photos.
 
     Raises
     ------
     InputError
-        There is no such indicator, no labelled cluster with a photo, or only one class.
+        There is no such indicator, no labelled cluster with so many photos, or only one class.
     """
+    check_integer("min_images", min_images, 0)
     labelled = dataset.labelled(indicator)
     places = photos_by_cluster(dataset, files, labelled)
     seen = np.flatnonzero(places.n_images > 0)
@@ -148,7 +155,14 @@ def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, ta
         raise InputError(
             f"{dataset.name}: none of the {len(labelled)} clusters with {indicator!r} has a photo; add photos"
         )
-    places, table = places.take(seen), labelled.iloc[seen].reset_index(drop=True)
+    enough = seen[places.n_images[seen] >= min_images]
+    if not len(enough):
+        raise InputError(
+            f"min_images={min_images}: the cluster of {dataset.name} with the most photos has {places.n_images.max()}; choose "
+            "a smaller number",
+            parameter="min_images",
+        )
+    places, table = places.take(enough), labelled.iloc[enough].reset_index(drop=True)
     column = indicator if task == "regression" else f"{indicator}_label"
     values = table[column].to_numpy(float)
     if task == "classification" and len(np.unique(values)) < 2:
@@ -156,4 +170,4 @@ def clusters_with_photos(dataset: Dataset, files: PhotoFiles, indicator: str, ta
     cluster = np.repeat(np.arange(len(places)), places.n_images)
     rows = places.image_rows
     assert rows is not None
-    return PhotoClusters(table, values, rows, cluster, len(labelled) - len(seen))
+    return PhotoClusters(table, values, rows, cluster, len(labelled) - len(seen), len(seen) - len(enough))

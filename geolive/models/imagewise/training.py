@@ -49,6 +49,7 @@ def train_imagewise(
     accumulate: int = 1,
     split: str | None = None,
     folds: int = 0,
+    min_images: int = 0,
     photos: str | Path | None = None,
     device: str = "auto",
     devices: int | None = None,
@@ -95,6 +96,8 @@ def train_imagewise(
     folds : int
         With 0 one network is trained and judged on a test part. Else as many more networks are trained, so that each cluster is
         predicted by a network that learnt nothing from its fold.
+    min_images : int
+        Clusters with fewer photos are left out, and counted in the card.
     photos : str or Path, optional
         The folder that `img_path` starts from; by default the dataset's own.
     device : str
@@ -180,6 +183,7 @@ def train_imagewise(
             Path(work or temporary),
             split=split,
             folds=folds,
+            min_images=min_images,
             permute_labels=permute_labels,
             logs=None if logs is None else Path(logs),
             progress=progress,
@@ -196,6 +200,7 @@ def train_from(
     *,
     split: str = "district",
     folds: int = 0,
+    min_images: int = 0,
     permute_labels: bool = False,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
@@ -214,7 +219,7 @@ def train_from(
     settings : TrainingSettings
     work : Path
         Folder of decoded photos and checkpoints.
-    split, folds, permute_labels, logs, progress
+    split, folds, min_images, permute_labels, logs, progress
         As for `train_imagewise`.
 
     Returns
@@ -226,11 +231,11 @@ def train_from(
     InputError
         There is nothing to learn from, or `work` holds another training.
     """
-    known = clusters_with_photos(dataset, files, indicator, settings.task)
+    known = clusters_with_photos(dataset, files, indicator, settings.task, min_images)
     runs, units = plan_runs(known.table, split, folds, settings.random_state)
     if permute_labels:
         known = known.with_permuted_values(settings.random_state)
-    _check_request(work, dataset, start, indicator, settings, [split, folds, permute_labels])
+    _check_request(work, dataset, start, indicator, settings, [split, folds, permute_labels, min_images])
     made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve()), "rows": _digest(known.images)}
     workers = choose_workers(None, settings.device)
     pixels = decode_photos(files, known.images, start.preprocessing, work / "pixels", made_by, workers, progress)
@@ -349,6 +354,7 @@ def _facts(
         "label_threshold": dataset.thresholds.get(indicator),
         "clusters": len(known.values),
         "clusters_without_images": known.without_photos,
+        "clusters_with_few_images": known.with_few_photos,
         "parts": {"train": len(last.train), "validation": len(last.validation), "test": len(last.test)},
         "photos": len(known.images),
         "photos_not_used": len(pixels.failures),
