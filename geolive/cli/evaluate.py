@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, NewFolder, PhotosFolder, Seed, app
+from geolive.cli.apps import DatasetArgument, MinImages, NewFolder, PhotosFolder, Seed, app
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def evaluate(
         str | None, typer.Option(help="Feature set that models use beside object counts.", metavar="NAME")
     ] = None,
     neighbours: Annotated[int, typer.Option(help="Number of clusters that the row neighbours averages.", min=1)] = 10,
+    neighbour_images: Annotated[
+        int, typer.Option(help="Number of images that the row neighbours-images averages.", min=1, metavar="N")
+    ] = 1000,
+    min_images: MinImages = 0,
     epochs: Annotated[
         int | None, typer.Option(help="Passes of the networks of photos over the training clusters.", min=1)
     ] = None,
@@ -77,6 +81,16 @@ def evaluate(
         str | None,
         typer.Option(help="Its first weights: a file, or none for random ones; by default ImageNet's.", metavar="FILE"),
     ] = None,
+    head: Annotated[
+        str, typer.Option(help="Its output: linear, or tanh, bounded to the range of the training values.")
+    ] = "linear",
+    pool: Annotated[
+        str,
+        typer.Option(
+            help="A cluster's prediction by the rows imagewise and imagewise-trained: mean over photos, or their vote "
+            "(classification)."
+        ),
+    ] = "mean",
     photos: PhotosFolder = None,
     repeats: Annotated[
         int, typer.Option(help="Partitions of a spatial split with fewer than 30 units.", min=1, max=50)
@@ -124,11 +138,13 @@ def evaluate(
             n_splits=folds,
             buffer_km=None if buffer is None else parse_km(buffer, f"--buffer {buffer!r}", "10km"),
             n_neighbors=neighbours,
+            n_neighbor_images=neighbour_images,
+            min_images=min_images,
             epochs=epochs,
             iterations=iterations,
             batch_size=batch_size,
             learning_rate=lr,
-            imagewise=ImagewiseSettings(imagewise, weights, photos),
+            imagewise=ImagewiseSettings(imagewise, weights, photos, head, pool),
             repeats=repeats,
             random_state=seed,
             out=out,

@@ -14,6 +14,8 @@ from geolive.command_line import command_line
 _OTHER_NAMES = {
     "random_state": ("seed",),
     "n_neighbors": ("neighbours",),
+    "n_neighbor_images": ("neighbour_images",),
+    "max_depth": ("depth",),
     "n_estimators": ("trees",),
     "n_splits": ("folds",),
     "indicator": ("indicators",),

@@ -64,6 +64,16 @@ def train_imagewise_command(
             help="0: one training with a test part. K: K more trainings, for a prediction of each cluster.", min=0
         ),
     ] = 0,
+    head: Annotated[
+        str,
+        typer.Option(
+            help="linear, or tanh as in the authors' regression: bounded to the range of the training values.",
+        ),
+    ] = "linear",
+    pool: Annotated[
+        str,
+        typer.Option(help="A cluster's prediction: mean over its photos, or their vote (classification)."),
+    ] = "mean",
     min_images: MinImages = 0,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation score before it stops.", min=1)] = 5,
     accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
@@ -92,6 +102,8 @@ def train_imagewise_command(
     from geolive.files import check_new_folder, work_folder
 
     check_new_folder(out)
+    if from_authors and head != "linear":
+        raise InputError(f"--head {head}: --from-authors has the head of its file; leave --head out")
     if from_authors and not pretrained:
         raise InputError("--no-pretrained: --from-authors names weights already; leave one of them out")
     with step(f"Reading {dataset}"):
@@ -114,6 +126,8 @@ def train_imagewise_command(
         weights=weights if pretrained else "none",
         from_authors=from_authors,
         size=size,
+        head=head,
+        pool=pool,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=lr,

@@ -20,6 +20,7 @@ from geolive.evaluation.split_setup import splitter_for
 from geolive.evaluation.tasks import EvaluationTask, make_task
 from geolive.files import check_new_folder
 from geolive.models.interface import TASKS, Model, check_integer, check_positive
+from geolive.models.pooling import check_pool
 from geolive.splits import parse_split
 
 DEFAULT_SPLITS = ("random", "blocks:100km")
@@ -30,7 +31,7 @@ ROWS_WARNING = (
 
 @dataclass(frozen=True)
 class ImagewiseSettings:
-    """Settings of the network that the row `imagewise-trained` trains in every fold.
+    """Settings of the image-wise rows: `pool` of both, the others of the network that `imagewise-trained` trains in every fold.
 
     Parameters
     ----------
@@ -40,11 +41,17 @@ class ImagewiseSettings:
         A file with its first weights, or "none" for random ones; by default ImageNet's.
     photos : str or Path, optional
         The folder that `img_path` starts from.
+    head : {"linear", "tanh"}
+        tanh bounds predictions to the range of the training values; only in regression.
+    pool : {"mean", "vote"}
+        How photos make a cluster's prediction; only labels can be voted on.
     """
 
     architecture: str = "resnet34:10"
     weights: str | Path | None = None
     photos: str | Path | None = None
+    head: str = "linear"
+    pool: str = "mean"
 
 
 def evaluate(
@@ -59,6 +66,8 @@ def evaluate(
     n_splits: int | None = None,
     buffer_km: float | None = None,
     n_neighbors: int = 10,
+    n_neighbor_images: int = 1000,
+    min_images: int = 0,
     epochs: int | None = None,
     iterations: int | None = None,
     batch_size: int | None = None,
@@ -98,13 +107,17 @@ def evaluate(
         Buffer of splits given by name, in kilometres.
     n_neighbors : int, default 10
         Number of clusters that the row `neighbours` averages.
+    n_neighbor_images : int, default 1000
+        Number of images that the row `neighbours-images` averages.
+    min_images : int, default 0
+        Clusters with fewer images are left out for all models, and counted in the notes of each task.
     epochs, iterations, batch_size : int, optional
         How long the networks of photos given by name train, in passes over the training clusters or in steps of the optimiser,
         and how many clusters are in a step.
     learning_rate : float, optional
         Learning rate of these networks.
     imagewise : ImagewiseSettings, optional
-        What the row `imagewise-trained` trains.
+        How the image-wise rows are trained and pooled.
     repeats : int, default 5
         Partitions of a spatial split that has fewer than 30 units.
     random_state : int, default 0
@@ -145,9 +158,17 @@ def evaluate(
     given = given_specs(models) if isinstance(models, Mapping) else None
     specs = given if given is not None else find_specs(models)  # an unknown name is reported before photos are decoded
     training = _training_options(epochs, iterations, batch_size, learning_rate)
+    imagewise = imagewise or ImagewiseSettings()
+    for name in tasks:
+        check_pool(imagewise.pool, name)
+    check_integer("n_neighbor_images", n_neighbor_images, 1)
+    check_integer("min_images", min_images, 0)
     features = choose_features(dataset, features)
     with _resume_folder(out) as resume:
-        options, among = _options(dataset, specs, features, training, imagewise, random_state, resume.path, progress)
+        options, among = _options(
+            dataset, specs, tasks, features, training, imagewise, random_state, resume.path, progress
+        )
+        options |= {"neighbours-images": {"n_neighbors": n_neighbor_images}, "imagewise": {"pool": imagewise.pool}}
         if given is None:
             specs = find_specs(models, n_neighbors, features, options, covariates=dataset.covariates is not None)
         if progress:
@@ -157,7 +178,7 @@ def evaluate(
             for name, one in splits.items()
         }
         chosen = dataset.indicators if indicators is None else _listed(indicators, "indicators")
-        every_task = _make_tasks(dataset, specs, features, chosen, tasks, splitters, among, repeats)
+        every_task = _make_tasks(dataset, specs, features, chosen, tasks, splitters, among, min_images, repeats)
         results: list[TaskResult] = []
         for one in every_task:
             if on_task:
@@ -262,32 +283,42 @@ def _training_options(
 def _options(
     dataset: Dataset,
     specs: list[ModelSpec],
+    tasks: list[str],
     features: str | None,
     training: dict[str, Any],
-    imagewise: ImagewiseSettings | None,
+    imagewise: ImagewiseSettings,
     random_state: int,
     folder: Path,
     progress: Callable[[str], None] | None,
 ):
     """Return further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
-    options: dict[str, dict] = {"gcn": training, "attention": training} if training else {}
-    imagewise = imagewise or ImagewiseSettings()
+    # the authors' network counts iterations only
+    authors = {name: value for name, value in training.items() if name != "epochs"}
+    options: dict[str, dict] = {"gcn": training, "gcn-authors": authors, "attention": training} if training else {}
     parse_imagewise(imagewise.architecture)
     if not any("photos" in spec.needs and not spec.missing(dataset, features) for spec in specs):
         return options, None
+    from geolive.models.imagewise.cnn import check_head
+
+    for task in tasks:
+        check_head(imagewise.head, task)
     options["imagewise-trained"] = imagewise_options(
         dataset,
         imagewise.architecture,
         folder / "pixels",
         photos=imagewise.photos,
         weights=imagewise.weights,
+        head=imagewise.head,
+        pool=imagewise.pool,
         random_state=random_state,
         progress=progress,
     )
     return options, options["imagewise-trained"]["library"].ids
 
 
-def _make_tasks(dataset, specs, features, indicators, tasks, splitters, among, repeats) -> list[EvaluationTask]:
+def _make_tasks(
+    dataset, specs, features, indicators, tasks, splitters, among, min_images, repeats
+) -> list[EvaluationTask]:
     of_images = [spec for spec in specs if spec.uses_images and not spec.missing(dataset, features)]
     # a feature set that no row uses must not decide which clusters count
     used = features if any("features" in spec.needs for spec in of_images) else None
@@ -296,7 +327,8 @@ def _make_tasks(dataset, specs, features, indicators, tasks, splitters, among, r
     return [
         make_task(
             dataset, indicator, task, splitter, name,
-            features=used, needs_images=bool(of_images), needs_covariates=covariates, among=among, repeats=repeats, held=held,
+            features=used, needs_images=bool(of_images), needs_covariates=covariates, among=among, min_images=min_images,
+            repeats=repeats, held=held,
         )
         for task in tasks
         for indicator in indicators

@@ -48,6 +48,8 @@ def imagewise_options(
     *,
     photos: str | Path | None = None,
     weights: str | Path | None = None,
+    head: str = "linear",
+    pool: str = "mean",
     random_state: int = 0,
     progress: Callable[[str], None] | None = None,
 ) -> dict:
@@ -64,6 +66,10 @@ def imagewise_options(
         The folder that `img_path` starts from.
     weights : str or Path, optional
         As `geolive.vision.backbones.load_backbone` takes them.
+    head : {"linear", "tanh"}
+        As `geolive.models.imagewise.cnn.load_pretrained` takes it.
+    pool : {"mean", "vote"}
+        As `geolive.models.pooling.pool_photos` takes it.
     random_state : int
         Seed of the network's random weights.
     progress : callable, optional
@@ -80,6 +86,6 @@ def imagewise_options(
     arch, epochs, size = parse_imagewise(text)
     require_extra("imagewise")
     files = photo_files(dataset, photos)
-    made = partial(load_pretrained, arch=arch, weights=weights, size=size, random_state=random_state)
+    made = partial(load_pretrained, arch=arch, weights=weights, size=size, head=head, random_state=random_state)
     library = decode_library(dataset, files, made("regression").preprocessing, folder, progress)
-    return {"library": library, "load_network": made, "epochs": epochs}
+    return {"library": library, "load_network": made, "epochs": epochs, "pool": pool}

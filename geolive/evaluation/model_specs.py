@@ -117,7 +117,8 @@ def find_specs(
     features : str, optional
         The feature set of the dataset; the networks with attention use it, too, where there is one.
     options : dict of str to dict, optional
-        Further parameters by the kind of model: "gcn", "gcn-authors", "attention", "imagewise-trained" (which needs them).
+        Further parameters by the kind of model: "gcn", "gcn-authors", "attention", "neighbours-images", "imagewise", and
+        "imagewise-trained" (which needs them).
     covariates : bool
         Whether the dataset has covariates; "all" then includes models that use them.
 
@@ -225,9 +226,13 @@ def _known_specs(n_neighbors: int, features: str | None, options: Mapping[str, d
     specs = [ModelSpec(name, _maker(name, **settings.get(name, {}))) for name in BASELINES]
     specs += [
         ModelSpec("kriging-covariates", _maker("kriging", inputs="covariates"), ("covariates",)),
-        ModelSpec("neighbours-images", _maker("neighbours-images"), ("images", "objects")),
+        ModelSpec(
+            "neighbours-images",
+            _maker("neighbours-images", **options.get("neighbours-images", {})),
+            ("images", "objects"),
+        ),
         ModelSpec("previous-survey", None, ("years",)),
-        ModelSpec("imagewise", _maker("imagewise-linear"), ("features",)),
+        ModelSpec("imagewise", _maker("imagewise-linear", **options.get("imagewise", {})), ("features",)),
         # not among all: a network in every fold takes hours
         ModelSpec(
             "imagewise-trained", _maker("imagewise-trained", **options.get("imagewise-trained", {})), ("photos",)

@@ -94,6 +94,7 @@ def make_task(
     needs_images: bool = False,
     needs_covariates: bool = False,
     among: np.ndarray | None = None,
+    min_images: int = 0,
     repeats: int = 5,
     held: dict[tuple, Places] | None = None,
 ) -> EvaluationTask:
@@ -116,6 +117,8 @@ def make_task(
         Leave out clusters where a covariate has no number.
     among : array of str, optional
         The only clusters with images that some model can predict: those whose photos can be used.
+    min_images : int
+        Leave out clusters with fewer images (that have these features).
     repeats : int
         Partitions of a spatial split that has fewer than 30 units, too few to resample.
     held : dict, optional
@@ -138,6 +141,9 @@ def make_task(
     clusters, notes = _clusters_with_value(dataset, indicator, column)
     if needs_images:
         clusters, left_out = _clusters_with_images(dataset, clusters, indicator, features, among)
+        notes += left_out
+    if min_images:
+        clusters, left_out = _clusters_with_enough_images(dataset, clusters, features, min_images)
         notes += left_out
     if needs_covariates:
         clusters, left_out = _clusters_with_covariates(dataset, clusters, indicator)
@@ -185,6 +191,23 @@ def _clusters_with_images(
         return clusters, []
     without = f"{int((~seen).sum()):,} of {count_of(len(seen), 'cluster')} have no images that can be used"
     return clusters[seen].reset_index(drop=True), [f"{without}, and are left out for all models"]
+
+
+def _clusters_with_enough_images(
+    dataset: Dataset, clusters: gpd.GeoDataFrame, features: str | None, min_images: int
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    n_images = clusters["unique_cluster"].map(_with_images(dataset, features).value_counts()).fillna(0)
+    enough = (n_images >= min_images).to_numpy()
+    if not enough.any():
+        raise InputError(
+            f"min_images={min_images}: the cluster of {dataset.name} with the most images has {int(n_images.max())}; choose a "
+            "smaller number",
+            parameter="min_images",
+        )
+    if enough.all():
+        return clusters, []
+    without = f"{int((~enough).sum()):,} of {count_of(len(enough), 'cluster')} have fewer than {min_images} images"
+    return clusters[enough].reset_index(drop=True), [f"{without}, and are left out for all models"]
 
 
 def _clusters_with_covariates(

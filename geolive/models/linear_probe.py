@@ -8,6 +8,7 @@ import numpy as np
 from geolive.errors import InputError
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model, check_images
+from geolive.models.pooling import check_pool, pool_photos
 from geolive.places import Places
 
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
@@ -27,6 +28,8 @@ class ImageProbe(Model):
     task : {"regression", "classification"}
     random_state : int
         Seed of the inner folds.
+    pool : {"mean", "vote"}
+        How images make a place's prediction, see `geolive.models.pooling.pool_photos`.
 
     Examples
     --------
@@ -43,14 +46,20 @@ class ImageProbe(Model):
     input_words = "image features, one image by one"
     inputs = "features"
 
-    def __init__(self, task: str = "regression", *, random_state: int = 0) -> None:
+    def __init__(self, task: str = "regression", *, random_state: int = 0, pool: str = "mean") -> None:
         self.task = task
         self.random_state = random_state
+        self.pool = pool
 
     @property
     def params(self) -> dict[str, Any]:
-        """The penalties that the inner folds choose from."""
-        return {"penalties": list(PENALTIES), "trunk": "as it is"}
+        """The penalties that the inner folds choose from, and how images are pooled."""
+        return {"penalties": list(PENALTIES), "trunk": "as it is", "pool": self.pool}
+
+    def check_parameters(self) -> None:
+        """Raise where a parameter has a value that the model cannot use."""
+        super().check_parameters()
+        check_pool(self.pool, self.task)
 
     def fit(self, places: Places, values: np.ndarray) -> "ImageProbe":
         """Fit the line.
@@ -78,8 +87,11 @@ class ImageProbe(Model):
         return self
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predict each place by the mean over its images, shape (n,)."""
+        """Predict each place by the mean over its images, or by their vote, shape (n,)."""
         self.check_fitted()
+        if self.pool == "vote":
+            place, predictions = self.predict_images(places)
+            return pool_photos(predictions, place, len(places), self.pool)
         check_images(places, self.name)
         predicted = self._means(places) @ self.line_
         return np.clip(predicted, 0, 1) if self.task == "classification" else predicted

@@ -201,6 +201,8 @@ def run_python(code, words):
         (["--split", "official"], "ingest paper --splits"),
         (["--buffer", "900km", "--split", "random"], "smaller buffer"),
         (["--indicators", "height"], "height is not in the dataset"),
+        (["--pool", "vote"], "--pool vote: photos vote for labels, not for values; choose --pool mean, or --task"),
+        (["--min-images", "3"], "--min-images 3: the cluster of"),
     ],
 )
 def test_bad_input_is_one_line_and_2(survey, tmp_path, words, match):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from geolive.dataset_folder import write_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.models.bundle import load_model
 from geolive.models.registry import CLUSTERWISE, MODEL_KINDS
 from geolive.simulation.sample import make_sample
@@ -60,3 +60,23 @@ def test_without_object_counts_the_remedy_is_an_option_of_the_command(run, tmp_p
     assert code == 2
     assert "has no object counts" in errors
     assert "--inputs features" in errors
+
+
+def test_clusters_with_few_images_are_left_out_and_told(run, goa, tmp_path):
+    photos = read_dataset(goa).images["unique_cluster"].value_counts()
+    assert (photos < 4).sum() == 0
+    data = read_dataset(goa)
+    first = data.clusters["unique_cluster"].iloc[0]
+    kept = ~((data.images["unique_cluster"] == first) & (data.images["unique_cluster"].duplicated()))
+    few = replace(
+        data, images=data.images[kept].reset_index(drop=True), features={"objects": data.features["objects"][kept]}
+    )
+    write_dataset(few, tmp_path / "few")
+    words = ["--min-images", "2", "--trees", "5", "--out", tmp_path / "bundle"]
+    code, _, errors = run("train", "clusterwise", tmp_path / "few", *words)
+    assert code == 0, errors
+    assert "1 surveyed cluster has fewer images than --min-images and was left out of training" in " ".join(
+        errors.split()
+    )
+    assert json.loads((tmp_path / "bundle" / "card.json").read_text())["clusters_with_few_images"] == 1
+    assert "too few images" in (tmp_path / "bundle" / "README.md").read_text()

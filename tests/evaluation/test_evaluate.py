@@ -11,13 +11,14 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
 from geolive.evaluation import comparison, cross_validation
-from geolive.evaluation.evaluate import evaluate
+from geolive.evaluation.evaluate import ImagewiseSettings, evaluate
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.tables import NOT_OUT_OF_FOLD, RESULT_COLUMNS, WITHIN_COUNTRY
 from geolive.metrics import METRICS
 from geolive.models.baselines import InverseDistance, Mean, Neighbours
 from geolive.models.count_models import CountModel
 from geolive.models.registry import BASELINES
+from geolive.simulation.sample import make_sample
 from geolive.sources.survey.reader import read_survey
 from geolive.splits import BlockSplit, BufferedSplit, RandomSplit, fold_numbers, parse_split
 from tests.panels import panel
@@ -305,3 +306,45 @@ def test_networks_train_as_they_are_told_to(small_sample):
     ):
         with pytest.raises(InputError, match=match):
             evaluate(dataset, "gcn-obj", "pov", **given)
+
+
+def test_the_authors_rows_boosted_trees_and_pools():
+    dataset = make_sample("goa", 1, n_clusters=60, most_images=12, with_features=True)
+    settings = {
+        "split": RandomSplit(n_splits=2),
+        "task": "classification",
+        "iterations": 2,
+        "batch_size": 8,
+        "n_neighbor_images": 30,
+    }
+    names = "gcn-authors-obj,gcn-authors-feats,gcn-authors-both,boosting-5,boosting-7,boosting-10,neighbours-images,imagewise"
+    by_vote = evaluate(dataset, names, "pov", **settings, imagewise=ImagewiseSettings(pool="vote"))
+    assert not by_vote.results["protocol"].str.startswith(("failed", "not run")).any()
+    found = by_vote.results.drop_duplicates("model").set_index("model")["params"].map(json.loads)
+    assert list(found.index) == [
+        *(f"gcn-authors-{inputs}-distance" for inputs in ("obj", "feats", "both")),
+        *(f"clusterwise-boosting-authors-{depth}" for depth in (5, 7, 10)),
+        "neighbours-30-images",
+        "imagewise-linear",
+    ]
+    assert (found.iloc[0]["iterations"], found.iloc[0]["batch_size"]) == (2, 8)
+    assert found["clusterwise-boosting-authors-7"]["n_estimators"] == 100
+    assert found["imagewise-linear"]["pool"] == "vote"
+    photos = dataset.cluster_places(dataset.clusters, "simfeats").n_images
+    predicted = by_vote.predictions.set_index(["model", "unique_cluster"])["prediction"]["imagewise-linear"]
+    shares = predicted * pd.Series(photos, dataset.clusters["unique_cluster"]).reindex(predicted.index)
+    np.testing.assert_allclose(shares, shares.round(), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"imagewise": ImagewiseSettings(pool="vote")}, "photos vote for labels, not for values"),
+        ({"imagewise": ImagewiseSettings(pool="median")}, "pool='median': must be 'mean' or 'vote'"),
+        ({"n_neighbor_images": 0}, "n_neighbor_images=0: must be an integer of at least 1"),
+        ({"min_images": -1}, "min_images=-1: must be an integer of at least 0"),
+    ],
+)
+def test_options_of_images_are_checked_before_anything_is_fitted(dataset, given, match):
+    with pytest.raises(InputError, match=match):
+        evaluate(dataset, "mean", "wealth", **given)

@@ -175,3 +175,16 @@ def test_a_split_that_parts_its_units_does_not_say_that_they_stay_together(datas
 
 def test_the_name_of_a_split_is_the_splitters(dataset):
     assert make_task(dataset, "wealth", "regression", BlockSplit("80km")).split == "blocks:80km"
+
+
+def test_clusters_with_few_images_are_left_out_for_all_models_and_counted(small_sample):
+    dataset = small_sample.dataset
+    photos = dataset.cluster_places(dataset.clusters).n_images
+    fewest = int(photos.max())
+    task = make_task(dataset, "pov", "regression", RandomSplit(), min_images=fewest)
+    assert set(task.clusters["unique_cluster"]) == set(dataset.clusters["unique_cluster"][photos >= fewest])
+    left_out = f"{(photos < fewest).sum()} of {len(photos)} clusters have fewer than {fewest} images"
+    assert f"{left_out}, and are left out for all models" in task.notes
+    assert not any("fewer than" in note for note in make_task(dataset, "pov", "regression", RandomSplit()).notes)
+    with pytest.raises(InputError, match=r"^min_images=9999: the cluster .* with the most images has"):
+        make_task(dataset, "pov", "regression", RandomSplit(), min_images=9999)

@@ -155,3 +155,17 @@ def test_a_trained_model_shows_itself_in_short_and_escapes_what_it_shows(trained
     assert "<b>" not in page
     assert "&lt;script&gt;" in page
     assert "SIMULATED" in page
+
+
+def test_clusters_with_few_images_are_left_out_and_counted(dataset):
+    photos = dataset.cluster_places(dataset.clusters).n_images
+    fewest = int(photos.max())
+    trained = train(dataset, Neighbours(), "pov", min_images=fewest)
+    assert set(trained.residuals["unique_cluster"]) == set(dataset.clusters["unique_cluster"][photos >= fewest])
+    assert trained.card.clusters_with_few_images == (photos < fewest).sum() > 0
+    assert trained.card.clusters_without_images == 0
+    assert type(trained.card).from_json(trained.card.to_json()) == trained.card
+    with pytest.raises(InputError, match=r"^min_images=9999: the cluster .* with the most images has"):
+        train(dataset, Neighbours(), "pov", min_images=9999)
+    with pytest.raises(InputError, match=r"^min_images=-1: must be an integer"):
+        train(dataset, Neighbours(), "pov", min_images=-1)

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from geolive.errors import InputError
+from geolive.models.interface import check_choice
 from geolive.vision.backbones import build_trunk, load_backbone
 from geolive.vision.preprocessing import Preprocessing
 from geolive.vision.weights import load_trunk, read_state
 
 AUTHORS_ARCH = "resnet34"
+HEADS = ("linear", "tanh")
 
 
 class PhotoCNN(nn.Module):
@@ -65,7 +67,13 @@ class PretrainedCNN:
 
 
 def load_pretrained(
-    task: str, arch: str, *, weights: str | Path | None = None, size: int | None = None, random_state: int = 0
+    task: str,
+    arch: str,
+    *,
+    weights: str | Path | None = None,
+    size: int | None = None,
+    head: str = "linear",
+    random_state: int = 0,
 ) -> PretrainedCNN:
     """Load a pretrained trunk and put a new head on it.
 
@@ -78,28 +86,53 @@ def load_pretrained(
         A file, "none" for random weights, or by default those of ImageNet; see `geolive.vision.backbones.load_backbone`.
     size : int, optional
         Width and height in pixels that photos are reduced to; by default those that the weights were trained with.
+    head : {"linear", "tanh"}
+        linear: the network's output is any number. tanh: it is bounded, so that predictions stay within the range of the
+        training values; only in regression.
     random_state : int
         Seed of the random weights.
 
     Raises
     ------
     InputError
-        There is no such network, or its weights cannot be loaded.
+        There is no such network or head, or the weights cannot be loaded.
 
     Examples
     --------
     >>> load_pretrained("regression", "resnet18", weights="none", size=64).preprocessing.crop
     64
     """
+    check_head(head, task)
     backbone = load_backbone(arch, weights, random_state)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(random_state)
-        network = PhotoCNN(backbone.trunk, backbone.width, task)
+        network = PhotoCNN(backbone.trunk, backbone.width, task, tanh=head == "tanh")
     # the whole of the shorter side is kept; augmentation crops differently in each epoch
     side = size or backbone.preprocessing.crop
     return PretrainedCNN(
         network, backbone.arch, replace(backbone.preprocessing, size=side, crop=side), dict(backbone.weights)
     )
+
+
+def check_head(head: str, task: str) -> None:
+    """Raise where there is no such head, or not for this task.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_head("tanh", "classification")
+    Traceback (most recent call last):
+    geolive.errors.InputError: head='tanh': bounds values, and labels have none; choose head='linear', or task='regression'
+    """
+    check_choice("head", head, HEADS)
+    if head == "tanh" and task != "regression":
+        raise InputError(
+            f"head={head!r}: bounds values, and labels have none; choose head='linear', or task='regression'",
+            parameter="head",
+        )
 
 
 def load_authors_weights(path: str | Path, task: str, size: int | None = None) -> PretrainedCNN:

@@ -19,6 +19,7 @@ from geolive.models.imagewise.photo_cache import DecodedPhotos, decode_photos
 from geolive.models.imagewise.runs import LEARNING_RATE, train_run, usable
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model, check_integer, check_positive
+from geolive.models.pooling import check_pool, pool_photos
 from geolive.models.trainer import Curve
 from geolive.places import Places
 from geolive.vision.devices import choose_device, choose_workers
@@ -108,7 +109,7 @@ def decode_library(
 class TrainedInFolds(Model):
     """A network trained on photos, one by one: `fit` trains it on the photos of the places that it is given.
 
-    Each photo has the value of its cluster, and the prediction of a place is the mean over its photos (Lee et al. 2021). An
+    Each photo has the value of its cluster, and the prediction of a place pools its photos (Lee et al. 2021). An
     eighth of the training places, near ones together, chooses the epoch; under the authors' protocol the fold that is predicted
     does.
 
@@ -123,6 +124,8 @@ class TrainedInFolds(Model):
     epochs, batch_size : int
     learning_rate : float, optional
         The highest learning rate; by default 1e-3 in classification and 1e-4 in regression.
+    pool : {"mean", "vote"}
+        How photos make a place's prediction, see `geolive.models.pooling.pool_photos`.
     device : str
         As `geolive.vision.devices.choose_device` takes it.
 
@@ -150,6 +153,7 @@ class TrainedInFolds(Model):
         epochs: int = 10,
         batch_size: int = 256,
         learning_rate: float | None = None,
+        pool: str = "mean",
         device: str = "auto",
     ) -> None:
         super().__init__(task, random_state=random_state)
@@ -158,6 +162,7 @@ class TrainedInFolds(Model):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.pool = pool
         self.device = device
 
     @property
@@ -172,6 +177,8 @@ class TrainedInFolds(Model):
             "arch": self._start.arch,
             "weights": self._start.weights,
             "size": self._start.preprocessing.crop,
+            "head": "tanh" if self._start.network.tanh else "linear",
+            "pool": self.pool,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate": self.learning_rate or LEARNING_RATE[self.task],
@@ -193,6 +200,7 @@ class TrainedInFolds(Model):
     def check_parameters(self) -> None:
         """Raise where a parameter has a value that the network cannot use."""
         super().check_parameters()
+        check_pool(self.pool, self.task)
         check_integer("epochs", self.epochs, 1)
         check_integer("batch_size", self.batch_size, 2)
         if self.learning_rate is not None:
@@ -251,10 +259,9 @@ class TrainedInFolds(Model):
         return last
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predict values, or probabilities of label 1, shape (n,): the mean over the photos of each place."""
+        """Predict values, or probabilities of label 1, shape (n,): photos are pooled by place, see `pool`."""
         numbers, (cluster, predictions) = self.library.numbers(places.ids), self._predict_photos(places)
-        total = np.bincount(cluster, predictions, minlength=len(self.library.ids))
-        return (total / np.maximum(np.bincount(cluster, minlength=len(total)), 1))[numbers]
+        return pool_photos(predictions, cluster, len(self.library.ids), self.pool)[numbers]
 
     def predict_images(self, places: Places) -> tuple[np.ndarray, np.ndarray]:
         """Predict single photos: the row of each photo's place, and the photo's prediction, both of shape (photos,)."""

@@ -17,6 +17,7 @@ from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN
 from geolive.models.imagewise.photo_cache import DecodedPhotos
 from geolive.models.interface import TASKS, Model, check_images
 from geolive.models.network_weights import FILE, write_tensors
+from geolive.models.pooling import POOLS, pool_photos
 from geolive.places import Places
 from geolive.vision.backbones import TRUNK, build_trunk
 from geolive.vision.devices import Device, choose_workers
@@ -31,7 +32,7 @@ _AT_ONCE = 64
 
 
 class ImageWise(Model):
-    """A network that looks at each photo of a place; the place's value is the mean over its photos.
+    """A network that looks at each photo of a place; the place's value is the mean over its photos, or what most vote for.
 
     `geolive.models.imagewise.training.train_imagewise` trains it, because it learns from photos rather than from places.
 
@@ -41,13 +42,16 @@ class ImageWise(Model):
     random_state : int
     arch : str
         Architecture of the trunk, as `geolive.vision.backbones.build_trunk` knows it.
+    pool : {"mean", "vote"}
+        How photos make a place's prediction, see `geolive.models.pooling.pool_photos`.
 
     Attributes
     ----------
     network_ : PhotoCNN
     preprocessing_ : Preprocessing
     target_ : tuple of float
-        Mean and standard deviation of the training clusters' values; 0 and 1 in classification.
+        Mean and standard deviation of the training clusters' values (with a tanh head the middle and half of their range); 0 and
+        1 in classification.
     training_ : dict
         How the network was trained, as JSON-able facts.
 
@@ -63,9 +67,12 @@ class ImageWise(Model):
     input_words = "photos, one by one"
     inputs = "features"
 
-    def __init__(self, task: str = "regression", *, random_state: int = 0, arch: str = "resnet34") -> None:
+    def __init__(
+        self, task: str = "regression", *, random_state: int = 0, arch: str = "resnet34", pool: str = "mean"
+    ) -> None:
         super().__init__(task, random_state=random_state)
         self.arch = arch
+        self.pool = pool
 
     @classmethod
     def from_network(
@@ -74,6 +81,7 @@ class ImageWise(Model):
         *,
         task: str = "regression",
         random_state: int = 0,
+        pool: str = "mean",
         target: tuple[float, float] = (0.0, 1.0),
         training: dict[str, Any] | None = None,
     ) -> Self:
@@ -83,14 +91,15 @@ class ImageWise(Model):
         ----------
         trained : PretrainedCNN
             The network, its architecture and its preprocessing.
-        task, random_state
+        task, random_state, pool
             The parameters of the model.
         target : tuple of float
-            Mean and standard deviation of the training clusters' values; 0 and 1 in classification.
+            What the network's outputs are multiplied by (second) and shifted by (first): mean and standard deviation of the
+            training clusters' values; with a tanh head the middle and half of their range; 0 and 1 in classification.
         training : dict, optional
             How the network was trained, as JSON-able facts.
         """
-        model = cls(task, random_state=random_state, arch=trained.arch)
+        model = cls(task, random_state=random_state, arch=trained.arch, pool=pool)
         model.network_, model.preprocessing_ = trained.network, trained.preprocessing
         model.target_, model.training_ = target, dict(training or {})
         return model
@@ -102,8 +111,8 @@ class ImageWise(Model):
 
     @property
     def params(self) -> dict[str, Any]:
-        """How the network was trained."""
-        return getattr(self, "training_", {"arch": self.arch})
+        """How the network was trained, and how photos are pooled."""
+        return getattr(self, "training_", {"arch": self.arch}) | {"pool": self.pool}
 
     def fit(self, places: Places, values: np.ndarray) -> Self:
         """Raise: the network learns from photos, which places do not have.
@@ -115,7 +124,7 @@ class ImageWise(Model):
         raise InputError(f"{self.name} learns from photos; train it with train_imagewise(dataset, indicator)")
 
     def predict(self, places: Places) -> np.ndarray:
-        """Predict values, or probabilities of label 1, shape (n,): the mean over the photos of each place.
+        """Predict values, or probabilities of label 1, shape (n,): photos are pooled by place, see `pool`.
 
         The network's predictions of single photos must be the image features of the places: take the places from the dataset
         that `predict_photos` returns, with the feature set `imagewise`.
@@ -133,8 +142,7 @@ class ImageWise(Model):
                 f"{self.name} predicts photos; call predict_photos first, and take places from what it returns"
             )
         place = np.repeat(np.arange(len(places)), places.n_images)
-        total = np.bincount(place, places.features.read()[:, 0].astype(float), minlength=len(places))
-        return total / places.n_images
+        return pool_photos(places.features.read()[:, 0].astype(float), place, len(places), self.pool)
 
     def predict_pixels(self, pixels: torch.Tensor, device: Device) -> np.ndarray:
         """Predict values, or probabilities of label 1, of photos.
@@ -227,6 +235,7 @@ class ImageWise(Model):
             "task": self.task,
             "random_state": self.random_state,
             "arch": self.arch,
+            "pool": self.pool,
             "preprocessing": self.preprocessing_.as_json(),
             "target": list(self.target_),
             "tanh": self.network_.tanh,
@@ -244,9 +253,9 @@ class ImageWise(Model):
         """
         path = Path(folder) / FILE
         try:
-            task, seed, arch, tanh = (settings[name] for name in ("task", "random_state", "arch", "tanh"))
+            task, seed, arch, pool, tanh = (settings[name] for name in ("task", "random_state", "arch", "pool", "tanh"))
             (mean, spread), training = map(float, settings["target"]), dict(settings["training"])
-            sound = task in TASKS and math.isfinite(mean) and math.isfinite(spread)
+            sound = task in TASKS and pool in POOLS and math.isfinite(mean) and math.isfinite(spread)
         except (KeyError, TypeError, ValueError):
             sound = False
         if not sound:
@@ -266,7 +275,9 @@ class ImageWise(Model):
             raise InputError(f"{path}: holds numbers that are not finite; train it again")
         network.eval()
         loaded = PretrainedCNN(network, str(arch), preprocessing, {})
-        return cls.from_network(loaded, task=task, random_state=int(seed), target=(mean, spread), training=training)
+        return cls.from_network(
+            loaded, task=task, random_state=int(seed), pool=pool, target=(mean, spread), training=training
+        )
 
 
 def predict_decoded(model: ImageWise, pixels: DecodedPhotos, rows: np.ndarray, device: Device) -> np.ndarray:

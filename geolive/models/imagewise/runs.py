@@ -53,6 +53,7 @@ def train_run(
     folder: Path,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
+    pool: str = "mean",
 ) -> TrainedRun:
     """Train one network; the validation part of the run chooses the epoch.
 
@@ -73,6 +74,8 @@ def train_run(
         Folder for the figures of each epoch.
     progress : callable, optional
         Called with the epoch and its losses in words.
+    pool : {"mean", "vote"}
+        How the model pools photos.
 
     Returns
     -------
@@ -85,9 +88,7 @@ def train_run(
     """
     from geolive.models.imagewise.learner import TrainingPhotos, train_cnn
 
-    of_train = values[run.train]
-    regresses = settings.task == "regression"
-    target = (float(of_train.mean()), float(of_train.std()) or 1.0) if regresses else (0.0, 1.0)
+    target = _target(values[run.train], settings.task, start.network.tanh)
     train, validation = (usable(pixels, np.flatnonzero(np.isin(cluster, part))) for part in (run.train, run.validation))
     for part, rows in (("training", train), ("validation", validation)):
         if not len(rows):
@@ -103,6 +104,7 @@ def train_run(
             PretrainedCNN(network, start.arch, start.preprocessing, start.weights),
             task=settings.task,
             random_state=settings.random_state,
+            pool=pool,
             target=target,
             training=_training_facts(start, settings),
         )
@@ -115,12 +117,23 @@ def train_run(
     return TrainedRun(model_of(trained.best), trained.history, model_of(trained.last))
 
 
+def _target(values: np.ndarray, task: str, tanh: bool) -> tuple[float, float]:
+    """Return what training values are reduced and divided by: to mean 0 and variance 1, or into the range of tanh."""
+    if task == "classification":
+        return 0.0, 1.0
+    if tanh:
+        middle = (values.max() + values.min()) / 2
+        return float(middle), float(values.max() - middle) or 1.0
+    return float(values.mean()), float(values.std()) or 1.0
+
+
 def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[str, Any]:
     """Return how a network is trained, as the card says it."""
     own = asdict(settings)
     facts = {name: own[name] for name in own if name not in ("task", "random_state", *HOW)}
     return facts | {
         "size": start.preprocessing.crop,
+        "head": "tanh" if start.network.tanh else "linear",
         "weights": start.weights,
         "precision": settings.device.precision,
     }

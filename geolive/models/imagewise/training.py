@@ -17,12 +17,13 @@ from geolive.errors import InputError
 from geolive.extras import require_extra
 from geolive.files import replacing, today
 from geolive.metrics import scores
-from geolive.models.imagewise.cnn import PretrainedCNN, load_authors_weights, load_pretrained
+from geolive.models.imagewise.cnn import PretrainedCNN, check_head, load_authors_weights, load_pretrained
 from geolive.models.imagewise.model import FEATURES, ImageWise, predict_decoded
 from geolive.models.imagewise.parts import PhotoClusters, TrainingRun, clusters_with_photos, plan_runs
 from geolive.models.imagewise.photo_cache import DecodedPhotos, decode_photos
 from geolive.models.imagewise.runs import HOW, LEARNING_RATE, train_run, usable
 from geolive.models.interface import TASKS, check_choice
+from geolive.models.pooling import check_pool, pool_photos
 from geolive.models.trained_model import Figure, FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
 from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.images import PhotoFiles, photo_files
@@ -42,6 +43,8 @@ def train_imagewise(
     weights: str | Path | None = None,
     from_authors: str | Path | None = None,
     size: int | None = None,
+    head: str = "linear",
+    pool: str = "mean",
     epochs: int = 10,
     batch_size: int = 256,
     learning_rate: float | None = None,
@@ -64,7 +67,7 @@ def train_imagewise(
 ) -> TrainedModel:
     """Train a network on the photos of a dataset's clusters, one by one (Lee et al. 2021, "Image-wise learning").
 
-    Each photo has the value of its cluster, and the prediction of a cluster is the mean over its photos.
+    Each photo has the value of its cluster, and the prediction of a cluster is the mean over its photos, or their vote.
 
     Parameters
     ----------
@@ -80,6 +83,10 @@ def train_imagewise(
         A network that the authors' code saved, in place of `arch` and `weights`.
     size : int, optional
         Width and height of photos in pixels; by default those that the weights were trained with.
+    head : {"linear", "tanh"}
+        tanh bounds predictions to the range of the training values, as in the authors' regression; `from_authors` has its own.
+    pool : {"mean", "vote"}
+        How photos make a cluster's prediction: the mean over them, or, for labels, the share of photos that vote for 1.
     epochs : int
         Passes over the training photos; with 0 the weights do not change.
     batch_size : int
@@ -140,6 +147,8 @@ def train_imagewise(
     geolive.errors.InputError: task='ranking': must be 'regression' or 'classification'
     """
     check_choice("task", task, TASKS)
+    check_head(head, task)
+    check_pool(pool, task)
     if from_authors and weights:
         raise InputError(
             f"weights={str(weights)!r}: from_authors names weights already; leave one of them out", "weights"
@@ -154,7 +163,7 @@ def train_imagewise(
     if from_authors:
         start = load_authors_weights(from_authors, task, size)
     else:
-        start = load_pretrained(task, arch, weights=weights, size=size, random_state=random_state)
+        start = load_pretrained(task, arch, weights=weights, size=size, head=head, random_state=random_state)
     if split is None:
         split = "district" if dataset.clusters["district_id"].notna().all() else "blocks:100km"
     settings = TrainingSettings(
@@ -184,6 +193,7 @@ def train_imagewise(
             split=split,
             folds=folds,
             min_images=min_images,
+            pool=pool,
             permute_labels=permute_labels,
             logs=None if logs is None else Path(logs),
             progress=progress,
@@ -201,6 +211,7 @@ def train_from(
     split: str = "district",
     folds: int = 0,
     min_images: int = 0,
+    pool: str = "mean",
     permute_labels: bool = False,
     logs: Path | None = None,
     progress: Callable[[str], None] | None = None,
@@ -219,7 +230,7 @@ def train_from(
     settings : TrainingSettings
     work : Path
         Folder of decoded photos and checkpoints.
-    split, folds, min_images, permute_labels, logs, progress
+    split, folds, min_images, pool, permute_labels, logs, progress
         As for `train_imagewise`.
 
     Returns
@@ -242,12 +253,12 @@ def train_from(
     predictions = np.full(len(known.images), np.nan)
     for run in runs:
         model, history, _ = train_run(
-            run, known.values, known.cluster, pixels, start, settings, work / run.name, logs, progress
+            run, known.values, known.cluster, pixels, start, settings, work / run.name, logs, progress, pool
         )
         rows = usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))
         predictions[rows] = predict_decoded(model, pixels, rows, settings.device)
     unit = known.table["district_id"].to_numpy(object) if split == "district" else units.astype(str).astype(object)
-    residuals = check_residuals(_residuals(known, runs, predictions, unit))
+    residuals = check_residuals(_residuals(known, runs, predictions, unit, pool))
     metrics, per_image = _metrics(settings, known, residuals, predictions, units)
     card = ModelCard(
         **_facts(dataset, model, indicator, settings, known, runs[-1], pixels),
@@ -262,7 +273,7 @@ def train_from(
 
 
 def _residuals(
-    known: PhotoClusters, runs: list[TrainingRun], predictions: np.ndarray, unit: np.ndarray
+    known: PhotoClusters, runs: list[TrainingRun], predictions: np.ndarray, unit: np.ndarray, pool: str
 ) -> gpd.GeoDataFrame:
     """Return the table of residuals, from the predictions of single photos."""
     n = len(known.values)
@@ -271,12 +282,10 @@ def _residuals(
         reference[run.test], fold[run.test] = known.values[run.train].mean(), number
     part[runs[-1].validation], part[runs[-1].test] = "validation", "test"
     seen = np.isfinite(predictions)
-    count = np.bincount(known.cluster[seen], minlength=n)
-    total = np.bincount(known.cluster[seen], predictions[seen], minlength=n)
     columns = {
         "unique_cluster": known.table["unique_cluster"].to_numpy(object),
         "value": known.values,
-        "prediction": np.where(count > 0, total / np.maximum(count, 1), np.nan),
+        "prediction": pool_photos(predictions[seen], known.cluster[seen], n, pool),
         "reference": reference,
         "fold": fold,
         "district_id": unit,
@@ -292,7 +301,7 @@ def _metrics(
     predictions: np.ndarray,
     units: np.ndarray,
 ) -> tuple[dict[str, Figure], dict[str, Figure]]:
-    """Compute metrics of clusters, by the mean over their photos, and of photos, each with the value of its cluster."""
+    """Compute metrics of clusters and of photos, each with the value of its cluster."""
     prediction, reference = residuals["prediction"].to_numpy(), residuals["reference"].to_numpy()
     judged, seen = np.flatnonzero(np.isfinite(prediction)), np.flatnonzero(np.isfinite(predictions))
     of = known.cluster[seen]
@@ -312,7 +321,8 @@ def _check_request(
     own = asdict(settings)
     decided = {name: own[name] for name in own if name not in HOW} | {"precision": settings.device.precision}
     decided |= {"dataset": dataset.checksum, "indicator": indicator, "arch": start.arch, "weights": start.weights}
-    decided |= {"size": start.preprocessing.crop, "split and folds": parts}
+    decided |= {"size": start.preprocessing.crop, "head": "tanh" if start.network.tanh else "linear"}
+    decided |= {"split and folds": parts}
     request = json.loads(json.dumps(decided))
     path = work / _REQUEST
     if not path.is_file():

@@ -18,8 +18,8 @@ from geolive.errors import InputError
 from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_model, save_model
 from geolive.models.imagewise.cnn import load_authors_weights, load_pretrained
-from geolive.models.imagewise.parts import plan_runs
-from geolive.models.imagewise.training import train_from
+from geolive.models.imagewise.parts import clusters_with_photos, plan_runs
+from geolive.models.imagewise.training import train_from, train_imagewise
 from geolive.models.registry import describe
 from geolive.models.trained_model import FoldFacts
 from geolive.regions import find_region
@@ -100,6 +100,56 @@ def test_colour_is_learnt_and_judged_on_clusters_that_were_not_seen(trained):
     assert "only there are" in card.honest
     assert card.simulated
     assert len(card.history) == 10
+
+
+def test_a_tanh_head_keeps_predictions_within_the_range_of_the_training_values(survey, tmp_path):
+    begun = load_pretrained("regression", TINY, weights="none", size=SIDE, head="tanh")
+    trained = train(survey, tmp_path / "work", begun, split="random")
+    assert trained.card.params["head"] == "tanh"
+    values = trained.residuals.loc[trained.residuals["part"] == "train", "value"]
+    middle, half = trained.model.target_
+    assert (middle - half, middle + half) == pytest.approx((values.min(), values.max()))
+    assert trained.residuals["prediction"].dropna().between(values.min(), values.max()).all()
+    assert trained.card.metrics["r2"][0] > 0.3
+    again = load_model(save_model(trained, tmp_path / "bundle")).model
+    assert again.network_.tanh
+    assert again.target_ == trained.model.target_
+    with pytest.raises(InputError, match="choose head='linear'"):
+        load_pretrained("classification", TINY, weights="none", size=SIDE, head="tanh")
+
+
+def test_photos_vote_for_the_label_of_their_cluster(survey, tmp_path):
+    by_mean, by_vote = (
+        train(survey, tmp_path / pool, split="random", task="classification", pool=pool) for pool in ("mean", "vote")
+    )
+    files = photo_files(survey)
+    known = clusters_with_photos(survey, files, "pov", "classification")
+    seen = by_vote.model.predict_photos(survey, files, known.images, CPU)
+    places = seen.cluster_places(known.table, "imagewise")
+    of_photo = seen.features["imagewise"][known.images, 0]
+    votes = [(of_photo[known.cluster == number] > 0.5).mean() for number in range(len(known.table))]
+    assert by_vote.model.predict(places) == pytest.approx(votes)
+    tested = by_vote.residuals["prediction"].notna().to_numpy()
+    assert by_vote.residuals["prediction"][tested].to_numpy() == pytest.approx(np.array(votes)[tested])
+    # the photos are the same; only how they are pooled differs
+    assert by_vote.card.metrics_per_image == by_mean.card.metrics_per_image
+    assert not np.allclose(by_vote.residuals["prediction"][tested], by_mean.residuals["prediction"][tested])
+    assert by_vote.model.save(tmp_path)["pool"] == "vote"
+    with pytest.raises(InputError, match="photos vote for labels"):
+        train_imagewise(survey, "pov", pool="vote")
+
+
+def test_clusters_with_few_photos_are_left_out_and_counted(survey):
+    files = photo_files(survey)
+    files = replace(files, paths=[None, None, *files.paths[2:]])
+    whole = clusters_with_photos(survey, files, "pov", "regression")
+    photos = np.bincount(whole.cluster)
+    fewest = int(photos.max())
+    some = clusters_with_photos(survey, files, "pov", "regression", min_images=fewest)
+    assert len(some.table) == (photos >= fewest).sum()
+    assert some.with_few_photos == len(photos) - len(some.table) > 0
+    with pytest.raises(InputError, match=r"^min_images=9999: the cluster .* with the most photos has"):
+        clusters_with_photos(survey, files, "pov", "regression", min_images=9999)
 
 
 def test_permuted_labels_are_not_learnt(survey, trained, tmp_path):
