@@ -11,6 +11,7 @@ from geolive.antimeridian import cut, running_longitudes
 from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM
+from geolive.languages import phrase
 from geolive.regions import Region
 from geolive.tables import CRS, lonlat
 
@@ -117,7 +118,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
         geometry=polygonal_parts(_cut([shapely.Polygon(ring) for ring in corners])),
         crs=CRS,
     )
-    source = f"equal-area hexagons {width_km:g} km wide, made by geolive"
+    source = phrase("source.hexagons", width=f"{width_km:g}")
     return Region(name, shapely.coverage_union_all(districts.geometry.to_numpy()), districts, source)
 
 

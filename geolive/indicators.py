@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from geolive.errors import InputError
+from geolive.languages import phrase
+from geolive.phrases import Phrase
 from geolive.wording import decimal_text
 
-MEANS_OF_AREAS = "Values are means of areas, not of households."
+MEANS_OF_AREAS = phrase("indicators.means_of_areas")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Indicator:
         Five colours from the lowest class to the highest, which colour-blind readers can distinguish.
     meaning : str
         What the values are of, in a sentence.
+    ranked_from : {"lowest", "highest"}
+        Which value has rank 1. Ranks count from the end that is worse off; where neither is, from the lowest.
+    first : {"poorest", "worst_off", "lowest", "highest", "densest"}
+        What the place with rank 1 is called.
 
     Examples
     --------
@@ -42,33 +48,54 @@ class Indicator:
     direction: str = ""
     colours: tuple[str, ...] = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
     meaning: str = MEANS_OF_AREAS
+    ranked_from: str = "lowest"
+    first: str = "lowest"
 
     @property
     def legend_title(self) -> str:
         """Title and direction, as a legend shows them."""
-        return f"{self.title} ({self.direction})" if self.direction else self.title
+        return phrase("page.titled", title=self.title, direction=self.direction) if self.direction else self.title
+
+    @property
+    def title_in_text(self) -> str:
+        """The title inside a sentence: geolive's own titles begin with a small letter there."""
+        own = isinstance(self.title, Phrase) and f"{self.title.key}_in_text"
+        return phrase(own) if own in _IN_TEXT else self.title
+
+    @property
+    def first_words(self) -> str:
+        """What the place with rank 1 is, in words."""
+        return phrase(f"first.{self.first}")
+
+    @property
+    def rank_words(self) -> str:
+        """The head of a column of ranks, which says what the place with rank 1 is."""
+        return phrase(f"ranks.{self.first}")
 
     @property
     def as_probability(self) -> "Indicator":
         """The indicator that a classifier maps: the probability of label 1."""
+        title = self.title_in_text
+        if not isinstance(title, Phrase):
+            title = f"{title[:1].lower()}{title[1:]}"
         return replace(
             self,
-            title=f"Probability of {self.title[:1].lower()}{self.title[1:]} at or above the threshold",
-            unit="probability, 0 to 1",
+            title=phrase("indicators.probability", title=title),
+            unit=phrase("indicators.probability_unit"),
             direction="",
         )
 
     def with_words(
         self, *, label: str | None = None, unit: str | None = None, higher_is: str | None = None
     ) -> "Indicator":
-        """Return the indicator with other words, and with colours that become darker where a higher value is worse.
+        """Return the indicator with other words; where a higher value is worse, colours become darker with it.
 
         Parameters
         ----------
         label, unit : str, optional
             What is measured, and in which unit.
         higher_is : {"better", "worse"}, optional
-            What a higher value means.
+            What a higher value means. Ranks count from the end that is worse off.
 
         Raises
         ------
@@ -90,8 +117,10 @@ class Indicator:
             self,
             title=self.title if label is None else label,
             unit=self.unit if unit is None else unit,
-            direction=self.direction if higher_is is None else f"higher is {higher_is}",
+            direction=self.direction if higher_is is None else phrase(f"indicators.higher_is_{higher_is}"),
             colours=WORSE_COLOURS if higher_is == "worse" else self.colours,
+            ranked_from={None: self.ranked_from, "better": "lowest", "worse": "highest"}[higher_is],
+            first=self.first if higher_is is None else "worst_off",
         )
 
 
@@ -100,26 +129,27 @@ WORSE_COLOURS = ("#ffffb2", "#fecc5c", "#fd8d3c", "#f03b20", "#bd0026")
 WIDTH_COLOURS = ("#f2f0f7", "#cbc9e2", "#9e9ac8", "#756bb1", "#54278f")
 NOT_SUPPORTED_COLOUR = "#d9d9d9"
 
+
+def _own_words(name: str) -> tuple[str, str, str]:
+    """Return title, unit and direction of an indicator that geolive knows."""
+    return phrase(f"indicators.{name}"), phrase(f"indicators.{name}_unit"), phrase(f"indicators.{name}_direction")
+
+
 _KNOWN = {
     known.name: known
     for known in (
-        Indicator("pov", "Asset wealth", "DHS asset-wealth index", "higher is wealthier"),
+        Indicator("pov", *_own_words("pov"), first="poorest"),
         Indicator(
             "pop",
-            "Population density",
-            "people per km²",
-            "higher is denser",
-            ("#ffffd4", "#fed98e", "#fe9929", "#d95f0e", "#993404"),
+            *_own_words("pop"),
+            colours=("#ffffd4", "#fed98e", "#fe9929", "#d95f0e", "#993404"),
+            ranked_from="highest",
+            first="densest",
         ),
-        Indicator(
-            "bmi",
-            "Women's mean body-mass index",
-            "kg/m²",
-            "higher is heavier",
-            ("#f0f9e8", "#bae4bc", "#7bccc4", "#43a2ca", "#0868ac"),
-        ),
+        Indicator("bmi", *_own_words("bmi"), colours=("#f0f9e8", "#bae4bc", "#7bccc4", "#43a2ca", "#0868ac")),
     )
 }
+_IN_TEXT = {f"indicators.{name}_in_text" for name in _KNOWN}
 
 
 def indicator(name: str) -> Indicator:
@@ -132,7 +162,7 @@ def indicator(name: str) -> Indicator:
     >>> indicator("asset_index").title
     'asset_index'
     """
-    return _KNOWN.get(name, Indicator(name, name, "as in the survey"))
+    return _KNOWN.get(name, Indicator(name, name, phrase("indicators.as_in_survey")))
 
 
 def read_indicators(path: str | Path) -> dict[str, Indicator]:

@@ -4,10 +4,14 @@ from importlib import resources
 
 import pandas as pd
 
+from geolive.languages import phrase
+from geolive.phrases import Decimal
+
+# the column and its decimals; the words are in the catalogues, under official.NAME
 _OFFICIAL = {
-    "pov": ("mpi_headcount_pct_2019_21", "{:.1f} % multidimensionally poor (NITI Aayog 2023, NFHS-5 2019–21)"),
-    "pop": ("density_per_km2_2011", "{:,.0f} people per km² (Census 2011)"),
-    "bmi": ("women_bmi_below_normal_pct_2019_21", "{:.1f} % of women with a BMI below normal (NFHS-5 2019–21)"),
+    "pov": ("mpi_headcount_pct_2019_21", 1),
+    "pop": ("density_per_km2_2011", 0),
+    "bmi": ("women_bmi_below_normal_pct_2019_21", 1),
 }
 
 
@@ -40,7 +44,10 @@ def official_sentences(indicator: str, district_ids: pd.Series) -> pd.Series:
     """
     if indicator not in _OFFICIAL:
         return pd.Series(None, index=district_ids.index, dtype=object)
-    column, words = _OFFICIAL[indicator]
+    column, digits = _OFFICIAL[indicator]
     values = bihar_statistics()[column].reindex(district_ids).to_numpy()
-    sentences = [words.format(value) if pd.notna(value) else None for value in values]
+    sentences = [
+        phrase(f"official.{indicator}", value=Decimal(float(value), digits)) if pd.notna(value) else None
+        for value in values
+    ]
     return pd.Series(sentences, index=district_ids.index, dtype=object)

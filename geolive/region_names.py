@@ -97,6 +97,18 @@ def plain_name(name: str) -> str:
     return "".join(letter for letter in letters if unicodedata.category(letter)[0] in "LMN")
 
 
+def other_spellings(names: Iterable[str]) -> dict[str, str]:
+    """Return the other spellings of names that are known here, each with the name; both as `plain_name` writes them.
+
+    Examples
+    --------
+    >>> other_spellings(["Odisha", "Goa"])
+    {'orissa': 'odisha'}
+    """
+    plain = {plain_name(name) for name in names}
+    return {other: name for other, name in _ALIASES.items() if name in plain}
+
+
 def title_case(name: str) -> str:
     """Write a name of capitals in title case, and remove carriage returns that a spreadsheet left behind.
 

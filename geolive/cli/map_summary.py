@@ -23,14 +23,16 @@ _COUNTS = {
 
 
 def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = False) -> None:
-    """Print the highest and lowest districts, or all, their estimator, how many are not supported, and the files."""
+    """Print the first and last districts of the ranking, or all, their estimator, how many are not supported, and the files."""
     name, districts = drawn.indicator.name, drawn.districts
-    ranked = districts[districts["supported"]].sort_values(name, ascending=False, kind="stable")
+    ranked = districts[districts["supported"]].sort_values(
+        name, ascending=drawn.indicator.ranked_from == "lowest", kind="stable"
+    )
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}. {drawn.indicator.meaning}")
     several = len(ranked) > 10 and not everything
-    ends = {"Five highest": ranked.head(5), "Five lowest": ranked.tail(5)} if several else {"All": ranked}
+    ends = {"First five": ranked.head(5), "Last five": ranked.tail(5)} if several else {"All": ranked}
     columns = [
         "rank",
         "district",
@@ -41,7 +43,11 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     decimals = decimals_to_show(ranked[[f"{name}_lower", f"{name}_upper"]].to_numpy(float))
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
-        show_table(f"{title} of {count_of(len(ranked), 'supported district')}", columns, rows)
+        show_table(
+            f"{title} of {count_of(len(ranked), 'supported district')}; rank 1 is {drawn.indicator.first_words}",
+            columns,
+            rows,
+        )
     weights = drawn.weights_about if "people_supported" in drawn.districts else ""
     for words in (drawn.estimator_about, weights, drawn.covariates_about):
         if words:

@@ -1,6 +1,5 @@
 """`predict`: the main job."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -163,8 +162,11 @@ def predict(
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Print all districts, not only the highest and the lowest.")
+        bool, typer.Option("--all", help="Print all districts, not only the first and the last of the ranking.")
     ] = False,
+    language: Annotated[
+        str, typer.Option(help="Language of the page: en, hi, fr, or a JSON file of words.", metavar="en|hi|fr|FILE")
+    ] = "en",
     exports: Annotated[bool, typer.Option(help="Write GeoJSON and GeoTIFF beside the page.")] = True,
     photos: Annotated[
         Path | None,
@@ -179,6 +181,7 @@ def predict(
     from geolive.console import note, step
     from geolive.covariates.raster_names import as_rasters
     from geolive.extras import has_extra
+    from geolive.languages import open_language
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
@@ -188,10 +191,12 @@ def predict(
     out = [*out, *files_of_formats(out[0], formats)]
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = indicator_words(indicators, words)
+    tongue = open_language(language)
     check_benchmark(estimator, benchmark, people_column, population)
     names = named_indicators(indicator, dataset, {"title": title, **words, "diagnostics": diagnostics})
     region_file = [Path(region)] if region and Path(region).is_file() else []
-    read = [p for p in [dataset, boundaries, population, indicators, *region_file] if p]
+    language_file = [Path(language)] if Path(language).is_file() else []
+    read = [p for p in [dataset, boundaries, population, indicators, *region_file, *language_file] if p]
     free = check_outputs_free(out, read, exports=exports, indicators=names)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *read])
@@ -216,11 +221,11 @@ def predict(
             )  # fmt: skip
         own = known.get(drawn.indicator.name)
         if own is not None:
-            drawn = replace(drawn, indicator=own.as_probability if trained.card.task == "classification" else own)
+            drawn = drawn.with_indicator(own.as_probability if trained.card.task == "classification" else own)
         maps.append(drawn.with_words(title=title, **words))
     with step("Writing the map" if len(maps) == 1 else "Writing the maps"):
         checks = [] if diagnostics is None else [write_diagnostics(maps[0], diagnostics)]
-        written = [*write_files(maps[0], out, exports=exports, others=maps[1:]), *checks]
+        written = [*write_files(maps[0], out, exports=exports, others=maps[1:], language=tongue), *checks]
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")

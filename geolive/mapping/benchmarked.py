@@ -6,8 +6,10 @@ import pandas as pd
 
 from geolive.errors import InputError
 from geolive.estimation.benchmarking import METHODS, benchmark
+from geolive.languages import phrase
 from geolive.mapping.district_survey import DistrictSurvey, direct_of_places
-from geolive.wording import decimal_text, decimals_to_show
+from geolive.phrases import Decimal
+from geolive.wording import decimals_to_show
 
 
 def benchmark_districts(
@@ -92,11 +94,9 @@ def benchmark_districts(
     result.loc[shown.index, ["estimate", "lower", "upper"]] = moved[["estimate", "lower", "upper"]]
     result.loc[shown.index, "error"] = np.sqrt(moved["mse"])
     digits = decimals_to_show(np.array([target - error, target + error]))
-    now, was, spread = (decimal_text(number, digits) for number in (target, before, error))
-    return result, (
-        f"Values are benchmarked ({method}): their mean over the people of the districts with a value is the survey's own "
-        f"estimate for these, {now} ± {spread} (standard error); before, it was {was}."
-    )
+    numbers = {"now": target, "before": before, "error": error}
+    words = phrase("about.benchmarked", method=method, **{name: Decimal(n, digits) for name, n in numbers.items()})
+    return result, words
 
 
 def _people(shown: pd.DataFrame) -> pd.Series:

@@ -1,8 +1,9 @@
 """The columns of exported tables in words for readers."""
 
+from geolive.languages import phrase
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_columns
-from geolive.wording import percent_text
+from geolive.phrases import Percent
 
 
 def column_words(district_map: DistrictMap) -> dict[str, str]:
@@ -24,25 +25,25 @@ def column_words(district_map: DistrictMap) -> dict[str, str]:
     >>> column_words(result)["pov"]
     'Asset wealth, DHS asset-wealth index'
     """
-    shown = district_map.indicator
-    interval = f"{percent_text(district_map.level)} interval"
+    shown, level = district_map.indicator, Percent(district_map.level)
+    first = shown.first_words
     return {
-        "id": "Feature id",
-        "district_id": "District code",
-        "district": "District",
-        "state": "State",
-        shown.name: f"{shown.title}, {shown.unit}",
-        f"{shown.name}_lower": f"Lower end of the {interval}",
-        f"{shown.name}_upper": f"Upper end of the {interval}",
-        f"{shown.name}_label": "At or above the threshold (1) or below it (0)",
+        "id": phrase("columns.id"),
+        "district_id": phrase("columns.district_id"),
+        "district": phrase("columns.district"),
+        "state": phrase("columns.state"),
+        shown.name: phrase("columns.value", title=shown.title, unit=shown.unit),
+        f"{shown.name}_lower": phrase("columns.lower", level=level),
+        f"{shown.name}_upper": phrase("columns.upper", level=level),
+        f"{shown.name}_label": phrase("columns.label"),
         **estimate_columns(district_map),
-        "n_sites": "Sites",
-        "n_images": "Images",
+        "n_sites": phrase("columns.n_sites"),
+        "n_images": phrase("columns.n_images"),
         **people_words(district_map),
-        "supported": "Supported by enough imagery" if district_map.provenance.uses_images else "Supported",
-        "simulated": "Simulated",
-        "rank_best": "Best rank the interval allows (1 is the highest value)",
-        "rank_worst": "Worst rank the interval allows",
+        "supported": phrase("columns.supported_images" if district_map.provenance.uses_images else "columns.supported"),
+        "simulated": phrase("columns.simulated"),
+        "rank_best": phrase("columns.rank_best", first=first),
+        "rank_worst": phrase("columns.rank_worst", first=first),
     }
 
 
@@ -56,11 +57,8 @@ def people_words(district_map: DistrictMap) -> dict[str, str]:
     >>> people_words(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
     {}
     """
-    words = {
-        "people": "People, as the population raster or the file of districts counts them",
-        "people_supported": "Share of the people within reach of a supported prediction (0 to 1)",
-    }
-    return {column: text for column, text in words.items() if column in district_map.districts}
+    columns = [column for column in ("people", "people_supported") if column in district_map.districts]
+    return {column: phrase(f"columns.{column}") for column in columns}
 
 
 def site_words(district_map: DistrictMap) -> dict[str, str]:
@@ -74,5 +72,6 @@ def site_words(district_map: DistrictMap) -> dict[str, str]:
     >>> site_words(result)["surveyed"]
     'Surveyed'
     """
-    words = {"site_id": "Site", "surveyed": "Surveyed", "applicable": "Like the places that the model learnt from"}
-    return column_words(district_map) | words
+    return column_words(district_map) | {
+        column: phrase(f"columns.{column}") for column in ("site_id", "surveyed", "applicable")
+    }

@@ -11,6 +11,7 @@ from geolive.estimation.composite import CompositeEstimator
 from geolive.estimation.nested_error import normal_quantile
 from geolive.estimation.proximity import contiguity
 from geolive.estimation.spatial_fay_herriot import SpatialFayHerriot
+from geolive.languages import phrase
 from geolive.mapping.district_survey import DistrictSurvey
 from geolive.tables import lonlat
 from geolive.uncertainty.distance_error import DistanceError, distance_error
@@ -136,16 +137,14 @@ def estimate_districts(
     ids = made.table.index
     model = _fit(survey, sites, level, at_clusters)
     estimates = model.predict(ids)
-    about = "survey clusters and cross-fitted predictions, joined by a nested-error model"
+    about = phrase("about.nested_error")
     if survey.is_rate:
-        about += " with binomial variances"
+        about = phrase("about.binomial", how=about)
     if "weight" in survey.places:
-        about += " with survey weights"
+        about = phrase("about.survey_weights", how=about)
     if spatial:
         estimates = _spatial(model, survey, estimates, districts, level)
-        about = (
-            "survey means and cross-fitted predictions, joined by a spatial Fay-Herriot model of neighbouring districts"
-        )
+        about = phrase("about.spatial")
     if "nearest_km" in sites:
         estimates = _with_distance(estimates, survey.direct.index, sites, distance_error(residuals), level)
     table = made.table.assign(

@@ -13,6 +13,7 @@ from shapely import Geometry
 from geolive.auditing.passport import Passport
 from geolive.errors import InputError
 from geolive.indicators import Indicator, class_breaks
+from geolive.languages import Language, phrase
 from geolive.wording import count_of, percent_text
 
 if TYPE_CHECKING:
@@ -58,6 +59,29 @@ class Provenance:
     uses_images: bool = True
 
 
+def ranks_counted(districts: gpd.GeoDataFrame, now: str, wanted: str) -> gpd.GeoDataFrame:
+    """Return the districts with ranks that count from the wanted end.
+
+    Parameters
+    ----------
+    districts : GeoDataFrame
+        With `rank_best` and `rank_worst`; null where a district has no value.
+    now, wanted : {"lowest", "highest"}
+        Which value has rank 1.
+
+    Examples
+    --------
+    >>> table = gpd.GeoDataFrame({"rank_best": [1.0, 2.0], "rank_worst": [1.0, 2.0]})
+    >>> ranks_counted(table, "highest", "lowest")["rank_best"].tolist()
+    [2.0, 1.0]
+    """
+    if now == wanted:
+        return districts
+    # the set of a rank from one end is that from the other end, read backwards
+    last = districts["rank_worst"].notna().sum() + 1
+    return districts.assign(rank_best=last - districts["rank_worst"], rank_worst=last - districts["rank_best"])
+
+
 @dataclass(frozen=True, repr=False)
 class DistrictMap:
     """Districts and sites with their predicted values, and all that a reader must know about them.
@@ -74,9 +98,9 @@ class DistrictMap:
     districts : GeoDataFrame
         One district a row: `district_id`, `district`, `state`, `geometry` (MultiPolygon, EPSG:4326), NAME, NAME_lower,
         NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`, `simulated`, `rank_best` and
-        `rank_worst` (1 is the highest value). Values, labels and ranks are null where a district is not supported. Where the
-        dataset has a survey of the indicator there are also `n_clusters`, NAME_direct, NAME_direct_error, NAME_predicted,
-        NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; with a population `people` and
+        `rank_worst` (1 is the end that `indicator.ranked_from` says). Values, labels and ranks are null where a district is not
+        supported. Where the dataset has a survey of the indicator there are also `n_clusters`, NAME_direct, NAME_direct_error,
+        NAME_predicted, NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; with a population `people` and
         `people_supported` (the share of them within reach of a supported prediction, 0 to 1); on real data `official` (a
         sentence or null).
     sites : GeoDataFrame
@@ -135,7 +159,7 @@ class DistrictMap:
     @property
     def title(self) -> str:
         """Title of the map, for example "Asset wealth in Bihar"."""
-        return self.heading or f"{self.indicator.title} in {self.region}"
+        return self.heading or phrase("page.title", indicator=self.indicator.title, region=self.region)
 
     def with_words(
         self,
@@ -154,7 +178,8 @@ class DistrictMap:
         label, unit : str, optional
             What is measured, and in which unit.
         higher_is : {"better", "worse"}, optional
-            What a higher value means; where it is worse, colours become darker with the value.
+            What a higher value means. Ranks count from the end that is worse off; where a higher value is worse, colours become
+            darker with it.
 
         Raises
         ------
@@ -172,7 +197,26 @@ class DistrictMap:
         if title is not None and not title.strip():
             raise InputError("title: is empty; give some words, or leave it out", parameter="title")
         words = self.indicator.with_words(label=label, unit=unit, higher_is=higher_is)
-        return replace(self, indicator=words, heading=self.heading if title is None else title)
+        return replace(self.with_indicator(words), heading=self.heading if title is None else title)
+
+    def with_indicator(self, indicator: Indicator) -> "DistrictMap":
+        """Return the map with another description of its indicator; ranks count from the end that it says.
+
+        Parameters
+        ----------
+        indicator : Indicator
+
+        Examples
+        --------
+        >>> import geolive as gl
+        >>> dataset = gl.make_sample("goa")
+        >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
+        >>> worse = result.with_indicator(result.indicator.with_words(higher_is="worse"))
+        >>> (worse.districts["rank_best"] + result.districts["rank_worst"]).unique().tolist()
+        [4.0]
+        """
+        districts = ranks_counted(self.districts, self.indicator.ranked_from, indicator.ranked_from)
+        return replace(self, indicator=indicator, districts=districts)
 
     @property
     def breaks(self) -> np.ndarray:
@@ -262,7 +306,7 @@ class DistrictMap:
 
         return explore_districts(self, tiles)
 
-    def to_file(self, path: str | Path) -> list[Path]:
+    def to_file(self, path: str | Path, *, language: str | Path | Language = "en") -> list[Path]:
         """Write the map as the kind of file that the name's ending says; a file of that name is replaced.
 
         - `.html`: a page that needs no network
@@ -280,6 +324,8 @@ class DistrictMap:
         Parameters
         ----------
         path : str or Path
+        language : {"en", "hi", "fr"} or Path
+            Language of a page, or the JSON file of another one's words. Other files are in English.
 
         Returns
         -------
@@ -289,7 +335,7 @@ class DistrictMap:
         Raises
         ------
         InputError
-            Another ending, or the file cannot be written.
+            Another ending, the file cannot be written, or there is no such language.
 
         Examples
         --------
@@ -302,7 +348,7 @@ class DistrictMap:
         """
         from geolive.mapping.exports import write_files
 
-        return write_files(self, [path])
+        return write_files(self, [path], language=language)
 
     def diagnostics(self) -> "AreaDiagnostics":
         """Check the composite estimates: normality, precision gained, coherence with the survey, and disagreements.

@@ -8,9 +8,10 @@ import pandas as pd
 
 from geolive.estimation.nested_error import normal_quantile
 from geolive.estimation.ranks import rank_sets
+from geolive.languages import phrase
+from geolive.phrases import Percent, Phrase
 from geolive.regions import assign_districts
 from geolive.uncertainty.district_intervals import DistrictError, MeanError
-from geolive.wording import count_of, percent_text
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,18 @@ class Support:
     images: int = 50
     people: float | None = None
 
-    def __str__(self) -> str:
-        people = (
-            "" if self.people is None else f"less than {percent_text(self.people)} of its people within reach of a "
-        )
-        people = f"{people}supported prediction" if people else ""
-        if people and not self.images:
+    @property
+    def words(self) -> Phrase:
+        """When a district is not supported, in words."""
+        people = None if self.people is None else phrase("support.people", share=Percent(self.people))
+        if people is not None and not self.images:
             return people
-        images = f" or {count_of(self.images, 'image')}" if self.images else ""
-        return f"fewer than {count_of(self.sites, 'site')}{images}{', or ' if people else ''}{people}"
+        key = f"support.sites{'_images' if self.images else ''}{'' if people is None else '_people'}"
+        sites, images = phrase("counts.sites", count=self.sites), phrase("counts.images", count=self.images)
+        return phrase(key, sites=sites, images=images, people=people or "")
+
+    def __str__(self) -> str:
+        return str(self.words)
 
     def holds(
         self, n_sites: np.ndarray, n_images: np.ndarray, people_supported: np.ndarray | None = None

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
+from geolive.languages import phrase
 from geolive.mapping.district_map import DistrictMap
-from geolive.wording import count_of, decimal_text, percent_text
+from geolive.phrases import Decimal, Percent, sentences
 
 
 def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
@@ -30,18 +31,17 @@ def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
     'Standard error of the direct estimate, DHS asset-wealth index'
     """
     name, unit = district_map.indicator.name, district_map.indicator.unit
-    level = f"{percent_text(district_map.level)} interval"
-    source, _ = _source(district_map)
+    level = Percent(district_map.level)
     words = {
-        "n_clusters": "Surveyed places",
-        f"{name}_direct": f"Direct estimate (survey alone), {unit}",
-        f"{name}_direct_error": f"Standard error of the direct estimate, {unit}",
-        f"{name}_predicted": f"Predicted value ({source} alone), {unit}",
-        f"{name}_predicted_lower": f"Lower end of the predicted value's {level}, {unit}",
-        f"{name}_predicted_upper": f"Upper end of the predicted value's {level}, {unit}",
-        f"{name}_synthetic": f"Predicted value without the district's survey, calibrated to the survey of all, {unit}",
-        f"{name}_gamma": "Weight of the direct estimate in the composite (0 to 1)",
-        f"{name}_unbenchmarked": f"Composite before benchmarking, {unit}",
+        "n_clusters": phrase("columns.n_clusters"),
+        f"{name}_direct": phrase("columns.direct", unit=unit),
+        f"{name}_direct_error": phrase("columns.direct_error", unit=unit),
+        f"{name}_predicted": phrase(f"columns.predicted_{_source(district_map)}", unit=unit),
+        f"{name}_predicted_lower": phrase("columns.predicted_lower", level=level, unit=unit),
+        f"{name}_predicted_upper": phrase("columns.predicted_upper", level=level, unit=unit),
+        f"{name}_synthetic": phrase("columns.synthetic", unit=unit),
+        f"{name}_gamma": phrase("columns.gamma"),
+        f"{name}_unbenchmarked": phrase("columns.unbenchmarked", unit=unit),
     }
     return {column: text for column, text in words.items() if column in district_map.districts}
 
@@ -75,15 +75,11 @@ def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     if f"{district_map.indicator.name}_direct" not in columns:
         return []
     own = {column: float(district[column]) for column in columns if pd.notna(district[column])}
-    name, level = district_map.indicator.name, percent_text(district_map.level)
-    source, says = _source(district_map)
-    sentences = [
-        _survey_sentence(own, name, decimals),
-        _model_sentence(own, name, decimals, f"{source} alone {says}", level),
-    ]
+    source = _source(district_map)
+    made = [_survey_sentence(own, district_map, decimals), _model_sentence(own, district_map, decimals, source)]
     if bool(district["supported"]):
-        sentences.append(_shown_sentence(district_map, own, decimals))
-    return sentences
+        made.append(_shown_sentence(district_map, own, decimals, source))
+    return made
 
 
 def other_sites_words(district_map: DistrictMap) -> str:
@@ -96,55 +92,54 @@ def other_sites_words(district_map: DistrictMap) -> str:
     >>> other_sites_words(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
     'Place with images, no survey'
     """
-    return "Place of a grid, no survey" if district_map.grid else "Place with images, no survey"
+    return phrase("layers.grid_place" if district_map.grid else "layers.photo_place")
 
 
-def _source(district_map: DistrictMap) -> tuple[str, str]:
-    """Return what predicts, and its verb: a model that uses no images has nothing from the photos."""
-    return ("photos", "say") if district_map.provenance.uses_images else ("model", "says")
+def _source(district_map: DistrictMap) -> str:
+    """Return what predicts: a model that uses no images has nothing from the photos."""
+    return "photos" if district_map.provenance.uses_images else "model"
 
 
-def _survey_sentence(own: dict[str, float], name: str, decimals: int) -> str:
+def _survey_sentence(own: dict[str, float], district_map: DistrictMap, decimals: int) -> str:
+    name = district_map.indicator.name
     if f"{name}_direct" not in own:
-        return "The survey has no place in this district."
+        return phrase("says.no_survey")
+    value, places = (
+        Decimal(own[f"{name}_direct"], decimals),
+        phrase("counts.places", count=int(own.get("n_clusters", 0))),
+    )
     error = own.get(f"{name}_direct_error")
-    spread = "" if error is None else f" ± {decimal_text(error, decimals)} (standard error)"
-    places = count_of(int(own.get("n_clusters", 0)), "place")
-    return f"The survey alone says {decimal_text(own[f'{name}_direct'], decimals)}{spread}, from {places}."
+    if error is None:
+        return phrase("says.survey_alone", value=value, places=places)
+    return phrase("says.survey", value=value, error=Decimal(error, decimals), places=places)
 
 
-def _model_sentence(own: dict[str, float], name: str, decimals: int, says: str, level: str) -> str:
+def _model_sentence(own: dict[str, float], district_map: DistrictMap, decimals: int, source: str) -> str:
+    name = district_map.indicator.name
     value, lower, upper = (own.get(f"{name}_predicted{end}") for end in ("", "_lower", "_upper"))
     if value is None:
-        return f"The {says} nothing: too few places can be predicted."
-    interval = ""
-    if lower is not None and upper is not None:
-        interval = f" ({level} interval {decimal_text(lower, decimals)} to {decimal_text(upper, decimals)})"
-    return f"The {says} {decimal_text(value, decimals)}{interval}."
+        return phrase(f"says.{source}_nothing")
+    if lower is None or upper is None:
+        return phrase(f"says.{source}_alone", value=Decimal(value, decimals))
+    ends = {"lower": Decimal(lower, decimals), "upper": Decimal(upper, decimals)}
+    return phrase(f"says.{source}", value=Decimal(value, decimals), level=Percent(district_map.level), **ends)
 
 
-def _shown_sentence(district_map: DistrictMap, own: dict[str, float], decimals: int) -> str:
+def _shown_sentence(district_map: DistrictMap, own: dict[str, float], decimals: int, source: str) -> str:
     """Say what the district's value is made of."""
     name = district_map.indicator.name
-    source, says = _source(district_map)
     if district_map.estimator == "direct":
-        return "The value shown is what the survey alone says."
+        return phrase("says.shown_direct")
     if district_map.estimator == "predicted":
-        return f"The value shown is what the {source} alone {says}."
-    source_says = f"what the {source} {says} where the model did not learn from this district, calibrated to the survey"
-    rest = decimal_text(own[f"{name}_synthetic"], decimals) if f"{name}_synthetic" in own else "not known"
-    if district_map.estimator == "spatial":
-        share = round(100 * own.get(f"{name}_gamma", 0.0))
-        words = (
-            f"In the value shown the survey of this district counts {share} %. The rest is {source_says} ({rest}), and by how "
-            "much the surveys of neighbouring districts differ from that."
-        )
-    elif f"{name}_direct" not in own:
-        words = f"The value shown is that of the {source}, calibrated to the survey in other districts."
+        return phrase(f"says.shown_{source}")
+    synthetic = own.get(f"{name}_synthetic")
+    rest = phrase("says.unknown") if synthetic is None else Decimal(synthetic, decimals)
+    if district_map.estimator == "spatial" or f"{name}_direct" in own:
+        kind = "spatial" if district_map.estimator == "spatial" else "composite"
+        share = Percent(round(own.get(f"{name}_gamma", 0.0), 2))
+        words = phrase(f"says.{kind}_{source}", share=share, rest=rest)
     else:
-        share = round(100 * own[f"{name}_gamma"])
-        words = f"In the value shown the survey counts {share} %. The rest is {source_says}: {rest}."
-    if f"{name}_unbenchmarked" in own:
-        before = decimal_text(own[f"{name}_unbenchmarked"], decimals)
-        words += f" Before benchmarking, the value was {before}."
-    return words
+        words = phrase(f"says.unsurveyed_{source}")
+    if f"{name}_unbenchmarked" not in own:
+        return words
+    return sentences(words, phrase("says.unbenchmarked", before=Decimal(own[f"{name}_unbenchmarked"], decimals)))

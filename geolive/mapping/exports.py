@@ -7,6 +7,7 @@ from geolive.antimeridian import bounds_of
 from geolive.errors import InputError
 from geolive.extras import has_extra, require_extra
 from geolive.files import replacing_together
+from geolive.languages import Language, open_language
 from geolive.mapping.csv_table import csv_bytes
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import DECIMALS, on_grid
@@ -30,7 +31,12 @@ Writers = dict[Path, Callable[[Path], object]]
 
 
 def write_files(
-    district_map: DistrictMap, paths: Sequence[str | Path], *, exports: bool = False, others: Sequence[DistrictMap] = ()
+    district_map: DistrictMap,
+    paths: Sequence[str | Path],
+    *,
+    exports: bool = False,
+    others: Sequence[DistrictMap] = (),
+    language: str | Path | Language = "en",
 ) -> list[Path]:
     """Write a district map as one or more files; they appear together, or none does.
 
@@ -44,6 +50,8 @@ def write_files(
     others : sequence of DistrictMap
         Maps of other indicators in the same region. A page holds them all; every other file is written for each indicator, with
         its name at the end of the file's.
+    language : {"en", "hi", "fr"} or Path
+        Language of pages, or the JSON file of another one's words.
 
     Returns
     -------
@@ -78,10 +86,11 @@ def write_files(
         **dict.fromkeys(PICTURES, _picture),
     }
     writers: Writers = {}
+    words = open_language(language)
     by_name = {each.indicator.name: each for each in (district_map, *others)}
     for path, name in files_of_indicators(paths, list(by_name), exports=exports).items():
         if name is None:
-            writers |= _page(path, district_map, *others)
+            writers |= _page(path, [district_map, *others], words)
             continue
         # two of them may be the same file: a page brings its own districts
         made = makers[path.suffix](by_name[name], path)
@@ -228,10 +237,10 @@ def _bytes(made: Callable[[], bytes]) -> Callable[[Path], object]:
     return lambda to: to.write_bytes(made())
 
 
-def _page(path: Path, *maps: DistrictMap) -> Writers:
+def _page(path: Path, maps: Sequence[DistrictMap], language: Language) -> Writers:
     from geolive.mapping.webmap import page_bytes
 
-    return {path: _bytes(lambda: page_bytes(*maps))}
+    return {path: _bytes(lambda: page_bytes(*maps, language=language))}
 
 
 def _geojson(district_map: DistrictMap, path: Path) -> Writers:

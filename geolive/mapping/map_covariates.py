@@ -12,6 +12,7 @@ from geolive.covariates.raster_names import RasterCovariate, as_rasters
 from geolive.covariates.sampling import sample_raster
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.languages import phrase
 from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 
@@ -103,7 +104,7 @@ class MapCovariates:
                 f"rasters: give no {missing[0]!r}, which {self._model} uses; add {missing[0]}=FILE, and leave out no band",
                 parameter="rasters",
             )
-        self.about = f"Covariates: {', '.join(words)}."
+        self.about = phrase("about.covariates", covariates=words)
         return replace(places, covariates=read[list(self.names)].to_numpy(float), covariate_names=self.names)
 
     def _check_given(self) -> None:
@@ -133,10 +134,10 @@ class MapCovariates:
             )
         radius = float(facts.get("buffer_km", {}).get("unknown", 0.0))
         sample = sample_raster(raster, positions, radius, self._progress)
-        how = f"mean within {radius:g} km" if radius else "value of the cell"
         known = facts.get("sha256")
-        other = ", not the file that the model was trained on" if known and raster.checksum() != known else ""
-        return sample.values, f"{raster.name} ({raster.file_name}, {how}{other})"
+        other = "_other" if known and raster.checksum() != known else ""
+        key = f"about.covariate_{'mean' if radius else 'cell'}{other}"
+        return sample.values, phrase(key, name=raster.name, file=raster.file_name, radius=f"{radius:g}")
 
 
 def _raster_names(names: Sequence[str]) -> list[str]:

@@ -9,16 +9,12 @@ import pandas as pd
 from geolive.dataset import Dataset
 from geolive.errors import ConvergenceError, InputError
 from geolive.estimation.benchmarking import METHODS
+from geolive.languages import phrase
 from geolive.mapping.composite import COMPOSITES, ESTIMATORS, DistrictEstimates, direct_table, estimate_districts
 from geolive.mapping.cross_fitting import CrossFitted
 from geolive.mapping.district_survey import DistrictSurvey, survey_districts
 from geolive.models.trained_model import TrainedModel
-from geolive.wording import count_of
-
-_COMPOSITE_WORDS = (
-    "Values of districts are composite estimates, which weigh what the survey measured in a district and what the model predicts "
-    "there by their errors: {about}."
-)
+from geolive.phrases import sentences
 
 
 @dataclass(frozen=True)
@@ -113,8 +109,8 @@ def estimate_map(
     cross_fit : callable
         Returns predictions at sites by models that did not learn from the site's district, as `estimate_districts` takes them.
     options : EstimateOptions
-    over : str
-        What predicted values are means over, in words.
+    over : {"sites", "people"}
+        What predicted values are means over.
 
     Returns
     -------
@@ -135,8 +131,9 @@ def estimate_map(
     """
     name = trained.card.indicator
     if name not in dataset.indicators:
-        return _without_survey(options, f"{dataset.name} has no survey of {name!r}", over)
-    survey, direct, impossible = None, None, f"{dataset.name} has no surveyed cluster with {name!r} in these boundaries"
+        return _without_survey(options, phrase("about.no_survey", dataset=dataset.name, indicator=name), over)
+    survey, direct = None, None
+    impossible: str = phrase("about.no_cluster", dataset=dataset.name, indicator=name)
     try:
         survey = survey_districts(dataset, trained.card, around)
         if survey is not None:
@@ -165,9 +162,7 @@ def estimate_map(
     chosen = options.estimator or ("composite" if estimates.has_composite else "predicted")
     about = _words(chosen, estimates, "" if options.estimator else impossible, over)
     if survey.n_outside and chosen != "predicted":
-        lie = "lies" if survey.n_outside == 1 else "lie"
-        clusters = count_of(survey.n_outside, "surveyed cluster")
-        about += f" {clusters} {lie} outside all districts of these boundaries and {'enters' if lie == 'lies' else 'enter'} none."
+        about = sentences(about, phrase("about.outside", count=survey.n_outside))
     return MapEstimates(survey, estimates, chosen, about)
 
 
@@ -184,17 +179,17 @@ def _impossible(options: EstimateOptions, reason: str) -> InputError:
 
 def _reason(error: InputError, trained: TrainedModel, survey: DistrictSurvey) -> str:
     if isinstance(error, ConvergenceError):
-        surveyed = count_of(survey.places["district_id"].nunique(), "surveyed district")
-        return f"{surveyed} do not tell how much districts differ beyond what the model predicts"
+        surveyed = phrase("counts.surveyed_districts", count=survey.places["district_id"].nunique())
+        return phrase("about.no_variance", districts=surveyed)
     if "do not vary within any area" in str(error):
-        return f"{trained.card.model} predicts the same value everywhere in a district, and adds nothing to the survey"
+        return phrase("about.same_everywhere", model=trained.card.model)
     return str(error)
 
 
 def _words(estimator: str, estimates: DistrictEstimates | None, impossible: str, over: str) -> str:
     if estimator in COMPOSITES and estimates:
-        return _COMPOSITE_WORDS.format(about=estimates.about)
+        return phrase("about.composite", how=estimates.about)
     if estimator == "direct":
-        return "Values of districts are direct estimates: what the survey alone says."
-    predicted = f"Values of districts are predicted: means of the model's predictions over their {over}."
-    return f"{predicted} A composite estimate was not possible: {impossible}." if impossible else predicted
+        return phrase("about.direct")
+    predicted = phrase(f"about.predicted_{over}")
+    return sentences(predicted, phrase("about.impossible", reason=impossible)) if impossible else predicted

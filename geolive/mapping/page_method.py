@@ -1,9 +1,13 @@
 """The text "How this was made" of the page: model, accuracy, estimator, intervals, data."""
 
+import functools
+
 import numpy as np
 
+from geolive.languages import phrase, phrase_of
 from geolive.mapping.district_map import DistrictMap
-from geolive.wording import decimal_text, decimals_to_show, percent_text
+from geolive.phrases import Decimal, Percent, sentences
+from geolive.wording import decimals_to_show
 
 
 def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
@@ -21,21 +25,42 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
     >>> [term for term, _ in how_it_was_made(result)][:3]
     ['Values of districts', 'Weights', 'Model']
     """
-    made, unit = district_map.provenance, district_map.indicator.unit
-    simulated = " (simulated)" if made.simulated and "simulated" not in made.dataset.lower() else ""
+    made, shown = district_map.provenance, district_map.indicator
+    data: str = known_source(made.dataset)
+    if made.simulated and "simulated" not in made.dataset.lower():
+        data = phrase("how.data_simulated", data=data)
+    optional = {
+        "how.values": district_map.estimator_about,
+        "how.weights": district_map.weights_about,
+        "how.covariates": district_map.covariates_about,
+    }
+    ranks = phrase("how.ranks_text", first=shown.first_words, level=Percent(district_map.level))
     return [
-        *([("Values of districts", district_map.estimator_about)] if district_map.estimator_about else []),
-        *([("Weights", district_map.weights_about)] if district_map.weights_about else []),
-        *([("Covariates", district_map.covariates_about)] if district_map.covariates_about else []),
-        ("Model", f"{made.model}. {made.model_about}"),
-        ("How sure the model is", _accuracy(made.metrics, unit)),
-        ("Meaning of the interval", _interval_words(district_map)),
-        ("Not supported", f"A district has no value where it has {district_map.support}"),
-        ("Data", f"{made.dataset}{simulated}"),
-        ("Boundaries", made.boundaries),
-        *([("Command", made.command)] if made.command else []),
-        ("Made", f"{made.made.isoformat()} with geolive {made.version}"),
+        *((phrase(term), text) for term, text in optional.items() if text),
+        (phrase("how.model"), phrase("how.model_is", model=made.model, about=made.model_about)),
+        (phrase("how.sure"), _accuracy(made.metrics, shown.unit)),
+        (phrase("how.interval"), _interval_words(district_map)),
+        (phrase("how.ranks"), ranks),
+        (phrase("how.limits"), phrase("how.limits_text")),
+        (phrase("how.not_supported"), phrase("how.not_supported_text", support=district_map.support)),
+        (phrase("how.data"), data),
+        (phrase("how.boundaries"), made.boundaries),
+        *([(phrase("how.command"), made.command)] if made.command else []),
+        (phrase("how.made"), phrase("how.made_text", date=made.made, version=made.version)),
     ]
+
+
+def known_source(text: str) -> str:
+    """Return the name of a dataset as a phrase where geolive made it; a dataset keeps its name as a plain text.
+
+    Examples
+    --------
+    >>> known_source("geolive's sample (SIMULATED survey and imagery on real districts), Goa, seed 0").values["region"]
+    'Goa'
+    >>> known_source("survey.csv")
+    'survey.csv'
+    """
+    return phrase_of(text, "source.sample_scenario", "source.sample")
 
 
 def source_line(district_map: DistrictMap) -> str:
@@ -49,21 +74,15 @@ def source_line(district_map: DistrictMap) -> str:
     'Data: '
     """
     made = district_map.provenance
-    return f"Data: {made.dataset}. Boundaries: {made.boundaries}. geolive {made.version}, {made.made.isoformat()}."
+    data, boundaries = known_source(made.dataset), made.boundaries
+    return phrase("how.source", data=data, boundaries=boundaries, version=made.version, date=made.made)
 
 
 def _interval_words(district_map: DistrictMap) -> str:
-    level = percent_text(district_map.level)
-    meaning = f"The {level} interval is expected to contain the mean of a district in {level} of districts."
-    where_from = {
-        "spatial": "It comes from the mean squared error of the estimate where neighbouring districts are alike.",
-        "composite": "It comes from the mean squared error of the estimate: the survey's sampling, how much districts differ "
-        "from what the model predicts, and that these were themselves estimated.",
-        "direct": "It comes from the standard error of the survey's mean.",
-        "predicted": "Places in one district have similar errors, so the intervals come from predictions of whole districts that "
-        "the model had not seen.",
-    }
-    return f"{meaning} {where_from[district_map.estimator]}"
+    meaning = phrase("how.interval_text", level=Percent(district_map.level))
+    surveyed = f"{district_map.indicator.name}_direct" in district_map.districts
+    give_or_take = phrase("how.give_or_take") if surveyed else ""
+    return sentences(meaning, phrase(f"how.interval_{district_map.estimator}"), give_or_take)
 
 
 def _accuracy(metrics: dict[str, float], unit: str) -> str:
@@ -71,17 +90,16 @@ def _accuracy(metrics: dict[str, float], unit: str) -> str:
     known = {name: value for name, value in metrics.items() if np.isfinite(value)}
     parts = []
     if "r2" in known:
-        share = f"{percent_text(max(round(known['r2'], 2), 0))} of the differences between them"
-        parts.append(f"its predictions explain {share} (R² {decimal_text(known['r2'], 2)})")
+        share = Percent(max(round(known["r2"], 2), 0))
+        parts.append(phrase("how.explains", share=share, r2=Decimal(known["r2"], 2)))
     if "rmse" in known:
-        error = decimal_text(known["rmse"], max(decimals_to_show(np.array([known["rmse"]])) - 1, 0))
-        parts.append(f"a typical error is {error} ({unit})")
+        digits = max(decimals_to_show(np.array([known["rmse"]])) - 1, 0)
+        parts.append(phrase("how.error", error=Decimal(known["rmse"], digits), unit=unit))
     if "accuracy" in known:
-        parts.append(
-            f"it says rightly for {percent_text(round(known['accuracy'], 2))} whether they are above the threshold"
-        )
+        parts.append(phrase("how.right", share=Percent(round(known["accuracy"], 2))))
     if "auc" in known:
-        parts.append(f"the area under the ROC curve is {decimal_text(known['auc'], 2)}")
+        parts.append(phrase("how.auc", auc=Decimal(known["auc"], 2)))
     if not parts:
-        return "Not measured"
-    return f"At surveyed places that the model had not seen, {', and '.join(parts)}."
+        return phrase("how.not_measured")
+    joined = functools.reduce(lambda first, second: phrase("how.and", first=first, second=second), parts)
+    return phrase("how.accuracy", parts=joined)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.languages import phrase
 from geolive.mapping.cell_predictions import (
     CellPredictions,
     cell_places,
@@ -128,9 +129,9 @@ def weights_words(people: PeoplePredictions | None, reach_km: float, needs_image
     'Sites of a district count alike, since no population raster was given.'
     """
     if people is None:
-        return "Sites of a district count alike, since no population raster was given."
-    how = f"; people have the prediction of the nearest site, up to {reach_km:g} km away" if needs_images else ""
-    return f"Predictions are weighted by people: {people.population.source}{how}."
+        return phrase("about.sites_alike")
+    key = "about.by_people_sites" if needs_images else "about.by_people"
+    return phrase(key, source=people.population.source, reach=f"{reach_km:g}")
 
 
 def check_people_parameters(min_people_share: float, reach_km: float) -> None:

@@ -15,6 +15,8 @@ from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
 from geolive.files import today
+from geolive.indicators import Indicator
+from geolive.languages import phrase
 from geolive.mapping.benchmarked import benchmark_districts
 from geolive.mapping.cell_predictions import REACH_KM
 from geolive.mapping.composite import COMPOSITES
@@ -24,7 +26,7 @@ from geolive.mapping.cross_fitting import (
     cross_fitted_sites,
     people_of_cross_fitted_sites,
 )
-from geolive.mapping.district_map import DistrictMap, Provenance
+from geolive.mapping.district_map import DistrictMap, Provenance, ranks_counted
 from geolive.mapping.districts import Support, districts_from_cells, districts_from_sites, with_estimates
 from geolive.mapping.grid import bounded_step, grid_step
 from geolive.mapping.map_cells import MapCells, cells_of_grid_places
@@ -40,6 +42,7 @@ from geolive.models.interface import check_inputs
 from geolive.models.registry import describe
 from geolive.models.trained_model import TrainedModel, check_trained
 from geolive.official_statistics import official_sentences
+from geolive.phrases import sentences
 from geolive.places import Places
 from geolive.regions import Region, assign_districts
 from geolive.shares_below import dataset_indicator, is_share
@@ -186,15 +189,16 @@ def predict(
         if benchmark and made.survey:
             table, words = benchmark_districts(made.estimates.table, with_values, made.survey, benchmark, limits)
             with_values = with_estimates(districts, table, *shown_as)
-            made = replace(made, about=f"{made.about} {words}")
+            made = replace(made, about=sentences(made.about, words))
         districts = with_values
     provenance = _provenance(dataset, trained, area, command)
     shown = dataset_indicator(dataset, card.indicator)
+    shown = shown.as_probability if classifies else shown
     drawn = DistrictMap(
-        indicator=shown.as_probability if classifies else shown,
+        indicator=shown,
         region=area.name,
         area=area.area,
-        districts=_with_facts(districts, card.indicator, provenance.simulated),
+        districts=_with_facts(districts, shown, provenance.simulated),
         sites=predicted.sites,
         level=level,
         support=_support_words(support, predicted.sites, made.estimator),
@@ -334,20 +338,22 @@ def _provenance(dataset: Dataset, trained: TrainedModel, area: Region, command: 
     )
 
 
-def _with_facts(districts: gpd.GeoDataFrame, indicator: str, simulated: bool) -> gpd.GeoDataFrame:
-    """The districts with whether they are simulated and, on real data alone, the official statistic nearest to the indicator."""
-    districts = districts.assign(simulated=simulated)
+def _with_facts(districts: gpd.GeoDataFrame, indicator: Indicator, simulated: bool) -> gpd.GeoDataFrame:
+    """The districts with ranks as the indicator counts them, `simulated` and, on real data, official statistics."""
+    districts = ranks_counted(districts, "highest", indicator.ranked_from).assign(simulated=simulated)
     if not simulated:
-        districts["official"] = official_sentences(indicator, districts["district_id"])
+        districts["official"] = official_sentences(indicator.name, districts["district_id"])
     return districts
 
 
 def _support_words(support: Support, sites: gpd.GeoDataFrame, estimator: str) -> str:
-    surveyed = f"fewer than {count_of(support.sites, 'surveyed place')}"
+    places = phrase("counts.surveyed_places", count=support.sites)
     if estimator == "direct":
-        return surveyed
-    words = f"{support}, and {surveyed}" if estimator in COMPOSITES else str(support)
+        return phrase("support.direct", places=places)
+    words = support.words
+    if estimator in COMPOSITES:
+        words = phrase("support.composite", support=words, places=places)
     unlike = int((~sites["applicable"]).sum())
     if not unlike:
         return words
-    return f"{words} ({unlike:,} of {count_of(len(sites), 'site')} left out: too unlike the surveyed places)"
+    return phrase("support.unlike", support=words, unlike=unlike, sites=phrase("counts.sites", count=len(sites)))

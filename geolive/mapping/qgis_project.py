@@ -212,7 +212,7 @@ def _facts(district_map: DistrictMap, shown: str, unit: str, level: str) -> list
         f"{shown}, {unit}",
         f"Value: [% coalesce({number('')}, 'not supported') %]",
         f"{level} interval: [% coalesce({number('_lower')} || ' to ' || {number('_upper')}, 'none') %]",
-        "Rank (1 is the highest value): [% coalesce(\"rank_best\" || ' to ' || \"rank_worst\", 'none') %]",
+        f"{district_map.indicator.rank_words}: [% coalesce(\"rank_best\" || ' to ' || \"rank_worst\", 'none') %]",
         *estimate_tips(district_map, number),
         'Sites: [% "n_sites" %]; images: [% "n_images" %]',
     ]

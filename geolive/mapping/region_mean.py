@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from geolive.languages import phrase
 from geolive.mapping.district_map import DistrictMap
 
 BELOW, NOT_DISTINGUISHED, ABOVE = 0, 1, 2
-COMPARED_WORDS = ("Below", "Not distinguishable", "Above")
+COMPARED_WORDS = (phrase("compared.below"), phrase("compared.alike"), phrase("compared.above"))
 # brown, grey and blue differ for colour-blind readers, and the marks differ without any colour
 COMPARED_COLOURS = ("#b35806", "#dfe3e8", "#2166ac")
 COMPARED_MARKS = ("▼", "", "▲")

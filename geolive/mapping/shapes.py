@@ -8,6 +8,8 @@ import shapely
 
 from geolive.antimeridian import running_longitudes, side_by_side
 from geolive.geodesy import EARTH_RADIUS_KM
+from geolive.languages import phrase
+from geolive.phrases import Decimal, sentences
 from geolive.tables import lonlat
 
 SHAPES_BYTES = 650_000
@@ -58,17 +60,13 @@ def page_shapes(geometry: gpd.GeoSeries, most_bytes: int = SHAPES_BYTES) -> tupl
     return [_outline(shape, digits) for shape in shapes], list(middles), list(rooms)
 
 
-def page_sites(
-    sites: gpd.GeoDataFrame, others: str, region: gpd.GeoSeries | None = None, most_bytes: int = SITES_BYTES
-) -> dict:
+def page_sites(sites: gpd.GeoDataFrame, region: gpd.GeoSeries | None = None, most_bytes: int = SITES_BYTES) -> dict:
     """Compute the positions of sites on a grid, as fine as the size of the page allows.
 
     Parameters
     ----------
     sites : GeoDataFrame
         Points, EPSG:4326, with `surveyed`.
-    others : str
-        Words for the sites that are not surveyed.
     region : GeoSeries, optional
         The districts; where they lie across the antimeridian, longitudes run on beyond 180°.
     most_bytes : int
@@ -77,15 +75,16 @@ def page_sites(
     Returns
     -------
     dict
-        `west`, `south` and `step` in degrees, and `kinds`: for surveyed and for other sites `name`, `label`, `count` and
-        `places`, the steps east and north of each place as 16-bit numbers (lower byte first) in base64. Sites at the same place
-        are drawn once. `many` says whether they are drawn as a picture, and `note` what the reader has to know about it.
+        `west`, `south` and `step` in degrees, and `kinds`: for surveyed and for other sites `name` ("surveyed" or "site"),
+        `count` and `places`, the steps east and north of each place as 16-bit numbers (lower byte first) in base64. Sites at the
+        same place are drawn once. `many` says whether they are drawn as a picture, and `note` what the reader has to know about
+        it.
 
     Examples
     --------
     >>> from geolive.tables import points
     >>> sites = gpd.GeoDataFrame({"surveyed": [True, False]}, geometry=points([85.0, 85.1], [25.0, 25.2]))
-    >>> made = page_sites(sites, "Place with images")
+    >>> made = page_sites(sites)
     >>> made["step"], made["many"], np.frombuffer(base64.b64decode(made["kinds"][1]["places"]), "<u2").tolist()
     (0.001, False, [100, 200])
     """
@@ -100,18 +99,17 @@ def page_sites(
         places = [np.unique(grid[rows], axis=0) for rows in (surveyed, ~surveyed)]
         if sum(map(len, places)) * _BYTES_A_PLACE <= most_bytes:
             break
-    words = [("surveyed", "Survey place", surveyed), ("site", others, ~surveyed)]
     kinds = [
-        {"name": name, "label": label, "count": f"{rows.sum():,}", "places": base64.b64encode(at.tobytes()).decode()}
-        for (name, label, rows), at in zip(words, places, strict=True)
+        {"name": name, "count": int(rows.sum()), "places": base64.b64encode(at.tobytes()).decode()}
+        for name, rows, at in zip(("surveyed", "site"), (surveyed, ~surveyed), places, strict=True)
         if len(at)
     ]
     many = sum(map(len, places)) > MANY_SITES
-    note = "Where dots would lie on one another, one is drawn for several; zoom in to see each." if many else ""
-    if step > _STEPS[0]:
-        note += f" Positions are rounded to about {step * _KM_PER_DEGREE:.1g} km."
+    km = float(f"{step * _KM_PER_DEGREE:.1g}")
+    rounded = phrase("layers.rounded", km=Decimal(km, 0 if km >= 1 else 1)) if step > _STEPS[0] else ""
+    note = sentences(phrase("layers.many_sites") if many else "", rounded)
     return {"west": float(corner[0]), "south": float(corner[1]), "step": step, "kinds": kinds, "many": many} | (
-        {"note": note.strip()} if note else {}
+        {"note": note} if note else {}
     )
 
 

@@ -13,25 +13,27 @@ from markupsafe import Markup
 from geolive.auditing.embedded import KEY
 from geolive.errors import InputError
 from geolive.indicators import NOT_SUPPORTED_COLOUR
+from geolive.languages import Language, open_language
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.map_passport import passport_json
 from geolive.mapping.page_data import as_json, several_pages
 
 TILES = "https://tile.openstreetmap.org"
 
-_SCRIPTS = ("choose.js", "sites.js", "page.js", "table.js", "downloads.js")
+_SCRIPTS = ("words.js", "choose.js", "states.js", "sites.js", "page.js", "table.js", "downloads.js")
 _START = """(() => {
+  const words = geoliveWords(%s);
   const page = geoliveChoose(%s);
-  const view = geolive(page);
-  geoliveTable(page, view);
-  geoliveDownloads(page, view);
+  const view = geolive(page, words);
+  geoliveTable(page, view, words);
+  geoliveDownloads(page, view, words);
   view.readAddress();
 })();"""
 
 _TEMPLATES = Environment(loader=PackageLoader("geolive.mapping"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
-def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
+def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | Path | Language = "en") -> bytes:
     """Make the page of a district map in UTF-8; equal maps give equal bytes.
 
     Leaflet stands inside. The page forbids the browser to load anything but OpenStreetMap's tiles, which the reader may
@@ -43,11 +45,13 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
         It is not changed.
     *others : DistrictMap
         Maps of other indicators in the same region, among which the page's reader chooses.
+    language : {"en", "hi", "fr"}, Path or Language
+        Language of the page.
 
     Raises
     ------
     InputError
-        Leaflet's files are not installed.
+        Leaflet's files are not installed, or there is no such language.
 
     Examples
     --------
@@ -57,18 +61,21 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
     >>> b"<title>SIMULATED: Asset wealth in Goa</title>" in page_bytes(result)
     True
     """
-    pages = several_pages([district_map, *others])
+    language = open_language(language)
+    pages = several_pages([district_map, *others], language)
     how = pages[0]["how"] if others else pages[0].pop("how")
     leaflet = leaflet_js()
-    script = "\n".join([*map(_template_text, _SCRIPTS), _START % as_json(pages)])
-    words = {
+    script = "\n".join([*map(_template_text, _SCRIPTS), _START % (as_json(_script_words(language)), as_json(pages))])
+    values = {
         "map": district_map,
-        "unit": pages[0]["unit"],
+        "page": pages[0],
+        "language": language,
+        "words": language.text,
         "several": bool(others),
         "not_supported_colour": NOT_SUPPORTED_COLOUR,
         "how": how,
         # left out on paper, so that a map fits on one page
-        "screen_only": ("Meaning of the interval", "Command", "Model"),
+        "screen_only": [language.text(f"how.{name}") for name in ("interval", "ranks", "limits", "command", "model")],
         "policy": _policy([leaflet, script]),
         # these are code, and their texts are escaped already; everything else is escaped by the template
         "styles": [Markup(text) for text in (leaflet_css(), _template_text("page.css"))],
@@ -78,7 +85,12 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap) -> bytes:
         "passports": Markup(as_json([p for p in map(passport_json, (district_map, *others)) if p is not None])),
     }
     # a lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8
-    return _TEMPLATES.get_template("page.html").render(words).encode("utf-8", errors="replace")
+    return _TEMPLATES.get_template("page.html").render(values).encode("utf-8", errors="replace")
+
+
+def _script_words(language: Language) -> dict:
+    """Return the words that the page's script writes, with the language's tag."""
+    return {"tag": language.tag, "words": language.words_of("script")}
 
 
 def framed_page(district_map: DistrictMap, height: int = 620) -> str:

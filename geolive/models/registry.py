@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from geolive.errors import InputError
+from geolive.languages import open_language, phrase
 
 if TYPE_CHECKING:
     from geolive.models.interface import Model
@@ -21,8 +22,6 @@ class ModelKind:
         On the command line and in bundles; the class has it as `kind`.
     module, class_name : str
         Where the class is, below `geolive.models`.
-    sentence : str
-        What the model does; `{...}` stands for a parameter. Where it is empty, the model's own `about` says it.
     kept : bool
         Whether `save_model` keeps it.
     command : str
@@ -34,7 +33,6 @@ class ModelKind:
     name: str
     module: str
     class_name: str
-    sentence: str = ""
     kept: bool = False
     command: str = ""
     library: str = ""
@@ -48,115 +46,43 @@ class ModelKind:
         return (type(model).__module__, type(model).__name__) == (f"geolive.models.{self.module}", self.class_name)
 
 
-def _clusterwise(name: str, module: str, class_name: str, sentence: str) -> ModelKind:
+def _clusterwise(name: str, module: str, class_name: str) -> ModelKind:
     command = "clusterwise" if name == "forest" else f"clusterwise --estimator {name}"
     # forests are kept as plain arrays, which no version of scikit-learn changes
     library = "" if name in ("forest", "extra-trees") else "scikit-learn"
-    return ModelKind(name, module, class_name, sentence, True, command, library)
+    return ModelKind(name, module, class_name, True, command, library)
 
 
-def _network(name: str, module: str, class_name: str, sentence: str) -> ModelKind:
+def _network(name: str, module: str, class_name: str) -> ModelKind:
     command = {"stacked": "gcn", "gcn-authors": "gcn --arch gcn --compat authors"}.get(name, f"gcn --arch {name}")
-    return ModelKind(name, module, class_name, sentence, True, command)
+    return ModelKind(name, module, class_name, True, command)
 
 
+# what each model does is said in the catalogues of words, under models.NAME
 _KINDS = (
-    ModelKind("random", "baselines", "Random", "values drawn at random from the surveyed ones"),
-    ModelKind("mean", "baselines", "Mean", "the mean of all surveyed clusters, everywhere"),
-    ModelKind(
-        "neighbours",
-        "baselines",
-        "Neighbours",
-        "the average of the {n_neighbors} nearest surveyed clusters; images are not used",
-    ),
-    ModelKind(
-        "neighbours-images",
-        "baselines",
-        "NeighbourImages",
-        "the average of the clusters of the {n_neighbors} nearest images; where images are is used, what they show is not",
-    ),
-    ModelKind(
-        "idw",
-        "baselines",
-        "InverseDistance",
-        "the average of the {n_neighbors} nearest surveyed places, weighted by inverse distance; images are not used",
-    ),
-    ModelKind("kriging", "kriging", "Kriging", "ordinary kriging of the surveyed clusters; images are not used"),
+    ModelKind("random", "baselines", "Random"),
+    ModelKind("mean", "baselines", "Mean"),
+    ModelKind("neighbours", "baselines", "Neighbours"),
+    ModelKind("neighbours-images", "baselines", "NeighbourImages"),
+    ModelKind("idw", "baselines", "InverseDistance"),
+    ModelKind("kriging", "kriging", "Kriging"),
     ModelKind("residual-kriging", "residual_kriging", "ResidualKriging"),
-    _clusterwise(
-        "forest",
-        "clusterwise",
-        "Forest",
-        "a random forest of {n_estimators} trees on what is known of each place ({inputs})",
-    ),
-    _clusterwise(
-        "extra-trees",
-        "count_models",
-        "ExtraTrees",
-        "{n_estimators} extremely randomised trees on what is known of each place ({inputs})",
-    ),
-    _clusterwise(
-        "boosting",
-        "boosting",
-        "Boosting",
-        "{n_estimators} boosted trees on what is known of each place ({inputs})",
-    ),
-    _clusterwise(
-        "boosting-authors",
-        "boosting",
-        "AuthorsBoosting",
-        "{n_estimators} boosted trees of depth {max_depth} on what is known of each place ({inputs})",
-    ),
-    _clusterwise(
-        "ridge",
-        "count_models",
-        "RidgeCounts",
-        "ridge regression on what is known of each place ({inputs})",
-    ),
-    _clusterwise(
-        "knn",
-        "count_models",
-        "NearestCounts",
-        "the mean of the {n_neighbors} surveyed clusters whose object counts are most alike",
-    ),
+    _clusterwise("forest", "clusterwise", "Forest"),
+    _clusterwise("extra-trees", "count_models", "ExtraTrees"),
+    _clusterwise("boosting", "boosting", "Boosting"),
+    _clusterwise("boosting-authors", "boosting", "AuthorsBoosting"),
+    _clusterwise("ridge", "count_models", "RidgeCounts"),
+    _clusterwise("knn", "count_models", "NearestCounts"),
     ModelKind("count-model", "count_models", "CountModel", kept=True, library="scikit-learn"),
-    ModelKind("mlp", "dense_network", "DenseNetwork", "a dense network on the objects counted in each place's images"),
-    ModelKind(
-        "imagewise-linear",
-        "linear_probe",
-        "ImageProbe",
-        "ridge regression on each image's features, averaged over a place; the network that made them is not trained",
-    ),
-    _network("gcn", "graphcnn", "GraphCNN", "a graph network on the images of a place ({inputs}), with {edges} edges"),
-    _network(
-        "gcn-authors",
-        "authors_graphcnn",
-        "AuthorsGraphCNN",
-        "the graph network of Lee et al. as their code has it, on the images of a place ({inputs}), with {edges} edges",
-    ),
-    _network("mean-pooling", "attention", "MeanPooling", "a network on the mean over a place's images ({inputs})"),
-    _network("attention", "attention", "AttentionPooling", "a network with attention over a place's images ({inputs})"),
-    _network(
-        "stacked",
-        "stacked",
-        "StackedNetwork",
-        "networks with attention over a place's images, stacked with ridge regressions on summaries of the images "
-        "({inputs}, {edges} edges)",
-    ),
-    ModelKind(
-        "imagewise",
-        "imagewise.model",
-        "ImageWise",
-        "a network that looks at each photo of a place; the place's value is their mean",
-        kept=True,
-        command="imagewise",
-    ),
-    ModelKind(
-        "imagewise-trained",
-        "imagewise.folds",
-        "TrainedInFolds",
-        "a network trained on photos, one by one ({arch})",
-    ),
+    ModelKind("mlp", "dense_network", "DenseNetwork"),
+    ModelKind("imagewise-linear", "linear_probe", "ImageProbe"),
+    _network("gcn", "graphcnn", "GraphCNN"),
+    _network("gcn-authors", "authors_graphcnn", "AuthorsGraphCNN"),
+    _network("mean-pooling", "attention", "MeanPooling"),
+    _network("attention", "attention", "AttentionPooling"),
+    _network("stacked", "stacked", "StackedNetwork"),
+    ModelKind("imagewise", "imagewise.model", "ImageWise", kept=True, command="imagewise"),
+    ModelKind("imagewise-trained", "imagewise.folds", "TrainedInFolds"),
 )
 MODEL_KINDS = {kind.name: kind for kind in _KINDS}
 BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
@@ -221,7 +147,7 @@ def make_model(name: str, **params: Any) -> "Model":
 
 
 def describe(model: "Model") -> str:
-    """Say in one sentence what a model does.
+    """Say in one sentence what a model does; geolive's own models say it in other languages, too.
 
     A model that is not in the table says it itself: in its attribute `about`, or else in the first sentence of its docstring.
 
@@ -230,10 +156,12 @@ def describe(model: "Model") -> str:
     >>> describe(make_model("mean"))
     'The mean of all surveyed clusters, everywhere.'
     """
-    kind = next((kind for kind in _KINDS if kind.sentence and kind.is_of(model)), None)
+    key = next((f"models.{kind.name}" for kind in _KINDS if kind.is_of(model)), "")
     if model.uses("covariates"):
-        # the sentences of the table say what is used without covariates: "a random forest on 67 numbers"
+        # the sentences of the catalogue say what is used without covariates: "a random forest on 67 numbers"
         words = f"{model.about.split(' on ')[0].rstrip(',')}; it uses {model.input_words}"
+    elif key in open_language("en").words:
+        return phrase(key, **{name: str(value) for name, value in model.params.items()})
     else:
-        words = model.about if kind is None else kind.sentence.format(**model.params)
+        words = model.about
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."

@@ -16,6 +16,7 @@ from geolive.dataset import Dataset, add_labels
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
+from geolive.languages import phrase
 from geolive.places import key_hash
 from geolive.simulation import simulated_features as simfeats
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
@@ -31,7 +32,6 @@ DARK_DISTRICTS = 3
 SURVEYED_MEDIAN, UNSURVEYED_MEDIAN = 420.0, 60.0
 # bounds the memory that the keys of their photos take
 _PLACES_AT_ONCE = 2000
-ABOUT = "geolive's sample (SIMULATED survey and imagery on real districts)"
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ def simulate(
     command += ["--max-per-place", most_images] if most_images is not None else []
     command += ["--with-features"] if with_features else []
     command += ["--out", land.region.name.lower().replace(" ", "-")]
-    described = "" if scenario == DEFAULT_SCENARIO else f", scenario {scenario}"
+    source = "source.sample" if scenario == DEFAULT_SCENARIO else "source.sample_scenario"
     dataset = Dataset(
         _images_table(land, places, photos, keys),
         clusters,
         features,
         list(INDICATORS),
-        source=f"{ABOUT}, {land.region.name}, seed {seed}{described}",
+        source=phrase(source, region=land.region.name, seed=str(seed), scenario=scenario),
         command=command_line(*command),
         simulated=True,
         thresholds=thresholds,

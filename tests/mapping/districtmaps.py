@@ -83,8 +83,9 @@ def fake_district_map(
     districts["supported"], districts["simulated"] = supported, simulated
     above = (lower[None, :] > upper[:, None]).sum(axis=1)
     below = (upper[None, :] < lower[:, None]).sum(axis=1)
-    districts["rank_best"] = pd.array(np.where(supported, 1 + above, 0), "Int64")
-    districts["rank_worst"] = pd.array(np.where(supported, supported.sum() - below, 0), "Int64")
+    before, after = (below, above) if indicator(name).ranked_from == "lowest" else (above, below)
+    districts["rank_best"] = pd.array(np.where(supported, 1 + before, 0), "Int64")
+    districts["rank_worst"] = pd.array(np.where(supported, supported.sum() - after, 0), "Int64")
     districts.loc[~supported, ["rank_best", "rank_worst"]] = pd.NA
     if official:
         sentences = [f"Official figure: {i}.5 % (NFHS-5)" if i % 2 == 0 else None for i in range(n)]

@@ -32,9 +32,7 @@ def test_the_page_shows_what_the_geojson_holds(main_job):
         assert float(shown) == pytest.approx(patna["pov"], abs=1e-5)
         panel = seen.page.locator("#geolive-info").inner_text()
         assert "Patna" in panel
-        survey = (
-            f"{decimal_text(patna['pov_direct'], 2)} ± {decimal_text(patna['pov_direct_error'], 2)} (standard error)"
-        )
+        survey = f"{decimal_text(patna['pov_direct'], 2)}, give or take {decimal_text(patna['pov_direct_error'], 2)}"
         assert f"The survey alone says {survey}, from {patna['n_clusters']} places." in panel
         low, middle, high = (decimal_text(patna[f"pov_predicted{end}"], 2) for end in ("_lower", "", "_upper"))
         assert f"The photos alone say {middle} (90 % interval {low} to {high})." in panel

@@ -57,14 +57,14 @@ def test_the_table_has_every_district_and_sorts_by_each_column(shown, made):
     table = made.districts
     supported = table[table["supported"]]
     assert len(names_of(shown.page)) == 38
-    assert names_of(shown.page)[:36] == supported.sort_values("pov", ascending=False)["district"].tolist()
+    assert names_of(shown.page)[:36] == supported.sort_values("pov")["district"].tolist(), "the poorest come first"
     heads = shown.page.locator("#geolive-columns button")
     assert heads.all_inner_texts() == [
-        *("District", "Value", "90 % interval", "Rank (1 is highest)", "Against the region's mean", "Sites", "Images")
+        *("District", "Value", "90 % interval", "Rank (1 is poorest)", "Against the region's mean", "Sites", "Images")
     ]
     heads.nth(1).click()
-    assert names_of(shown.page)[:36] == supported.sort_values("pov")["district"].tolist()
-    assert shown.page.get_attribute("#geolive-columns th:nth-child(2)", "aria-sort") == "ascending"
+    assert names_of(shown.page)[:36] == supported.sort_values("pov", ascending=False)["district"].tolist()
+    assert shown.page.get_attribute("#geolive-columns th:nth-child(2)", "aria-sort") == "descending"
     heads.nth(6).click()
     images = [
         int(text.replace(",", "")) for text in shown.page.locator("#geolive-rows td:last-child").all_inner_texts()
@@ -247,11 +247,16 @@ def test_the_picture_is_what_is_on_the_screen(shown, tmp_path):
         assert tuple(bytes.fromhex(colour)) in colours
 
 
-def test_paper_is_one_page_with_the_first_and_last_ten(shown, tmp_path):
+def test_paper_is_one_page_with_the_first_and_last_ten(shown, made, tmp_path):
     shown.page.pdf(path=tmp_path / "map.pdf", prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "map.pdf").read_bytes())) == 1
     tables = shown.page.locator("#geolive-paper-table table")
-    assert tables.locator("caption").evaluate_all("c => c.map(e => e.textContent)") == ["Ten highest", "Ten lowest"]
+    assert tables.locator("caption").evaluate_all("c => c.map(e => e.textContent)") == [
+        "First ten: 1 is poorest",
+        "Last ten",
+    ]
+    poorest = made.districts[made.districts["supported"]].sort_values("pov")["district"].tolist()
+    assert tables.first.locator("th").evaluate_all("c => c.map(e => e.textContent)") == poorest[:10]
     assert tables.locator("tr").count() == 20
 
 

@@ -168,7 +168,7 @@ def test_sentences_say_what_survey_and_photos_say_and_how_much_each_counts(plain
     low, middle, high = (decimal_text(patna[f"pov_predicted{end}"], 2) for end in ("_lower", "", "_upper"))
     assert patna.n_clusters == 1
     assert says(made, PATNA) == [
-        f"The survey alone says {number['direct']} ± {number['direct_error']} (standard error), from 1 place.",
+        f"The survey alone says {number['direct']}, give or take {number['direct_error']}, from 1 place.",
         f"The photos alone say {middle} (90 % interval {low} to {high}).",
         f"In the value shown the survey counts {round(100 * patna.pov_gamma)} %. The rest is what the photos say where the model "
         f"did not learn from this district, calibrated to the survey: {number['synthetic']}.",

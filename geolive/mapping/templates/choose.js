@@ -23,7 +23,7 @@ function geoliveChoose(pages) {
     location.hash = parts;
     location.reload();
   });
-  document.title = (page.simulated ? "SIMULATED: " : "") + page.title;
+  document.title = page.window;
   document.querySelector("#geolive-head h1").textContent = page.title;
   document.querySelector(".geolive-unit").textContent = page.unit;
   if (page !== pages[0]) {

@@ -1,5 +1,5 @@
 // Files that a reader saves from the page: made in the browser, without a server.
-function geoliveDownloads(page, view) {
+function geoliveDownloads(page, view, words) {
   "use strict";
   const names = Object.keys(page.table.columns);
   const count = page.districts.length;
@@ -35,8 +35,8 @@ function geoliveDownloads(page, view) {
       properties: Object.fromEntries(names.map((name) => [name, cell(name, row)])),
       geometry: { type: "MultiPolygon", coordinates: district.shape },
     }));
-    const about = page.source + " Borders are simplified for the page.";
-    const collection = { type: "FeatureCollection", name: page.title + (page.simulated ? " (SIMULATED)" : ""), description: about, features };
+    const about = page.source + " " + words("simplified");
+    const collection = { type: "FeatureCollection", name: page.simulated ? words("simulated_name", { title: page.title }) : page.title, description: about, features };
     save("geojson", [JSON.stringify(collection)], "application/geo+json");
   }
 
@@ -61,10 +61,10 @@ function geoliveDownloads(page, view) {
   function workbook() {
     const districts = [names];
     for (let row = 0; row < count; row++) districts.push(names.map((name) => cell(name, row)));
-    const columns = [["column", "meaning"], ...names.map((name) => [name, page.table.words[name] ?? ""])];
+    const columns = [[words("column"), words("meaning")], ...names.map((name) => [name, page.table.words[name] ?? ""])];
     const how = [...document.querySelectorAll("#geolive-how dt")].map((term) => [term.textContent, term.nextElementSibling.textContent]);
-    const method = [["subject", "text"], ["Title", document.title], ...how];
-    const sheets = [["Districts", districts], ["Columns", columns], ["Method", method]];
+    const method = [[words("subject"), words("text")], [words("title"), document.title], ...how];
+    const sheets = [[words("sheet_districts"), districts], [words("sheet_columns"), columns], [words("sheet_method"), method]];
     const head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>';
     const office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const packaged = "http://schemas.openxmlformats.org/package/2006/";
@@ -74,7 +74,7 @@ function geoliveDownloads(page, view) {
         + sheets.map((_, i) => '<Override PartName="/xl/worksheets/sheet' + (i + 1) + '.xml" ContentType="' + type + 'worksheet+xml"/>').join("") + "</Types>"],
       ["_rels/.rels", '<Relationships xmlns="' + packaged + 'relationships"><Relationship Id="r1" Type="' + office + '/officeDocument" Target="xl/workbook.xml"/></Relationships>'],
       ["xl/workbook.xml", '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="' + office + '"><sheets>'
-        + sheets.map(([name], i) => '<sheet name="' + name + '" sheetId="' + (i + 1) + '" r:id="s' + (i + 1) + '"/>').join("") + "</sheets></workbook>"],
+        + sheets.map(([name], i) => '<sheet name="' + xml(name) + '" sheetId="' + (i + 1) + '" r:id="s' + (i + 1) + '"/>').join("") + "</sheets></workbook>"],
       ["xl/_rels/workbook.xml.rels", '<Relationships xmlns="' + packaged + 'relationships">'
         + sheets.map((_, i) => '<Relationship Id="s' + (i + 1) + '" Type="' + office + '/worksheet" Target="worksheets/sheet' + (i + 1) + '.xml"/>').join("") + "</Relationships>"],
       ...sheets.map(([, rows], i) => ["xl/worksheets/sheet" + (i + 1) + ".xml", sheet(rows)]),
@@ -134,7 +134,7 @@ function geoliveDownloads(page, view) {
     };
     root.append(view.drawn("rect", { width, height, fill: "#fff" }), document.querySelector("#geolive-hatch").parentElement.cloneNode(true));
     write(page.title, { x: 20, y: 38, "font-size": 25, "font-weight": 700 });
-    write((page.simulated ? "SIMULATED survey or imagery. " : "") + document.querySelector(".geolive-unit").textContent, { x: 20, y: 66, "font-size": 13, fill: "#56606d" });
+    write((page.simulated ? words("simulated_survey") + " " : "") + document.querySelector(".geolive-unit").textContent, { x: 20, y: 66, "font-size": 13, fill: "#56606d" });
     const plot = view.drawn("svg", { x: 20, y: top, width: wide, height: high, viewBox: "0 0 " + wide + " " + high });
     plot.append(view.drawn("rect", { width: wide, height: high, fill: "#e6ebf1" }));
     const { items, classes, border, title, unit } = view.layer();
@@ -149,14 +149,14 @@ function geoliveDownloads(page, view) {
       write(name, { x, y: y + 4, "text-anchor": "middle", "font-size": 11.5, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke", "stroke-linejoin": "round" }, plot));
     if (page.simulated) {
       const size = Math.min(wide, high * 1.5) / 6.5;
-      write("SIMULATED", { x: wide / 2, y: high / 2, "text-anchor": "middle", "font-size": size, "font-weight": 800, fill: "#fff", "fill-opacity": 0.3, stroke: "#1c2430", "stroke-opacity": 0.5, "stroke-width": 1.5, transform: "rotate(-27 " + wide / 2 + " " + high / 2 + ")" }, plot);
+      write(words("simulated"), { x: wide / 2, y: high / 2, "text-anchor": "middle", "font-size": size, "font-weight": 800, fill: "#fff", "fill-opacity": 0.3, stroke: "#1c2430", "stroke-opacity": 0.5, "stroke-width": 1.5, transform: "rotate(-27 " + wide / 2 + " " + high / 2 + ")" }, plot);
     }
     root.append(plot);
     const x = wide + 40;
     write(title, { x, y: top + 16, "font-weight": 700, textLength: Math.min(legend - 30, title.length * 8), lengthAdjust: "spacingAndGlyphs" });
     write(unit, { x, y: top + 38, "font-size": 12, fill: "#56606d", textLength: Math.min(legend - 30, unit.length * 6.4), lengthAdjust: "spacingAndGlyphs" });
     const entries = items.map((item) => [item.colour, [item.mark, item.label].filter(Boolean).join(" "), item.count]);
-    if (page.unsupported) entries.push(["url(#geolive-hatch)", "Not supported", page.unsupported.count]);
+    if (page.unsupported) entries.push(["url(#geolive-hatch)", words("not_supported"), page.unsupported.count]);
     entries.forEach(([fill, label, number], i) => {
       const y = top + 58 + 28 * i;
       root.append(view.drawn("rect", { x, y, width: 26, height: 18, fill, stroke: "#1c243055" }));

@@ -1,8 +1,9 @@
 // Draws a district map into the page.
 // Names come from data files: they are only ever set as text, never as HTML.
-function geolive(page) {
+function geolive(page, words) {
   "use strict";
-  const map = L.map("geolive-map", { zoomSnap: 0.25, zoomDelta: 0.5 });
+  const map = L.map("geolive-map", { zoomSnap: 0.25, zoomDelta: 0.5, zoomControl: false });
+  L.control.zoom({ zoomInTitle: words("zoom_in"), zoomOutTitle: words("zoom_out") }).addTo(map);
   map.setView([(page.bounds[0][0] + page.bounds[1][0]) / 2, (page.bounds[0][1] + page.bounds[1][1]) / 2], 6);
   const SVG = "http://www.w3.org/2000/svg";
   const HATCH = "url(#geolive-hatch)";
@@ -27,6 +28,7 @@ function geolive(page) {
   map.getContainer().setAttribute("aria-label", page.title);
   const pane = (name, order) => Object.assign(map.createPane(name).style, { zIndex: order, pointerEvents: "none" });
   pane("geolive-edge", 390);
+  pane("geolive-states", 410);
   pane("geolive-outline", 420);
   pane("geolive-sites", 430);
   pane("geolive-mark", 435);
@@ -38,6 +40,10 @@ function geolive(page) {
   // drawn below the districts, whose white borders leave of it only the region's edge
   const line = { interactive: false, fill: false, smoothFactor: 0, noClip: true };
   L.polygon(shapes.map((shape) => shape.getLatLngs()).flat(), { ...line, pane: "geolive-edge", color: "#5d6673", weight: 3 }).addTo(map);
+  if (page.districts.some((district) => district.state)) {
+    const borders = L.GeoJSON.coordsToLatLngs(geoliveStateBorders(page.districts), 1);
+    L.polyline(borders, { ...line, pane: "geolive-states", className: "geolive-states", color: "#1c2430", weight: 1.7, opacity: 0.85 }).addTo(map);
+  }
   const outline = [["#fff", 5.5], ["#111", 2.5]].map(([color, weight]) =>
     L.polygon([], { ...line, pane: "geolive-outline", color, weight, lineJoin: "round" }).addTo(map));
 
@@ -126,6 +132,10 @@ function geolive(page) {
     }
   });
   map.on("click", () => pin(-1));
+  document.addEventListener("keydown", (event) => {
+    // in the field of the search it clears the field
+    if (event.key === "Escape" && pinned >= 0 && event.target.id !== "geolive-search") pin(-1);
+  });
 
   // ---- the panel on one district ---------------------------------------------------------------------------------
 
@@ -133,9 +143,9 @@ function geolive(page) {
     const panel = at("geolive-info");
     panel.replaceChildren();
     delete panel.dataset.districtId;
+    at("geolive-words-text").textContent = row < 0 ? page.region : sentence(page.districts[row], row);
     if (row < 0) {
-      const how = canHover ? "Point at a district, or press Tab," : "Tap a district";
-      panel.append(make("p", "geolive-quiet", how + " to see its value and how sure it is."));
+      panel.append(make("p", "geolive-quiet", words(canHover ? "point_hint" : "tap_hint")));
       return;
     }
     const district = page.districts[row];
@@ -156,6 +166,15 @@ function geolive(page) {
     const says = make("div", "geolive-says");
     district.says.forEach((sentence) => says.append(make("p", "", sentence)));
     panel.append(says);
+  }
+
+  // a sentence to read aloud, as geolive.mapping.page_sentences writes it
+  function sentence(district, row) {
+    if (district.value === null) return words("sentence_none", { district: district.name });
+    const [value, interval, rank] = district.facts;
+    const about = { district: district.name, indicator: page.in_text, value, level: page.level, interval };
+    const compared = page.sides[page.layers.at(-1).classes[row]];
+    return [words("sentence_value", about), compared, rank && words("sentence_rank", { first: page.first_words, rank })].filter(Boolean).join(" ");
   }
 
   // the interval across the classes of the legend: what a district's colour could as well have been
@@ -197,7 +216,7 @@ function geolive(page) {
   function drawLegend() {
     at("geolive-legend").replaceChildren();
     at("geolive-legend-title").textContent = shown.title;
-    at("geolive-legend-unit").replaceChildren(make("span", "", shown.unit), make("span", "", "districts"));
+    at("geolive-legend-unit").replaceChildren(make("span", "", shown.unit), make("span", "", words("districts")));
     const box = (fill) => drawn("rect", { x: 0.5, y: 0.5, width: 25, height: 17, fill, stroke: "#1c243055" });
     shown.items.forEach((item) => {
       const entry = legendItem("class", box(item.colour), [item.mark, item.label].filter(Boolean).join(" "), item.count);
@@ -285,19 +304,21 @@ function geolive(page) {
 
   // ---- controls --------------------------------------------------------------------------------------------------
 
+  // Leaflet takes it for HTML
+  const escaped = (text) => make("span", "", text).innerHTML;
   const tiles = L.tileLayer("https://tile.openstreetmap.org/{z}/{x}/{y}.png", {
     maxZoom: 19,
-    attribution: '&copy; <a href="https://www.openstreetmap.org/copyright">OpenStreetMap</a> contributors',
+    attribution: '<a href="https://www.openstreetmap.org/copyright">' + escaped(words("osm")) + "</a>",
   });
 
   page.layers.forEach((layer) =>
     choice("geolive-layers", "radio", "geolive-layer-" + layer.name, layer.choice, layer === shown, () => show(layer)));
-  choice("geolive-overlays", "checkbox", "geolive-overlay-names", "District names", true, (on) => {
+  choice("geolive-overlays", "checkbox", "geolive-overlay-names", words("names"), true, (on) => {
     named = on;
     placeNames();
   });
   choice("geolive-overlays", "checkbox", "geolive-overlay-sites", page.sites.choice, false, toggleSites);
-  choice("geolive-overlays", "checkbox", "geolive-overlay-basemap", "OpenStreetMap (needs network)", false, (on) => {
+  choice("geolive-overlays", "checkbox", "geolive-overlay-basemap", words("basemap"), false, (on) => {
     toggle(tiles)(on);
     shapes.forEach((shape) => shape.setStyle({ fillOpacity: on ? 0.72 : 1 }));
   });
@@ -308,7 +329,7 @@ function geolive(page) {
     const bar = make("div", "leaflet-bar");
     const button = make("button", "geolive-home", "⤢");
     button.type = "button";
-    button.title = "Show the whole region";
+    button.title = words("whole");
     button.setAttribute("aria-label", button.title);
     button.addEventListener("click", whole);
     L.DomEvent.disableClickPropagation(bar);
@@ -323,7 +344,7 @@ function geolive(page) {
     const mark = drawn("svg", { id: "geolive-watermark", viewBox: "0 0 1000 640", "aria-hidden": "true" });
     const middle = { x: 500, y: 320, "text-anchor": "middle", "dominant-baseline": "central", transform: "rotate(-27 500 320)" };
     const word = drawn("text", middle);
-    word.textContent = "SIMULATED";
+    word.textContent = words("simulated");
     mark.append(word);
     map.getPane("geolive-mark").append(mark);
     // it stays where it is while the map moves below it

@@ -1,16 +1,19 @@
 // The table of all districts: sorted and searched, each interval drawn; table and map point at one another.
-function geoliveTable(page, view) {
+function geoliveTable(page, view, words) {
   "use strict";
   const at = (id) => document.getElementById(id);
   const body = at("geolive-rows");
-  const columns = [{ name: "District", fact: -1, key: (d) => fold(d.name) }]
+  const columns = [{ name: words("district"), fact: -1, key: (d) => fold(d.name) }]
     .concat(page.facts.map((name, fact) => ({ name, fact, key: (d) => d.sort[fact] })))
     // a column that is empty in every row says nothing, and sentences have their place in the panel
     .filter((column) => column.fact < 0 || page.districts.some((d) => d.facts[column.fact] !== null && d.sort[column.fact] !== null));
 
-  // letters without their marks, so that "Saran" finds "Sāran"
+  // names as geolive's own search of regions compares them: without case, accents, spaces and punctuation
+  const LETTERS = { đ: "d", ð: "d", ø: "o", æ: "ae", œ: "oe", ł: "l", ı: "i", þ: "th", ħ: "h", ŧ: "t", ŋ: "ng", ß: "ss" };
   function fold(text) {
-    return text.normalize("NFKD").replace(/\p{M}/gu, "").replace(/đ/gi, "d").toLowerCase();
+    const decomposed = text.toLowerCase().replaceAll("&", "and").normalize("NFKD").toLowerCase();
+    const letters = decomposed.replace(/[\u0300-\u036f\u064b-\u065f\u0670]/g, "").replace(/[đðøæœłıþħŧŋß]/g, (letter) => LETTERS[letter]);
+    return letters.replace(/[^\p{L}\p{M}\p{N}]/gu, "");
   }
 
   // where the panel is above the table, its growing would move the row away from the pointer
@@ -73,13 +76,14 @@ function geoliveTable(page, view) {
   const search = at("geolive-search");
   const found = () => [...body.children].filter((line) => !line.hidden);
   function filter() {
-    const wanted = fold(search.value.trim());
+    const typed = fold(search.value);
+    const wanted = page.spellings[typed] ?? typed;
     rows.forEach((line, row) => {
       const district = page.districts[row];
-      line.hidden = !fold(district.name + " " + (district.state || "")).includes(wanted);
+      line.hidden = ![district.name, district.state ?? ""].some((name) => fold(name).includes(wanted));
     });
     const count = found().length;
-    at("geolive-found").textContent = wanted ? (count === 1 ? "1 district found" : count.toLocaleString("en") + " districts found") : "";
+    at("geolive-found").textContent = wanted ? words("found", { count }) : "";
     if (wanted) at("geolive-all").open = true;
   }
   search.addEventListener("input", filter);
@@ -106,11 +110,13 @@ function geoliveTable(page, view) {
     if (top < box.scrollTop || top + rows[row].offsetHeight > box.scrollTop + box.clientHeight - 40) box.scrollTop = top;
   });
   at("geolive-all").addEventListener("toggle", () => view.resized());
-  sort(columns[1], false);
+  // the first of the ranking comes first
+  const fromLowest = page.ranked_from === "lowest";
+  sort(columns[1], fromLowest);
 
   // on paper: the first and the last ten
-  const ranked = page.districts.filter((d) => d.value !== null).sort((a, b) => b.value - a.value);
-  const halves = ranked.length > 20 ? [["Ten highest", ranked.slice(0, 10)], ["Ten lowest", ranked.slice(-10)]] : [["All districts with a value", ranked]];
+  const ranked = page.districts.filter((d) => d.value !== null).sort((a, b) => (fromLowest ? a.value - b.value : b.value - a.value));
+  const halves = ranked.length > 20 ? [[words("first_ten", { first: page.first_words }), ranked.slice(0, 10)], [words("last_ten"), ranked.slice(-10)]] : [[words("all_ranked"), ranked]];
   halves.forEach(([title, districts]) => {
     const table = view.make("table");
     table.append(view.make("caption", "", title));
