@@ -162,7 +162,11 @@ def indicator(name: str) -> Indicator:
     >>> indicator("asset_index").title
     'asset_index'
     """
-    return _KNOWN.get(name, Indicator(name, name, phrase("indicators.as_in_survey")))
+    if name in _KNOWN:
+        return _KNOWN[name]
+    unknown = Indicator(name, name, phrase("indicators.as_in_survey"))
+    # shares and gaps below a threshold, as `geolive.shares_below` and `ingest survey` name them
+    return replace(unknown, ranked_from="highest", first="worst_off") if name.endswith(("_below", "_gap")) else unknown
 
 
 def read_indicators(path: str | Path) -> dict[str, Indicator]:

@@ -23,8 +23,12 @@ def target(
         str | None, typer.Option(help="Column with the estimates; by default estimate.", metavar="COLUMN")
     ] = None,
     highest: Annotated[
-        bool, typer.Option("--highest/--lowest", help="Which end is poor: --highest for poverty rates.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--highest/--lowest",
+            help="Which end is poor: --highest for poverty rates; by default the end from which the map counts ranks.",
+        ),
+    ] = None,
     mse: Annotated[
         str | None,
         typer.Option(help="Column with mean squared errors; by default VALUE_mse, or the interval.", metavar="COLUMN"),

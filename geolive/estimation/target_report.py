@@ -17,6 +17,7 @@ from geolive.estimation.targeting import (
     roc_curves,
     target_probability,
 )
+from geolive.indicators import indicator
 
 Array = NDArray[np.float64]
 
@@ -68,7 +69,7 @@ def assess_target(
     table: TargetTable,
     budget: Budget,
     *,
-    highest: bool = False,
+    highest: bool | None = None,
     truth: pd.Series | None = None,
     level: float = 0.9,
     seed: int = 0,
@@ -79,8 +80,9 @@ def assess_target(
     ----------
     table : TargetTable
     budget : Budget
-    highest : bool
-        Whether the highest values are poor, as with a poverty rate; the lowest are otherwise.
+    highest : bool, optional
+        Whether the highest values are poor, as with a poverty rate, or the lowest. By default the end from which maps of the
+        indicator count ranks: the lowest, except for shares and gaps below a threshold and for population density.
     truth : Series, optional
         True values, indexed as the districts.
     level : float
@@ -112,6 +114,8 @@ def assess_target(
     b          0.1   False               True
     c          0.0   False              False
     """
+    if highest is None:
+        highest = indicator(table.value).ranked_from == "highest"
     districts, sign = table.districts, -1.0 if highest else 1.0
     people = districts["people"].to_numpy(float) if "people" in districts else None
     rules = {name: sign * districts[name].to_numpy(float) for name in RULES if name in districts}

@@ -149,7 +149,7 @@ function geoliveDownloads(page, view, words) {
       write(name, { x, y: y + 4, "text-anchor": "middle", "font-size": 11.5, "font-weight": 600, stroke: "#fff", "stroke-width": 3, "paint-order": "stroke", "stroke-linejoin": "round" }, plot));
     if (page.simulated) {
       const size = Math.min(wide, high * 1.5) / 6.5;
-      write(words("simulated"), { x: wide / 2, y: high / 2, "text-anchor": "middle", "font-size": size, "font-weight": 800, fill: "#fff", "fill-opacity": 0.3, stroke: "#1c2430", "stroke-opacity": 0.5, "stroke-width": 1.5, transform: "rotate(-27 " + wide / 2 + " " + high / 2 + ")" }, plot);
+      write(words("simulated"), { x: wide / 2, y: high / 2, "text-anchor": "middle", "font-size": size, "font-weight": 800, fill: "#fff", stroke: "#1c2430", "stroke-width": size / 40, "paint-order": "stroke", opacity: 0.36, transform: "rotate(-27 " + wide / 2 + " " + high / 2 + ")" }, plot);
     }
     root.append(plot);
     const x = wide + 40;
