@@ -44,12 +44,15 @@ class BoundaryFile:
         Whose borders these are, and the column that the names were taken from.
     notes : tuple of str
         What was chosen, repaired and left out.
+    choices : tuple of (str, str or bool)
+        Parameters that the user chose for reading the file, by name; `layer`, for example.
     """
 
     path: Path
     districts: gpd.GeoDataFrame
     source: str
     notes: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str | bool], ...] = ()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -121,6 +124,8 @@ def read_boundaries(
     "districts as in blocks.geojson, names from column 'block'"
     """
     path = Path(path)
+    given = {"layer": layer, "name_column": name_column, "id_column": id_column, "encoding": encoding, "crs": crs}
+    asked = tuple((name, value) for name, value in (given | {"drop_invalid": drop_invalid}).items() if value)
     raw, words, chosen = _read_layer(path, layer, encoding, crs)
     columns, name_column = named_districts(path, raw, name_column, id_column)
     if people_column is not None:
@@ -133,7 +138,8 @@ def read_boundaries(
     notes = [*chosen, *left_out]
     if said := [names[i] for i in np.flatnonzero(repaired & kept)]:
         notes.append(f"borders that cross themselves, or have a spike, were repaired: {listed(said, _MOST_LISTED)}")
-    return BoundaryFile(path, districts, f"{_owner(path)}{words}, names from column {name_column!r}", tuple(notes))
+    source = f"{_owner(path)}{words}, names from column {name_column!r}"
+    return BoundaryFile(path, districts, source, tuple(notes), asked)
 
 
 def read_polygons(path: str | Path) -> gpd.GeoDataFrame:

@@ -3,21 +3,28 @@
 import datetime
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from geolive.cli.apps import NewFolder, fetch
+from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
+from geolive.cli.parameters import as_options
+from geolive.errors import InputError
 
 if TYPE_CHECKING:
+    from geolive.boundary_files import Boundaries
     from geolive.sources.imagery.area import Area
     from geolive.sources.imagery.retry_policy import RetryPolicy
     from geolive.sources.imagery.sampling import Wanted
     from geolive.sources.imagery.source import Source
 
+CAMERA_TYPES = ("perspective", "fisheye", "equirectangular", "spherical")
+
 
 @fetch.command("images")
 def fetch_images(
+    context: typer.Context,
     out: NewFolder,
     region: Annotated[
         str | None,
@@ -30,8 +37,40 @@ def fetch_images(
         Path | None,
         typer.Option(help="A dataset with a survey: images within 5 km of its clusters.", metavar="DATASET"),
     ] = None,
+    around: Annotated[
+        str | None, typer.Option(help="A point in degrees: images within --radius-m of it.", metavar="LON,LAT")
+    ] = None,
+    radius_m: Annotated[float | None, typer.Option(help="With --around: metres.", metavar="M")] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of image keys, one on each line, or with --keys-column a table: these images, wherever they are.",
+            metavar="FILE",
+        ),
+    ] = None,
+    keys_column: Annotated[str | None, typer.Option(help="Column of --keys with the keys.", metavar="COLUMN")] = None,
     boundaries: Annotated[
         Path | None, typer.Option(help="A file of districts in place of India's.", metavar="FILE")
+    ] = None,
+    layer: Layer = None,
+    name_column: NameColumn = None,
+    id_column: IdColumn = None,
+    encoding: Encoding = None,
+    crs: Crs = None,
+    drop_invalid: DropInvalid = False,
+    min_quality: Annotated[
+        float | None,
+        typer.Option(
+            help="Lowest quality score of an image, 0 to 1; images without a score are left out.", min=0, max=1
+        ),
+    ] = None,
+    camera_type: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Type of camera: perspective, fisheye, equirectangular or spherical; images of others are left out. May be "
+            "repeated.",
+            metavar="TYPE",
+        ),
     ] = None,
     since: Annotated[
         datetime.datetime | None,
@@ -71,8 +110,7 @@ def fetch_images(
 
     The environment variable MAPILLARY_TOKEN must hold a free token from mapillary.com/dashboard/developers.
     """
-    from geolive.console import note, step
-    from geolive.sources.imagery.area import find_area
+    from geolive.console import note
     from geolive.sources.imagery.retry_policy import RetryPolicy
     from geolive.sources.imagery.sampling import Wanted
     from geolive.sources.mapillary.access import GRAPH, TILES, Access, find_token
@@ -87,23 +125,68 @@ def fetch_images(
         )
     )
     first, last = (day.date() if day else None for day in (since, until))
-    wanted = Wanted(first, last, pano, max_per_site, thumb if images else None, objects)
+    cameras = camera_types(camera_type or [])
+    wanted = Wanted(first, last, pano, max_per_site, thumb if images else None, objects, min_quality, cameras)
     retry_policy = RetryPolicy(at_once, rate, tries, delay, max(60.0, delay), timeout=timeout)
-    with step("Finding the tiles of the area"):
-        area = find_area(region=region, bbox=bbox, clusters=clusters, boundaries=boundaries)
+    districts = open_boundaries(
+        boundaries, layer=layer, name_column=name_column, id_column=id_column, encoding=encoding, crs=crs,
+        drop_invalid=drop_invalid,
+    )  # fmt: skip
+    for words in districts.notes if districts else ():
+        note(as_options(words, context.command))
+    named = {"region": region, "bbox": bbox, "clusters": clusters, "around": around, "radius_m": radius_m}
+    area = _find_images(keys, keys_column, named, districts)
     if len(area.tiles) > TILES_A_DAY:
         note(
             f"{len(area.tiles):,} tiles, and Mapillary gives {TILES_A_DAY:,} a day: when it refuses more, run the same command "
             "again the next day"
         )
     if dry_run:
-        _show_plan(source, area, wanted, out, retry_policy, boundaries)
+        _show_plan(source, area, wanted, out, retry_policy, districts)
     else:
         _fetch(source, area, wanted, out, retry_policy, leave_out_failed)
 
 
+def camera_types(values: list[str]) -> tuple[str, ...]:
+    """Check the options `--camera-type`; each type counts once.
+
+    Examples
+    --------
+    >>> camera_types(["perspective", "fisheye", "perspective"])
+    ('perspective', 'fisheye')
+    """
+    for value in values:
+        if value not in CAMERA_TYPES:
+            raise InputError(f"--camera-type {value!r}: must be one of {', '.join(CAMERA_TYPES)}")
+    return tuple(dict.fromkeys(values))
+
+
+def _find_images(
+    keys: Path | None, keys_column: str | None, named: dict[str, Any], districts: "Boundaries | None"
+) -> "Area":
+    """Find the area that the options name, or the images that a file names."""
+    from geolive.console import step
+    from geolive.sources.imagery.area import find_area
+    from geolive.sources.imagery.keys import images_of_keys
+
+    if keys is None:
+        if keys_column is not None:
+            raise InputError("--keys-column is a column of a file of keys; add --keys FILE")
+        with step("Finding the tiles of the area"):
+            return find_area(**named, boundaries=districts)
+    if given := next((name for name, value in named.items() if value is not None), None):
+        raise InputError(f"--{given.replace('_', '-')}: --keys names the images already; leave one of the two out")
+    with step(f"Reading {keys}"):
+        return images_of_keys(keys, keys_column)
+
+
 def _show_plan(
-    source: "Source", area: "Area", wanted: "Wanted", out: Path, retry_policy: "RetryPolicy", boundaries: Path | None
+    source: "Source",
+    area: "Area",
+    wanted: "Wanted",
+    out: Path,
+    retry_policy: "RetryPolicy",
+    boundaries: "Boundaries | None",
 ) -> None:
     from geolive.console import say, show_table, step
     from geolive.sources.imagery.area import districts_of
@@ -112,6 +195,9 @@ def _show_plan(
 
     with step(f"Requesting {len(area.tiles):,} tiles") as progress:
         listed, sampled, n_empty = plan_fetch(source, area, wanted, out, retry_policy, progress)
+    if area.keys is not None:
+        _show_plan_of_keys(source, area, wanted, len(listed), len(sampled))
+        return
     with step("Counting by district"):
         table = plan_table(listed, sampled, districts_of(area, boundaries), source.bytes_per_photo(wanted.thumb))
     rows = [[d.district, "", f"{d.listed:,}", f"{d.sampled:,}", _size(d.bytes)] for d in table.itertuples()]
@@ -123,6 +209,21 @@ def _show_plan(
     )
 
 
+def _show_plan_of_keys(source: "Source", area: "Area", wanted: "Wanted", n_keys: int, n_usable: int) -> None:
+    from geolive.console import note, say
+    from geolive.wording import count_of
+
+    if n_usable < n_keys:
+        example = next(key for key in area.keys or () if not source.is_image_id(key))
+        n_wrong = count_of(n_keys - n_usable, "key")
+        note(f"{n_wrong} cannot be fetched; {example[:40]!r}, for example, is {source.why_no_id(example)}")
+    size = _size(n_usable * source.bytes_per_photo(wanted.thumb))
+    say(
+        f"{n_usable:,} of {area.name} to fetch, about {size} of photos; {source.name} was not asked yet whether it has them. "
+        "Run it without --dry-run to fetch them."
+    )
+
+
 def _fetch(
     source: "Source", area: "Area", wanted: "Wanted", out: Path, retry_policy: "RetryPolicy", leave_out_failed: bool
 ) -> None:
@@ -131,13 +232,14 @@ def _fetch(
     from geolive.sources.imagery.fetch import fetch_images
     from geolive.wording import count_of
 
-    with step(f"Fetching images of {area.name} ({count_of(len(area.tiles), 'tile')})") as progress:
+    by_tiles = f" ({count_of(len(area.tiles), 'tile')})" if area.keys is None else ""
+    with step(f"Fetching images of {area.name}{by_tiles}") as progress:
         fetch_images(source, area, wanted, out, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
     dataset = read_dataset(out)
     again = f"to request them again, fetch into another folder than {out}"
     _note_empty_tiles(dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)
     for reason, number in dataset.rejects["reason"].value_counts().items():
-        note(f"{count_of(number, 'image')} left out: {reason}")
+        note(f"{count_of(number, 'image')} left out: {reason}" + (f" ({out}/rejects.parquet)" if area.keys else ""))
     if unmatched := dataset.extra.get("detections_without_class"):
         shown = ", ".join(f"{value} ({number:,})" for value, number in list(unmatched.items())[:5])
         note(f"detections without a class, counted as void: {shown}")

@@ -7,6 +7,7 @@ import sys
 
 import geopandas as gpd
 import pytest
+import shapely
 
 from geolive.dataset_folder import read_dataset
 from geolive.models.bundle import save_model
@@ -164,3 +165,80 @@ def test_help_is_there():
     assert done.returncode == 0
     for word in ("--dry-run", "--clusters", "MAPILLARY_TOKEN"):
         assert word in done.stdout
+
+
+def test_refused_token_no_coverage_and_outage_are_told_apart(tmp_path):
+    """Three causes, three messages, each with its own remedy, and no dataset."""
+    words = ["--bbox", BOX, "--out", tmp_path / "patna"]
+    with FakeMapillary(IMAGES) as server:
+        bad = fetch(server, *words, MAPILLARY_TOKEN="MLY|1|another-secret")
+    with FakeMapillary([]) as server:
+        nothing = fetch(server, *words)
+    outages = []
+    for fault in ("503", "stall", "html"):
+        with FakeMapillary(IMAGES) as server:
+            server.fail("tile", fault, times=99)
+            outages.append(fetch(server, *words, "--timeout", "0.3"))
+    refused(bad, "Mapillary refused the token")
+    refused(bad, "make one at mapillary.com/dashboard/developers")
+    refused(nothing, "Mapillary has no image there")
+    refused(nothing, "name another area")
+    for outage in outages:
+        refused(outage, "Mapillary does not answer as it should")
+        refused(outage, "check the network, and run the same command again later, which keeps what was fetched")
+    assert_silent_about_the_token(tmp_path, bad, nothing, *outages)
+    assert not (tmp_path / "patna").exists()
+
+
+def test_keys_of_a_table(tmp_path):
+    keys = [IMAGES[0].id, "Vj_-9Ab3kQ1LxYz0PqRsTu", "17", IMAGES[1].id]
+    (tmp_path / "data.csv").write_text("n,key\n" + "".join(f"{i},{key}\n" for i, key in enumerate(keys)))
+    words = ["--keys", tmp_path / "data.csv", "--out", tmp_path / "some"]
+    with FakeMapillary(IMAGES) as server:
+        refused(fetch(server, *words), "give --keys-column COLUMN")
+        words += ["--keys-column", "key"]
+        refused(fetch(server, *words, "--bbox", BOX), "--bbox: --keys names the images already")
+        plan = fetch(server, *words, "--dry-run")
+        assert plan.returncode == 0, plan.stderr
+        assert server.requests == []
+        done = fetch(server, *words)
+        assert done.returncode == 0, done.stderr
+    assert "3 of 4 keys of data.csv to fetch" in " ".join(plan.stdout.split())
+    assert (
+        "1 key cannot be fetched; 'Vj_-9Ab3kQ1LxYz0PqRsTu', for example, is a key of Mapillary's API v3" in plan.stderr
+    )
+    assert "1 image left out: not known to Mapillary" in done.stderr
+    assert f"{tmp_path / 'some'}: 2 images, 2 photos" in done.stdout
+    assert sorted(read_dataset(tmp_path / "some").rejects["key"]) == ["17", "Vj_-9Ab3kQ1LxYz0PqRsTu"]
+
+
+def test_quality_cameras_and_a_point(tmp_path):
+    words = ["--around", "85.14,25.6", "--radius-m", "3000", "--no-images", "--out", tmp_path / "patna"]
+    with FakeMapillary(IMAGES) as server:
+        refused(fetch(server, *words, "--camera-type", "round"), "must be one of perspective, fisheye")
+        done = fetch(server, *words, "--camera-type", "perspective", "--camera-type", "fisheye")
+    assert done.returncode == 0, done.stderr
+    made = read_dataset(tmp_path / "patna")
+    assert 0 < len(made.images) < len(IMAGES)
+    assert (
+        "--around 85.14,25.6 --radius-m 3000 --no-images --camera-type perspective --camera-type fisheye"
+        in made.command
+    )
+
+
+def test_options_of_a_file_of_districts(tmp_path):
+    squares = [shapely.box(85.0, 25.5, 85.15, 25.7), shapely.box(85.15, 25.5, 85.3, 25.7)]
+    table = gpd.GeoDataFrame({"code": ["w", "e"], "unit": ["West", "East"]}, geometry=squares, crs=4326)
+    table.to_file(tmp_path / "areas.gpkg", layer="units")
+    table.dissolve().to_file(tmp_path / "areas.gpkg", layer="whole")
+    words = ["--bbox", BOX, "--boundaries", tmp_path / "areas.gpkg", "--out", tmp_path / "patna", "--dry-run"]
+    chosen = ["--layer", "units", "--name-column", "unit", "--id-column", "code"]
+    with FakeMapillary(IMAGES) as server:
+        plan = fetch(server, *words, *chosen)
+        assert plan.returncode == 0, plan.stderr
+        refused(fetch(server, *words, "--layer", "none"), "--layer none")
+        refused(fetch(server, "--bbox", BOX, "--layer", "units", "--out", tmp_path / "b"), "add --boundaries FILE")
+        done = fetch(server, *words[:-1], *chosen, "--no-images")
+        assert done.returncode == 0, done.stderr
+    assert {"West", "East"} <= set(plan.stdout.split())
+    assert " ".join(chosen) in read_dataset(tmp_path / "patna").command

@@ -1,4 +1,4 @@
-"""The area in which images are wanted: the districts of a region, a box, or the surroundings of surveyed places."""
+"""The area in which images are wanted: the districts of a region, a box, a circle, or the surroundings of surveyed places."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from shapely import Geometry
 
 from geolive.antimeridian import bounds_of, box_of
+from geolive.boundary_files import Boundaries, BoundaryFile
 from geolive.clusters import SITE_RADIUS_KM
 from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset
@@ -20,7 +21,10 @@ from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, km_to_chord, unit_sphere
 from geolive.regions import INDIA_SOURCE, find_region, not_a_box, parse_box
 from geolive.sources.imagery.tile_grid import ZOOM, N, check_number, tile_bounds, tile_of, tiles_covering
-from geolive.tables import lonlat
+from geolive.tables import bad_positions, lonlat
+
+# the tiles of a wider circle are looked for one by one
+_MOST_KM = 200.0
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,17 @@ class Area:
     tiles : array of int, shape (n, 2)
         Column and row at zoom 14.
     polygon : Geometry or None
-        EPSG:4326; None around a survey.
+        EPSG:4326; None around a survey or a point.
     districts : GeoDataFrame or None
         As `geolive.regions` reads them; None where they are unknown.
     country : str
         Code of the country of the districts, or empty where it is unknown.
     survey : Dataset or None
         A dataset; images near its clusters are wanted.
+    circle : tuple of three floats, or None
+        Longitude and latitude of a point, degrees, and a radius in metres; images within it are wanted.
+    keys : tuple of str, or None
+        Keys of images that are wanted wherever they are; such an area has no tiles.
     """
 
     name: str
@@ -55,10 +63,17 @@ class Area:
     districts: gpd.GeoDataFrame | None = None
     country: str = ""
     survey: Dataset | None = None
+    circle: tuple[float, float, float] | None = None
+    keys: tuple[str, ...] | None = None
 
     def holds(self, degrees: ArrayLike) -> np.ndarray:
         """Return whether points (longitude, latitude; shape (n, 2)) are in the area, as an array of bool, shape (n,)."""
         degrees = np.asarray(degrees, float).reshape(-1, 2)
+        if self.keys is not None:
+            return np.ones(len(degrees), bool)
+        if self.circle is not None:
+            chord = np.linalg.norm(unit_sphere(degrees) - unit_sphere(np.array([self.circle[:2]])), axis=1)
+            return chord <= km_to_chord(self.circle[2] / 1000)
         if self.polygon is not None:
             shapely.prepare(self.polygon)
             return shapely.intersects_xy(self.polygon, degrees[:, 0], degrees[:, 1])
@@ -74,6 +89,8 @@ class Area:
         >>> len(area.tiles_at(14)), area.tiles_at(12).tolist()
         (36, [[3016, 1746], [3017, 1746], [3016, 1747], [3017, 1747]])
         """
+        if not len(self.tiles):
+            return self.tiles
         tiles = np.unique(self.tiles >> (ZOOM - zoom), axis=0)
         return tiles[np.lexsort(tiles.T)]
 
@@ -90,9 +107,11 @@ def find_area(
     region: str | None = None,
     bbox: str | None = None,
     clusters: str | Path | None = None,
-    boundaries: str | Path | None = None,
+    around: str | None = None,
+    radius_m: float | None = None,
+    boundaries: Boundaries | None = None,
 ) -> Area:
-    """Find the area that exactly one of three parameters names.
+    """Find the area that exactly one of the parameters names.
 
     Parameters
     ----------
@@ -102,27 +121,35 @@ def find_area(
         As in `area_of_box`.
     clusters : str or Path, optional
         Folder of a dataset, as in `area_around`.
-    boundaries : str or Path, optional
+    around, radius_m : str and float, optional
+        As in `area_of_circle`.
+    boundaries : str, Path or BoundaryFile, optional
         A file of districts in place of India's.
 
     Raises
     ------
     InputError
-        None or several of the three are given, or the area cannot be found or is too large.
+        None or several of them are given, or the area cannot be found or is too large.
 
     Examples
     --------
     >>> find_area(bbox="85.1,25.5,85.2,25.6").name
     'the box 85.1,25.5,85.2,25.6'
     """
-    if sum(given is not None for given in (region, bbox, clusters)) != 1:
-        raise InputError("name one area; give region='goa', bbox='W,S,E,N' or clusters='DATASET'")
+    if sum(given is not None for given in (region, bbox, clusters, around)) != 1:
+        raise InputError("name one area; give region='goa', bbox='W,S,E,N', around='LON,LAT' or clusters='DATASET'")
+    if radius_m is not None and around is None:
+        raise InputError(
+            f"radius_m={radius_m:g}: is about a point; name it with around='LON,LAT'", parameter="radius_m"
+        )
+    if around is not None:
+        return area_of_circle(around, radius_m, boundaries)
     if clusters is not None:
         return area_around(read_dataset(clusters))
     return area_of_box(bbox, boundaries) if bbox is not None else area_of_region(region, boundaries)
 
 
-def area_of_region(region: str | None, boundaries: str | Path | None = None) -> Area:
+def area_of_region(region: str | None, boundaries: Boundaries | None = None) -> Area:
     """Return the area of the districts of a region, which `geolive.regions.find_region` finds.
 
     Raises
@@ -143,7 +170,7 @@ def area_of_region(region: str | None, boundaries: str | Path | None = None) -> 
     return Area(where.name, _key(where.area), options, tiles, where.area, where.districts, country)
 
 
-def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
+def area_of_box(text: str, boundaries: Boundaries | None = None) -> Area:
     """Return the area of a bounding box, "west,south,east,north" in degrees; images outside its edges are left out.
 
     Raises
@@ -168,6 +195,50 @@ def area_of_box(text: str, boundaries: str | Path | None = None) -> Area:
     )
 
 
+def area_of_circle(text: str, radius_m: float | None, boundaries: Boundaries | None = None) -> Area:
+    """Return the area within a distance of a point.
+
+    Parameters
+    ----------
+    text : str
+        "longitude,latitude" in degrees.
+    radius_m : float
+        Metres on the sphere.
+    boundaries : str, Path or BoundaryFile, optional
+        A file of districts in place of India's.
+
+    Raises
+    ------
+    InputError
+        The text is no position, the radius is missing or not above 0, or the area is too large.
+
+    Examples
+    --------
+    >>> area = area_of_circle("85.14,25.6", 500)
+    >>> area.holds([[85.144, 25.6], [85.146, 25.6]]).tolist()
+    [True, False]
+    """
+    try:
+        lon, lat = (float(part) for part in text.split(","))
+    except ValueError:
+        lon = lat = float("nan")
+    if bad_positions(np.array([lon]), np.array([lat]))[0]:
+        raise InputError(
+            f"around={text!r}: is no position; give longitude,latitude in degrees, for example 85.14,25.6",
+            parameter="around",
+        )
+    if radius_m is None or not (np.isfinite(radius_m) and radius_m > 0):
+        given = "is missing" if radius_m is None else f"{radius_m:g}: must be above 0"
+        raise InputError(f"radius_m: {given}; give metres, for example radius_m=500", parameter="radius_m")
+    tiles = _tiles_around(np.array([[lon, lat]]), radius_m / 1000)
+    districts, country = _districts_near((lon, lat, lon, lat), boundaries)
+    circle = (lon, lat, float(radius_m))
+    digest = hashlib.sha256(repr(circle).encode()).hexdigest()
+    options = _options(around=text, **{"radius-m": f"{radius_m:g}"}, boundaries=boundaries)
+    name = f"{radius_m:g} m around {text}"
+    return Area(name, digest, options, tiles, districts=districts, country=country, circle=circle)
+
+
 def area_around(survey: Dataset) -> Area:
     """Return the area within 5 km of the clusters of a dataset.
 
@@ -187,13 +258,13 @@ def area_around(survey: Dataset) -> Area:
     if survey.clusters.empty:
         raise InputError(f"{survey.name}: has no clusters; give region='goa' or bbox='W,S,E,N'")
     where = lonlat(survey.clusters.geometry)
-    tiles = _tiles_around(where)
+    tiles = _tiles_around(where, SITE_RADIUS_KM)
     digest = hashlib.sha256("\n".join(survey.clusters["unique_cluster"]).encode() + where.tobytes()).hexdigest()
     options = _options(clusters=survey.path)
     return Area(f"{len(where)} clusters of {survey.name}", digest, options, tiles, survey=survey)
 
 
-def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDataFrame | None:
+def districts_of(area: Area, boundaries: Boundaries | None = None) -> gpd.GeoDataFrame | None:
     """Return the districts of an area, or None where they are unknown; those around a survey take a moment to find.
 
     Examples
@@ -206,9 +277,11 @@ def districts_of(area: Area, boundaries: str | Path | None = None) -> gpd.GeoDat
     return area.districts
 
 
-def _tiles_around(where: np.ndarray) -> np.ndarray:
-    """Return the tiles within 5 km of points, row by row."""
-    reach = np.degrees(km_to_chord(SITE_RADIUS_KM)) * 1.001
+def _tiles_around(where: np.ndarray, km: float) -> np.ndarray:
+    """Return the tiles within a distance of points, row by row."""
+    if km > _MOST_KM:
+        raise InputError(f"a radius of {km:g} km is too large; give at most {_MOST_KM:g} km, or a region or a box")
+    reach = np.degrees(km_to_chord(km)) * 1.001
     tiles: set[tuple[int, int]] = set()
     for lon, lat in where:
         wide = reach / max(np.cos(np.radians(min(abs(lat) + reach, 89.9))), 1e-3)
@@ -221,12 +294,12 @@ def _tiles_around(where: np.ndarray) -> np.ndarray:
         nearest = np.column_stack([np.clip(lon, bounds[:, 0], bounds[:, 2]), np.clip(lat, bounds[:, 1], bounds[:, 3])])
         gap = chord_to_km(np.linalg.norm(unit_sphere(nearest) - unit_sphere(np.array([[lon, lat]])), axis=1))
         # with a margin, because the nearest point of a tile is not exactly at the same longitude or latitude
-        near = candidates[gap <= SITE_RADIUS_KM * 1.02]
+        near = candidates[gap <= km * 1.02]
         tiles.update(zip((near[:, 0] % N).tolist(), near[:, 1].tolist(), strict=True))
     return check_number(np.array(sorted(tiles, key=lambda tile: (tile[1], tile[0]))))
 
 
-def _districts_near(bounds: Sequence[float], boundaries: str | Path | None) -> tuple[gpd.GeoDataFrame | None, str]:
+def _districts_near(bounds: Sequence[float], boundaries: Boundaries | None) -> tuple[gpd.GeoDataFrame | None, str]:
     """Return the districts of a box and their country, if they are known."""
     # a box around a single place has no width, and must be widened to touch a district
     west, south, east, north = np.asarray(bounds, float) + np.array([-1e-3, -1e-3, 1e-3, 1e-3])
@@ -241,8 +314,16 @@ def _districts_near(bounds: Sequence[float], boundaries: str | Path | None) -> t
     return region.districts, "ia" if region.source == INDIA_SOURCE else ""
 
 
-def _options(**values: str | Path | None) -> tuple[str, ...]:
-    return tuple(word for name, value in values.items() if value is not None for word in (f"--{name}", str(value)))
+def _options(**values: str | Path | BoundaryFile | None) -> tuple[str, ...]:
+    words: list[str] = []
+    for name, value in values.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+        if isinstance(value, BoundaryFile):
+            for choice, chosen in value.choices:
+                option = f"--{choice.replace('_', '-')}"
+                words += [option] if chosen is True else [option, str(chosen)]
+    return tuple(words)
 
 
 def _key(polygon: Geometry) -> str:

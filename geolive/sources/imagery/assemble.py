@@ -18,7 +18,7 @@ from geolive.sources.imagery.area import Area
 from geolive.sources.imagery.ledger import Ledger
 from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.imagery.source import Source
-from geolive.tables import CLUSTER_COLUMNS, CRS, N_CLASSES, points
+from geolive.tables import CRS, N_CLASSES, empty_clusters, points
 
 PHOTOS = "photos"
 _MOST_LISTED = 100
@@ -61,11 +61,12 @@ def make_dataset(
     kept = rows[reason.isna()].reset_index(drop=True)
     if kept.empty:
         raise InputError(
-            f"{area.name}: none of {len(rows):,} images can be used ({reason.mode()[0]}); name another area"
+            f"{area.name}: none of {len(rows):,} images can be used ({reason.mode()[0]}); "
+            + ("name another area" if area.keys is None else "check the keys")
         )
     rejects = pd.DataFrame({"row": np.arange(len(rows)) + 1, "reason": reason, "key": rows["id"].astype(str)})
     rejects = rejects[rejects["reason"].notna()].reset_index(drop=True)
-    images, clusters = _images_table(kept, source, area), _no_clusters()
+    images, clusters = _images_table(kept, source, area), empty_clusters()
     if area.survey is not None:
         images, clusters = join_images(images, area.survey.clusters)
     features, unmatched = _object_counts(kept, source) if wanted.objects else ({}, Counter())
@@ -140,12 +141,6 @@ _FACTS = ["lon", "lat", "captured_at", "sequence_id", "compass_angle", "is_pano"
 def _texts(values: Iterable[str | None]) -> pd.Series:
     # with a type, so that a column without any value is text, too
     return pd.Series(list(values), dtype="str")
-
-
-def _no_clusters() -> gpd.GeoDataFrame:
-    empty = {name: pd.Series(dtype=object) for name in CLUSTER_COLUMNS if name != "geometry"}
-    empty |= {"unique_cluster": pd.Series(dtype="str"), "n_images": pd.Series(dtype="int64")}
-    return gpd.GeoDataFrame(empty, geometry=points([], []), crs=CRS)
 
 
 def _object_counts(kept: pd.DataFrame, source: Source) -> tuple[dict[str, np.ndarray], Counter[str]]:

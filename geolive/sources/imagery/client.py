@@ -78,6 +78,10 @@ class Client(ABC):
     async def list_tile(self, x: int, y: int) -> list[ListedImage]:
         """Request the images in a tile of the source's zoom."""
 
+    async def list_circle(self, lon: float, lat: float, radius_m: float) -> list[ListedImage] | None:
+        """Search for the images around a point; None where the source may have more than it lists."""
+        return None
+
     @abstractmethod
     async def photo(self, id: str, size: str, facts: dict[str, Any]) -> bytes:
         """Download the photo of an image and check it."""

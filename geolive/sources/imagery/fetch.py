@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,6 +119,8 @@ def fetch_images(
         return out
     with _opened(source, area, wanted, out) as ledger:
         listed, _ = asyncio.run(_discover(ledger, source, area, wanted, retry_policy or RetryPolicy(), progress))
+        if area.keys is not None:
+            ledger.put_all_gone((key, source.why_no_id(key)) for key in area.keys if not source.is_image_id(key))
         rescue_photos(fetch_folder(out))
         photos = fetch_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
@@ -153,6 +155,8 @@ def fetch_command(source: Source, area: Area, wanted: Wanted) -> str:
     words += [] if wanted.pano else ["--no-pano"]
     words += ["--objects"] if wanted.objects else []
     words += [] if wanted.thumb else ["--no-images"]
+    words += [] if wanted.min_quality is None else ["--min-quality", f"{wanted.min_quality:g}"]
+    words += [word for kind in wanted.camera_types for word in ("--camera-type", kind)]
     # not the real folder, so that equal requests give equal datasets in any folder
     return command_line(*words, "--out", "images")
 
@@ -171,6 +175,7 @@ def is_finished(source: Source, area: Area, wanted: Wanted, out: str | Path) -> 
 def _opened(source: Source, area: Area, wanted: Wanted, out: str | Path) -> Ledger:
     """Open the ledger of this fetch: a new one, or that of the same fetch if it was interrupted."""
     source.check(wanted.thumb, wanted.objects)
+    _check_wanted(source, area, wanted)
     check_new_folder(out)
     folder = fetch_folder(out)
     try:
@@ -197,6 +202,26 @@ def _opened(source: Source, area: Area, wanted: Wanted, out: str | Path) -> Ledg
     return ledger
 
 
+def _check_wanted(source: Source, area: Area, wanted: Wanted) -> None:
+    """Raise where the source, or a list of keys, does not know what is wanted."""
+    if wanted.min_quality is not None and "quality_score" not in source.columns:
+        raise InputError(
+            f"min_quality={wanted.min_quality:g}: {source.name} has no quality scores; leave it out",
+            parameter="min_quality",
+        )
+    if wanted.camera_types and "camera_type" not in source.columns:
+        raise InputError(
+            f"camera_type={wanted.camera_types[0]!r}: {source.name} has no types of cameras; leave it out",
+            parameter="camera_types",
+        )
+    if area.keys is not None and not source.has_keys:
+        raise InputError(f"{source.name} cannot be asked for images by their keys; name an area")
+    if area.keys is not None and wanted.max_per_site != Wanted.max_per_site:
+        raise InputError(
+            "max_per_site: all images that the file names are fetched; leave it out", parameter="max_per_site"
+        )
+
+
 def _request(source: Source, area: Area, wanted: Wanted) -> dict:
     return {"source": [source.name, *source.options], "area": area.key, "wanted": wanted.as_text()}
 
@@ -209,6 +234,8 @@ async def _discover(
     ledger: Ledger, source: Source, area: Area, wanted: Wanted, retry_policy: RetryPolicy, progress: Progress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Request all tiles that are left; then sample the images, unless that was done before."""
+    if area.keys is not None:
+        return _listed_keys(ledger, source, area.keys)
     async with source.client(retry_policy) as client:
         if ledger.tiles_left():
             await _or_stop(source, client.check_address())
@@ -237,6 +264,15 @@ async def _discover(
     return listed, sampled
 
 
+def _listed_keys(ledger: Ledger, source: Source, keys: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """List the images that keys name, of which nothing else is known yet; sample them all, unless that was done before."""
+    table = pd.DataFrame({"id": list(keys), "lon": np.nan, "lat": np.nan, "captured_at": np.nan, "is_pano": False})
+    usable = table["id"].map(source.is_image_id).to_numpy(bool)
+    if ledger.n_sampled() == 0:
+        ledger.set_sample(table["id"])
+    return table, table[usable].reset_index(drop=True)
+
+
 async def _ask_tiles(
     ledger: Ledger,
     source: Source,
@@ -251,7 +287,11 @@ async def _ask_tiles(
     async def ask(tile: tuple[int, int, int]) -> None:
         nonlocal done, n_malformed
         number, x, y = tile
-        images = await _or_stop(source, client.list_tile(x, y))
+        images = None
+        if area.circle is not None and area.circle[2] <= source.most_search_m:
+            images = await _or_stop(source, client.list_circle(*area.circle))
+        if images is None:
+            images = await _or_stop(source, client.list_tile(x, y))
         done += 1
         if not images:
             return ledger.put_empty_tile(number, source.empty_answers)
@@ -287,7 +327,9 @@ async def _collect(
             await _fetch_one(ledger, source, task, area, wanted, photos, client)
             in_a_row = 0
         except Gone:
-            ledger.put_gone(task.id, f"deleted at {source.name}")
+            ledger.put_gone(
+                task.id, f"deleted at {source.name}" if area.keys is None else f"not known to {source.name}"
+            )
             in_a_row = 0
         except GivenUp as error:
             failed[task.id] = str(error)
@@ -313,6 +355,8 @@ async def _fetch_one(
             why = "no position" if None in where else "its computed position is outside the area"
             return ledger.put_gone(task.id, why)
         ledger.put_facts(task.id, facts)
+    if reason := wanted.why_unwanted(facts, listed=area.keys is None):
+        return ledger.put_gone(task.id, reason)
     if task.detections:
         ledger.put_detections(task.id, await client.detections(task.id))
     if task.photo:
@@ -354,7 +398,8 @@ async def _or_stop(source: Source, request: Awaitable[T]) -> T:
     except (GivenUp, Gone) as error:
         reason = str(error) or "an unexpected answer"
         raise InputError(
-            f"{source.name} does not answer as it should ({reason}); run the same command again later"
+            f"{source.name} does not answer as it should ({reason}); check the network, and run the same command again "
+            "later, which keeps what was fetched"
         ) from None
 
 

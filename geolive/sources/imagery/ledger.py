@@ -202,6 +202,10 @@ class Ledger:
         """Record why an image cannot be had, so that it is never requested again."""
         self._change("UPDATE images SET gone = ? WHERE id = ?", [(reason, id)])
 
+    def put_all_gone(self, reasons: Iterable[tuple[str, str]]) -> None:
+        """Record why images cannot be had, by id and reason."""
+        self._change("UPDATE images SET gone = ? WHERE id = ?", [(reason, id) for id, reason in reasons])
+
     def photos(self) -> list[tuple[str, str, int]]:
         """Return id, SHA-256 and size in bytes of the photos in place."""
         return self._db.execute(

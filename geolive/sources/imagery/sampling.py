@@ -1,7 +1,9 @@
 """Samples the images to fetch: a limited number per site, chosen by a hash of their ids."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -31,6 +33,10 @@ class Wanted:
         Size of photos, as the source names it; None for no photos.
     objects : bool
         Whether to fetch object counts.
+    min_quality : float or None
+        Lowest quality score of an image, 0 to 1; images without a score are left out.
+    camera_types : tuple of str
+        Types of cameras, as the source names them; images of others are left out. Empty for all types.
 
     Raises
     ------
@@ -49,18 +55,63 @@ class Wanted:
     max_per_site: int = MOST_IMAGES
     thumb: str | None = "1024"
     objects: bool = False
+    min_quality: float | None = None
+    camera_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.since and self.until and self.since > self.until:
             raise InputError(f"since='{self.since}': is after until='{self.until}'; exchange them", parameter="since")
         if self.max_per_site < 1:
             raise InputError(f"max_per_site={self.max_per_site}: must be 1 or more", parameter="max_per_site")
+        if self.min_quality is not None and not 0 <= self.min_quality <= 1:
+            raise InputError(f"min_quality={self.min_quality:g}: must be from 0 to 1", parameter="min_quality")
 
     def as_text(self) -> dict:
         """Return the values as JSON, for the ledger and dataset.json."""
-        return {
-            name: value if not isinstance(value, datetime.date) else str(value) for name, value in asdict(self).items()
-        }
+        texts: dict[str, Any] = {}
+        for name, value in asdict(self).items():
+            texts[name] = str(value) if isinstance(value, datetime.date) else value
+        return texts | {"camera_types": list(self.camera_types)}
+
+    def why_unwanted(self, facts: Mapping[str, Any], listed: bool = True) -> str | None:
+        """Return why an image is not wanted, by its facts; None where it is.
+
+        Parameters
+        ----------
+        facts : mapping
+            As `geolive.sources.imagery.source.Source` describes them.
+        listed : bool
+            Whether its date and whether it is a panorama were known, and looked at, when it was sampled.
+
+        Examples
+        --------
+        >>> wanted = Wanted(min_quality=0.5, camera_types=("perspective",))
+        >>> wanted.why_unwanted({"quality_score": 0.2, "camera_type": "perspective"})
+        'its quality score is below 0.5'
+        >>> wanted.why_unwanted({"quality_score": 0.7, "camera_type": "fisheye"})
+        'its camera type is fisheye'
+        """
+        if self.min_quality is not None:
+            quality = facts.get("quality_score")
+            if quality is None:
+                return "it has no quality score"
+            if quality < self.min_quality:
+                return f"its quality score is below {self.min_quality:g}"
+        if self.camera_types and facts.get("camera_type") not in self.camera_types:
+            return f"its camera type is {facts.get('camera_type') or 'unknown'}"
+        return None if listed else self._why_not_listed(facts)
+
+    def _why_not_listed(self, facts: Mapping[str, Any]) -> str | None:
+        if not self.pano and facts.get("is_pano"):
+            return "a panorama"
+        taken = facts.get("captured_at")
+        if taken is None:
+            return "it has no date" if self.since or self.until else None
+        if self.since and taken < _milliseconds(self.since):
+            return f"taken before {self.since}"
+        if self.until and taken >= _milliseconds(self.until + datetime.timedelta(days=1)):
+            return f"taken after {self.until}"
+        return None
 
 
 def sample_images(listed: pd.DataFrame, area: Area, wanted: Wanted) -> pd.DataFrame:

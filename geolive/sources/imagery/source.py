@@ -48,6 +48,11 @@ class Source(ABC):
     # so many empty answers make an empty tile
     empty_answers: ClassVar[int] = 1
 
+    # whether images can be requested by their keys alone
+    has_keys: ClassVar[bool] = False
+    # radius in metres up to which the source itself searches around a point; 0 where it does not
+    most_search_m: ClassVar[float] = 0.0
+
     @property
     @abstractmethod
     def options(self) -> tuple[str, ...]:
@@ -60,6 +65,10 @@ class Source(ABC):
     @abstractmethod
     def is_image_id(self, id: object) -> bool:
         """Return whether a value is an image id, which can be part of an address and of a file name."""
+
+    def why_no_id(self, key: str) -> str:
+        """Return why a key is no image id of this source."""
+        return f"no image id of {self.name}"
 
     @abstractmethod
     def credit(self, images: pd.DataFrame) -> tuple[str, str]:

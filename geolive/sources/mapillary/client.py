@@ -13,8 +13,11 @@ from geolive.sources.imagery.source import ListedImage
 from geolive.sources.imagery.tile_grid import ZOOM
 from geolive.sources.mapillary.access import TOKEN_REMEDY, Access
 from geolive.sources.mapillary.errors import Refused, check_reply
-from geolive.sources.mapillary.parsing import FIELDS, detected_values, image_facts
+from geolive.sources.mapillary.parsing import FIELDS, detected_values, image_facts, listed_images
 from geolive.sources.mapillary.tiles import TileError, read_tile
+
+# the API's search around a point gives at most so many images
+MOST_SEARCHED = 100
 
 
 class MapillaryClient(Client):
@@ -45,6 +48,19 @@ class MapillaryClient(Client):
                 raise Trouble(f"a tile that cannot be read ({error})") from None
 
         return await self._with_retries(attempt)
+
+    async def list_circle(self, lon: float, lat: float, radius_m: float) -> list[ListedImage] | None:
+        """Search for the images within 50 m of a point, with their facts; None where there may be more than the API lists."""
+
+        async def attempt() -> list[ListedImage]:
+            where = {"lng": f"{lon:.7f}", "lat": f"{lat:.7f}", "radius": f"{radius_m:g}"}
+            images = listed_images(await self._graph("/images", **where, fields=FIELDS, limit=str(MOST_SEARCHED)))
+            if images is None:
+                raise Trouble("an answer without images")
+            return images
+
+        images = await self._with_retries(attempt)
+        return None if len(images) >= MOST_SEARCHED else images
 
     async def facts(self, id: str) -> dict[str, Any]:
         """Request the facts on an image, as `parsing.image_facts` returns them."""

@@ -4,8 +4,12 @@ import re
 from collections import Counter
 
 from geolive.sources.imagery.reply_values import LARGEST_INTEGER, number, position, text
+from geolive.sources.imagery.source import ListedImage
 
-FIELDS = "id,geometry,computed_geometry,captured_at,sequence,compass_angle,computed_compass_angle,is_pano,camera_type,creator"
+FIELDS = (
+    "id,geometry,computed_geometry,captured_at,sequence,compass_angle,computed_compass_angle,is_pano,camera_type,creator,"
+    "quality_score"
+)
 
 
 def is_image_id(id: object) -> bool:
@@ -31,7 +35,8 @@ def image_facts(reply: dict) -> dict:
     -------
     dict
         lon, lat (the computed position, or else the original one), lon_original, lat_original, captured_at (milliseconds since
-        1970), sequence_id, compass_angle (degrees, the computed one or else the original), is_pano, creator, creator_id.
+        1970), sequence_id, compass_angle (degrees, the computed one or else the original), is_pano, creator, creator_id,
+        camera_type (perspective, fisheye, equirectangular or spherical), quality_score (0 to 1).
 
     Examples
     --------
@@ -46,7 +51,7 @@ def image_facts(reply: dict) -> dict:
     creator = reply.get("creator")
     creator = creator if isinstance(creator, dict) else {}
     captured_at = number(reply.get("captured_at"), 0, 2**53)
-    pano = reply.get("is_pano")
+    pano, camera = reply.get("is_pano"), text(reply.get("camera_type"))
     return {
         "lon": best[0],
         "lat": best[1],
@@ -55,10 +60,38 @@ def image_facts(reply: dict) -> dict:
         "captured_at": None if captured_at is None else int(captured_at),
         "sequence_id": text(reply.get("sequence")),
         "compass_angle": None if angle is None else angle % 360,
-        "is_pano": pano if isinstance(pano, bool) else reply.get("camera_type") in ("equirectangular", "spherical"),
+        "is_pano": pano if isinstance(pano, bool) else camera in ("equirectangular", "spherical"),
         "creator": text(creator.get("username")),
         "creator_id": text(creator.get("id")),
+        "camera_type": camera,
+        "quality_score": number(reply.get("quality_score"), 0, 1),
     }
+
+
+def listed_images(reply: dict) -> list[ListedImage] | None:
+    """Read the images of a search, with their facts; None where the reply is no list of images.
+
+    An image without a position is left out.
+
+    Examples
+    --------
+    >>> point = {"type": "Point", "coordinates": [85.1, 25.6]}
+    >>> [image.id for image in listed_images({"data": [{"id": "7", "geometry": point}, {"id": "8"}]})]
+    ['7']
+    """
+    data = reply.get("data")
+    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+        return None
+    images = []
+    for one in data:
+        facts = image_facts(one)
+        if facts["lon"] is not None and facts["lat"] is not None:
+            images.append(
+                ListedImage(
+                    str(one.get("id")), facts["lon"], facts["lat"], facts["captured_at"], bool(facts["is_pano"]), facts
+                )
+            )
+    return images
 
 
 def detected_values(reply: dict) -> dict[str, int] | None:

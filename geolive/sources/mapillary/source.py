@@ -1,6 +1,7 @@
 """Mapillary as a source of images."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -37,7 +38,14 @@ class Mapillary(Source):
     name = "Mapillary"
     photo_bytes: ClassVar[dict[str, int]] = {"256": 16_000, "1024": 150_000, "2048": 500_000, "original": 3_000_000}
     default_size = "1024"
-    columns: ClassVar[dict[str, str]] = {"lon_original": "float", "lat_original": "float"}
+    columns: ClassVar[dict[str, str]] = {
+        "lon_original": "float",
+        "lat_original": "float",
+        "camera_type": "str",
+        "quality_score": "float",
+    }
+    has_keys = True
+    most_search_m = 50.0
     has_detections = True
     # a server that fails may answer that a tile is empty
     empty_answers = 2
@@ -54,6 +62,12 @@ class Mapillary(Source):
     def is_image_id(self, id: object) -> bool:
         """Return whether a value is an id: only digits."""
         return is_image_id(id)
+
+    def why_no_id(self, key: str) -> str:
+        """Return why a key is no id; keys of the former API have 22 letters and digits."""
+        if re.fullmatch(r"[A-Za-z0-9_-]{22}", key):
+            return "a key of Mapillary's API v3, which ended in 2021 and whose keys the API of today does not know"
+        return super().why_no_id(key)
 
     def credit(self, images: pd.DataFrame) -> tuple[str, str]:
         """Return the attribution and the licence, which is the same for all images."""

@@ -35,6 +35,27 @@ class FakeImage:
     computed: tuple[float, float] | None
     detections: list[str]
     jpeg: bytes
+    camera: str = "perspective"
+    quality: float | None = None
+
+    def facts(self):
+        """What the graph tells of it."""
+        facts = {
+            "id": self.id,
+            "geometry": {"type": "Point", "coordinates": [self.lon, self.lat]},
+            "captured_at": self.captured_at,
+            "compass_angle": 400.5,
+            "computed_compass_angle": 12.25,
+            "sequence": self.sequence,
+            "is_pano": self.is_pano,
+            "camera_type": self.camera,
+            "creator": {"username": f"user-{self.sequence}", "id": "17841400000000000"},
+        }
+        if self.quality is not None:
+            facts["quality_score"] = self.quality
+        if self.computed:
+            facts["computed_geometry"] = {"type": "Point", "coordinates": list(self.computed)}
+        return facts
 
 
 def fake_images(n, seed=0, centre=(85.14, 25.6), spread=0.01, size=(24, 16)):
@@ -167,7 +188,20 @@ class FakeMapillary:
         return await self._answer(request, "tile", f"{x}/{y}", body, "application/x-protobuf", status)
 
     async def _search(self, request):
-        return self._refused(request) or await self._json(request, "search", "", {"data": []})
+        if refused := self._refused(request):
+            return refused
+        found = []
+        if "radius" in request.query:
+            lon, lat, radius = (float(request.query[name]) for name in ("lng", "lat", "radius"))
+            if radius > 50:  # as the API does
+                return _error(400, "OAuthException", 100)
+            wide = radius / 111_195
+            # the nearest first
+            for image in sorted(self.images.values(), key=lambda one: abs(one.lat - lat)):
+                if abs(image.lat - lat) <= wide and abs(image.lon - lon) * np.cos(np.radians(lat)) <= wide:
+                    fields = request.query["fields"].split(",")
+                    found.append({name: fact for name, fact in image.facts().items() if name in fields})
+        return await self._json(request, "search", "", {"data": found[: int(request.query.get("limit", 1))]})
 
     async def _image(self, request):
         id, fields = request.match_info["id"], request.query["fields"].split(",")
@@ -178,20 +212,7 @@ class FakeMapillary:
         if image is None:
             return _error(400, "GraphMethodException", 100, 33)
         nonce = f"{len(self.requests)}"
-        whole = {
-            "id": id,
-            "geometry": {"type": "Point", "coordinates": [image.lon, image.lat]},
-            "captured_at": image.captured_at,
-            "compass_angle": 400.5,
-            "computed_compass_angle": 12.25,
-            "sequence": image.sequence,
-            "is_pano": image.is_pano,
-            "camera_type": "perspective",
-            "creator": {"username": f"user-{image.sequence}", "id": "17841400000000000"},
-            "thumb_1024_url": f"{self.root}/cdn/{id}/{nonce}?oh=signature",
-        }
-        if image.computed:
-            whole["computed_geometry"] = {"type": "Point", "coordinates": list(image.computed)}
+        whole = image.facts() | {"thumb_1024_url": f"{self.root}/cdn/{id}/{nonce}?oh=signature"}
         self._fresh[id] = nonce
         return await self._json(request, kind, id, {name: whole[name] for name in fields if name in whole})
 
