@@ -43,7 +43,7 @@ def test_any_bytes_are_a_tile_or_an_error(data):
         assert isinstance(read_tile(data, X, Y), list)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(FOREIGN) - 1), st.integers(0, 255), st.integers(0, len(FOREIGN)))
 def test_a_damaged_tile_is_a_tile_or_an_error(at, byte, end):
     for data in (FOREIGN[:at] + bytes([byte]) + FOREIGN[at + 1 :], FOREIGN[:end]):
