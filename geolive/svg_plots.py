@@ -1,4 +1,4 @@
-"""Plots as SVG text for pages: equal data give equal bytes, and plots of simulated data have SIMULATED across them."""
+"""Plots as SVG text and PDF files: equal data give equal bytes, and plots of simulated data have SIMULATED across them."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,11 @@ SIZE = (4.6, 3.7)
 # the colours of Okabe and Ito, which colour-blind readers can distinguish
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999", "#8c510a", "#5e4fa2")
 _LETTERS = 30
+# equal data give equal bytes
+_UNDATED = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 
 
 def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> str:
@@ -29,11 +34,34 @@ def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) 
     >>> svg_plot(lambda axes: axes.plot([0, 1]), simulated=True)[:4]
     '<svg'
     """
+    return _saved(draw, simulated, size, ("svg",))[0]
+
+
+def svg_and_pdf_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) -> tuple[str, bytes]:
+    """Draw a plot as SVG text and as a PDF file with its fonts inside.
+
+    Parameters
+    ----------
+    draw, simulated, size
+        As for `svg_plot`.
+
+    Examples
+    --------
+    >>> svg_and_pdf_plot(lambda axes: axes.plot([0, 1]), simulated=True)[1][:5]
+    b'%PDF-'
+    """
+    svg, pdf = _saved(draw, simulated, size, ("svg", "pdf"))
+    return svg, pdf.encode("latin-1")
+
+
+def _saved(draw: Callable, simulated: bool, size: tuple[float, float], kinds: tuple[str, ...]) -> list[str]:
+    """Draw a plot once and save it in several formats; bytes come as latin-1 text."""
     import io
 
     import matplotlib
 
-    with plain_matplotlib() as figure_class, matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "geolive"}):
+    look = {"svg.fonttype": "none", "svg.hashsalt": "geolive", "pdf.fonttype": 42}
+    with plain_matplotlib() as figure_class, matplotlib.rc_context(look):
         figure = figure_class(figsize=size, dpi=140, layout="constrained")
         axes = figure.add_subplot()
         for side in ("top", "right"):
@@ -41,13 +69,18 @@ def svg_plot(draw: Callable, simulated: bool, size: tuple[float, float] = SIZE) 
         draw(axes)
         if simulated:
             mark_simulated(axes, _LETTERS)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = file.getvalue()
-    return minify_svg(text[text.index("<svg") :])
+        saved = []
+        for kind in kinds:
+            file = io.BytesIO()
+            figure.savefig(file, format=kind, metadata=_UNDATED[kind])
+            saved.append(file.getvalue().decode("utf-8" if kind == "svg" else "latin-1"))
+    return [
+        minify_svg(text[text.index("<svg") :]) if kind == "svg" else text
+        for kind, text in zip(kinds, saved, strict=True)
+    ]
 
 
-def with_unique_ids(svg: str, number: int) -> str:
+def with_unique_ids(svg: str, number: int | str) -> str:
     """Give a plot ids of its own, because ids must be unique within a page.
 
     Examples

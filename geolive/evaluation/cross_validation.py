@@ -13,6 +13,7 @@ from geolive.errors import InputError
 from geolive.evaluation.best_of import BestOf
 from geolive.evaluation.leaks import Pairs
 from geolive.evaluation.model_specs import ModelSpec
+from geolive.evaluation.name_words import model_words
 from geolive.evaluation.previous_survey import PREVIOUS_KM, previous_values
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.models.cross_validation import fit_folds
@@ -46,6 +47,8 @@ class Predicted:
         Whether the row uses images; a row that does not is a baseline.
     selection : str
         Under the authors' protocol, how the tested fold has a say in the model, one of `SELECTIONS`; else "".
+    about : str
+        What the model does, in a sentence or two.
     images : array of float, shape (images, 3)
         Models that predict image by image: partition, row of the cluster, and prediction of each tested image.
     """
@@ -57,6 +60,7 @@ class Predicted:
     out_of_fold: bool = True
     uses_images: bool = True
     selection: str = ""
+    about: str = ""
     images: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
 
 
@@ -134,8 +138,10 @@ def predict_spec(
             if number == 0:
                 curves += [{"fold": fold + 1} | curve for curve in _curves(one)]
     name, params = _name(spec, fitted[0]), _params(spec, fitted)
+    about = model_words(fitted[0], spec.variant)
     if protocol == "nested":
-        return [Predicted(name, params, best.values, curves, uses_images=spec.uses_images, images=best.images)]
+        found = {"uses_images": spec.uses_images, "about": about, "images": best.images}
+        return [Predicted(name, params, best.values, curves, **found)]
     selection = CHOSEN if fitted[0].takes_validation else NONE
     kinds = [(name, selection, best)] if last.is_empty else [(name, BEST, best), (name + LAST_ENDING, LAST, last)]
     return [
@@ -146,6 +152,7 @@ def predict_spec(
             curves if found is best else [],
             uses_images=spec.uses_images,
             selection=kind,
+            about=" ".join(filter(None, (about, _OF_CHECKPOINTS.get(kind)))),
             images=found.images,
         )
         for own, kind, found in kinds
@@ -249,6 +256,11 @@ def _name(spec: ModelSpec, model: Model) -> str:
     return f"{model.name}+{spec.variant}" if spec.variant else model.name
 
 
+_OF_CHECKPOINTS = {
+    BEST: "These are its best checkpoints on the tested clusters, so the figures are optimistic.",
+    LAST: "These are its checkpoints of the last epoch.",
+    CHOSEN: "The tested clusters chose its settings, so the figures are optimistic.",
+}
 _CHECKPOINTS = {
     BEST: "best on validation (optimistic)",
     LAST: "last",
@@ -283,4 +295,6 @@ def _previous_survey(task: EvaluationTask) -> Predicted:
     values = previous_values(task)
     tested = np.stack([task.folds(number) >= 0 for number in range(len(task.partitions))])
     values = np.where(tested, values, np.nan)
-    return Predicted("previous-survey", {"within_km": PREVIOUS_KM}, values, out_of_fold=False, uses_images=False)
+    about = f"The value of an earlier survey within {PREVIOUS_KM:g} km of the place. It is no model."
+    facts = {"within_km": PREVIOUS_KM}
+    return Predicted("previous-survey", facts, values, out_of_fold=False, uses_images=False, about=about)

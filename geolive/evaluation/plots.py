@@ -1,11 +1,14 @@
 """The report's plots, as SVG text: each with axes and units, and SIMULATED across it where the data are."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from geolive.bootstrap import wilson_interval
 from geolive.evaluation.cross_validation import Predicted
+from geolive.evaluation.ranking import Ranking
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import (
@@ -24,31 +27,51 @@ from geolive.tables import lonlat
 LOWEST_R2 = -0.3
 MOST_POINTS = 4000
 _BINS = 10
+_SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
-def intervals_plot(table, metric: str, labels: dict[str, str]) -> Callable:
-    """Draw each model's figure with its interval, a colour a split."""
+def intervals_plot(table: pd.DataFrame, metric: str, rankings: dict[str, Ranking], letters: int = 40) -> Callable:
+    """Draw each model's figure with its interval, in the order of the table: a colour and a shape for each split.
+
+    Parameters
+    ----------
+    table : DataFrame
+        `model`, `split`, `value`, `lower`, `upper`.
+    metric : str
+    rankings : dict of str to Ranking
+        By split: markers of models that are told apart from the best are hollow.
+    letters : int
+        Longest name of a model.
+    """
 
     def draw(axes) -> None:
-        models = list(dict.fromkeys(table["model"]))
-        splits = list(dict.fromkeys(table["split"]))
+        models, splits = (list(dict.fromkeys(table[column])) for column in ("model", "split"))
+        known = table["value"].to_numpy(float)
+        # chance is so far below 0 that the others would be squeezed
+        left = LOWEST_R2 if metric == "r2" and np.nanmin(known, initial=0) < LOWEST_R2 else -np.inf
         for i, split in enumerate(splits):
             part = table[table["split"] == split].set_index("model").reindex(models)
-            y = np.arange(len(models)) + (i - (len(splits) - 1) / 2) * 0.22
+            y = np.arange(len(models)) + (i - (len(splits) - 1) / 2) * min(0.7 / len(splits), 0.25)
             value, low, high = (part[c].to_numpy(float) for c in ("value", "lower", "upper"))
-            colour = COLOURS[i % len(COLOURS)]
+            colour, shape = COLOURS[i % len(COLOURS)], _SHAPES[i % len(_SHAPES)]
             axes.hlines(y, np.fmin(low, value), np.fmax(high, value), color=colour, lw=1.6)
-            axes.plot(value, y, "o", color=colour, ms=4.5, label=labels.get(split, split))
-        axes.set_yticks(np.arange(len(models)), [short(name, 40) for name in models])
+            ranking = rankings[split]
+            apart = np.array([name != ranking.best and name not in ranking.level for name in models])
+            seen = value >= left
+            style: dict[str, Any] = {"ls": "", "marker": shape, "color": colour, "mew": 1.4}
+            axes.plot(value[~apart & seen], y[~apart & seen], ms=6, **style, label=split)
+            axes.plot(value[apart & seen], y[apart & seen], ms=5.5, **style, mfc="white")
+            away = np.isfinite(value) & ~seen
+            axes.plot(np.full(away.sum(), left), y[away], ls="", marker="<", color=colour, ms=6, clip_on=False)
+        axes.set_yticks(np.arange(len(models)), [short(name, letters) for name in models])
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.axvline(0.0 if metric == "r2" else 0.5, color=GREY, lw=0.8, ls=":")
-        known = table["value"].to_numpy(float)
-        if metric == "r2" and np.isfinite(known).any() and np.nanmin(known) < LOWEST_R2:
-            # chance is so far below 0 that the others would be squeezed
-            axes.set_xlim(left=LOWEST_R2)
+        if np.isfinite(left):
+            axes.set_xlim(left=left)
         axes.set_xlabel(f"{NAMES[metric]} (out of fold, 95 % interval)")
         axes.grid(axis="x", color="#e3e6e8", lw=0.5)
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)
+        axes.set_axisbelow(True)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=9)
 
     return draw
 

@@ -1,4 +1,4 @@
-"""The report of an evaluation: tables as CSV and Markdown, predictions, and a page (`geolive.evaluation.report_page`)."""
+"""The report of an evaluation: a page (`geolive.evaluation.report_page`), its tables and figures as files, predictions."""
 
 import html
 import sys
@@ -9,15 +9,21 @@ import pandas as pd
 
 import geolive
 from geolive.command_line import command_line
-from geolive.evaluation.report_page import APART_SENTENCE, apart_sections, report_page
-from geolive.evaluation.tables import FURTHER_METRICS, protocol_words, wide_table
+from geolive.evaluation.opening import opening_sentences
+from geolive.evaluation.ranking import rank_models
+from geolive.evaluation.report_page import APART_SENTENCE, ReportPage, report_page
+from geolive.evaluation.report_tables import apart_table, overview_table
+from geolive.evaluation.result_table import BEST_MARK, LEVEL_MARK, MARK_WORDS, Figure, ResultTable, write_table
+from geolive.evaluation.tables import FURTHER_METRICS, protocol_words
 from geolive.files import new_folder, today, write_csv
 from geolive.metrics import MAIN_METRIC, NAMES
 
 if TYPE_CHECKING:
     from geolive.evaluation.evaluation_result import Evaluation
 
-FILES = ("results.csv", "strata.csv", "differences.csv", "predictions.parquet", "results.md", "report.html")
+FILES = (
+    "results.csv", "strata.csv", "differences.csv", "predictions.parquet", "results.md", "report.html", "tables", "figures",
+)  # fmt: skip
 
 
 def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
@@ -32,7 +38,8 @@ def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
     Returns
     -------
     list of Path
-        `results.csv`, `strata.csv`, `differences.csv`, `predictions.parquet`, `results.md`, `report.html`.
+        `results.csv`, `strata.csv`, `differences.csv`, `predictions.parquet`, `results.md`, `report.html`, and the folders
+        `tables` (each table of the page as CSV and LaTeX) and `figures` (each figure as SVG and PDF).
 
     Raises
     ------
@@ -56,8 +63,21 @@ def write_report(evaluation: "Evaluation", folder: str | Path) -> list[Path]:
         evaluation.predictions.to_parquet(temporary / "predictions.parquet", index=False)
         (temporary / "results.md").write_text(_markdown(evaluation, about, without), encoding="utf-8")
         page = report_page(evaluation, about, without)
-        (temporary / "report.html").write_text(page, encoding="utf-8", errors="replace")
+        (temporary / "report.html").write_text(page.html, encoding="utf-8", errors="replace")
+        _write_parts(page, temporary)
     return [Path(folder) / name for name in FILES]
+
+
+def _write_parts(page: ReportPage, folder: Path) -> None:
+    """Write the tables of a page as CSV and LaTeX, and its figures as SVG and PDF."""
+    for name in ("tables", "figures"):
+        (folder / name).mkdir()
+    for name, table in page.tables.items():
+        write_table(table, folder / "tables" / name, page.simulated)
+    for name, (svg, pdf) in page.figures.items():
+        text = f'<?xml version="1.0" encoding="utf-8"?>\n{svg}\n'
+        (folder / "figures" / f"{name}.svg").write_text(text, encoding="utf-8", errors="replace")
+        (folder / "figures" / f"{name}.pdf").write_bytes(pdf)
 
 
 def _about(evaluation: "Evaluation") -> dict:
@@ -85,33 +105,33 @@ def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
     parts += ["**SIMULATED data: nothing here says anything about the real world.**", ""] if simulated else []
     parts += [f"- {name}: {_plain(text)}" for name, text in about["facts"].items()]
     parts += ["", *(f"> {_plain(text)}" for text in about["notes"])]
+    for (indicator, task), sentences in opening_sentences(evaluation.task_results).items():
+        parts += ["", f"**{_plain(indicator)}, {task}.** {_plain(' '.join(sentences))}"]
     for task in dict.fromkeys(results["task"]):
+        of_task = [one for one in evaluation.task_results if one.task.task == task]
+        rankings = {(one.task.indicator, one.task.split): rank_models(one) for one in of_task}
         further = [metric for metric in FURTHER_METRICS[task] if metric in set(results["metric"])]
         for metric in (MAIN_METRIC[task], *further):
-            parts += _markdown_table(wide_table(results, task, metric), f"{task.capitalize()}: {NAMES[metric]}")
-    parts += _markdown_apart(evaluation)
+            title = f"{task.capitalize()}: {NAMES[metric]} out of fold, with 95 % interval"
+            parts += ["", f"## {title}", "", *_markdown_table(overview_table(results, task, metric, rankings, {}))]
+    parts += ["", f"{BEST_MARK} {MARK_WORDS['best']}; {LEVEL_MARK} {MARK_WORDS['level']}."]
+    if apart := apart_table(evaluation.task_results, evaluation.random_state, {}):
+        parts += ["", "## Not out of fold", "", APART_SENTENCE, "", *_markdown_table(apart)]
     parts += [f"- {_plain(line)}" for line in ["", *without] if line]
     return "\n".join(parts) + "\n"
 
 
-def _markdown_table(table: pd.DataFrame, title: str) -> list[str]:
-    heads = [f"{_plain(indicator)}, {_plain(split)}" for indicator, split in table.columns]
-    lines = ["", f"## {title} out of fold, with 95 % interval", ""]
-    lines += [f"| model | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
-    rows = zip(table.index, table.to_numpy(), strict=True)
-    return lines + [f"| {_plain(model)} | {' | '.join(row)} |" for model, row in rows]
-
-
-def _markdown_apart(evaluation: "Evaluation") -> list[str]:
-    """List the rows that see the fold, each beside the best model on the same clusters."""
-    sections = [section for one in evaluation.task_results for section in apart_sections(one, evaluation.random_state)]
-    if not sections:
-        return []
-    lines = ["", "## Not out of fold", "", APART_SENTENCE, ""]
-    lines += ["| indicator, task, split | row | clusters | figure |", "|---|---|---|---|"]
-    for section in sections:
-        for model, n, figure in section["rows"]:
-            lines.append(f"| {_plain(section['title'])} | {_plain(model)} | {n} | {figure} |")
+def _markdown_table(table: ResultTable) -> list[str]:
+    heads = [_plain(", ".join(filter(None, (column.group, column.name)))) for column in table.columns]
+    lines = [f"| {_plain(table.row_name)} | {' | '.join(heads)} |", "|---" * (1 + len(heads)) + "|"]
+    for name, cells in table.rows:
+        words = [
+            " ".join(filter(None, (cell.number, cell.interval, cell.sign)))
+            if isinstance(cell, Figure)
+            else _plain(cell)
+            for cell in cells
+        ]
+        lines.append(f"| {_plain(name)} | {' | '.join(words)} |")
     return lines
 
 

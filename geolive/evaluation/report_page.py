@@ -1,9 +1,10 @@
 """The HTML page of an evaluation: tables, plots and a sentence under each, in one file that needs no network."""
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 import geolive
 from geolive import svg_plots
@@ -11,20 +12,27 @@ from geolive.evaluation import plots
 from geolive.evaluation.autocorrelation import morans_i
 from geolive.evaluation.comparison import TaskResult
 from geolive.evaluation.cross_validation import Predicted
-from geolive.evaluation.tables import (
-    FURTHER_METRICS,
-    LOG_DENSITY,
-    WITHIN_COUNTRY,
-    figure_words,
-    metric_order,
-    same_clusters,
-    wide_table,
+from geolive.evaluation.name_words import metric_words
+from geolive.evaluation.opening import opening_sentences, split_kind
+from geolive.evaluation.ranking import Ranking, rank_models
+from geolive.evaluation.report_tables import (
+    apart_table,
+    confusion_table,
+    figures_table,
+    folds_table,
+    image_table,
+    overview_table,
+    sorted_models,
+    strata_table,
+    versus_table,
 )
+from geolive.evaluation.result_table import ResultTable
+from geolive.evaluation.tables import FURTHER_METRICS, metric_order
 from geolive.evaluation.tasks import units_in_words
 from geolive.extras import has_extra
 from geolive.indicators import MEANS_OF_AREAS
-from geolive.metrics import MAIN_METRIC, NAMES
-from geolive.splits import KnndmSplit, describe_folds
+from geolive.metrics import MAIN_METRIC, NAMES, PER_IMAGE
+from geolive.splits import KnndmSplit
 from geolive.tables import lonlat
 from geolive.wording import count_of
 
@@ -32,14 +40,79 @@ if TYPE_CHECKING:
     from geolive.evaluation.evaluation_result import Evaluation
 
 NETWORKS_A_PLOT = 4
+# widths of the main figure in inches: across the page, and on a phone
+WIDE, NARROW = 10.6, 4.3
 APART_SENTENCE = (
     "previous-survey is no model: it takes the earlier value of the tested place itself, so it does not depend on folds, and it "
     "can only be judged on clusters that were surveyed before. Compare it with the figure of the best model on the same clusters."
 )
+KINDS = {
+    "random": "Random folds: they show how well a model fills in between surveyed places.",
+    "spatial": "Spatial folds: they show how well a model predicts away from surveyed places.",
+    "other": "The dataset's own lists, or folds that a user made.",
+}
 
 
-def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
-    """Make the report as HTML; text from data never becomes markup.
+@dataclass
+class ReportPage:
+    """A report's page, with its figures and tables as files beside it.
+
+    Parameters
+    ----------
+    html : str
+    simulated : bool
+    figures : dict of str to (str, bytes)
+        SVG text and PDF by the name of the file, without its ending.
+    tables : dict of str to ResultTable
+        By the name of the file, without its ending.
+    """
+
+    html: str = ""
+    simulated: bool = False
+    figures: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    tables: dict[str, ResultTable] = field(default_factory=dict)
+
+    def add_table(self, table: ResultTable, name: str) -> dict[str, Any]:
+        """Number a table, and return what the page shows of it."""
+        number = len(self.tables) + 1
+        file = f"table-{number:02d}-{slug(name)}"
+        self.tables[file] = table
+        return {"table": table, "number": number, "file": file}
+
+    def add_figure(
+        self, draw, sentence: str, name: str, size: tuple[float, float] = svg_plots.SIZE, narrow=None
+    ) -> list[dict[str, Any]]:
+        """Draw and number a figure, and return what the page shows of it; nothing without matplotlib.
+
+        `narrow` is drawn in its place on narrow screens: a function that draws, and its size.
+        """
+        if not has_extra("plots"):
+            return []
+        number = len(self.figures) + 1
+        file = f"figure-{number:02d}-{slug(name)}"
+        svg, pdf = svg_plots.svg_and_pdf_plot(draw, self.simulated, size)
+        self.figures[file] = (svg, pdf)
+        drawn = [svg_plots.with_unique_ids(svg, number)]
+        if narrow:
+            small = svg_plots.svg_plot(narrow[0], self.simulated, narrow[1])
+            drawn.append(svg_plots.with_unique_ids(small, f"{number}n"))
+        mark = "SIMULATED. " if self.simulated else ""
+        return [{"svgs": drawn, "sentence": mark + sentence, "number": number, "file": file}]
+
+
+def slug(name: str) -> str:
+    """Return a name for files: small letters, digits and hyphens.
+
+    Examples
+    --------
+    >>> slug("pov, split blocks:50km <b>")
+    'pov-split-blocks-50km-b'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].rstrip("-")
+
+
+def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> ReportPage:
+    """Make the report as HTML, with its figures and tables; text from data never becomes markup.
 
     Parameters
     ----------
@@ -54,8 +127,9 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> st
     >>> from geolive.evaluation.evaluate import evaluate
     >>> from geolive.simulation.sample import make_sample
     >>> evaluation = evaluate(make_sample("goa", seed=0), ["mean"], "pov", split="random")
-    >>> report_page(evaluation, {"title": "Mine", "facts": {}, "notes": []}, [])[:15]
-    '<!DOCTYPE html>'
+    >>> page = report_page(evaluation, {"title": "Mine", "facts": {}, "notes": []}, [])
+    >>> page.html[:15], list(page.tables)[0]
+    ('<!DOCTYPE html>', 'table-01-regression-r2')
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
@@ -65,137 +139,117 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    results, simulated = evaluation.task_results, evaluation.dataset.simulated
-    gallery = _Gallery(simulated)
+    results = evaluation.task_results
+    page = ReportPage(simulated=evaluation.dataset.simulated)
+    abouts = {one.model: one.about for result in results for one in result.predicted}
+    apart = apart_table(results, evaluation.random_state, abouts)
     context = {
         **about,
-        "simulated": simulated,
+        "simulated": page.simulated,
         "means_of_areas": MEANS_OF_AREAS,
         "version": geolive.__version__,
         "missing": without,
-        "overviews": [_overview(task, evaluation, gallery) for task in dict.fromkeys(evaluation.results["task"])],
-        "apart": [section for one in results for section in apart_sections(one, evaluation.random_state)],
+        "opening": opening_sentences(results),
+        "overviews": [_overview(task, evaluation, abouts, page) for task in dict.fromkeys(evaluation.results["task"])],
+        "apart": [page.add_table(apart, "not out of fold")] if apart else [],
         "apart_sentence": APART_SENTENCE,
-        "splits": _split_sections(results, gallery),
-        "details": [_details(one, gallery) for one in results],
-        "plots": gallery.here,
+        "details": [_details(one, abouts, page) for one in results],
+        "splits": _split_sections(results, page),
+        "plots": has_extra("plots"),
+        "models": {name: words for name, words in abouts.items() if words},
+        "figure_words": _figure_words(evaluation),
+        "split_words": _split_words(results),
     }
-    return environment.get_template("report.html").render(context)
+    page.html = environment.get_template("report.html").render(context)
+    return page
 
 
-def apart_sections(result: TaskResult, random_state: int = 0) -> list[dict]:
-    """List the rows of a task that see the fold, each with the best other model on the same clusters.
-
-    Parameters
-    ----------
-    result : TaskResult
-    random_state : int
-        Seed of the resamples.
-
-    Returns
-    -------
-    list of dict
-        `title`, `metric`, and `rows` of name, number of clusters and figure.
-    """
-    task = result.task
-    sections = []
-    for one in result.apart:
-        own, *others = same_clusters(task, one, result.out_of_fold, random_state)
-        others = [row for row in others if np.isfinite(row[1][0])]
-        best = [max(others, key=lambda row: row[1][0])] if others else []
-        rows = [
-            (
-                f"{name} (best model, the same clusters)" if i else name,
-                f"{n:,} of {len(task.values):,}",
-                figure_words(*figures),
-            )
-            for i, (name, figures, n) in enumerate([own, *best])
-        ]
-        title = f"{task.indicator}, {task.task}, split {task.split}"
-        sections.append({"title": title, "metric": NAMES[MAIN_METRIC[task.task]], "rows": rows})
-    return sections
+def _figure_words(evaluation: "Evaluation") -> dict[str, str]:
+    """Say what each figure of the report is, by its name."""
+    there = set(evaluation.results["metric"])
+    tasks = dict.fromkeys(evaluation.results["task"])
+    metrics = [name for task in tasks for name in metric_order(task) if name in there and not name.endswith(PER_IMAGE)]
+    return {NAMES[name]: metric_words(name) for name in metrics}
 
 
-class _Gallery:
-    """Draws plots, numbered through the page; without matplotlib there are none."""
-
-    def __init__(self, simulated: bool) -> None:
-        self.simulated, self.number, self.here = simulated, 0, has_extra("plots")
-
-    def plot(self, draw, sentence: str, size: tuple[float, float] = svg_plots.SIZE) -> list[dict]:
-        """Return a plot and its sentence, in a list; an empty one where nothing can be drawn."""
-        if not self.here:
-            return []
-        self.number += 1
-        mark = "SIMULATED. " if self.simulated else ""
-        return [
-            {
-                "svg": svg_plots.with_unique_ids(svg_plots.svg_plot(draw, self.simulated, size), self.number),
-                "sentence": mark + sentence,
-            }
-        ]
+def _split_words(results: tuple[TaskResult, ...]) -> dict[str, str]:
+    return {one.task.split: KINDS[split_kind(one.task)] for one in reversed(results)}
 
 
-def _overview(task: str, evaluation: "Evaluation", gallery: _Gallery) -> dict:
-    """Make the table of a task's main figures: all models, indicators and splits side by side."""
+def _overview(task: str, evaluation: "Evaluation", abouts: dict[str, str], page: ReportPage) -> dict[str, Any]:
+    """Make the tables and the main figures of a task: all models, indicators and splits side by side."""
     results, metric = evaluation.results, MAIN_METRIC[task]
-    names = {one.model for result in evaluation.task_results for one in result.out_of_fold}
-    part = results[(results["task"] == task) & (results["metric"] == metric) & results["model"].isin(names)]
-    part = part[part["value"].notna()]
-    drawn = []
-    for indicator in dict.fromkeys(part["indicator"]):
-        own = part[part["indicator"] == indicator]
-        height = 1.2 + (0.18 + 0.06 * own["split"].nunique()) * own["model"].nunique()
-        sentence = f"{indicator}: {NAMES[metric]} by model and split, with 95 % intervals; further right is better."
-        if metric == "r2" and own["value"].min() < plots.LOWEST_R2:
-            sentence += " Values below −0.3 are not drawn."
-        drawn += gallery.plot(plots.intervals_plot(own, metric, {}), sentence, (5.6, height))
+    of_task = [one for one in evaluation.task_results if one.task.task == task]
+    rankings = {(one.task.indicator, one.task.split): rank_models(one) for one in of_task}
     further = [name for name in FURTHER_METRICS[task] if name in set(results["metric"])]
-    tables = [_wide(results, task, name) for name in (metric, *further)]
-    return {"task": task, "tables": tables, "plots": drawn}
+    tables = [
+        page.add_table(overview_table(results, task, name, rankings, abouts), f"{task} {name}") | {"metric": name}
+        for name in (metric, *further)
+    ]
+    drawn: list[dict[str, Any]] = []
+    for indicator in dict.fromkeys(one.task.indicator for one in of_task):
+        own = {split: ranking for (name, split), ranking in rankings.items() if name == indicator}
+        drawn += _main_figure(results, task, indicator, own, page)
+    return {"task": task, "metric": NAMES[metric], "tables": tables, "plots": drawn}
 
 
-def _wide(results: pd.DataFrame, task: str, metric: str) -> dict:
-    table = wide_table(results, task, metric)
-    indicators = [indicator for indicator, _ in table.columns]
-    return {
-        "metric": NAMES[metric],
-        "within": metric == WITHIN_COUNTRY,
-        "density": metric == LOG_DENSITY,
-        "heads": [(indicator, indicators.count(indicator)) for indicator in dict.fromkeys(indicators)],
-        "splits": [split for _, split in table.columns],
-        "rows": list(zip(table.index, table.to_numpy().tolist(), strict=True)),
-    }
+def _main_figure(
+    results, task: str, indicator: str, rankings: dict[str, Ranking], page: ReportPage
+) -> list[dict[str, Any]]:
+    """Draw the figures of all models with intervals, in the order of the table."""
+    metric = MAIN_METRIC[task]
+    names = {name for ranking in rankings.values() for name in ranking.models}
+    part = results[(results["task"] == task) & (results["metric"] == metric) & (results["indicator"] == indicator)]
+    part = part[part["model"].isin(names) & part["value"].notna()]
+    if part.empty:
+        return []
+    order = {name: number for number, name in enumerate(sorted_models(part))}
+    part = part.sort_values("model", key=lambda column: column.map(order), kind="stable")
+    height = max(2.2, 1.0 + (0.2 + 0.09 * part["split"].nunique()) * len(order))
+    sentence = (
+        f"{indicator}: {NAMES[metric]} of each model with 95 % intervals; further right is better. Filled marks are the best of "
+        "their split and the models that are not told apart from it, hollow marks the others."
+    )
+    if metric == "r2" and part["value"].min() < plots.LOWEST_R2:
+        sentence += f" Arrows are values below {plots.LOWEST_R2:g}.".replace("-", "\N{MINUS SIGN}")
+    wide, narrow = (plots.intervals_plot(part, metric, rankings, letters) for letters in (60, 22))
+    return page.add_figure(
+        wide, sentence, f"{indicator} {task} {metric}", (WIDE, height), (narrow, (NARROW, height + 0.5))
+    )
 
 
-def _details(result: TaskResult, gallery: _Gallery) -> dict:
+def _details(result: TaskResult, abouts: dict[str, str], page: ReportPage) -> dict[str, Any]:
     """Make the tables and plots of one task."""
-    task, metric = result.task, MAIN_METRIC[result.task.task]
-    figures = result.results[result.results["metric"] == metric].set_index("model")["value"]
-    shown = _best_and_best_baseline(result.out_of_fold, figures)
-    best = shown[0].model if shown else ""
+    task, ranking = result.task, rank_models(result)
+    name = f"{task.indicator} {task.task} {task.split}"
+    shown = _best_and_best_baseline(result.out_of_fold, ranking)
+    drawn = [plot for predicted in shown for plot in _model_plots(result, predicted, page)]
+    made = {
+        "All figures": (figures_table(result, ranking, abouts), "figures"),
+        "Confusion matrices": (confusion_table(result, ranking, abouts), "confusion"),
+        "Figures of single images": (image_table(result, ranking, abouts), "images"),
+        f"{NAMES[MAIN_METRIC[task.task]]} within strata": (strata_table(result, ranking, abouts), "strata"),
+        f"Differences from {ranking.best}": (versus_table(result, ranking, abouts), "differences"),
+    }
     return {
         "indicator": task.indicator,
         "task": task.task,
         "split": task.split,
-        "heads": [NAMES[name] for name in metric_order(task.task) if name in set(result.results["metric"])],
-        "rows": _metric_rows(result),
-        "strata": _strata_table(result.strata, metric),
-        "best": best,
-        "versus": _versus_best(result, best) if shown else [],
-        "metric": NAMES[metric],
-        "plots": [plot for predicted in shown for plot in _model_plots(result, predicted, gallery)],
-        "curves": _curve_plots(result, gallery),
+        "plots": drawn,
+        "tables": {
+            title: page.add_table(table, f"{name} {kind}") for title, (table, kind) in made.items() if table is not None
+        },
+        "curves": _curve_plots(result, page),
     }
 
 
-def _curve_plots(result: TaskResult, gallery: _Gallery) -> list[dict]:
+def _curve_plots(result: TaskResult, page: ReportPage) -> list[dict[str, Any]]:
     """Draw the learning curves of all networks, four to a plot; a network with kriged residuals is the same network."""
     names = {one.model for one in result.predicted if one.curves}
     networks = [
         one for one in result.predicted if one.curves and one.model.removesuffix("+kriged") not in names - {one.model}
     ]
-    drawn = []
+    drawn: list[dict[str, Any]] = []
     for start in range(0, len(networks), NETWORKS_A_PLOT):
         shown = networks[start : start + NETWORKS_A_PLOT]
         trainings = sorted({len(one.curves) for one in shown})
@@ -203,24 +257,28 @@ def _curve_plots(result: TaskResult, gallery: _Gallery) -> list[dict]:
         span = f"mean and range of {number} trainings" if trainings[-1] > 1 else "one training"
         sentence = f"{', '.join(one.model for one in shown)}: loss after each epoch, {span}; lower is better."
         height = 0.9 + 1.35 * -(-len(shown) // 2)
-        drawn += gallery.plot(plots.curves_plot(shown, result.task.task), sentence, (svg_plots.SIZE[0], height))
+        name = f"{result.task.indicator} {result.task.task} {result.task.split} learning curves"
+        drawn += page.add_figure(
+            plots.curves_plot(shown, result.task.task), sentence, name, (svg_plots.SIZE[0], height)
+        )
     return drawn
 
 
-def _model_plots(result: TaskResult, predicted: Predicted, gallery: _Gallery) -> list[dict]:
+def _model_plots(result: TaskResult, predicted: Predicted, page: ReportPage) -> list[dict[str, Any]]:
     task = result.task
     known = np.isfinite(predicted.values[0])
     residual = (task.values - predicted.values[0])[known]
     moran = morans_i(lonlat(task.clusters.geometry)[known], residual)
     where = f"{task.indicator}, split {task.split}, {predicted.model}"
+    name = f"{task.indicator} {task.split} {predicted.model}"
     if task.task == "regression":
         sentence = f"{where}: measured against predicted, out of fold; on the dashed line both are equal."
         if known.sum() > plots.MOST_POINTS:
             sentence += f" {plots.MOST_POINTS:,} of {known.sum():,} clusters are drawn, chosen at random."
-        drawn = gallery.plot(plots.scatter_plot(task, predicted), sentence)
+        drawn = page.add_figure(plots.scatter_plot(task, predicted), sentence, f"{name} scatter")
     else:
         sentence = f"{where}: share of label 1 by predicted probability, with 95 % intervals; on the dashed line both are equal."
-        drawn = gallery.plot(plots.reliability_plot(task, predicted), sentence)
+        drawn = page.add_figure(plots.reliability_plot(task, predicted), sentence, f"{name} reliability")
     scattered = "errors of near places are alike" if moran.p < 0.05 else "no sign that errors of near places are alike"
     about = (
         f"Moran's I {round(moran.value, 2) + 0.0:.2f} (8 nearest places, p = {moran.p:.3f}): {scattered}."
@@ -228,64 +286,18 @@ def _model_plots(result: TaskResult, predicted: Predicted, gallery: _Gallery) ->
         else "Moran's I is not defined."
     )
     sentence = f"{where}: errors on the map, red where measured is higher. {about}".replace(" -", " \N{MINUS SIGN}")
-    return drawn + gallery.plot(plots.residuals_map(task, predicted), sentence)
+    return drawn + page.add_figure(plots.residuals_map(task, predicted), sentence, f"{name} errors")
 
 
-def _best_and_best_baseline(predicted: list[Predicted], figures: pd.Series) -> list[Predicted]:
+def _best_and_best_baseline(predicted: list[Predicted], ranking: Ranking) -> list[Predicted]:
     """Find the best of all rows, and the best of the baselines where that is another row."""
-    ranked = sorted(
-        (p for p in predicted if np.isfinite(figures.get(p.model, np.nan))), key=lambda p: -figures[p.model]
-    )
-    baseline = next((p for p in ranked if not p.uses_images), None)
-    return list({p.model: p for p in (*ranked[:1], *([baseline] if baseline else []))}.values())
+    by_name = {one.model: one for one in predicted}
+    ranked = [by_name[name] for name in ranking.models]
+    baseline = next((one for one in ranked if not one.uses_images), None)
+    return list({one.model: one for one in (*ranked[:1], *([baseline] if baseline else []))}.values())
 
 
-def _metric_rows(result: TaskResult) -> list:
-    """Name, number of clusters and all figures of each row that is out of fold."""
-    results, names = result.results, {one.model for one in result.apart}
-    metrics = [name for name in metric_order(result.task.task) if name in set(results["metric"])]
-    rows = []
-    for model, part in results[~results["protocol"].str.startswith("not run")].groupby("model", sort=False):
-        if model in names:
-            continue
-        figures = part.set_index("metric").reindex(metrics)[["value", "lower", "upper"]].to_numpy(float)
-        cells = [figure_words(value, lower, upper, digits=3) for value, lower, upper in figures]
-        rows.append((model, f"{int(part['n'].iloc[0]):,}", cells))
-    return rows
-
-
-def _strata_table(strata: pd.DataFrame, metric: str) -> dict:
-    part = strata[strata["metric"] == metric]
-    names = list(dict.fromkeys(part["stratum"]))
-    rows = []
-    for model, own in part.groupby("model", sort=False):
-        by_stratum = own.set_index("stratum")
-        cells = [
-            figure_words(*by_stratum.loc[name, ["value", "lower", "upper"]].to_numpy(float))
-            if name in by_stratum.index
-            else "–"
-            for name in names
-        ]
-        rows.append((model, cells))
-    counts = part.groupby("stratum")["n"].max()
-    return {"heads": [f"{name} ({int(counts[name]):,})" for name in names], "rows": rows}
-
-
-def _versus_best(result: TaskResult, best: str) -> list:
-    """Compare each row with the best: the difference of their figures, and whether its interval leaves out 0."""
-    apart = {one.model for one in result.apart}
-    rows = []
-    for row in result.differences.itertuples():
-        if best not in (row.model, row.other) or {row.model, row.other} & apart:
-            continue
-        sign = -1 if row.model == best else 1
-        lower, upper = sorted((sign * row.lower, sign * row.upper))
-        words = figure_words(sign * row.value, lower, upper, digits=3)
-        rows.append((row.other if row.model == best else row.model, words, "yes" if upper < 0 or lower > 0 else "no"))
-    return rows
-
-
-def _split_sections(results: tuple[TaskResult, ...], gallery: _Gallery) -> list[dict]:
+def _split_sections(results: tuple[TaskResult, ...], page: ReportPage) -> list[dict[str, Any]]:
     """Describe each split once: its folds in words, in a table and on a map."""
     first = {one.task.split: one.task for one in reversed(results)}
     sections = []
@@ -303,13 +315,12 @@ def _split_sections(results: tuple[TaskResult, ...], gallery: _Gallery) -> list[
                 f"{np.median(between):.1f} km"
             )
         sentence = f"Split {split}: the fold in which each of {count_of(len(clusters), 'cluster')} is tested."
-        rows = describe_folds(splitter, clusters).to_numpy().tolist()
         sections.append(
             {
                 "split": split,
                 "about": "; ".join(words),
-                "rows": [[f"{int(x):,}" for x in row[:4]] + [f"{row[4]:.1f}"] for row in rows],
-                "plots": gallery.plot(plots.folds_map(task), sentence),
+                "table": page.add_table(folds_table(task), f"split {split}"),
+                "plots": page.add_figure(plots.folds_map(task), sentence, f"split {split}"),
             }
         )
     return sections

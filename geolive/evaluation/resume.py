@@ -13,7 +13,7 @@ from geolive.errors import RestartWarning
 from geolive.evaluation.cross_validation import Predicted
 from geolive.files import replacing, work_folder
 
-_FACTS = ("model", "params", "curves", "out_of_fold", "uses_images", "selection")
+_FACTS = ("model", "params", "curves", "out_of_fold", "uses_images", "selection", "about")
 _ARRAYS = ("values", "images")
 
 

@@ -239,6 +239,8 @@ def protocol_words(task: EvaluationTask, protocol: str, predicted: Predicted | N
 def wide_table(results: pd.DataFrame, task: str, metric: str | None = None) -> pd.DataFrame:
     """Make a table of one figure of each model: one column for each indicator and split, so that splits stand side by side.
 
+    Models are sorted by the first column, the highest figure first.
+
     Rows without figures, and rows that are not out of fold, are left out.
 
     Parameters
@@ -267,6 +269,8 @@ def wide_table(results: pd.DataFrame, task: str, metric: str | None = None) -> p
     models, columns = (
         list(dict.fromkeys(rows)) for rows in (part["model"], zip(part["indicator"], part["split"], strict=True))
     )
+    first = part.drop_duplicates("model").set_index("model")["value"]
+    models = sorted(models, key=lambda name: (np.isnan(first[name]), -first[name] if np.isfinite(first[name]) else 0))
     table = pd.DataFrame("–", index=models, columns=_two_levels(columns))
     for cell, model, indicator, split in zip(shown, part["model"], part["indicator"], part["split"], strict=True):
         table.loc[model, (indicator, split)] = cell

@@ -39,7 +39,16 @@ def report(survey, tmp_path_factory):
 def test_a_survey_without_imagery_fills_its_rows_and_the_others_say_what_they_lack(report):
     out, done = report
     assert done.returncode == 0, done.stderr
-    names = ["differences.csv", "predictions.parquet", "report.html", "results.csv", "results.md", "strata.csv"]
+    names = [
+        "differences.csv",
+        "figures",
+        "predictions.parquet",
+        "report.html",
+        "results.csv",
+        "results.md",
+        "strata.csv",
+    ]
+    names.append("tables")
     assert sorted(path.name for path in out.iterdir()) == names
     assert [path.name for path in out.parent.iterdir()] == ["report"]
     results = pd.read_csv(out / "results.csv")
@@ -115,8 +124,9 @@ def test_simulated_is_written_everywhere(small_folder, tmp_path):
     assert (out / "results.md").read_text().startswith("# SIMULATED")
     html = (out / "report.html").read_text()
     assert "<title>SIMULATED" in html
-    captions = re.findall(r"<figcaption>(.*?)</figcaption>", html)
-    assert captions
+    captions = re.findall(r"<figcaption><strong>.*?</strong> (.*?)</figcaption>", html)
+    captions += re.findall(r'<p class="caption".*?</strong> (.*?)</p>', html)
+    assert len(captions) > 4
     assert all(caption.startswith("SIMULATED") for caption in captions)
 
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -52,8 +53,8 @@ def truth(lon, lat):
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """The page of nine rows at 1,000 clusters all over India, as text."""
+def folder(tmp_path_factory):
+    """The report of nine rows at 1,000 clusters all over India."""
     folder = tmp_path_factory.mktemp("report")
     rng = np.random.default_rng(0)
     lon, lat = rng.uniform(73, 88, 1000), rng.uniform(12, 30, 1000)
@@ -66,13 +67,20 @@ def report(tmp_path_factory):
     result = run_task(survey, specs, make_task(survey, "pov", "regression", RandomSplit()))
     of_images = [replace(one, uses_images=one.model != "neighbours") for one in result.predicted]
     Evaluation(survey, (replace(result, predicted=of_images),), "nested").write_report(folder / "out")
-    return (folder / "out" / "report.html").read_text()
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    """The page as text."""
+    return (folder / "report.html").read_text()
 
 
 @pytest.fixture(scope="module")
 def figures(report):
-    """Each plot and the sentence under it."""
-    return re.findall(r"<figure>\s*(<svg.*?</svg>)\s*<figcaption>(.*?)</figcaption>", report, flags=re.DOTALL)
+    """Each plot and the sentence under it; of the main figure that for wide screens."""
+    found = re.findall(r"<figure>.*?(<svg.*?</svg>).*?<figcaption>(.*?)</figcaption>", report, flags=re.DOTALL)
+    return [(svg, re.sub(r"<strong>.*?</strong> | <span.*", "", sentence)) for svg, sentence in found]
 
 
 def test_a_task_weighs_little(report):
@@ -105,6 +113,48 @@ def test_every_plot_says_what_its_sides_are_and_that_it_is_simulated(figures):
         assert sum(len(word) > 3 and not re.match(r"[\d.°−]", word) for word in words) >= 2, sentence
         assert sentence.startswith("SIMULATED")
         assert sentence.endswith(".")
+
+
+def test_every_figure_and_table_of_the_page_is_a_file_too(report, folder):
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["figures", "tables"]
+    linked = re.findall(r'<a href="((?:tables|figures)/[^"]+)"', report)
+    there = sorted(
+        str(path.relative_to(folder)) for name in ("tables", "figures") for path in (folder / name).iterdir()
+    )
+    assert sorted(linked) == there
+    for path in (folder / "figures").glob("*.svg"):
+        assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    for path in (folder / "figures").glob("*.pdf"):
+        content = path.read_bytes()
+        assert content.startswith(b"%PDF-")
+        assert b"/FontFile2" in content
+    for path in (folder / "tables").glob("*.tex"):
+        assert r"\toprule" in path.read_text()
+        assert "SIMULATED data." in path.read_text()
+    main = pd.read_csv(folder / "tables" / "table-01-regression-r2.csv")
+    results = pd.read_csv(folder / "results.csv").query("metric == 'r2'").set_index("model")
+    assert main["pov, random"].is_monotonic_decreasing
+    assert main["pov, random"].tolist() == results.loc[main["model"], "value"].tolist()
+    assert main["pov, random upper"].tolist() == results.loc[main["model"], "upper"].tolist()
+
+
+def test_the_best_is_marked_with_those_that_are_not_told_apart_from_it(folder):
+    main = pd.read_csv(folder / "tables" / "table-01-regression-r2.csv", keep_default_na=False).set_index("model")
+    differences = pd.read_csv(folder / "differences.csv")
+    best = main.index[0]
+    assert main["pov, random mark"].tolist().count("best") == 1
+    assert main.loc[best, "pov, random mark"] == "best"
+    for row in differences[(differences["model"] == best) | (differences["other"] == best)].itertuples():
+        other = row.other if row.model == best else row.model
+        assert (main.loc[other, "pov, random mark"] == "level") == (row.lower <= 0 <= row.upper)
+
+
+def test_the_opening_names_the_best(report):
+    opening = re.search(r'<section class="opening".*?</section>', report, flags=re.DOTALL)[0]
+    assert "clusterwise-forest-0 has the highest R² of 9 models" in opening
+    assert "in random folds" in opening
+    assert "Only random folds were evaluated" in opening
+    assert opening.count("<p>") == 1
 
 
 def test_reliability_intervals_are_wilsons():
