@@ -1,6 +1,5 @@
 """What the names in a report mean: models, figures, and marks."""
 
-from geolive.metrics import NAMES, PER_IMAGE
 from geolive.models.interface import Model
 
 _VARIANTS = {
@@ -55,27 +54,3 @@ to each country alone."
     """
     uses = f"It uses {model.input_words}." if model.input_words else ""
     return " ".join(filter(None, (f"{model.about.rstrip('.:')}.", uses, _VARIANTS.get(variant, ""))))
-
-
-def metric_words(metric: str) -> str:
-    """Say what a figure is.
-
-    Examples
-    --------
-    >>> metric_words("recall_per_image")
-    'Share of clusters predicted as 1 among those with label 1; label 1 is predicted where its probability is 0.5 or more. \
-Each image is judged by the value of its cluster.'
-    """
-    words = METRIC_WORDS[metric.removesuffix(PER_IMAGE)]
-    return words + (" Each image is judged by the value of its cluster." if metric.endswith(PER_IMAGE) else "")
-
-
-def metric_of(name: str) -> str:
-    """Return the metric that has this name in tables; "" where there is none.
-
-    Examples
-    --------
-    >>> metric_of("R²"), metric_of("clusters")
-    ('r2', '')
-    """
-    return next((metric for metric, words in NAMES.items() if words == name), "")

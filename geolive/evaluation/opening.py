@@ -20,6 +20,7 @@ class _Split:
     """A split of one indicator and task, with the ranking of its models."""
 
     words: str
+    again: str
     kind: str
     ranking: Ranking
     optimistic: frozenset[str]
@@ -66,19 +67,23 @@ def split_kind(task: EvaluationTask) -> str:
 
 
 def _sentences(task: str, results: list[TaskResult]) -> list[str]:
-    splits = [split for split in map(_split, results) if split.ranking.models]
+    kinds = [split_kind(one.task) for one in results]
+    splits = [_split(one, kinds.count(kind) == 1) for one, kind in zip(results, kinds, strict=True)]
+    splits = [split for split in splits if split.ranking.models]
     if not splits:
         return ["No model has figures; the list of rows without figures says why."]
     metric = NAMES[MAIN_METRIC[task]]
     return [_which_is_best(splits, metric), _against_the_simplest(splits, task), _splits_together(splits, metric)]
 
 
-def _split(result: TaskResult) -> _Split:
+def _split(result: TaskResult, alone: bool) -> _Split:
+    """Describe a split; the name is not repeated where it is the only one of its kind."""
     kind, name = split_kind(result.task), result.task.split
     words = {"random": "random folds", "spatial": "spatial folds", "other": "the split"}[kind]
     words += "" if name == "random" else f" {name}" if kind == "other" else f" ({name})"
     optimistic = {one.model for one in result.predicted if one.selection in (BEST, CHOSEN)}
-    return _Split(words, kind, rank_models(result), frozenset(optimistic))
+    again = words.partition(" (")[0] if alone else words
+    return _Split(words, again, kind, rank_models(result), frozenset(optimistic))
 
 
 def _which_is_best(splits: list[_Split], metric: str) -> str:
@@ -107,7 +112,7 @@ def _not_told_apart(splits: list[_Split]) -> str:
         several = "is" if numbers[0] == 1 else "are"
         each = " in each of them" if len(splits) > 1 else ""
         return f"{count_of(numbers[0], 'other model')} {several} not told apart from the best{each}"
-    parts = [f"{number or 'none'} in {split.words}" for number, split in zip(numbers, splits, strict=True)]
+    parts = [f"{number or 'none'} in {split.again}" for number, split in zip(numbers, splits, strict=True)]
     return f"of the other models, {_joined(parts)} are not told apart from the best"
 
 
@@ -138,7 +143,7 @@ def _against_the_simplest(splits: list[_Split], task: str) -> str:
         words = "is not told apart from it in" if apart else f"is not told apart from the simplest one, {simplest}, in"
         parts.append(f"{words} {_gains(level)}")
     if itself:
-        parts.append(f"is {simplest} itself in {_joined([split.words for split in itself])}")
+        parts.append(f"is {simplest} itself in {_joined([split.again for split in itself])}")
     return f"The best model {_joined(parts)}."
 
 
@@ -147,11 +152,11 @@ def _against_none(splits: list[_Split], task: str) -> str:
     if task == "classification":
         return (
             "No simple model was evaluated, so these figures do not show whether the best is better than the more frequent "
-            "label; add majority to the models."
+            "label; add mean to the models."
         )
     above, others = _parted(splits, lambda split: split.ranking.figures[split.ranking.best][1] > 0)
-    parts = [f"lies above 0 in {_joined([split.words for split in above])}"] if above else []
-    parts += [f"does not lie above 0 in {_joined([split.words for split in others])}"] if others else []
+    parts = [f"lies above 0 in {_joined([split.again for split in above])}"] if above else []
+    parts += [f"does not lie above 0 in {_joined([split.again for split in others])}"] if others else []
     return (
         "No simple model was evaluated, but R² itself compares with the mean of the training clusters: the interval of the best "
         f"{_joined(parts)}."
@@ -193,8 +198,8 @@ def _from_random_to_spatial(random: _Split, spatial: list[_Split], metric: str) 
         return f"{model} has no figure in spatial folds, so the two kinds of folds cannot be compared."
     before, low, high = random.ranking.figures[model]
     after = [split.ranking.figures[model] for split in known]
-    words = _joined([f"{_number(figures[0])} in {split.words}" for figures, split in zip(after, known, strict=True)])
-    found = f"The {metric} of {model} is {_number(before)} in {random.words} and {words}"
+    words = _joined([f"{_number(figures[0])} in {split.again}" for figures, split in zip(after, known, strict=True)])
+    found = f"The {metric} of {model} is {_number(before)} in {random.again} and {words}"
     alike = [low <= value <= high and lower <= before <= upper for value, lower, upper in after]
     falls = [value < before for value, _, _ in after]
     if all(alike):
@@ -207,7 +212,7 @@ def _from_random_to_spatial(random: _Split, spatial: list[_Split], metric: str) 
 
 
 def _gains(splits: list[_Split]) -> str:
-    return _joined([f"{split.words} (difference {figure_words(*split.ranking.gain)})" for split in splits])
+    return _joined([f"{split.again} (difference {figure_words(*split.ranking.gain)})" for split in splits])
 
 
 def _figure(ranking: Ranking) -> str:

@@ -113,9 +113,9 @@ def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
         further = [metric for metric in FURTHER_METRICS[task] if metric in set(results["metric"])]
         for metric in (MAIN_METRIC[task], *further):
             title = f"{task.capitalize()}: {NAMES[metric]} out of fold, with 95 % interval"
-            parts += ["", f"## {title}", "", *_markdown_table(overview_table(results, task, metric, rankings, {}))]
+            parts += ["", f"## {title}", "", *_markdown_table(overview_table(results, task, metric, rankings))]
     parts += ["", f"{BEST_MARK} {MARK_WORDS['best']}; {LEVEL_MARK} {MARK_WORDS['level']}."]
-    if apart := apart_table(evaluation.task_results, evaluation.random_state, {}):
+    if apart := apart_table(evaluation.task_results, evaluation.random_state):
         parts += ["", "## Not out of fold", "", APART_SENTENCE, "", *_markdown_table(apart)]
     parts += [f"- {_plain(line)}" for line in ["", *without] if line]
     return "\n".join(parts) + "\n"

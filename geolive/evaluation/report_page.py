@@ -1,5 +1,7 @@
 """The HTML page of an evaluation: tables, plots and a sentence under each, in one file that needs no network."""
 
+import base64
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from geolive.evaluation import plots
 from geolive.evaluation.autocorrelation import morans_i
 from geolive.evaluation.comparison import TaskResult
 from geolive.evaluation.cross_validation import Predicted
-from geolive.evaluation.name_words import metric_words
+from geolive.evaluation.name_words import METRIC_WORDS
 from geolive.evaluation.opening import opening_sentences, split_kind
 from geolive.evaluation.ranking import Ranking, rank_models
 from geolive.evaluation.report_tables import (
@@ -133,16 +135,13 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("geolive.evaluation"), PackageLoader("geolive")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    loader = ChoiceLoader([PackageLoader("geolive.evaluation"), PackageLoader("geolive")])
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    script = loader.get_source(environment, "names.js")[0]
     results = evaluation.task_results
     page = ReportPage(simulated=evaluation.dataset.simulated)
     abouts = {one.model: one.about for result in results for one in result.predicted}
-    apart = apart_table(results, evaluation.random_state, abouts)
+    apart = apart_table(results, evaluation.random_state)
     context = {
         **about,
         "simulated": page.simulated,
@@ -150,15 +149,17 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
         "version": geolive.__version__,
         "missing": without,
         "opening": opening_sentences(results),
-        "overviews": [_overview(task, evaluation, abouts, page) for task in dict.fromkeys(evaluation.results["task"])],
+        "overviews": [_overview(task, evaluation, page) for task in dict.fromkeys(evaluation.results["task"])],
         "apart": [page.add_table(apart, "not out of fold")] if apart else [],
         "apart_sentence": APART_SENTENCE,
-        "details": [_details(one, abouts, page) for one in results],
+        "details": [_details(one, page) for one in results],
         "splits": _split_sections(results, page),
         "plots": has_extra("plots"),
         "models": {name: words for name, words in abouts.items() if words},
         "figure_words": _figure_words(evaluation),
         "split_words": _split_words(results),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
     page.html = environment.get_template("report.html").render(context)
     return page
@@ -169,21 +170,21 @@ def _figure_words(evaluation: "Evaluation") -> dict[str, str]:
     there = set(evaluation.results["metric"])
     tasks = dict.fromkeys(evaluation.results["task"])
     metrics = [name for task in tasks for name in metric_order(task) if name in there and not name.endswith(PER_IMAGE)]
-    return {NAMES[name]: metric_words(name) for name in metrics}
+    return {NAMES[name]: METRIC_WORDS[name] for name in metrics}
 
 
 def _split_words(results: tuple[TaskResult, ...]) -> dict[str, str]:
     return {one.task.split: KINDS[split_kind(one.task)] for one in reversed(results)}
 
 
-def _overview(task: str, evaluation: "Evaluation", abouts: dict[str, str], page: ReportPage) -> dict[str, Any]:
+def _overview(task: str, evaluation: "Evaluation", page: ReportPage) -> dict[str, Any]:
     """Make the tables and the main figures of a task: all models, indicators and splits side by side."""
     results, metric = evaluation.results, MAIN_METRIC[task]
     of_task = [one for one in evaluation.task_results if one.task.task == task]
     rankings = {(one.task.indicator, one.task.split): rank_models(one) for one in of_task}
     further = [name for name in FURTHER_METRICS[task] if name in set(results["metric"])]
     tables = [
-        page.add_table(overview_table(results, task, name, rankings, abouts), f"{task} {name}") | {"metric": name}
+        page.add_table(overview_table(results, task, name, rankings), f"{task} {name}") | {"metric": name}
         for name in (metric, *further)
     ]
     drawn: list[dict[str, Any]] = []
@@ -218,18 +219,18 @@ def _main_figure(
     )
 
 
-def _details(result: TaskResult, abouts: dict[str, str], page: ReportPage) -> dict[str, Any]:
+def _details(result: TaskResult, page: ReportPage) -> dict[str, Any]:
     """Make the tables and plots of one task."""
     task, ranking = result.task, rank_models(result)
     name = f"{task.indicator} {task.task} {task.split}"
     shown = _best_and_best_baseline(result.out_of_fold, ranking)
     drawn = [plot for predicted in shown for plot in _model_plots(result, predicted, page)]
     made = {
-        "All figures": (figures_table(result, ranking, abouts), "figures"),
-        "Confusion matrices": (confusion_table(result, ranking, abouts), "confusion"),
-        "Figures of single images": (image_table(result, ranking, abouts), "images"),
-        f"{NAMES[MAIN_METRIC[task.task]]} within strata": (strata_table(result, ranking, abouts), "strata"),
-        f"Differences from {ranking.best}": (versus_table(result, ranking, abouts), "differences"),
+        "All figures": (figures_table(result, ranking), "figures"),
+        "Confusion matrices": (confusion_table(result, ranking), "confusion"),
+        "Figures of single images": (image_table(result, ranking), "images"),
+        f"{NAMES[MAIN_METRIC[task.task]]} within strata": (strata_table(result, ranking), "strata"),
+        f"Differences from {ranking.best}": (versus_table(result, ranking), "differences"),
     }
     return {
         "indicator": task.indicator,

@@ -1,10 +1,11 @@
 """The tables of a report: figures of all models side by side, of one task, within strata, and less those of the best."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from geolive.evaluation.comparison import TaskResult
-from geolive.evaluation.name_words import metric_words
 from geolive.evaluation.ranking import Ranking, mark_of
 from geolive.evaluation.result_table import Cell, Column, Figure, ResultTable
 from geolive.evaluation.tables import NOT_OUT_OF_FOLD, metric_order, same_clusters
@@ -18,7 +19,7 @@ _FOLD_COLUMNS = ("test", "training", "left out", "median distance to the nearest
 
 
 def overview_table(
-    results: pd.DataFrame, task: str, metric: str, rankings: dict[tuple[str, str], Ranking], abouts: dict[str, str]
+    results: pd.DataFrame, task: str, metric: str, rankings: dict[tuple[str, str], Ranking]
 ) -> ResultTable:
     """Make the table of one figure of all models, the best first: a column for each indicator and split.
 
@@ -29,8 +30,6 @@ def overview_table(
     task, metric : str
     rankings : dict of (str, str) to Ranking
         By indicator and split; the main figure is marked by them.
-    abouts : dict of str to str
-        What the names of models mean.
     """
     part = results[(results["task"] == task) & (results["metric"] == metric)]
     part = part[~part["protocol"].str.startswith(("not run", NOT_OUT_OF_FOLD))]
@@ -47,7 +46,7 @@ def overview_table(
         rows.append((model, cells))
     heads = [Column(split, indicator) for indicator, split in columns]
     caption = f"{task.capitalize()}: {NAMES[metric]} of each model, out of fold, with 95 % intervals"
-    return ResultTable(caption, "model", heads, rows, abouts)
+    return ResultTable(caption, "model", heads, rows)
 
 
 def sorted_models(results: pd.DataFrame) -> list[str]:
@@ -67,31 +66,32 @@ def sorted_models(results: pd.DataFrame) -> list[str]:
     return list(ordered.index)
 
 
-def figures_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -> ResultTable:
+def figures_table(result: TaskResult, ranking: Ranking) -> ResultTable:
     """Make the table of all figures of a task but the confusion matrix and those of single images."""
     metrics = [name for name in _known(result) if name not in CONFUSION and not name.endswith(PER_IMAGE)]
     caption = f"{_about(result.task)}: all figures, out of fold, with 95 % intervals"
-    return _metric_table(result, ranking, abouts, metrics, caption, "clusters")
+    return _metric_table(result, ranking, metrics, caption, "clusters")
 
 
-def confusion_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -> ResultTable | None:
+def confusion_table(result: TaskResult, ranking: Ranking) -> ResultTable | None:
     """Make the table of confusion matrices; None in regression."""
     if result.task.task == "regression":
         return None
     caption = f"{_about(result.task)}: confusion matrices, as numbers of clusters with 95 % intervals"
-    return _metric_table(result, ranking, abouts, list(CONFUSION), caption, "clusters")
+    return _metric_table(result, ranking, list(CONFUSION), caption, "clusters")
 
 
-def image_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -> ResultTable | None:
+def image_table(result: TaskResult, ranking: Ranking) -> ResultTable | None:
     """Make the table of figures of single images; None where no model predicts image by image."""
     metrics = [name for name in _known(result) if name.endswith(PER_IMAGE)]
     if not metrics:
         return None
     caption = f"{_about(result.task)}: figures of single images of the models that predict image by image"
-    return _metric_table(result, ranking, abouts, metrics, caption, "images")
+    table = _metric_table(result, ranking, metrics, caption, "images")
+    return replace(table, note="Each image is judged by the value of its cluster, and whole clusters are resampled.")
 
 
-def strata_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -> ResultTable | None:
+def strata_table(result: TaskResult, ranking: Ranking) -> ResultTable | None:
     """Make the table of main figures within strata; None where there are no strata."""
     metric = MAIN_METRIC[result.task.task]
     part = result.strata[result.strata["metric"] == metric]
@@ -112,10 +112,10 @@ def strata_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -
         "Each stratum is compared with the mean of its own training clusters, so a model that only distinguishes towns from "
         "villages, or countries, has an R² of about 0 here."
     )
-    return ResultTable(caption, "model", heads, rows, abouts, note if result.task.task == "regression" else "")
+    return ResultTable(caption, "model", heads, rows, note if result.task.task == "regression" else "")
 
 
-def versus_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -> ResultTable | None:
+def versus_table(result: TaskResult, ranking: Ranking) -> ResultTable | None:
     """Make the table of differences from the best; None where there is one model only."""
     best = ranking.best
     gains: dict[str, tuple[float, float, float]] = {}
@@ -137,10 +137,10 @@ def versus_table(result: TaskResult, ranking: Ranking, abouts: dict[str, str]) -
         "for the number of pairs."
     )
     caption = f"{_about(result.task)}: {metric} of each model less that of {best}"
-    return ResultTable(caption, "model", [Column("difference"), Column("told apart")], rows, abouts, note)
+    return ResultTable(caption, "model", [Column("difference"), Column("told apart")], rows, note)
 
 
-def apart_table(results: tuple[TaskResult, ...], random_state: int, abouts: dict[str, str]) -> ResultTable | None:
+def apart_table(results: tuple[TaskResult, ...], random_state: int) -> ResultTable | None:
     """Make the table of rows that see the fold, each followed by the best other model on the same clusters; None
     where there are no such rows.
 
@@ -149,8 +149,6 @@ def apart_table(results: tuple[TaskResult, ...], random_state: int, abouts: dict
     results : tuple of TaskResult
     random_state : int
         Seed of the resamples.
-    abouts : dict of str to str
-        What the names of models mean.
     """
     rows: list[tuple[str, list[Cell]]] = []
     for result in results:
@@ -166,7 +164,7 @@ def apart_table(results: tuple[TaskResult, ...], random_state: int, abouts: dict
     if not rows:
         return None
     heads = [Column(name) for name in ("indicator, task, split", "clusters", "metric", "value")]
-    return ResultTable("Rows that are not out of fold", "row", heads, rows, abouts)
+    return ResultTable("Rows that are not out of fold", "row", heads, rows)
 
 
 def folds_table(task: EvaluationTask) -> ResultTable:
@@ -180,9 +178,7 @@ def folds_table(task: EvaluationTask) -> ResultTable:
     )
 
 
-def _metric_table(
-    result: TaskResult, ranking: Ranking, abouts: dict[str, str], metrics: list[str], caption: str, unit: str
-) -> ResultTable:
+def _metric_table(result: TaskResult, ranking: Ranking, metrics: list[str], caption: str, unit: str) -> ResultTable:
     """Make a table with a column for each metric; models without a main figure come last."""
     part = result.results[result.results["metric"].isin(metrics)]
     part = part[~part["protocol"].str.startswith(("not run", NOT_OUT_OF_FOLD))]
@@ -200,8 +196,8 @@ def _metric_table(
             for name, figure in zip(metrics, figures, strict=True)
         ]
         rows.append((model, [f"{int(own['n'].iloc[0]):,}", *cells]))
-    heads = [Column(NAMES[name].removesuffix(" per image"), about=metric_words(name)) for name in metrics]
-    return ResultTable(caption, "model", [Column(unit), *heads], rows, abouts)
+    heads = [Column(NAMES[name].removesuffix(" per image")) for name in metrics]
+    return ResultTable(caption, "model", [Column(unit), *heads], rows)
 
 
 def _known(result: TaskResult) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,13 +76,10 @@ class Column:
     name : str
     group : str
         Head that stands over neighbouring columns.
-    about : str
-        What the name means.
     """
 
     name: str
     group: str = ""
-    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,6 @@ class ResultTable:
         The other columns.
     rows : list of (str, list of str or Figure)
         Name and cells of each row.
-    abouts : dict of str to str
-        What the names of rows mean.
     note : str
         A sentence under the table.
 
@@ -115,7 +110,6 @@ class ResultTable:
     row_name: str
     columns: list[Column]
     rows: list[tuple[str, list[Cell]]]
-    abouts: dict[str, str] = field(default_factory=dict)
     note: str = ""
 
     @property

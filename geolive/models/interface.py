@@ -1,6 +1,7 @@
 """The base class of every model, and the checks that models share."""
 
 import math
+import re
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ class Model(BaseEstimator):
     def about(self) -> str:
         """What the model does, in one sentence for people: by default the first sentence of its docstring."""
         first = " ".join((type(self).__doc__ or type(self).__name__).strip().split("\n\n")[0].split())
-        return first.split(". ")[0].rstrip(".")
+        # a full stop after "et al" ends no sentence
+        return re.split(r"(?<!\bal)\. ", first)[0].rstrip(".")
 
     def fit(self, places: Places, values: np.ndarray) -> "Model":
         """Fit to values, or to labels 0 and 1, of places, shape (n,)."""

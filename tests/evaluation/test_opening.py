@@ -59,7 +59,7 @@ def test_one_model_is_compared_with_nothing():
     assert sentences(forest) == [
         "Only one model was evaluated: forest has an R² of 0.40 [0.20, 0.50] in spatial folds (blocks:50km).",
         "No simple model was evaluated, but R² itself compares with the mean of the training clusters: the interval of the best "
-        "lies above 0 in spatial folds (blocks:50km).",
+        "lies above 0 in spatial folds.",
         "Only spatial folds were evaluated: they show how well a model predicts away from surveyed places, and may understate "
         "how well it fills in between them; add the split random.",
     ]
@@ -80,8 +80,8 @@ def test_the_best_is_told_apart_in_random_folds_only_and_falls():
         "forest has the highest R² of 3 models: 0.50 [0.40, 0.60] in random folds and 0.10 [−0.10, 0.30] in spatial folds "
         "(blocks:50km); 1 other model is not told apart from the best in each of them.",
         "The best model is told apart from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) and is not "
-        "told apart from it in spatial folds (blocks:50km) (difference 0.10 [−0.10, 0.30]).",
-        "The R² of forest is 0.50 in random folds and 0.10 in spatial folds (blocks:50km): it predicts less well away from "
+        "told apart from it in spatial folds (difference 0.10 [−0.10, 0.30]).",
+        "The R² of forest is 0.50 in random folds and 0.10 in spatial folds: it predicts less well away from "
         "surveyed places than between them.",
     ]
 
@@ -99,11 +99,11 @@ def test_two_bests_and_no_loss():
     )
     assert sentences(random, blocks) == [
         "forest has the highest R² of 3 models in random folds (0.50 [0.40, 0.60]) and knn in spatial folds (blocks:50km) "
-        "(0.50 [0.30, 0.60]); of the other models, none in random folds and 1 in spatial folds (blocks:50km) are not told apart "
+        "(0.50 [0.30, 0.60]); of the other models, none in random folds and 1 in spatial folds are not told apart "
         "from the best.",
         "The best model is told apart from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) and spatial "
-        "folds (blocks:50km) (difference 0.50 [0.30, 0.60]).",
-        "The R² of forest is 0.50 in random folds and 0.45 in spatial folds (blocks:50km): each lies within the interval of the "
+        "folds (difference 0.50 [0.30, 0.60]).",
+        "The R² of forest is 0.50 in random folds and 0.45 in spatial folds: each lies within the interval of the "
         "other, so these folds show no loss away from surveyed places.",
     ]
 
@@ -130,7 +130,7 @@ def test_labels_without_a_simple_model_and_a_list_of_the_dataset():
     assert sentences(official) == [
         "Only one model was evaluated: forest has an accuracy of 0.80 [0.70, 0.90] in the split official.",
         "No simple model was evaluated, so these figures do not show whether the best is better than the more frequent label; "
-        "add majority to the models.",
+        "add mean to the models.",
         "Neither random nor spatial folds were evaluated: the figures are of the split official alone, and do not show how "
         "errors grow with the distance to surveyed places.",
     ]
