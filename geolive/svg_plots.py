@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from geolive.map_plots import mark_simulated, plain_matplotlib
 from geolive.svg_minify import minify_svg
@@ -60,7 +61,7 @@ def _saved(draw: Callable, simulated: bool, size: tuple[float, float], kinds: tu
 
     import matplotlib
 
-    look = {"svg.fonttype": "none", "svg.hashsalt": "geolive", "pdf.fonttype": 42}
+    look: Any = {"svg.fonttype": "none", "svg.hashsalt": "geolive", "pdf.fonttype": 42}
     with plain_matplotlib() as figure_class, matplotlib.rc_context(look):
         figure = figure_class(figsize=size, dpi=140, layout="constrained")
         axes = figure.add_subplot()

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -140,8 +140,8 @@ def predict_spec(
     name, params = _name(spec, fitted[0]), _params(spec, fitted)
     about = model_words(fitted[0], spec.variant)
     if protocol == "nested":
-        found = {"uses_images": spec.uses_images, "about": about, "images": best.images}
-        return [Predicted(name, params, best.values, curves, **found)]
+        alone = Predicted(name, params, best.values, curves, uses_images=spec.uses_images, about=about)
+        return [replace(alone, images=best.images)]
     selection = CHOSEN if fitted[0].takes_validation else NONE
     kinds = [(name, selection, best)] if last.is_empty else [(name, BEST, best), (name + LAST_ENDING, LAST, last)]
     return [

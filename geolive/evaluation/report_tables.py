@@ -40,9 +40,11 @@ def overview_table(
         cells: list[Cell] = []
         for indicator, split in columns:
             key = (indicator, split, model)
-            found = figures.loc[key].to_numpy(float).ravel()[:3] if key in figures.index else (np.nan,) * 3
+            value, lower, upper = (
+                figures.loc[key].to_numpy(float).ravel()[:3] if key in figures.index else (np.nan,) * 3
+            )
             ranking = rankings.get((indicator, split)) if metric == MAIN_METRIC[task] else None
-            cells.append(Figure(*found, mark=mark_of(ranking, model) if ranking else ""))
+            cells.append(Figure(value, lower, upper, mark=mark_of(ranking, model) if ranking else ""))
         rows.append((model, cells))
     heads = [Column(split, indicator) for indicator, split in columns]
     caption = f"{task.capitalize()}: {NAMES[metric]} of each model, out of fold, with 95 % intervals"
@@ -192,8 +194,8 @@ def _metric_table(result: TaskResult, ranking: Ranking, metrics: list[str], capt
         own = known[model].set_index("metric")
         figures = own.reindex(metrics)[["value", "lower", "upper"]].to_numpy(float)
         cells: list[Cell] = [
-            Figure(*figure, digits=0 if name.removesuffix(PER_IMAGE) in CONFUSION else 3)
-            for name, figure in zip(metrics, figures, strict=True)
+            Figure(value, lower, upper, digits=0 if name.removesuffix(PER_IMAGE) in CONFUSION else 3)
+            for name, (value, lower, upper) in zip(metrics, figures, strict=True)
         ]
         rows.append((model, [f"{int(own['n'].iloc[0]):,}", *cells]))
     heads = [Column(NAMES[name].removesuffix(" per image")) for name in metrics]

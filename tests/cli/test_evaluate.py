@@ -1,7 +1,9 @@
 """`evaluate` as a user meets it: tables, report, going on after a stop, exit codes."""
 
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -75,24 +77,80 @@ def test_markdown_has_splits_side_by_side(report):
     assert "<script" not in text
 
 
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as running:
+        yield running
+
+
 class TestInABrowser:
     pytestmark = needs_browser
 
-    def test_the_report_shows_all_offline_and_runs_nothing(self, report):
-        with browser() as running:
-            for width in (1400, 390):
-                with opened(running, report[0] / "report.html", width=width) as seen:
-                    page = seen.page
-                    assert page.evaluate("document.documentElement.scrollWidth") <= width
-                    assert (seen.errors, seen.requests) == ([], [])
-                    captions = page.locator("figcaption").all_inner_texts()
-                    assert len(captions) >= 12
-                    assert all(caption.endswith(".") for caption in captions)
-                    texts = page.evaluate(
-                        "[...document.querySelectorAll('figure svg')].map(s => s.querySelectorAll('text').length)"
-                    )
-                    assert min(texts) > 3
-                    assert page.get_by_role("heading", name="Splits").is_visible()
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_the_report_shows_all_offline(self, chromium, report, width):
+        with opened(chromium, report[0] / "report.html", width=width) as seen:
+            page = seen.page
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert (seen.errors, seen.requests) == ([], [])
+            captions = page.locator("figcaption").all_text_contents()
+            assert len(captions) >= 12
+            assert all("." in caption for caption in captions)
+            shown = "[...document.querySelectorAll('figure svg')].filter(s => s.checkVisibility())"
+            assert min(page.evaluate(f"{shown}.map(s => s.querySelectorAll('text').length)")) > 3
+            # type of the main figure is large enough to read
+            size = page.evaluate(
+                f"Math.min(...{shown}.map(s => s.getBoundingClientRect().width / s.viewBox.baseVal.width))"
+            )
+            assert size * 9 >= 9
+            assert page.get_by_role("heading", name="Splits", level=2).is_visible()
+
+    @pytest.mark.skipif(
+        importlib.util.find_spec("axe_playwright_python") is None,
+        reason="axe-core is missing (pip install axe-playwright-python)",
+    )
+    @pytest.mark.parametrize("width", [1280, 390])
+    def test_axe_finds_nothing(self, chromium, report, width):
+        package = importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]
+        with opened(chromium, report[0] / "report.html", width=width, bypass_csp=True) as seen:
+            page = seen.page
+            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            page.focus("tbody a.named >> nth=1")
+            page.add_script_tag(content=(Path(package) / "axe.min.js").read_text(encoding="utf-8"))
+            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+            found = page.evaluate(f"axe.run({{runOnly: {tags}}})")
+            assert [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found["violations"]] == []
+
+    def test_names_are_explained_by_mouse_and_by_keyboard(self, chromium, report):
+        with opened(chromium, report[0] / "report.html", width=390) as seen:
+            page, tip = seen.page, seen.page.locator(".tip")
+            assert not tip.is_visible()
+            page.focus("tbody a.named >> text=/^kriging$/ >> nth=0")
+            assert tip.inner_text().startswith("Kriging with an exponential covariance")
+            box = tip.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+            page.keyboard.press("Escape")
+            assert not tip.is_visible()
+            page.hover("tbody a.named >> text=/^mean$/ >> nth=0")
+            assert tip.inner_text().startswith("The mean of the training clusters")
+            legend = page.get_attribute("tbody a.named >> text=/^mean$/ >> nth=0", "href")
+            assert page.inner_text(legend) == "mean"
+
+    def test_wide_tables_scroll_by_keyboard(self, chromium, report):
+        with opened(chromium, report[0] / "report.html", width=390) as seen:
+            region = seen.page.get_by_role("region", name="Table 1.")
+            region.focus()
+            assert region.evaluate("one => one.scrollWidth > one.clientWidth")
+            for _ in range(3):
+                seen.page.keyboard.press("ArrowRight")
+            seen.page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+    def test_print_shows_every_table_and_no_links_to_files(self, chromium, report):
+        with opened(chromium, report[0] / "report.html", width=800) as seen:
+            seen.page.emulate_media(media="print")
+            tables = seen.page.locator("table")
+            assert all(tables.nth(i).is_visible() for i in range(tables.count()))
+            assert not seen.page.locator(".files").first.is_visible()
 
 
 def test_the_terminal_prints_the_names_of_splits_and_data_as_they_are(survey, tmp_path):
@@ -112,6 +170,8 @@ def test_names_in_the_report_are_text(report):
     assert "&lt;script&gt;alert(1)" in html
     assert len(re.findall(r'\bid="([^"]+)"', html)) == len(set(re.findall(r'\bid="([^"]+)"', html)))
     assert "R² within countries" in html
+    for path in (*(report[0] / "figures").glob("*.svg"), *(report[0] / "tables").glob("*")):
+        assert "<script>alert" not in path.read_text() or path.suffix == ".csv"
 
 
 def test_simulated_is_written_everywhere(small_folder, tmp_path):
