@@ -59,7 +59,9 @@ def test_an_option_beside_its_command_is_one_of_that_command():
 
 
 def test_rows_and_kinds_of_edges_that_the_page_names_exist():
-    rows = {span for span in SPANS if re.fullmatch(r"(gcn|boosting|forest|neighbours|imagewise|knn|mlp)(-[\w-]+)?", span)}
+    rows = {
+        span for span in SPANS if re.fullmatch(r"(gcn|boosting|forest|neighbours|imagewise|knn|mlp)(-[\w-]+)?", span)
+    }
     assert {"gcn-authors-obj", "boosting-7", "neighbours-images"} <= rows
     # `gcn` itself is an architecture
     assert find_specs(",".join(sorted(rows - {"gcn", "gcn-authors", "boosting-authors"})))

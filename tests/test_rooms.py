@@ -15,7 +15,7 @@ indicators tables geodesy antimeridian coverage coverage_cache text_encodings gd
 region_names regions hexagons rates model_inputs places clusters dataset_facts dataset_files dataset_checksum
 covariate_tables dataset dataset_folder shares_below feature_sets object_classes official_statistics splits bootstrap
 score_formulas metrics map_plots svg_minify svg_plots console sources covariates simulation graphs vision models uncertainty
-estimation explain evaluation auditing mapping cli __main__
+estimation explain evaluation auditing mapping brief cli __main__
 """.split()  # noqa: SIM905
 SLOW = {
     "torch", "torch_geometric", "torchvision", "lightning", "timm", "transformers", "skops", "matplotlib", "sklearn", "folium",

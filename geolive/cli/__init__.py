@@ -29,6 +29,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     ingest_photos,
     ingest_survey,
     predict,
+    report,
     sample,
     target,
     train,

@@ -7,6 +7,7 @@ import typer
 
 from geolive.cli.apps import DatasetArgument, app
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def covariates_command(
     from geolive.console import say, step
     from geolive.covariates.adding import compute_covariates, place_covariates
     from geolive.dataset_folder import read_dataset
+    from geolive.wording import count_of
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
@@ -88,8 +90,14 @@ def covariates_command(
     listed = ", ".join(tables.names[:4]) + (f", … {tables.names[-1]}" if len(tables.names) > 4 else "")
     say(
         f"{dataset}: {simulated}{len(tables.names):,} covariate{'s' * (len(tables.names) > 1)} added ({listed}) for "
-        f"{len(data.clusters):,} clusters and {len(data.images):,} images"
+        f"{count_of(len(data.clusters), 'cluster')} and {count_of(len(data.images), 'image')}"
     )
+    if data.indicators:
+        indicator, bundle = data.indicators[0], f"{dataset}-{data.indicators[0]}"
+        words = ("train", "clusterwise", dataset, "--indicator", indicator, "--inputs", "covariates", "--out", bundle)
+        say_next(*words, to="a forest of the covariates")
+    else:
+        say_next("info", dataset, to="shows what it holds")
 
 
 def parse_buffer(text: str) -> float | dict[str, float]:

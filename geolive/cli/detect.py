@@ -7,6 +7,7 @@ import typer
 
 from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Workers, app
 from geolive.cli.embed import note_failures
+from geolive.cli.next_steps import say_next
 
 
 @app.command("detect")
@@ -43,6 +44,7 @@ def detect_command(
     from geolive.console import say, step
     from geolive.dataset_folder import read_dataset
     from geolive.vision.counting import detect_objects
+    from geolive.wording import count_of
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
@@ -62,4 +64,7 @@ def detect_command(
         )
     note_failures(dataset, added)
     simulated = "SIMULATED: " if data.simulated else ""
-    say(f"{dataset}: {simulated}objects counted in {added.images - len(added.failures):,} of {added.images:,} photos")
+    say(
+        f"{dataset}: {simulated}objects counted in {added.images - len(added.failures):,} of {count_of(added.images, 'photo')}"
+    )
+    say_next("info", dataset, to="shows what the dataset holds now")

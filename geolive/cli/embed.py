@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Precision, Workers, app
+from geolive.cli.next_steps import say_next
 
 if TYPE_CHECKING:
     from geolive.vision.embedding import Added
@@ -36,6 +37,7 @@ def embed_command(
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
     from geolive.vision.embedding import embed_photos
+    from geolive.wording import count_of
 
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
@@ -61,8 +63,9 @@ def embed_command(
     simulated = "SIMULATED: " if data.simulated else ""
     say(
         f"{dataset}: {simulated}features {name!r}, {added.size} numbers of each of {added.images - len(added.failures):,} of "
-        f"{added.images:,} photos"
+        f"{count_of(added.images, 'photo')}"
     )
+    say_next("info", dataset, to="shows what the dataset holds now")
 
 
 def note_failures(dataset: Path, added: "Added") -> None:

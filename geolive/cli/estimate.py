@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import Seed, estimate
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 
 _SHOWN = 10
@@ -111,6 +112,9 @@ def areas(
         _show_model(name, model)
     _show_areas(result.table, level)
     say(f"Written: {out}")
+    targets = out.with_name(f"{out.stem}_target.csv")
+    choice = ("target", out, "--budget", 1, "--id", area, "--out", targets)
+    say_next(*choice, to="chooses the lowest area; add --highest for rates of poverty")
 
 
 def _show_model(name: str, model) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import DatasetArgument, MinImages, NewFolder, PhotosFolder, Seed, app
+from geolive.cli.next_steps import say_open
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def _show_end(evaluation: "Evaluation", out: Path, say, note) -> None:
     if not has_extra("plots"):
         note("the report has no plots, because matplotlib is not installed; run: pip install matplotlib")
     say(f"{out}: {', '.join(FILES)}")
+    say_open(Path(out) / "report.html")
 
 
 def _raise_failures(evaluation: "Evaluation", named: set[str]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import DatasetArgument, DeviceName, NewFolder, PhotosFolder, Seed, app
+from geolive.cli.next_steps import say_open
 
 if TYPE_CHECKING:
     from geolive.explain.explanation import Explanation
@@ -53,6 +54,7 @@ def explain(
         note(words)
     _show(explanation)
     say(f"{out}: {', '.join(written)}")
+    say_open(out / "explain.html")
 
 
 def _show(explanation: "Explanation") -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import fetch
+from geolive.cli.next_steps import say_next
 
 
 @fetch.command("boundaries")
@@ -36,4 +37,5 @@ def fetch_boundaries(
         f"{fetched.path}: {fetched.n_districts} districts from geoBoundaries; source: {fetched.source or 'not stated'}; "
         f"licence: {fetched.licence or 'not stated'}"
     )
-    say(f"Use it with: predict --boundaries {fetched.path}")
+    words = ("--dataset", "DATASET", "--boundaries", fetched.path, "--out", "maps/map.html")
+    say_next("predict", *words, to="maps a dataset in these districts")

@@ -9,6 +9,7 @@ import typer
 
 from geolive.cli.apps import NewFolder, fetch
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
+from geolive.cli.next_steps import say_next
 from geolive.cli.parameters import as_options
 from geolive.errors import InputError
 
@@ -249,6 +250,7 @@ def _fetch(
         near = f", near {with_images:,} of {count_of(len(dataset.clusters), 'cluster')}"
     photos = count_of(int(dataset.images["img_path"].notna().sum()), "photo")
     say(f"{out}: {count_of(len(dataset.images), 'image')}{near}, {photos}; {dataset.extra['attribution']}")
+    say_next("info", out, to="shows what it holds")
 
 
 def _note_empty_tiles(n_empty: int, n_tiles: int, again: str) -> None:

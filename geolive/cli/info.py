@@ -7,6 +7,7 @@ import typer
 
 from geolive.cli.apps import DatasetArgument, app
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def info(
         with step(f"Drawing {map}"):
             draw_overview(data, map, indicator, file)
         say(f"Written: {map}")
+    say_next("audit", dataset, to="checks its quality")
 
 
 def _show(data: "Dataset", summary: "Summary") -> None:

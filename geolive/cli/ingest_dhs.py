@@ -8,6 +8,7 @@ import typer
 
 from geolive.cli.apps import NewFolder, ingest
 from geolive.cli.ingest_survey import DESIGN_NOTE
+from geolive.cli.next_steps import say_map_of_survey
 from geolive.errors import InputError
 
 
@@ -46,6 +47,7 @@ def ingest_dhs(
     from geolive.sources.survey.dhs import read_dhs
     from geolive.sources.survey.reader import design_columns
     from geolive.text_encodings import Encoding
+    from geolive.wording import count_of
 
     check_new_folder(out)
     values = parse_values(value or [])
@@ -69,7 +71,8 @@ def ingest_dhs(
             shown = ", ".join(f"{count} {reason}" for reason, count in reasons.items() if count)
             say(f"{file}: {name} from {counts['rows'][file]} rows" + (f"; left out: {shown}" if shown else ""))
     left_out = f"; {len(dataset.rejects)} left out, listed in {out}/rejects.parquet" if len(dataset.rejects) else ""
-    say(f"{out}: {len(dataset.clusters)} clusters with {', '.join(dataset.indicators)}{left_out}")
+    say(f"{out}: {count_of(len(dataset.clusters), 'cluster')} with {', '.join(dataset.indicators)}{left_out}")
+    say_map_of_survey(dataset, out)
 
 
 def parse_values(options: list[str]) -> dict[str, tuple[str, float | None]]:

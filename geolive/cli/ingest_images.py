@@ -8,6 +8,7 @@ import typer
 
 from geolive.cli.apps import NewFolder, app, ingest
 from geolive.cli.ingest_objects import Classes, Encoding, ListColumn
+from geolive.cli.next_steps import say_next
 from geolive.cli.parameters import as_options, recorded_command, running_command
 from geolive.cli.survey_join import Radius, Survey, join, joined_words, parse_radius
 from geolive.errors import InputError
@@ -105,6 +106,7 @@ def ingest_images(
     say(f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{len(dataset.images):,} images{having}{left_out}")
     if survey is not None:
         say(joined_words(dataset, "images"))
+    say_next("info", out, to="shows what it holds")
 
 
 def remarks(table: Path, dataset: "Dataset") -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import app, ingest
+from geolive.cli.next_steps import say_next
 from geolive.cli.parameters import as_options, running_command
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def ingest_objects(
         note(as_options(words, running_command(app, ["ingest", "objects"])))
     n_objects, n_images = int(read.counts.sum()), len(read.counts) - len(read.missing)
     say(f"{dataset}: {n_objects:,} objects of {n_images:,} of {len(read.counts):,} images, as {name!r}")
+    say_next("info", dataset, to="shows what the dataset holds now")
 
 
 def remarks(file: Path, read: "ObjectCounts", where: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, ingest
+from geolive.cli.next_steps import say_next
 
 
 @ingest.command("paper")
@@ -48,6 +49,9 @@ def ingest_paper(
         f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{rows['read']:,} rows read{left_out}; {rows['kept']:,} images in "
         f"{len(dataset.clusters):,} clusters ({train:,} train, {val:,} val) with {', '.join(dataset.indicators)}"
     )
+    say_next(
+        "evaluate", out, "--models", "all", "--split", "official", "--out", f"{out}-tables", to="the paper's tables"
+    )
 
 
 @ingest.command("features")
@@ -68,6 +72,7 @@ def ingest_features(
     from geolive.errors import InputError
     from geolive.feature_sets import add_features, check_feature_name
     from geolive.sources.features import read_features
+    from geolive.wording import count_of
 
     if name == "objects":
         raise InputError(
@@ -84,4 +89,5 @@ def ingest_features(
         note(
             f"{len(missing):,} images have no features ({shown}); they are listed in {dataset}/features/{name}.missing.parquet"
         )
-    say(f"{dataset}: features {name!r} of {len(data.images) - len(missing):,} of {len(data.images):,} images")
+    say(f"{dataset}: features {name!r} of {len(data.images) - len(missing):,} of {count_of(len(data.images), 'image')}")
+    say_next("info", dataset, to="shows what the dataset holds now")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, ingest
+from geolive.cli.next_steps import say_next
 from geolive.cli.survey_join import Radius, Survey, join, joined_words, parse_radius
 from geolive.errors import InputError
 
@@ -89,6 +90,7 @@ def ingest_photos(
     say(f"{out}: {simulated}{len(images):,} photos in {n_sequences:,} {_plural('sequence', n_sequences)}{left_out}")
     if survey is not None:
         say(joined_words(dataset, "photos"))
+    say_next("embed", out, to="computes image features; detect counts objects")
 
 
 def _plural(word: str, count: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from geolive.cli.apps import NewFolder, app, ingest
+from geolive.cli.next_steps import say_map_of_survey
 from geolive.cli.parameters import as_options, running_command
 from geolive.errors import InputError
 
@@ -148,6 +149,7 @@ def ingest_survey(
         counted = count_of(int(dataset.clusters["n_households"].sum()), "household")
         read = f"{count_of(len(dataset.clusters), 'place')} of {counted}"
     say(f"{out}: {read} with {', '.join(dataset.indicators)}{left_out}")
+    say_map_of_survey(dataset, out)
 
 
 def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:

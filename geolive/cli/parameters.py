@@ -1,10 +1,11 @@
 """Between the library's parameters and the command line's options: in messages, and in the command that a result records."""
 
 import ast
+import inspect
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,46 @@ def recorded_command(context: Any) -> str:
             for text in _without_folder(values) if parameter.opts[0] == "--out" else map(str, values):
                 words += [parameter.opts[0], text]
     return command_line(*names, *words)
+
+
+def with_options_of(other: Callable[..., Any], leaving_out: Collection[str]) -> Callable[[Callable], Callable]:
+    """Give a command the options of another one besides its own, so that both always take the same.
+
+    Parameters
+    ----------
+    other : callable
+        A function that is a command.
+    leaving_out : collection of str
+        Its parameters that the new command does not take.
+
+    Returns
+    -------
+    callable
+        A decorator for a function that takes these options as `**options`.
+
+    Examples
+    --------
+    >>> def first(a: int = 1, b: int = 2): ...
+    >>> @with_options_of(first, {"b"})
+    ... def second(c: str, **options): ...
+    >>> inspect.signature(second)
+    <Signature (*, c: str, a: int = 1)>
+    """
+
+    def decorate(function: Callable) -> Callable:
+        own = inspect.signature(function).parameters.values()
+        kept = {p.name: p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD}
+        kept |= {
+            name: p
+            for name, p in inspect.signature(other).parameters.items()
+            if name not in kept and name not in leaving_out
+        }
+        chosen = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in kept.values()]
+        function.__signature__ = inspect.Signature(chosen)  # type: ignore[attr-defined]
+        function.__annotations__ = {p.name: p.annotation for p in chosen}
+        return function
+
+    return decorate
 
 
 def _without_folder(paths: list[Path]) -> list[str]:

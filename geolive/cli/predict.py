@@ -15,15 +15,8 @@ from geolive.cli.boundary_options import (
     NameColumn,
     PeopleColumn,
 )
-from geolive.cli.predict_inputs import (
-    bundle_of,
-    check_benchmark,
-    indicator_words,
-    named_indicators,
-    region_and_dataset,
-    shares_below,
-    trained_model,
-)
+from geolive.cli.drawn_maps import draw_maps, files_read
+from geolive.cli.predict_inputs import check_benchmark, indicator_words, named_indicators
 
 
 @app.command()
@@ -177,16 +170,12 @@ def predict(
 ) -> None:
     """Draw an indicator's district map, or those of several: a page, GeoJSON and GeoTIFF, styled for QGIS."""
     from geolive.cli.map_summary import show_map
-    from geolive.cli.parameters import recorded_command
     from geolive.console import note, step
-    from geolive.covariates.raster_names import as_rasters
     from geolive.extras import has_extra
     from geolive.languages import open_language
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
-    from geolive.mapping.population_cells import check_population
-    from geolive.mapping.prediction import predict as predict_districts
 
     out = [*out, *files_of_formats(out[0], formats)]
     words = {"label": label, "unit": unit, "higher_is": higher_is}
@@ -194,35 +183,18 @@ def predict(
     tongue = open_language(language)
     check_benchmark(estimator, benchmark, people_column, population)
     names = named_indicators(indicator, dataset, {"title": title, **words, "diagnostics": diagnostics})
-    region_file = [Path(region)] if region and Path(region).is_file() else []
-    language_file = [Path(language)] if Path(language).is_file() else []
-    read = [p for p in [dataset, boundaries, population, indicators, *region_file, *language_file] if p]
+    language_file = Path(language) if Path(language).is_file() else None
+    read = files_read(region, dataset, boundaries, population, indicators, language_file)
     free = check_outputs_free(out, read, exports=exports, indicators=names)
     if diagnostics is not None:
         check_diagnostics_free(diagnostics, [*free, *read])
-    area, file, data = region_and_dataset(
-        context, region, dataset, boundaries, layer=layer, name_column=name_column, id_column=id_column,
-        people_column=people_column, encoding=encoding, crs=crs, drop_invalid=drop_invalid,
+    maps = draw_maps(
+        context, names, known, region=region, model=model, inputs=inputs, dataset=dataset, boundaries=boundaries,
+        name_column=name_column, id_column=id_column, people_column=people_column, layer=layer, encoding=encoding, crs=crs,
+        drop_invalid=drop_invalid, population=population, raster=raster, min_people_share=min_people_share, reach=reach,
+        estimator=estimator, threshold=threshold, benchmark=benchmark, title=title, label=label, unit=unit,
+        higher_is=higher_is, level=level, min_sites=min_sites, min_images=min_images, photos=photos, device=device, seed=seed,
     )  # fmt: skip
-    as_rasters(raster or [])
-    if population is not None:
-        check_population(population, area.districts)
-    if threshold is not None:
-        data, names = shares_below(data, model, [name or "pov" for name in names], threshold)
-    maps = []
-    for name in names:
-        trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
-        with step(f"Predicting {len(area.districts):,} districts") as progress:
-            drawn = predict_districts(
-                data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
-                estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
-                min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
-                command=recorded_command(context), progress=progress,
-            )  # fmt: skip
-        own = known.get(drawn.indicator.name)
-        if own is not None:
-            drawn = drawn.with_indicator(own.as_probability if trained.card.task == "classification" else own)
-        maps.append(drawn.with_words(title=title, **words))
     with step("Writing the map" if len(maps) == 1 else "Writing the maps"):
         checks = [] if diagnostics is None else [write_diagnostics(maps[0], diagnostics)]
         written = [*write_files(maps[0], out, exports=exports, others=maps[1:], language=tongue), *checks]

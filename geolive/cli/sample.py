@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, Seed, app
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 
 IMAGES_PER_PLACE_WITH_PHOTOS = 20
@@ -87,6 +88,9 @@ def sample(
             write_simulated_raster(raster, region, seed)
     dataset = simulated.dataset
     say(f"{out}: SIMULATED: {len(dataset.clusters):,} surveyed clusters, {len(dataset.images):,} images")
+    say_next(
+        "predict", "--region", region, "--dataset", out, "--out", f"maps/{out.name}.html", to="a map of the sample"
+    )
 
 
 def _write_synthetic_paper(out: Path, ids: Path | None, n_clusters: int, seed: int) -> None:
@@ -98,3 +102,13 @@ def _write_synthetic_paper(out: Path, ids: Path | None, n_clusters: int, seed: i
     with step(f"Writing {out}") as progress:
         n_images = write_synthetic_paper(ids, n_clusters, out, seed, progress)
     say(f"{out}: SIMULATED: data.csv with {n_images:,} images of {n_clusters:,} clusters, and their split lists")
+    say_next(
+        "ingest",
+        "paper",
+        out / "data.csv",
+        "--splits",
+        out,
+        "--out",
+        f"{out}-dataset",
+        to="reads the table as a dataset",
+    )

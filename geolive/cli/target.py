@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from geolive.cli.apps import Seed, app
+from geolive.cli.next_steps import say_open
 from geolive.errors import InputError
 
 
@@ -83,6 +84,7 @@ def target(
             plot_target(report, plot)
     say(report.words)
     say(f"Written: {', '.join(str(path) for path in (out, errors_out, plot) if path)}")
+    say_open(plot or out)
 
 
 def _check_files(

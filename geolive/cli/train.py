@@ -17,6 +17,7 @@ from geolive.cli.apps import (
     check_task,
     train,
 )
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs
 
@@ -77,6 +78,7 @@ def train_clusterwise(
         )
     save_model(trained, out)
     show_trained(trained, out)
+    say_next("audit", out, "--dataset", dataset, to="checks the model; predict --model maps with it")
 
 
 def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int | None, inputs: str) -> "Model":

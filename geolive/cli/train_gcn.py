@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import FEATURES_HELP, INPUTS_HELP, DatasetArgument, MinImages, NewFolder, Seed, Task, train
+from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs
 
@@ -120,6 +121,8 @@ def train_gcn(
     shutil.rmtree(work, ignore_errors=True)
     if curves is not None:
         draw_curves({"all clusters": trained[names[0]].model.curves}, curves, data.simulated)
+    first = out if len(trained) == 1 else out / names[0]
+    say_next("audit", first, "--dataset", dataset, to="checks the model; predict --model maps with it")
 
 
 def _kind(arch: str, compat: str | None) -> str:

@@ -43,7 +43,7 @@ def plot_target(report: TargetReport, path: str | Path) -> None:
     True
     """
     require_extra("plots")
-    panels = [_draw_probabilities, _draw_errors, *([_draw_roc] if report.roc else [])]
+    panels = [_draw_probabilities, draw_errors, *([_draw_roc] if report.roc else [])]
     with plain_matplotlib() as figure_class:
         figure = figure_class(figsize=(5.4 * len(panels), 6.6), layout="constrained")
         for i, draw in enumerate(panels):
@@ -80,7 +80,7 @@ def _draw_probabilities(axes: Any, report: TargetReport) -> None:
     axes.set_title(f"Filled: chosen by the estimate{more}", fontsize=9)
 
 
-def _draw_errors(axes: Any, report: TargetReport) -> None:
+def draw_errors(axes: Any, report: TargetReport) -> None:
     """Draw the exclusion error over budgets; the real one, where the truth is known, is dashed."""
     scale = 100 if report.budget.of_people else 1
     for name, part in report.errors.groupby("rule", sort=False):

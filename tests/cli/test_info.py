@@ -20,7 +20,7 @@ def test_a_sample_and_its_picture(small_folder, tmp_path):
     assert any(line.startswith("pov 80 ") and line.endswith(" 0.5") for line in said)
     assert any(line.startswith("objects ") and line.endswith(" × 66 uint16") for line in said)
     assert any(line.startswith("2016 ") for line in said)
-    assert said[-1] == f"Written: {tmp_path / 'map.png'}"
+    assert said[-2] == f"Written: {tmp_path / 'map.png'}"
     assert np.asarray(Image.open(tmp_path / "map.png")).std() > 10
     again = run("info", small_folder, "--map", tmp_path / "map.png")
     assert again.returncode == 2
