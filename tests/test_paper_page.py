@@ -1,4 +1,4 @@
-"""docs/paper.md: its commands are ones that the command line takes, and every option, row and kind of edges that it names exists."""
+"""The page docs/paper.md: the command line takes its commands, and every option, row and kind of edges that it names exists."""
 
 import re
 import shlex

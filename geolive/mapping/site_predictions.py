@@ -132,10 +132,15 @@ def _values(trained: TrainedModel, sites: gpd.GeoDataFrame, places: Places) -> t
 
 
 def are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
-    """Return whether each place is like the training clusters; without features in the residuals, every place counts as alike."""
+    """Return whether each place is like the training clusters; without features in the residuals, every place counts as alike.
+
+    A place with fewer images than the training clusters were asked to have (`min_images` of the card) is unlike them.
+    """
+    card = trained.card
+    enough = places.n_images >= card.min_images if card.needs_images else np.ones(len(places), bool)
     if "predictors" not in trained.residuals:
-        return np.ones(len(places), bool)
+        return enough
     training = np.stack(trained.residuals["predictors"].to_list())
     weights = aoa_weights(trained.model, training)
     known = area_of_applicability(training, trained.residuals["fold"].to_numpy(), weights)
-    return known.holds(aoa_features(trained.model, places))
+    return known.holds(aoa_features(trained.model, places)) & enough

@@ -86,8 +86,10 @@ class ModelCard:
         Date of training, ISO 8601.
     geolive : str
         Version of geolive.
+    min_images : int
+        Fewest images of a cluster that the model was trained on; sites with fewer images enter no district.
     clusters_with_few_images : int
-        Number of surveyed clusters that were left out because they have fewer images than `min_images` of `train`.
+        Number of surveyed clusters that were left out because they have fewer images than that.
     clusters_without_covariates : int
         Number of surveyed clusters that were left out because a covariate has no number there.
     is_rate : bool
@@ -133,6 +135,7 @@ class ModelCard:
     metrics: dict[str, Figure]
     made: str
     geolive: str
+    min_images: int = 0
     clusters_with_few_images: int = 0
     clusters_without_covariates: int = 0
     is_rate: bool = False

@@ -55,7 +55,8 @@ def train(
     features : str, optional
         Name of the image feature set that the model uses. Clusters are left out where none of their images has these features.
     min_images : int
-        Clusters with fewer images (that have these features) are left out, and counted in the card.
+        Clusters with fewer images (that have these features) are left out, and counted in the card. Where the model needs
+        images, sites with fewer images enter no district of a map.
     random_state : int
         Seed of the folds and of the intervals of metrics; the model has a seed of its own.
     progress : callable, optional
@@ -212,7 +213,7 @@ def _train(
     for number, indicator in enumerate(indicators):
         one = final.column(number) if len(indicators) > 1 else final
         residuals = _residuals(one, clusters, folds, number, far, near)
-        card = _card(dataset, one, indicator, features, residuals, clusters, folds)
+        card = _card(dataset, one, indicator, features, min_images, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
         own_sites = (
             pd.concat([table.assign(prediction=predicted[:, number]) for table, predicted in at_sites])
@@ -410,6 +411,7 @@ def _card(
     model: Model,
     indicator: str,
     features: str | None,
+    min_images: int,
     residuals: gpd.GeoDataFrame,
     clusters: _Clusters,
     folds: _Folds,
@@ -431,6 +433,7 @@ def _card(
         is_rate=clusters.sample_sizes is not None,
         clusters=len(residuals),
         clusters_without_images=clusters.without_images,
+        min_images=min_images,
         clusters_with_few_images=clusters.with_few_images,
         clusters_without_covariates=clusters.without_covariates,
         folds=FoldFacts(folds.kind, int(residuals["fold"].max()) + 1, len(np.unique(unit)), folds.random_state),

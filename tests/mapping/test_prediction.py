@@ -163,3 +163,16 @@ def test_too_few_training_clusters_promise_nothing_of_a_place(dataset, trained, 
     surface = interpolate_surface(drawn).values
     assert np.isfinite(surface[0]).any()
     assert np.isnan(surface[1:]).all()
+
+
+def test_sites_with_fewer_images_than_the_training_clusters_enter_no_district(dataset, region, drawn):
+    photos = dataset.cluster_places(dataset.clusters).n_images
+    fewest = int(np.median(photos))
+    trained = train(dataset, forest(), "pov", min_images=fewest)
+    assert trained.card.min_images == fewest
+    sites = predict(dataset, trained, region, min_sites=1, min_images=1).sites
+    few = sites["n_images"] < fewest
+    assert 0 < few.sum() < len(sites)
+    assert not sites.loc[few, "applicable"].any()
+    assert sites.loc[~few, "applicable"].any()
+    assert drawn.sites.loc[drawn.sites["n_images"] < fewest, "applicable"].any()

@@ -262,6 +262,7 @@ def train_from(
     metrics, per_image = _metrics(settings, known, residuals, predictions, units)
     card = ModelCard(
         **_facts(dataset, model, indicator, settings, known, runs[-1], pixels),
+        min_images=min_images,
         folds=FoldFacts(_kind(split), folds or 1, len(np.unique(units)), settings.random_state),
         metrics=metrics,
         metrics_per_image=per_image,
