@@ -212,7 +212,8 @@ def _brief(value: float) -> str:
 
 
 def _show_end(evaluation: "Evaluation", out: Path, say, note) -> None:
-    """Print which rows were not run, and which files were written."""
+    """Print which rows were not run, what was found, and which files were written."""
+    from geolive.evaluation.opening import opening_sentences
     from geolive.evaluation.report import FILES
     from geolive.extras import has_extra
 
@@ -221,6 +222,10 @@ def _show_end(evaluation: "Evaluation", out: Path, say, note) -> None:
         note(f"not run: {', '.join(name for name, why in lacking.items() if why == words)}: {words}")
     if not has_extra("plots"):
         note("the report has no plots, because matplotlib is not installed; run: pip install matplotlib")
+    for (indicator, task), sentences in opening_sentences(evaluation.task_results).items():
+        say("")
+        say(f"{'SIMULATED: ' if evaluation.dataset.simulated else ''}{indicator}, {task}. {' '.join(sentences)}")
+    say("")
     say(f"{out}: {', '.join(FILES)}")
     say_open(Path(out) / "report.html")
 

@@ -27,7 +27,7 @@ from geolive.extras import MissingExtraError
 
 AUTHORS_WARNING = (
     "protocol authors: checkpoints and settings are chosen on the clusters that the figures are of, as Lee et al. did; "
-    "such figures flatter"
+    "such figures flatter, except those of rows whose names end in +last"
 )
 
 

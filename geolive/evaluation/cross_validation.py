@@ -63,6 +63,11 @@ class Predicted:
     about: str = ""
     images: np.ndarray = field(default_factory=lambda: np.empty((0, 3)))
 
+    @property
+    def is_optimistic(self) -> bool:
+        """Whether the tested clusters chose the model's checkpoint or settings."""
+        return self.selection in (BEST, CHOSEN)
+
 
 class FoldError(Exception):
     """A model failed in a fold; `cause` is what it raised."""

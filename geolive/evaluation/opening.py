@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from geolive.evaluation.comparison import TaskResult
-from geolive.evaluation.cross_validation import BEST, CHOSEN
 from geolive.evaluation.ranking import Ranking, rank_models
 from geolive.evaluation.tables import figure_words
 from geolive.evaluation.tasks import SPATIAL, EvaluationTask
@@ -81,7 +80,7 @@ def _split(result: TaskResult, alone: bool) -> _Split:
     kind, name = split_kind(result.task), result.task.split
     words = {"random": "random folds", "spatial": "spatial folds", "other": "the split"}[kind]
     words += "" if name == "random" else f" {name}" if kind == "other" else f" ({name})"
-    optimistic = {one.model for one in result.predicted if one.selection in (BEST, CHOSEN)}
+    optimistic = {one.model for one in result.predicted if one.is_optimistic}
     again = words.partition(" (")[0] if alone else words
     return _Split(words, again, kind, rank_models(result), frozenset(optimistic))
 

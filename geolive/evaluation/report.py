@@ -2,6 +2,7 @@
 
 import html
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,8 @@ from geolive.command_line import command_line
 from geolive.evaluation.opening import opening_sentences
 from geolive.evaluation.ranking import rank_models
 from geolive.evaluation.report_page import APART_SENTENCE, ReportPage, report_page
-from geolive.evaluation.report_tables import apart_table, overview_table
-from geolive.evaluation.result_table import BEST_MARK, LEVEL_MARK, MARK_WORDS, Figure, ResultTable, write_table
+from geolive.evaluation.report_tables import apart_table, optimistic_models, overview_table
+from geolive.evaluation.result_table import Figure, ResultTable, write_table
 from geolive.evaluation.tables import FURTHER_METRICS, protocol_words
 from geolive.files import new_folder, today, write_csv
 from geolive.metrics import MAIN_METRIC, NAMES
@@ -107,14 +108,16 @@ def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
     parts += ["", *(f"> {_plain(text)}" for text in about["notes"])]
     for (indicator, task), sentences in opening_sentences(evaluation.task_results).items():
         parts += ["", f"**{_plain(indicator)}, {task}.** {_plain(' '.join(sentences))}"]
+    optimistic = optimistic_models(evaluation.task_results)
     for task in dict.fromkeys(results["task"]):
         of_task = [one for one in evaluation.task_results if one.task.task == task]
         rankings = {(one.task.indicator, one.task.split): rank_models(one) for one in of_task}
         further = [metric for metric in FURTHER_METRICS[task] if metric in set(results["metric"])]
         for metric in (MAIN_METRIC[task], *further):
             title = f"{task.capitalize()}: {NAMES[metric]} out of fold, with 95 % interval"
-            parts += ["", f"## {title}", "", *_markdown_table(overview_table(results, task, metric, rankings))]
-    parts += ["", f"{BEST_MARK} {MARK_WORDS['best']}; {LEVEL_MARK} {MARK_WORDS['level']}."]
+            table = replace(overview_table(results, task, metric, rankings), optimistic=optimistic)
+            parts += ["", f"## {title}", "", *_markdown_table(table)]
+            parts += ["", "; ".join(f"{mark} {words}" for mark, words in table.marks)] if table.marks else []
     if apart := apart_table(evaluation.task_results, evaluation.random_state):
         parts += ["", "## Not out of fold", "", APART_SENTENCE, "", *_markdown_table(apart)]
     parts += [f"- {_plain(line)}" for line in ["", *without] if line]
@@ -131,7 +134,7 @@ def _markdown_table(table: ResultTable) -> list[str]:
             else _plain(cell)
             for cell in cells
         ]
-        lines.append(f"| {_plain(name)} | {' | '.join(words)} |")
+        lines.append(f"| {_plain(name + table.sign_of(name))} | {' | '.join(words)} |")
     return lines
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from geolive.evaluation.report_tables import (
     figures_table,
     folds_table,
     image_table,
+    optimistic_models,
     overview_table,
     sorted_models,
     strata_table,
@@ -63,6 +64,8 @@ class ReportPage:
     ----------
     html : str
     simulated : bool
+    optimistic : frozenset of str
+        Names of models whose figures are optimistic.
     figures : dict of str to (str, bytes)
         SVG text and PDF by the name of the file, without its ending.
     tables : dict of str to ResultTable
@@ -71,6 +74,7 @@ class ReportPage:
 
     html: str = ""
     simulated: bool = False
+    optimistic: frozenset[str] = frozenset()
     figures: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     tables: dict[str, ResultTable] = field(default_factory=dict)
 
@@ -78,6 +82,8 @@ class ReportPage:
         """Number a table, and return what the page shows of it."""
         number = len(self.tables) + 1
         file = f"table-{number:02d}-{slug(name)}"
+        if table.row_name == "model":
+            table = replace(table, optimistic=self.optimistic)
         self.tables[file] = table
         return {"table": table, "number": number, "file": file}
 
@@ -139,7 +145,7 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     script = loader.get_source(environment, "names.js")[0]
     results = evaluation.task_results
-    page = ReportPage(simulated=evaluation.dataset.simulated)
+    page = ReportPage(simulated=evaluation.dataset.simulated, optimistic=optimistic_models(results))
     abouts = {one.model: one.about for result in results for one in result.predicted}
     apart = apart_table(results, evaluation.random_state)
     context = {

@@ -51,6 +51,17 @@ def overview_table(
     return ResultTable(caption, "model", heads, rows)
 
 
+def optimistic_models(results: tuple[TaskResult, ...]) -> frozenset[str]:
+    """Return the names of models whose checkpoint or settings the tested clusters chose.
+
+    Examples
+    --------
+    >>> optimistic_models(())
+    frozenset()
+    """
+    return frozenset(one.model for result in results for one in result.predicted if one.is_optimistic)
+
+
 def sorted_models(results: pd.DataFrame) -> list[str]:
     """Return the names of models by their value, the highest first, in the first indicator and split that has one.
 

@@ -17,10 +17,13 @@ MARK_WORDS = {
     "best": "the best of the column",
     "level": "not told apart from the best: the 95 % interval of their paired difference holds 0",
 }
+OPTIMISTIC_MARK = "\N{DAGGER}"
+OPTIMISTIC_WORDS = "optimistic: the tested clusters chose the checkpoint or the settings"
 _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
     "\N{MINUS SIGN}": "$-$", "\N{EN DASH}": "--", "²": r"\textsuperscript{2}", BEST_MARK: r"$\star$", LEVEL_MARK: r"$\approx$",
+    OPTIMISTIC_MARK: r"\textdagger{}",
 }  # fmt: skip
 
 
@@ -98,6 +101,8 @@ class ResultTable:
         Name and cells of each row.
     note : str
         A sentence under the table.
+    optimistic : frozenset of str
+        Names of rows whose figures are optimistic.
 
     Examples
     --------
@@ -111,6 +116,7 @@ class ResultTable:
     columns: list[Column]
     rows: list[tuple[str, list[Cell]]]
     note: str = ""
+    optimistic: frozenset[str] = frozenset()
 
     @property
     def groups(self) -> list[tuple[str, int]]:
@@ -132,11 +138,18 @@ class ResultTable:
     def marks(self) -> list[tuple[str, str]]:
         """The marks that the table has, each with its meaning."""
         used = {cell.mark for _, cells in self.rows for cell in cells if isinstance(cell, Figure)}
-        return [(MARKS[mark], MARK_WORDS[mark]) for mark in MARKS if mark in used]
+        marks = [(MARKS[mark], MARK_WORDS[mark]) for mark in MARKS if mark in used]
+        return marks + [(OPTIMISTIC_MARK, OPTIMISTIC_WORDS)] * any(name in self.optimistic for name, _ in self.rows)
+
+    def sign_of(self, name: str) -> str:
+        """Return the mark after the name of a row; "" for most."""
+        return OPTIMISTIC_MARK if name in self.optimistic else ""
 
     def as_frame(self) -> pd.DataFrame:
         """Return the table with each interval and mark in columns of its own."""
         frame: dict[str, list] = {self.row_name: [name for name, _ in self.rows]}
+        if self.optimistic:
+            frame["optimistic"] = [name in self.optimistic for name, _ in self.rows]
         for number, column in enumerate(self.columns):
             name = ", ".join(filter(None, (column.group, column.name)))
             cells = [cells[number] for _, cells in self.rows]
@@ -209,7 +222,9 @@ def latex_table(table: ResultTable, label: str, simulated: bool = False) -> str:
         lines += _group_lines(table)
     heads = [table.row_name, *(column.name for column in table.columns)]
     lines += [_latex_row(map(latex_text, heads)), r"\midrule"]
-    lines += [_latex_row([latex_text(name), *map(_latex_cell, cells)]) for name, cells in table.rows]
+    lines += [
+        _latex_row([latex_text(name + table.sign_of(name)), *map(_latex_cell, cells)]) for name, cells in table.rows
+    ]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 

@@ -19,7 +19,7 @@ SPLITS = {
 NAN = float("nan")
 
 
-def task_result(split, figures, gains=None, task="regression", selection=""):
+def task_result(split, figures, gains=None, task="regression", optimistic=False):
     """A task's result with these figures; the best is told apart from the models in `gains` by these differences."""
     names = list(figures)
     metric = MAIN_METRIC[task]
@@ -38,7 +38,7 @@ def task_result(split, figures, gains=None, task="regression", selection=""):
         ],
         columns=["model", "other", "value", "lower", "upper"],
     )
-    rows = [SimpleNamespace(model=name, selection=selection) for name in names]
+    rows = [SimpleNamespace(model=name, is_optimistic=optimistic) for name in names]
     about = SimpleNamespace(indicator="pov", task=task, split=split, splitters=(SPLITS[split],))
     return SimpleNamespace(task=about, results=results, differences=differences, predicted=rows, out_of_fold=rows)
 
@@ -139,9 +139,9 @@ def test_labels_without_a_simple_model_and_a_list_of_the_dataset():
 def test_figures_of_the_best_checkpoint_are_called_optimistic():
     figures = {"mean": (0.0, 0.0, 0.0), "gcn": (0.5, 0.4, 0.6)}
     gains = {"mean": (0.5, 0.4, 0.6)}
-    first = sentences(task_result("random", figures, gains, selection="best checkpoint"))[0]
+    first = sentences(task_result("random", figures, gains, optimistic=True))[0]
     assert "(optimistic, because the tested clusters chose the checkpoint or the settings)" in first
-    assert "optimistic" not in sentences(task_result("random", figures, gains, selection="last checkpoint"))[0]
+    assert "optimistic" not in sentences(task_result("random", figures, gains))[0]
 
 
 def test_no_figures_and_no_intervals():

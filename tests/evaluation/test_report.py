@@ -16,6 +16,7 @@ from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.model_specs import ModelSpec
 from geolive.evaluation.plots import reliability_plot
 from geolive.evaluation.tasks import make_task
+from geolive.models.baselines import Mean
 from geolive.models.interface import Model
 from geolive.sources.survey.reader import read_survey
 from geolive.splits import RandomSplit
@@ -155,6 +156,28 @@ def test_the_opening_names_the_best(report):
     assert "in random folds" in opening
     assert "Only random folds were evaluated" in opening
     assert opening.count("<p>") == 1
+
+
+def test_hostile_names_stay_text_in_every_file(tmp_path):
+    hostile = "<img src=x onerror=alert(1)> $x$ & 'q' \\end{table}"
+    table = pd.DataFrame({"lon": np.linspace(80, 83, 40), "lat": np.linspace(20, 24, 40), "pov": np.linspace(0, 1, 40)})
+    table.to_csv(tmp_path / "survey.csv", index=False)
+    survey = read_survey(tmp_path / "survey.csv", lon="lon", lat="lat", values={"pov": "pov"})
+    specs = [ModelSpec("mean", Mean), ModelSpec(hostile, partial(MadeUp, hostile, 0.1, 1))]
+    result = run_task(survey, specs, make_task(survey, "pov", "regression", RandomSplit(), f"split {hostile}"))
+    Evaluation(survey, (result,), "nested").write_report(tmp_path / "out")
+    files = [path for path in (tmp_path / "out").rglob("*") if path.suffix in (".html", ".md", ".svg", ".tex")]
+    assert len(files) > 10
+    for path in files:
+        text = path.read_text()
+        assert "<img" not in text or path.suffix == ".tex"
+        if path.suffix == ".tex":
+            assert text.count(r"\end{table}") == 1
+            assert "$x$" not in text
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+    main = pd.read_csv(tmp_path / "out" / "tables" / "table-01-regression-r2.csv")
+    assert hostile in main["model"].tolist()
 
 
 def test_reliability_intervals_are_wilsons():

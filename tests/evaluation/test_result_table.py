@@ -1,6 +1,7 @@
 """Tables as files: the numbers are there, and text from data stays text in CSV and LaTeX."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -44,6 +45,15 @@ def test_latex_escapes_what_data_hold(table):
     body = text[text.index(r"\midrule") : text.index(r"\bottomrule")].splitlines()[1:]
     assert [len(re.findall(r"(?<!\\)&", line)) for line in body] == [2] * 4
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
+
+
+def test_optimistic_rows_are_marked_in_every_form(table):
+    marked = replace(table, optimistic=frozenset([HOSTILE[0]]))
+    assert marked.as_frame()["optimistic"].tolist() == [True, False, False, False]
+    text = latex_table(marked, "a")
+    assert r"/script\textgreater{}\textdagger{} &" in text
+    assert r"\textdagger{}: optimistic: the tested clusters chose" in text
+    assert "optimistic" not in latex_table(table, "a")
 
 
 def test_latex_has_no_character_that_pdflatex_cannot_set():
