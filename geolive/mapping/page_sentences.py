@@ -114,12 +114,13 @@ def region_sentences(district_map: DistrictMap) -> Phrase:
         return phrase("region.nothing", region=district_map.region)
     districts = phrase("counts.districts", count=len(compared))
     below, alike, above = (int((compared == side).sum()) for side in (BELOW, NOT_DISTINGUISHED, ABOVE))
-    told_apart = phrase("region.compared", below=below, above=above, alike=alike)
+    counted = {"below": below, "above": above, "alike": alike}
+    told_apart = [phrase(f"region.{side}", count=count) for side, count in counted.items() if count]
     weighed = "people" if "people" in district_map.districts else "districts"
     return sentences(
         phrase("region.values", title=district_map.title, known=known, districts=districts),
         phrase(f"region.mean_{weighed}", mean=Decimal(mean, _digits(district_map)), unit=district_map.indicator.unit),
-        phrase("region.all_alike") if alike == known else told_apart,
+        *([phrase("region.all_alike")] if alike == known else told_apart),
         _first_sentence(district_map, known),
     )
 

@@ -120,12 +120,23 @@ function geoliveDownloads(page, view, words) {
 
   // ---- a picture of what is on the screen --------------------------------------------------------------------------
 
+  // lines of at most about so many letters
+  function wrapped(text, most) {
+    const lines = [""];
+    text.split(" ").forEach((word) => {
+      const last = lines.at(-1);
+      if (last && last.length + word.length >= most) lines.push(word);
+      else lines[lines.length - 1] = last ? last + " " + word : word;
+    });
+    return lines;
+  }
+
   function picture() {
     const [wide, high] = view.size();
     const legend = 330;
     const top = 96;
     const width = wide + legend + 40;
-    const height = Math.max(high, 60 + 30 * view.layer().items.length) + top + 44;
+    const height = Math.max(high, 140 + 30 * view.layer().items.length) + top + 44;
     const root = view.drawn("svg", { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: "0 0 " + width + " " + height });
     const write = (text, attributes, parent = root) => {
       const element = view.drawn("text", { fill: "#1c2430", "font-family": "system-ui, 'Noto Sans', 'DejaVu Sans', sans-serif", "font-size": 14, ...attributes });
@@ -143,6 +154,10 @@ function geoliveDownloads(page, view, words) {
       const fill = classes[row] < 0 ? "url(#geolive-hatch)" : items[classes[row]].colour;
       plot.append(view.drawn("path", { d: rings.join(""), fill, stroke: border, "stroke-width": 0.9, "fill-rule": "evenodd", "stroke-linejoin": "round" }));
     });
+    if (page.districts.some((district) => district.state)) {
+      const lines = geoliveStateBorders(page.districts).map((line) => "M" + line.map((at) => view.pixel(at).map((x) => x.toFixed(1)).join(" ")).join("L"));
+      plot.append(view.drawn("path", { d: lines.join(""), fill: "none", stroke: "#1c2430", "stroke-width": 1.7, "stroke-opacity": 0.85 }));
+    }
     view.shownSites().forEach(([x, y, surveyed]) =>
       plot.append(view.drawn("circle", { cx: x, cy: y, r: 3, fill: surveyed ? "#111" : "#fff", stroke: surveyed ? "#fff" : "#111", "stroke-width": 1.3 })));
     view.shownNames().forEach(([x, y, name]) =>
@@ -153,12 +168,13 @@ function geoliveDownloads(page, view, words) {
     }
     root.append(plot);
     const x = wide + 40;
-    write(title, { x, y: top + 16, "font-weight": 700, textLength: Math.min(legend - 30, title.length * 8), lengthAdjust: "spacingAndGlyphs" });
-    write(unit, { x, y: top + 38, "font-size": 12, fill: "#56606d", textLength: Math.min(legend - 30, unit.length * 6.4), lengthAdjust: "spacingAndGlyphs" });
+    const heads = [...wrapped(title, 36).map((text) => [text, { "font-weight": 700 }]), ...wrapped(unit, 46).map((text) => [text, { "font-size": 12, fill: "#56606d" }])];
+    heads.forEach(([text, attributes], i) => write(text, { x, y: top + 16 + 20 * i, ...attributes }));
+    const below = top + 18 + 20 * heads.length;
     const entries = items.map((item) => [item.colour, [item.mark, item.label].filter(Boolean).join(" "), item.count]);
     if (page.unsupported) entries.push(["url(#geolive-hatch)", words("not_supported"), page.unsupported.count]);
     entries.forEach(([fill, label, number], i) => {
-      const y = top + 58 + 28 * i;
+      const y = below + 28 * i;
       root.append(view.drawn("rect", { x, y, width: 26, height: 18, fill, stroke: "#1c243055" }));
       write(label + "  (" + number + ")", { x: x + 36, y: y + 14, "font-size": 13 });
     });
