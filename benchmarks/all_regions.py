@@ -15,6 +15,7 @@ from pathlib import Path
 import geolive as gl
 from benchmarks.page_weight import CHROMIUM, opened_page
 from geolive.models.cache import fit_cached
+from geolive.models.trained_model import TrainedModel
 from geolive.regions import INDIA, find_region, read_districts
 from geolive.simulation.sample import cached_sample
 
@@ -38,7 +39,7 @@ def main() -> None:
         print(_row(name, dataset, trained, folder), flush=True)
 
 
-def _row(name: str, dataset: gl.Dataset, trained: gl.TrainedModel, folder: Path) -> str:
+def _row(name: str, dataset: gl.Dataset, trained: TrainedModel, folder: Path) -> str:
     region = find_region(name)
     started = time.perf_counter()
     made = gl.predict(dataset, trained, region)

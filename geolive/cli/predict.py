@@ -154,6 +154,10 @@ def predict(
             metavar="KINDS",
         ),
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Size of pictures: slide (16:9), column (of a journal, 89 mm) or page.", metavar="NAME"),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Print all districts, not only the first and the last of the ranking.")
     ] = False,
@@ -176,8 +180,11 @@ def predict(
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
+    from geolive.mapping.picture_sizes import picture_size
 
     out = [*out, *files_of_formats(out[0], formats)]
+    if size is not None:
+        picture_size(size)
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = indicator_words(indicators, words)
     tongue = open_language(language)
@@ -197,7 +204,9 @@ def predict(
     )  # fmt: skip
     with step("Writing the map" if len(maps) == 1 else "Writing the maps"):
         checks = [] if diagnostics is None else [write_diagnostics(maps[0], diagnostics)]
-        written = [*write_files(maps[0], out, exports=exports, others=maps[1:], language=tongue), *checks]
+        written = (
+            write_files(maps[0], out, exports=exports, others=maps[1:], language=tongue, picture_size=size) + checks
+        )
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")

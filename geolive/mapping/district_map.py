@@ -241,8 +241,11 @@ class DistrictMap:
         names: bool = True,
         sites: bool = False,
         figsize: tuple[float, float] | None = None,
+        size: str | None = None,
     ) -> "Axes":
         """Draw the map with matplotlib.
+
+        Islands and cities that are too small to see have insets. Dots mark districts whose interval holds the region's mean.
 
         Parameters
         ----------
@@ -256,6 +259,8 @@ class DistrictMap:
             Whether sites are drawn.
         figsize : tuple of float, optional
             Width and height in inches of a new figure; by default the region's shape decides.
+        size : {"slide", "column", "page"}, optional
+            A new figure of a set size: a slide of 16:9, a journal's column of 89 mm, or a page.
 
         Returns
         -------
@@ -265,7 +270,7 @@ class DistrictMap:
         Raises
         ------
         InputError
-            `show` is neither of the two, or matplotlib is not installed.
+            `show` is neither of the two, there is no such `size`, or matplotlib is not installed.
 
         Examples
         --------
@@ -277,7 +282,7 @@ class DistrictMap:
         """
         from geolive.mapping.static_map import plot_districts
 
-        return plot_districts(self, ax, show=show, names=names, sites=sites, figsize=figsize)
+        return plot_districts(self, ax, show=show, names=names, sites=sites, figsize=figsize, size=size)
 
     def explore(self, tiles: str | None = "OpenStreetMap") -> "folium.Map":
         """Make a `folium.Map` of the districts, to which your own layers can be added.
@@ -306,7 +311,9 @@ class DistrictMap:
 
         return explore_districts(self, tiles)
 
-    def to_file(self, path: str | Path, *, language: str | Path | Language = "en") -> list[Path]:
+    def to_file(
+        self, path: str | Path, *, language: str | Path | Language = "en", picture_size: str | None = None
+    ) -> list[Path]:
         """Write the map as the kind of file that the name's ending says; a file of that name is replaced.
 
         - `.html`: a page that needs no network
@@ -326,6 +333,8 @@ class DistrictMap:
         path : str or Path
         language : {"en", "hi", "fr"} or Path
             Language of a page, or the JSON file of another one's words. Other files are in English.
+        picture_size : {"slide", "column", "page"}, optional
+            Size of a picture; by default the region's shape decides.
 
         Returns
         -------
@@ -335,7 +344,7 @@ class DistrictMap:
         Raises
         ------
         InputError
-            Another ending, the file cannot be written, or there is no such language.
+            Another ending, the file cannot be written, or there is no such language or size.
 
         Examples
         --------
@@ -348,7 +357,7 @@ class DistrictMap:
         """
         from geolive.mapping.exports import write_files
 
-        return write_files(self, [path], language=language)
+        return write_files(self, [path], language=language, picture_size=picture_size)
 
     def diagnostics(self) -> "AreaDiagnostics":
         """Check the composite estimates: normality, precision gained, coherence with the survey, and disagreements.

@@ -1,5 +1,6 @@
 """A district map as files: which files belong to a name, and all of them written together or none."""
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def write_files(
     exports: bool = False,
     others: Sequence[DistrictMap] = (),
     language: str | Path | Language = "en",
+    picture_size: str | None = None,
 ) -> list[Path]:
     """Write a district map as one or more files; they appear together, or none does.
 
@@ -52,6 +54,8 @@ def write_files(
         its name at the end of the file's.
     language : {"en", "hi", "fr"} or Path
         Language of pages, or the JSON file of another one's words.
+    picture_size : {"slide", "column", "page"}, optional
+        Size of pictures; by default the region's shape decides.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def write_files(
         ".fgb": _flatgeobuf,
         ".kml": _kml,
         ".qgz": _project,
-        **dict.fromkeys(PICTURES, _picture),
+        **dict.fromkeys(PICTURES, functools.partial(_picture, size=picture_size)),
     }
     writers: Writers = {}
     words = open_language(language)
@@ -319,5 +323,5 @@ def _project(district_map: DistrictMap, path: Path) -> Writers:
     return {path: _bytes(lambda: project_bytes(district_map, package.name)), **_geopackage(district_map, package)}
 
 
-def _picture(district_map: DistrictMap, path: Path) -> Writers:
-    return {path: lambda to: write_picture(district_map, to)}
+def _picture(district_map: DistrictMap, path: Path, size: str | None) -> Writers:
+    return {path: lambda to: write_picture(district_map, to, size)}

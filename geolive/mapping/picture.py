@@ -12,7 +12,7 @@ PICTURES = (".png", ".svg", ".pdf")
 _DOTS_PER_INCH = 300
 
 
-def write_picture(district_map: DistrictMap, path: Path) -> None:
+def write_picture(district_map: DistrictMap, path: Path, size: str | None = None) -> None:
     """Draw the districts in the legend's classes; letters and fonts are in the file, and equal maps give equal bytes.
 
     Parameters
@@ -20,6 +20,8 @@ def write_picture(district_map: DistrictMap, path: Path) -> None:
     district_map : DistrictMap
     path : Path
         A file whose name ends in one of `PICTURES`. A .png has 300 dots an inch.
+    size : {"slide", "column", "page"}, optional
+        A set size; by default the region's shape decides.
 
     Examples
     --------
@@ -38,10 +40,11 @@ def write_picture(district_map: DistrictMap, path: Path) -> None:
     # letters as outlines look alike everywhere, and TrueType fonts can be found and copied in a PDF
     fonts: Any = {"svg.fonttype": "path", "svg.hashsalt": "geolive", "pdf.fonttype": 42}
     with plain_matplotlib(), matplotlib.rc_context(fonts):
-        figure = district_map.plot().get_figure(root=True)
+        figure = district_map.plot(size=size).get_figure(root=True)
         assert figure is not None, "plot draws on a figure of its own"
         try:
-            figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata=_metadata(district_map, path.suffix))
+            box = "tight" if size is None else None
+            figure.savefig(path, dpi=_DOTS_PER_INCH, bbox_inches=box, metadata=_metadata(district_map, path.suffix))
         finally:
             plt.close(figure)
 

@@ -20,6 +20,9 @@ from geolive.indicators import (
 from geolive.map_plots import GREY, INK, draw_scale_bar, mark_simulated, one_line, plain_matplotlib, polygon_path
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import other_sites_words
+from geolive.mapping.map_insets import find_insets
+from geolive.mapping.picture_sizes import PictureSize, picture_size
+from geolive.mapping.region_mean import NOT_DISTINGUISHED, compare_with_mean
 from geolive.mapping.shapes import largest_circle
 from geolive.tables import lonlat
 from geolive.wording import percent_text
@@ -30,7 +33,9 @@ if TYPE_CHECKING:
 
 SHOWN = ("value", "uncertainty")
 _MAP_WIDTH_INCHES, _LEGEND_INCHES, _TITLE_INCHES = 6.4, 2.9, 1.6
-_EDGE, _HATCH_COLOUR = "#5d6673", "#8a8f98"
+_EDGE, _HATCH_COLOUR, _DOT_COLOUR = "#5d6673", "#8a8f98", "#ffffff"
+# thinner borders, so that a country is not white
+_MANY_DISTRICTS = 200
 _NAME_POINTS = 6.5
 
 
@@ -42,22 +47,32 @@ def plot_districts(
     names: bool = True,
     sites: bool = False,
     figsize: tuple[float, float] | None = None,
+    size: str | None = None,
 ) -> "Axes":
     """Draw districts in the legend's classes, hatched where they are not supported; see `DistrictMap.plot`."""
     if show not in SHOWN:
         raise InputError(f"show={show!r}: must be {' or '.join(map(repr, SHOWN))}", parameter="show")
+    fixed = None if size is None else picture_size(size)
+    if fixed is not None and (ax is not None or figsize is not None):
+        raise InputError(f"size={size!r}: makes a new figure of a set size; leave ax and figsize out", parameter="size")
     with plain_matplotlib():
-        axes = _new_axes(district_map, figsize) if ax is None else ax
+        axes = ax or (_new_axes(district_map, figsize) if fixed is None else fixed.new_axes())
         _frame(axes, district_map)
         values, breaks, colours, title = _shown(district_map, show)
         handles = _draw_districts(axes, district_map, values, breaks, colours)
+        if show == "value":
+            handles += _draw_not_distinguished(axes, district_map)
         if sites:
             handles += _draw_sites(axes, district_map)
         (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
         draw_scale_bar(axes, (west, south, east, north))
-        _draw_north_arrow(axes)
-        _write_words(axes, district_map, handles, title)
-        if ax is None and (figure := axes.get_figure(root=True)) is not None:
+        _draw_insets(axes, district_map, values, breaks, colours)
+        if fixed is None:
+            _draw_north_arrow(axes)
+            _write_words(axes, district_map, handles, title)
+        else:
+            _write_words_at(axes, district_map, handles, title, fixed)
+        if ax is None and fixed is None and (figure := axes.get_figure(root=True)) is not None:
             # the size of the map is known once the legend has its place
             figure.draw_without_rendering()
         if names:
@@ -120,11 +135,11 @@ def _draw_districts(
     paths = [polygon_path(shape) for shape in side_by_side(district_map.districts.geometry)]
     classes, labels = class_of(values, breaks), class_labels(breaks)
     of_class = class_colours(colours, len(labels))
-    border = border_colour(colours)
+    border, width = border_colour(colours), 0.6 if len(paths) <= _MANY_DISTRICTS else 0.25
     handles: list[Artist] = []
     for number, (colour, label) in enumerate(zip(of_class, labels, strict=False)):
         chosen = [path for path, c in zip(paths, classes, strict=True) if c == number]
-        axes.add_collection(PathCollection(chosen, facecolors=colour, edgecolors=border, linewidths=0.6, zorder=2))
+        axes.add_collection(PathCollection(chosen, facecolors=colour, edgecolors=border, linewidths=width, zorder=2))
         handles.append(Patch(facecolor=colour, edgecolor=GREY, linewidth=0.4, label=f"{label}  ({len(chosen):,})"))
     without = [path for path, c in zip(paths, classes, strict=True) if c < 0]
     if without:
@@ -135,11 +150,50 @@ def _draw_districts(
             "linewidth": 0.0,
         }
         axes.add_collection(PathCollection(without, zorder=2, **hatched))
-        axes.add_collection(PathCollection(without, facecolors="none", edgecolors="white", linewidths=0.6, zorder=2.1))
+        axes.add_collection(
+            PathCollection(without, facecolors="none", edgecolors="white", linewidths=width, zorder=2.1)
+        )
         handles.append(Patch(label=f"Not supported  ({len(without):,})", **hatched))
     outline = polygon_path(side_by_side([district_map.area])[0])
     axes.add_collection(PathCollection([outline], facecolors="none", edgecolors=_EDGE, linewidths=1.0, zorder=2.2))
     return handles
+
+
+def _draw_not_distinguished(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
+    """Stipple the districts whose interval holds the region's mean, so that colours do not say more than intervals do."""
+    from matplotlib.collections import PathCollection
+    from matplotlib.patches import Patch
+
+    rows = np.flatnonzero(compare_with_mean(district_map) == NOT_DISTINGUISHED)
+    if not len(rows):
+        return []
+    dots: dict[str, Any] = {"facecolor": "none", "edgecolor": _DOT_COLOUR, "hatch": "....", "linewidth": 0.0}
+    paths = [polygon_path(shape) for shape in side_by_side(district_map.districts.geometry.iloc[rows])]
+    axes.add_collection(PathCollection(paths, zorder=2.05, **dots))
+    level = percent_text(district_map.level)
+    words = textwrap.fill(f"{level} interval holds the region's mean  ({len(rows):,})", 34)
+    return [Patch(label=words, **dots | {"facecolor": _HATCH_COLOUR})]
+
+
+def _draw_insets(
+    axes: "Axes", district_map: DistrictMap, values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]
+) -> None:
+    """Draw islands and cities that are too small to see once more, larger, where the map is empty."""
+    from matplotlib.patches import Rectangle
+
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    for inset in find_insets(district_map.districts, (west, south, east, north), _squeeze(south, north)):
+        part = axes.inset_axes(inset.place, zorder=3)
+        _draw_districts(part, district_map, values, breaks, colours)
+        left, bottom, right, top = inset.bounds
+        part.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="auto", facecolor="white")
+        for spine in part.spines.values():
+            spine.set(color=GREY, linewidth=0.6)
+        part.set_title(one_line(inset.title), fontsize=_NAME_POINTS, color=INK, pad=2)
+        frame = Rectangle(
+            (left, bottom), right - left, top - bottom, fill=False, edgecolor=GREY, linewidth=0.6, zorder=3
+        )
+        axes.add_patch(frame)
 
 
 def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
@@ -201,7 +255,7 @@ def _draw_north_arrow(axes: "Axes") -> None:
 
 def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: tuple[str, str]) -> None:
     """Write title and unit above the map, the legend beside it, and how it was made below it."""
-    made, level = district_map.provenance, percent_text(district_map.level)
+    made = district_map.provenance
     axes.set_title(one_line(district_map.title), loc="left", fontsize=13, fontweight="bold", pad=20, wrap=True)
     mark = "SIMULATED survey or imagery. " if made.simulated else ""
     axes.text(
@@ -219,6 +273,13 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
         fontsize=8.5, title_fontsize=8.5, handlelength=1.6, handleheight=1.0, labelspacing=0.5, borderaxespad=0,
     )  # fmt: skip
     legend.get_title().set_linespacing(1.3)
+    words = _notes(district_map, 100)
+    axes.text(0, -0.015, words, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top", linespacing=1.35)
+
+
+def _notes(district_map: DistrictMap, width: int) -> str:
+    """Return how the map was made, in lines of so many characters."""
+    made, level = district_map.provenance, percent_text(district_map.level)
     lines = [
         district_map.estimator_about,
         f"Model: {made.model}; out of fold at surveyed clusters{_score(made.metrics)}.",
@@ -226,8 +287,37 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
         f"Intervals of {level} and ranks are in the table and on the page. Boundaries: {made.boundaries}.",
         f"geolive {made.version}, {made.made.isoformat()}.",
     ]
-    words = "\n".join(textwrap.fill(one_line(line), 100) for line in lines if line)
-    axes.text(0, -0.015, words, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top", linespacing=1.35)
+    return "\n".join(textwrap.fill(one_line(line), width) for line in lines if line)
+
+
+def _write_words_at(
+    axes: "Axes", district_map: DistrictMap, handles: list, title: tuple[str, str], size: PictureSize
+) -> None:
+    """Write title, unit, legend and notes, and draw the north arrow, at their places on a picture of a set size."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "the axes are on a figure"
+    letters = size.letters
+    mark = "SIMULATED survey or imagery. " if district_map.provenance.simulated else ""
+    head = textwrap.fill(one_line(district_map.title), size.title_width)
+    below = textwrap.fill(f"{mark}{district_map.indicator.meaning}", int(1.5 * size.title_width))
+    figure.text(*size.title, head, fontsize=13 * letters, fontweight="bold", va="top")
+    high = (head.count("\n") + 1) * 13 * letters * 1.45 / 72 / size.inches[1]
+    figure.text(size.title[0], size.title[1] - high, below, fontsize=8.5 * letters, color=GREY, va="top")
+    words = f"{textwrap.fill(one_line(title[0]), 42)}\n{textwrap.fill(one_line(title[1]), 46)} (number of districts)"
+    legend = figure.legend(
+        handles=handles, title=words, loc="upper left", bbox_to_anchor=size.legend, frameon=False, alignment="left",
+        fontsize=8.5 * letters, title_fontsize=8.5 * letters, handlelength=1.6, handleheight=1.0, labelspacing=0.5,
+        borderaxespad=0, borderpad=0, ncols=size.legend_columns,
+    )  # fmt: skip
+    legend.get_title().set_linespacing(1.3)
+    notes = _notes(district_map, size.notes_width)
+    figure.text(*size.notes, notes, fontsize=max(6 * letters, 4.5), color=GREY, va="bottom", linespacing=1.3)
+    arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": INK, "lw": 1.4, "shrinkA": 0, "shrinkB": 0}
+    x, y = size.arrow
+    axes.annotate(
+        "", xy=(x, y + 0.06), xytext=(x, y), xycoords="figure fraction", arrowprops=arrow, annotation_clip=False
+    )
+    figure.text(x, y + 0.062, "N", fontsize=9 * letters, fontweight="bold", ha="center", va="bottom")
 
 
 def _score(metrics: dict[str, float]) -> str:

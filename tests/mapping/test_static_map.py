@@ -2,14 +2,19 @@
 
 from dataclasses import replace
 
+import geopandas as gpd
 import matplotlib
 import matplotlib.image
 import numpy as np
 import pytest
+import shapely
 from matplotlib.colors import to_hex
 
 from geolive.errors import InputError
 from geolive.indicators import WIDTH_COLOURS, class_colours, class_of
+from geolive.mapping.map_insets import find_insets
+from geolive.mapping.region_mean import NOT_DISTINGUISHED, compare_with_mean
+from geolive.regions import Region
 from tests.mapping.districtmaps import fake_district_map
 
 matplotlib.use("Agg")
@@ -43,10 +48,12 @@ def test_districts_have_the_colours_and_classes_of_the_legend():
     drawn = filled(axes)
     assert [drawn[colour] for colour in class_colours(made.indicator.colours, 5)] == counts.tolist()
     assert [text.rsplit("(", 1)[1] for text in legend_texts(axes)[:5]] == [f"{n})" for n in counts]
-    hatched = [c for c in axes.collections if c.get_hatch()]
-    assert len(hatched) == 1
-    assert len(hatched[0].get_paths()) == 2
-    assert legend_texts(axes)[-1] == "Not supported  (2)"
+    hatched = {c.get_hatch(): len(c.get_paths()) for c in axes.collections if c.get_hatch()}
+    alike = int((compare_with_mean(made) == NOT_DISTINGUISHED).sum())
+    assert alike > 5
+    assert hatched == {"/////": 2, "....": alike}
+    assert legend_texts(axes)[-2] == "Not supported  (2)"
+    assert legend_texts(axes)[-1].replace("\n", " ") == f"90 % interval holds the region's mean  ({alike})"
 
 
 def test_title_unit_and_limits():
@@ -128,3 +135,73 @@ def test_holes_are_not_filled(tmp_path):
     picture = matplotlib.image.imread(tmp_path / "ring.png")
     assert picture[10, 10, :3].tolist() == [1, 0, 0]
     assert picture[45, 45, :3].tolist() == [1, 1, 1]
+
+
+def city_and_island() -> Region:
+    """A country of nine large districts, a city of four small ones between them, and an island far away."""
+    large = [shapely.box(x, y, x + 3, y + 3) for x in (70, 73, 76) for y in (20, 23, 26)]
+    city = [shapely.box(74.5 + x, 24.5 + y, 74.55 + x, 24.55 + y) for x in (0, 0.05) for y in (0, 0.05)]
+    large[4] = large[4].difference(shapely.union_all(city))
+    shapes = [shapely.MultiPolygon([shape]) for shape in (*large, *city, shapely.box(84, 21, 84.05, 21.1))]
+    columns = {
+        "district_id": [str(i) for i in range(14)],
+        "district": [f"District {i}" for i in range(14)],
+        "state": ["Land"] * 9 + ["City"] * 4 + ["Island"],
+    }
+    districts = gpd.GeoDataFrame(columns, geometry=shapes, crs="EPSG:4326")
+    return Region("Land", shapely.union_all(shapes), districts, "invented")
+
+
+def test_islands_and_cities_have_insets_where_the_map_is_empty():
+    made = fake_district_map(region=city_and_island(), unsupported=())
+    axes = made.plot()
+    assert sorted(inset.get_title() for inset in axes.child_axes) == ["City", "Island"]
+    to_data = axes.transData.inverted()
+    for inset in axes.child_axes:
+        # the whole of its state is in it, and it hides no district
+        (west, east), (south, north) = inset.get_xlim(), inset.get_ylim()
+        own = made.districts[made.districts["state"] == inset.get_title()]
+        assert shapely.box(west, south, east, north).contains(own.geometry.union_all())
+        corners = to_data.transform(inset.get_window_extent().corners())
+        assert not made.area.intersects(shapely.box(*corners.min(axis=0), *corners.max(axis=0)))
+        assert filled(inset), "its districts are drawn"
+        # larger than on the map
+        assert np.ptp(corners[:, 1]) > 1.5 * (north - south)
+
+
+def test_a_state_whose_districts_can_be_seen_has_no_inset():
+    made = fake_district_map()
+    assert made.plot().child_axes == []
+    assert find_insets(made.districts, tuple(made.districts.total_bounds), 0.9) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "pixels"), [("slide", (4000, 2250)), ("column", (1050, 1560)), ("page", (2244, 2760))]
+)
+def test_pictures_of_a_set_size(tmp_path, size, pixels):
+    made = fake_district_map(estimator="composite")
+    (path,) = made.to_file(tmp_path / "pov.png", picture_size=size)
+    height, width = matplotlib.image.imread(path).shape[:2]
+    assert (width, height) == pytest.approx(pixels, abs=1)
+    axes = made.plot(size=size)
+    figure = axes.get_figure()
+    figure.draw_without_rendering()
+    # nothing stands outside of the picture, and no words on one another
+    texts = [text for text in figure.texts if text.get_text()]
+    boxes = [text.get_window_extent() for text in texts] + [
+        figure.legends[0].get_window_extent(),
+        axes.get_window_extent(),
+    ]
+    assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1 for box in boxes)
+    for i, box in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            assert not (box.x0 < other.x1 and other.x0 < box.x1 and box.y0 < other.y1 and other.y0 < box.y1)
+    assert "Asset wealth in Bihar" in {text.get_text() for text in texts}
+
+
+def test_a_size_that_does_not_exist_or_does_not_go_together():
+    made = fake_district_map()
+    with pytest.raises(InputError, match="choose slide, column or page"):
+        made.plot(size="poster")
+    with pytest.raises(InputError, match="leave ax and figsize out"):
+        made.plot(size="slide", figsize=(3, 3))
