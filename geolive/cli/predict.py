@@ -33,7 +33,7 @@ def predict(
     region: Annotated[
         str | None,
         typer.Option(
-            help="A state's name, a box west,south,east,north, or a polygon file; by default all of --boundaries.",
+            help="A state's name, india, a box west,south,east,north, or a polygon file; by default all of --boundaries.",
             metavar="REGION",
         ),
     ] = None,
