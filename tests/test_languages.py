@@ -143,7 +143,7 @@ def test_a_catalogue_of_ones_own(tmp_path):
         ({"words": {"counts.sites": {"one": "x", "other": "x"}}}, "'counts.sites' lacks the placeholder {count}"),
         ({"words": {"facts.value": 3}}, "'facts.value' must be a text"),
         ({"words": []}, 'give an object with "language" and "words"'),
-        ({"base": None}, "lacks 2"),
+        ({"base": None}, 'keys, first \'about.benchmarked\'; translate them, or add "base": "en"'),
         ({"base": "xx"}, "\"base\" is 'xx'; it must be one of en, hi, fr"),
         ({"language": "<b>"}, "give a language tag"),
         ({"direction": "up"}, 'it must be "ltr" or "rtl"'),

@@ -11,7 +11,7 @@ _NAMED, _LISTED = 3, 12
 
 
 def ranked(district_map: DistrictMap) -> pd.DataFrame:
-    """Return the districts with a value, the lowest first, with the column `compared` (`region_mean.BELOW` and so on).
+    """Return the districts with a value as the map ranks them, with the column `compared` (`region_mean.BELOW` and so on).
 
     Examples
     --------
@@ -25,7 +25,8 @@ def ranked(district_map: DistrictMap) -> pd.DataFrame:
         compared=compare_with_mean(district_map)
     )
     known = table["supported"].to_numpy(bool) & np.isfinite(table[district_map.indicator.name].to_numpy(float))
-    return table[known].sort_values(district_map.indicator.name, kind="stable").reset_index(drop=True)
+    up = district_map.indicator.ranked_from == "lowest"
+    return table[known].sort_values(district_map.indicator.name, ascending=up, kind="stable").reset_index(drop=True)
 
 
 def number_of(district_map: DistrictMap, value: float) -> str:
@@ -55,8 +56,9 @@ def _ends(district_map: DistrictMap) -> str:
     if len(table) < 2:
         return f"{what} is known in {count_of(len(table), 'district')} of {district_map.region} only, so nothing is compared."
     n = min(_NAMED, len(table) // 2)
-    lowest, highest = joined(table["district"].head(n)), joined(table["district"].tail(n).iloc[::-1])
-    return f"{what} is estimated to be lowest in {lowest}, and highest in {highest}."
+    first, last = joined(table["district"].head(n)), joined(table["district"].tail(n).iloc[::-1])
+    ends = ("lowest", "highest") if shown.ranked_from == "lowest" else ("highest", "lowest")
+    return f"{what} is estimated to be {ends[0]} in {first}, and {ends[1]} in {last}."
 
 
 def _told_apart(district_map: DistrictMap) -> str:

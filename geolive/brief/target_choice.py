@@ -61,13 +61,12 @@ def target_choice(district_map: DistrictMap, budget: Budget | None = None, *, se
     if "people" in table and (table["people"][known] > 0).all():
         columns["people"] = table["people"].astype(float)
     districts = pd.DataFrame(columns)[known].set_axis(pd.Index(table["district_id"][known].astype(str)))
-    title = district_map.indicator.title
     made = TargetTable(
         districts,
-        f"{title[:1].lower()}{title[1:]}",
+        str(district_map.indicator.title_in_text),
         list(unsupported(district_map)["district"]),
         district_map.provenance.simulated,
     )
     amount = budget or Budget(max(1, round(len(districts) / 5)), False)
-    highest = district_map.indicator.direction == "higher is worse"
+    highest = district_map.indicator.ranked_from == "highest"
     return assess_target(made, amount, highest=highest, level=district_map.level, seed=seed)

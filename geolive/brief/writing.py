@@ -100,11 +100,9 @@ def _ranking(district_map: DistrictMap) -> Section:
     if table.empty:
         return Section("Ranking of districts", [Paragraph("No district has a value.")])
     parts = first_and_last(table)
-    which = (
-        "All districts"
-        if len(parts) == 1
-        else f"The ten lowest and the ten highest of {count_of(len(table), 'district')}"
-    )
+    ends = ("lowest", "highest") if district_map.indicator.ranked_from == "lowest" else ("highest", "lowest")
+    several = f"The ten {ends[0]} and the ten {ends[1]} of {count_of(len(table), 'district')}"
+    which = "All districts" if len(parts) == 1 else several
     level = percent_text(district_map.level)
     caption = (
         f"{which}, with {level} intervals. Coloured districts are below (▼) or above (▲) the region's mean, grey ones cannot be "
@@ -112,7 +110,10 @@ def _ranking(district_map: DistrictMap) -> Section:
     )
     height = chart_height(sum(map(len, parts)) + len(parts) - 1)
     chart = Picture(ranking_chart(district_map, table), (WIDTH, height), caption, district_map.provenance.simulated)
-    ranks = "Where the intervals of districts overlap, their order is not known: the ranks that are possible are in the table."
+    ranks = (
+        "Where the intervals of districts overlap, their order is not known: the table has the ranks that are possible, from "
+        f"rank 1, {district_map.indicator.first_words}."
+    )
     return Section("Ranking of districts", [Paragraph(ranks), chart, _ranking_table(district_map, parts)])
 
 

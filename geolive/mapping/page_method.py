@@ -6,6 +6,7 @@ import numpy as np
 
 from geolive.languages import phrase, phrase_of
 from geolive.mapping.district_map import DistrictMap
+from geolive.mapping.passport_words import passport_words
 from geolive.phrases import Decimal, Percent, sentences
 from geolive.wording import decimals_to_show
 
@@ -42,6 +43,7 @@ def how_it_was_made(district_map: DistrictMap) -> list[tuple[str, str]]:
         (phrase("how.interval"), _interval_words(district_map)),
         (phrase("how.ranks"), ranks),
         (phrase("how.limits"), phrase("how.limits_text")),
+        *([(phrase("how.passport"), passport_words(passport))] if (passport := district_map.passport) else []),
         (phrase("how.not_supported"), phrase("how.not_supported_text", support=district_map.support)),
         (phrase("how.data"), data),
         (phrase("how.boundaries"), made.boundaries),

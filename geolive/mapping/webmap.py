@@ -75,7 +75,9 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | 
         "not_supported_colour": NOT_SUPPORTED_COLOUR,
         "how": how,
         # left out on paper, so that a map fits on one page
-        "screen_only": [language.text(f"how.{name}") for name in ("interval", "ranks", "limits", "command", "model")],
+        "screen_only": [
+            language.text(f"how.{name}") for name in ("interval", "ranks", "limits", "passport", "command", "model")
+        ],
         "policy": _policy([leaflet, script]),
         # these are code, and their texts are escaped already; everything else is escaped by the template
         "styles": [Markup(text) for text in (leaflet_css(), _template_text("page.css"))],

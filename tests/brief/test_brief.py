@@ -186,3 +186,13 @@ class TestBrowser:
                     assert [(rule["id"], [node["html"][:120] for node in rule["nodes"][:2]]) for rule in found] == []
                     assert tab.errors == tab.requests == []
                     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_higher_value_that_is_worse_comes_first():
+    worse = fake_district_map().with_words(higher_is="worse")
+    table = worse.districts[worse.districts["supported"].astype(bool)].set_index("district")["pov"]
+    assert f"highest in {table.idxmax()}, " in read_aloud(worse)[0]
+    brief = make_brief(worse)
+    rows = next(block for block in brief.sections[2].blocks if hasattr(block, "rows")).rows
+    assert (rows[0][0], rows[-1][0]) == (table.idxmax(), table.idxmin())
+    assert rows[0][3].startswith("1 to ")
