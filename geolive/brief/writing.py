@@ -111,7 +111,6 @@ def _ranking(district_map: DistrictMap) -> Section:
     height = chart_height(sum(map(len, parts)) + len(parts) - 1)
     chart = Picture(ranking_chart(district_map, table), (WIDTH, height), caption, district_map.provenance.simulated)
     ranks = (
-<<<<<<< HEAD
         "Where the intervals of districts overlap, their order is not known: the table has the ranks that are possible, from "
         f"rank 1, {district_map.indicator.first_words}."
     )

@@ -14,7 +14,7 @@ from geolive.cli.predict_inputs import check_benchmark, indicator_words, named_i
 from geolive.errors import InputError
 
 # what predict writes and prints, and a brief does not
-_OF_FILES = {"formats", "everything", "exports", "diagnostics", "language"}
+_OF_FILES = {"formats", "everything", "exports", "diagnostics", "language", "size"}
 
 
 @app.command()

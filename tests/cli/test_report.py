@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from geolive.cli.drawn_maps import draw_maps
 from geolive.cli.predict import predict
 from geolive.cli.report import _OF_FILES, report
 from tests.commands import run
@@ -33,6 +34,9 @@ def test_it_takes_the_options_of_predict():
     theirs, ours = (set(inspect.signature(command).parameters) for command in (predict, report))
     assert theirs - _OF_FILES <= ours
     assert ours - theirs == {"budget"}
+    # what is not used by the brief itself goes to the maps
+    drawn = set(inspect.signature(draw_maps).parameters)
+    assert ours - {"out", "budget", "indicator", "indicators"} <= drawn
 
 
 @pytest.mark.parametrize(
