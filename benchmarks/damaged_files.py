@@ -2,9 +2,10 @@
 
     python benchmarks/damaged_files.py [--tries 2000] [--seed 0]
 
-Files of districts, surveys (CSV, geospatial, Stata, SPSS), photos and DHS recodes are made, a copy of one is damaged (bytes
-changed, removed, doubled or cut off), and the command line reads it in a process of its own. Its exit code must be 0 or 2;
-every other ending is printed with the number and the seed of the try, and the exit code of this program is 1 then. Counts are
+Files of districts, surveys (CSV, geospatial, Stata, SPSS), photos, tables of images and DHS recodes are made, a copy of one is
+damaged (bytes changed, removed, doubled or cut off), and the command line reads it in a process of its own. Its exit code must
+be 0 or 2; every other ending is printed with the number and the seed of the try, and the exit code of this program is 1 then.
+Counts are
 printed every 200 tries.
 """
 
@@ -104,7 +105,7 @@ def make_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
     files = make_dhs(folder / "dhs")
     dhs = ["ingest", "dhs", str(files["gps"]), "--recode", str(files["households"]), "--recode", str(files["women"])]
     made += [(f"DHS {name}", files[name], [*dhs, "--out", "OUT"]) for name in ("gps", "households", "women")]
-    return made + labelled_cases(folder)
+    return made + labelled_cases(folder) + image_table_cases(folder)
 
 
 def labelled_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
@@ -146,6 +147,40 @@ def labelled_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
     names = ["hh.sav", "packed.sav", "hh.zsav", *(f"stata{version}.dta" for version in (8, 12, 13, 15))]
     made = [(name, folder / name, with_file(command, folder / name)) for name in names]
     return [*made, ("positions.csv", positions, with_file(command, folder / "hh.sav"))]
+
+
+def image_table_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
+    """Make tables of images with counts, lists of objects and features, as CSV, compressed, Parquet and points."""
+    import gzip
+
+    import geopandas as gpd
+    import numpy as np
+    import pandas as pd
+
+    from geolive.sources.image_tables.reader import read_images  # noqa: F401  (loaded before the copies of this process)
+
+    rng, n = np.random.default_rng(2), 30
+    table = pd.DataFrame(
+        {"key": [f"Thiès {i}" for i in range(n)], "lon": rng.uniform(84, 87, n), "lat": rng.uniform(25, 28, n)}
+    )
+    table["Car"], table["person"] = rng.integers(0, 9, (2, n))
+    table["taken"] = pd.date_range("2020-01-01", periods=n).astype(str)
+    table["objects"] = [str(["car"] * cars) for cars in table["Car"]]
+    lists = table.assign(net=list(rng.normal(size=(n, 3))))
+    table.to_csv(folder / "images.csv", index=False)
+    (folder / "images.csv.gz").write_bytes(gzip.compress((folder / "images.csv").read_bytes()))
+    lists.to_parquet(folder / "images.parquet")
+    placed = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"], crs=4326))
+    placed.to_file(folder / "images.gpkg")
+    command = ["ingest", "images", "FILE", "--captured-at", "taken", "--out", "OUT"]
+    columns = ["--lon", "lon", "--lat", "lat"]
+    ways = {
+        "images.csv": [*columns, "--counts"],
+        "images.csv.gz": [*columns, "--list-column", "objects"],
+        "images.parquet": [*columns, "--counts", "--features", "net=net"],
+        "images.gpkg": ["--list-column", "objects"],
+    }
+    return [(name, folder / name, with_file([*command, *way], folder / name)) for name, way in ways.items()]
 
 
 def with_file(command: list[str], path: Path) -> list[str]:

@@ -164,7 +164,7 @@ def _arrow_errors_named(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read ({said}); check that the file is whole") from None
 
@@ -176,6 +176,9 @@ def _parquet_blocks(path: Path, chosen: list[str]) -> Iterator[Block]:
     with _arrow_errors_named(path), pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=chosen):
             columns = {name: batch.column(name) for name in chosen}
+            for column in columns.values():
+                # texts that are not UTF-8, and lists that end outside of their values
+                column.validate(full=True)
             yield Block(np.arange(done + 1, done + len(batch) + 1), columns, [])
             done += len(batch)
 

@@ -180,3 +180,19 @@ def test_the_rules_of_positions_are_those_of_surveys(tmp_path_factory, rows):
     assert images.images["key"].tolist() == survey.clusters["unique_cluster"].tolist()
     assert images.rejects["reason"].tolist() == survey.rejects["reason"].tolist()
     assert (images.rejects["row"] + 1).tolist() == survey.rejects["row"].tolist()
+
+
+@pytest.mark.parametrize("column", ["key", "objects", "taken", "net"])
+def test_damaged_texts_of_parquet_are_refused(tmp_path, column):
+    """Every text is a pattern of bytes that stands in the file as it is; some are made other than UTF-8."""
+    table = pd.DataFrame({name: [f"{name}-of-{i}-çççç" for i in range(9)] for name in ("key", "objects", "taken")})
+    table["objects"] = "['" + table["objects"] + "']"
+    table["x"], table["y"], table["net"] = 85.0, 25.0, [[f"net-of-{i}-çççç"] for i in range(9)]
+    table.to_parquet(tmp_path / "a.parquet", compression=None)
+    whole = (tmp_path / "a.parquet").read_bytes()
+    options = {"captured_at": "taken", "list_column": "objects", "features": {"net": "net"}}
+    mark = f"{column}-of-5-".encode()
+    assert whole.count(mark + "çç".encode()) >= 1
+    (tmp_path / "a.parquet").write_bytes(whole.replace(mark + "ç".encode(), mark + b"\xe1\xff"))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_images(tmp_path / "a.parquet", "key", "x", "y", **options)
