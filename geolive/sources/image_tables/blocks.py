@@ -144,7 +144,12 @@ def open_image_table(path: str | Path, encoding: str | None = None, layer: str |
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     table = ImageTable(path, [], found.name, found.guessed)
     with _Utf8Lines(table) as stream:
-        first = next(csv.reader([_first_line(stream)]), [])
+        try:
+            first = next(csv.reader([_first_line(stream)]), [])
+        except csv.Error:  # such as a line break of old Macintoshes
+            raise InputError(
+                f"{path}: its line of column names is no CSV; save the table as 'CSV UTF-8 (comma-delimited)'"
+            ) from None
     header = [name.strip() for name in first]
     if not any(header):
         raise InputError(f"{path}: is empty; it needs a line of column names and a row for each image")

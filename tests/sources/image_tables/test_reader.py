@@ -147,10 +147,11 @@ def test_simulated_keys_keep_their_mark(tmp_path):
         ("key,x,y,f\na,25,1,z\n", {"features": {"net": "f"}}, "no image has 1 finite number in 'f'"),
         ("key,x,y,f\na,25,1,1\n", {"features": {"objects": "f"}}, "is no name of a feature set"),
         ("key,x,y\na,25,1\n", {"creator": "who"}, "no column 'who'"),
+        ("key,x,y\ra,25,1\r", {}, "its line of column names is no CSV"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, content, options, words):
-    (tmp_path / "images.csv").write_text(content)
+    (tmp_path / "images.csv").write_bytes(content.encode())
     with pytest.raises(InputError, match=words):
         read_images(tmp_path / "images.csv", **{"lon": "x", "lat": "y"} | options)
 
