@@ -123,7 +123,7 @@ def _ranking_table(district_map: DistrictMap, parts: list[pd.DataFrame]) -> Tabl
         rows += [["…"] + [""] * 4] if number else []
         rows += [_ranking_row(district_map, row, name) for _, row in part.iterrows()]
     level = percent_text(district_map.level)
-    heads = ["District", "Value", f"{level} interval", "Possible ranks", "Against the mean"]
+    heads = ["District", "Value", f"{level} interval", district_map.indicator.rank_words, "Against the mean"]
     return Table(heads, rows, (0.28, 0.12, 0.2, 0.16, 0.24), (1, 2, 3))
 
 

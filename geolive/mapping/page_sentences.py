@@ -16,6 +16,7 @@ from geolive.wording import decimals_to_show
 _SIDES = ("says.below", "says.alike", "says.above")
 # the paragraph names the districts that are surely among the first quarter of the ranking
 _FIRST_SHARE = 4
+_MOST_NAMED = 10
 
 
 def district_sentences(district_map: DistrictMap, district: Mapping[Hashable, Any], compared: int) -> Phrase:
@@ -138,6 +139,8 @@ def _first_sentence(district_map: DistrictMap, known: int) -> str:
     ranked = table[table["rank_worst"].notna()].sort_values("rank_worst", kind="stable")
     names = ranked.loc[ranked["rank_worst"] <= count, "district"].astype(str).tolist()
     if names:
+        more = len(names) - _MOST_NAMED
+        names = [*names[:_MOST_NAMED], phrase("region.more", count=more)] if more > 0 else names
         return phrase("region.among_first", count=count, first=district_map.indicator.first_words, names=names)
     exact = bool((ranked["rank_best"] == ranked["rank_worst"]).any())
     return "" if exact or ranked.empty else phrase("region.no_rank")

@@ -97,3 +97,12 @@ def test_ranks_count_from_the_end_that_the_indicator_says(shown, first):
     assert lowest == (shown.ranked_from == "lowest") == (first in ("poorest", "lowest") or shown.name == "literacy")
     assert f"Counted from the {first}, its rank is" in said_of(turned, "Patna")
     assert turned.with_indicator(made.indicator).districts["rank_best"].equals(made.districts["rank_best"])
+
+
+def test_a_long_list_of_names_is_cut():
+    made = fake_district_map()
+    rank = np.ceil(made.districts["pov"].rank() / 40)
+    alike = replace(made, districts=made.districts.assign(rank_best=rank, rank_worst=rank))
+    said = region_sentences(alike)
+    assert said.endswith("and 26 more.")
+    assert said.split("poorest: ")[1].count(",") == 10
