@@ -36,7 +36,10 @@ def fetch_images(
     ] = None,
     clusters: Annotated[
         Path | None,
-        typer.Option(help="A dataset with a survey: images within 5 km of its clusters.", metavar="DATASET"),
+        typer.Option(
+            help="A dataset with a survey: images within 5 km of its clusters; with --keys, the images are joined to them.",
+            metavar="DATASET",
+        ),
     ] = None,
     around: Annotated[
         str | None, typer.Option(help="A point in degrees: images within --radius-m of it.", metavar="LON,LAT")
@@ -167,6 +170,7 @@ def _find_images(
 ) -> "Area":
     """Find the area that the options name, or the images that a file names."""
     from geolive.console import step
+    from geolive.dataset_folder import read_dataset
     from geolive.sources.imagery.area import find_area
     from geolive.sources.imagery.keys import images_of_keys
 
@@ -175,10 +179,11 @@ def _find_images(
             raise InputError("--keys-column is a column of a file of keys; add --keys FILE")
         with step("Finding the tiles of the area"):
             return find_area(**named, boundaries=districts)
+    clusters = named.pop("clusters")
     if given := next((name for name, value in named.items() if value is not None), None):
         raise InputError(f"--{given.replace('_', '-')}: --keys names the images already; leave one of the two out")
     with step(f"Reading {keys}"):
-        return images_of_keys(keys, keys_column)
+        return images_of_keys(keys, keys_column, None if clusters is None else read_dataset(clusters))
 
 
 def _show_plan(

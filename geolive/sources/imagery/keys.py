@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.sources.image_tables.blocks import open_image_table
 from geolive.sources.image_tables.cells import texts_of
-from geolive.sources.imagery.area import Area
+from geolive.sources.imagery.area import Area, area_around
 from geolive.table_files import bounded_lines
 from geolive.wording import count_of
 
 
-def images_of_keys(path: str | Path, column: str | None = None) -> Area:
+def images_of_keys(path: str | Path, column: str | None = None, survey: Dataset | None = None) -> Area:
     """Read the keys of the images to fetch.
 
     Parameters
@@ -22,6 +23,8 @@ def images_of_keys(path: str | Path, column: str | None = None) -> Area:
         A text with a key on each line; or with `column` a table, CSV (plain, gzip or zstd) or Parquet.
     column : str, optional
         Column of the keys. Large tables are read in blocks, and of this column only.
+    survey : Dataset, optional
+        A dataset whose clusters the images are joined to.
 
     Returns
     -------
@@ -31,7 +34,7 @@ def images_of_keys(path: str | Path, column: str | None = None) -> Area:
     Raises
     ------
     InputError
-        The file cannot be read, or has no keys.
+        The file cannot be read, or has no keys, or the dataset has no clusters.
 
     Examples
     --------
@@ -48,9 +51,12 @@ def images_of_keys(path: str | Path, column: str | None = None) -> Area:
             f"{path}: holds no keys; give a file with a key on each line, or keys_column='COLUMN' of a table"
         )
     digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
-    options = ("--keys", str(path), *(("--keys-column", column) if column is not None else ()))
+    options = ["--keys", str(path), *(("--keys-column", column) if column is not None else ())]
+    if survey is not None:
+        around = area_around(survey)
+        digest, options = f"{digest} {around.key}", [*options, *around.options]
     name = f"{count_of(len(keys), 'key')} of {path.name}"
-    return Area(name, digest, options, np.zeros((0, 2), int), keys=tuple(keys))
+    return Area(name, digest, tuple(options), np.zeros((0, 2), int), survey=survey, keys=tuple(keys))
 
 
 def _keys_of_lines(path: Path) -> list[str]:

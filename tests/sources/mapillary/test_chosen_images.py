@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset_folder import read_dataset
+from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.imagery.area import area_of_circle, find_area
 from geolive.sources.imagery.fetch import fetch_images, plan_fetch
 from geolive.sources.imagery.keys import images_of_keys
 from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.imagery.tile_grid import tile_of
+from geolive.sources.survey.reader import read_survey
 from geolive.tables import lonlat
 from tests.sources.mapillary.fetching import FAST, access_to, contents, fetch_box
 from tests.sources.mapillary.server import FakeMapillary, fake_images
@@ -173,6 +174,20 @@ def test_keys_from_a_column_dates_and_panoramas(tmp_path):
         "taken before 2020-01-03": 1,
         "a panorama": 3,
     }
+
+
+def test_images_of_keys_are_joined_to_a_survey(tmp_path):
+    near, far = IMAGES[0], dataclasses.replace(IMAGES[1], lon=86.0, computed=None)
+    (tmp_path / "keys.txt").write_text(f"{near.id}\n{far.id}")
+    (tmp_path / "survey.csv").write_text("lon,lat,wealth\n85.14,25.6,1.5\n")
+    survey = read_survey(tmp_path / "survey.csv", "lon", "lat", {"pov": "wealth"})
+    survey = read_dataset(write_dataset(survey, tmp_path / "survey"))
+    with FakeMapillary([near, far]) as server:
+        area = images_of_keys(tmp_path / "keys.txt", survey=survey)
+        dataset = read_dataset(fetch_images(access_to(server), area, Wanted(), tmp_path / "some", FAST))
+    assert dataset.images["unique_cluster"].notna().tolist() == [True, False]
+    assert dataset.clusters[["n_images", "pov"]].to_numpy().tolist() == [[1, 1.5]]
+    assert f"--clusters {tmp_path / 'survey'}" in dataset.command
 
 
 def test_a_fetch_by_keys_continues_and_gives_the_same_bytes(tmp_path):
