@@ -111,8 +111,8 @@ def _ranking(district_map: DistrictMap) -> Section:
     height = chart_height(sum(map(len, parts)) + len(parts) - 1)
     chart = Picture(ranking_chart(district_map, table), (WIDTH, height), caption, district_map.provenance.simulated)
     ranks = (
-        "Where the intervals of districts overlap, their order is not known: the table has the ranks that are possible, from "
-        f"rank 1, {district_map.indicator.first_words}."
+        "Where intervals overlap, the order of districts is not known: the table has their possible ranks; rank 1 is "
+        f"{district_map.indicator.first_words}."
     )
     return Section("Ranking of districts", [Paragraph(ranks), chart, _ranking_table(district_map, parts)])
 
@@ -209,7 +209,7 @@ def _targets(district_map: DistrictMap, budget: Budget | None, seed: int) -> lis
 
 def _method(district_map: DistrictMap) -> Section:
     # what other sections say
-    left_out = {"Data", "Boundaries", "Command", "Made", "Not supported"}
+    left_out = {"Data", "Boundaries", "Command", "Made", "Not supported", "Passport", "Limits"}
     if _estimates(district_map):
         left_out.add("Values of districts")
     how = [[str(term), str(text)] for term, text in how_it_was_made(district_map) if str(term) not in left_out]
