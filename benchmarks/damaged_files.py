@@ -10,6 +10,8 @@ printed every 200 tries.
 """
 
 import argparse
+import contextlib
+import importlib
 import os
 import random
 import resource
@@ -24,6 +26,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_DEFAULT_M
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 SECONDS = 60
+MODULES = "modules.txt"
 
 
 def main() -> None:
@@ -37,6 +40,7 @@ def main() -> None:
         for kind, path, command in cases:
             code, said = try_damaged(None, Path(folder), path, command)
             assert code == 0, f"{kind} is not read whole: {said}"
+        load_modules(Path(folder) / MODULES)
         for number in range(options.tries):
             rng = random.Random(f"{options.seed} {number}")
             kind, path, command = rng.choice(cases)
@@ -183,6 +187,13 @@ def image_table_cases(folder: Path) -> list[tuple[str, Path, list[str]]]:
     return [(name, folder / name, with_file([*command, *way], folder / name)) for name, way in ways.items()]
 
 
+def load_modules(listed: Path) -> None:
+    """Import what the copies of this process imported, so that the next copies need not; no module is run otherwise."""
+    for name in sorted(set(listed.read_text().split())):
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+
+
 def with_file(command: list[str], path: Path) -> list[str]:
     return [str(path) if word == "FILE" else word for word in command]
 
@@ -194,7 +205,7 @@ def try_damaged(rng: random.Random | None, folder: Path, path: Path, command: li
     path.write_bytes(whole if rng is None else damaged(rng, whole))
     words = [str(out) + word.removeprefix("OUT") if word.startswith("OUT") else word for word in command]
     try:
-        return run_apart(words, folder / "said.txt")
+        return run_apart(words, folder / "said.txt", folder / MODULES if rng is None else None)
     finally:
         path.write_bytes(whole)
         shutil.rmtree(out, ignore_errors=True)
@@ -222,8 +233,11 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
     return bytes(content)
 
 
-def run_apart(words: list[str], said: Path) -> tuple[int, str]:
-    """Run a command in a copy of this process; return its exit code, negative for a signal, and the last line that it printed."""
+def run_apart(words: list[str], said: Path, modules: Path | None) -> tuple[int, str]:
+    """Run a command in a copy of this process; return its exit code, negative for a signal, and the last line that it printed.
+
+    With `modules`, the names of the modules that it imported are added to that file.
+    """
     copy = os.fork()
     if copy == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
@@ -236,6 +250,9 @@ def run_apart(words: list[str], said: Path) -> tuple[int, str]:
         try:
             command_line()
         except SystemExit as ended:
+            if modules is not None:
+                with modules.open("a") as file:
+                    file.write("\n".join([*sys.modules, ""]))
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(ended.code if isinstance(ended.code, int) else 1)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, app
+from geolive.cli.apps import app
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
@@ -20,13 +20,30 @@ _MOST_REASONS = 15
 @app.command()
 def info(
     context: typer.Context,
-    dataset: DatasetArgument,
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            help="A dataset folder, as sample and ingest make them; with --boundaries and --column also a table.",
+            metavar="DATASET",
+        ),
+    ],
     map: Annotated[Path | None, typer.Option(help="A picture of the dataset to write (.png).", metavar="FILE")] = None,
     indicator: Annotated[
         str | None, typer.Option(help="Indicator that colours the picture's clusters; by default the first.")
     ] = None,
     boundaries: Annotated[
-        Path | None, typer.Option(help="A file of districts for the picture, in place of India's.", metavar="FILE")
+        Path | None,
+        typer.Option(
+            help="A file of districts: which names of the dataset it has, and the picture's districts in place of India's.",
+            metavar="FILE",
+        ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Of a table, the column with names or ids of districts.", metavar="COLUMN")
+    ] = None,
+    join_report: Annotated[
+        Path | None,
+        typer.Option(help="With --boundaries: the comparison of names, as rows (.csv or .json).", metavar="FILE"),
     ] = None,
     name_column: NameColumn = None,
     id_column: IdColumn = None,
@@ -35,15 +52,17 @@ def info(
     crs: Crs = None,
     drop_invalid: DropInvalid = False,
 ) -> None:
-    """Show what a dataset holds, and draw a map of it."""
+    """Show what a dataset holds, compare its names of districts with those of a file, and draw a map of it."""
+    from geolive.cli.join_report import check_report, show_report
     from geolive.cli.parameters import as_options
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
     from geolive.mapping.overview import check_picture, draw_overview
     from geolive.mapping.summary import summarise
 
-    if map is None and (indicator or boundaries):
-        raise InputError("--indicator and --boundaries are about the picture; add --map FILE.png")
+    if map is None and indicator:
+        raise InputError("--indicator is about the picture; add --map FILE.png")
+    check_report(dataset, boundaries, column, join_report)
     if map is not None:
         check_picture(map)
     file = open_boundaries(
@@ -52,9 +71,14 @@ def info(
     )  # fmt: skip
     for words in file.notes if file else ():
         note(as_options(words, context.command))
+    if file is not None and column is not None:
+        show_report(dataset, file, column, join_report)
+        return
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     _show(data, summarise(data))
+    if file is not None:
+        show_report(data, file, None, join_report)
     if map is not None:
         with step(f"Drawing {map}"):
             draw_overview(data, map, indicator, file)

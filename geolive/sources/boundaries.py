@@ -8,6 +8,7 @@ https, answers are bounded in size and time, and what is not districts is refuse
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,8 @@ class Boundaries:
     n_districts : int
     source, licence : str
         As geoBoundaries states them.
+    year : str
+        The year that the borders are of, as geoBoundaries states it.
     from_cache : bool
         Whether it was kept from an earlier run.
     """
@@ -61,6 +64,7 @@ class Boundaries:
     n_districts: int
     source: str
     licence: str
+    year: str
     from_cache: bool
 
 
@@ -126,8 +130,45 @@ def fetch_boundaries(
         temporary.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False), encoding="utf-8")
     facts = document["geoBoundaries"]
     return Boundaries(
-        out, len(document["features"]), facts["boundarySource"], facts["boundaryLicense"], from_cache=from_cache
+        out,
+        len(document["features"]),
+        facts["boundarySource"],
+        facts["boundaryLicense"],
+        facts["boundaryYearRepresented"],
+        from_cache=from_cache,
     )
+
+
+def years_apart(represented: str, years: Sequence[int]) -> str | None:
+    """Return a warning where borders are not of the years of a survey, or None where they are or the year is not known.
+
+    Parameters
+    ----------
+    represented : str
+        The year that the borders are of, as geoBoundaries states it: "2017", "2017.0", "2010 to 2012".
+    years : sequence of int
+        The years of the survey's clusters.
+
+    Examples
+    --------
+    >>> years_apart("2020", [2011, 2012])  # doctest: +ELLIPSIS
+    'the boundaries are of 2020, and the survey is of 2011 to 2012: districts may have been split, joined or renamed ...'
+    >>> years_apart("2012", [2011, 2012]) is None
+    True
+    """
+    stated = [int(year) for year in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", represented)]
+    if not stated or not len(years):
+        return None
+    if min(stated) <= max(years) and min(years) <= max(stated):
+        return None
+    return (
+        f"the boundaries are of {_span(stated)}, and the survey is of {_span(years)}: districts may have been split, joined or "
+        "renamed in between; compare their names with: info DATASET --boundaries FILE"
+    )
+
+
+def _span(years: Sequence[int]) -> str:
+    return f"{min(years)}" if min(years) == max(years) else f"{min(years)} to {max(years)}"
 
 
 def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
