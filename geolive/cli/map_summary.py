@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from geolive.console import say, show_table
+from geolive.estimation.ranks import stepdown_words
 from geolive.wording import count_of, decimal_text, decimals_to_show, percent_text
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
         if words:
             say(words)
     say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
+    if words := stepdown_words(len(ranked)):
+        say(words)
     if words := not_supported_words(drawn):
         say(words)
     if written:

@@ -60,6 +60,7 @@ def target(
 ) -> None:
     """Choose the poorest districts within a budget, and show how sure that choice is."""
     from geolive.console import say, step
+    from geolive.estimation.ranks import stepdown_words
     from geolive.estimation.target_plot import plot_target
     from geolive.estimation.target_report import assess_target
     from geolive.estimation.target_table import read_target_table, read_truth
@@ -83,6 +84,8 @@ def target(
         if plot is not None:
             plot_target(report, plot)
     say(report.words)
+    if words := stepdown_words(len(report.districts)):
+        say(words)
     say(f"Written: {', '.join(str(path) for path in (out, errors_out, plot) if path)}")
     say_open(plot or out)
 

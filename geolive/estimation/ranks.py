@@ -82,6 +82,24 @@ def rank_sets(
     return best, worst
 
 
+def stepdown_words(n: int) -> str | None:
+    """Return the sentence that a user reads where so many districts are ranked that stepdown is left out; else None.
+
+    Examples
+    --------
+    >>> stepdown_words(501)
+    'Ranks of more than 500 districts are computed without stepdown: they are as valid, and their ranges a little wider.'
+    >>> stepdown_words(500) is None
+    True
+    """
+    if n <= MOST_STEPDOWN:
+        return None
+    return (
+        f"Ranks of more than {MOST_STEPDOWN} districts are computed without stepdown: they are as valid, and their ranges a "
+        "little wider."
+    )
+
+
 def best_set(
     estimate: ArrayLike,
     standard_error: ArrayLike,

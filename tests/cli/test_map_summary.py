@@ -55,3 +55,13 @@ def test_districts_of_one_name_are_told_apart_by_their_state(capsys):
     assert "Aurangabad (Bihar)" in said
     assert "Aurangabad (Maharashtra)" in said
     assert "Patna (Bihar)" not in said
+
+
+def test_ranks_of_very_many_districts_are_made_in_another_way_and_that_is_said(capsys, monkeypatch):
+    made = fake_district_map()
+    show_map(made, [])
+    assert "stepdown" not in capsys.readouterr().out
+    monkeypatch.setattr("geolive.estimation.ranks.MOST_STEPDOWN", 35)
+    show_map(made, [])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Ranks of more than 35 districts are computed without stepdown: they are as valid" in said
