@@ -306,10 +306,20 @@ def _repaired(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return valid MultiPolygons, cut at the antimeridian, and which of them had to be repaired."""
     areal = np.isin(shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
     broken = areal & ~shapely.is_valid(shapes)
+    shapes = np.where(broken & _not_finite(shapes, broken), None, shapes)
+    areal &= ~shapely.is_missing(shapes)
     # a ring that steps over the antimeridian looks as if it crossed the whole globe, so it is cut before it is repaired
     cut_shapes = shapely.force_2d(shapes)
     cut_shapes[areal] = cut(cut_shapes[areal])
     return polygonal_parts(cut_shapes), broken
+
+
+def _not_finite(shapes: np.ndarray, broken: np.ndarray) -> np.ndarray:
+    """Return which of the broken shapes have a coordinate that is no number, or infinite: nothing can repair them."""
+    found = np.zeros(len(shapes), bool)
+    for i in np.flatnonzero(broken):
+        found[i] = not np.isfinite(shapely.get_coordinates(shapes[i])).all()
+    return found
 
 
 def _with_area(
@@ -324,6 +334,8 @@ def _with_area(
         row = int(rows[0])
         shape = raw.geometry.iloc[row]
         what = "it has no geometry" if shape is None or shape.is_empty else f"a {shape.geom_type} has no area"
+        if shape is not None and not np.isfinite(shapely.get_coordinates(shape)).all():
+            what = "a coordinate is no number"
         who = f" ({names[row]})" if names else ""
         remedy = "correct it"
         if kept.any():

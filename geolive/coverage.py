@@ -13,6 +13,8 @@ from geolive.wording import listed
 
 WIDEST_GAP_M = 1000.0
 # a gap may be as wide as this share of a small unit's side, so that a city's small units are not filled from their neighbours
+# the usual repair of shapely takes seconds for a thousand crossings, and hours for ten thousand
+_MOST_CROSSINGS = 500
 _GAP_SHARE, _SMALL_UNITS = 1 / 20, 10
 # larger changes of a district's area are told
 TOLD_CHANGE = 0.01
@@ -120,7 +122,7 @@ def polygonal_parts(geometry: np.ndarray) -> np.ndarray:
     >>> polygonal_parts(np.array([spike, None]))[0].bounds, polygonal_parts(np.array([spike, None]))[1].is_empty
     ((0.0, 0.0, 1.0, 1.0), True)
     """
-    valid = shapely.make_valid(shapely.force_2d(geometry))
+    valid = _valid(shapely.force_2d(geometry))
     parts, owner = shapely.get_parts(valid, return_index=True)
     kind = shapely.get_type_id(parts)
     areal = np.isin(kind, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
@@ -135,6 +137,28 @@ def polygonal_parts(geometry: np.ndarray) -> np.ndarray:
     if len(parts):
         result[np.unique(owner)] = shapely.multipolygons(parts, indices=np.unique(owner, return_inverse=True)[1])
     return result
+
+
+def _valid(geometry: np.ndarray) -> np.ndarray:
+    """Make polygons valid; those whose borders cross themselves very often by the method whose time does not grow with that."""
+    tangled = np.zeros(len(geometry), bool)
+    large = shapely.get_num_coordinates(geometry) > _MOST_CROSSINGS
+    for i in np.flatnonzero(large & ~shapely.is_valid(geometry) & ~shapely.is_missing(geometry)):
+        tangled[i] = _crossings(geometry[i]) > _MOST_CROSSINGS
+    valid = np.array(geometry, dtype=object)
+    valid[~tangled] = shapely.make_valid(valid[~tangled])
+    if tangled.any():
+        valid[tangled] = shapely.make_valid(valid[tangled], method="structure", keep_collapsed=False)
+    return valid
+
+
+def _crossings(shape: shapely.Geometry) -> int:
+    """Count how often the borders of a polygon cross themselves."""
+    at, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(shape)), return_index=True)
+    pieces = np.stack([at[:-1], at[1:]], axis=1)[ring[:-1] == ring[1:]]
+    segments = shapely.linestrings(pieces)
+    first, _ = shapely.STRtree(segments).query(segments, predicate="crosses")
+    return len(first) // 2
 
 
 def _closed(metric: np.ndarray, gap: float) -> np.ndarray:

@@ -1,4 +1,5 @@
 import json
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import shapely
 
 from geolive.boundary_files import read_boundaries
+from geolive.coverage import polygonal_parts
 from geolive.errors import InputError
 from geolive.regions import find_region
 
@@ -468,3 +470,25 @@ def test_objects_and_lists_among_the_properties_are_no_names(tmp_path):
     nested = gpd.GeoDataFrame({"name": ["A", "B"], "sources": [["a"], ["b", "c"]]}, geometry=squares, crs=4326)
     nested.to_parquet(tmp_path / "districts.parquet")
     assert read_boundaries(tmp_path / "districts.parquet").districts["district"].tolist() == ["A", "B"]
+
+
+def test_a_coordinate_that_is_no_number_is_named_and_left_out_on_request(tmp_path):
+    squares = [shapely.box(10, 50, 11, 51), shapely.Polygon([(12, 50), (np.nan, 50), (13, 51), (12, 50)])]
+    gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=squares, crs=4326).to_parquet(tmp_path / "units.parquet")
+    with pytest.raises(
+        InputError, match=r"row 1 \(B\): not a polygon: a coordinate is no number; correct it, or leave such"
+    ):
+        read_boundaries(tmp_path / "units.parquet")
+    found = read_boundaries(tmp_path / "units.parquet", drop_invalid=True)
+    assert found.districts["district"].tolist() == ["A"]
+
+
+def test_a_border_that_crosses_itself_very_often_is_repaired_in_time():
+    rng, angle = np.random.default_rng(0), np.linspace(0, 2 * np.pi, 4001)
+    at = np.c_[np.cos(angle) * (1 + 0.2 * rng.random(4001)), np.sin(angle) * (1 + 0.2 * rng.random(4001))]
+    start = time.process_time()
+    [repaired] = polygonal_parts(np.array([shapely.Polygon(at)]))
+    assert time.process_time() - start < 10
+    assert repaired.is_valid
+    # between the circles of radius 1 and 1.2
+    assert np.pi < repaired.area < np.pi * 1.2**2
