@@ -210,6 +210,8 @@ def _without_nested_values(raw: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 def _choose_layer(path: Path, source: str, layer: str | None) -> tuple[str | None, str, list[str]]:
     """Return the layer to read (None for the only one), words that name it, and a note where there was a choice."""
     kinds = {str(name): kind for name, kind in pyogrio.list_layers(source)}
+    if not kinds:
+        raise ValueError("it holds no layer")
     if layer is not None:
         if layer not in kinds:
             raise InputError(
@@ -235,7 +237,7 @@ def _count(source: str, layer: str) -> int:
 
 
 def _holds_polygons(source: str, layer: str, kind: str) -> bool:
-    if "Polygon" in kind:
+    if "Polygon" in kind or "MultiSurface" in kind:
         return True
     if kind not in ("Unknown", "GeometryCollection", "Unknown Z", "GeometryCollection Z"):
         return False

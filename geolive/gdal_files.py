@@ -62,6 +62,8 @@ _RASTER_SETTINGS = {
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 1,
 }
+# a feature a line, without a collection around them
+_FEATURE_A_LINE = re.compile(rb'\s*\{[^\n]*"type"\s*:\s*"Feature"[^\n]*\}\s*\n\s*\{')
 _REACHES_OUT = re.compile(r"\b(?:ogr_|gdal_|load_extension|readfile|writefile)\w*\s*\(", re.IGNORECASE)
 
 
@@ -296,6 +298,10 @@ def _source(path: Path, folder: Path, named: str, encoding: str | None) -> str:
         return str(folder / f"{_plain(path)}.kmz")
     if suffix == ".shp":
         parts = _parts_of(path)
+        if ".shx" not in parts:
+            raise InputError(
+                f"{named}: its .shx file is missing; copy all its files (.shp, .shx, .dbf, .prj) to one folder"
+            )
         chosen = encoding
         if chosen is None and ".cpg" not in parts:
             found = encoding_of_table(parts[".dbf"]) if ".dbf" in parts else None
@@ -340,6 +346,8 @@ def _json_driver(path: Path) -> str:
         beginning = file.read(2**16)
     if re.search(rb'"type"\s*:\s*"Topology"', beginning):
         return "TopoJSON"
+    if _FEATURE_A_LINE.match(beginning):
+        return "GeoJSONSeq"
     return "ESRIJSON" if b'"esriGeometry' in beginning else "GeoJSON"
 
 

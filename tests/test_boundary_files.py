@@ -492,3 +492,26 @@ def test_a_border_that_crosses_itself_very_often_is_repaired_in_time():
     assert repaired.is_valid
     # between the circles of radius 1 and 1.2
     assert np.pi < repaired.area < np.pi * 1.2**2
+
+
+def test_a_feature_a_line_is_read_as_a_collection_is(tmp_path):
+    columns = {"name": ["Ouémé", "Zou", "Mono"]}
+    expected = read_boundaries(units(tmp_path / "units.geojson", **columns)).districts
+    features = json.loads((tmp_path / "units.geojson").read_text(encoding="utf-8"))["features"]
+    lines = "\n".join(json.dumps(feature, ensure_ascii=False) for feature in features)
+    for encoding in ("utf-8", "cp1252"):
+        (tmp_path / "lines.geojson").write_text(lines, encoding=encoding)
+        found = read_boundaries(tmp_path / "lines.geojson").districts
+        assert found["district"].tolist() == columns["name"]
+        assert found.geometry.geom_equals_exact(expected.geometry, 1e-9).all()
+
+
+def test_what_a_file_lacks_is_named(tmp_path):
+    path = units(tmp_path / "units.shp", name=["A", "B"])
+    path.with_suffix(".shx").unlink()
+    with pytest.raises(InputError, match=r"units.shp: its .shx file is missing; copy all its files"):
+        read_boundaries(path)
+    empty = '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document></Document></kml>'
+    (tmp_path / "empty.kml").write_text(empty)
+    with pytest.raises(InputError, match="it holds no layer"):
+        read_boundaries(tmp_path / "empty.kml")

@@ -132,6 +132,11 @@ def mendable(error: BaseException) -> str | None:
     for cause in _chain(error):
         if isinstance(cause, InputError):
             return str(cause)
+        if isinstance(cause, UnicodeEncodeError) and (name := _name_beyond_the_locale(cause)):
+            return (
+                f"{name}: the encoding of the locale ({sys.getfilesystemencoding()}) lacks letters of this name; set "
+                "PYTHONUTF8=1 and run the same command again"
+            )
         if isinstance(cause, MemoryError):
             return f"there was not enough memory; {_REMEDIES[errno.ENOMEM]}"
         if isinstance(cause, OSError) and cause.errno in _REMEDIES:
@@ -186,6 +191,15 @@ def flush_output() -> None:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
+
+
+def _name_beyond_the_locale(error: UnicodeEncodeError) -> str | None:
+    """Return the name of a file with bytes that the locale's encoding has no letters for; None where there is none."""
+    text = str(error.object)
+    # Python reads such bytes of a name as these code points, which no library can write
+    if sys.getfilesystemencoding().lower() == "utf-8" or not any("\udc80" <= letter <= "\udcff" for letter in text):
+        return None
+    return os.fsencode(text).decode("utf-8", errors="replace")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -306,6 +306,35 @@ def test_nothing_from_data_acts_on_the_terminal(small_folder, tmp_path):
     assert shown >= 4
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names of files are Unicode there")
+def test_names_beyond_the_locale_are_read_or_refused_with_a_remedy_that_works(tmp_path):
+    folder = tmp_path / "Thiès"
+    folder.mkdir()
+    (folder / "enquête.csv").write_text("x,y,pov\n85.1,25.6,1\n84,25,2\n")
+    words = [
+        "ingest",
+        "survey",
+        folder / "enquête.csv",
+        "--lon",
+        "x",
+        "--lat",
+        "y",
+        "--value",
+        "pov",
+        "--out",
+        folder / "é",
+    ]
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = run(*words, **locale)
+    assert done.returncode in (0, 2), done.stderr
+    if done.returncode == 2:
+        assert "lacks letters of this name; set PYTHONUTF8=1" in done.stderr.splitlines()[-1]
+        assert sorted(path.name for path in folder.iterdir()) == ["enquête.csv"]
+        done = run(*words, **locale | {"PYTHONUTF8": "1"})
+    assert done.returncode == 0, done.stderr
+    assert (folder / "é" / "dataset.json").exists()
+
+
 def test_the_version_and_the_help(tmp_path):
     import geolive
 
