@@ -47,8 +47,8 @@ def fetch_boundaries(
     )
     if survey is not None and not years:
         note(f"{survey}: its clusters have no year to compare with that of the boundaries")
-    if words := years_apart(fetched.year, years):
-        note(words.replace("info DATASET --boundaries FILE", f"info {survey} --boundaries {fetched.path}"))
+    if warning := years_apart(fetched.year, years):
+        note(warning.replace("info DATASET --boundaries FILE", f"info {survey} --boundaries {fetched.path}"))
     words = ("--dataset", "DATASET", "--boundaries", fetched.path, "--out", "maps/map.html")
     say_next("predict", *words, to="maps a dataset in these districts")
 
