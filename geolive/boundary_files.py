@@ -308,7 +308,8 @@ def _repaired(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return valid MultiPolygons, cut at the antimeridian, and which of them had to be repaired."""
     areal = np.isin(shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
     broken = areal & ~shapely.is_valid(shapes)
-    shapes = np.where(broken & _not_finite(shapes, broken), None, shapes)
+    shapes = shapes.copy()
+    shapes[_not_finite(shapes, broken)] = None
     areal &= ~shapely.is_missing(shapes)
     # a ring that steps over the antimeridian looks as if it crossed the whole globe, so it is cut before it is repaired
     cut_shapes = shapely.force_2d(shapes)

@@ -54,8 +54,8 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
         if words:
             say(words)
     say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
-    if words := stepdown_words(len(ranked)):
-        say(words)
+    if note := stepdown_words(len(ranked)):
+        say(note)
     if words := not_supported_words(drawn):
         say(words)
     if written:
