@@ -1,0 +1,61 @@
+"""How Sphinx builds the site: `python -m sphinx -W --keep-going -b html docs build/site` (extra: docs)."""
+
+import os
+import tempfile
+
+import geolive
+
+project = "geolive"
+author = "the geolive developers"
+release = version = geolive.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build"]
+
+# tutorials run from the beginning each time, in a folder of their own, with a cache of their own
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+os.environ["GEOLIVE_CACHE"] = tempfile.mkdtemp(prefix="geolive-docs-")
+os.environ.setdefault("COLUMNS", "110")
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_heading_anchors = 4
+
+autosummary_generate = True
+# scikit-learn adds methods for the routing of metadata to every estimator
+_ROUTING = "set_fit_request, set_predict_request, set_score_request, get_metadata_routing"
+autodoc_default_options = {"members": True, "inherited-members": False, "exclude-members": _ROUTING}
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+# names from data and formulas are not references
+default_role = None
+nitpicky = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "geolive"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "header_links_before_dropdown": 6,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
+}
+copyright = "the geolive developers, MIT licence"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
