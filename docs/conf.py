@@ -1,7 +1,10 @@
 """How Sphinx builds the site: `python -m sphinx -W --keep-going -b html docs build/site` (extra: docs)."""
 
+import atexit
 import os
+import shutil
 import tempfile
+from pathlib import Path
 
 import geolive
 
@@ -25,8 +28,13 @@ nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
-os.environ["GEOLIVE_CACHE"] = tempfile.mkdtemp(prefix="geolive-docs-")
-os.environ.setdefault("COLUMNS", "110")
+_scratch = Path(tempfile.mkdtemp(prefix="geolive-docs-"))
+atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
+os.environ |= {"GEOLIVE_CACHE": str(_scratch / "cache"), "IPYTHONDIR": str(_scratch / "ipython"), "COLUMNS": "110"}
+# cells that begin with %%sh: what a command prints comes whole and without colours, and one that fails ends the build
+_startup = _scratch / "ipython" / "profile_default" / "startup" / "commands.py"
+_startup.parent.mkdir(parents=True)
+shutil.copy(Path(__file__).parent / "_commands.py", _startup)
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
 myst_heading_anchors = 4
