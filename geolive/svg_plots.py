@@ -75,6 +75,8 @@ def _saved(draw: Callable, simulated: bool, size: tuple[float, float], kinds: tu
             file = io.BytesIO()
             figure.savefig(file, format=kind, metadata=_UNDATED[kind])
             saved.append(file.getvalue().decode("utf-8" if kind == "svg" else "latin-1"))
+            # all formats have the layout of the first
+            figure.set_layout_engine("none")
     return [
         minify_svg(text[text.index("<svg") :]) if kind == "svg" else text
         for kind, text in zip(kinds, saved, strict=True)

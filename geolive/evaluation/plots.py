@@ -30,7 +30,13 @@ _BINS = 10
 _SHAPES = ("o", "s", "^", "D", "v", "P")
 
 
-def intervals_plot(table: pd.DataFrame, metric: str, rankings: dict[str, Ranking], letters: int = 40) -> Callable:
+def intervals_plot(
+    table: pd.DataFrame,
+    metric: str,
+    rankings: dict[str, Ranking],
+    letters: int = 40,
+    signs: dict[str, str] | None = None,
+) -> Callable:
     """Draw each model's figure with its interval, in the order of the table: a colour and a shape for each split.
 
     Parameters
@@ -42,6 +48,8 @@ def intervals_plot(table: pd.DataFrame, metric: str, rankings: dict[str, Ranking
         By split: markers of models that are told apart from the best are hollow.
     letters : int
         Longest name of a model.
+    signs : dict of str to str, optional
+        What follows the names of some models.
     """
 
     def draw(axes) -> None:
@@ -63,7 +71,8 @@ def intervals_plot(table: pd.DataFrame, metric: str, rankings: dict[str, Ranking
             axes.plot(value[apart & seen], y[apart & seen], ms=5.5, **style, mfc="white")
             away = np.isfinite(value) & ~seen
             axes.plot(np.full(away.sum(), left), y[away], ls="", marker="<", color=colour, ms=6, clip_on=False)
-        axes.set_yticks(np.arange(len(models)), [short(name, letters) for name in models])
+        names = [short(name, letters) + (signs or {}).get(name, "") for name in models]
+        axes.set_yticks(np.arange(len(models)), names)
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.axvline(0.0 if metric == "r2" else 0.5, color=GREY, lw=0.8, ls=":")
         if np.isfinite(left):

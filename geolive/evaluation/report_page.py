@@ -29,7 +29,7 @@ from geolive.evaluation.report_tables import (
     strata_table,
     versus_table,
 )
-from geolive.evaluation.result_table import ResultTable
+from geolive.evaluation.result_table import OPTIMISTIC_MARK, OPTIMISTIC_WORDS, ResultTable
 from geolive.evaluation.tables import FURTHER_METRICS, metric_order
 from geolive.evaluation.tasks import units_in_words
 from geolive.extras import has_extra
@@ -219,7 +219,9 @@ def _main_figure(
     )
     if metric == "r2" and part["value"].min() < plots.LOWEST_R2:
         sentence += f" Arrows are values below {plots.LOWEST_R2:g}.".replace("-", "\N{MINUS SIGN}")
-    wide, narrow = (plots.intervals_plot(part, metric, rankings, letters) for letters in (60, 22))
+    signs = {name: OPTIMISTIC_MARK for name in order if name in page.optimistic}
+    sentence += f" {OPTIMISTIC_MARK} {OPTIMISTIC_WORDS}." if signs else ""
+    wide, narrow = (plots.intervals_plot(part, metric, rankings, letters, signs) for letters in (60, 22))
     return page.add_figure(
         wide, sentence, f"{indicator} {task} {metric}", (WIDE, height), (narrow, (NARROW, height + 0.5))
     )

@@ -283,14 +283,29 @@ def test_bad_input_is_one_line_and_2(survey, tmp_path, words, match):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_the_authors_protocol_warns(survey, tmp_path):
+def test_the_authors_protocol_shows_best_and_last_checkpoints_and_warns(small_folder, tmp_path):
     out = tmp_path / "report"
-    done = run("evaluate", survey, "--models", "mean", "--split", "random", "--protocol", "authors", "--out", out)
+    models = ["--models", "mean,gcn-obj", "--indicators", "pov", "--split", "random", "--folds", "2"]
+    training = ["--iterations", "4", "--batch-size", "8", "--lr", "0.01"]
+    done = run("evaluate", small_folder, *models, *training, "--protocol", "authors", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "such figures flatter" in " ".join(done.stderr.split())
-    assert pd.read_csv(out / "results.csv")["protocol"].str.startswith("authors (best on validation)").all()
     assert "such figures flatter" in (out / "report.html").read_text()
+    results = pd.read_csv(out / "results.csv").query("metric == 'r2'").set_index("model")
+    assert results["protocol"].to_dict() == {
+        "mean": "authors (takes no validation set), 2 folds",
+        "gcn-obj-distance": "authors (best checkpoint on validation, optimistic), 2 folds",
+        "gcn-obj-distance+last": "authors (last checkpoint), 2 folds",
+    }
+    params = json.loads(results.loc["gcn-obj-distance", "params"])
+    assert (params["iterations"], params["batch_size"], params["learning_rate"]) == (4, 8, 0.01)
+    marked = pd.read_csv(out / "tables" / "table-01-regression-r2.csv").set_index("model")["optimistic"]
+    assert marked.to_dict() == {"mean": False, "gcn-obj-distance": True, "gcn-obj-distance+last": False}
+    printed = " ".join(done.stdout.split())
+    assert "gcn-obj-distance+last" in printed
+    assert "SIMULATED: pov, regression." in printed
+    assert "has the highest R² of 3 models" in printed
+    assert "gcn-obj-distance\N{DAGGER}" in (out / "results.md").read_text()
 
 
 @pytest.mark.slow
