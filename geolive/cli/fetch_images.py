@@ -27,6 +27,16 @@ CAMERA_TYPES = ("perspective", "fisheye", "equirectangular", "spherical")
 def fetch_images(
     context: typer.Context,
     out: NewFolder,
+    source: Annotated[
+        str, typer.Option(help="Where the images come from: mapillary or panoramax.", metavar="SOURCE")
+    ] = "mapillary",
+    api: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Panoramax API, in place of that of the catalogue of all servers.",
+            metavar="URL",
+        ),
+    ] = None,
     region: Annotated[
         str | None,
         typer.Option(help="A state's name, a box or a polygon file; whole districts are taken.", metavar="REGION"),
@@ -84,12 +94,22 @@ def fetch_images(
         datetime.datetime | None,
         typer.Option(help="Last day of the images, UTC.", formats=["%Y-%m-%d"], metavar="YYYY-MM-DD"),
     ] = None,
-    pano: Annotated[bool, typer.Option(help="Include panoramas.")] = True,
+    leave_out_panoramas: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-panoramas", help="Leave out panoramas, which embed and detect else cut into four views each."
+        ),
+    ] = False,
     max_per_site: Annotated[int, typer.Option(help="Largest number of images of a cluster or a site.", min=1)] = 200,
     objects: Annotated[bool, typer.Option(help="Count objects from Mapillary's own detections.")] = False,
     thumb: Annotated[
-        str, typer.Option(help="Size of the photos: 256, 1024, 2048 (pixels) or original.", metavar="SIZE")
-    ] = "1024",
+        str | None,
+        typer.Option(
+            help="Size of the photos in pixels, or original: 256, 1024 (the default) or 2048 from Mapillary, 500 or 2048 (the "
+            "default) from Panoramax.",
+            metavar="SIZE",
+        ),
+    ] = None,
     images: Annotated[bool, typer.Option(help="Download the photos.")] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show the numbers of images and bytes by district.")
@@ -100,8 +120,18 @@ def fetch_images(
     leave_out_failed: Annotated[
         bool, typer.Option("--leave-out-failed", help="Make the dataset even if some images cannot be fetched.")
     ] = False,
-    at_once: Annotated[int, typer.Option(help="Number of requests at the same time.", min=1, max=256)] = 16,
-    rate: Annotated[float, typer.Option(help="Largest number of requests per second.", min=0.01)] = 100.0,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of requests at the same time; 16 to Mapillary and 4 to Panoramax by default.", min=1, max=256
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest number of requests per second; 100 to Mapillary and 10 to Panoramax by default.", min=0.01
+        ),
+    ] = None,
     tries: Annotated[int, typer.Option(help="Largest number of tries of a request.", min=1)] = 8,
     delay: Annotated[
         float, typer.Option(help="Seconds before the second try; doubled for each further try.", min=0)
@@ -110,28 +140,24 @@ def fetch_images(
         float, typer.Option(help="Seconds without an answer after which a request has failed.", min=0.01)
     ] = 30,
 ) -> None:
-    """Fetch Mapillary's images of an area; after an interruption, the same command continues.
+    """Fetch the images of an area from Mapillary or Panoramax; after an interruption, the same command continues.
 
-    The environment variable MAPILLARY_TOKEN must hold a free token from mapillary.com/dashboard/developers.
+    For Mapillary, the environment variable MAPILLARY_TOKEN must hold a free token from mapillary.com/dashboard/developers.
+    Panoramax needs no token.
     """
     from geolive.console import note
     from geolive.sources.imagery.retry_policy import RetryPolicy
     from geolive.sources.imagery.sampling import Wanted
-    from geolive.sources.mapillary.access import GRAPH, TILES, Access, find_token
-    from geolive.sources.mapillary.source import Mapillary
-    from geolive.sources.mapillary.tiles import TILES_A_DAY
 
-    source = Mapillary(
-        Access(
-            find_token(token_file, os.environ.get("MAPILLARY_TOKEN")),
-            os.environ.get("GEOLIVE_MAPILLARY_GRAPH", GRAPH),
-            os.environ.get("GEOLIVE_MAPILLARY_TILES", TILES),
-        )
-    )
+    where = _find_source(source, api, token_file)
     first, last = (day.date() if day else None for day in (since, until))
+    size = (where.default_size if thumb is None else thumb) if images else None
     cameras = camera_types(camera_type or [])
-    wanted = Wanted(first, last, pano, max_per_site, thumb if images else None, objects, min_quality, cameras)
-    retry_policy = RetryPolicy(at_once, rate, tries, delay, max(60.0, delay), timeout=timeout)
+    wanted = Wanted(first, last, not leave_out_panoramas, max_per_site, size, objects, min_quality, cameras)
+    where.check(wanted.thumb, wanted.objects)
+    retry_policy = RetryPolicy(
+        at_once or where.at_once, rate or where.rate, tries, delay, max(60.0, delay), timeout=timeout
+    )
     districts = open_boundaries(
         boundaries, layer=layer, name_column=name_column, id_column=id_column, encoding=encoding, crs=crs,
         drop_invalid=drop_invalid,
@@ -140,15 +166,38 @@ def fetch_images(
         note(as_options(words, context.command))
     named = {"region": region, "bbox": bbox, "clusters": clusters, "around": around, "radius_m": radius_m}
     area = _find_images(keys, keys_column, named, districts)
-    if len(area.tiles) > TILES_A_DAY:
+    n_tiles = len(area.tiles_at(where.zoom))
+    if where.tiles_a_day is not None and n_tiles > where.tiles_a_day:
         note(
-            f"{len(area.tiles):,} tiles, and Mapillary gives {TILES_A_DAY:,} a day: when it refuses more, run the same command "
+            f"{n_tiles:,} tiles, and {where.name} gives {where.tiles_a_day:,} a day: when it refuses more, run the same command "
             "again the next day"
         )
     if dry_run:
-        _show_plan(source, area, wanted, out, retry_policy, districts)
+        _show_plan(where, area, wanted, out, retry_policy, districts)
     else:
-        _fetch(source, area, wanted, out, retry_policy, leave_out_failed)
+        _fetch(where, area, wanted, out, retry_policy, leave_out_failed)
+
+
+def _find_source(name: str, api: str | None, token_file: Path | None) -> "Source":
+    from geolive.sources.mapillary.access import GRAPH, TILES, Access, find_token
+    from geolive.sources.mapillary.source import Mapillary
+    from geolive.sources.panoramax.source import API, Panoramax
+
+    if name == "panoramax":
+        if token_file is not None:
+            raise InputError("Panoramax needs no token; leave out --token-file")
+        return Panoramax(api or API)
+    if name != "mapillary":
+        raise InputError(f"source={name!r}: must be mapillary or panoramax", parameter="source")
+    if api is not None:
+        raise InputError("--api is the address of a Panoramax API; add --source panoramax")
+    return Mapillary(
+        Access(
+            find_token(token_file, os.environ.get("MAPILLARY_TOKEN")),
+            os.environ.get("GEOLIVE_MAPILLARY_GRAPH", GRAPH),
+            os.environ.get("GEOLIVE_MAPILLARY_TILES", TILES),
+        )
+    )
 
 
 def camera_types(values: list[str]) -> tuple[str, ...]:
@@ -198,8 +247,10 @@ def _show_plan(
     from geolive.sources.imagery.area import districts_of
     from geolive.sources.imagery.fetch import fetch_folder, plan_fetch
     from geolive.sources.imagery.sampling import plan_table
+    from geolive.wording import count_of
 
-    with step(f"Requesting {len(area.tiles):,} tiles") as progress:
+    n_tiles = len(area.tiles_at(source.zoom))
+    with step(f"Requesting {count_of(n_tiles, 'tile')}") as progress:
         listed, sampled, n_empty = plan_fetch(source, area, wanted, out, retry_policy, progress)
     if area.keys is not None:
         _show_plan_of_keys(source, area, wanted, len(listed), len(sampled))
@@ -207,7 +258,7 @@ def _show_plan(
     with step("Counting by district"):
         table = plan_table(listed, sampled, districts_of(area, boundaries), source.bytes_per_photo(wanted.thumb))
     rows = [[d.district, "", f"{d.listed:,}", f"{d.sampled:,}", _size(d.bytes)] for d in table.itertuples()]
-    _note_empty_tiles(n_empty, len(area.tiles), "after an hour, the same command requests them again")
+    _note_empty_tiles(source, n_empty, n_tiles, "after an hour, the same command requests them again")
     show_table(f"Images of {area.name}", ["district", "", "found", "to fetch", "about"], rows)
     say(
         f"{len(listed):,} images found, {len(sampled):,} to fetch, about {_size(int(table['bytes'].sum()))} of photos; nothing "
@@ -238,12 +289,12 @@ def _fetch(
     from geolive.sources.imagery.fetch import fetch_images
     from geolive.wording import count_of
 
-    by_tiles = f" ({count_of(len(area.tiles), 'tile')})" if area.keys is None else ""
+    by_tiles = f" ({count_of(len(area.tiles_at(source.zoom)), 'tile')})" if area.keys is None else ""
     with step(f"Fetching images of {area.name}{by_tiles}") as progress:
         fetch_images(source, area, wanted, out, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
     dataset = read_dataset(out)
     again = f"to request them again, fetch into another folder than {out}"
-    _note_empty_tiles(dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)
+    _note_empty_tiles(source, dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)
     for reason, number in dataset.rejects["reason"].value_counts().items():
         note(f"{count_of(number, 'image')} left out: {reason}" + (f" ({out}/rejects.parquet)" if area.keys else ""))
     if unmatched := dataset.extra.get("detections_without_class"):
@@ -258,12 +309,13 @@ def _fetch(
     say_next("info", out, to="shows what it holds")
 
 
-def _note_empty_tiles(n_empty: int, n_tiles: int, again: str) -> None:
+def _note_empty_tiles(source: "Source", n_empty: int, n_tiles: int, again: str) -> None:
     from geolive.console import note
     from geolive.wording import count_of
 
     if n_empty:
-        note(f"Mapillary answered twice that {n_empty:,} of {count_of(n_tiles, 'tile')} have no image; {again}")
+        answered = "answered twice" if source.empty_answers == 2 else "answered"
+        note(f"{source.name} {answered} that {n_empty:,} of {count_of(n_tiles, 'tile')} have no image; {again}")
 
 
 def _size(n_bytes: int) -> str:

@@ -130,8 +130,10 @@ def _caption(dataset: Dataset, row: int, photo: Any) -> str:
     image = dataset.images.iloc[row]
     names = [image.get(name) for name in ("creator", "creator_id")]
     by = next((f", by {name}" for name in names if isinstance(name, str) and name), "")
-    licence = ", CC BY-SA 4.0" if "mapillary" in attribution(dataset).lower() else ""
-    caption = f"Image {photo.key}{by}{licence}"
+    licence = image.get("licence")
+    if not (isinstance(licence, str) and licence):
+        licence = "CC BY-SA 4.0" if "mapillary" in attribution(dataset).lower() else ""
+    caption = f"Image {photo.key}{by}" + (f", {licence}" if licence else "")
     if hasattr(photo, "prediction"):
         caption += f": {signed(photo.prediction, '.3g')} for this photo alone"
     return f"{caption}; without it {signed(photo.change, '+.2g')}"

@@ -16,6 +16,7 @@ from geolive.models.training import train
 from geolive.tables import lonlat
 from tests.commands import ROOT, run
 from tests.sources.mapillary.server import TOKEN, FakeMapillary, fake_images
+from tests.sources.panoramax.server import FakePanoramax
 
 IMAGES = fake_images(60, spread=0.03)
 BOX = "85.0,25.5,85.3,25.7"
@@ -242,3 +243,60 @@ def test_options_of_a_file_of_districts(tmp_path):
         assert done.returncode == 0, done.stderr
     assert {"West", "East"} <= set(plan.stdout.split())
     assert " ".join(chosen) in read_dataset(tmp_path / "patna").command
+
+
+def fetch_from_panoramax(server, *words):
+    return run("fetch", "images", "--source", "panoramax", "--api", server.api, *words, *FAST)
+
+
+def test_from_panoramax(tmp_path):
+    out, box = tmp_path / "lund", "13.19,55.69,13.21,55.71"
+    with FakePanoramax() as server:
+        plan = fetch_from_panoramax(server, "--bbox", box, "--leave-out-panoramas", "--out", out, "--dry-run")
+        assert plan.returncode == 0, plan.stderr
+        assert "6 images found, 5 to fetch, about 2.5 MB of photos" in " ".join(plan.stdout.split())
+        done = fetch_from_panoramax(server, "--bbox", box, "--leave-out-panoramas", "--out", out)
+        assert done.returncode == 0, done.stderr
+        assert (server.count("search"), server.count("photo")) == (1, 5)
+        source = f"--source panoramax --api {server.api}"
+    assert "5 images, 5 photos; Panoramax, images by their producers (etalab-2.0)" in done.stdout
+    made = read_dataset(out).command
+    assert made == f"python cli.py fetch images {source} --bbox {box} --leave-out-panoramas --out images"
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--source", "flickr"], "--source flickr: must be mapillary or panoramax"),
+        (["--api", "https://panoramax.example.org/api"], "add --source panoramax"),
+        (["--source", "panoramax", "--token-file", "x"], "Panoramax needs no token"),
+        (
+            ["--source", "panoramax", "--objects"],
+            "Panoramax has no object counts; leave out --objects",
+        ),
+        (
+            ["--source", "panoramax", "--thumb", "256"],
+            "--thumb 256: must be one of 500, 2048, original for Panoramax",
+        ),
+        (
+            ["--source", "panoramax", "--api", "panoramax.example.org"],
+            "--api panoramax.example.org: must be an address",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_the_source(tmp_path, words, match):
+    refused(run("fetch", "images", *words, "--bbox", BOX, "--out", tmp_path / "new", MAPILLARY_TOKEN=TOKEN), match)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_wrong_panoramax_address_no_image_and_an_outage(tmp_path):
+    words = ["--bbox", BOX, "--out", tmp_path / "new"]
+    with FakePanoramax() as server:
+        refused(fetch_from_panoramax(server, *words), "Panoramax has no image there")
+        server.fail("landing", "404")
+        refused(
+            fetch_from_panoramax(server, *words),
+            "is not the address of a Panoramax API (HTTP 404); give",
+        )
+        server.fail("any", "503", times=9)
+        refused(fetch_from_panoramax(server, *words), "Panoramax does not answer as it should (HTTP 503, 3 times)")

@@ -17,7 +17,7 @@ import aiohttp
 from geolive import __version__
 from geolive.errors import InputError
 from geolive.sources.imagery.addresses import is_own_machine, may_open
-from geolive.sources.imagery.failures import GivenUp, Gone, Trouble, retry_after
+from geolive.sources.imagery.failures import GivenUp, Gone, Trouble, UnknownHost, retry_after
 from geolive.sources.imagery.photo_check import PhotoError, check_photo
 from geolive.sources.imagery.resolver import PrivateNetworkError, PublicResolver
 from geolive.sources.imagery.retry_policy import RetryPolicy
@@ -27,6 +27,7 @@ MOST_BYTES = 50_000_000
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 T = TypeVar("T")
+
 Reply = tuple[int, Mapping[str, str], bytes]
 
 
@@ -150,6 +151,8 @@ class Client(ABC):
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(getattr(error, "os_error", None), PrivateNetworkError):
                 raise Trouble("an address on a private network, which was not opened") from None
+            if isinstance(error, aiohttp.ClientConnectorDNSError):
+                raise UnknownHost("no host of that name is known") from None
             # the message may contain the address, and with it the token
             raise Trouble(f"the connection failed ({type(error).__name__})") from None
 

@@ -15,6 +15,10 @@ class Trouble(Exception):
         self.wait = wait
 
 
+class UnknownHost(Trouble):
+    """No address is known for the name of a host."""
+
+
 class Gone(Exception):
     """The image was deleted, or never existed."""
 

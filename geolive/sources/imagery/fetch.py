@@ -146,13 +146,13 @@ def fetch_command(source: Source, area: Area, wanted: Wanted) -> str:
     >>> from geolive.sources.mapillary.access import Access
     >>> from geolive.sources.mapillary.source import Mapillary
     >>> fetch_command(Mapillary(Access("MLY|1|abc")), area_of_region("goa"), Wanted(pano=False))
-    'geolive fetch images --region goa --no-pano --out images'
+    'geolive fetch images --region goa --leave-out-panoramas --out images'
     """
     default, words = Wanted(thumb=source.default_size), ["fetch", "images", *source.options, *area.options]
     for name in ("since", "until", "max_per_site", "thumb"):
         if (value := getattr(wanted, name)) not in (None, getattr(default, name)):
             words += [f"--{name.replace('_', '-')}", str(value)]
-    words += [] if wanted.pano else ["--no-pano"]
+    words += [] if wanted.pano else ["--leave-out-panoramas"]
     words += ["--objects"] if wanted.objects else []
     words += [] if wanted.thumb else ["--no-images"]
     words += [] if wanted.min_quality is None else ["--min-quality", f"{wanted.min_quality:g}"]
@@ -186,6 +186,10 @@ def _opened(source: Source, area: Area, wanted: Wanted, out: str | Path) -> Ledg
     try:
         asked, before = _request(source, area, wanted), ledger.request()
         remedy = f"repeat the former options, give another folder out='DIR', or remove {folder}"
+        if before and before != asked and not (ledger.n_listed() or ledger.n_begun()):
+            # such as after a wrong address
+            ledger.forget_request()
+            before = {}
         if before and before["source"] != asked["source"]:
             raise InputError(f"{out}: an unfinished fetch from another source is there; {remedy}")
         if before and before["area"] != asked["area"]:

@@ -100,6 +100,16 @@ class Ledger:
         """Return the parts of the request that `set_request` stored."""
         return {part: json.loads(value) for part, value in self._db.execute("SELECT part, value FROM request")}
 
+    def forget_request(self) -> None:
+        """Forget the request, its tiles and its sample, as long as nothing was listed or fetched."""
+        with _transaction(self._db):
+            for table in ("request", "tiles", "images"):
+                self._db.execute(f"DELETE FROM {table}")
+
+    def n_listed(self) -> int:
+        """Return the number of tiles that were listed."""
+        return self._db.execute("SELECT count(*) FROM tiles WHERE done").fetchone()[0]
+
     def set_request(self, parts: dict) -> None:
         """Store the parts of the request."""
         rows = [(part, json.dumps(value, sort_keys=True)) for part, value in parts.items()]

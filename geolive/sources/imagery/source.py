@@ -47,6 +47,10 @@ class Source(ABC):
     zoom: ClassVar[int] = ZOOM
     # so many empty answers make an empty tile
     empty_answers: ClassVar[int] = 1
+    tiles_a_day: ClassVar[int | None] = None
+    # requests at the same time and per second, where the user names no number
+    at_once: ClassVar[int] = 16
+    rate: ClassVar[float] = 100.0
 
     # whether images can be requested by their keys alone
     has_keys: ClassVar[bool] = False
@@ -76,7 +80,9 @@ class Source(ABC):
 
     def count_objects(self, detections: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:
         """Return the object counts of an image by class, and the detections without a class."""
-        raise InputError(f"{self.name} has no object counts; leave out objects, and use geolive detect")
+        raise InputError(
+            f"{self.name} has no object counts; leave out objects=True, and count objects in the photos with geolive detect"
+        )
 
     def bytes_per_photo(self, size: str | None) -> int:
         """Return the typical number of bytes of a photo; 0 where no photo is wanted."""

@@ -14,6 +14,7 @@ from geolive.sources.mapillary.access import Access
 from geolive.sources.mapillary.classes import count_objects
 from geolive.sources.mapillary.client import MapillaryClient
 from geolive.sources.mapillary.parsing import is_image_id
+from geolive.sources.mapillary.tiles import TILES_A_DAY
 
 ATTRIBUTION = "Mapillary, images CC BY-SA 4.0 by their creators"
 LICENCE = "https://creativecommons.org/licenses/by-sa/4.0/"
@@ -49,6 +50,7 @@ class Mapillary(Source):
     has_detections = True
     # a server that fails may answer that a tile is empty
     empty_answers = 2
+    tiles_a_day = TILES_A_DAY
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -1,16 +1,14 @@
 """A local server that speaks the shapes of Mapillary's API v4 over real sockets, and fails as told."""
 
-import asyncio
 import base64
-import contextlib
 import dataclasses
 import io
-import threading
 
 import numpy as np
 from aiohttp import web
 from PIL import Image
 
+from tests.sources.imagery.faulty_server import FaultyServer
 from tests.sources.mapillary.vectortiles import image_tile
 
 TOKEN = "MLY|4142|secretsecretsecret"
@@ -82,62 +80,18 @@ def fake_images(n, seed=0, centre=(85.14, 25.6), spread=0.01, size=(24, 16)):
     return images
 
 
-@dataclasses.dataclass
-class _Rule:
-    kind: str
-    fault: str
-    times: int
-    key: str | None
-    left: dict = dataclasses.field(default_factory=dict)
-
-    def applies(self, kind, key):
-        """Each thing asked for meets the fault so many times."""
-        if self.kind not in (kind, "any") or self.key not in (None, key):
-            return False
-        left = self.left.setdefault((kind, key), self.times)
-        self.left[kind, key] = left - 1
-        return left > 0
-
-
-class FakeMapillary:
-    """Kinds of requests: tile, facts, url, detections, photo, search. Use as a context manager; faults by `fail`."""
+class FakeMapillary(FaultyServer):
+    """Kinds of requests: tile, facts, url, detections, photo, search."""
 
     def __init__(self, images, empty_tile=200):
+        super().__init__()
         self.images = {image.id: image for image in images}
         self.empty_tile = empty_tile
-        self.rules = []
-        self.requests = []
-        self.complaints = []
-        self.before_each = lambda kind, key: None
-        self.most_at_once = 0
-        self._now = 0
         self._fresh = {}
 
-    def fail(self, kind, fault, times=1, key=None):
-        """From now on the first `times` requests of that kind for each thing (or for `key` alone) meet a fault."""
-        self.rules.append(_Rule(kind, fault, times, key))
-        return self
-
-    def __enter__(self):
-        started = threading.Event()
-        self._loop = asyncio.new_event_loop()
-
-        def run():
-            asyncio.set_event_loop(self._loop)
-            self._loop.run_until_complete(self._start())
-            started.set()
-            self._loop.run_forever()
-
-        self._thread = threading.Thread(target=run, daemon=True)
-        self._thread.start()
-        started.wait()
-        return self
-
-    def __exit__(self, *error):
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
+    async def _start(self):
+        await super()._start()
+        self.graph, self.tiles = f"{self.root}/graph", f"{self.root}/tiles/{{z}}/{{x}}/{{y}}"
 
     @property
     def environment(self):
@@ -148,34 +102,26 @@ class FakeMapillary:
             "GEOLIVE_MAPILLARY_TILES": self.tiles,
         }
 
-    def count(self, kind):
-        return sum(k == kind for k, _ in self.requests)
+    def routes(self):
+        return [
+            web.get("/tiles/{z}/{x}/{y}", self._tile),
+            web.get("/graph/images", self._search),
+            web.get("/graph/{id}/detections", self._detections),
+            web.get("/graph/{id}", self._image),
+            web.get("/cdn/{id}/{nonce}", self._photo),
+        ]
 
-    async def _start(self):
-        app = web.Application()
-        app.add_routes(
-            [
-                web.get("/tiles/{z}/{x}/{y}", self._tile),
-                web.get("/graph/images", self._search),
-                web.get("/graph/{id}/detections", self._detections),
-                web.get("/graph/{id}", self._image),
-                web.get("/cdn/{id}/{nonce}", self._photo),
-            ]
-        )
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = self._runner.addresses[0][1]
-        self.root = f"http://127.0.0.1:{port}"
-        self.graph, self.tiles = f"{self.root}/graph", f"{self.root}/tiles/{{z}}/{{x}}/{{y}}"
-
-    async def _stop(self):
-        await self._runner.cleanup()
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+    def own_fault(self, fault):
+        match fault:
+            case "code 4":
+                return _error(400, "OAuthException", 4)
+            case "code 2":
+                return _error(500, "OAuthException", 2)
+            case "gone":
+                return _error(400, "GraphMethodException", 100, 33)
+            case "token":
+                return _error(400, "OAuthException", 190, words=f"Invalid OAuth access token {TOKEN}")
+        return None
 
     async def _tile(self, request):
         if request.query.get("access_token") != TOKEN:
@@ -240,67 +186,6 @@ class FakeMapillary:
         if request.headers.get("Authorization") != f"OAuth {TOKEN}":
             return _error(400, "OAuthException", 190)
         return None
-
-    async def _json(self, request, kind, key, reply):
-        import json
-
-        return await self._answer(request, kind, key, json.dumps(reply).encode(), "application/json")
-
-    async def _answer(self, request, kind, key, body, content_type, status=200):
-        self._now += 1
-        self.most_at_once = max(self.most_at_once, self._now)
-        try:
-            await asyncio.sleep(0)
-            return await self._reply(request, kind, key, body, content_type, status)
-        finally:
-            self._now -= 1
-
-    async def _reply(self, request, kind, key, body, content_type, status):
-        self.requests.append((kind, key))
-        self.before_each(kind, key)
-        fault = next((rule.fault for rule in self.rules if rule.applies(kind, key)), None)
-        if fault is None:
-            return web.Response(status=status, body=body, content_type=content_type)
-        return await self._fault(request, fault, body, content_type)
-
-    async def _fault(self, request, fault, body, content_type):
-        match fault:
-            case "429":
-                return web.Response(status=429, text="Too many requests")
-            case "429 wait":
-                return web.Response(status=429, headers={"Retry-After": "0.2"})
-            case "429 tomorrow":
-                return web.Response(status=429, headers={"Retry-After": "86400"})
-            case "500" | "503":
-                return web.Response(status=int(fault), text="<html><body>Sorry</body></html>", content_type="text/html")
-            case "code 4":
-                return _error(400, "OAuthException", 4)
-            case "code 2":
-                return _error(500, "OAuthException", 2)
-            case "gone":
-                return _error(400, "GraphMethodException", 100, 33)
-            case "token":
-                return _error(400, "OAuthException", 190, words=f"Invalid OAuth access token {TOKEN}")
-            case "401":
-                return web.Response(status=401)
-            case "expired":
-                return web.Response(status=410)
-            case "empty":
-                return web.Response(status=200, body=b"", content_type=content_type)
-            case "html":
-                return web.Response(status=200, text="<html><body>Log in</body></html>", content_type="text/html")
-            case "half":  # whole as far as HTTP can tell
-                return web.Response(status=200, body=body[: len(body) // 2], content_type=content_type)
-            case "redirect":
-                return web.Response(status=302, headers={"Location": f"{self.root}/elsewhere"})
-        reply = web.StreamResponse(headers={"Content-Type": content_type, "Content-Length": str(len(body) + 10)})
-        await reply.prepare(request)
-        await reply.write(body[: len(body) // 2])
-        if fault == "stall":
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(30)
-        request.transport.abort() if fault == "reset" else request.transport.close()
-        return reply
 
 
 def _error(status, kind, code, subcode=None, words="(#) something"):
