@@ -8,11 +8,8 @@ import asyncio
 import hashlib
 import json
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 
 from geolive.command_line import command_line
@@ -24,15 +21,13 @@ from geolive.sources.imagery.assemble import PHOTOS, make_dataset, move_into_pla
 from geolive.sources.imagery.client import Client
 from geolive.sources.imagery.failures import GivenUp, Gone
 from geolive.sources.imagery.ledger import Ledger, Task
+from geolive.sources.imagery.listing import Progress, for_each, list_images
 from geolive.sources.imagery.retry_policy import RetryPolicy
-from geolive.sources.imagery.sampling import Wanted, sample_images
+from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.imagery.source import Source
-from geolive.sources.imagery.tile_grid import tile_bounds
 
 # after so many failures in a row, the fetch stops
 _MOST_IN_A_ROW = 20
-T = TypeVar("T")
-Progress = Callable[[str], None]
 
 
 def fetch_folder(out: str | Path) -> Path:
@@ -74,7 +69,7 @@ def plan_fetch(
         As in `fetch_images`.
     """
     with _opened(source, area, wanted, out) as ledger:
-        return *asyncio.run(_discover(ledger, source, area, wanted, retry_policy, progress)), ledger.n_empty()
+        return *asyncio.run(list_images(ledger, source, area, wanted, retry_policy, progress)), ledger.n_empty()
 
 
 def fetch_images(
@@ -118,7 +113,7 @@ def fetch_images(
         shutil.rmtree(fetch_folder(out), ignore_errors=True)
         return out
     with _opened(source, area, wanted, out) as ledger:
-        listed, _ = asyncio.run(_discover(ledger, source, area, wanted, retry_policy or RetryPolicy(), progress))
+        listed, _ = asyncio.run(list_images(ledger, source, area, wanted, retry_policy or RetryPolicy(), progress))
         if area.keys is not None:
             ledger.put_all_gone((key, source.why_no_id(key)) for key in area.keys if not source.is_image_id(key))
         rescue_photos(fetch_folder(out))
@@ -234,83 +229,6 @@ def _digest(request: dict) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-async def _discover(
-    ledger: Ledger, source: Source, area: Area, wanted: Wanted, retry_policy: RetryPolicy, progress: Progress
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Request all tiles that are left; then sample the images, unless that was done before."""
-    if area.keys is not None:
-        return _listed_keys(ledger, source, area.keys)
-    async with source.client(retry_policy) as client:
-        if ledger.tiles_left():
-            await _or_stop(source, client.check_address())
-        for turn in range(source.empty_answers):
-            if left := ledger.tiles_left():
-                # in later turns, those that were empty
-                await asyncio.sleep(retry_policy.first_delay if turn else 0)
-                await _ask_tiles(ledger, source, area, left, client, retry_policy, progress)
-    listed = ledger.listed()
-    if listed.empty:
-        west, south = tile_bounds(area.tiles[:1])[0, :2]
-        async with source.client(retry_policy) as client:
-            await _or_stop(source, client.check_access(west, south))
-        ledger.forget_empty_tiles()
-        n_tiles, times = len(area.tiles_at(source.zoom)), "twice" if source.empty_answers == 2 else "once"
-        raise InputError(
-            f"{area.name}: {source.name} has no image there ({n_tiles:,} tiles were requested {times}, and the same command "
-            "requests them again); name another area"
-        )
-    progress(f"sampling {len(listed):,} images")
-    sampled = sample_images(listed, area, wanted)
-    if sampled.empty:
-        raise InputError(f"{area.name}: none of its {len(listed):,} images is wanted; change since, until or pano")
-    if not ledger.n_begun():
-        ledger.set_sample(sampled["id"])
-    return listed, sampled
-
-
-def _listed_keys(ledger: Ledger, source: Source, keys: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """List the images that keys name, of which nothing else is known yet; sample them all, unless that was done before."""
-    table = pd.DataFrame({"id": list(keys), "lon": np.nan, "lat": np.nan, "captured_at": np.nan, "is_pano": False})
-    usable = table["id"].map(source.is_image_id).to_numpy(bool)
-    if ledger.n_sampled() == 0:
-        ledger.set_sample(table["id"])
-    return table, table[usable].reset_index(drop=True)
-
-
-async def _ask_tiles(
-    ledger: Ledger,
-    source: Source,
-    area: Area,
-    left: list[tuple[int, int, int]],
-    client: Client,
-    retry_policy: RetryPolicy,
-    progress: Progress,
-) -> None:
-    done, n_malformed = 0, 0
-
-    async def ask(tile: tuple[int, int, int]) -> None:
-        nonlocal done, n_malformed
-        number, x, y = tile
-        images = None
-        if area.circle is not None and area.circle[2] <= source.most_search_m:
-            images = await _or_stop(source, client.list_circle(*area.circle))
-        if images is None:
-            images = await _or_stop(source, client.list_tile(x, y))
-        done += 1
-        if not images:
-            return ledger.put_empty_tile(number, source.empty_answers)
-        good = [image for image in images if source.is_image_id(image.id)]
-        n_malformed += len(images) - len(good)
-        inside = area.holds(np.array([(image.lon, image.lat) for image in good], float))
-        ledger.put_tile(number, [image for image, kept in zip(good, inside, strict=True) if kept])
-        progress(
-            f"{done:,} of {len(left):,} tiles"
-            + (f", {n_malformed} images with a malformed id left out" if n_malformed else "")
-        )
-
-    await _for_each(left, ask, retry_policy.at_once)
-
-
 async def _collect(
     ledger: Ledger,
     source: Source,
@@ -344,7 +262,7 @@ async def _collect(
         progress(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
 
     async with source.client(retry_policy) as client:
-        await _for_each(tasks, fetch, retry_policy.at_once)
+        await for_each(tasks, fetch, retry_policy.at_once)
     return failed
 
 
@@ -393,35 +311,6 @@ def _check_photos(ledger: Ledger, source: Source, photos: Path) -> None:
     for path in photos.iterdir():
         if path.name not in known:
             path.unlink()
-
-
-async def _or_stop(source: Source, request: Awaitable[T]) -> T:
-    """Await a request without which the fetch cannot continue."""
-    try:
-        return await request
-    except (GivenUp, Gone) as error:
-        reason = str(error) or "an unexpected answer"
-        raise InputError(
-            f"{source.name} does not answer as it should ({reason}); check the network, and run the same command again "
-            "later, which keeps what was fetched"
-        ) from None
-
-
-async def _for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], at_once: int) -> None:
-    """Work on all items, a number of them at once; the first error stops all."""
-    left = iter(items)
-
-    async def worker() -> None:
-        for item in left:
-            await work(item)
-
-    workers = [asyncio.create_task(worker()) for _ in range(at_once)]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for one in workers:
-            one.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
 
 
 def _unfinished(failed: dict[str, str], ledger: Ledger) -> InputError:

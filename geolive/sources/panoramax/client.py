@@ -1,12 +1,13 @@
 """Requests to a Panoramax server, which speaks the STAC API (version 1.0.0) without a token."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 from geolive.errors import InputError
 from geolive.sources.imagery.client import Client
-from geolive.sources.imagery.failures import Trouble, UnknownHost, json_object, retry_after
+from geolive.sources.imagery.failures import Gone, Trouble, UnknownHost, json_object, retry_after
 from geolive.sources.imagery.retry_policy import RetryPolicy
 from geolive.sources.imagery.source import ListedImage
 from geolive.sources.imagery.tile_grid import tile_bounds
@@ -55,6 +56,14 @@ class PanoramaxClient(Client):
             if not complete and depth < _MOST_QUARTERINGS:
                 boxes += [(quarter, depth + 1) for quarter in _quarters(box)]
         return list(found.values())
+
+    async def facts(self, id: str) -> dict[str, Any]:
+        """Request the facts on an image, as `parsing.listed_image` returns them; only images named by keys need it."""
+        reply = await self._page(f"{self._api}/search", {"ids": json.dumps([id])})
+        for image in _listed(reply["features"]):
+            if image.id == id and image.facts is not None:
+                return image.facts
+        raise Gone
 
     async def photo(self, id: str, size: str, facts: dict[str, Any]) -> bytes:
         """Download the photo of an image, which may be on another host, and check it."""

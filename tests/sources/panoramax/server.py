@@ -83,6 +83,11 @@ class FakePanoramax(FaultyServer):
         )
 
     async def _search(self, request):
+        if "ids" in request.query:
+            ids = json.loads(request.query["ids"])
+            found = [item for item in self.items if item["id"] in ids]
+            text = json.dumps({"type": "FeatureCollection", "features": found}).replace("API/", f"{self.api}/")
+            return await self._answer(request, "facts", ids[0], text.encode(), "application/geo+json")
         west, south, east, north = map(float, request.query["bbox"].split(","))
         limit, start = int(request.query.get("limit", 10)), int(request.query.get("start", 0))
         assert 1 <= limit <= 10_000  # as the real server

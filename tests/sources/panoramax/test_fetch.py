@@ -18,6 +18,7 @@ from geolive.errors import InputError
 from geolive.sources.imagery import client as shared_client
 from geolive.sources.imagery.area import area_of_region
 from geolive.sources.imagery.fetch import fetch_folder, fetch_images
+from geolive.sources.imagery.keys import images_of_keys
 from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.panoramax import client as panoramax_client
 from geolive.sources.panoramax.source import Panoramax
@@ -132,7 +133,7 @@ def test_a_wrong_address_no_image_and_an_outage_are_told_apart(tmp_path):
             fetch_box(server.api, tmp_path / "lund")
         server.fail("any", "503", times=99)
         with pytest.raises(
-            InputError, match=r"does not answer as it should \(HTTP 503, 4 times\); run the same command"
+            InputError, match=r"does not answer as it should \(HTTP 503, 4 times\); check the network, and run"
         ):
             fetch_box(server.api, tmp_path / "lund")
         with pytest.raises(InputError, match=r"is not the address of a Panoramax API \(HTTP 404\)"):
@@ -274,10 +275,28 @@ def test_panoramas_and_a_sample_by_site(tmp_path):
     assert 3 <= len(read_dataset(tmp_path / "a").images) < 40
 
 
+def test_images_by_their_keys(tmp_path):
+    wanted = [item["id"] for item in recorded_items()[1:4]]
+    unknown = wanted[0].replace("0", "f", 1)
+    (tmp_path / "keys.txt").write_text("\n".join([*wanted, unknown, "../escaped"]))
+    area = images_of_keys(tmp_path / "keys.txt", None)
+    with FakePanoramax() as server:
+        with pytest.raises(InputError, match="is not the address of a Panoramax API"):
+            fetch_images(Panoramax(f"{server.root}/no"), area, Wanted(thumb="500"), tmp_path / "some", FAST)
+        server.fail("facts", "500")
+        dataset = read_dataset(fetch_images(Panoramax(server.api), area, Wanted(thumb="500"), tmp_path / "some", FAST))
+        assert server.count("search") == 0
+    assert sorted(dataset.images["key"]) == sorted(wanted)
+    assert dataset.images["img_path"].notna().all()
+    assert set(dataset.rejects["key"]) == {unknown, "../escaped"}
+
+
 def test_what_panoramax_does_not_have_is_refused(tmp_path):
     with FakePanoramax() as server:
         with pytest.raises(InputError, match="no object counts"):
             fetch_box(server.api, tmp_path / "lund", objects=True)
+        with pytest.raises(InputError, match="Panoramax has no quality scores"):
+            fetch_box(server.api, tmp_path / "lund", min_quality=0.5)
         with pytest.raises(InputError, match="must be one of 500, 2048, original for Panoramax"):
             fetch_box(server.api, tmp_path / "lund", thumb="1024")
         assert server.requests == []

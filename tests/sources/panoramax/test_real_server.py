@@ -102,6 +102,13 @@ def test_tags_sizes_and_a_box_without_images(server, tmp_path):
     done = run(*words(server, tmp_path / "all", "--no-images"))
     tagged = read_dataset(tmp_path / "all").images.set_index("key")["semantics"].dropna()
     assert tagged.to_dict() == {pano["id"]: '[{"key": "surface", "value": "asphalt"}]'}
+    (tmp_path / "keys.txt").write_text(pano["id"])
+    one = [
+        word for word in words(server, tmp_path / "one", "--keys", tmp_path / "keys.txt") if word not in ("--bbox", BOX)
+    ]
+    done = run(*one)
+    assert done.returncode == 0, done.stderr
+    assert read_dataset(tmp_path / "one").images["key"].tolist() == [pano["id"]]
     plan = run(*words(server, tmp_path / "plan", "--leave-out-panoramas", "--dry-run"))
     assert f"{len(read_dataset(tmp_path / 'all').images) - 1:,} to fetch" in " ".join(plan.stdout.split())
     nowhere = [word if word != BOX else "14,56,14.01,56.01" for word in words(server, tmp_path / "nowhere")]
