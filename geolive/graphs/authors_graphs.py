@@ -5,6 +5,7 @@ together with class 64. With both, the counts are divided by the Frobenius norm 
 are smaller the more images it has.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -67,10 +68,11 @@ class AuthorsVertices(Vertices):
             counts = authors_counts(self.places.objects[images])
             if "features" in names:
                 place = np.searchsorted(self.places.offsets, images, side="right") - 1
-                counts = counts / self._norms()[place, None]
+                counts = counts / self._norms[place, None]
             parts.append(counts)
         return np.concatenate(parts, axis=1)
 
+    @functools.cached_property
     def _norms(self) -> np.ndarray:
         """Return the Frobenius norm of the counts of each place, 1 where it has none; shape (n,)."""
         counts = authors_counts(self.places.objects).astype(np.float64)

@@ -75,6 +75,18 @@ def test_labels_and_a_validation_part_that_is_given(survey, library):
     assert np.array_equal(last, found) == (model.curves[0].best == 2)
 
 
+def test_photos_vote_only_for_labels(survey, library):
+    places, values, test = asked(survey, library)
+    labels, learn, left = (values > np.median(values)).astype(float), np.flatnonzero(~test), np.flatnonzero(test)
+    model = make(library, "classification", epochs=1, pool="vote").fit(places.take(learn), labels[learn])
+    row, of_photo = model.predict_images(places.take(left))
+    votes = [(of_photo[row == number] > 0.5).mean() for number in range(len(left))]
+    assert model.predict(places.take(left)) == pytest.approx(votes)
+    assert model.params["pool"] == "vote"
+    with pytest.raises(InputError, match="photos vote for labels"):
+        make(library, pool="vote").fit(places, values)
+
+
 def test_it_is_an_estimator(survey, library):
     places, values, _ = asked(survey, library)
     model = make(library, epochs=1)
