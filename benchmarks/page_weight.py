@@ -124,6 +124,8 @@ def opened_page(path: Path, width: int = 1400, height: int = 900) -> Iterator[An
         page.route("**/*", serve)
         page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.session = page.context.new_cdp_session(page)
+        page.session.send("Performance.enable")
         page.goto(path.resolve().as_uri(), timeout=180_000)
         yield page
         running.close()
@@ -145,9 +147,7 @@ def _opened(path: Path, answers: str) -> dict[str, float]:
             step += 1
         elapsed = time.perf_counter() - started
         begun = page.evaluate("performance.timeOrigin") / 1000
-        session = page.context.new_cdp_session(page)
-        session.send("Performance.enable")
-        metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+        metrics = {each["name"]: each["value"] for each in page.session.send("Performance.getMetrics")["metrics"]}
         return {"answers": min(elapsed, time.time() - begun), "works": metrics["TaskDuration"]}
 
 

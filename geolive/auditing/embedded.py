@@ -23,6 +23,7 @@ _HEAD = 8_000_000
 _NO_ROOM = {
     ".csv": "a table has no room for one; audit the .xlsx or .geojson of the same map",
     ".fgb": "FlatGeobuf has no room for one; audit the .gpkg or .parquet of the same map",
+    ".pmtiles": "tiles have no room for one; audit the .gpkg or .parquet of the same map",
     ".qgz": "a project only refers to its layers; audit the .gpkg beside it",
     ".png": "pictures have no room for one; audit the page or the .geojson of the same map",
     ".svg": "pictures have no room for one; audit the page or the .geojson of the same map",

@@ -26,7 +26,7 @@ def predict(
         list[Path],
         typer.Option(
             help="A file to write, of the kind that its ending says: .html, .geojson, .gpkg, .tif, .csv, .xlsx, .parquet, .fgb, "
-            ".kml, .qgz, .png, .svg or .pdf; may be repeated.",
+            ".pmtiles, .kml, .qgz, .png, .svg or .pdf; may be repeated.",
             metavar="FILE",
         ),
     ],

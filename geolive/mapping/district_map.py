@@ -323,6 +323,7 @@ class DistrictMap:
         - `.csv`: the districts without their borders
         - `.xlsx`: a workbook with districts, sites, words for the columns, and the method
         - `.parquet`, `.fgb`, `.kml`: the districts as GeoParquet 1.1, FlatGeobuf and KML
+        - `.pmtiles`: the districts as vector tiles in one file
         - `.qgz`: a QGIS project with a layout of a page for each district, beside its `.gpkg`
         - `.png`, `.svg`, `.pdf`: the picture that `plot` draws
 

@@ -20,7 +20,7 @@ from geolive.mapping.qgis_styles import district_style, surface_style
 from geolive.tables import CRS
 
 SUFFIXES = (
-    *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".kml", ".qgz"),
+    *(".html", ".geojson", ".gpkg", ".tif", ".csv", ".xlsx", ".parquet", ".fgb", ".pmtiles", ".kml", ".qgz"),
     *PICTURES,
 )
 # the extra of setup.cfg that a kind of file needs
@@ -85,6 +85,7 @@ def write_files(
         ".xlsx": _workbook,
         ".parquet": _geoparquet,
         ".fgb": _flatgeobuf,
+        ".pmtiles": _tiles,
         ".kml": _kml,
         ".qgz": _project,
         **dict.fromkeys(PICTURES, functools.partial(_picture, size=picture_size)),
@@ -310,6 +311,12 @@ def _flatgeobuf(district_map: DistrictMap, path: Path) -> Writers:
     from geolive.mapping.vector_files import write_flatgeobuf
 
     return {path: lambda to: write_flatgeobuf(district_map, to)}
+
+
+def _tiles(district_map: DistrictMap, path: Path) -> Writers:
+    from geolive.mapping.vector_tiles import write_pmtiles
+
+    return {path: lambda to: write_pmtiles(district_map, to)}
 
 
 def _kml(district_map: DistrictMap, path: Path) -> Writers:

@@ -104,6 +104,10 @@ def _written_by_geolive(path: Path) -> bool:
         from geolive.mapping.vector_files import is_our_geoparquet
 
         return is_our_geoparquet(path)
+    if path.suffix == ".pmtiles":
+        from geolive.mapping.vector_tiles import is_our_pmtiles
+
+        return is_our_pmtiles(path)
     try:
         with path.open("rb") as file:
             return re.search(_SIGNS[path.suffix], file.read(_MOST_READ), re.DOTALL) is not None

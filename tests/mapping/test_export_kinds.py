@@ -23,7 +23,7 @@ from geolive.mapping.exports import SUFFIXES, files_of_formats, main_files, writ
 from geolive.mapping.output_check import check_outputs_free
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
-KINDS = ["xlsx", "parquet", "fgb", "kml", "png", "svg", "pdf"]
+KINDS = ["xlsx", "parquet", "fgb", "pmtiles", "kml", "png", "svg", "pdf"]
 KML = {"k": "http://www.opengis.net/kml/2.2"}
 NAMES = {"Patna": "=1+1", "Gaya": EVIL, "Siwan": "@SUM(A1)", "Saran": 'a $x$ "b" ]]>'}
 
@@ -111,6 +111,35 @@ def test_geoparquet_and_flatgeobuf_hold_the_table(folder, collection):
     assert json.loads(facts[b"geo"])["version"] == "1.1.0"
     assert json.loads(facts[b"geolive"])["simulated"] is True
     assert b"SIMULATED" in (folder / "pov.fgb").read_bytes()[:4000]
+
+
+def test_tiles_hold_every_district_with_its_columns(folder, collection):
+    """Read as QGIS reads them, by GDAL; a district is in several tiles."""
+    facts = pyogrio.read_info(folder / "pov.pmtiles", layer="districts")["dataset_metadata"]
+    assert facts["name"] == "Asset wealth in Bihar (SIMULATED)"
+    assert "means of areas, not of households" in facts["description"]
+    for zoom in ("0", facts["maxzoom"]):
+        tiles = pyogrio.read_dataframe(folder / "pov.pmtiles", layer="districts", ZOOM_LEVEL=zoom)
+        one = (
+            tiles.drop_duplicates("district_id")
+            .set_index("district_id")
+            .reindex(collection["district_id"])
+            .reset_index()
+        )
+        assert one["district"].tolist() == collection["district"].tolist(), f"names are texts at zoom {zoom}"
+        np.testing.assert_allclose(one["pov"].astype(float), collection["pov"].astype(float))
+    # the outlines of the nearest zoom, which lie within a few metres of the exact ones
+    merged = tiles.dissolve("district_id").to_crs("EPSG:7755").area / 1e6
+    exact = gpd.read_file(folder / "pov.geojson").set_index("district_id").to_crs("EPSG:7755").area / 1e6
+    np.testing.assert_allclose(merged, exact.reindex(merged.index), rtol=0.01)
+
+
+def test_tiles_of_others_are_not_overwritten(made, folder, tmp_path):
+    check_outputs_free([folder / "pov.pmtiles"], [])
+    for content in (b"", b"PMTiles\x03 and no more", (folder / "pov.pmtiles").read_bytes()[:140], b"another file"):
+        (tmp_path / "pov.pmtiles").write_bytes(content)
+        with pytest.raises(InputError, match="not as geolive wrote it"):
+            check_outputs_free([tmp_path / "pov.pmtiles"], [])
 
 
 def test_kml_has_the_classes_of_the_page_and_names_as_text(folder, collection, made):
