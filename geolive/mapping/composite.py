@@ -15,7 +15,6 @@ from geolive.languages import phrase
 from geolive.mapping.district_survey import DistrictSurvey
 from geolive.tables import lonlat
 from geolive.uncertainty.distance_error import DistanceError, distance_error
-from geolive.wording import count_of
 
 ESTIMATORS = ("composite", "spatial", "predicted", "direct")
 COMPOSITES = ("composite", "spatial")
@@ -164,14 +163,14 @@ def _check_enough(survey: DistrictSurvey) -> None:
     n_districts, n_places = len(survey.direct), len(survey.places)
     # the model has two coefficients, and each variance needs degrees of freedom of its own
     if n_districts < 3:
-        raise InputError(
-            f"surveyed clusters lie in {count_of(n_districts, 'district')} of these boundaries, and "
-            "the composite needs 3; give smaller districts, or estimator='predicted'"
-        )
+        raise InputError(phrase("about.few_districts", districts=phrase("counts.districts", count=n_districts)))
     if n_places < n_districts + 2:
         raise InputError(
-            f"{count_of(n_places, 'surveyed place')} in {n_districts} districts do not show "
-            "the variance within districts; give larger districts, or estimator='predicted'"
+            phrase(
+                "about.few_places",
+                places=phrase("counts.surveyed_places", count=n_places),
+                districts=phrase("counts.districts", count=n_districts),
+            )
         )
 
 

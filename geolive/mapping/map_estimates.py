@@ -139,7 +139,7 @@ def estimate_map(
         if survey is not None:
             direct = direct_table(survey, around)
     except InputError as error:
-        impossible = str(error)
+        impossible = error.args[0]
     if survey is None or direct is None:
         return _without_survey(options, impossible, over)
     estimates, impossible = direct, ""
@@ -183,7 +183,8 @@ def _reason(error: InputError, trained: TrainedModel, survey: DistrictSurvey) ->
         return phrase("about.no_variance", districts=surveyed)
     if "do not vary within any area" in str(error):
         return phrase("about.same_everywhere", model=trained.card.model)
-    return str(error)
+    # a phrase, where the page has words for it
+    return error.args[0]
 
 
 def _words(estimator: str, estimates: DistrictEstimates | None, impossible: str, over: str) -> str:

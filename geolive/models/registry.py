@@ -156,12 +156,18 @@ def describe(model: "Model") -> str:
     >>> describe(make_model("mean"))
     'The mean of all surveyed clusters, everywhere.'
     """
-    key = next((f"models.{kind.name}" for kind in _KINDS if kind.is_of(model)), "")
+    from geolive.models.covariate_inputs import covariate_words
+
+    key, known = next((f"models.{kind.name}" for kind in _KINDS if kind.is_of(model)), ""), open_language("en").words
+    values = {name: str(value) for name, value in model.params.items()}
     if model.uses("covariates"):
-        # the sentences of the catalogue say what is used without covariates: "a random forest on 67 numbers"
+        key = f"{key}-covariates" if f"{key}-covariates" in known else key
+        inputs = str(model.inputs).replace(",", ", ").replace("covariates", covariate_words(model)[0])
+        if "{inputs}" in known.get(key, ""):
+            return phrase(key, **values | {"inputs": inputs})
         words = f"{model.about.split(' on ')[0].rstrip(',')}; it uses {model.input_words}"
-    elif key in open_language("en").words:
-        return phrase(key, **{name: str(value) for name, value in model.params.items()})
+    elif key in known:
+        return phrase(key, **values)
     else:
         words = model.about
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."
