@@ -36,7 +36,7 @@ def district_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> print(district_sentences(result, result.districts.iloc[0].to_dict(), 1))  # doctest: +ELLIPSIS
-    In North Goa, asset wealth is about ... We are 90 % sure that it lies in the range ...
+    In South Goa, asset wealth is about ... We are 90 % sure that it lies in the range ...
     """
     shown, name = district_map.indicator, str(district["district"])
     numbers = [float(district[f"{shown.name}{end}"]) for end in ("", "_lower", "_upper")]

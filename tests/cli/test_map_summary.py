@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from geolive.cli.map_summary import not_supported_words, show_map
 from geolive.indicators import indicator
+from geolive.mapping.page_data import page_data
 from tests.mapping.districtmaps import fake_district_map
 
 
@@ -32,6 +33,19 @@ def test_all_districts_on_request_and_what_to_do_next(capsys, tmp_path):
     assert "Next: open " in few
     assert "pov.geojson into QGIS" in few.replace("\n", " ").replace("  ", " ")
     assert "Next:" not in everything
+
+
+def test_the_ranking_begins_where_the_page_and_the_files_begin(capsys):
+    for made, first in ((fake_district_map(), "poorest"), (fake_district_map(name="pop"), "densest")):
+        show_map(made, [])
+        said = capsys.readouterr().out
+        assert f"First five of 36 supported districts; rank 1 is {first}" in said
+        name = made.indicator.name
+        ranked = made.districts[made.districts["supported"]].sort_values(name, ascending=first == "poorest")
+        assert ranked["district"].iloc[0] in said
+        assert said.index(ranked["district"].iloc[0]) < said.index(ranked["district"].iloc[-1])
+        assert ranked["rank_best"].iloc[0] == 1
+        assert page_data(made)["ranked_from"] == made.indicator.ranked_from
 
 
 def test_large_values_have_no_exponent(capsys):

@@ -73,6 +73,7 @@ def test_a_threshold_maps_a_share(files):
         (["--benchmark", "ratio"], "--benchmark ratio: needs the people of each district; add --population FILE, or"),
         (["--benchmark", "sum"], "--benchmark sum: must be one of ratio, difference, bell-datta-ghosh"),
         (["--benchmark", "ratio", "--estimator", "direct"], "--benchmark ratio: is for composite estimates; leave"),
+        (["--language", "klingon"], "--language klingon: must be en, hi, fr, or the name of a .json file of words"),
         (["--estimator", "mean"], "--estimator mean: must be one of composite, spatial, predicted, direct"),
         (["--people-column", "census"], "--people-column is about a file of districts; add --boundaries FILE"),
         (["--threshold", "99"], "--threshold 99: all values of 'pov' are below it; give one between"),
