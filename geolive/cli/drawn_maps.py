@@ -82,6 +82,7 @@ def draw_maps(
     from geolive.covariates.raster_names import as_rasters
     from geolive.mapping.population_cells import check_population
     from geolive.mapping.prediction import predict as predict_districts
+    from geolive.wording import count_of
 
     area, file, data = region_and_dataset(
         context, region, dataset, boundaries, layer=layer, name_column=name_column, id_column=id_column,
@@ -95,7 +96,7 @@ def draw_maps(
     maps = []
     for name in names:
         trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
-        with step(f"Predicting {len(area.districts):,} districts") as progress:
+        with step(f"Predicting {count_of(len(area.districts), 'district')}") as progress:
             drawn = predict_districts(
                 data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
                 estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],

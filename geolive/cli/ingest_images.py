@@ -68,6 +68,7 @@ def ingest_images(
     from geolive.dataset_folder import read_dataset, write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.image_tables.reader import read_images
+    from geolive.wording import count_of
 
     radius_km = parse_radius(radius, survey)
     check_new_folder(out)
@@ -103,7 +104,9 @@ def ingest_images(
         write_dataset(dataset, out)
     left_out = f"; {n_rejects:,} left out, listed in {out}/rejects.parquet" if n_rejects else ""
     having = f" with {', '.join(dataset.features)}" if dataset.features else ""
-    say(f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{len(dataset.images):,} images{having}{left_out}")
+    say(
+        f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{count_of(len(dataset.images), 'image')}{having}{left_out}"
+    )
     if survey is not None:
         say(joined_words(dataset, "images"))
     say_next("info", out, to="shows what it holds")

@@ -67,6 +67,7 @@ def ingest_objects(
     """Add object counts that another tool made to a dataset, joined by key; classes are matched by name."""
     from geolive.console import note, say, step
     from geolive.sources.image_tables.object_counts import add_object_counts
+    from geolive.wording import count_of
 
     with step(f"Adding {file}"):
         read = add_object_counts(
@@ -83,7 +84,9 @@ def ingest_objects(
     for words in remarks(file, read, f"{dataset}/features/{name}.missing.parquet"):
         note(as_options(words, running_command(app, ["ingest", "objects"])))
     n_objects, n_images = int(read.counts.sum()), len(read.counts) - len(read.missing)
-    say(f"{dataset}: {n_objects:,} objects of {n_images:,} of {len(read.counts):,} images, as {name!r}")
+    say(
+        f"{dataset}: {count_of(n_objects, 'object')} of {n_images:,} of {count_of(len(read.counts), 'image')}, as {name!r}"
+    )
     say_next("info", dataset, to="shows what the dataset holds now")
 
 

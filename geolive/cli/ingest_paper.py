@@ -25,6 +25,7 @@ def ingest_paper(
     from geolive.dataset_folder import write_dataset
     from geolive.files import check_new_folder
     from geolive.sources.paper.reader import UNMATCHED, count_reasons, read_paper
+    from geolive.wording import count_of
 
     check_new_folder(out)
     with step(f"Reading {file}") as progress:
@@ -32,9 +33,9 @@ def ingest_paper(
     with step(f"Writing {out}"):
         write_dataset(dataset, out, {UNMATCHED: unmatched})
     for reason, number in count_reasons(dataset.rejects).items():
-        note(f"{number:,} rows left out: {reason}")
+        note(f"{count_of(number, 'row')} left out: {reason}")
     for where, listed in unmatched.groupby("where"):
-        note(f"{len(listed):,} clusters {where}; they are listed in {out}/{UNMATCHED}")
+        note(f"{count_of(len(listed), 'cluster')} {where}, listed in {out}/{UNMATCHED}")
     for name, number in dataset.extra["labels_off_median"].items():
         if number:
             note(
@@ -46,8 +47,9 @@ def ingest_paper(
         f", {len(dataset.rejects):,} left out and listed in {out}/rejects.parquet" if len(dataset.rejects) else ""
     )
     say(
-        f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{rows['read']:,} rows read{left_out}; {rows['kept']:,} images in "
-        f"{len(dataset.clusters):,} clusters ({train:,} train, {val:,} val) with {', '.join(dataset.indicators)}"
+        f"{out}: {'SIMULATED: ' if dataset.simulated else ''}{count_of(rows['read'], 'row')} read{left_out}; "
+        f"{count_of(rows['kept'], 'image')} in {count_of(len(dataset.clusters), 'cluster')} ({train:,} train, {val:,} val) "
+        f"with {', '.join(dataset.indicators)}"
     )
     say_next(
         "evaluate", out, "--models", "all", "--split", "official", "--out", f"{out}-tables", to="the paper's tables"

@@ -77,9 +77,9 @@ def ingest_photos(
         note(f"{count:,} of {len(dataset.images) + n_rejects:,} photos left out: {reason}")
     if others := dataset.extra.get("other_files"):
         counts = listed([f"{n:,} {ending}" for ending, n in others.items()], 5)
-        note(f"{count_of(sum(others.values()), 'other file')} in the folder are no photos: {counts}")
+        note(f"no photos, left alone: {count_of(sum(others.values()), 'other file')} in the folder: {counts}")
     if n_panoramas := int(dataset.images["is_pano"].sum()):
-        note(f"{count_of(n_panoramas, 'photo')} are panoramas; embed and detect cut each into four views")
+        note(f"panoramas: {count_of(n_panoramas, 'photo')}; embed and detect cut each into four views")
     if survey is not None:
         dataset = join(dataset, surveyed, radius_km, out)
     with step(f"Writing {out}"):
@@ -87,11 +87,7 @@ def ingest_photos(
     images, n_sequences = dataset.images, dataset.images["sequence_id"].nunique()
     left_out = f"; {n_rejects:,} left out, listed in {out}/rejects.parquet" if n_rejects else ""
     simulated = "SIMULATED survey: " if dataset.simulated else ""
-    say(f"{out}: {simulated}{len(images):,} photos in {n_sequences:,} {_plural('sequence', n_sequences)}{left_out}")
+    say(f"{out}: {simulated}{count_of(len(images), 'photo')} in {count_of(n_sequences, 'sequence')}{left_out}")
     if survey is not None:
         say(joined_words(dataset, "photos"))
     say_next("embed", out, to="computes image features; detect counts objects")
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"

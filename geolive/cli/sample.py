@@ -72,6 +72,7 @@ def sample(
         _write_synthetic_paper(out, ids, n_clusters, seed)
         return
     from geolive.simulation.sample import simulate, write_sample, write_sample_with_photos
+    from geolive.wording import count_of
 
     if with_images and most_images is None:
         most_images = IMAGES_PER_PLACE_WITH_PHOTOS
@@ -87,7 +88,9 @@ def sample(
         with step(f"Writing {raster}"):
             write_simulated_raster(raster, region, seed)
     dataset = simulated.dataset
-    say(f"{out}: SIMULATED: {len(dataset.clusters):,} surveyed clusters, {len(dataset.images):,} images")
+    say(
+        f"{out}: SIMULATED: {count_of(len(dataset.clusters), 'surveyed cluster')}, {count_of(len(dataset.images), 'image')}"
+    )
     say_next(
         "predict", "--region", region, "--dataset", out, "--out", f"maps/{out.name}.html", to="a map of the sample"
     )
@@ -96,12 +99,16 @@ def sample(
 def _write_synthetic_paper(out: Path, ids: Path | None, n_clusters: int, seed: int) -> None:
     from geolive.console import say, step
     from geolive.simulation.synthetic_paper import write_synthetic_paper
+    from geolive.wording import count_of
 
     if ids is None:
         raise InputError("--paper-format: name the folder of the split lists (train_clusters_ia.txt, …) with --ids")
     with step(f"Writing {out}") as progress:
         n_images = write_synthetic_paper(ids, n_clusters, out, seed, progress)
-    say(f"{out}: SIMULATED: data.csv with {n_images:,} images of {n_clusters:,} clusters, and their split lists")
+    say(
+        f"{out}: SIMULATED: data.csv with {count_of(n_images, 'image')} of {count_of(n_clusters, 'cluster')}, and their split "
+        "lists"
+    )
     say_next(
         "ingest",
         "paper",

@@ -25,7 +25,7 @@ def dataset(standin):
         file.write("half a row")
     done = run("ingest", "paper", standin / "data.csv", "--splits", standin, "--out", standin / "dataset")
     assert done.returncode == 0, done.stderr
-    assert "note: 1 rows left out: line: wrong number of fields" in done.stderr
+    assert "note: 1 row left out: line: wrong number of fields" in done.stderr
     assert "SIMULATED" in done.stdout
     assert "25 clusters (18 train, 7 val) with pov, pop, bmi" in done.stdout
     return standin / "dataset"
