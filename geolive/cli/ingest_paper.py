@@ -89,7 +89,7 @@ def ingest_features(
     if missing:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         note(
-            f"{len(missing):,} images have no features ({shown}); they are listed in {dataset}/features/{name}.missing.parquet"
+            f"without features: {count_of(len(missing), 'image')} ({shown}), listed in {dataset}/features/{name}.missing.parquet"
         )
     say(f"{dataset}: features {name!r} of {len(data.images) - len(missing):,} of {count_of(len(data.images), 'image')}")
     say_next("info", dataset, to="shows what the dataset holds now")

@@ -61,7 +61,7 @@ def test_features_are_added(standin, dataset):
     (standin / "f.csv").write_text("key,f0\n" + "".join(f"{key},1\n" for key in keys[1:]))
     done = run("ingest", "features", standin / "f.csv", "--dataset", dataset, "--name", "net")
     assert done.returncode == 0, done.stderr
-    assert f"note: 1 images have no features ({keys[0]})" in done.stderr
+    assert f"note: without features: 1 image ({keys[0]})" in done.stderr
     assert "net" in json.loads((dataset / "dataset.json").read_text())["features"]
 
 
