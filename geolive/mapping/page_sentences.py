@@ -118,11 +118,14 @@ def region_sentences(district_map: DistrictMap) -> Phrase:
     counted = {"below": below, "above": above, "alike": alike}
     told_apart = [phrase(f"region.{side}", count=count) for side, count in counted.items() if count]
     weighed = "people" if "people" in district_map.districts else "districts"
+    first = _first_sentence(district_map, known)
+    said_surely = alike < known or first.key == "region.among_first"
     return sentences(
         phrase("region.values", title=district_map.title, known=known, districts=districts),
         phrase(f"region.mean_{weighed}", mean=Decimal(mean, _digits(district_map)), unit=district_map.indicator.unit),
         *([phrase("region.all_alike")] if alike == known else told_apart),
-        _first_sentence(district_map, known),
+        first,
+        phrase("region.surely", level=Percent(district_map.level)) if said_surely else "",
     )
 
 
@@ -133,7 +136,7 @@ def _digits(district_map: DistrictMap) -> int:
     return decimals_to_show(ends.to_numpy(float))
 
 
-def _first_sentence(district_map: DistrictMap, known: int) -> str:
+def _first_sentence(district_map: DistrictMap, known: int) -> Phrase:
     """Name the districts whose every possible rank is in the first quarter; say so where no rank is known exactly."""
     table, count = district_map.districts, known // _FIRST_SHARE
     ranked = table[table["rank_worst"].notna()].sort_values("rank_worst", kind="stable")
@@ -143,4 +146,4 @@ def _first_sentence(district_map: DistrictMap, known: int) -> str:
         names = [*names[:_MOST_NAMED], phrase("region.more", count=more)] if more > 0 else names
         return phrase("region.among_first", count=count, first=district_map.indicator.first_words, names=names)
     exact = bool((ranked["rank_best"] == ranked["rank_worst"]).any())
-    return "" if exact or ranked.empty else phrase("region.no_rank")
+    return sentences() if exact or ranked.empty else phrase("region.no_rank")

@@ -52,7 +52,9 @@ def test_the_region_in_a_paragraph():
         assert f"{count} districts {words}" in said
     table = made.districts
     sure = table.loc[table["rank_worst"] <= 9, "district"].tolist()
-    assert said.endswith(f"Surely among the 9 poorest: {', '.join(sure)}.")
+    assert said.endswith(
+        f"Surely among the 9 poorest: {', '.join(sure)}. Each “surely” holds with a certainty of 90 %."
+    )
     wide = replace(made, districts=table.assign(rank_best=1, rank_worst=36).where(table["supported"], table))
     assert "No district's rank is known exactly" in region_sentences(wide)
 
@@ -104,5 +106,14 @@ def test_a_long_list_of_names_is_cut():
     rank = np.ceil(made.districts["pov"].rank() / 40)
     alike = replace(made, districts=made.districts.assign(rank_best=rank, rank_worst=rank))
     said = region_sentences(alike)
-    assert said.endswith("and 26 more.")
+    assert "and 26 more. " in said
     assert said.split("poorest: ")[1].count(",") == 10
+
+
+def test_nothing_is_sure_where_all_districts_are_alike():
+    made = fake_district_map()
+    table = made.districts
+    wide = table.assign(pov_lower=-9.0, pov_upper=9.0, rank_best=1, rank_worst=36).where(table["supported"], table)
+    said = region_sentences(replace(made, districts=wide))
+    assert "No district can be told apart from that mean." in said
+    assert "surely" not in said.lower()
