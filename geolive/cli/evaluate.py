@@ -108,11 +108,11 @@ def evaluate(
     from geolive.evaluation.evaluate import DEFAULT_SPLITS, ROWS_WARNING, ImagewiseSettings
     from geolive.evaluation.evaluate import evaluate as evaluate_models
     from geolive.evaluation.model_specs import find_specs
-    from geolive.files import check_new_folder
+    from geolive.evaluation.resume import check_report_folder
     from geolive.splits import parse_km
 
     check_protocol(protocol)
-    check_new_folder(out)
+    check_report_folder(out)
     find_specs(models)  # an unknown name is reported before a large dataset is read
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)

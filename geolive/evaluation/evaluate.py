@@ -15,10 +15,9 @@ from geolive.evaluation.comparison import AUTHORS_WARNING, TaskResult, check_pro
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
-from geolive.evaluation.resume import ResumeFolder
+from geolive.evaluation.resume import ResumeFolder, check_report_folder
 from geolive.evaluation.split_setup import splitter_for
 from geolive.evaluation.tasks import EvaluationTask, make_task
-from geolive.files import check_new_folder
 from geolive.models.interface import TASKS, Model, check_integer, check_positive
 from geolive.models.pooling import check_pool
 from geolive.splits import parse_split
@@ -153,7 +152,7 @@ def evaluate(
     check_protocol(protocol)
     tasks = _listed(task, "task", TASKS)
     if out is not None:
-        check_new_folder(out)
+        check_report_folder(out)
     splits = _named_splits(split, random_state, n_splits)
     given = given_specs(models) if isinstance(models, Mapping) else None
     specs = given if given is not None else find_specs(models)  # an unknown name is reported before photos are decoded

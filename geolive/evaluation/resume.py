@@ -9,12 +9,35 @@ from pathlib import Path
 import numpy as np
 
 import geolive
-from geolive.errors import RestartWarning
+from geolive.errors import InputError, RestartWarning
 from geolive.evaluation.cross_validation import Predicted
-from geolive.files import replacing, work_folder
+from geolive.files import check_new_folder, replacing, work_folder
 
 _FACTS = ("model", "params", "curves", "out_of_fold", "uses_images", "selection", "about")
 _ARRAYS = ("values", "images")
+
+
+def check_report_folder(out: str | Path) -> None:
+    """Raise where a report cannot be written to a folder.
+
+    Rows that a run has left beside a finished report are removed: it was killed after the report was in its place.
+
+    Raises
+    ------
+    InputError
+        The folder exists and is not empty, or cannot be made.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> check_report_folder(Path(tempfile.mkdtemp()) / "report")
+    """
+    try:
+        check_new_folder(out)
+    except InputError:
+        if (Path(out) / "report.html").is_file():
+            ResumeFolder(out).remove()
+        raise
 
 
 class ResumeFolder:

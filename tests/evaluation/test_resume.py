@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from geolive.errors import RestartWarning
+from geolive.errors import InputError, RestartWarning
 from geolive.evaluation.cross_validation import BEST, LAST, Predicted
-from geolive.evaluation.resume import ResumeFolder
+from geolive.evaluation.resume import ResumeFolder, check_report_folder
 
 
 def test_rows_come_back_as_they_were_kept(tmp_path):
@@ -30,6 +30,23 @@ def test_a_file_of_an_older_form_is_computed_again(tmp_path):
     np.savez(resume.path / "a.npz", values=np.ones((1, 2)), about=np.array(about))
     with pytest.warns(RestartWarning, match="computed again"):
         assert resume.find("a") is None
+
+
+def test_rows_beside_a_finished_report_are_removed(tmp_path):
+    """A run that was killed after its report was in place leaves rows that nothing would ever read."""
+    resume = ResumeFolder(tmp_path / "report")
+    resume.keep("a", [Predicted("mean", {}, np.ones((1, 2)))])
+    check_report_folder(tmp_path / "report")
+    assert resume.find("a") is not None
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "notes.txt").touch()
+    with pytest.raises(InputError):
+        check_report_folder(tmp_path / "report")
+    assert resume.find("a") is not None
+    (tmp_path / "report" / "report.html").touch()
+    with pytest.raises(InputError, match="exists already"):
+        check_report_folder(tmp_path / "report")
+    assert not resume.path.exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text"])
