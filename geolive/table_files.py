@@ -1,5 +1,6 @@
 """Read CSV and Parquet files that users give, with limits on what a small or damaged file may take of the memory."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -134,7 +135,9 @@ def read_geoparquet(path: str | Path) -> "gpd.GeoDataFrame":
     import geopandas as gpd
 
     check_expansion(path)
-    return gpd.read_parquet(path)
+    # what is wrong with a geometry, the caller says
+    with warnings.catch_warnings(action="ignore"):
+        return gpd.read_parquet(path)
 
 
 def check_expansion(path: str | Path) -> None:

@@ -472,6 +472,7 @@ def test_objects_and_lists_among_the_properties_are_no_names(tmp_path):
     assert read_boundaries(tmp_path / "districts.parquet").districts["district"].tolist() == ["A", "B"]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
 def test_a_coordinate_that_is_no_number_is_named_and_left_out_on_request(tmp_path):
     squares = [shapely.box(10, 50, 11, 51), shapely.Polygon([(12, 50), (np.nan, 50), (13, 51), (12, 50)])]
     gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=squares, crs=4326).to_parquet(tmp_path / "units.parquet")

@@ -28,7 +28,7 @@ def check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
         if not is_geospatial(path):
             raise InputError(
                 f"{path}: such a file has no positions of its own; name their columns with lon='COLUMN' and lat='COLUMN', "
-                "or give a .gpkg, .geojson, .shp, .fgb or .parquet file"
+                "give a .gpkg, .geojson, .shp, .fgb or .parquet file, or a second file with positions='FILE' and on='COLUMN'"
             )
         return
     if lon == lat:

@@ -260,3 +260,21 @@ def test_a_gps_file_in_another_encoding(files, tmp_path):
     assert set(read.clusters["state"]) == {"Ouémé"}
     assert read.extra["survey"] == {"encoding": "CP1252"}
     assert read_dhs(path, [files["households"]], encoding="CP1251").clusters["state"][0] == "Ouйmй"
+
+
+def test_recodes_of_spss_give_the_same_survey_as_those_of_stata(files, tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat")
+    schooling = HOUSEHOLDS.assign(hv108_01=np.arange(len(HOUSEHOLDS)) * 2)
+    values = {"school": ("hv108_01", 97)}
+    stata = [write_recode(tmp_path / "hr.dta", schooling), files["women"]]
+    expected = read_dhs(files["gps"], stata, values)
+    spss = []
+    for rows, code in ((schooling, "hv000"), (WOMEN, "v000")):
+        # names as in the Program's SPSS files, which have hv108$01 where those of Stata have hv108_01
+        named = rows.astype(float).assign(**{code: "IA7"})
+        named.columns = [column.upper().replace("_", "$") for column in named]
+        spss.append(tmp_path / f"{code}.sav")
+        pyreadstat.write_sav(named, spss[-1])
+    found = read_dhs(files["gps"], spss, values)
+    assert "school" in found.indicators
+    pd.testing.assert_frame_equal(pd.DataFrame(found.clusters), pd.DataFrame(expected.clusters))
