@@ -155,6 +155,9 @@ def test_geospatial_files_that_cannot_be_used(tmp_path):
         assert f"does not begin as a {suffix} file does" in error(fake, **wanted)
         save(tmp_path / f"whole{suffix}", ROWS)
         fake.write_bytes((tmp_path / f"whole{suffix}").read_bytes()[:60])
+        if suffix == ".shp":
+            assert "its .shx file is missing" in error(fake, **wanted)
+            (tmp_path / "whole.shx").rename(tmp_path / "fake.shx")
         assert "cannot be read" in error(fake, **wanted)
     (tmp_path / "empty.geojson").write_text('{"type": "FeatureCollection", "features": []}')
     assert error(tmp_path / "empty.geojson", **wanted)
