@@ -42,9 +42,9 @@ async def list_images(
         async with source.client(retry_policy) as client:
             await or_stop(source, client.check_access(west, south))
         ledger.forget_empty_tiles()
-        n_tiles, times = len(area.tiles_at(source.zoom)), "twice" if source.empty_answers == 2 else "once"
+        n_tiles, times = len(area.tiles_at(source.zoom)), " twice" if source.empty_answers == 2 else ""
         raise InputError(
-            f"{area.name}: {source.name} has no image there ({n_tiles:,} tiles were requested {times}, and the same command "
+            f"{area.name}: {source.name} has no image there ({n_tiles:,} tiles were requested{times}, and the same command "
             "requests them again); name another area"
         )
     progress(f"sampling {len(listed):,} images")

@@ -93,10 +93,10 @@ def test_tags_sizes_and_a_box_without_images(server, tmp_path):
         if item["properties"]["pers:interior_orientation"].get("field_of_view") == 360
     )
     server.tag(pano, surface="asphalt")
-    done = run(*words(server, tmp_path / "tags", "--thumb", "500", "--max-per-site", "10"))
+    done = run(*words(server, tmp_path / "tags", "--thumb", "500", "--max-per-site", "4"))
     assert done.returncode == 0, done.stderr
     images = read_dataset(tmp_path / "tags").images
-    assert len(images) == 10
+    assert len(images) == 4
     with Image.open(tmp_path / "tags" / images["img_path"][0]) as photo:
         assert photo.width == 500
     done = run(*words(server, tmp_path / "all", "--no-images"))
