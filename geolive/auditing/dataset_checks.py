@@ -228,15 +228,23 @@ def _attribution(dataset: Dataset) -> str:
 
 
 def _photo_licence(dataset: Dataset) -> Check:
-    stated = _attribution(dataset)
+    licence = str(dataset.extra.get("licence") or "")
+    stated = "" if "no licence" in licence.lower() else licence
+    find_out = (
+        "Find out under which licence the photos were published, and name it wherever you show them or their contents."
+    )
     if stated:
-        return Check("photo_licence", "dataset", PASS, f"Stated: {stated}.")
+        without = int(dataset.images["licence"].isna().sum()) if "licence" in dataset.images else 0
+        if without:
+            says = (
+                f"{without:,} of {count_of(len(dataset.images), 'photo')} have no stated licence; the others: {stated}."
+            )
+            return Check("photo_licence", "dataset", WARN, says, remedy=find_out)
+        return Check("photo_licence", "dataset", PASS, f"Stated: {_attribution(dataset)}.")
     if dataset.simulated and not _has_photos(dataset):
         return Check("photo_licence", "dataset", PASS, "There are no photos: what they would show is simulated.")
-    return Check(
-        "photo_licence", "dataset", UNKNOWN, "The dataset does not state the licence of its photos.",
-        remedy="Find out under which licence the photos were published, and name it wherever you show them or their contents.",
-    )  # fmt: skip
+    says = "The dataset does not state the licence of its photos."
+    return Check("photo_licence", "dataset", UNKNOWN, says, remedy=find_out)
 
 
 def _faces(dataset: Dataset) -> Check:

@@ -99,7 +99,9 @@ RULES: dict[str, Rule] = {
     ),
     "split_leaks": Rule("Leaks between train, val and test", otherwise="FAIL at any leak"),
     "labels": Rule("Labels", otherwise="PASS where one known threshold explains all labels, FAIL where none does"),
-    "photo_licence": Rule("Licence of the photos", otherwise="PASS where the dataset states it"),
+    "photo_licence": Rule(
+        "Licence of the photos", otherwise="PASS where the dataset states it for all photos, WARN where some have none"
+    ),
     "faces": Rule("Faces in photos", otherwise="PASS where the provider blurs faces, or where there are no photos"),
     "training_size": Rule("Size of the training data", "surveyed clusters", "clusters", 100, 30, True),
     "skill_regression": Rule(

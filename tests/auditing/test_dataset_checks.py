@@ -135,6 +135,13 @@ def test_licences_and_faces(sample):
     mapillary = replace(photos, extra=stated)
     assert status(mapillary, "photo_licence") == "PASS"
     assert "Mapillary blurs" in gl.audit(mapillary).check("faces").says
+    some = mapillary.images.assign(licence=["CC-BY-SA-4.0"] * (len(photos.images) - 2) + [None, None])
+    check = gl.audit(replace(mapillary, images=some)).check("photo_licence")
+    assert (check.status, check.says[:4]) == ("WARN", "2 of")
+    assert (
+        status(replace(photos, extra={"attribution": "Panoramax", "licence": "no licence stated"}), "photo_licence")
+        == "NOT KNOWN"
+    )
     # an own photo's licence does not say that faces are blurred
     own = replace(photos, extra={"licence": "CC BY 4.0"})
     assert (status(own, "photo_licence"), status(own, "faces")) == ("PASS", "NOT KNOWN")
