@@ -213,8 +213,6 @@ def _check_wanted(source: Source, area: Area, wanted: Wanted) -> None:
             f"camera_type={wanted.camera_types[0]!r}: {source.name} has no types of cameras; leave it out",
             parameter="camera_types",
         )
-    if area.keys is not None and not source.has_keys:
-        raise InputError(f"{source.name} cannot be asked for images by their keys; name an area")
     if area.keys is not None and wanted.max_per_site != Wanted.max_per_site:
         raise InputError(
             "max_per_site: all images that the file names are fetched; leave it out", parameter="max_per_site"

@@ -52,8 +52,6 @@ class Source(ABC):
     at_once: ClassVar[int] = 16
     rate: ClassVar[float] = 100.0
 
-    # whether images can be requested by their keys alone
-    has_keys: ClassVar[bool] = False
     # radius in metres up to which the source itself searches around a point; 0 where it does not
     most_search_m: ClassVar[float] = 0.0
 

@@ -45,7 +45,6 @@ class Mapillary(Source):
         "camera_type": "str",
         "quality_score": "float",
     }
-    has_keys = True
     most_search_m = 50.0
     has_detections = True
     # a server that fails may answer that a tile is empty

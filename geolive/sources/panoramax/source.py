@@ -42,7 +42,6 @@ class Panoramax(Source):
     photo_bytes: ClassVar[dict[str, int]] = {"500": 40_000, "2048": 500_000, "original": 5_000_000}
     default_size = "2048"
     columns: ClassVar[dict[str, str]] = {"licence": "str", "field_of_view": "float", "semantics": "str"}
-    has_keys = True
     # a search has no fixed size, so larger tiles than Mapillary's save requests where there are few images
     zoom = 12
     # a commons that others pay for
