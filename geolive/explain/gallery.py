@@ -123,7 +123,8 @@ def attribution(dataset: Dataset) -> str:
         from geolive.sources.mapillary.source import ATTRIBUTION, LICENCE
 
         sentences = [ATTRIBUTION, LICENCE]
-    return ", ".join(sentences)
+    # the attribution may name the licence itself
+    return ", ".join(words for i, words in enumerate(sentences) if not any(words in before for before in sentences[:i]))
 
 
 def _caption(dataset: Dataset, row: int, photo: Any) -> str:

@@ -91,6 +91,21 @@ def test_mapillary_s_photos_name_their_creators_and_the_licence(survey, network,
     assert LICENCE in attribution(replace(survey, source=f"{ATTRIBUTION}; Goa"))
 
 
+def test_panoramax_s_photos_each_name_their_own_licence(survey, network, tmp_path):
+    licences = np.where(np.arange(len(survey.images)) % 2, "etalab-2.0", "CC-BY-SA-4.0")
+    images = survey.images.assign(creator="Ann", licence=licences)
+    facts = {"attribution": "Panoramax, images by their producers (etalab-2.0)", "licence": "etalab-2.0"}
+    data = replace(survey, images=images, extra=facts)
+    gallery = draw_gallery(data, network[0], network[1].weights, photo_files(survey))
+    licence_of = dict(zip(images["key"], licences, strict=True))
+    captions = [picture.caption for pictures in gallery.pictures.values() for picture in pictures]
+    assert captions
+    for caption in captions:
+        key = caption.split()[1].rstrip(",")
+        assert f"by Ann, {licence_of[key]}" in caption
+    assert attribution(data) == "Panoramax, images by their producers (etalab-2.0)"
+
+
 def test_an_imagewise_model_lists_what_each_photo_says(survey, imagewise, tmp_path):
     trained, found = imagewise
     photos = found.weights.photos
