@@ -61,6 +61,8 @@ def dataset_checks(dataset: Dataset) -> list[Check]:
     reach = photo_reach(dataset)
     if reach is not None:
         checks += [_displacement(reach), _imagery_age(dataset)]
+    elif surveyed:
+        checks.append(_displacement_alone("dhs" in dataset.extra))
     if surveyed and photos:
         checks += _image_coverage(dataset)
     if surveyed:
@@ -96,6 +98,20 @@ def _displacement(reach: Reach) -> Check:
     return measured(
         "displacement", "dataset", float(off), f"{joined}; the survey displaces {moved}.",
         "Join photos within the displacement, not farther and not nearer: ingest photos --radius urban=2,rural=5.",
+    )  # fmt: skip
+
+
+def _displacement_alone(known: bool) -> Check:
+    """Check a survey to which no photo is joined."""
+    if known:
+        says = (
+            "The DHS displaces urban points by up to 2 km and rural points by up to 5 km; no photos are joined to them."
+        )
+        return Check("displacement", "dataset", PASS, says)
+    return Check(
+        "displacement", "dataset", UNKNOWN, "The dataset does not say by how much its points are displaced.",
+        remedy="Look up the displacement in the survey's documentation, and cover it when you join photos (--radius) and take "
+        "covariates (--buffer).",
     )  # fmt: skip
 
 

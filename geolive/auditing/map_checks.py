@@ -11,7 +11,7 @@ from geolive.auditing.passport import Check, measured
 from geolive.auditing.rules import PASS, UNKNOWN
 from geolive.wording import count_of
 
-_LICENCE = re.compile(r"licen[cs]|public domain|CC[ -]?(?:0|BY)|ODbL|open government", re.IGNORECASE)
+_LICENCE = re.compile(r"licen[cs]|public domain|CC[ -]?(?:0|BY)|ODbL|open government|made by geolive", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -150,9 +150,10 @@ def _without_value(district_map: DistrictMap) -> list[Section]:
     return [Section("Districts without a value", [_missing_table(district_map, missing)])] if len(missing) else []
 
 
-def _missing_table(district_map: DistrictMap, missing: pd.DataFrame, most: int = 12) -> Table:
+def _missing_table(district_map: DistrictMap, missing: pd.DataFrame, most: int = 8) -> Table:
     words = {"n_clusters": "Surveyed places", "n_sites": "Places", "n_images": "Photos", "people": "People"}
-    columns = [column for column in words if column in missing]
+    left_out = set() if district_map.has_images else {"n_images"}
+    columns = [column for column in words if column in missing and column not in left_out]
     rows = [
         [str(row["district"]), *("–" if pd.isna(row[column]) else f"{round(row[column]):,}" for column in columns)]
         for _, row in missing.head(most).iterrows()

@@ -149,7 +149,10 @@ def test_licences_and_faces(sample):
 
 def test_a_survey_without_photos_has_no_checks_of_photos(sample):
     survey = replace(sample, images=sample.images.iloc[:0], features={})
-    assert {check.id for check in gl.audit(survey).checks} == {"simulation", "duplicate_clusters", "labels"}
+    ids = {check.id for check in gl.audit(survey).checks}
+    assert ids == {"simulation", "displacement", "duplicate_clusters", "labels"}
+    assert status(survey, "displacement") == "NOT KNOWN"
+    assert status(replace(survey, extra={"dhs": {}}), "displacement") == "PASS"
 
 
 def test_every_check_that_does_not_pass_says_what_to_do(sample):
