@@ -3,6 +3,8 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+_GATEWAY = ipaddress.IPv6Network("64:ff9b::/96")
+
 
 def is_https(address: str) -> bool:
     """Return whether an address is encrypted.
@@ -70,13 +72,17 @@ def is_private(host: str) -> bool:
 
     Examples
     --------
-    >>> is_private("192.168.1.1"), is_private("::ffff:10.0.0.1"), is_private("8.8.8.8"), is_private("a.org")
-    (True, True, False, False)
+    >>> [is_private(host) for host in ("192.168.1.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b::a00:1", "169.254.169.254")]
+    [True, True, True, True, True]
+    >>> [is_private(host) for host in ("8.8.8.8", "2606:4700::1111", "a.org")]
+    [False, False, False]
     """
     try:
         address = ipaddress.ip_address(host.split("%")[0])
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    address = mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        # an IPv4 address that it stands for: mapped, by 6to4, or by a gateway (RFC 6052)
+        gateway = ipaddress.IPv4Address(address.packed[-4:]) if address in _GATEWAY else None
+        address = address.ipv4_mapped or address.sixtofour or gateway or address
     return not address.is_global or address.is_multicast
