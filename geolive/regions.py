@@ -178,6 +178,39 @@ def assign_districts(geometry: gpd.GeoSeries, districts: gpd.GeoDataFrame, reach
     return pd.Series(assigned, index=geometry.index, dtype=object)
 
 
+def find_area(region: str | Path | Sequence[float]) -> tuple[str, Geometry]:
+    """Find the area that a user names, without districts: a box or a file may lie anywhere, a name is a state of India.
+
+    Parameters
+    ----------
+    region : str, Path or sequence of four floats
+        As for `find_region`.
+
+    Returns
+    -------
+    name : str
+    area : Geometry
+        In EPSG:4326.
+
+    Raises
+    ------
+    InputError
+        As for `find_region`.
+
+    Examples
+    --------
+    >>> find_area("36,-2,38,0")[1].bounds
+    (36.0, -2.0, 38.0, 0.0)
+    """
+    text = str(_as_text(region))
+    if (box := parse_box(text)) is not None:
+        return text, box_of(*box)
+    if _is_file(text, [INDIA, *_india_states()]):
+        return Path(text).stem, _area_of_file(text)
+    part = _part_of_india(text)
+    return part.name, part.area
+
+
 def _region_of_india(region: str, box: tuple[float, float, float, float] | None) -> Region:
     if box is not None:
         overlapping = _overlapping(_india(), box_of(*box), "the bounding box", None)

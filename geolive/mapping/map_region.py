@@ -11,7 +11,7 @@ from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.hexagons import hexagons_of_tables, parse_hexagons
-from geolive.regions import INDIA_SOURCE, Region, find_region, read_districts
+from geolive.regions import INDIA_SOURCE, Region, find_area, find_region, read_districts
 
 
 def map_region(
@@ -49,13 +49,13 @@ def map_region(
     whole = hexagons_of_tables([dataset.clusters, dataset.images], width_km, dataset.source)
     if region is None:
         return whole
-    frame = find_region(region)
-    touched = whole.districts[whole.districts.intersects(frame.area)].reset_index(drop=True)
+    name, area = find_area(region)
+    touched = whole.districts[whole.districts.intersects(area)].reset_index(drop=True)
     if touched.empty:
         raise InputError(
             f"region={region!r}: the dataset has no place there; give a region where it has", parameter="region"
         )
-    return Region(frame.name, shapely.coverage_union_all(touched.geometry.to_numpy()), touched, whole.source)
+    return Region(name, shapely.coverage_union_all(touched.geometry.to_numpy()), touched, whole.source)
 
 
 def with_other_districts(
