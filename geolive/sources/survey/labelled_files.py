@@ -152,7 +152,7 @@ def read_labelled(path: str | Path, choose: Chooser, encoding: str | None = None
     assert process.stdout is not None
     try:
         about = _line(path, process, encoding)
-        variables = about["variables"]
+        variables = _checked(about["variables"])
         titles = {name: title for name, title, _, _ in variables if title}
         chosen = list(dict.fromkeys(choose(Header([name for name, _, _, _ in variables], titles))))
         process.stdin.write(json.dumps(chosen).encode("ascii") + b"\n")
@@ -223,6 +223,16 @@ def _line(path: Path, process: "subprocess.Popen[bytes]", encoding: str | None) 
             )
         raise _unreadable(path, words["error"])
     return words
+
+
+def _checked(variables: Any) -> list[tuple[str, str, bool, list[tuple[float | str, str]]]]:
+    """Return the variables, or raise ValueError where a damaged file makes one nameless."""
+    checked = []
+    for name, title, seven_digits, codes in variables:
+        if not (isinstance(name, str) and name and isinstance(title, str)):
+            raise ValueError("a variable has no name")
+        checked.append((name, title, bool(seven_digits), [(code, str(label)) for code, label in codes]))
+    return checked
 
 
 def _columns(path: Path, stream: IO[bytes], chosen: list[str]) -> "pd.DataFrame":

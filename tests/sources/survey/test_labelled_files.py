@@ -171,6 +171,10 @@ def test_files_that_cannot_be_read_are_refused_in_one_line(tmp_path, name, conte
     assert "\n" not in str(caught.value)
 
 
+# what pyreadstat makes of some damaged headers of Stata
+NAMELESS = """print('{"variables": [[null, "", false, []]], "encoding": ""}')"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process has no signals and limits there")
 @pytest.mark.parametrize(
     "program",
@@ -179,6 +183,7 @@ def test_files_that_cannot_be_read_are_refused_in_one_line(tmp_path, name, conte
         "print('no JSON')",
         "print('{}')",
         "print('[' * 100_000)",
+        NAMELESS,
     ],
 )
 def test_a_reader_that_ends_or_says_nonsense_is_an_error_of_the_file(tmp_path, monkeypatch, program):
