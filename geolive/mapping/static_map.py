@@ -66,7 +66,10 @@ def plot_districts(
             handles += _draw_sites(axes, district_map)
         (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
         draw_scale_bar(axes, (west, south, east, north))
-        _draw_insets(axes, district_map, values, breaks, colours)
+        for inset in _new_insets(axes, district_map):
+            _draw_districts(inset, district_map, values, breaks, colours)
+            if show == "value":
+                _draw_not_distinguished(inset, district_map)
         if fixed is None:
             _draw_north_arrow(axes)
             _write_words(axes, district_map, handles, title)
@@ -175,16 +178,14 @@ def _draw_not_distinguished(axes: "Axes", district_map: DistrictMap) -> list["Ar
     return [Patch(label=words, **dots | {"facecolor": _HATCH_COLOUR})]
 
 
-def _draw_insets(
-    axes: "Axes", district_map: DistrictMap, values: np.ndarray, breaks: np.ndarray, colours: tuple[str, ...]
-) -> None:
-    """Draw islands and cities that are too small to see once more, larger, where the map is empty."""
+def _new_insets(axes: "Axes", district_map: DistrictMap) -> "list[Axes]":
+    """Make axes, where the map is empty, for islands and cities that are too small to see, and frame these on the map."""
     from matplotlib.patches import Rectangle
 
+    insets = []
     (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
     for inset in find_insets(district_map.districts, (west, south, east, north), _squeeze(south, north)):
         part = axes.inset_axes(inset.place, zorder=3)
-        _draw_districts(part, district_map, values, breaks, colours)
         left, bottom, right, top = inset.bounds
         part.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="auto", facecolor="white")
         for spine in part.spines.values():
@@ -194,6 +195,8 @@ def _draw_insets(
             (left, bottom), right - left, top - bottom, fill=False, edgecolor=GREY, linewidth=0.6, zorder=3
         )
         axes.add_patch(frame)
+        insets.append(part)
+    return insets
 
 
 def _draw_sites(axes: "Axes", district_map: DistrictMap) -> list["Artist"]:
