@@ -13,7 +13,7 @@ import shapely
 
 from geolive.antimeridian import cut
 from geolive.boundary_columns import named_districts, people_of_districts
-from geolive.coverage import polygonal_parts
+from geolive.coverage import crossings, polygonal_parts
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
 from geolive.table_files import read_geoparquet
@@ -22,6 +22,8 @@ from geolive.terminal_text import as_unicode
 from geolive.wording import listed
 
 _MOST_LISTED = 5
+# borders with fewer corners are repaired, however they cross themselves
+_FEW_CORNERS = 500
 # a unit of which another holds so much lies in it
 _NESTED_SHARE = 0.9
 _DEGREES = (540, 90.001)
@@ -96,7 +98,7 @@ def read_boundaries(
         Coordinate reference system of the file's coordinates, for example "EPSG:32645", where the file names none or a wrong
         one.
     drop_invalid : bool
-        Leave out the units that have no area (no geometry, or points and lines alone), instead of raising at the first.
+        Leave out the units that have no area (no geometry, points or lines alone, a scribble), instead of raising at the first.
 
     Returns
     -------
@@ -309,7 +311,7 @@ def _repaired(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     areal = np.isin(shapely.get_type_id(shapes), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
     broken = areal & ~shapely.is_valid(shapes)
     shapes = shapes.copy()
-    shapes[_not_finite(shapes, broken)] = None
+    shapes[_beyond_repair(shapes, broken)] = None
     areal &= ~shapely.is_missing(shapes)
     # a ring that steps over the antimeridian looks as if it crossed the whole globe, so it is cut before it is repaired
     cut_shapes = shapely.force_2d(shapes)
@@ -317,12 +319,18 @@ def _repaired(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return polygonal_parts(cut_shapes), broken
 
 
-def _not_finite(shapes: np.ndarray, broken: np.ndarray) -> np.ndarray:
-    """Return which of the broken shapes have a coordinate that is no number, or infinite: nothing can repair them."""
+def _beyond_repair(shapes: np.ndarray, broken: np.ndarray) -> np.ndarray:
+    """Return which of the broken shapes nothing can repair."""
     found = np.zeros(len(shapes), bool)
     for i in np.flatnonzero(broken):
-        found[i] = not np.isfinite(shapely.get_coordinates(shapes[i])).all()
+        found[i] = not np.isfinite(shapely.get_coordinates(shapes[i])).all() or _is_scribble(shapes[i])
     return found
+
+
+def _is_scribble(shape: shapely.Geometry) -> bool:
+    """Return whether borders cross themselves more often than they have corners: the inside of such a shape means nothing."""
+    corners = shapely.get_num_coordinates(shape)
+    return corners > _FEW_CORNERS and crossings(shape) > corners
 
 
 def _with_area(
@@ -339,13 +347,15 @@ def _with_area(
         what = "it has no geometry" if shape is None or shape.is_empty else f"a {shape.geom_type} has no area"
         if shape is not None and not np.isfinite(shapely.get_coordinates(shape)).all():
             what = "a coordinate is no number"
+        elif shape is not None and _is_scribble(shape):
+            what = f"its border crosses itself about {crossings(shape):,} times"
         who = f" ({names[row]})" if names else ""
         remedy = "correct it"
         if kept.any():
             remedy = f"correct it, or leave such rows out with drop_invalid=True ({len(rows):,} of {len(kept):,})"
         raise InputError(f"{path}: row {row}{who}: not a polygon: {what}; {remedy}")
     left_out = listed([names[i] for i in rows] if names else [f"row {i}" for i in rows], _MOST_LISTED)
-    return kept, [f"{len(rows):,} of {len(kept):,} units have no area and were left out: {left_out}"]
+    return kept, [f"{len(rows):,} of {len(kept):,} units are not polygons with an area and were left out: {left_out}"]
 
 
 def _refuse_nested(path: Path, districts: gpd.GeoDataFrame) -> None:
