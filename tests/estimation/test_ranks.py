@@ -1,6 +1,5 @@
 """Rank sets: a published example, other words for the same definition, and how often they hold."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -143,10 +142,12 @@ def test_many_districts_take_no_square_of_their_number(monkeypatch, same_errors)
     assert (down[1] <= fast[1]).all()
 
 
-def test_five_thousand_districts_take_seconds():
-    rng = np.random.default_rng(0)
-    start = time.process_time()
-    best, worst = rank_sets(rng.normal(size=5_000), rng.uniform(0.05, 0.4, 5_000), freedom=50)
-    # the square of their number took a minute
-    assert time.process_time() - start < 30
-    assert (best <= worst).all()
+def test_sets_of_five_thousand_districts_hold_their_own_ranks():
+    # the square of their number would take a minute
+    value = np.random.default_rng(0).normal(size=5_000)
+    error = np.random.default_rng(1).uniform(0.05, 0.4, 5_000)
+    best, worst = rank_sets(value, error, freedom=50)
+    own = 1 + (value[:, None] < value[None, :]).sum(axis=1)
+    assert ((best <= own) & (own <= worst)).all()
+    # the highest values are told apart from the lower half
+    assert worst[value > 2.5].max() < 2_500 < best[value < -2.5].min()
