@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     "photos": ("photos", {"PIL": "pillow"}),
     "excel": ("workbooks", {"xlsxwriter": "xlsxwriter"}),
     "plots": ("plots", {"matplotlib": "matplotlib"}),
+    "tiles": ("pages of vector tiles", {"maplibre": "maplibre"}),
     "imagery": ("downloads of images", {"aiohttp": "aiohttp"}),
     "imagewise": ("networks trained on single photos", {"lightning": "lightning", "tensorboard": "tensorboard"}),
     "segmentation": ("object counts by Mask2Former", {"transformers": "transformers"}),

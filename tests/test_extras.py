@@ -63,6 +63,13 @@ def test_the_main_job_runs_without_any_extra(tmp_path):
     assert "pip install rasterio" in done.stdout + done.stderr
 
 
+def test_tiles_are_written_alone_without_the_extra_of_their_page(tmp_path):
+    done = run_without_extras(command_line("predict", "--region", "goa", "--out", "pov.pmtiles"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["pov.pmtiles"]
+    assert "run: pip install maplibre" in " ".join((done.stdout + done.stderr).split())
+
+
 def test_a_survey_is_evaluated_and_mapped_without_any_extra(tmp_path):
     rows = [f"{85 + i % 8 / 10},{25 + i // 8 / 10},{(i * 7) % 11}" for i in range(64)]
     (tmp_path / "survey.csv").write_text("lon,lat,wealth\n" + "\n".join(rows) + "\n")

@@ -210,6 +210,8 @@ def predict(
     if exports and not has_extra("raster") and any(path.suffix == ".html" for path in out):
         missing = "rasterio or exactextract is not installed; run: pip install rasterio exactextract"
         note(f"no GeoTIFF was written beside the page, since {missing}")
+    if not has_extra("tiles") and any(path.suffix == ".pmtiles" for path in out):
+        note("no page was written beside the .pmtiles file, since maplibre is not installed; run: pip install maplibre")
     for drawn in maps[:-1]:
         show_map(drawn, [], everything=everything)
     show_map(maps[-1], written, everything=everything)

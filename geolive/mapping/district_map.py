@@ -323,7 +323,8 @@ class DistrictMap:
         - `.csv`: the districts without their borders
         - `.xlsx`: a workbook with districts, sites, words for the columns, and the method
         - `.parquet`, `.fgb`, `.kml`: the districts as GeoParquet 1.1, FlatGeobuf and KML
-        - `.pmtiles`: the districts as vector tiles in one file
+        - `.pmtiles`: the districts as vector tiles in one file, and `NAME_tiles.html`, a page that draws them without a network
+          (where the extra `tiles` is installed)
         - `.qgz`: a QGIS project with a layout of a page for each district, beside its `.gpkg`
         - `.png`, `.svg`, `.pdf`: the picture that `plot` draws
 

@@ -77,6 +77,7 @@ def write_files(
     >>> [p.name for p in write_files(result, [folder / "pov.html", folder / "pov.csv"])]
     ['pov.html', 'pov.csv']
     """
+    words = open_language(language)
     makers: dict[str, Callable[[DistrictMap, Path], Writers]] = {
         ".geojson": _geojson,
         ".gpkg": _geopackage,
@@ -85,13 +86,12 @@ def write_files(
         ".xlsx": _workbook,
         ".parquet": _geoparquet,
         ".fgb": _flatgeobuf,
-        ".pmtiles": _tiles,
+        ".pmtiles": functools.partial(_tiles, language=words),
         ".kml": _kml,
         ".qgz": _project,
         **dict.fromkeys(PICTURES, functools.partial(_picture, size=picture_size)),
     }
     writers: Writers = {}
-    words = open_language(language)
     by_name = {each.indicator.name: each for each in (district_map, *others)}
     for path, name in files_of_indicators(paths, list(by_name), exports=exports).items():
         if name is None:
@@ -217,13 +217,15 @@ def files_of_formats(path: Path, formats: str | None) -> list[Path]:
 
 
 def with_companions(path: Path) -> list[Path]:
-    """Return a file with the style and the metadata for QGIS that are written beside it.
+    """Return a file with what is written beside it: style and metadata for QGIS, or a page that draws the tiles.
 
     Examples
     --------
     >>> [p.name for p in with_companions(Path("pov.tif"))]
     ['pov.tif', 'pov.qml', 'pov.qmd']
     """
+    if path.suffix == ".pmtiles":
+        return [path, *([path.with_name(f"{path.stem}_tiles.html")] if has_extra("tiles") else [])]
     return [path, *(path.with_suffix(suffix) for suffix in (".qml", ".qmd") if path.suffix in _STYLED)]
 
 
@@ -313,10 +315,22 @@ def _flatgeobuf(district_map: DistrictMap, path: Path) -> Writers:
     return {path: lambda to: write_flatgeobuf(district_map, to)}
 
 
-def _tiles(district_map: DistrictMap, path: Path) -> Writers:
+def _tiles(district_map: DistrictMap, path: Path, language: Language) -> Writers:
+    from geolive.mapping.tiles_page import tiles_page_bytes
     from geolive.mapping.vector_tiles import write_pmtiles
 
-    return {path: lambda to: write_pmtiles(district_map, to)}
+    archives: list[Path] = []
+
+    def write_archive(to: Path) -> None:
+        write_pmtiles(district_map, to)
+        archives.append(to)
+
+    def page() -> bytes:
+        # files are written in this order, so the page finds the archive that it holds
+        return tiles_page_bytes(district_map, archives[-1].read_bytes(), language=language)
+
+    archive, *pages = with_companions(path)
+    return {archive: write_archive, **{to: _bytes(page) for to in pages}}
 
 
 def _kml(district_map: DistrictMap, path: Path) -> Writers:

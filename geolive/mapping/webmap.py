@@ -5,9 +5,10 @@ import hashlib
 import html
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from geolive.auditing.embedded import KEY
@@ -65,7 +66,7 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | 
     pages = several_pages([district_map, *others], language)
     how = pages[0]["how"] if others else pages[0].pop("how")
     leaflet = leaflet_js()
-    script = "\n".join([*map(_template_text, _SCRIPTS), _START % (as_json(_script_words(language)), as_json(pages))])
+    script = "\n".join([*map(template_text, _SCRIPTS), _START % (as_json(_script_words(language)), as_json(pages))])
     values = {
         "map": district_map,
         "page": pages[0],
@@ -80,14 +81,14 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | 
         ],
         "policy": _policy([leaflet, script]),
         # these are code, and their texts are escaped already; everything else is escaped by the template
-        "styles": [Markup(text) for text in (leaflet_css(), _template_text("page.css"))],
+        "styles": [Markup(text) for text in (leaflet_css(), template_text("page.css"))],
         "leaflet": Markup(leaflet),
         "script": Markup(script),
         "passport_id": KEY,
         "passports": Markup(as_json([p for p in map(passport_json, (district_map, *others)) if p is not None])),
     }
     # a lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8
-    return _TEMPLATES.get_template("page.html").render(values).encode("utf-8", errors="replace")
+    return page_template("page.html").render(values).encode("utf-8", errors="replace")
 
 
 def _script_words(language: Language) -> dict:
@@ -110,17 +111,45 @@ def framed_page(district_map: DistrictMap, height: int = 620) -> str:
     return f'<iframe srcdoc="{page}" style="width: 100%; height: {height}px; border: 0" title="District map"></iframe>'
 
 
+def script_hashes(scripts: Sequence[str]) -> str:
+    """Return the hashes of scripts as a Content-Security-Policy lists them, so that a browser runs these scripts alone.
+
+    Examples
+    --------
+    >>> script_hashes(["let a = 1;"])
+    "'sha256-xY6QKfH9PRsQnLz56nj6MBwiK5oHg+im1Jkpdp1x/Ck='"
+    """
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    return " ".join(f"'sha256-{text}'" for text in hashes)
+
+
+def page_template(name: str) -> Template:
+    """Return a page's template, which escapes every text that is not marked as code.
+
+    Examples
+    --------
+    >>> page_template("page.html").name
+    'page.html'
+    """
+    return _TEMPLATES.get_template(name)
+
+
 def _policy(scripts: list[str]) -> str:
     """Make a Content-Security-Policy that allows exactly these scripts, by their hashes."""
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{text}'" for text in hashes)
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: {TILES}; "
+        f"default-src 'none'; script-src {script_hashes(scripts)}; style-src 'unsafe-inline'; img-src data: {TILES}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _template_text(name: str) -> str:
+def template_text(name: str) -> str:
+    """Return a script or style of the pages.
+
+    Examples
+    --------
+    >>> "function geolive(" in template_text("page.js")
+    True
+    """
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
 
 
