@@ -64,7 +64,7 @@ def test_the_main_job_runs_without_any_extra(tmp_path):
 
 
 def test_tiles_are_written_alone_without_the_extra_of_their_page(tmp_path):
-    done = run_without_extras(command_line("predict", "--region", "goa", "--out", "pov.pmtiles"), tmp_path)
+    done = run_without_extras(command_line("predict", "--region", "bihar", "--out", "pov.pmtiles"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["pov.pmtiles"]
     assert "run: pip install maplibre" in " ".join((done.stdout + done.stderr).split())
