@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyogrio
 
+from geolive.antimeridian import running_bounds
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.export_table import district_table
 from geolive.mapping.qgis_metadata import WRITTEN_BY, abstract, layer_title
@@ -44,7 +45,7 @@ def write_pmtiles(district_map: DistrictMap, path: Path) -> None:
     from geolive.mapping.geopackage import failures_named
 
     table = district_table(district_map)
-    west, south, east, north = table.total_bounds
+    west, south, east, north = running_bounds(table.geometry)
     zoom = math.floor(math.log2(360 / max(east - west, north - south, 0.01))) + 5
     path.unlink(missing_ok=True)
     about = f"{WRITTEN_BY} {district_map.provenance.version}. {abstract(district_map)}"

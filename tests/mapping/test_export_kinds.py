@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pyogrio
 import pytest
+import shapely
 from PIL import Image
 
 from geolive.errors import InputError
@@ -132,6 +134,25 @@ def test_tiles_hold_every_district_with_its_columns(folder, collection):
     merged = tiles.dissolve("district_id").to_crs("EPSG:7755").area / 1e6
     exact = gpd.read_file(folder / "pov.geojson").set_index("district_id").to_crs("EPSG:7755").area / 1e6
     np.testing.assert_allclose(merged, exact.reindex(merged.index), rtol=0.01)
+
+
+def test_tiles_across_the_antimeridian_are_as_fine_as_elsewhere(made, folder, tmp_path):
+    """Bihar, moved to both sides of it."""
+    east = shapely.transform(made.districts.geometry.to_numpy(), lambda at: at + np.array([95, 0]))
+    halves = (
+        shapely.intersection(east, shapely.box(90, -90, 180, 90)),
+        shapely.transform(
+            shapely.intersection(east, shapely.box(180, -90, 270, 90)), lambda at: at - np.array([360, 0])
+        ),
+    )
+    parts = [[p for half in pair for p in shapely.get_parts(half) if p.area] for pair in zip(*halves, strict=True)]
+    moved = made.districts.set_geometry([shapely.MultiPolygon(each) for each in parts], crs="EPSG:4326")
+    write_files(replace(made, districts=moved), [tmp_path / "pov.pmtiles"])
+    found, expected = (
+        pyogrio.read_info(path / "pov.pmtiles", layer="districts")["dataset_metadata"]["maxzoom"]
+        for path in (tmp_path, folder)
+    )
+    assert found == expected
 
 
 def test_tiles_of_others_are_not_overwritten(made, folder, tmp_path):
