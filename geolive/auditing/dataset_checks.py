@@ -3,7 +3,7 @@
 import numpy as np
 
 from geolive.auditing.passport import Check, measured
-from geolive.auditing.rules import FAIL, PASS, UNKNOWN, WARN
+from geolive.auditing.rules import FAIL, PASS, UNKNOWN, WARN, figure_text
 from geolive.auditing.survey_imagery import (
     Reach,
     photo_reach,
@@ -124,7 +124,7 @@ def _imagery_age(dataset: Dataset) -> Check:
             "EXIF or in a table (ingest photos --table FILE).",
         )  # fmt: skip
     middle = float(np.median(after))
-    first, last, usual = (_number(years) for years in (after.min(), after.max(), middle))
+    first, last, usual = (figure_text(float(years)) for years in (after.min(), after.max(), middle))
     says = (
         f"Photos were taken {first} to {last} years after the survey, the median is {usual} ({count_of(len(after), 'photo')} "
         "with both years)."
@@ -230,13 +230,9 @@ def _labels(dataset: Dataset) -> Check:
     if unknown:
         says = f"The dataset does not state the thresholds of {listed(unknown, 5)}. {source}"
         return Check("labels", "dataset", UNKNOWN, says)
-    lines = [f"{name} {_number(dataset.thresholds[name])}" for name in dataset.indicators]
+    lines = [f"{name} {figure_text(dataset.thresholds[name])}" for name in dataset.indicators]
     says = f"One threshold for each indicator, fixed over all clusters before any split: {listed(lines, 6)}. {source}"
     return Check("labels", "dataset", PASS, says)
-
-
-def _number(value: float) -> str:
-    return number_text(float(value)).replace("-", "\N{MINUS SIGN}")
 
 
 def _attribution(dataset: Dataset) -> str:

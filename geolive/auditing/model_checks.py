@@ -9,14 +9,14 @@ from threadpoolctl import threadpool_limits
 
 from geolive.auditing.dataset_checks import check_simulation
 from geolive.auditing.passport import Check, measured
-from geolive.auditing.rules import FAIL, PASS, RULES, UNKNOWN, WARN
+from geolive.auditing.rules import FAIL, PASS, RULES, UNKNOWN, WARN, figure_text
 from geolive.auditing.survey_imagery import urban_or_null
 from geolive.bootstrap import wilson_interval
 from geolive.dataset import Dataset
 from geolive.evaluation.leaks import leaks
 from geolive.models.trained_model import ModelCard, TrainedModel
 from geolive.uncertainty.conformal import place_error
-from geolive.wording import count_of, number_text, percent_text
+from geolive.wording import count_of, percent_text
 
 LEVEL = 0.9
 _LEAST_KIND = 10
@@ -80,11 +80,14 @@ def _skill(card: ModelCard) -> Check:
     if figure is None or figure.value is None or figure.lower is None or figure.upper is None:
         return Check(id, "model", UNKNOWN, f"The model's {words} at places that it had not seen is not known.")
     says = (
-        f"{words} is {number_text(figure.value)} at places that the model had not seen ({number_text(figure.lower)} to "
-        f"{number_text(figure.upper)})".replace("-", "−")
+        f"{words} is {figure_text(figure.value)} at places that the model had not seen ({figure_text(figure.lower)} to "
+        f"{figure_text(figure.upper)})"
     )
-    nothing = "predicting the mean everywhere" if metric == "r2" else "guessing"
-    compared = "better than" if RULES[id].status(figure.lower) == PASS else "not told apart from"
+    nothing, without_skill = ("predicting the mean everywhere", 0.0) if metric == "r2" else ("guessing", 0.5)
+    if RULES[id].status(figure.lower) == PASS:
+        compared = "better than"
+    else:
+        compared = "worse than" if figure.upper < without_skill - 1e-9 else "not told apart from"
     return measured(
         id, "model", figure.lower, f"{says}: it is {compared} {nothing}.",
         "Compare models first (evaluate), add photos or covariates, or map what the survey alone says (--estimator direct).",
@@ -98,9 +101,7 @@ def _calibration(card: ModelCard, judged: gpd.GeoDataFrame) -> Check:
             return Check("calibration_slope", "model", UNKNOWN, "The calibration of the probabilities is not known.")
         return measured(
             "calibration_slope", "model", abs(slope.value - 1),
-            f"Labels follow the predicted log odds with a slope of {number_text(slope.value)}, where 1 is right.".replace(
-                "-", "\N{MINUS SIGN}"
-            ),
+            f"Labels follow the predicted log odds with a slope of {figure_text(slope.value)}, where 1 is right.",
             "Read probabilities as ranks only: they are too bold where the slope is below 1, too timid above.",
         )  # fmt: skip
     covered = covered_out_of_fold(judged, LEVEL)
@@ -177,7 +178,7 @@ def _urban_rural_error(judged: gpd.GeoDataFrame, dataset: Dataset | None) -> Che
         return Check("urban_rural_error", "model", UNKNOWN, says)
     rmse = {kind: math.sqrt(float(np.mean(part**2))) for kind, part in kinds.items()}
     ratio = max(rmse.values()) / max(min(rmse.values()), 1e-300)
-    words = [f"{number_text(rmse[kind])} at {count_of(len(kinds[kind]), f'{kind} place')}" for kind in kinds]
+    words = [f"{figure_text(rmse[kind])} at {count_of(len(kinds[kind]), f'{kind} place')}" for kind in kinds]
     return measured(
         "urban_rural_error", "model", ratio, f"The typical error is {' and '.join(words)}.",
         "Read the values of the kind with the larger error with care: intervals do not tell both kinds apart.",

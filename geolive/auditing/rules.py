@@ -7,6 +7,19 @@ from geolive.wording import number_text, percent_text
 
 FAIL, WARN, PASS, UNKNOWN = "FAIL", "WARN", "PASS", "NOT KNOWN"
 STATUSES = (FAIL, WARN, PASS, UNKNOWN)
+_NEGLIGIBLE = 1e-9
+
+
+def figure_text(value: float) -> str:
+    """Write a figure of a passport with three significant digits and a true minus sign; what is smaller than 1e-9 is 0.
+
+    Examples
+    --------
+    >>> figure_text(-213.4), figure_text(0.04213), figure_text(-3.65e-17)
+    ('−213', '0.0421', '0')
+    """
+    # what is left of a difference of equal numbers is no finding
+    return number_text(0.0 if abs(value) < _NEGLIGIBLE else value).replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class Rule:
             return ""
         if self.unit == "share":
             return percent_text(figure)
-        return f"{number_text(figure)} {self.unit}".strip().replace("-", "\N{MINUS SIGN}")
+        return f"{figure_text(figure)} {self.unit}".strip()
 
     @property
     def threshold(self) -> str:
@@ -105,10 +118,12 @@ RULES: dict[str, Rule] = {
     "faces": Rule("Faces in photos", otherwise="PASS where the provider blurs faces, or where there are no photos"),
     "training_size": Rule("Size of the training data", "surveyed clusters", "clusters", 100, 30, True),
     "skill_regression": Rule(
-        "Skill", "lower end of the 95 % interval of R² at places that the model had not seen", "", 0.01, -0.1, True
+        "Skill (lower end of R²)", "lower end of the 95 % interval of R² at places that the model had not seen", "", 0.01, -0.1,
+        True,
     ),
     "skill_classification": Rule(
-        "Skill", "lower end of the 95 % interval of the AUC at places that the model had not seen", "", 0.51, 0.45, True
+        "Skill (lower end of AUC)", "lower end of the 95 % interval of the AUC at places that the model had not seen", "", 0.51,
+        0.45, True,
     ),
     "calibration": Rule(
         "Calibration", "difference between the level of intervals (90 %) and their coverage out of fold", "share", 0.05, 0.1

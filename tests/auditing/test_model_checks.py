@@ -100,3 +100,30 @@ def test_a_classifier_is_judged_by_auc_and_slope(sample):
     ids = [check.id for check in gl.audit(trained).checks]
     assert "skill_classification" in ids
     assert "calibration_slope" in ids
+
+
+@pytest.mark.parametrize(
+    ("value", "lower", "upper", "compared", "shown"),
+    [
+        (-213.4, -588.1, -0.69, "it is worse than predicting the mean everywhere", "−588"),
+        (-0.2, -0.6, 0.1, "it is not told apart from predicting the mean everywhere", "−0.6"),
+        (-3.65e-17, -3.65e-17, -3.65e-17, "it is not told apart from predicting the mean everywhere", "0"),
+        (0.5512, 0.4809, 0.61, "it is better than predicting the mean everywhere", "0.481"),
+    ],
+)
+def test_skill_is_judged_by_the_whole_interval_and_its_figure_is_named(forest, value, lower, upper, compared, shown):
+    score = forest.card.metrics["r2"]._replace(value=value, lower=lower, upper=upper)
+    told = replace(forest, card=replace(forest.card, metrics={**forest.card.metrics, "r2": score}))
+    check = gl.audit(told).check("skill_regression")
+    assert compared in check.says
+    assert (check.title, check.figure_text) == ("Skill (lower end of R²)", shown)
+    assert "0000" not in check.says
+
+
+def test_a_classifier_that_ranks_the_wrong_way_is_worse_than_guessing(sample):
+    trained = gl.train(sample, gl.Forest(n_estimators=5, task="classification"), "pov")
+    score = trained.card.metrics["auc"]._replace(value=0.4, lower=0.3, upper=0.48)
+    told = replace(trained, card=replace(trained.card, metrics={**trained.card.metrics, "auc": score}))
+    check = gl.audit(told).check("skill_classification")
+    assert "it is worse than guessing" in check.says
+    assert (check.title, check.figure_text) == ("Skill (lower end of AUC)", "0.3")
