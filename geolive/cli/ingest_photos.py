@@ -40,11 +40,13 @@ def ingest_photos(
     ] = False,
 ) -> None:
     """Read a folder of photos, and with --survey join them to survey points."""
+    import pandas as pd
+
     from geolive.cli.parameters import recorded_command
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset, write_dataset
     from geolive.files import check_new_folder
-    from geolive.sources.photos.position_table import read_positions
+    from geolive.sources.photos.position_table import PHOTO, read_positions
     from geolive.sources.photos.reader import read_photos
     from geolive.wording import count_of, listed
 
@@ -72,9 +74,15 @@ def ingest_photos(
             command=recorded_command(context),
             progress=progress,
         )
-    n_rejects = len(dataset.rejects)
-    for reason, count in dataset.rejects["reason"].value_counts().items():
+    rejects = dataset.rejects
+    of_photos = rejects.get("kind", pd.Series(PHOTO, index=rejects.index)) == PHOTO
+    n_rejects = int(of_photos.sum())
+    # texts of cells are left out, so that equal causes are counted together
+    reasons = rejects["reason"].str.replace(r",? '[^']*'$", "", regex=True)
+    for reason, count in reasons[of_photos].value_counts().items():
         note(f"{count:,} of {len(dataset.images) + n_rejects:,} photos left out: {reason}")
+    for reason, count in reasons[~of_photos].value_counts().items():
+        note(f"{count_of(count, 'row')} of {table} left out: {reason}")
     if others := dataset.extra.get("other_files"):
         counts = listed([f"{n:,} {ending}" for ending, n in others.items()], 5)
         note(f"no photos, left alone: {count_of(sum(others.values()), 'other file')} in the folder: {counts}")

@@ -64,7 +64,7 @@ def join_survey(photos: Dataset, survey: Dataset, radius_km: Radius = SITE_RADIU
         simulated=photos.simulated or survey.simulated,
         source=f"{photos.source}; {survey.source}",
         command=command,
-        rejects=rejects.reset_index(drop=True).fillna({"path": "", "key": ""}),
+        rejects=rejects.reset_index(drop=True).fillna({"path": "", "key": "", "kind": ""}),
         covariates=None,
         extra=survey.extra | photos.extra | {"join_radius_km": radius, "survey_command": survey.command},
     )

@@ -51,3 +51,20 @@ def test_options_that_belong_together(run, files):
     assert (code, "add --table FILE" in said) == (2, True)
     code, _, said = run(*base)
     assert (code, "none of its 12 photos can be used: no position: no EXIF (12)" in said) == (2, True)
+
+
+def test_photos_and_rows_are_counted_apart(run, files):
+    (files / "photos" / "more").mkdir()
+    for name in ("0.jpg", "20.jpg"):
+        (files / "photos" / "more" / name).write_bytes(photo_bytes())
+    with (files / "positions.csv").open("a") as table:
+        table.write("\n20.jpg,500,25,\n21.jpg,85,25,")
+    table = ["--table", files / "positions.csv", "--key", "image", "--lon", "x", "--lat", "y"]
+    code, out, said = run("ingest", "photos", files / "photos", *table, "--out", files / "data")
+    assert code == 0, said
+    assert "11 photos in " in out
+    assert "; 3 left out, listed in" in out
+    assert "2 of 14 photos left out: its name in the table fits several photos of the folder; give the path" in said
+    assert "1 of 14 photos left out: column 'x': out of range" in said
+    assert f"1 row of {files / 'positions.csv'} left out: without a photo in the folder" in said
+    assert len(read_dataset(files / "data").rejects) == 4

@@ -17,7 +17,7 @@ from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.places import natural_order
 from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
-from geolive.sources.photos.position_table import PositionTable
+from geolive.sources.photos.position_table import PHOTO, TABLE_ROW, FoundRows, PositionTable
 from geolive.sources.photos.xmp import read_xmp
 from geolive.tables import empty_clusters, points
 from geolive.terminal_text import as_unicode
@@ -53,7 +53,8 @@ def read_photos(
         Leave out equirectangular panoramas. Where they are kept, later steps cut each into four views.
     positions : PositionTable, optional
         Positions, and times, sequences and creators if it has them, in place of those in the photos; `read_positions` reads it.
-        Photos that it lacks, and its rows without a photo, are in `rejects`.
+        Photos that it lacks, and its rows without a photo, are in `rejects`, whose column `kind` tells them apart. So are
+        photos whose names it has, but without the folders that would tell them apart.
     progress : callable, optional
         Called with a short text about the progress.
     command : str
@@ -88,12 +89,13 @@ def read_photos(
     files = sorted(_files(folder, others), key=lambda file: natural_order(file.path))
     paths: list[str] = []
     facts: list[PhotoFacts] = []
+    found = None if positions is None else _rows_of(files, positions)
     rejects: list[tuple[int, str, str]] = []
     for row, file in enumerate(files, start=1):
         if progress and row % 100 == 0:
             progress(f"{row:,} of {len(files):,} photos")
         try:
-            fact = _facts_of(folder.resolve(), file, positions)
+            fact = _facts_of(folder.resolve(), file, positions, found)
             if fact.is_pano and leave_out_panoramas:
                 raise UnusableImageError("a panorama")
             facts.append(fact)
@@ -105,9 +107,11 @@ def read_photos(
     if not paths:
         raise InputError(f"{folder}: none of its {len(files):,} photos can be used: {_most_common(rejects)}")
     images = _table(paths, facts, gap_seconds, gap_metres)
-    if positions is not None:
-        rejects += [*positions.rejects, *positions.unused()]
-        images = _with_columns_of(images, positions)
+    left_out = pd.DataFrame(rejects, columns=["row", "reason", "path"])
+    if positions is not None and found is not None:
+        rows = pd.DataFrame(found.left_out, columns=left_out.columns)
+        left_out = pd.concat([left_out.assign(kind=PHOTO), rows.assign(kind=TABLE_ROW)], ignore_index=True)
+        images = _with_columns_of(images, positions, found)
     return Dataset(
         images,
         empty_clusters(),
@@ -116,7 +120,7 @@ def read_photos(
         f"photos in {as_unicode(folder.resolve().name)}",
         _command(folder, gap_seconds, gap_metres, leave_out_panoramas) if positions is None else command,
         False,
-        rejects=pd.DataFrame(rejects, columns=["row", "reason", "path"]),
+        rejects=left_out,
         extra={"photos_folder": str(folder.resolve())}
         | ({"other_files": dict(others.most_common())} if others else {}),
     )
@@ -179,19 +183,24 @@ def _link_reason(root: Path, link: Path) -> str:
     return "" if hidden or target.suffix.lower() not in SUFFIXES else "a link to another photo of the folder"
 
 
-def _with_columns_of(images: gpd.GeoDataFrame, positions: PositionTable) -> gpd.GeoDataFrame:
+def _rows_of(files: list[_File], positions: PositionTable) -> FoundRows:
+    """Find the rows of a folder's photos in a table."""
+    return positions.find(
+        [file.path for file in files if not file.reason], [file.path for file in files if file.reason]
+    )
+
+
+def _with_columns_of(images: gpd.GeoDataFrame, positions: PositionTable, found: FoundRows) -> gpd.GeoDataFrame:
     """Return the images with the sequences and creators of the table, where it has them."""
-    rows = [positions.row_of(path) for path in images["img_path"]]
+    rows = [found.rows[path] for path in images["img_path"]]
     for name, texts in (("sequence_id", positions.sequences), ("creator", positions.creators)):
         if texts is not None:
-            images = images.assign(
-                **{name: pd.Series([texts[row] or None for row in rows if row is not None], dtype="str")}
-            )
+            images = images.assign(**{name: pd.Series([texts[row] or None for row in rows], dtype="str")})
     return images
 
 
-def _facts_of(root: Path, file: _File, positions: PositionTable | None) -> PhotoFacts:
-    """Read the EXIF of a photo; raise UnusableImageError with the reason where it cannot be used."""
+def _facts_of(root: Path, file: _File, positions: PositionTable | None, found: FoundRows | None) -> PhotoFacts:
+    """Read the EXIF of a photo, or its row of a table; raise UnusableImageError with the reason where it cannot be used."""
     if file.reason:
         raise UnusableImageError(file.reason)
     try:
@@ -200,13 +209,12 @@ def _facts_of(root: Path, file: _File, positions: PositionTable | None) -> Photo
         raise UnusableImageError("its name is not UTF-8; rename it") from None
     with open_plain(root / file.path) as opened:
         image = open_image(opened)
-        if positions is None:
+        if positions is None or found is None:
             facts = read_facts(image.exif, read_xmp(image.xmp))
         else:
-            row = positions.row_of(file.path)
-            if row is None:
-                raise UnusableImageError("not in the table of positions")
-            facts = replace(positions.facts[row], is_pano=read_xmp(image.xmp).whole_sphere)
+            if file.path in found.reasons:
+                raise UnusableImageError(found.reasons[file.path])
+            facts = replace(positions.facts[found.rows[file.path]], is_pano=read_xmp(image.xmp).whole_sphere)
         # what is not twice as wide as high is no whole sphere, whatever it says
         return replace(facts, is_pano=facts.is_pano and image.width == 2 * image.height)
 

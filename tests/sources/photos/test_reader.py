@@ -256,7 +256,7 @@ def test_positions_from_a_table(tmp_path):
     rejects = set(map(tuple, found.rejects[["row", "path", "reason"]].values))
     assert rejects == {
         (2, "3.jpg", "not in the table of positions"),
-        (4, "9", "a row of the table whose photo is not in the folder"),
+        (4, "9", "without a photo in the folder"),
         (5, "8", "not located: the position is 0, 0"),
     }
     again = read_dataset(write_dataset(found, tmp_path / "dataset"))
@@ -264,3 +264,41 @@ def test_positions_from_a_table(tmp_path):
     path.write_text("id,x,y\n1,,\n")
     with pytest.raises(InputError, match="line 2, column 'x': missing coordinate, nor can any other row"):
         read_positions(path, "id", "x", "y")
+
+
+def test_a_name_of_several_photos_places_none_of_them(tmp_path):
+    folder, path = tmp_path / "photos", tmp_path / "images.csv"
+    for name in ("1.jpg", "sub/1.jpg", "sub/2.jpg", "3.jpg", "3.png"):
+        write_photo(folder / name, 1.0, 1.0)
+
+    def found(*rows):
+        path.write_text("\n".join(["id,x,y", *rows]))
+        photos = read_photos(folder, positions=read_positions(path, "id", "x", "y"))
+        at = dict(zip(photos.images["key"], photos.images.geometry.x, strict=True))
+        return at, photos.rejects[photos.rejects["reason"].str.contains("give the path")]["path"].tolist()
+
+    assert found("1.jpg,85,25", "2.jpg,86,25", "3,87,25") == (
+        {"sub/2.jpg": 86.0},
+        ["1.jpg", "3.jpg", "3.png", "sub/1.jpg"],
+    )
+    # paths tell them apart, also where not all photos are in the table
+    assert found("1.jpg,85,25", "sub/1.jpg,86,25") == ({"1.jpg": 85.0, "sub/1.jpg": 86.0}, [])
+    assert found("1.jpg,85,25", "sub/2.jpg,86,25") == ({"1.jpg": 85.0, "sub/2.jpg": 86.0}, ["sub/1.jpg"])
+
+
+def test_each_photo_is_left_out_once_with_its_reason(tmp_path):
+    folder, path = tmp_path / "photos", tmp_path / "images.csv"
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        write_photo(folder / name, 1.0, 1.0)
+    (folder / "4.heic").write_bytes(b"")
+    (folder / "5.jpg").write_bytes(b"no photo")
+    path.write_text("id,x,y\n1,85,25\n2,500,25\n4,85,25\n5,85,25\n9,85,25\n8,85,99\n1,86,25")
+    rejects = read_photos(folder, positions=read_positions(path, "id", "x", "y")).rejects
+    of_photos = rejects[rejects["kind"] == "photo"].set_index("path")["reason"].to_dict()
+    assert list(of_photos) == ["2.jpg", "3.jpg", "4.heic", "5.jpg"]
+    assert "column 'x': out of range" in of_photos["2.jpg"]
+    assert of_photos["3.jpg"] == "not in the table of positions"
+    assert "a kind that is not read" in of_photos["4.heic"]
+    assert "not an image" in of_photos["5.jpg"]
+    of_table = rejects[rejects["kind"] == "table row"]
+    assert of_table[["row", "path"]].values.tolist() == [[7, "8"], [8, "1"], [6, "9"]]
