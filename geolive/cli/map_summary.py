@@ -6,14 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from geolive.auditing.rules import FAIL
+from geolive.command_line import command_line
 from geolive.console import say, show_table
 from geolive.estimation.ranks import stepdown_words
+from geolive.mapping.region_mean import ABOVE, BELOW, compare_with_mean
 from geolive.wording import count_of, decimal_text, decimals_to_show, percent_text
 
 if TYPE_CHECKING:
     from geolive.mapping.district_map import DistrictMap
 
 _MOST_NAMED = 5
+_MOST_SHOWN = 10
+# kinds of files that hold a passport; the page has those of all indicators
+_AUDITED = (".html", ".gpkg", ".geojson", ".parquet", ".xlsx", ".kml", ".tif")
 # the head of a column of the table, and the noun of a single count
 _COUNTS = {
     "n_clusters": ("surveyed", "surveyed place"),
@@ -24,7 +30,10 @@ _COUNTS = {
 
 
 def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = False) -> None:
-    """Print the first and last districts of the ranking, or all, their estimator, how many are not supported, and the files."""
+    """Print the first and last districts of the ranking, or all, their estimator, what is not supported or fails, and the files.
+
+    Where no district is told apart from the region's mean, a sentence says so in place of the first and last ones.
+    """
     name, districts = drawn.indicator.name, drawn.districts
     ranked = districts[districts["supported"]].sort_values(
         name, ascending=drawn.indicator.ranked_from == "lowest", kind="stable"
@@ -32,7 +41,28 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}. {drawn.indicator.meaning}")
-    several = len(ranked) > 10 and not everything
+    several = len(ranked) > _MOST_SHOWN and not everything
+    if several and (words := none_apart_words(drawn)):
+        say(words)
+    else:
+        _show_ranking(drawn, ranked, several)
+    weights = drawn.weights_about if "people_supported" in drawn.districts else ""
+    for words in (drawn.estimator_about, weights, drawn.covariates_about):
+        if words:
+            say(words)
+    if words := not_supported_words(drawn):
+        say(words)
+    if words := failed_words(drawn, written):
+        say(words)
+    if written:
+        say("Written: " + ", ".join(str(path) for path in written))
+    if words := next_words(written):
+        say(words)
+
+
+def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> None:
+    """Print the ends of the ranking, or all of it, and what its ties mean."""
+    name = drawn.indicator.name
     ends = {"First five": ranked.head(5), "Last five": ranked.tail(5)} if several else {"All": ranked}
     columns = [
         "rank",
@@ -49,19 +79,31 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
             columns,
             rows,
         )
-    weights = drawn.weights_about if "people_supported" in drawn.districts else ""
-    for words in (drawn.estimator_about, weights, drawn.covariates_about):
-        if words:
-            say(words)
     say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
     if note := stepdown_words(len(ranked)):
         say(note)
-    if words := not_supported_words(drawn):
-        say(words)
-    if written:
-        say("Written: " + ", ".join(str(path) for path in written))
-    if words := next_words(written):
-        say(words)
+
+
+def none_apart_words(drawn: "DistrictMap") -> str:
+    """Say that no district is told apart from the region's mean; empty where one is."""
+    compared = compare_with_mean(drawn)
+    if np.isin(compared, (BELOW, ABOVE)).any():
+        return ""
+    districts = count_of(int(drawn.districts["supported"].sum()), "supported district")
+    return (
+        f"None of {districts} can be told apart from the region's mean, so none is ranked here; --all prints them all."
+    )
+
+
+def failed_words(drawn: "DistrictMap", written: list[Path]) -> str:
+    """Say which checks of the passport fail, and how to read them all; empty where none fails."""
+    failed = [] if drawn.passport is None else [one for one in drawn.passport.checks if one.status == FAIL]
+    if not failed:
+        return ""
+    titles = ", ".join(dict.fromkeys(check.title for check in failed))
+    words = f"Passport: {FAIL} in {count_of(len(failed), 'check')} ({titles})"
+    file = next((path for suffix in _AUDITED for path in written if path.suffix.lower() == suffix), None)
+    return f"{words}; {command_line('audit', file)} shows all" if file else words
 
 
 def next_words(written: list[Path]) -> str:
@@ -92,7 +134,8 @@ def not_supported_words(drawn: "DistrictMap") -> str:
 
 def _shown_name(district: pd.Series, drawn: "DistrictMap") -> str:
     """Return the name of a district, with its state where several districts have the name."""
-    name, state = str(district["district"]), district["state"]
+    # a line break would break the table
+    name, state = " ".join(str(district["district"]).splitlines()), district["state"]
     several = (drawn.districts["district"] == district["district"]).sum() > 1
     return f"{name} ({state})" if several and isinstance(state, str) and state else name
 

@@ -2,7 +2,11 @@
 
 from dataclasses import replace
 
-from geolive.cli.map_summary import not_supported_words, show_map
+import numpy as np
+
+from geolive.auditing.audit import make_passport
+from geolive.auditing.passport import Check
+from geolive.cli.map_summary import failed_words, not_supported_words, show_map
 from geolive.indicators import indicator
 from geolive.mapping.page_data import page_data
 from tests.mapping.districtmaps import fake_district_map
@@ -79,3 +83,53 @@ def test_ranks_of_very_many_districts_are_made_in_another_way_and_that_is_said(c
     show_map(made, [])
     said = " ".join(capsys.readouterr().out.split())
     assert "Ranks of more than 35 districts are computed without stepdown: they are as valid" in said
+
+
+def with_checks(made, *checks):
+    passport = make_passport("a map", "map", list(checks), {}, simulated=made.provenance.simulated)
+    return replace(made, passport=passport)
+
+
+def test_checks_that_fail_are_named_with_the_command_that_shows_all(capsys, tmp_path):
+    made = fake_district_map()
+    simulated = Check("simulation", "map", "FAIL", "Simulated.")
+    skill = Check("skill_regression", "model", "FAIL", "No skill.")
+    passes = Check("labels", "dataset", "PASS", "Right.")
+    page, layer = tmp_path / "x.html", tmp_path / "x.geojson"
+    assert failed_words(with_checks(made, passes), [page]) == ""
+    assert failed_words(made, [page]) == ""
+    one = failed_words(with_checks(made, simulated, passes), [layer, page])
+    assert one == f"Passport: FAIL in 1 check (Simulated data); geolive audit {page} shows all"
+    two = failed_words(with_checks(made, simulated, passes, skill), [layer])
+    assert two == f"Passport: FAIL in 2 checks (Simulated data, Skill); geolive audit {layer} shows all"
+    # a picture holds no passport, so no command could show it
+    assert failed_words(with_checks(made, skill), [tmp_path / "x.png"]) == "Passport: FAIL in 1 check (Skill)"
+    show_map(with_checks(made, skill), [page])
+    assert "Passport: FAIL in 1 check (Skill); geolive audit" in capsys.readouterr().out
+
+
+def test_where_no_district_is_told_apart_none_is_called_first_or_last(capsys):
+    made = fake_district_map()
+    wide = made.districts.assign(pov_lower=made.districts["pov"] - 50, pov_upper=made.districts["pov"] + 50)
+    show_map(replace(made, districts=wide), [])
+    said = capsys.readouterr().out
+    assert "None of 36 supported districts can be told apart from the region's mean" in said
+    assert "First five" not in said
+    assert "Tied" not in said
+    show_map(replace(made, districts=wide), [], everything=True)
+    everything = capsys.readouterr().out
+    assert "All of 36 supported districts" in everything
+    assert "None of 36" not in everything
+    # one that is told apart is enough for a ranking
+    row = wide.index[wide["supported"]][0]
+    wide.loc[row, ["pov", "pov_lower", "pov_upper"]] = np.array([9.0, 8.5, 9.5])
+    show_map(replace(made, districts=wide), [])
+    assert "First five of 36" in capsys.readouterr().out
+
+
+def test_a_line_break_in_a_name_is_shown_as_a_space(capsys):
+    made = fake_district_map(rename={"Patna": "Pat\nna", "Sheohar": "Sheo\r\nhar"})
+    show_map(made, [], everything=True)
+    said = capsys.readouterr().out
+    assert "Pat na" in said
+    assert "Sheo har (1 site" in said
