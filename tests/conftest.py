@@ -1,7 +1,12 @@
 import os
 import signal
 
+import hypothesis
 import pytest
+
+# a busy machine is no fault of the code
+hypothesis.settings.register_profile("geolive", deadline=None)
+hypothesis.settings.load_profile("geolive")
 
 # a shell lets a job in the background ignore these, and the commands that tests stop would inherit that
 for stop, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

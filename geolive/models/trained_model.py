@@ -186,7 +186,8 @@ def _check_types(facts: Any) -> None:
             continue
         value = getattr(facts, name)
         whole_as_float = float in kinds and type(value) is int
-        if type(value) not in kinds and not whole_as_float:
+        text = str in kinds and isinstance(value, str)
+        if type(value) not in kinds and not whole_as_float and not text:
             raise TypeError(f"{name} is a {type(value).__name__}")
 
 

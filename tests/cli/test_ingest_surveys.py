@@ -55,7 +55,7 @@ def test_dhs_files_become_a_dataset(tmp_path):
     assert read_dataset(out).indicators == ["pov", "bmi", "members"]
     wrong = run("ingest", "dhs", files["gps"], "--recode", files["gps"], "--out", tmp_path / "other")
     assert wrong.returncode == 2
-    assert "is no Stata file" in wrong.stderr
+    assert "is no file of Stata or SPSS" in wrong.stderr
     assert not (tmp_path / "other").exists()
 
 
