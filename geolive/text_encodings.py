@@ -10,6 +10,9 @@ from geolive.errors import InputError
 FALLBACK = "CP1252"
 _MOST_BYTES = 32 * 2**20
 _BLOCK = 1 << 20
+# the beginnings of .xlsx and .ods (ZIP), and of .xls (OLE)
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_SPREADSHEETS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"}
 # a table's code of its language that says no more than "as on this computer"
 _VAGUE_CODES = {0x00, 0x57}
 
@@ -61,6 +64,29 @@ def check_encoding(name: str) -> str:
             parameter="encoding",
         ) from None
     return name
+
+
+def not_text(path: str | Path, encoding: str) -> InputError:
+    """Return the error of a file whose bytes are no text in an encoding; a workbook of Excel or LibreOffice is named so.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "images.xlsx"
+    >>> _ = path.write_bytes(b"PK\\x03\\x04")
+    >>> str(not_text(path, "CP1252")).removeprefix(str(path))
+    ": is a workbook of Excel or LibreOffice; save its sheet as 'CSV UTF-8 (comma-delimited)' and give that file"
+    """
+    with Path(path).open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_WORKBOOKS) and Path(path).suffix.lower() in _SPREADSHEETS:
+        return InputError(
+            f"{path}: is a workbook of Excel or LibreOffice; save its sheet as 'CSV UTF-8 (comma-delimited)' and give that file"
+        )
+    return InputError(
+        f"{path}: is not a text file in {encoding}; save the table as 'CSV UTF-8 (comma-delimited)', or give its "
+        "encoding='NAME'"
+    )
 
 
 def encoding_of_text(path: str | Path, encoding: str | None = None) -> Encoding:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geolive.cli.apps import NewFolder, app, ingest
-from geolive.cli.ingest_objects import Classes, Encoding, ListColumn
+from geolive.cli.ingest_objects import Classes, Encoding, ListColumn, added_columns
 from geolive.cli.next_steps import say_next
 from geolive.cli.parameters import as_options, recorded_command, running_command
 from geolive.cli.survey_join import Radius, Survey, join, joined_words, parse_radius
@@ -92,7 +92,8 @@ def ingest_images(
             encoding=encoding,
             layer=layer,
             crs=crs,
-            command=recorded_command(context),
+            # join_survey records these
+            command=recorded_command(context, leaving_out={"survey", "radius"}),
             progress=progress,
         )
     for words in remarks(table, dataset):
@@ -133,6 +134,7 @@ def remarks(table: Path, dataset: "Dataset") -> Iterator[str]:
             f"{count_of(sum(named.values()), 'object')} of classes that the dataset lacks, counted as void: {shown}; give the "
             "dataset's class of each in classes='FILE.csv'"
         )
+    yield from added_columns(told.get("columns_of_one_class", {}))
     if columns := told.get("columns_not_counted"):
         yield f"{count_of(len(columns), 'column')} not counted as objects: {listed(columns, _MOST_NAMED)}"
     if number := told.get("times_not_understood"):

@@ -1,6 +1,6 @@
 """`ingest objects`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,6 +90,20 @@ def ingest_objects(
     say_next("info", dataset, to="shows what the dataset holds now")
 
 
+def added_columns(added: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yield what a user should know of classes with several columns.
+
+    Examples
+    --------
+    >>> list(added_columns({"Car": ["car", "auto"]}))
+    ['class Car: the counts of 2 columns were added: car, auto']
+    """
+    from geolive.wording import count_of, listed
+
+    for name, columns in added.items():
+        yield f"class {name}: the counts of {count_of(len(columns), 'column')} were added: {listed(columns, _MOST_NAMED)}"
+
+
 def remarks(file: Path, read: "ObjectCounts", where: str) -> Iterator[str]:
     """Yield what a user should know of object counts that were read from a table."""
     from geolive.text_encodings import Encoding
@@ -105,6 +119,7 @@ def remarks(file: Path, read: "ObjectCounts", where: str) -> Iterator[str]:
         )
     if left_out := [name for name, column in read.columns.items() if column is None]:
         yield f"{count_of(len(left_out), 'class', 'classes')} left out, as --classes says: {listed(left_out, _MOST_NAMED)}"
+    yield from added_columns(read.added)
     if read.ignored:
         yield (
             f"{count_of(len(read.ignored), 'column')} not counted, since no class of the dataset has such a name: "

@@ -71,7 +71,8 @@ def ingest_photos(
             gap_metres=gap_metres,
             leave_out_panoramas=leave_out_panoramas,
             positions=positions,
-            command=recorded_command(context),
+            # join_survey records these
+            command=recorded_command(context, leaving_out={"survey", "radius"}),
             progress=progress,
         )
     rejects = dataset.rejects

@@ -29,6 +29,8 @@ _OTHER_NAMES = {
     "recodes": ("recode",),
     "rasters": ("raster",),
     "buffer_km": ("buffer",),
+    "folder": ("dataset",),
+    "path": ("file",),
 }
 # functions of the library that a command calls, as messages name them: `read_survey(group='COLUMN')`
 _COMMANDS = {
@@ -90,7 +92,7 @@ def _as_option(match: re.Match[str], options: dict[str, str]) -> str:
         return option
     if value == "False":
         return f"--no-{option.removeprefix('--')}"
-    return " ".join(f"{option} {word}" for word in _as_words(value))
+    return " ".join(f"{option} {word}".strip() for word in _as_words(value))
 
 
 def _as_command(match: re.Match[str]) -> str:
@@ -98,8 +100,11 @@ def _as_command(match: re.Match[str]) -> str:
     from geolive.cli.apps import app
 
     words = _COMMANDS[match[1]]
-    options = _options(running_command(app, words))
-    return f"{' '.join(words)} {_ASSIGNED.sub(lambda one: _as_option(one, options), match[2])}"
+    command = running_command(app, words)
+    arguments = {parameter.name: "" for parameter in command.params if parameter.param_type_name == "argument"}
+    options = _options(command) | arguments
+    given = re.sub(r",\s*(?=[a-z][a-z_0-9]*=)", " ", match[2])
+    return f"{' '.join(words)} {_ASSIGNED.sub(lambda one: _as_option(one, options), given)}"
 
 
 def running_command(app: Any, words: Sequence[str]) -> Any:
@@ -122,7 +127,7 @@ def running_command(app: Any, words: Sequence[str]) -> Any:
     return command
 
 
-def recorded_command(context: Any) -> str:
+def recorded_command(context: Any, leaving_out: Collection[str] = ()) -> str:
     """Return the running command as results record it: it works when pasted, and options at their default are left out.
 
     Files to write are recorded relative to the folder that holds them, so that equal results are equal wherever they are
@@ -132,6 +137,8 @@ def recorded_command(context: Any) -> str:
     ----------
     context : typer.Context
         Of the command, whose options of files to write are named `out`.
+    leaving_out : collection of str
+        Parameters that a later step records.
     """
     names: list[str] = []
     above = context
@@ -141,7 +148,7 @@ def recorded_command(context: Any) -> str:
     words: list[str] = []
     for parameter in context.command.params:
         value = context.params.get(parameter.name)
-        if value is None or value == parameter.default or value in ((), []):
+        if parameter.name in leaving_out or value is None or value == parameter.default or value in ((), []):
             continue
         if parameter.param_type_name == "argument":
             words.append(str(value))

@@ -64,6 +64,7 @@ def test_from_a_table_to_a_page(run, files, surveyed, tmp_path):
     assert "120 images belong to 30 of 30 survey points" in out
     assert "1 row left out: not located: the position is 0, 0" in said
     assert read_dataset(data).rejects["key"].tolist() == ["lost"]
+    assert read_dataset(data).command.count("--survey") == 1
     forest = tmp_path / "forest"
     code, _, said = run("train", "clusterwise", data, "--indicator", "pov", "--out", forest)
     assert code == 0, said
@@ -118,4 +119,40 @@ def test_messages_are_in_the_words_of_the_command(run, files, tmp_path):
         tmp_path / "d",
     )
     assert (code, "for lists of objects give --list-column COLUMN" in said) == (2, True)
+    assert "for a row an object read the images without counts and add the objects by ingest objects FILE" in said
+    assert "ingest objects FILE --dataset DATASET --class-column COLUMN, or name" in said
     assert not (tmp_path / "data").exists()
+
+
+def test_columns_of_one_class_are_named(run, tmp_path):
+    table, base = (
+        tmp_path / "images.csv",
+        ["ingest", "images", tmp_path / "images.csv", "--lon", "x", "--lat", "y", "--counts"],
+    )
+    table.write_text("key,x,y,traffic light,Traffic Light\na,85,25,1,2\n")
+    code, _, said = run(*base, "--out", tmp_path / "data")
+    assert (code, "columns 'traffic light' and 'Traffic Light' differ only in letter case or spaces" in said) == (
+        2,
+        True,
+    )
+    assert not (tmp_path / "data").exists()
+    table.write_text("key,x,y,car,auto\na,85,25,1,2\n")
+    (tmp_path / "classes.csv").write_text("name,class\nauto,Car\n")
+    code, _, said = run(*base, "--classes", tmp_path / "classes.csv", "--out", tmp_path / "data")
+    assert code == 0, said
+    assert "class Car: the counts of 2 columns were added: car, auto" in said
+    column = vistas_classes()["name"].tolist().index("Car")
+    assert read_dataset(tmp_path / "data").features["objects"][:, column].tolist() == [3]
+
+
+def test_a_workbook_is_named_so(run, tmp_path):
+    import xlsxwriter
+
+    path = tmp_path / "images.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet().write_row(0, 0, ["key", "lon", "lat", "v"])
+    where = ["--lon", "lon", "--lat", "lat", "--out", tmp_path / "data"]
+    for options in (["images", path], ["survey", path, "--value", "v"]):
+        code, _, said = run("ingest", *options, *where)
+        assert code == 2
+        assert f"{path}: is a workbook of Excel or LibreOffice; save its sheet as 'CSV UTF-8 (comma-delimited)'" in said

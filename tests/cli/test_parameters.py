@@ -28,6 +28,10 @@ PREDICT = running_command(app, ["predict", "--region", "bihar"])
         ("x; give boundaries='FILE'", "x; give --boundaries FILE"),
         ("x; name it (read_survey(group='COLUMN'))", "x; name it (ingest survey --group COLUMN)"),
         ("x; add read_survey(values={'a': 'b', 'c': 'd/e'})", "x; add ingest survey --value a=b --value c=d/e"),
+        (
+            "x; run add_object_counts(path='F', folder='D', class_column='C')",
+            "x; run ingest objects F --dataset D --class-column C",
+        ),
         ("read_survey(group='x') is in a file; no", "read_survey(group='x') is in a file; no"),
         ("unknown=3: is unknown", "unknown=3: is unknown"),
         ("a.csv: row 3 says level=7; correct it", "a.csv: row 3 says level=7; correct it"),

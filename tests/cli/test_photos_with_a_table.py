@@ -27,12 +27,12 @@ def test_from_files_to_a_page(run, files):
     table = ["--table", files / "positions.csv", "--key", "image", "--lon", "x", "--lat", "y", "--captured-at", "taken"]
     where = ["--lon", "lon", "--lat", "lat", "--value", "pov=wealth"]
     assert run("ingest", "survey", files / "survey.csv", *where, "--out", files / "survey")[0] == 0
-    ends = ["--survey", files / "survey", "--out", files / "data"]
+    ends = ["--survey", files / "survey", "--radius", "4", "--out", files / "data"]
     code, out, said = run("ingest", "photos", files / "photos", *table, *ends)
     assert code == 0, said
     assert "12 photos belong to 12 of 12 survey points" in out
     data = read_dataset(files / "data")
-    assert "--table" in data.command
+    assert (data.command.count("--table"), data.command.count("--survey"), data.command.count("--radius")) == (1, 1, 1)
     assert data.images["captured_at"].notna().all()
     page = files / "map.html"
     command = ["predict", "--dataset", files / "data", "--model", "idw", "--min-images", "1", "--out", page]

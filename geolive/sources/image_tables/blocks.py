@@ -16,7 +16,7 @@ from geolive.errors import InputError
 from geolive.sources.paper.lines import LONGEST_LINE, read_line_blocks
 from geolive.sources.survey.tables import is_geospatial, read_table, require
 from geolive.table_files import check_expansion
-from geolive.text_encodings import encoding_of_text
+from geolive.text_encodings import encoding_of_text, not_text
 
 ROWS_AT_ONCE = 1 << 16
 _BLOCK_BYTES = 4 << 20
@@ -154,7 +154,7 @@ def open_image_table(path: str | Path, encoding: str | None = None, layer: str |
     if not any(header):
         raise InputError(f"{path}: is empty; it needs a line of column names and a row for each image")
     if any("\0" in name for name in header):
-        raise InputError(f"{path}: is not a text file; save the table as 'CSV UTF-8 (comma-delimited)' or Parquet")
+        raise not_text(path, found.name)
     return ImageTable(path, header, found.name, found.guessed)
 
 
@@ -268,10 +268,7 @@ class _Utf8Lines(io.RawIOBase):
             if decoder.getstate()[0] != b"\n":
                 yield decoder.decode(b"", final=True).encode()
         except UnicodeError:
-            raise InputError(
-                f"{self._table.path}: is not a text file in {self._table.encoding}; save the table as 'CSV UTF-8 "
-                "(comma-delimited)', or give its encoding='NAME'"
-            ) from None
+            raise not_text(self._table.path, str(self._table.encoding)) from None
 
     def readable(self) -> bool:
         return True

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +97,13 @@ class ClassColumns:
             counts[VOID if column < 0 else column] += number
         return counts
 
+    def class_of_column(self, name: str) -> str:
+        """Return the dataset's class of a name that it has."""
+        column = self.column_of(name)
+        assert column is not None
+        assert column >= 0
+        return self._classes[column] if column < len(self._classes) else "void"
+
     def note_unmatched(self, name: str, number: int) -> None:
         """Note objects of a class that the dataset lacks."""
         if number:
@@ -116,6 +124,8 @@ class WideCounts:
     classes : ClassColumns
     others : sequence of str
         Columns with another meaning, such as the key.
+    row_an_object : str
+        For the message where no column is a class: what to do with a table that has a row an object.
 
     Attributes
     ----------
@@ -123,25 +133,51 @@ class WideCounts:
         The columns of classes.
     ignored : list of str
         Columns that are no class of the dataset.
+    added : dict of str to list of str
+        The columns of each class that has several; their counts are added.
 
     Raises
     ------
     InputError
-        No column is a class of the dataset, or one occurs twice.
+        No column is a class of the dataset, or two names of columns differ only in letter case or spaces.
     """
 
-    def __init__(self, table: ImageTable, classes: ClassColumns, others: Sequence[str]) -> None:
+    def __init__(
+        self,
+        table: ImageTable,
+        classes: ClassColumns,
+        others: Sequence[str],
+        row_an_object: str = "class_column='COLUMN'",
+    ) -> None:
         self._classes = classes
         names = [name for name in table.header if name and name not in others]
         found = {name: classes.column_of(name) for name in names}
         self.columns = [name for name, column in found.items() if column is not None and column >= 0]
         self.ignored = [name for name, column in found.items() if column == -1]
+        self.added = self._several(table)
         if not self.columns:
             raise InputError(
                 f"{table.path}: none of its columns is a class of the dataset: {listed(names, _MOST_NAMED) or 'none'}; for lists "
-                "of objects give list_column='COLUMN', for a row an object class_column='COLUMN', or name the dataset's class of "
-                "each in classes='FILE.csv'"
+                f"of objects give list_column='COLUMN', for a row an object {row_an_object}, or name the dataset's class of each "
+                "in classes='FILE.csv'"
             )
+
+    def _several(self, table: ImageTable) -> dict[str, list[str]]:
+        """Return the classes with several columns; refuse columns that are the same but for letter case and spaces."""
+        of_class: dict[str, list[str]] = {}
+        for name in self.columns:
+            of_class.setdefault(self._classes.class_of_column(name), []).append(name)
+        several = {name: columns for name, columns in of_class.items() if len(columns) > 1}
+        for columns in several.values():
+            alike: dict[str, str] = {}
+            for column in columns:
+                first = alike.setdefault("".join(column.split()).casefold(), column)
+                if first != column:
+                    raise InputError(
+                        f"{table.path}: columns {first!r} and {column!r} differ only in letter case or spaces, and "
+                        "would be counted twice; remove or rename one"
+                    )
+        return several
 
     def count(self, columns: Mapping[str, pa.Array]) -> Counted:
         """Return the object counts of a block's columns."""
@@ -169,6 +205,7 @@ class ListedObjects:
     """
 
     ignored: Sequence[str] = ()
+    added: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def __init__(self, column: str, classes: ClassColumns) -> None:
         self._classes, self.columns = classes, [column]

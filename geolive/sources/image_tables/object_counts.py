@@ -45,6 +45,8 @@ class ObjectCounts:
         Number of objects of classes that the dataset lacks. They are counted as void.
     ignored : list of str
         Columns that are no class of the dataset.
+    added : dict of str to list of str
+        The columns of each class that has several; their counts are added.
     columns : dict of str to (int or None)
         Column of the counts for each class of the table; None where it is left out.
     guessed_encoding : str, optional
@@ -59,6 +61,7 @@ class ObjectCounts:
     broken: list[tuple[int, str]] = field(default_factory=list)
     unmatched: Counter[str] = field(default_factory=Counter)
     ignored: list[str] = field(default_factory=list)
+    added: dict[str, list[str]] = field(default_factory=dict)
     columns: dict[str, int | None] = field(default_factory=dict)
     guessed_encoding: str | None = None
 
@@ -144,6 +147,7 @@ def read_object_counts(
     else:
         counter = WideCounts(table, matcher, [key]) if list_column is None else ListedObjects(list_column, matcher)
         read.ignored = list(counter.ignored)
+        read.added = {name: list(columns) for name, columns in counter.added.items()}
         seen, reasons = _read_rows(table, ImageKeys(images), key, counter, read)
         reasons |= dict.fromkeys(np.flatnonzero(~seen).tolist(), NO_ROW)
     _check_some(table, key, images, seen)

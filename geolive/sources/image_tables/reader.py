@@ -28,6 +28,10 @@ from geolive.wording import count_of
 OBJECTS = "objects"
 _MOST_COUNT = np.iinfo(np.uint16).max
 _MOST_LISTED = 100
+_ROW_AN_OBJECT = (
+    "read the images without counts and add the objects by add_object_counts(path='FILE', folder='DATASET', "
+    "class_column='COLUMN')"
+)
 # a larger array is kept in a temporary file
 _MOST_IN_MEMORY = 1 << 28
 
@@ -99,7 +103,8 @@ def read_images(
         Images in the order of the table. `rejects` holds `row` (from 1, without the line of column names and empty lines),
         `reason` and `key` of rows that cannot be used: a repeated key, a position that is missing, out of range or 0, 0, or
         objects that are no counts. An image without usable features has NaN in their row. `extra["images_table"]` holds
-        what a user should know: `objects_without_class`, `columns_not_counted`, `times_not_understood`, `encoding`.
+        what a user should know: `objects_without_class`, `columns_of_one_class`, `columns_not_counted`,
+        `times_not_understood`, `encoding`.
 
     Raises
     ------
@@ -269,7 +274,7 @@ def _read_counts(
     matcher = ClassColumns(vistas_classes()["name"].tolist(), renamed, numbered)
     counter: WideCounts | ListedObjects
     if list_column is None:
-        counter = WideCounts(table, matcher, [name for name in others if name is not None])
+        counter = WideCounts(table, matcher, [name for name in others if name is not None], _ROW_AN_OBJECT)
     else:
         counter = ListedObjects(list_column, matcher)
     objects, done = _array((len(rows.numbers), N_CLASSES), np.uint16), 0
@@ -283,6 +288,8 @@ def _read_counts(
             progress(f"objects of {done:,} rows")
     if matcher.unmatched:
         told["objects_without_class"] = dict(matcher.unmatched.most_common(_MOST_LISTED))
+    if counter.added:
+        told["columns_of_one_class"] = {name: list(columns) for name, columns in counter.added.items()}
     if counter.ignored:
         told["columns_not_counted"] = list(counter.ignored)[:_MOST_LISTED]
     return objects

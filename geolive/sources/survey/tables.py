@@ -18,7 +18,7 @@ from geolive.sources.survey.labelled_files import Chooser, Header, code_text, is
 from geolive.sources.survey.value_labels import means_missing
 from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
 from geolive.tables import CRS
-from geolive.text_encodings import Encoding, encoding_of_text
+from geolive.text_encodings import Encoding, encoding_of_text, not_text
 
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _PROGRAMS_TABLES = {"layer_styles", "qgis_projects"}
@@ -229,7 +229,7 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
                 if header is None:
                     header = row
                     if any("\0" in name for name in header):
-                        raise InputError(f"{path}: is not a text file; save the table as 'CSV UTF-8 (comma-delimited)'")
+                        raise not_text(path, found.name)
                     chosen = [*dict.fromkeys(choose(header))]
                     columns = [header.index(name) for name in chosen]
                     continue
@@ -243,10 +243,7 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     except UnicodeError:
-        raise InputError(
-            f"{path}: is not a text file in {found.name}; save the table as 'CSV UTF-8 (comma-delimited)', or give its "
-            "encoding='NAME'"
-        ) from None
+        raise not_text(path, found.name) from None
     except csv.Error as error:
         raise InputError(
             f"{path}: the row that begins in line {at + 1} is no CSV ({error}); correct its quotes"
