@@ -262,7 +262,7 @@ def check_indicator_names(names: Sequence[str]) -> None:
             raise InputError(f"indicator {name!r}: tables have another column of that name; choose another name")
 
 
-def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
+def class_breaks(values: np.ndarray, n_classes: int = 5, decimals: int | None = None) -> np.ndarray:
     """Find the edges of the legend's classes: round numbers with about the same number of values in each class.
 
     Parameters
@@ -271,20 +271,28 @@ def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
         Values to show; NaN are left out.
     n_classes : int
         Largest number of classes.
+    decimals : int, optional
+        Decimals with which people see the values. The outer edges are then the least and the greatest value as they are seen,
+        and values that are seen as equal make one class.
 
     Returns
     -------
     array of float, shape (classes + 1,)
-        Strictly increasing edges that enclose every value. A class includes its lower edge and excludes its upper edge; the
-        last class includes both. There are two equal edges where all values are equal, and none where there is no value.
+        Strictly increasing edges that enclose every value, or every value as it is seen. A class includes its lower edge and
+        excludes its upper edge; the last class includes both. There are two equal edges where all values are equal, and none
+        where there is no value.
 
     Examples
     --------
     >>> class_breaks(np.array([0.0, 1.02, 2.04, 2.96, 4.0, 5.01]))
     array([0. , 1. , 2. , 3. , 4. , 5.1])
+    >>> class_breaks(np.array([0.6357, 0.8, 1.1841]), 2, decimals=2)
+    array([0.64, 0.8 , 1.18])
     """
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
+    if decimals is not None:
+        values = np.round(values, decimals)
     if values.size == 0:
         return np.empty(0)
     low, high = values.min(), values.max()
@@ -292,8 +300,12 @@ def class_breaks(values: np.ndarray, n_classes: int = 5) -> np.ndarray:
         return np.array([low, low])
     n_classes = min(n_classes, len(np.unique(values)))
     digits = int(np.ceil(np.log10(n_classes * 8 / (high - low))))
+    if decimals is not None:
+        digits = min(digits, decimals)
     scale = 10.0**digits
     inner = np.round(np.quantile(values, np.linspace(0, 1, n_classes + 1)[1:-1]) * scale) / scale
+    if decimals is not None:
+        return np.unique(np.round(np.concatenate([[low], np.clip(inner, low, high), [high]]), max(decimals, 0)))
     edges = np.concatenate([[np.floor(low * scale) / scale], inner, [np.ceil(high * scale) / scale]])
     return np.unique(np.round(edges, max(digits, 0)))
 

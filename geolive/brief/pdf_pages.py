@@ -23,6 +23,8 @@ _RED, _LINE = "#b3261e", "#d8dde2"
 # size in points, space before and after in inches
 _TEXT = {"text": (9.0, 0.02, 0.05), "lead": (10.5, 0.03, 0.06), "quiet": (7.2, 0.02, 0.03)}
 _LEADING = 1.38
+# so many rows at the beginning and at the end of a table are not parted
+_ROWS_TOGETHER = 3
 
 
 def write_pdf(brief: Brief, path: Path) -> None:
@@ -60,24 +62,12 @@ def write_pdf(brief: Brief, path: Path) -> None:
         pages = _Pages(brief, figure_class)
         pages.title(brief)
         for section in brief.sections:
-            pages.heading(section.title, _first_height(section.blocks))
+            pages.heading(section.title, pages.first_height(section.blocks))
             for block in section.blocks:
                 pages.add(block)
         with PdfPages(path, metadata=about) as file:
             for figure in pages.finished():
                 file.savefig(figure)
-
-
-def _first_height(blocks: Sequence[Block]) -> float:
-    """Return the height that must be left below a heading, so that it does not stand alone: to the end of a first picture."""
-    height = 0.0
-    for block in blocks:
-        if isinstance(block, Picture):
-            return height + block.size[1] + 0.3
-        if not isinstance(block, Paragraph):
-            break
-        height += len(wrapped(block.text, WIDTH, _TEXT[block.kind][0], False)) * 0.18 + 0.07
-    return height + 1.0
 
 
 class _Pages:
@@ -153,6 +143,22 @@ class _Pages:
         self.rule(self.y, INK, 0.014)
         self.y -= 0.07
 
+    def first_height(self, blocks: Sequence[Block]) -> float:
+        """Return the height that must be left below a heading, so that it does not stand alone.
+
+        It reaches to the end of a first picture, or of the first rows of a table.
+        """
+        height = 0.0
+        for block in blocks:
+            if isinstance(block, Picture):
+                return height + block.size[1] + 0.3
+            if isinstance(block, Table):
+                return height + max(self.first_rows_height(block) + 0.3, 1.0)
+            if not isinstance(block, Paragraph):
+                break
+            height += len(wrapped(block.text, WIDTH, _TEXT[block.kind][0], False)) * 0.18 + 0.07
+        return height + 1.0
+
     def add(self, block: Block) -> None:
         if isinstance(block, Paragraph):
             size, before, after = _TEXT[block.kind]
@@ -195,16 +201,21 @@ class _Pages:
         self.y -= 0.03
         headed = any(block.heads)
         if headed:
-            first = block.rows[0] if block.rows else block.heads
-            self.need(self.row_height(block, block.heads, True) + self.row_height(block, first, False))
+            self.need(self.first_rows_height(block))
             self.row(block, block.heads, head=True)
-        for row in block.rows:
-            if self.y - self.row_height(block, row, False) < _BOTTOM:
+        last = max(len(block.rows) - _ROWS_TOGETHER, 0)
+        for i, row in enumerate(block.rows):
+            together = block.rows[i:] if i == last else [row]
+            if self.y - sum(self.row_height(block, each, False) for each in together) < _BOTTOM:
                 self.new_page()
                 if headed:
                     self.row(block, block.heads, head=True)
             self.row(block, row)
         self.y -= 0.1
+
+    def first_rows_height(self, block: Table) -> float:
+        rows = sum(self.row_height(block, row, False) for row in block.rows[:_ROWS_TOGETHER])
+        return rows + (self.row_height(block, block.heads, True) if any(block.heads) else 0.0)
 
     def cells(self, block: Table, row: Any, head: bool) -> list[list[str]]:
         return [

@@ -5,7 +5,7 @@ import pandas as pd
 
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.region_mean import ABOVE, BELOW, compare_with_mean, region_mean
-from geolive.wording import count_of, decimal_text, decimals_to_show, percent_text
+from geolive.wording import count_of, decimal_text, percent_text
 
 _NAMED, _LISTED = 3, 12
 
@@ -29,11 +29,25 @@ def ranked(district_map: DistrictMap) -> pd.DataFrame:
     return table[known].sort_values(district_map.indicator.name, ascending=up, kind="stable").reset_index(drop=True)
 
 
+def tells_apart(table: pd.DataFrame) -> bool:
+    """Return whether the interval of any district leaves out the region's mean.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `ranked` returns it.
+
+    Examples
+    --------
+    >>> tells_apart(pd.DataFrame({"compared": [BELOW, -1]}))
+    True
+    """
+    return bool(table["compared"].isin([BELOW, ABOVE]).any())
+
+
 def number_of(district_map: DistrictMap, value: float) -> str:
     """Write a value of the map's indicator with as many decimals as its intervals deserve."""
-    name = district_map.indicator.name
-    ends = district_map.districts[[f"{name}_lower", f"{name}_upper"]].to_numpy(float)
-    return decimal_text(value, decimals_to_show(ends)) if np.isfinite(value) else "–"
+    return decimal_text(value, district_map.decimals) if np.isfinite(value) else "–"
 
 
 def read_aloud(district_map: DistrictMap) -> list[str]:
@@ -55,6 +69,11 @@ def _ends(district_map: DistrictMap) -> str:
     what = f"{shown.title[:1].upper()}{shown.title[1:]}"
     if len(table) < 2:
         return f"{what} is known in {count_of(len(table), 'district')} of {district_map.region} only, so nothing is compared."
+    if not tells_apart(table):
+        return (
+            f"Districts cannot be told apart from the region's mean of {shown.title_in_text}, so none is called the lowest or "
+            "the highest."
+        )
     n = min(_NAMED, len(table) // 2)
     first, last = joined(table["district"].head(n)), joined(table["district"].tail(n).iloc[::-1])
     ends = ("lowest", "highest") if shown.ranked_from == "lowest" else ("highest", "lowest")
@@ -66,6 +85,8 @@ def _told_apart(district_map: DistrictMap) -> str:
     below, above = (int((table["compared"] == side).sum()) for side in (BELOW, ABOVE))
     rest = len(table) - below - above
     mean = number_of(district_map, region_mean(district_map))
+    if len(table) > 1 and not tells_apart(table):
+        return f"Of {count_of(len(table), 'district')} with a value, none can be told apart from the region's mean of {mean}."
     parts = f"{below or 'none'} {_are(below)} below the region's mean of {mean} and {above or 'none'} {_are(above)} above it"
     alike = (
         "all others can be told apart from it"
@@ -86,7 +107,12 @@ def _are(number: int) -> str:
 def _unknown(district_map: DistrictMap) -> str:
     missing = unsupported(district_map)
     if missing.empty:
-        return "Every district has enough surveyed places or photos for a value."
+        table = district_map.districts
+        without = int((table["n_clusters"].fillna(0) == 0).sum()) if "n_clusters" in table else 0
+        alone = (
+            f"; in the {count_of(without, 'district')} without a surveyed place it is predicted only" if without else ""
+        )
+        return f"Every district has a value{alone}."
     names, n = joined(missing["district"].head(_LISTED), len(missing)), len(missing)
     has, it = ("has", "it has") if n == 1 else ("have", "they have")
     return f"{count_of(n, 'district')} {has} no value, since {it} {district_map.support.partition(' (')[0]}: {names}."
@@ -126,11 +152,13 @@ def coverage_sentences(district_map: DistrictMap) -> list[str]:
     'The map rests on predictions at '
     """
     sites, table, name = district_map.sites, district_map.districts, district_map.indicator.name
-    surveyed, unlike = int(sites["surveyed"].sum()), int((~sites["applicable"].astype(bool)).sum())
-    images = int(sites["n_images"].sum())
+    applicable = sites["applicable"].astype(bool)
+    surveyed, unlike = int((sites["surveyed"].astype(bool) & applicable).sum()), int((~applicable).sum())
+    # what entered the districts' values, without the sites that were left out
+    used, images = int(table["n_sites"].sum()), int(table["n_images"].sum())
     photos = f" with {count_of(images, 'photo')}" if images else ""
     said = [
-        f"The map rests on predictions at {count_of(len(sites), 'place')}{photos}; {surveyed:,} of these places were surveyed."
+        f"The map rests on predictions at {count_of(used, 'place')}{photos}; {surveyed:,} of these places were surveyed."
     ]
     if "n_clusters" in table:
         none = int((table["n_clusters"].fillna(0) == 0).sum())
@@ -148,7 +176,6 @@ def coverage_sentences(district_map: DistrictMap) -> list[str]:
     if len(widths):
         first, middle, last = (number_of(district_map, float(w)) for w in (widths.min(), widths.median(), widths.max()))
         level = percent_text(district_map.level)
-        said.append(
-            f"The {level} intervals of districts are {first} to {last} wide; half of them are wider than {middle}."
-        )
+        spread = f"{first} to {last} wide; half of them are wider than {middle}" if first != last else f"{first} wide"
+        said.append(f"The {level} intervals of districts are {spread}.")
     return said

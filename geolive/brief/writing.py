@@ -10,7 +10,7 @@ from geolive.antimeridian import running_bounds
 from geolive.auditing.rules import FAIL, UNKNOWN, WARN
 from geolive.brief.charts import chart_height, draw_map, estimates_chart, first_and_last, ranking_chart
 from geolive.brief.document import Block, Brief, Items, Paragraph, Picture, Section, Table
-from geolive.brief.sentences import coverage_sentences, number_of, ranked, read_aloud, unsupported
+from geolive.brief.sentences import coverage_sentences, number_of, ranked, read_aloud, tells_apart, unsupported
 from geolive.brief.target_choice import target_choice
 from geolive.estimation.target_plot import draw_errors
 from geolive.estimation.targeting import Budget
@@ -100,7 +100,13 @@ def _ranking(district_map: DistrictMap) -> Section:
     if table.empty:
         return Section("Ranking of districts", [Paragraph("No district has a value.")])
     parts = first_and_last(table)
-    ends = ("lowest", "highest") if district_map.indicator.ranked_from == "lowest" else ("highest", "lowest")
+    ends = (
+        ("first", "last")
+        if not tells_apart(table)
+        else ("lowest", "highest")
+        if district_map.indicator.ranked_from == "lowest"
+        else ("highest", "lowest")
+    )
     several = f"The ten {ends[0]} and the ten {ends[1]} of {count_of(len(table), 'district')}"
     which = "All districts" if len(parts) == 1 else several
     level = percent_text(district_map.level)

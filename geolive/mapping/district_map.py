@@ -14,7 +14,7 @@ from geolive.auditing.passport import Passport
 from geolive.errors import InputError
 from geolive.indicators import Indicator, class_breaks
 from geolive.languages import Language, phrase
-from geolive.wording import count_of, percent_text
+from geolive.wording import count_of, decimals_to_show, percent_text
 
 if TYPE_CHECKING:
     import folium
@@ -220,8 +220,20 @@ class DistrictMap:
 
     @property
     def breaks(self) -> np.ndarray:
-        """Edges of the legend's classes of district values; the page, the plot and every style use these."""
-        return class_breaks(self.districts[self.indicator.name].to_numpy(float))
+        """Edges of the legend's classes of district values; the page, the plot and every style use these.
+
+        Districts whose values are equal as people see them are in one class, with two equal edges.
+        """
+        values = self.districts[self.indicator.name].to_numpy(float)
+        seen = class_breaks(values, decimals=self.decimals)
+        return seen if len(seen) == 2 and seen[0] == seen[1] else class_breaks(values)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals with which people see values, from the intervals of supported districts."""
+        name = self.indicator.name
+        ends = self.districts[[f"{name}_lower", f"{name}_upper"]].where(self.districts["supported"].astype(bool))
+        return decimals_to_show(ends.to_numpy(float))
 
     @property
     def grid(self) -> bool:

@@ -174,7 +174,7 @@ def _layers(
             "title": language.text("layers.uncertainty_title", level=level),
             "unit": language.text("layers.uncertainty_unit", unit=shown.unit),
         }
-        | _classes(language, widths, class_breaks(widths), WIDTH_COLOURS),
+        | _classes(language, widths, class_breaks(widths, decimals=district_map.decimals), WIDTH_COLOURS),
         _comparison(district_map, language, compared),
     ]
 

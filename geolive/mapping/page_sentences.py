@@ -10,7 +10,6 @@ from geolive.languages import phrase
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.region_mean import ABOVE, BELOW, NOT_DISTINGUISHED, compare_with_mean, region_mean
 from geolive.phrases import Decimal, Percent, Phrase, sentences
-from geolive.wording import decimals_to_show
 
 # by BELOW, NOT_DISTINGUISHED and ABOVE
 _SIDES = ("says.below", "says.alike", "says.above")
@@ -42,7 +41,7 @@ def district_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     numbers = [float(district[f"{shown.name}{end}"]) for end in ("", "_lower", "_upper")]
     if not (bool(district["supported"]) and np.isfinite(numbers).all()):
         return phrase("script.sentence_none", district=name)
-    value, lower, upper = (Decimal(number, _digits(district_map)) for number in numbers)
+    value, lower, upper = (Decimal(number, district_map.decimals) for number in numbers)
     said = phrase(
         "script.sentence_value",
         district=name,
@@ -72,7 +71,7 @@ def comparison_sentences(district_map: DistrictMap) -> list[str]:
     >>> print(comparison_sentences(result)[0])  # doctest: +ELLIPSIS
     That is below the mean of Goa (...).
     """
-    mean = Decimal(region_mean(district_map), _digits(district_map))
+    mean = Decimal(region_mean(district_map), district_map.decimals)
     if not np.isfinite(mean.value):
         return [""] * len(_SIDES)
     return [phrase(key, region=district_map.region, mean=mean) for key in _SIDES]
@@ -122,18 +121,11 @@ def region_sentences(district_map: DistrictMap) -> Phrase:
     said_surely = alike < known or first.key == "region.among_first"
     return sentences(
         phrase("region.values", title=district_map.title, known=known, districts=districts),
-        phrase(f"region.mean_{weighed}", mean=Decimal(mean, _digits(district_map)), unit=district_map.indicator.unit),
+        phrase(f"region.mean_{weighed}", mean=Decimal(mean, district_map.decimals), unit=district_map.indicator.unit),
         *([phrase("region.all_alike")] if alike == known else told_apart),
         first,
         phrase("region.surely", level=Percent(district_map.level)) if said_surely else "",
     )
-
-
-def _digits(district_map: DistrictMap) -> int:
-    name = district_map.indicator.name
-    table = district_map.districts
-    ends = table[[f"{name}_lower", f"{name}_upper"]].where(table["supported"].astype(bool))
-    return decimals_to_show(ends.to_numpy(float))
 
 
 def _first_sentence(district_map: DistrictMap, known: int) -> Phrase:

@@ -161,6 +161,10 @@ def _renderer(district_map: DistrictMap) -> ET.Element:
     labels = class_labels(breaks)
     colours = class_colours(district_map.indicator.colours, len(labels))
     edges = [repr(float(b)) for b in breaks]
+    if len(breaks) == 2 and breaks[0] == breaks[1]:
+        # QGIS puts no value into a class that does not enclose it, and these are equal as people see them only
+        step = 10.0**-district_map.decimals
+        edges = [repr(float(breaks[0] - step)), repr(float(breaks[1] + step))]
     border = _rgba(border_colour(colours))
     classes: list[_Class] = [
         (low, high, label, _fill(colour, border))

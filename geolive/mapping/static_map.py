@@ -125,7 +125,12 @@ def _shown(district_map: DistrictMap, show: str) -> tuple[np.ndarray, np.ndarray
         return values, district_map.breaks, shown.colours, (shown.legend_title, shown.unit)
     widths = np.where(supported, columns[2] - columns[1], np.nan)
     title = f"Width of the {percent_text(district_map.level)} interval"
-    return widths, class_breaks(widths), WIDTH_COLOURS, (title, f"{shown.unit}; darker is less certain")
+    return (
+        widths,
+        class_breaks(widths, decimals=district_map.decimals),
+        WIDTH_COLOURS,
+        (title, f"{shown.unit}; darker is less certain"),
+    )
 
 
 def _draw_districts(

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geolive.brief.document import Picture
+from geolive.brief.document import Brief, Picture, Section, Table
 from geolive.brief.files import check_brief_file, write_brief
 from geolive.brief.html_page import html_text
-from geolive.brief.sentences import read_aloud
+from geolive.brief.sentences import coverage_sentences, read_aloud
 from geolive.brief.writing import make_brief
 from geolive.errors import InputError
 from geolive.estimation.targeting import Budget
@@ -75,6 +75,59 @@ def test_counts_in_the_second_sentence_are_those_of_the_intervals(made):
     said = read_aloud(made)[1]
     numbers = [int(n) for n in re.findall(r"(?<![\d.−])\d+(?![\d.]*\d)(?= (?:is|are|cannot|districts))", said)]
     assert numbers == [36, below, above, 36 - below - above]
+
+
+def test_places_and_photos_are_those_that_entered_the_districts(made):
+    sites = made.sites.assign(applicable=np.arange(len(made.sites)) >= 20)
+    surveyed = int((sites["surveyed"] & sites["applicable"]).sum())
+    used, photos = int(made.districts["n_sites"].sum()), int(made.districts["n_images"].sum())
+    said = coverage_sentences(replace(made, sites=sites))
+    places = f"The map rests on predictions at {used:,} places with {photos:,} photos"
+    assert said[0] == f"{places}; {surveyed:,} of these places were surveyed."
+    assert f"20 of {len(sites)} places are too unlike the surveyed places and were left out." in said
+
+
+def test_widths_of_intervals_are_the_ends_of_their_legend(made):
+    table = made.districts.assign(pov_upper=lambda table: table["pov_lower"] + np.linspace(0.6357, 1.1841, len(table)))
+    table["supported"] = True
+    table["pov"] = (table["pov_lower"] + table["pov_upper"]) / 2
+    drawn = replace(made, districts=table)
+    legend = drawn.plot(show="uncertainty").get_legend()
+    labels = [text.get_text().rpartition("  (")[0] for text in legend.get_texts() if " to " in text.get_text()]
+    assert (labels[0].split(" to ")[0], labels[-1].split(" to ")[1]) == ("0.64", "1.18")
+    assert any("intervals of districts are 0.64 to 1.18 wide" in words for words in coverage_sentences(drawn))
+
+
+def test_districts_that_are_not_told_apart_are_not_called_lowest_or_highest(made):
+    values = 0.4 + 1e-8 * np.arange(len(made.districts))
+    table = made.districts.assign(supported=True, pov=values, pov_lower=values - 6.9, pov_upper=values + 6.9)
+    table["n_clusters"] = np.arange(len(table)) < 3
+    alike = replace(made, districts=table)
+    first, second, third = read_aloud(alike)
+    assert first == (
+        "Districts cannot be told apart from the region's mean of asset wealth, so none is called the lowest or the highest."
+    )
+    assert second == "Of 38 districts with a value, none can be told apart from the region's mean of 0.4."
+    assert third == "Every district has a value; in the 35 districts without a surveyed place it is predicted only."
+    said = coverage_sentences(alike)
+    assert "35 of 38 districts have no surveyed place." in said
+    assert "The 90 % intervals of districts are 13.8 wide." in said
+    for show, shown in (("value", "0.4"), ("uncertainty", "13.8")):
+        labels = [text.get_text() for text in alike.plot(show=show).get_legend().get_texts()]
+        assert labels[0] == f"{shown}  (38)"
+
+
+@needs_pdftotext
+def test_a_table_is_not_parted_for_fewer_than_three_rows(tmp_path):
+    def rows_of_pages(n_rows):
+        table = Table(["Name", "Value"], [[f"row{i}", "1"] for i in range(n_rows)], (0.5, 0.5))
+        brief = Brief("Wealth", "In Goa", [Section("Ranking", [table])], False, "", "2026-01-01", "0.1.0")
+        return [page.count("row") for page in pages_of(write_brief(brief, tmp_path / f"{n_rows}.pdf"))]
+
+    full = rows_of_pages(80)[0]
+    assert rows_of_pages(full) == [full]
+    assert rows_of_pages(full + 1) == [full - 2, 3]
+    assert rows_of_pages(full + 3) == [full, 3]
 
 
 def test_the_page_holds_every_text_of_the_brief(brief, files):

@@ -247,6 +247,19 @@ def test_style_has_the_classes_and_colours_of_the_page(made, folder):
     assert [float(i.get("value")) for i in items] == [*made.breaks[1:-1], np.inf]
 
 
+def test_values_that_are_seen_as_equal_are_in_one_class_that_encloses_them(tmp_path):
+    made = fake_district_map()
+    values = 0.4 + 1e-8 * np.arange(38)
+    table = made.districts.assign(supported=True, pov=values, pov_lower=values - 6.9, pov_upper=values + 6.9)
+    alike = replace(made, districts=table)
+    assert alike.breaks.tolist() == [0.4, 0.4]
+    write_files(alike, [tmp_path / "pov.geojson"])
+    _, only, _ = ET.parse(tmp_path / "pov.qml").getroot().findall("renderer-v2/ranges/range")
+    assert only.get("label") == "0.4"
+    written = gpd.read_file(tmp_path / "pov.geojson")["pov"]
+    assert written.between(float(only.get("lower")), float(only.get("upper"))).all()
+
+
 @pytest.mark.parametrize("values", [[1.5, 1.5], [np.nan, np.nan], [1.5, np.nan]])
 def test_maps_with_one_value_or_none(values, tmp_path):
     square = [(0, 0), (0.1, 0), (0.1, 0.1), (0, 0.1)]
