@@ -168,6 +168,8 @@ def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
         )
     if "positions" in told:
         yield from _remarks_on_positions(told["positions"])
+    for column, n in told.get("varying", {}).items():
+        yield f"in {count_of(n, 'cluster')} column {column!r} is not constant; the most frequent value was taken"
     titles = told.get("titles", {})
     for column, codes in told.get("missing_codes", {}).items():
         named = listed([f"{code} ({n:,})" for code, n in codes.items()], 5)

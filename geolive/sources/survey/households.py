@@ -11,7 +11,7 @@ from geolive.shares_below import household_measures
 
 # a place's households share one position; coordinates may differ by rounding
 _SAME_DEGREES = 1e-5
-# of a place's households the first says what the place is
+# what the households of a place say of the place
 _OF_PLACE = ("country", "state", "n_images", "split", "district_id", "urban", "year", "stratum", "psu")
 
 
@@ -47,7 +47,9 @@ def places_of_households(
     Notes
     -----
     A place's value is sum(w s y) / sum(w s) over its households, with weights w and sizes s. With sizes, people are counted
-    instead of households, but the number of independent observations stays that of the households.
+    instead of households, but the number of independent observations stays that of the households. Where a place's households
+    differ in what they say of the place, such as its district, the most frequent value is taken, and of equally frequent ones
+    the first.
 
     Examples
     --------
@@ -66,6 +68,8 @@ def places_of_households(
     number = len(names)
     first = rows.groupby(place).first()
     table = first[[column for column in ("lon", "lat", *_OF_PLACE) if column in rows]].copy()
+    for column in places_that_vary(rows):
+        _take_most_frequent(table, column, rows[column], place)
     table.insert(0, "unique_cluster", pd.Series(np.asarray(names, dtype=object), dtype="str"))
     households = np.bincount(place, minlength=number).astype(float)
     table["n_households"] = households
@@ -81,6 +85,29 @@ def places_of_households(
             counted = np.bincount(place, np.where(known, cases, 0.0), number)
             table[f"{name}_n"] = np.where(counted > 0, counted, np.nan)
     return table.reset_index(drop=True)
+
+
+def places_that_vary(rows: pd.DataFrame) -> dict[str, int]:
+    """Return the columns that should be constant within a place, and in how many places they are not.
+
+    Examples
+    --------
+    >>> places_that_vary(pd.DataFrame({"place": ["a", "a", "b"], "psu": ["1", "2", "3"], "year": [2015, 2015, 2016]}))
+    {'psu': 1}
+    """
+    columns = [column for column in _OF_PLACE if column in rows]
+    numbers = (rows.groupby("place")[columns].nunique() > 1).sum()
+    return {column: int(n) for column, n in numbers.items() if n}
+
+
+def _take_most_frequent(table: pd.DataFrame, column: str, values: pd.Series, place: np.ndarray) -> None:
+    """Set the most frequent value in the places whose households differ."""
+    known = values.notna().to_numpy()
+    cells = pd.DataFrame({"place": place[known], "value": values.to_numpy(object)[known]})
+    times = cells.groupby(["place", "value"], sort=False).size().reset_index(name="times")
+    varied = times[times["place"].duplicated(keep=False)].sort_values("times", ascending=False, kind="stable")
+    taken = varied.drop_duplicates("place").set_index("place")["value"]
+    table.loc[taken.index, column] = taken
 
 
 def _column(rows: pd.DataFrame, name: str) -> np.ndarray:

@@ -13,7 +13,7 @@ from geolive.dataset import Dataset, add_labels
 from geolive.errors import InputError
 from geolive.shares_below import FACT, fact, with_share_below
 from geolive.sources.survey import columns
-from geolive.sources.survey.households import places_of_households
+from geolive.sources.survey.households import places_of_households, places_that_vary
 from geolive.sources.survey.joined_positions import PositionFile, joined_positions, position_file
 from geolive.sources.survey.measures import Measure, measure_of, measured_values
 from geolive.sources.survey.missing_codes import known_codes
@@ -116,8 +116,8 @@ def read_survey(
         Clusters in the file's order, `country` "" where it is not known, and labels by the median. A rate NAME has also
         `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. Rows at 0, 0 are left out. `rejects` holds `row`
         (the line number in a CSV file, where the header is line 1; else 1 for the first row) and `reason`. `extra["survey"]`
-        names codes that count as missing, values that may be such codes, rows without a value of some indicator, and what the
-        join with a file of positions left out.
+        names codes that count as missing, values that may be such codes, rows without a value of some indicator, what the join
+        with a file of positions left out, and columns in which the households of a place differ.
 
     Raises
     ------
@@ -182,6 +182,9 @@ def read_survey(
     rows = pd.DataFrame(described | measured)[keep].reset_index(drop=True)
     rows = rows.assign(lon=x[keep], lat=y[keep])
     if households:
+        named = {"district_id": group, "stratum": strata, "psu": psu, "urban": urban, "year": year, "country": country}
+        if varying := {named[name] or name: n for name, n in places_that_vary(rows).items()}:
+            counts["varying"] = varying
         rows = places_of_households(path, rows, list(values), thresholds)
     clusters = gpd.GeoDataFrame(rows, geometry=points(rows["lon"], rows["lat"]))
     names = _indicator_names(values, rows.columns)

@@ -119,3 +119,27 @@ def test_a_size_that_is_no_number_of_members_is_named_by_its_line(households, tm
     households.loc[2, "members"] = 0
     with pytest.raises(InputError, match="line 4, column 'members': not a number of members above 0"):
         read(households, tmp_path, household_size="members")
+
+
+def test_of_values_that_differ_within_a_place_the_most_frequent_is_taken(households, tmp_path):
+    from geolive.cli.ingest_survey import remarks
+
+    zone = np.where(households["cluster"].isin(["c00", "c01"]), "U", "R")
+    table = households.assign(zone=zone, year=2015)
+    # the first household of c00 and of c05 says otherwise than the others
+    first = table.groupby("cluster").head(1).set_index("cluster")
+    rows = [int(table.index[table["cluster"] == name][0]) for name in ("c00", "c05")]
+    table.loc[rows, "district"] = "c"
+    table.loc[rows[0], "zone"] = "R"
+    made = read(table, tmp_path, urban="zone", year="year")
+    places = made.clusters.set_index("unique_cluster")
+    assert places["district_id"].tolist() == first["district"].tolist()
+    assert places["urban"].tolist() == [name in ("c00", "c01") for name in places.index]
+    assert (
+        read_dataset(write_dataset(made, tmp_path / "dataset")).clusters["urban"].tolist() == places["urban"].tolist()
+    )
+    said = list(remarks(tmp_path / "households.csv", made))
+    assert "in 2 clusters column 'district' is not constant; the most frequent value was taken" in said
+    assert "in 1 cluster column 'zone' is not constant; the most frequent value was taken" in said
+    assert not any("'year'" in words for words in said)
+    assert "varying" not in read(households, tmp_path).extra.get("survey", {})
