@@ -77,9 +77,8 @@ def not_text(path: str | Path, encoding: str) -> InputError:
     >>> str(not_text(path, "CP1252")).removeprefix(str(path))
     ": is a workbook of Excel or LibreOffice; save its sheet as 'CSV UTF-8 (comma-delimited)' and give that file"
     """
-    with Path(path).open("rb") as file:
-        start = file.read(8)
-    if start.startswith(_WORKBOOKS) and Path(path).suffix.lower() in _SPREADSHEETS:
+    # by its name first, for a pipe cannot be read again
+    if Path(path).suffix.lower() in _SPREADSHEETS and _begins_as_workbook(Path(path)):
         return InputError(
             f"{path}: is a workbook of Excel or LibreOffice; save its sheet as 'CSV UTF-8 (comma-delimited)' and give that file"
         )
@@ -87,6 +86,11 @@ def not_text(path: str | Path, encoding: str) -> InputError:
         f"{path}: is not a text file in {encoding}; save the table as 'CSV UTF-8 (comma-delimited)', or give its "
         "encoding='NAME'"
     )
+
+
+def _begins_as_workbook(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8).startswith(_WORKBOOKS)
 
 
 def encoding_of_text(path: str | Path, encoding: str | None = None) -> Encoding:
