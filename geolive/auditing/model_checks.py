@@ -88,9 +88,16 @@ def _skill(card: ModelCard) -> Check:
         compared = "better than"
     else:
         compared = "worse than" if figure.upper < without_skill - 1e-9 else "not told apart from"
+    few = RULES["training_size"].status(card.clusters) == FAIL
+    # a survey of few places has too few in each district to be mapped alone
+    last = (
+        "collect more clusters, or map larger districts"
+        if few
+        else "map what the survey alone says (--estimator direct)"
+    )
     return measured(
         id, "model", figure.lower, f"{says}: it is {compared} {nothing}.",
-        "Compare models first (evaluate), add photos or covariates, or map what the survey alone says (--estimator direct).",
+        f"Compare models first (evaluate), add photos or covariates, {'' if few else 'or '}{last}.",
     )  # fmt: skip
 
 

@@ -222,7 +222,7 @@ def _show_end(evaluation: "Evaluation", out: Path, say, note) -> None:
         note(f"not run: {', '.join(name for name, why in lacking.items() if why == words)}: {words}")
     if not has_extra("plots"):
         note("the report has no plots, because matplotlib is not installed; run: pip install matplotlib")
-    for (indicator, task), sentences in opening_sentences(evaluation.task_results).items():
+    for (indicator, task), sentences in opening_sentences(evaluation.task_results, evaluation.protocol).items():
         say("")
         say(f"{'SIMULATED: ' if evaluation.dataset.simulated else ''}{indicator}, {task}. {' '.join(sentences)}")
     say("")

@@ -216,7 +216,7 @@ def trained_model(
 
 
 def _bundle(model: str, indicator: str | None) -> "TrainedModel":
-    from geolive.console import step
+    from geolive.console import note, step
     from geolive.models.bundle import load_model
     from geolive.models.registry import BASELINES
 
@@ -228,6 +228,12 @@ def _bundle(model: str, indicator: str | None) -> "TrainedModel":
         )
     with step(f"Opening {model}"):
         trained = load_model(model)
+    if getattr(trained.model, "kind", "") == "gcn-authors":
+        training = command_line("train", "gcn", "DATASET", "--arch", "gcn", "--out", "FOLDER")
+        note(
+            f"{model} is the network of the authors' code (--compat authors): to compare with their figures, not to map; "
+            f"train one to map with: {training}"
+        )
     known = trained.card.indicator
     if indicator is not None and indicator != known:
         raise InputError(

@@ -1,5 +1,6 @@
 """`train gcn`: networks of photos."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,7 +123,21 @@ def train_gcn(
     if curves is not None:
         draw_curves({"all clusters": trained[names[0]].model.curves}, curves, data.simulated)
     first = out if len(trained) == 1 else out / names[0]
-    say_next("audit", first, "--dataset", dataset, to="checks the model; predict --model maps with it")
+    if compat is None:
+        say_next("audit", first, "--dataset", dataset, to="checks the model; predict --model maps with it")
+    else:
+        _say_compare(dataset, names, task, inputs, chosen, out)
+
+
+def _say_compare(dataset: Path, names: Sequence[str], task: str, inputs: str, features: str | None, out: Path) -> None:
+    """Print the command that compares the authors' network with others, which is what it is for."""
+    used = parse_inputs(inputs)
+    row = "both" if len(used) > 1 else {"objects": "obj", "features": "feats"}[used[0]]
+    words = ["--models", f"mean,gcn-authors-{row}", "--indicators", ",".join(names), "--tasks", task]
+    words += [] if features is None else ["--features", features]
+    say_next(
+        "evaluate", dataset, *words, "--out", f"reports/{out.name}", to="compares the network, which is not to map"
+    )
 
 
 def _kind(arch: str, compat: str | None) -> str:

@@ -27,8 +27,9 @@ from geolive.extras import MissingExtraError
 
 AUTHORS_WARNING = (
     "protocol authors: checkpoints and settings are chosen on the clusters that the figures are of, as Lee et al. did; "
-    "such figures flatter, except those of rows whose names end in +last"
+    "such figures flatter"
 )
+LAST_WARNING = f"{AUTHORS_WARNING}, except those of rows whose names end in {LAST_ENDING}"
 
 
 @dataclass(frozen=True)

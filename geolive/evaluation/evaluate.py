@@ -11,7 +11,8 @@ import pandas as pd
 
 from geolive.dataset import Dataset, check_dataset
 from geolive.errors import InputError
-from geolive.evaluation.comparison import AUTHORS_WARNING, TaskResult, check_protocol, run_task
+from geolive.evaluation.comparison import AUTHORS_WARNING, LAST_WARNING, TaskResult, check_protocol, run_task
+from geolive.evaluation.cross_validation import LAST
 from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
@@ -194,7 +195,9 @@ def evaluate(
                 on_row=on_row,
             )
             results.append(result)
-        notes = [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
+        has_last = any(one.selection == LAST for result in results for one in result.predicted)
+        authors = LAST_WARNING if has_last else AUTHORS_WARNING
+        notes = [authors] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
         evaluation = Evaluation(dataset, tuple(results), protocol, random_state, tuple(notes))
         if out is not None:
             if progress:

@@ -25,17 +25,24 @@ class _Split:
     optimistic: frozenset[str]
 
 
-def opening_sentences(results: tuple[TaskResult, ...]) -> dict[tuple[str, str], list[str]]:
+# with fewer clusters, a difference and its interval depend on a few of them
+FEW_CLUSTERS = 30
+
+
+def opening_sentences(results: tuple[TaskResult, ...], protocol: str = "nested") -> dict[tuple[str, str], list[str]]:
     """Write the sentences that open a report, for each indicator and task.
 
     Parameters
     ----------
     results : tuple of TaskResult
+    protocol : {"nested", "authors"}
+        That of the evaluation.
 
     Returns
     -------
     dict of (str, str) to list of str
-        By indicator and task: three sentences, or one where no model has a figure.
+        By indicator and task: three sentences, or one where no model has a figure; further ones warn of the authors' protocol
+        and of few clusters.
 
     Examples
     --------
@@ -48,7 +55,7 @@ def opening_sentences(results: tuple[TaskResult, ...]) -> dict[tuple[str, str], 
     groups: dict[tuple[str, str], list[TaskResult]] = {}
     for one in results:
         groups.setdefault((one.task.indicator, one.task.task), []).append(one)
-    return {key: _sentences(key[1], group) for key, group in groups.items()}
+    return {key: _sentences(key[1], group, protocol) for key, group in groups.items()}
 
 
 def split_kind(task: EvaluationTask) -> str:
@@ -65,14 +72,26 @@ def split_kind(task: EvaluationTask) -> str:
     return "spatial" if isinstance(inner, SPATIAL) else "random" if isinstance(inner, RandomSplit) else "other"
 
 
-def _sentences(task: str, results: list[TaskResult]) -> list[str]:
+def _sentences(task: str, results: list[TaskResult], protocol: str) -> list[str]:
     kinds = [split_kind(one.task) for one in results]
     splits = [_split(one, kinds.count(kind) == 1) for one, kind in zip(results, kinds, strict=True)]
     splits = [split for split in splits if split.ranking.models]
     if not splits:
         return ["No model has figures; the list of rows without figures says why."]
     metric = NAMES[MAIN_METRIC[task]]
-    return [_which_is_best(splits, metric), _against_the_simplest(splits, task), _splits_together(splits, metric)]
+    found = [_which_is_best(splits, metric), _against_the_simplest(splits, task), _splits_together(splits, metric)]
+    return [found[0], *_warnings(min(len(one.task.clusters) for one in results), protocol), *found[1:]]
+
+
+def _warnings(n_clusters: int, protocol: str) -> list[str]:
+    """Warn of figures that flatter, and of figures that so few clusters can hardly carry."""
+    warnings = []
+    if protocol == "authors":
+        warnings.append("Figures of the protocol authors flatter: settings are chosen on the clusters that are tested.")
+    if n_clusters < FEW_CLUSTERS:
+        clusters = count_of(n_clusters, "cluster")
+        warnings.append(f"{clusters} are too few to tell models apart with confidence: read all this as a first hint.")
+    return warnings
 
 
 def _split(result: TaskResult, alone: bool) -> _Split:

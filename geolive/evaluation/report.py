@@ -106,7 +106,7 @@ def _markdown(evaluation: "Evaluation", about: dict, without: list[str]) -> str:
     parts += ["**SIMULATED data: nothing here says anything about the real world.**", ""] if simulated else []
     parts += [f"- {name}: {_plain(text)}" for name, text in about["facts"].items()]
     parts += ["", *(f"> {_plain(text)}" for text in about["notes"])]
-    for (indicator, task), sentences in opening_sentences(evaluation.task_results).items():
+    for (indicator, task), sentences in opening_sentences(evaluation.task_results, evaluation.protocol).items():
         parts += ["", f"**{_plain(indicator)}, {task}.** {_plain(' '.join(sentences))}"]
     optimistic = optimistic_models(evaluation.task_results)
     for task in dict.fromkeys(results["task"]):

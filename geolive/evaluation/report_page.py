@@ -154,7 +154,7 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
         "means_of_areas": MEANS_OF_AREAS,
         "version": geolive.__version__,
         "missing": without,
-        "opening": opening_sentences(results),
+        "opening": opening_sentences(results, evaluation.protocol),
         "overviews": [_overview(task, evaluation, page) for task in dict.fromkeys(evaluation.results["task"])],
         "apart": [page.add_table(apart, "not out of fold")] if apart else [],
         "apart_sentence": APART_SENTENCE,

@@ -207,8 +207,8 @@ def _training_places(dataset: Dataset, trained: TrainedModel, residuals: gpd.Geo
     there = lonlat(dataset.clusters.geometry)[row[found].astype(int)]
     if not found.all() or (np.abs(there - positions) > SAME_PLACE_DEGREES).any():
         raise InputError(
-            f"{dataset.name} lacks clusters that {trained.card.model} has learnt from, and with them their covariates; predict "
-            "with the dataset that the model was trained on, or give estimator='predicted'"
+            f"{dataset.name} lacks clusters that {trained.card.model} has learnt from, and with them their covariates, so "
+            "predict with the dataset that the model was trained on"
         )
     return dataset.cluster_places(dataset.clusters.iloc[row.astype(int)], trained.card.features)
 

@@ -157,7 +157,9 @@ def estimate_map(
         )
     except InputError as error:
         if options.estimator in COMPOSITES or options.benchmark:
-            raise _impossible(options, _reason(error, trained, survey)) from error
+            reason = _reason(error, trained, survey)
+            remedy = "give estimator='predicted'" if options.estimator else f"leave benchmark={options.benchmark!r} out"
+            raise _impossible(options, f"{reason}; {remedy}") from error
         impossible = _reason(error, trained, survey)
     chosen = options.estimator or ("composite" if estimates.has_composite else "predicted")
     about = _words(chosen, estimates, "" if options.estimator else impossible, over)

@@ -294,10 +294,11 @@ def check_inputs(dataset: Dataset, model: Model, features: str | None) -> None:
     >>> check_inputs(make_sample("goa", seed=0), Forest(), None)
     """
     if model.uses("objects") and "objects" not in dataset.features:
-        others = (
-            "image features (inputs='features'), covariates (inputs='covariates') or positions (model='neighbours')"
-        )
-        remedy = f"add them with detect, or use {others}"
+        if len(dataset.images):
+            others = "image features (inputs='features'), covariates (inputs='covariates')"
+            remedy = f"add them with detect, or use {others} or positions (model='kriging')"
+        else:
+            remedy = "it has no photos, so use positions (model='kriging') or covariates (inputs='covariates')"
         raise InputError(f"{dataset.name}: has no object counts for {model.name}; {remedy}")
     if model.uses("features") and features is None:
         raise InputError(f"{model.name} uses image features; name the feature set, features='NAME'")

@@ -80,3 +80,19 @@ def test_clusters_with_few_images_are_left_out_and_told(run, goa, tmp_path):
     )
     assert json.loads((tmp_path / "bundle" / "card.json").read_text())["clusters_with_few_images"] == 1
     assert "too few images" in (tmp_path / "bundle" / "README.md").read_text()
+
+
+def test_a_survey_without_photos_is_offered_a_model_that_needs_none(run, tmp_path):
+    points = "".join(f"{85 + i % 4 / 5},{25 + i // 4 / 5},{i}\n" for i in range(12))
+    (tmp_path / "points.csv").write_text("lon,lat,wealth\n" + points)
+    columns = ["--lon", "lon", "--lat", "lat", "--value", "wealth"]
+    code, _, errors = run("ingest", "survey", tmp_path / "points.csv", *columns, "--out", tmp_path / "data")
+    assert code == 0, errors
+    drawn = ["predict", "--dataset", tmp_path / "data", "--indicator", "wealth", "--boundaries", "hex:80km"]
+    drawn += ["--out", tmp_path / "map.geojson"]
+    code, _, errors = run(*drawn)
+    assert code == 2
+    assert "it has no photos, so use positions (--model kriging) or covariates (--inputs covariates)" in errors
+    assert "detect" not in errors
+    code, _, errors = run(*drawn, "--model", "kriging")
+    assert code == 0, errors

@@ -154,11 +154,18 @@ def test_the_authors_network_is_trained_and_feeds_predict(run, goa, tmp_path):
     code, said, errors = run("train", "gcn", goa, *authors, "--task", "classification", "--out", bundle)
     assert code == 0, errors
     assert "gcn-authors-both-distance" in said
+    # it is not for maps: its training says what it is for, and predict says so
+    last = said.strip().splitlines()[-1]
+    compared = "--models mean,gcn-authors-both --indicators pov --tasks classification --features"
+    assert last.startswith("Next: ")
+    assert f" evaluate {goa} {compared} " in last
+    assert "predict" not in last
     assert json.loads((bundle / "card.json").read_text())["params"]["iterations"] == 2
     drawn = tmp_path / "pov.geojson"
     code, _, errors = run("predict", "--region", "goa", "--dataset", goa, "--model", bundle, "--out", drawn)
     assert code == 0, errors
     assert gpd.read_file(drawn)["pov"].notna().any()
+    assert "not to map; train one to map with: " in " ".join(errors.split())
 
 
 @pytest.mark.parametrize(

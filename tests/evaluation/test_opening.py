@@ -19,7 +19,7 @@ SPLITS = {
 NAN = float("nan")
 
 
-def task_result(split, figures, gains=None, task="regression", optimistic=False):
+def task_result(split, figures, gains=None, task="regression", optimistic=False, n_clusters=30):
     """A task's result with these figures; the best is told apart from the models in `gains` by these differences."""
     names = list(figures)
     metric = MAIN_METRIC[task]
@@ -39,12 +39,14 @@ def task_result(split, figures, gains=None, task="regression", optimistic=False)
         columns=["model", "other", "value", "lower", "upper"],
     )
     rows = [SimpleNamespace(model=name, is_optimistic=optimistic) for name in names]
-    about = SimpleNamespace(indicator="pov", task=task, split=split, splitters=(SPLITS[split],))
+    about = SimpleNamespace(
+        indicator="pov", task=task, split=split, splitters=(SPLITS[split],), clusters=range(n_clusters)
+    )
     return SimpleNamespace(task=about, results=results, differences=differences, predicted=rows, out_of_fold=rows)
 
 
-def sentences(*results):
-    return opening_sentences(results)["pov", results[0].task.task]
+def sentences(*results, protocol="nested"):
+    return opening_sentences(results, protocol)["pov", results[0].task.task]
 
 
 def test_one_model_is_compared_with_nothing():
@@ -142,6 +144,20 @@ def test_figures_of_the_best_checkpoint_are_called_optimistic():
     first = sentences(task_result("random", figures, gains, optimistic=True))[0]
     assert "(optimistic, because the tested clusters chose the checkpoint or the settings)" in first
     assert "optimistic" not in sentences(task_result("random", figures, gains))[0]
+
+
+def test_few_clusters_and_the_authors_protocol_are_warned_of():
+    figures = {"mean": (0.0, 0.0, 0.0), "gcn": (0.5, 0.4, 0.6)}
+    gains = {"mean": (0.5, 0.4, 0.6)}
+    few = task_result("random", figures, gains, n_clusters=29)
+    enough = task_result("random", figures, gains, n_clusters=30)
+    warned = "29 clusters are too few to tell models apart with confidence: read all this as a first hint."
+    flatter = "Figures of the protocol authors flatter: settings are chosen on the clusters that are tested."
+    assert sentences(few)[1] == warned
+    assert len(sentences(enough)) == 3
+    assert sentences(few, protocol="authors")[1:3] == [flatter, warned]
+    assert sentences(enough, protocol="authors")[1] == flatter
+    assert len(sentences(enough, protocol="authors")) == 4
 
 
 def test_no_figures_and_no_intervals():

@@ -442,3 +442,24 @@ def test_few_districts_without_a_composite_say_so_in_plain_words(small_sample, t
         assert drawn.estimator == "predicted"
         reason = f"{number} surveyed districts do not tell how much districts differ beyond what the model predicts."
         assert drawn.estimator_about.endswith(f"A composite estimate was not possible: {reason}")
+
+
+def test_few_places_without_a_composite_say_so_without_the_syntax_of_a_remedy(small_sample, tmp_path):
+    boxes = [shapely.box(84 + i, 24.8, 85 + i, 27) for i in range(4)]
+    path = tmp_path / "four.geojson"
+    gpd.GeoDataFrame({"name": list("ABCD")}, geometry=boxes, crs=4326).to_file(path)
+    clusters = small_sample.dataset.clusters
+    column = np.floor(clusters.geometry.x).astype(int)
+    chosen = pd.concat([clusters[column == x].head(2 if x == 84 else 1) for x in (84, 85, 86)])
+    dataset = replace(small_sample.dataset, clusters=chosen.reset_index(drop=True), covariates=None)
+    trained = train(dataset, Neighbours(), "pov")
+    drawn = predict(dataset, trained, boundaries=path)
+    assert drawn.estimator == "predicted"
+    assert drawn.estimator_about.endswith(
+        "A composite estimate was not possible: 4 surveyed places in 3 districts do not show the variance within districts, "
+        "since the composite needs at least 2 more places than districts."
+    )
+    skill = drawn.passport.check("skill_regression")
+    assert skill.remedy.endswith("add photos or covariates, collect more clusters, or map larger districts.")
+    with pytest.raises(InputError, match=r"^estimator='composite': 4 surveyed .*; give estimator='predicted'$"):
+        predict(dataset, trained, boundaries=path, estimator="composite")
