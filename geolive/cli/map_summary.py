@@ -100,7 +100,7 @@ def failed_words(drawn: "DistrictMap", written: list[Path]) -> str:
     failed = [] if drawn.passport is None else [one for one in drawn.passport.checks if one.status == FAIL]
     if not failed:
         return ""
-    titles = ", ".join(dict.fromkeys(check.title for check in failed))
+    titles = ", ".join(dict.fromkeys(check.title.partition(" (")[0] for check in failed))
     words = f"Passport: {FAIL} in {count_of(len(failed), 'check')} ({titles})"
     file = next((path for suffix in _AUDITED for path in written if path.suffix.lower() == suffix), None)
     return f"{words}; {command_line('audit', file)} shows all" if file else words

@@ -50,7 +50,7 @@ def opening_sentences(results: tuple[TaskResult, ...], protocol: str = "nested")
     >>> from geolive.simulation.sample import make_sample
     >>> evaluation = evaluate(make_sample("goa", seed=0), ["mean"], "pov", split="random")
     >>> opening_sentences(evaluation.task_results)["pov", "regression"][1]
-    'It is the simplest model itself, so it is compared with nothing.'
+    '14 clusters say little: with so few, another sample may give very different figures.'
     """
     groups: dict[tuple[str, str], list[TaskResult]] = {}
     for one in results:
@@ -87,10 +87,12 @@ def _warnings(n_clusters: int, protocol: str) -> list[str]:
     """Warn of figures that flatter, and of figures that so few clusters can hardly carry."""
     warnings = []
     if protocol == "authors":
-        warnings.append("Figures of the protocol authors flatter: settings are chosen on the clusters that are tested.")
+        warnings.append(
+            "Figures under the protocol authors flatter where the tested clusters chose a model's checkpoint or settings."
+        )
     if n_clusters < FEW_CLUSTERS:
         clusters = count_of(n_clusters, "cluster")
-        warnings.append(f"{clusters} are too few to tell models apart with confidence: read all this as a first hint.")
+        warnings.append(f"{clusters} say little: with so few, another sample may give very different figures.")
     return warnings
 
 

@@ -151,8 +151,10 @@ def test_few_clusters_and_the_authors_protocol_are_warned_of():
     gains = {"mean": (0.5, 0.4, 0.6)}
     few = task_result("random", figures, gains, n_clusters=29)
     enough = task_result("random", figures, gains, n_clusters=30)
-    warned = "29 clusters are too few to tell models apart with confidence: read all this as a first hint."
-    flatter = "Figures of the protocol authors flatter: settings are chosen on the clusters that are tested."
+    warned = "29 clusters say little: with so few, another sample may give very different figures."
+    flatter = (
+        "Figures under the protocol authors flatter where the tested clusters chose a model's checkpoint or settings."
+    )
     assert sentences(few)[1] == warned
     assert len(sentences(enough)) == 3
     assert sentences(few, protocol="authors")[1:3] == [flatter, warned]
