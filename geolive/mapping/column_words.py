@@ -23,7 +23,7 @@ def column_words(district_map: DistrictMap) -> dict[str, str]:
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> column_words(result)["pov"]
-    'Asset wealth, DHS asset-wealth index'
+    'Asset wealth, asset-wealth index'
     """
     shown, level = district_map.indicator, Percent(district_map.level)
     first = shown.first_words

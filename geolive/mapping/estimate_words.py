@@ -28,7 +28,7 @@ def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
     >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
     >>> estimate_columns(result)["pov_direct_error"]
-    'Standard error of the direct estimate, DHS asset-wealth index'
+    'Standard error of the direct estimate, asset-wealth index'
     """
     name, unit = district_map.indicator.name, district_map.indicator.unit
     level = Percent(district_map.level)

@@ -226,7 +226,7 @@ def unit_line(district_map: DistrictMap) -> str:
     >>> import geolive as gl
     >>> dataset = gl.make_sample("goa")
     >>> unit_line(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
-    'Unit: DHS asset-wealth index; higher is wealthier. Values are means of areas, not of households.'
+    'Unit: asset-wealth index; higher is wealthier. Values are means of areas, not of households.'
     """
     shown = district_map.indicator
     key = "page.unit_direction" if shown.direction else "page.unit"

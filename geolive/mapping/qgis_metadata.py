@@ -35,7 +35,7 @@ def abstract(district_map: DistrictMap) -> str:
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> print(abstract(result).splitlines()[1])
-    Asset wealth (higher is wealthier). Unit: DHS asset-wealth index. Values are means of areas, not of households.
+    Asset wealth (higher is wealthier). Unit: asset-wealth index. Values are means of areas, not of households.
     """
     about, shown = district_map.provenance, district_map.indicator
     measured = {NAMES.get(key, key): value for key, value in about.metrics.items() if np.isfinite(value)}

@@ -43,7 +43,7 @@ def legend_heading(district_map: DistrictMap) -> str:
     >>> dataset = gl.make_sample("goa")
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")
     >>> legend_heading(result)
-    'SIMULATED Asset wealth (higher is wealthier), DHS asset-wealth index'
+    'SIMULATED Asset wealth (higher is wealthier), asset-wealth index'
     """
     shown = district_map.indicator
     return "SIMULATED " * district_map.provenance.simulated + f"{shown.legend_title}, {shown.unit}"

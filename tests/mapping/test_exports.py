@@ -123,7 +123,7 @@ def test_geojson_says_what_it_is(made, collection):
     for words in [
         "SIMULATED",
         "Asset wealth (higher is wealthier)",
-        "DHS asset-wealth index",
+        "asset-wealth index",
         "means of areas, not of households",
         "90 % interval",
         "clusterwise-forest",
@@ -291,7 +291,7 @@ def test_the_tif_is_a_cloud_optimized_geotiff(made, folder):
     said = {k: tags[k] for k in ("INDICATOR", "UNIT", "MODEL", "DATE", "SIMULATED", "SOFTWARE")}
     assert said == {
         "INDICATOR": "Asset wealth (higher is wealthier)",
-        "UNIT": "DHS asset-wealth index",
+        "UNIT": "asset-wealth index",
         "MODEL": "clusterwise-forest",
         "DATE": "2026-01-02",
         "SIMULATED": "yes",
@@ -414,9 +414,9 @@ def test_columns_of_estimates_have_words_with_units(tmp_path):
     made.to_file(tmp_path / "pov.geojson")
     aliases = {a.get("field"): a.get("name") for a in ET.parse(tmp_path / "pov.qml").getroot().findall("aliases/alias")}
     assert aliases["n_clusters"] == "Surveyed places"
-    assert aliases["pov_direct"] == "Direct estimate (survey alone), DHS asset-wealth index"
-    assert aliases["pov_direct_error"] == "Standard error of the direct estimate, DHS asset-wealth index"
-    assert aliases["pov_predicted"] == "Predicted value (photos alone), DHS asset-wealth index"
+    assert aliases["pov_direct"] == "Direct estimate (survey alone), asset-wealth index"
+    assert aliases["pov_direct_error"] == "Standard error of the direct estimate, asset-wealth index"
+    assert aliases["pov_predicted"] == "Predicted value (photos alone), asset-wealth index"
     assert aliases["pov_predicted_lower"].startswith("Lower end of the predicted value's 90 % interval")
     assert set(ESTIMATES) <= set(aliases)
     assert made.estimator_about in ET.parse(tmp_path / "pov.qmd").getroot().findtext("abstract")

@@ -16,7 +16,7 @@ from geolive.mapping.qgis_styles import NOT_SUPPORTED, SIMULATED
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
 PYTHON = "/usr/bin/python3"
-HEADING = "SIMULATED Asset wealth (higher is wealthier), DHS asset-wealth index"
+HEADING = "SIMULATED Asset wealth (higher is wealthier), asset-wealth index"
 NASTY = "[% 1 + 1 %] & " + EVIL
 
 
@@ -111,7 +111,7 @@ def test_columns_labels_and_map_tips_are_in_words(made, seen):
     facts = seen["districts"]
     assert facts["labels"] == "district"
     aliases = facts["aliases"]
-    assert aliases["pov"] == "Asset wealth, DHS asset-wealth index"
+    assert aliases["pov"] == "Asset wealth, asset-wealth index"
     assert aliases["pov_lower"] == "Lower end of the 90 % interval"
     assert all(aliases[c] for c in made.districts.columns if c != "geometry")
     tips = {d["district"]: d["tip"] for d in facts["districts"]}
@@ -136,7 +136,7 @@ def test_map_tips_tell_survey_and_photos_apart(tmp_path):
     assert "Survey alone: none" in last
     assert "Photos alone: none" in tips["Sheohar"]
     assert made.estimator_about in seen["abstract"]
-    assert seen["aliases"]["pov_direct_error"] == "Standard error of the direct estimate, DHS asset-wealth index"
+    assert seen["aliases"]["pov_direct_error"] == "Standard error of the direct estimate, asset-wealth index"
 
 
 def test_a_nasty_name_stays_text(seen):

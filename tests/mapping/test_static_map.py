@@ -60,7 +60,7 @@ def test_title_unit_and_limits():
     made = fake_district_map()
     axes = made.plot()
     assert axes.get_title(loc="left") == "Asset wealth in Bihar"
-    assert "DHS asset-wealth index" in axes.get_legend().get_title().get_text()
+    assert "asset-wealth index" in axes.get_legend().get_title().get_text()
     west, south, east, north = made.districts.total_bounds
     assert axes.get_xlim()[0] < west < east < axes.get_xlim()[1]
     assert axes.get_ylim()[0] < south < north < axes.get_ylim()[1]

@@ -64,7 +64,7 @@ def test_page_says_what_it_is(plain, tmp_path):
     assert "<title>Asset wealth in Bihar</title>" in real
     for page in (text, real):
         assert MEANS_OF_AREAS in page
-        assert "DHS asset-wealth index; higher is wealthier" in page
+        assert "asset-wealth index; higher is wealthier" in page
 
 
 def test_input_is_not_changed(plain, tmp_path):
