@@ -14,7 +14,7 @@ errors wording phrases languages terminal_text extras command_line disk_space te
 indicators tables geodesy antimeridian coverage coverage_cache text_encodings gdal_files boundary_columns boundary_files
 region_names join_report regions hexagons rates model_inputs places clusters dataset_facts dataset_files dataset_checksum
 covariate_tables dataset dataset_folder shares_below feature_sets object_classes official_statistics splits bootstrap
-score_formulas metrics map_plots svg_minify svg_plots console sources covariates simulation graphs vision models uncertainty
+score_formulas metrics map_plots svg_minify svg_plots pages console sources covariates simulation graphs vision models uncertainty
 estimation explain evaluation auditing mapping brief cli __main__
 """.split()  # noqa: SIM905
 SLOW = {

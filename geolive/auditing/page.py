@@ -9,6 +9,7 @@ from geolive.auditing.passport import Passport
 from geolive.auditing.rules import FAIL, PASS, UNKNOWN, WARN
 from geolive.errors import InputError
 from geolive.files import replacing
+from geolive.pages import page_templates
 from geolive.wording import count_of
 
 SUFFIXES = (".html", ".json")
@@ -88,14 +89,6 @@ def page_text(passports: Sequence[Passport]) -> str:
     >>> page_text([gl.audit(gl.make_sample("goa"))])[:15]
     '<!DOCTYPE html>'
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("geolive.auditing"), PackageLoader("geolive")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sections = [
         {
             "passport": passport,
@@ -115,7 +108,7 @@ def page_text(passports: Sequence[Passport]) -> str:
         "version": passports[0].version,
         "n": count_of(len(passports), "passport"),
     }
-    return environment.get_template("audit.html").render(context)
+    return page_templates("geolive.auditing").get_template("audit.html").render(context)
 
 
 def table_html(passport: Passport) -> str:

@@ -4,6 +4,7 @@ from geolive import svg_plots
 from geolive.brief.document import Block, Brief, Items, Paragraph, Picture, Table
 from geolive.brief.drawing import svg_of
 from geolive.brief.writing import SIMULATED_WORDS
+from geolive.pages import page_templates
 
 
 def html_text(brief: Brief) -> str:
@@ -18,21 +19,15 @@ def html_text(brief: Brief) -> str:
     >>> html_text(Brief("Wealth", "In Goa", [], False, "", "2026-01-01", "0.1.0"))[:15]
     '<!DOCTYPE html>'
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("geolive.brief"), PackageLoader("geolive")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     numbers = iter(range(1, 1000))
 
     def picture(block: Picture) -> str:
         return svg_plots.with_unique_ids(svg_of(block), next(numbers))
 
-    return environment.get_template("brief.html").render(
-        brief=brief, kind=_kind, picture=picture, simulated_words=SIMULATED_WORDS
+    return (
+        page_templates("geolive.brief")
+        .get_template("brief.html")
+        .render(brief=brief, kind=_kind, picture=picture, simulated_words=SIMULATED_WORDS)
     )
 
 

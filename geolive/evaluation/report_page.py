@@ -1,9 +1,8 @@
 """The HTML page of an evaluation: tables, plots and a sentence under each, in one file that needs no network."""
 
-import base64
-import hashlib
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from geolive.evaluation.tasks import units_in_words
 from geolive.extras import has_extra
 from geolive.indicators import MEANS_OF_AREAS
 from geolive.metrics import MAIN_METRIC, NAMES, PER_IMAGE
+from geolive.pages import page_templates, script_hashes
 from geolive.splits import KnndmSplit
 from geolive.tables import lonlat
 from geolive.wording import count_of
@@ -139,11 +139,8 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
     >>> page.html[:15], list(page.tables)[0]
     ('<!DOCTYPE html>', 'table-01-regression-r2')
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-    loader = ChoiceLoader([PackageLoader("geolive.evaluation"), PackageLoader("geolive")])
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    script = loader.get_source(environment, "names.js")[0]
+    script = (Path(__file__).parent / "templates" / "names.js").read_text(encoding="utf-8")
     results = evaluation.task_results
     page = ReportPage(simulated=evaluation.dataset.simulated, optimistic=optimistic_models(results))
     abouts = {one.model: one.about for result in results for one in result.predicted}
@@ -165,9 +162,9 @@ def report_page(evaluation: "Evaluation", about: dict, without: list[str]) -> Re
         "figure_words": _figure_words(evaluation),
         "split_words": _split_words(results),
         "script": script,
-        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        "script_hash": script_hashes([script]),
     }
-    page.html = environment.get_template("report.html").render(context)
+    page.html = page_templates("geolive.evaluation").get_template("report.html").render(context)
     return page
 
 

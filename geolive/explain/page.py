@@ -19,6 +19,7 @@ from geolive.indicators import MEANS_OF_AREAS
 from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import short
 from geolive.model_inputs import parse_inputs
+from geolive.pages import page_templates
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
@@ -56,16 +57,8 @@ def write_page(explanation: Explanation, folder: str | Path) -> list[str]:
     >>> write_page(explanation, Path(tempfile.mkdtemp()) / "why")
     ['explain.html', 'importance.csv']
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
     require_extra("plots")
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("geolive.explain"), PackageLoader("geolive")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("explain.html").render(_context(explanation))
+    page = page_templates("geolive.explain").get_template("explain.html").render(_context(explanation))
     tables: dict[str, Any] = {
         "importance.csv": None if explanation.importance is None else explanation.importance.drop(columns="columns"),
         "photos.csv": explanation.weights and explanation.weights.photos,

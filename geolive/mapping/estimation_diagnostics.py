@@ -13,6 +13,7 @@ from geolive.extras import require_extra
 from geolive.files import replacing
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.output_check import check_outputs_free
+from geolive.pages import page_templates
 from geolive.svg_plots import COLOURS, svg_plot, with_unique_ids
 from geolive.wording import count_of, decimal_text, decimals_to_show, number_text
 
@@ -139,8 +140,6 @@ def _csv(district_map: DistrictMap) -> str:
 
 
 def _page(district_map: DistrictMap) -> str:
-    from jinja2 import ChoiceLoader, Environment, PackageLoader
-
     table, found = _surveyed(district_map), diagnose(district_map)
     digits = decimals_to_show(table[["direct", "estimate"]].to_numpy(float))
     residuals = _effects(table)["standardised_residual"].to_numpy()
@@ -153,21 +152,19 @@ def _page(district_map: DistrictMap) -> str:
         (lambda axes: _draw_normality(axes, residuals), "Standardised residuals (survey less model) against those of a normal "
          "distribution. Points far from the line are districts that the model does not describe."),
     ]  # fmt: skip
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("geolive.mapping"), PackageLoader("geolive")]),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = []
     for name, row in found.disagreements.iterrows():
         values = [decimal_text(row[column], digits) for column in ("direct", "synthetic", "estimate")]
         rows.append([name, *values, f"{round(100 * row['gamma'])} %", decimal_text(row["z"], 1)])
-    return environment.get_template("diagnostics.html").render(
-        map=district_map,
-        plots=[(with_unique_ids(svg_plot(draw, simulated), i), words) for i, (draw, words) in enumerate(plots)],
-        sentences=[*_sentences(table, found), *_benchmark_words(district_map)],
-        rows=rows,
+    return (
+        page_templates("geolive.mapping")
+        .get_template("diagnostics.html")
+        .render(
+            map=district_map,
+            plots=[(with_unique_ids(svg_plot(draw, simulated), i), words) for i, (draw, words) in enumerate(plots)],
+            sentences=[*_sentences(table, found), *_benchmark_words(district_map)],
+            rows=rows,
+        )
     )
 
 

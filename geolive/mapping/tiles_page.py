@@ -14,7 +14,8 @@ from geolive.languages import Language, open_language
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.map_passport import passport_json
 from geolive.mapping.page_data import as_json, page_data
-from geolive.mapping.webmap import page_template, script_hashes, template_text
+from geolive.mapping.webmap import template_text
+from geolive.pages import page_templates, script_hashes
 
 _HATCH = {"ground": NOT_SUPPORTED_COLOUR, "stripe": "#8a8f98"}
 # what the script needs of a page's data; borders come from the tiles
@@ -90,7 +91,7 @@ def tiles_page_bytes(district_map: DistrictMap, archive: bytes, *, language: str
         "passports": Markup(as_json([] if passport is None else [passport])),
     }
     # a lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8
-    return page_template("tiles.html").render(values).encode("utf-8", errors="replace")
+    return page_templates("geolive.mapping").get_template("tiles.html").render(values).encode("utf-8", errors="replace")
 
 
 def _policy(scripts: list[str]) -> str:

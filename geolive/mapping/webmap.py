@@ -1,14 +1,11 @@
 """The page: a district map as one HTML file that needs no network."""
 
 import base64
-import hashlib
 import html
 import importlib.util
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from geolive.auditing.embedded import KEY
@@ -18,6 +15,7 @@ from geolive.languages import Language, open_language
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.map_passport import passport_json
 from geolive.mapping.page_data import as_json, several_pages
+from geolive.pages import page_templates, script_hashes
 
 TILES = "https://tile.openstreetmap.org"
 
@@ -30,8 +28,6 @@ _START = """(() => {
   geoliveDownloads(page, view, words);
   view.readAddress();
 })();"""
-
-_TEMPLATES = Environment(loader=PackageLoader("geolive.mapping"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | Path | Language = "en") -> bytes:
@@ -88,7 +84,7 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | 
         "passports": Markup(as_json([p for p in map(passport_json, (district_map, *others)) if p is not None])),
     }
     # a lone surrogate, as in a file name that is not UTF-8, has no place in UTF-8
-    return page_template("page.html").render(values).encode("utf-8", errors="replace")
+    return page_templates("geolive.mapping").get_template("page.html").render(values).encode("utf-8", errors="replace")
 
 
 def _script_words(language: Language) -> dict:
@@ -109,29 +105,6 @@ def framed_page(district_map: DistrictMap, height: int = 620) -> str:
     """
     page = html.escape(page_bytes(district_map).decode("utf-8"))
     return f'<iframe srcdoc="{page}" style="width: 100%; height: {height}px; border: 0" title="District map"></iframe>'
-
-
-def script_hashes(scripts: Sequence[str]) -> str:
-    """Return the hashes of scripts as a Content-Security-Policy lists them, so that a browser runs these scripts alone.
-
-    Examples
-    --------
-    >>> script_hashes(["let a = 1;"])
-    "'sha256-xY6QKfH9PRsQnLz56nj6MBwiK5oHg+im1Jkpdp1x/Ck='"
-    """
-    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    return " ".join(f"'sha256-{text}'" for text in hashes)
-
-
-def page_template(name: str) -> Template:
-    """Return a page's template, which escapes every text that is not marked as code.
-
-    Examples
-    --------
-    >>> page_template("page.html").name
-    'page.html'
-    """
-    return _TEMPLATES.get_template(name)
 
 
 def _policy(scripts: list[str]) -> str:
