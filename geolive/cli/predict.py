@@ -16,7 +16,7 @@ from geolive.cli.boundary_options import (
     PeopleColumn,
 )
 from geolive.cli.drawn_maps import draw_maps, files_read
-from geolive.cli.predict_inputs import check_benchmark, indicator_words, named_indicators
+from geolive.cli.predict_inputs import check_benchmark, check_file_options, indicator_words, named_indicators
 
 
 @app.command()
@@ -180,11 +180,9 @@ def predict(
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
-    from geolive.mapping.picture_sizes import picture_size
 
     out = [*out, *files_of_formats(out[0], formats)]
-    if size is not None:
-        picture_size(size)
+    check_file_options(out, size, language)
     words = {"label": label, "unit": unit, "higher_is": higher_is}
     known = indicator_words(indicators, words)
     tongue = open_language(language)

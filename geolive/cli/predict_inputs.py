@@ -63,6 +63,26 @@ def region_and_dataset(
     return area, file, dataset
 
 
+def check_file_options(out: list[Path], size: str | None, language: str) -> None:
+    """Raise before any work where an option about files is for none of those that are written.
+
+    Examples
+    --------
+    >>> check_file_options([Path("pov.csv")], "slide", "en")
+    Traceback (most recent call last):
+    geolive.errors.InputError: --size slide: is for pictures, and none is written; add --formats png
+    """
+    from geolive.mapping.picture import PICTURES
+    from geolive.mapping.picture_sizes import picture_size
+
+    if size is not None:
+        picture_size(size)
+        if not any(path.suffix in PICTURES for path in out):
+            raise InputError(f"--size {size}: is for pictures, and none is written; add --formats png")
+    if language != "en" and not any(path.suffix in (".html", ".pmtiles") for path in out):
+        raise InputError(f"--language {language}: is for the page, and none is written; add --formats html")
+
+
 def check_benchmark(
     estimator: str | None, benchmark: str | None, people_column: str | None, population: Path | None
 ) -> None:

@@ -78,7 +78,9 @@ def train_clusterwise(
         )
     save_model(trained, out)
     show_trained(trained, out)
-    say_next("audit", out, "--dataset", dataset, to="checks the model; predict --model maps with it")
+    say_next(
+        "audit", out, "--dataset", dataset, to="checks the model; to draw a map with it, give it to predict --model"
+    )
 
 
 def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int | None, inputs: str) -> "Model":

@@ -124,7 +124,13 @@ def train_gcn(
         draw_curves({"all clusters": trained[names[0]].model.curves}, curves, data.simulated)
     first = out if len(trained) == 1 else out / names[0]
     if compat is None:
-        say_next("audit", first, "--dataset", dataset, to="checks the model; predict --model maps with it")
+        say_next(
+            "audit",
+            first,
+            "--dataset",
+            dataset,
+            to="checks the model; to draw a map with it, give it to predict --model",
+        )
     else:
         _say_compare(dataset, names, task, inputs, chosen, out)
 

@@ -162,4 +162,4 @@ def train_imagewise_command(
         figures = [f"{NAMES[name]} {value:.3f}" for name, value in shown.items() if value is not None]
         say(f"{out}: {marks}{trained.card.model}; {judged}, {words}: {', '.join(figures)}")
     note(trained.card.honest)
-    say_next("audit", out, to="checks the model; predict --model maps with it")
+    say_next("audit", out, to="checks the model; to draw a map with it, give it to predict --model")

@@ -74,6 +74,8 @@ def test_a_threshold_maps_a_share(files):
         (["--benchmark", "sum"], "--benchmark sum: must be one of ratio, difference, bell-datta-ghosh"),
         (["--benchmark", "ratio", "--estimator", "direct"], "--benchmark ratio: is for composite estimates; leave"),
         (["--language", "klingon"], "--language klingon: must be en, hi, fr, or the name of a .json file of words"),
+        (["--size", "slide"], "--size slide: is for pictures, and none is written; add --formats png"),
+        (["--size", "huge", "--formats", "png"], "--size huge: there is no such size; choose slide, column or page"),
         (["--estimator", "mean"], "--estimator mean: must be one of composite, spatial, predicted, direct"),
         (["--people-column", "census"], "--people-column is about a file of districts; add --boundaries FILE"),
         (["--threshold", "99"], "--threshold 99: all values of 'pov' are below it; give one between"),
@@ -85,3 +87,9 @@ def test_options_that_cannot_be_are_one_line(files, options, words):
     assert done.returncode == 2
     assert done.stderr.strip().splitlines()[-1].startswith(f"error: {words}")
     assert not (files / "x.html").exists()
+
+
+def test_a_language_without_a_page_is_one_line(files):
+    done = run(files, "--region", "bihar", "--out", files / "x.csv", "--language", "fr")
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: --language fr: is for the page, and none is written; add --formats html"

@@ -56,7 +56,7 @@ def test_the_region_in_a_paragraph():
         f"Surely among the 9 poorest: {', '.join(sure)}. Each “surely” holds with a certainty of 90 %."
     )
     wide = replace(made, districts=table.assign(rank_best=1, rank_worst=36).where(table["supported"], table))
-    assert "No district's rank is known exactly" in region_sentences(wide)
+    assert "The order of the districts is not known exactly" in region_sentences(wide)
 
 
 def test_districts_that_are_surely_among_the_first_are_named():
