@@ -1,6 +1,6 @@
 """All India in one map: 780 districts and 100,000 sites, from a simulated survey to the page; time and memory of each step.
 
-    python benchmarks/all_india.py [--sites 100000] [--images 10]
+    python -m benchmarks.all_india [--sites 100000] [--images 10]
 
 The simulation runs in one process, and everything after it in another, as two commands would. Processor time is of all threads;
 on cores that have nothing else to do, a step takes between half of it (the forest, which grows on all cores) and all of it.

@@ -1,6 +1,6 @@
 """Fay-Herriot estimates of simulated areas: errors, how well they are reported, and what the intervals hold.
 
-    python benchmarks/area_intervals.py --samples 200
+    python -m benchmarks.area_intervals --samples 200
 
 Areas have one covariate, area effects of the variance sigma2_u and sampling variances between 0.5 and 2. A row is the
 mean over samples drawn anew: how often sigma2_u is estimated as 0, the mean squared error as a share of the direct

@@ -1,6 +1,6 @@
 """Attack geolive, and print one table of what was found.
 
-    python benchmarks/attack.py [--minutes 20] [--seed 0] [--only kills,rows] [--results FILE]
+    python -m benchmarks.attack [--minutes 20] [--seed 0] [--only kills,rows] [--results FILE]
 
 Kinds: signals at random moments, kills before changes of files, disks of every size, damaged rows, tampered bundles and datasets,
 odd command lines. Each is a module of `benchmarks/attacks`. The exit code is 0 where every count of faults is 0. Equal seeds try
@@ -26,8 +26,6 @@ from typing import Any
 
 # copies of a process that has threads could wait for each other
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_DEFAULT_MEMORY_POOL="system")
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from benchmarks.attacks.base import Attack
 
 # each with its share of the time and its largest number of tries

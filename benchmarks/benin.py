@@ -1,6 +1,6 @@
 """Child stunting in Benin: a real survey with covariates, people and boundaries, from the table to the map of 77 communes.
 
-    python benchmarks/benin.py FOLDER --seeds 3 --map benin.html
+    python -m benchmarks.benin FOLDER --seeds 3 --map benin.html
 
 FOLDER holds the example data of the R package mbg: child_stunting.csv, access.tif, evi.tif, temperature.tif,
 under_5_population.tif and Benin_communes.gpkg. Figures are means over seeds of ten random folds and of blocks of 100 km, with the

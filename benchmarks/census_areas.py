@@ -1,6 +1,6 @@
 """Area-level estimates of districts against the population census: squared correlations within countries.
 
-    python benchmarks/census_areas.py ../shared/data/census/areas.csv --clusters ../shared/data/census/clusters.csv
+    python -m benchmarks.census_areas ../shared/data/census/areas.csv --clusters ../shared/data/census/clusters.csv
 
 The table has a row a district: `country`, `area`, `census` (mean asset index of the census households, taken as truth),
 `direct` (mean of the survey's clusters), `n_clusters`, and `synthetic` (mean prediction of a network on satellite

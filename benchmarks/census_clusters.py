@@ -1,6 +1,6 @@
 """Real wealth: what a covariate, kriging, and both together say of DHS clusters in blocks that were left out.
 
-    python benchmarks/census_clusters.py FILE --seeds 3
+    python -m benchmarks.census_clusters FILE --seeds 3
 
 FILE has a row for each cluster: `country`, `lat`, `lon`, `urban`, `wealth` and the covariate, the prediction of a satellite
 network that never saw the country (replication data of Yeh et al. 2020). Folds are ten groups of blocks of 100 km, without a

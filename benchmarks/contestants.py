@@ -1,7 +1,7 @@
 """Which model does best, in scenarios that differ in where the signal sits: forest, graph network, mean pooling, stacked network.
 
-    python benchmarks/contestants.py --seeds 10 --out contestants.csv
-    python benchmarks/contestants.py --seeds 10 --out contestants.csv --table
+    python -m benchmarks.contestants --seeds 10 --out contestants.csv
+    python -m benchmarks.contestants --seeds 10 --out contestants.csv --table
 
 Every seed is another simulated countryside of 172 clusters; every figure is the R² of pov at a third of them, whole blocks of
 100 km left out, with the training clusters' mean as 0. Within the training clusters each contestant chooses between two settings

@@ -1,6 +1,6 @@
 """How often intervals hold the simulated truth, over many simulated countrysides.
 
-    python benchmarks/coverage.py --seeds 100 --out coverage.csv --plot coverage.svg
+    python -m benchmarks.coverage --seeds 100 --out coverage.csv --plot coverage.svg
 
 Every seed is another countryside with its own survey, imagery and truth, made from the parts of the sample (Bihar, 172 surveyed
 places, 600 others), with a forest of 50 trees, judged by leaving whole districts out. Held against the truth are the three

@@ -1,6 +1,6 @@
 """Read randomly damaged copies of small files of all kinds, and count how the reading ends.
 
-    python benchmarks/damaged_files.py [--tries 2000] [--seed 0]
+    python -m benchmarks.damaged_files [--tries 2000] [--seed 0]
 
 Files of districts, surveys (CSV, geospatial, Stata, SPSS), photos, tables of images and DHS recodes are made, a copy of one is
 damaged (bytes changed, removed, doubled or cut off), and the command line reads it in a process of its own. Its exit code must
@@ -23,8 +23,6 @@ from pathlib import Path
 
 # copies of a process that has threads could wait for each other
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", ARROW_DEFAULT_MEMORY_POOL="system")
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 SECONDS = 60
 MODULES = "modules.txt"
 

@@ -1,6 +1,6 @@
 """Decoding photos: time of reduced-size decoding, of full decoding and of torchvision's decoder; memory for very large files.
 
-    python benchmarks/decoding.py PHOTOS
+    python -m benchmarks.decoding PHOTOS
 
 PHOTOS is a folder of JPEG files; they are also taken at 4000 × 3000 pixels. Each way ends in the same 224 × 224 pixels' crop of
 the photo at 256 on its shorter side, in one thread; the difference is from full decoding, mean over pixels and channels of 255.
@@ -18,8 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from geolive.vision.decoding import read_views
 from geolive.vision.preprocessing import Preprocessing

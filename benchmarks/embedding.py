@@ -1,6 +1,6 @@
 """How near embedding comes to the bare network's own speed, and what bfloat16 changes.
 
-    python benchmarks/embedding.py PHOTOS [--model resnet34] [--images 290] [--rounds 3] [--batch-size 16]
+    python -m benchmarks.embedding PHOTOS [--model resnet34] [--images 290] [--rounds 3] [--batch-size 16]
 
 PHOTOS is a folder of JPEG files, taken over and over until there are as many as asked for. In one process and in turn: `bare`,
 the network alone on one batch of pixels already in memory, over and over; `embed`, the whole way from files to the finished
@@ -10,7 +10,6 @@ random (speed does not depend on them) except those of bundles and of timm:effic
 """
 
 import argparse
-import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -20,8 +19,6 @@ from statistics import median
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset, write_dataset

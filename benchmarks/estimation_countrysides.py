@@ -1,6 +1,6 @@
 """Which estimator of district means is best, by how many clusters the survey has there, on simulated countrysides.
 
-    python benchmarks/estimation_countrysides.py --seeds 10 --indicators pov,pop,bmi --out estimation.csv
+    python -m benchmarks.estimation_countrysides --seeds 10 --indicators pov,pop,bmi --out estimation.csv
 
 Every seed is another countryside (Bihar, 172 surveyed clusters in 38 districts, 600 other sites) with its own survey and photos,
 and a forest of 50 trees that leaves whole districts out. Compared with the true means of the districts are:

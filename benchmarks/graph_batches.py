@@ -2,9 +2,9 @@
 
     python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
     python cli.py ingest paper /tmp/standin/data.csv --splits /tmp/standin --out /tmp/standin/dataset
-    python benchmarks/graph_batches.py first /tmp/standin/dataset     # 500 clusters
-    python benchmarks/graph_batches.py growth /tmp/standin/dataset    # 500 to all clusters
-    python benchmarks/graph_batches.py edges                          # kNN of 100,000 points
+    python -m benchmarks.graph_batches first /tmp/standin/dataset     # 500 clusters
+    python -m benchmarks.graph_batches growth /tmp/standin/dataset    # 500 to all clusters
+    python -m benchmarks.graph_batches edges                          # kNN of 100,000 points
 
 The 512 image features are simulated. The authors' loader is not here: `like_the_authors` is a re-creation of what is known of it
 (pandas for each cluster, a Python loop over images, every cluster's padded 200 × 200 adjacency and 200 vertices in memory before
@@ -19,10 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import numpy as np
+
+from benchmarks.measured import in_turns, ratios, record
 
 WIDTH, PADDED, LITERAL_BATCH = 512, 200, 256
 GROWTH = (500, 1000, 2000, 4000, 7117)
@@ -152,24 +155,33 @@ def growth(folder: str, parts: str) -> None:
 
 
 def edges() -> None:
-    """Print the time of kNN edges beside that of a bare tree query."""
+    """Print the time of kNN edges beside a bare tree query, and beside libpysal, which measures in the plane."""
+    import geopandas as gpd
+    from libpysal.graph import Graph
     from scipy.spatial import cKDTree
 
     from geolive.geodesy import unit_sphere
     from geolive.graphs.builders import knn_edges
 
     where = np.random.default_rng(0).uniform([68, 8], [97, 35], (100_000, 2))
-    points, bare, whole = unit_sphere(where), [], []
-    for _ in range(15):
-        start = time.perf_counter()
-        # 8 others and the point itself
-        cKDTree(points).query(points, 9, workers=-1)
-        middle = time.perf_counter()
-        knn_edges(where, 8)
-        bare.append(middle - start)
-        whole.append(time.perf_counter() - middle)
-    tree, own = min(bare), min(whole)
-    print(f"cKDTree {tree:.3f} s, knn_edges {own:.3f} s: {own / tree:.2f} × (best of 15 in turns)")
+    points, plane = unit_sphere(where), gpd.GeoSeries(gpd.points_from_xy(*where.T))
+    # 8 others and the point itself
+    tree, own = in_turns(
+        15,
+        lambda: _seconds(lambda: cKDTree(points).query(points, 9, workers=-1)),
+        lambda: _seconds(lambda: knn_edges(where, 8)),
+    )
+    record("kNN edges of 100,000 points against scipy's cKDTree", ratios(own, tree), at_most=2)
+    own, pysal = in_turns(
+        3, lambda: _seconds(lambda: knn_edges(where, 8)), lambda: _seconds(lambda: Graph.build_knn(plane, 8))
+    )
+    record("kNN edges of 100,000 points against libpysal", ratios(own, pysal), at_most=1)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
 
 
 def main() -> None:

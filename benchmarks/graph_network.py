@@ -2,8 +2,8 @@
 
     python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
     python cli.py ingest paper /tmp/standin/data.csv --splits /tmp/standin --out /tmp/standin/dataset
-    python benchmarks/graph_network.py /tmp/standin/dataset            # speed
-    python benchmarks/graph_network.py /tmp/standin/dataset --learn 3  # what both learn in as many graph passes, 3 seeds
+    python -m benchmarks.graph_network /tmp/standin/dataset            # speed
+    python -m benchmarks.graph_network /tmp/standin/dataset --learn 3  # what both learn in as many graph passes, 3 seeds
 
 Sizes and positions are those of the dataset's clusters; the 577 numbers of an image are simulated. The literal formulation is
 float32, padded to 200 vertices, (A·V)·W, batches of 256, masked moments and masked logits, all batches made beforehand. Ours

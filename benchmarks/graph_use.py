@@ -1,6 +1,6 @@
 """What edges between photos are good for: distance edges against random ones, where they should matter and where not.
 
-    python benchmarks/graph_use.py --seeds 5 --out graph_use.csv
+    python -m benchmarks.graph_use --seeds 5 --out graph_use.csv
 
 R² of pov at a third of the simulated clusters, whole blocks of 100 km left out, by the authors' graph network. In the scenario
 `arrangement` the signal is in where telling things stand, in `alike` neighbouring photos share nothing that distant ones do

@@ -1,6 +1,6 @@
 """How well district estimates predict survey places that were hidden, on a real survey.
 
-    python benchmarks/hidden_halves.py ../shared/data/lsms_clusters.csv --value asset_index --out halves.csv
+    python -m benchmarks.hidden_halves ../shared/data/lsms_clusters.csv --value asset_index --out halves.csv
 
 The table has a row for each visit of a surveyed place: `country`, `lon`, `lat` and the measured value. Equal-area hexagons are
 the districts. In every hexagon with at least four places, a random half of the places is hidden. A model of positions (kriging,

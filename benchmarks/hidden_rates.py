@@ -1,6 +1,6 @@
 """How well district rates predict survey clusters that were hidden, on a real survey of stunted children.
 
-    python benchmarks/hidden_rates.py child_stunting.csv Benin_communes.gpkg --seeds 3
+    python -m benchmarks.hidden_rates child_stunting.csv Benin_communes.gpkg --seeds 3
 
 The table has a row for each cluster: `x`, `y`, `indicator` (stunted children) and `samplesize` (children measured). In every
 commune with at least four clusters a random half of them is hidden. A model of positions is trained on the others, and

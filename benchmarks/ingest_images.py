@@ -1,6 +1,6 @@
 """Reading a large table of images without photos: `ingest images` with counts of 20 classes, from CSV and from Parquet.
 
-    python benchmarks/ingest_images.py [--rows 1000000]
+    python -m benchmarks.ingest_images [--rows 1000000]
 
 A table of random rows is made; then each command runs in a process of its own, which reads, checks, counts and writes the whole
 dataset. Processor time and memory are those of that process, as the system counts them.

@@ -1,7 +1,7 @@
 """Reading the paper's table: `ingest paper`, a bare polars.read_csv and the plain loop, on one file in one run.
 
     python cli.py sample --paper-format --clusters 7117 --ids SPLITS --out /tmp/standin
-    python benchmarks/ingest_paper.py /tmp/standin
+    python -m benchmarks.ingest_paper /tmp/standin
 
 Each is a process of its own, timed from its start to its end; `ingest paper` validates, counts, writes and checks the whole
 dataset, the other two write nothing. Memory is the peak of all processes together (proportional set size). Needs polars (the

@@ -1,6 +1,6 @@
 """Object counts, image features, or both: what models make of each on the sample with simulated features.
 
-    python benchmarks/inputs.py --seeds 3
+    python -m benchmarks.inputs --seeds 3
 
 R² of pov out of fold (three folds of 100 km blocks), means over countrysides ± standard errors.
 """

@@ -2,18 +2,15 @@
 
     python cli.py ingest photos PHOTOS --out /tmp/photos
     python cli.py embed /tmp/photos --model timm:efficientnet_lite0 --name lite0
-    python benchmarks/lund_similarity.py /tmp/photos lite0
+    python -m benchmarks.lund_similarity /tmp/photos lite0
 
 Over all pairs of a dataset's images that have features: Spearman's correlation of the Euclidean distance of their features
 with the distance of their positions.
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset

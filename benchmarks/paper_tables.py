@@ -1,6 +1,6 @@
 """Both tables of Lee et al. from one command, on a simulated stand-in of their data with simulated image features.
 
-    python benchmarks/paper_tables.py --ids SPLITS --out /tmp/tables --clusters 1000 -- --split official --epochs 5
+    python -m benchmarks.paper_tables --ids SPLITS --out /tmp/tables --clusters 1000 -- --split official --epochs 5
 
 What stands after `--` goes to `evaluate`. The stand-in is written and read as the real table would be; its image features are
 drawn as the sample's are (`geolive.simulation.simulated_features`). Killed and started again it goes on.

@@ -1,6 +1,6 @@
 """Photos and a raster together: simulated countrysides where each carries a part of what the survey measures.
 
-    python benchmarks/photos_and_covariates.py --seeds 5
+    python -m benchmarks.photos_and_covariates --seeds 5
 
 The raster holds the smooth part of the true values with noise; photos show the differences between neighbouring places, too. R²
 of pov out of fold in blocks of 100 km, mean over countrysides ± standard error, and the gain of both together over each alone,

@@ -1,6 +1,6 @@
 """Memory and time of covariates from rasters: memory must not grow with the raster's size.
 
-    python benchmarks/raster_covariates.py [--sides 5000 40000] [--places 500 100000] [--radii 2 5 20]
+    python -m benchmarks.raster_covariates [--sides 5000 40000] [--places 500 100000] [--radii 2 5 20]
 
 For each side a square Cloud-Optimized layout over 4 × 4 degrees is written (tiles of 512 cells, float32, deflate): once sparse,
 with data in one tile of ten, and once with data in every tile. For each number of places and each radius, a process of its own

@@ -1,6 +1,6 @@
 """Read every polygon file of a folder as districts, and report which are read, refused with a reason, or crash.
 
-    python benchmarks/real_boundaries.py FOLDER [--all]
+    python -m benchmarks.real_boundaries FOLDER [--all]
 
 Files of the formats that geolive reads are looked for in the folder and all folders in it. Each is read and cleaned as a map's
 districts are (`find_region`), in a process of its own, since a damaged file may end a process. The exit code is 0 where none
@@ -14,8 +14,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 SECONDS = 300
 READ, REFUSED, CRASHED = "read", "refused", "crashed"

@@ -1,6 +1,6 @@
 """How hard the simulated sample is, beside the published table (Lee et al. 2021, India, R²).
 
-    python benchmarks/sample_difficulty.py --seeds 10
+    python -m benchmarks.sample_difficulty --seeds 10
 
 Random 5-fold cross-validation at the 172 surveyed clusters: the average of 5 neighbours, and a forest of 100 trees on object
 counts. The ceiling is a forest that sees 100 times as many clusters of the same countryside.

@@ -1,7 +1,7 @@
 """Killed before any of its changes of files and run again, a command ends with the same bytes as one that nothing disturbed.
 
 `fetch images` has tests of its own kind in tests/sources/mapillary/test_resume.py. All long commands are tried by
-`python benchmarks/attack.py --only crash_points`.
+`python -m benchmarks.attack --only crash_points`.
 """
 
 import os

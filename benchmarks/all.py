@@ -1,0 +1,214 @@
+"""Run every benchmark of speed, one after the other, and write one report.
+
+    python -m benchmarks.all --out report.md [--only main_job,kriging] [--photos FOLDER] [--inputs FOLDER] [--quick]
+
+Each benchmark is a process of its own. Ours and the peer take turns inside it, so that a ratio is of one run. The report opens
+with a table of all quantities: median, spread, number of rounds and limit. Below it stands what each benchmark printed.
+
+--inputs is a folder for the stand-in of the paper's table, which is simulated there once (1.5 GB; --quick takes a small one).
+--photos is a folder of JPEG files; without it, the benchmarks of pixels are left out, and the report says so. The machine
+should have nothing else to do: the report names its load.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.measured import ROWS, Measured
+
+ROOT = Path(__file__).parent.parent
+LIBRARIES = "numpy scipy pandas pyarrow geopandas shapely scikit-learn torch polars libpysal pykrige gstools pillow"
+HEADER = ["what", "median", "lowest to highest", "rounds", "wanted", "kept"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A module of benchmarks and its arguments; {standin}, {dataset}, {photos} and {folder} stand for what the user has."""
+
+    module: str
+    arguments: str = ""
+    quick: str = ""
+
+    def command(self, inputs: dict[str, str], quick: bool) -> list[str]:
+        """Return the command line."""
+        arguments = self.quick or self.arguments if quick else self.arguments
+        return [
+            sys.executable,
+            "-m",
+            f"benchmarks.{self.module}",
+            *(word.format(**inputs) for word in arguments.split()),
+        ]
+
+    def needs(self, name: str) -> bool:
+        """Return whether an argument stands for an input of this name."""
+        return f"{{{name}}}" in self.arguments
+
+
+BENCHMARKS = [
+    Benchmark("main_job"),
+    Benchmark("all_india", quick="--sites 5000"),
+    Benchmark("all_regions", quick="--regions goa,sikkim"),
+    Benchmark("page_weight", "--region bihar --sites 600"),
+    Benchmark("ingest_paper", "{standin}", "{standin} 1"),
+    Benchmark("ingest_images", quick="--images 20000"),
+    Benchmark("evaluate_baselines", "--clusters 20000", "--clusters 2000"),
+    Benchmark("raster_covariates", quick="--quick"),
+    Benchmark("graph_network", "{dataset}", "{dataset} --graphs 64"),
+    Benchmark("graph_batches", "edges"),
+    Benchmark("graph_batches", "first {dataset}"),
+    Benchmark("decoding", "{photos}"),
+    Benchmark("embedding", "{photos} --images 174", "{photos} --images 32 --rounds 1"),
+]
+
+
+def main() -> None:
+    """Run what is asked for, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", default="", help="names of modules, separated by commas")
+    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--inputs", type=Path)
+    parser.add_argument("--quick", action="store_true", help="small inputs: whether all runs, not how fast")
+    given = parser.parse_args()
+    only = [name for name in given.only.split(",") if name]
+    unknown = sorted(set(only) - {each.module for each in BENCHMARKS})
+    if unknown:
+        parser.error(f"--only: there is no benchmark {', '.join(unknown)}")
+    with tempfile.TemporaryDirectory() as scratch:
+        chosen = [each for each in BENCHMARKS if not only or each.module in only]
+        inputs = {"folder": scratch} | ({"photos": str(given.photos)} if given.photos else {})
+        if any(each.needs("standin") or each.needs("dataset") for each in chosen):
+            inputs |= standin(given.inputs or Path(scratch), given.quick)
+        report = Report(given.out, given.quick)
+        for each in chosen:
+            if each.needs("photos") and not given.photos:
+                report.leave_out(each.module, "it needs photos; name a folder of JPEG files with --photos")
+            else:
+                report.run(each.module, each.command(inputs, given.quick))
+    if report.failed:
+        raise SystemExit(f"failed: {', '.join(report.failed)}; {given.out} says how")
+
+
+class Report:
+    """The report, written anew after every benchmark, so that one that is interrupted keeps what it has."""
+
+    def __init__(self, out: Path, quick: bool) -> None:
+        self.out = out
+        self.failed: list[str] = []
+        self._opening = [*machine(), *(["**Small inputs (--quick): these figures say nothing.**", ""] if quick else [])]
+        self._rows: list[Measured] = []
+        self._sections: list[str] = []
+
+    def run(self, name: str, command: list[str]) -> None:
+        """Run a benchmark; add its rows, and a section of what it printed."""
+        print(f"== {' '.join(command[2:])}", flush=True)
+        started = time.perf_counter()
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8") as rows:
+            ended = subprocess.run(
+                command, cwd=ROOT, env=os.environ | {ROWS: rows.name}, capture_output=True, text=True, check=False
+            )
+            self._rows += [Measured(**json.loads(line)) for line in rows]
+        took = time.perf_counter() - started
+        printed = ended.stdout.strip()
+        print(printed, flush=True)
+        if ended.returncode:
+            self.failed.append(name)
+            printed += f"\n\nFAILED with exit code {ended.returncode}:\n{ended.stderr[-2000:].strip()}"
+        shown = " ".join(["python", *(word.replace(str(Path.home()), "~") for word in command[1:])])
+        self._sections += [
+            f"## {name}",
+            "",
+            "```sh",
+            shown,
+            "```",
+            "",
+            *_as_markdown(printed),
+            "",
+            f"It took {took:.0f} s.",
+            "",
+        ]
+        self._write()
+
+    def leave_out(self, name: str, why: str) -> None:
+        """Add a section that says why a benchmark was not run."""
+        print(f"== {name}: left out, because {why}", flush=True)
+        self._sections += [f"## {name}", "", f"Left out, because {why}.", ""]
+        self._write()
+
+    def _write(self) -> None:
+        table = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in self._rows)]
+        lines = [*self._opening, *(f"| {' | '.join(cells)} |" for cells in table), "", *self._sections]
+        part = self.out.with_name(self.out.name + ".part")
+        part.write_text("\n".join(lines), encoding="utf-8")
+        part.replace(self.out)
+
+
+def machine() -> Iterator[str]:
+    """Yield the lines that tell on what the figures were measured."""
+    processor = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    load = os.getloadavg()[0]
+    yield "# Measured"
+    yield ""
+    yield (
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {processor}, {memory:.0f} GiB, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}; load of the machine at the start: {load:.1f}."
+    )
+    yield f"Versions: {', '.join(_versions())}."
+    yield ""
+
+
+def standin(folder: Path, quick: bool) -> dict[str, str]:
+    """Return the folder of the paper's table (simulated) and of its dataset; make them where they are not there yet."""
+    made = folder / ("standin-small" if quick else "standin")
+    cli = [sys.executable, str(ROOT / "cli.py")]
+    if not (made / "data.csv").exists():
+        size = "100" if quick else "7117"
+        subprocess.run([*cli, "sample", "--paper-format", "--clusters", size, "--out", str(made)], check=True)
+    if not (made / "dataset").exists():
+        table = [str(made / "data.csv"), "--splits", str(made)]
+        subprocess.run([*cli, "ingest", "paper", *table, "--out", str(made / "dataset")], check=True)
+    return {"standin": str(made), "dataset": str(made / "dataset")}
+
+
+def _as_markdown(printed: str) -> list[str]:
+    """Leave tables as they are; put all else into blocks of text."""
+    lines: list[str] = []
+    inside = False
+    for line in printed.splitlines():
+        if line.startswith("|") == inside:
+            lines += ["```", ""] if inside else ["", "```text"]
+            inside = not inside
+        lines.append(line)
+    return [*lines, *(["```"] if inside else [])]
+
+
+def _versions() -> Iterator[str]:
+    for name in LIBRARIES.split():
+        try:
+            yield f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    main()
