@@ -13,6 +13,7 @@ _PUBLIC = {
     "Dataset": "geolive.dataset",
     "read_dataset": "geolive.dataset_folder",
     "write_dataset": "geolive.dataset_folder",
+    "partition_dataset": "geolive.partitioning",
     "make_sample": "geolive.simulation.sample",
     "read_survey": "geolive.sources.survey.reader",
     "read_dhs": "geolive.sources.survey.dhs",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from geolive.models.kriging import Kriging as Kriging
     from geolive.models.stacked import StackedNetwork as StackedNetwork
     from geolive.models.training import train as train
+    from geolive.partitioning import partition_dataset as partition_dataset
     from geolive.regions import find_region as find_region
     from geolive.simulation.sample import make_sample as make_sample
     from geolive.sources.image_tables.object_counts import add_object_counts as add_object_counts

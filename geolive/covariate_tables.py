@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.dataset_facts import is_word
-from geolive.dataset_files import read_plain_table, write_table
+from geolive.dataset_files import check_listed, read_plain_table, write_table
 from geolive.errors import InputError
+from geolive.partition_files import Partitions, covariates_file, read_partitioned_table
 
 _FOLDER = "covariates"
 # each addition is a part of its own, so that files which the facts list are never replaced
@@ -131,7 +132,7 @@ def next_part(checksums: Mapping[str, str]) -> int:
     >>> next_part({"clusters.parquet": "…", "covariates/clusters-1.parquet": "…"})
     2
     """
-    return max((int(found[1]) for found in map(_PART.fullmatch, checksums) if found), default=0) + 1
+    return max(covariate_parts(checksums), default=0) + 1
 
 
 def part_files(number: int) -> tuple[str, str]:
@@ -162,7 +163,9 @@ def write_covariates(tables: CovariateTables, folder: Path) -> None:
         write_table(table, folder / name)
 
 
-def read_covariates(folder: Path, facts: Mapping[str, Any]) -> CovariateTables | None:
+def read_covariates(
+    folder: Path, facts: Mapping[str, Any], partitions: Partitions | None = None, order: np.ndarray | None = None
+) -> CovariateTables | None:
     """Read the covariates of a dataset folder whose checksums were verified; None where it has none.
 
     Parameters
@@ -170,6 +173,10 @@ def read_covariates(folder: Path, facts: Mapping[str, Any]) -> CovariateTables |
     folder : Path
     facts : dict
         The content of dataset.json.
+    partitions : Partitions, optional
+        Those whose images are read.
+    order : array of int, optional
+        With partitions: for each image its place in the partitions one after the other.
 
     Raises
     ------
@@ -184,17 +191,37 @@ def read_covariates(folder: Path, facts: Mapping[str, Any]) -> CovariateTables |
     about = facts.get("covariates", {})
     if not about:
         return None
-    numbers = sorted(int(found[1]) for found in map(_PART.fullmatch, facts["checksums"]) if found)
-    parts = [[_read(folder, name, facts) for name in part_files(number)] for number in numbers]
-    if not parts:
+    numbers = covariate_parts(facts["checksums"])
+    if not numbers:
         raise InputError(f"{folder}: no file holds its covariates {', '.join(about)}; make the dataset again")
-    clusters, images = (pd.concat(tables, axis=1) for tables in zip(*parts, strict=True))
-    return CovariateTables(clusters, images, about)
+    clusters = [_read(folder, part_files(number)[0], facts) for number in numbers]
+    if partitions is None or order is None:
+        images = [_read(folder, part_files(number)[1], facts) for number in numbers]
+    else:
+        images = [_read_parts(folder, number, facts, partitions, order) for number in numbers]
+    return CovariateTables(pd.concat(clusters, axis=1), pd.concat(images, axis=1), about)
+
+
+def covariate_parts(checksums: Mapping[str, str]) -> list[int]:
+    """Return the numbers of the additions of covariates to a dataset folder, ascending.
+
+    Examples
+    --------
+    >>> covariate_parts({"covariates/clusters-2.parquet": "…", "covariates/clusters-1.parquet": "…"})
+    [1, 2]
+    """
+    return sorted(int(found[1]) for found in map(_PART.fullmatch, checksums) if found)
 
 
 def _read(folder: Path, name: str, facts: Mapping[str, Any]) -> pd.DataFrame:
-    if name not in facts["checksums"]:
-        raise InputError(
-            f"{folder}: dataset.json does not list the file {name}, so it is not read; make the dataset again"
-        )
+    check_listed(folder, name, facts)
     return read_plain_table(folder / name)
+
+
+def _read_parts(
+    folder: Path, number: int, facts: Mapping[str, Any], partitions: Partitions, order: np.ndarray
+) -> pd.DataFrame:
+    files = [covariates_file(number, name) for name in partitions.names]
+    for file in files:
+        check_listed(folder, file, facts)
+    return read_partitioned_table(folder, files, sum(partitions.sizes), order)

@@ -1,6 +1,7 @@
 """A dataset: images, surveyed clusters, feature sets and the facts about them."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,8 @@ from geolive.covariate_tables import CovariateTables
 from geolive.dataset_checksum import content_checksum
 from geolive.dataset_files import read_plain_table
 from geolive.errors import InputError
+from geolive.partition_files import Partitions
+from geolive.partitioned_array import FeatureArray, take_rows
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.rates import sample_sizes
 from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
@@ -57,6 +60,8 @@ class Dataset:
     ----------
     path : Path or None
         The folder that the dataset was read from.
+    partitions : Partitions or None
+        Those of a partitioned folder.
 
     Raises
     ------
@@ -73,7 +78,7 @@ class Dataset:
 
     images: gpd.GeoDataFrame
     clusters: gpd.GeoDataFrame
-    features: dict[str, np.ndarray]
+    features: Mapping[str, FeatureArray]
     indicators: list[str]
     source: str
     command: str
@@ -84,6 +89,7 @@ class Dataset:
     covariates: CovariateTables | None = None
     # not parameters, so that dataclasses.replace does not carry them to a dataset that differs
     path: Path | None = field(init=False, default=None)
+    partitions: Partitions | None = field(init=False, default=None)
     _folder_checksum: str | None = field(init=False, default=None)
     # the files of the folder whose checksum was verified; no other is read
     _listed: frozenset[str] = field(init=False, default=frozenset())
@@ -209,7 +215,7 @@ class Dataset:
         return replace(
             self,
             images=images,
-            features={name: array[chosen] for name, array in self.features.items()},
+            features={name: take_rows(array, chosen) for name, array in self.features.items()},
             clusters=self.clusters.assign(n_images=n_images),
             extra=self.extra_with_photos(),
             covariates=self.covariates and self.covariates.take(slice(None), chosen),
@@ -243,7 +249,7 @@ class Dataset:
         return replace(
             self,
             images=self.images.iloc[kept].reset_index(drop=True),
-            features={name: array[kept] for name, array in self.features.items()},
+            features={name: take_rows(array, kept) for name, array in self.features.items()},
             clusters=clusters,
             extra=self.extra_with_photos(),
             covariates=self.covariates and self.covariates.take(chosen, kept),
@@ -269,7 +275,7 @@ class Dataset:
         >>> list(dataset.with_features("ones", np.ones((len(dataset.images), 2))).features)
         ['objects', 'ones']
         """
-        return self._of_the_same_images(features=self.features | {name: array})
+        return self._of_the_same_images(features={**self.features, name: array})
 
     def with_covariates(self, tables: CovariateTables) -> "Dataset":
         """Return the dataset with covariates added; they replace covariates of the same names.

@@ -1,7 +1,7 @@
 """Read and write the files of a dataset folder."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from geolive.files import checksum
 from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import collector_paused
 
+IMAGES = "images.parquet"
 SITES, SITE_OF_IMAGE = "sites.parquet", "site_of_image.npy"
 
 
-def check_listed_files(folder: Path, facts: Mapping[str, Any]) -> None:
+def check_listed_files(folder: Path, facts: Mapping[str, Any], unread: Collection[str] = ()) -> None:
     """Check that the files that dataset.json lists are there as they were written, and that it lists those that are needed.
 
     Parameters
@@ -26,6 +27,8 @@ def check_listed_files(folder: Path, facts: Mapping[str, Any]) -> None:
     folder : Path
     facts : dict
         The content of dataset.json.
+    unread : collection of str
+        Files that are not checked, since they are not read.
 
     Raises
     ------
@@ -39,19 +42,44 @@ def check_listed_files(folder: Path, facts: Mapping[str, Any]) -> None:
     geolive.errors.InputError: data/dataset.json: does not list the file images.parquet, so it is not read; make the dataset again
     """
     for name, expected in facts["checksums"].items():
+        if name in unread:
+            continue
         path = folder / name
         if not path.is_file() or checksum(path) != expected:
             raise InputError(
                 f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
             )
-    needed = ["images.parquet", "clusters.parquet", "rejects.parquet"]
-    needed += [f"features/{name}.npy" for name in facts["features"]]
-    needed += [SITE_OF_IMAGE] if SITES in facts["checksums"] else []
-    for name in needed:
-        if name not in facts["checksums"]:
-            raise InputError(
-                f"{folder / FACTS}: does not list the file {name}, so it is not read; make the dataset again"
-            )
+    for name in _needed_files(facts):
+        check_listed(folder, name, facts)
+
+
+def check_listed(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
+    """Check that dataset.json lists a file.
+
+    Raises
+    ------
+    InputError
+        It does not.
+
+    Examples
+    --------
+    >>> check_listed(Path("data"), "sites.parquet", {"checksums": {}})
+    Traceback (most recent call last):
+    geolive.errors.InputError: data/dataset.json: does not list the file sites.parquet, so it is not read; make the dataset again
+    """
+    if name not in facts["checksums"]:
+        raise InputError(f"{folder / FACTS}: does not list the file {name}, so it is not read; make the dataset again")
+
+
+def _needed_files(facts: Mapping[str, Any]) -> list[str]:
+    needed = ["clusters.parquet", "rejects.parquet"]
+    if "partitions" not in facts:
+        needed = [IMAGES, *needed, *(f"features/{name}.npy" for name in facts["features"])]
+        return [*needed, SITE_OF_IMAGE] if SITES in facts["checksums"] else needed
+    for part in facts["partitions"]["parts"]:
+        needed.append(f"images/{part['name']}.parquet")
+        needed += [f"features/{name}/{part['name']}.npy" for name in facts["features"]]
+    return needed
 
 
 def read_sites(folder: Path, n_images: int) -> tuple[gpd.GeoDataFrame, np.ndarray]:
@@ -69,10 +97,27 @@ def read_sites(folder: Path, n_images: int) -> tuple[gpd.GeoDataFrame, np.ndarra
     geolive.errors.InputError: no/such/folder/sites.parquet: cannot be read (...); make the dataset again
     """
     sites, site_of_image = read_table(folder / SITES), np.array(read_array(folder / SITE_OF_IMAGE))
+    check_sites(folder / SITE_OF_IMAGE, sites, site_of_image, n_images)
+    return sites, site_of_image
+
+
+def check_sites(file: Path, sites: gpd.GeoDataFrame, site_of_image: np.ndarray, n_images: int) -> None:
+    """Check that there is a row of the table of sites, or −1, for each image.
+
+    Raises
+    ------
+    InputError
+        The numbers are other ones.
+
+    Examples
+    --------
+    >>> check_sites(Path("site_of_image.npy"), pd.DataFrame({"site_id": ["a"]}), np.array([0, 1]), 2)
+    Traceback (most recent call last):
+    geolive.errors.InputError: site_of_image.npy: not the sites of the images; make the dataset again
+    """
     whole = np.issubdtype(site_of_image.dtype, np.integer) and site_of_image.shape == (n_images,)
     if not (whole and (site_of_image >= -1).all() and (site_of_image < len(sites)).all()):
-        raise InputError(f"{folder / SITE_OF_IMAGE}: not the sites of the images; make the dataset again")
-    return sites, site_of_image
+        raise InputError(f"{file}: not the sites of the images; make the dataset again")
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -105,7 +150,7 @@ def read_array(path: Path) -> np.ndarray:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.npy: cannot be read (...); make the dataset again
     """
-    with _unreadable_named(path):
+    with unreadable_named(path):
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -123,12 +168,18 @@ def read_plain_table(path: Path) -> pd.DataFrame:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.parquet: cannot be read (...); make the dataset again
     """
-    with _unreadable_named(path):
+    with unreadable_named(path):
         return read_parquet(path)
 
 
-def read_table(path: Path) -> gpd.GeoDataFrame:
+def read_table(path: Path, columns: Sequence[str] | None = None) -> gpd.GeoDataFrame:
     """Read a table with positions from GeoParquet.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str, optional
+        Columns to read, `geometry` among them; those that are not there are left out. Without it all.
 
     Raises
     ------
@@ -141,12 +192,12 @@ def read_table(path: Path) -> gpd.GeoDataFrame:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such.parquet: cannot be read (...); make the dataset again
     """
-    with _unreadable_named(path), collector_paused():
-        return read_geoparquet(path)
+    with unreadable_named(path), collector_paused():
+        return read_geoparquet(path, columns)
 
 
 @contextlib.contextmanager
-def _unreadable_named(path: Path) -> Iterator[None]:
+def unreadable_named(path: Path) -> Iterator[None]:
     """Name the file that a library cannot read, and what to do."""
     try:
         yield

@@ -1,18 +1,22 @@
 """Write a dataset to a folder, and read it: tables, feature sets, covariates, and the facts that list them with checksums."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.covariate_tables import read_covariates, write_covariates
+from geolive.covariate_tables import CovariateTables, read_covariates, write_covariates
 from geolive.dataset import Dataset
 from geolive.dataset_facts import FACTS, SCHEMA_VERSION, read_facts
 from geolive.dataset_files import (
+    IMAGES,
     SITE_OF_IMAGE,
     SITES,
     check_listed_files,
+    check_sites,
     read_array,
     read_plain_table,
     read_sites,
@@ -21,6 +25,9 @@ from geolive.dataset_files import (
 )
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
+from geolive.partition_files import Box, Partitions, files_of, read_features_array, read_partitions
+from geolive.partitioned_array import FeatureArray
+from geolive.tables import IMAGE_COLUMNS, lonlat
 
 
 def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, pd.DataFrame] | None = None) -> Path:
@@ -54,7 +61,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     40
     """
     with new_folder(folder) as temporary:
-        write_table(dataset.images, temporary / "images.parquet")
+        write_table(dataset.images, temporary / IMAGES)
         write_table(dataset.clusters, temporary / "clusters.parquet")
         dataset.rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
         for name, array in dataset.features.items():
@@ -76,13 +83,23 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     return Path(folder)
 
 
-def read_dataset(folder: str | Path) -> Dataset:
-    """Read a dataset folder. Feature sets are mapped from disk and not loaded.
+def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, box: Box | None = None) -> Dataset:
+    """Read a dataset folder, plain or partitioned. Feature sets are mapped from disk and not loaded.
+
+    Parameters
+    ----------
+    folder : str or Path
+    columns : sequence of str, optional
+        Which columns of images to read beside key, country, unique_cluster and geometry; by default all. Those that the dataset
+        does not have are left out.
+    box : tuple of float, optional
+        West, south, east, north in degrees: images elsewhere are left out, as `Dataset.select_images` does, and only the
+        partitions that reach into the box are read. Sites stay those of the whole dataset.
 
     Raises
     ------
     InputError
-        The folder is no dataset, one of its files is missing, altered or cut short, or a table breaks its contract.
+        The folder is no dataset, a file that is read is missing, altered or cut short, or a table breaks its contract.
 
     Examples
     --------
@@ -94,12 +111,28 @@ def read_dataset(folder: str | Path) -> Dataset:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
     facts = read_facts(folder)
-    check_listed_files(folder, facts)
+    dataset = _read(folder, facts, None if columns is None else [*IMAGE_COLUMNS, *columns], box)
+    return dataset if box is None else _within(dataset, box)
+
+
+def _read(folder: Path, facts: dict, columns: Sequence[str] | None, box: Box | None) -> Dataset:
+    whole = Partitions.from_facts(facts)
+    partitions = whole if whole is None or box is None else whole.touching(box)
+    if whole is not None and partitions is not None and not len(partitions):
+        # an empty table has the columns and types of any partition
+        partitions = whole.take([0])
+    unread = set(whole.names) - set(partitions.names) if whole and partitions else set()
+    check_listed_files(folder, facts, files_of(list(unread), facts["checksums"]))
     try:
+        images, features, covariates, site_of_image = (
+            _plain_images(folder, facts, columns)
+            if partitions is None
+            else _partitioned_images(folder, facts, partitions, columns)
+        )
         dataset = Dataset(
-            read_table(folder / "images.parquet"),
+            images,
             read_table(folder / "clusters.parquet"),
-            {name: read_array(folder / "features" / f"{name}.npy") for name in facts["features"]},
+            features,
             facts["indicators"],
             facts["source"],
             facts["command"],
@@ -107,7 +140,7 @@ def read_dataset(folder: str | Path) -> Dataset:
             facts["thresholds"],
             read_plain_table(folder / "rejects.parquet"),
             facts["extra"],
-            read_covariates(folder, facts),
+            covariates,
         )
     except InputError as error:
         raise InputError(f"{folder}: {error}; make the dataset again") from None
@@ -115,11 +148,45 @@ def read_dataset(folder: str | Path) -> Dataset:
         said = f"{type(error).__name__}: {error}"
         raise InputError(f"{folder}: not a dataset that geolive wrote ({said}); make the dataset again") from error
     object.__setattr__(dataset, "path", folder)
+    object.__setattr__(dataset, "partitions", partitions)
     object.__setattr__(dataset, "_folder_checksum", checksum(folder / FACTS))
     object.__setattr__(dataset, "_listed", frozenset(facts["checksums"]))
     if SITES in facts["checksums"]:
-        dataset.__dict__["_sites_and_images"] = read_sites(folder, len(dataset.images))
+        if site_of_image is None:
+            dataset.__dict__["_sites_and_images"] = read_sites(folder, len(dataset.images))
+        else:
+            sites = read_table(folder / SITES)
+            check_sites(folder / "images", sites, site_of_image, len(dataset.images))
+            dataset.__dict__["_sites_and_images"] = sites, site_of_image
     return dataset
+
+
+_Images = tuple[gpd.GeoDataFrame, dict[str, FeatureArray], CovariateTables | None, np.ndarray | None]
+
+
+def _plain_images(folder: Path, facts: dict, columns: Sequence[str] | None) -> _Images:
+    features: dict[str, FeatureArray] = {
+        name: read_array(folder / "features" / f"{name}.npy") for name in facts["features"]
+    }
+    return read_table(folder / IMAGES, columns), features, read_covariates(folder, facts), None
+
+
+def _partitioned_images(folder: Path, facts: dict, partitions: Partitions, columns: Sequence[str] | None) -> _Images:
+    images, order, site = read_partitions(folder, partitions, columns)
+    features: dict[str, FeatureArray] = {
+        name: read_features_array(folder, partitions, name, order) for name in facts["features"]
+    }
+    return images, features, read_covariates(folder, facts, partitions, order), site
+
+
+def _within(dataset: Dataset, box: Box) -> Dataset:
+    """The images of a dataset that lie in a box, with the sites of the whole dataset."""
+    west, south, east, north = box
+    lon, lat = lonlat(dataset.images.geometry).T
+    inside = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    chosen = dataset.select_images(inside)
+    chosen.__dict__["_sites_and_images"] = dataset.sites, dataset.site_of_image[inside]
+    return chosen
 
 
 def _facts(dataset: Dataset, folder: Path) -> dict:

@@ -24,6 +24,8 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "gradcam": ("heat maps", {"captum": "captum"}),
     "hdf5": ("HDF5 files", {"h5py": "h5py"}),
+    "h3": ("partitions by H3 cells", {"h3": "h3"}),
+    "ray": ("runs on a Ray cluster", {"ray": "ray"}),
     "surveys": ("surveys in files of Stata and SPSS", {"pyreadstat": "pyreadstat"}),
 }
 

@@ -17,6 +17,7 @@ from geolive.dataset_folder import read_dataset
 from geolive.errors import InputError
 from geolive.files import checksum, replacing
 from geolive.npy_file import NpyFile
+from geolive.partition_files import Partitions, features_file, rows_of_partitions, write_array
 from geolive.temporary_files import locked, make_locked_folder, remove_abandoned_folders
 
 _ROWS_AT_ONCE = 8192
@@ -132,7 +133,9 @@ def add_array(folder: str | Path, name: str, array: np.ndarray, missing: pd.Data
 
 
 def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFrame, about: dict) -> None:
-    """Move a finished file of features and the facts about it into a dataset folder; `dataset.json` is written last.
+    """Put a finished file of features and the facts about it into a dataset folder; `dataset.json` is written last.
+
+    The file is moved; in a partitioned dataset its rows are copied to a file for each partition.
 
     Parameters
     ----------
@@ -160,7 +163,8 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
     folder, stem = Path(folder), f"features/{name}"
     array = np.load(file, mmap_mode="r", allow_pickle=False)
     written = {"name": name, "shape": list(array.shape), "dtype": str(array.dtype), "missing": len(missing), **about}
-    checksum_of_array = checksum(file)
+    partitions = Partitions.from_facts(read_facts(folder))
+    checksums = {f"{stem}.npy": checksum(file)} if partitions is None else {}
     # other processes may add features to the same dataset: one after the other reads the facts and writes them
     with locked(folder / "features"), contextlib.ExitStack() as stack:
         facts = read_facts(folder)
@@ -175,11 +179,24 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
         files = {end: stack.enter_context(replacing(folder / f"{stem}{end}")) for end in (".json", ".missing.parquet")}
         missing.to_parquet(files[".missing.parquet"], index=False)
         files[".json"].write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        if partitions is not None:
+            checksums = _place_parts(folder, name, array, partitions)
         facts["features"] = sorted([*facts["features"], name])
-        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in files.items()}
-        facts["checksums"][f"{stem}.npy"] = checksum_of_array
+        facts["checksums"] |= {f"{stem}{end}": checksum(path) for end, path in files.items()} | checksums
         new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        file.replace(folder / f"{stem}.npy")
+        if partitions is None:
+            file.replace(folder / f"{stem}.npy")
+
+
+def _place_parts(folder: Path, name: str, array: np.ndarray, partitions: Partitions) -> dict[str, str]:
+    """Write the rows of each partition to a file of its own; return the checksums of these files."""
+    checksums = {}
+    for partition, rows in rows_of_partitions(folder, partitions):
+        part = features_file(name, partition)
+        with replacing(folder / part) as temporary:
+            write_array(array[rows], temporary)
+            checksums[part] = checksum(temporary)
+    return checksums
 
 
 def take_back_features(folder: str | Path, name: str, file: Path) -> None:

@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.partitioned_array import FeatureArray
 from geolive.tables import N_CLASSES, lonlat
 
 MOST_IMAGES = 200
@@ -34,7 +35,7 @@ class ImageFeatures:
     """
 
     name: str
-    array: np.ndarray
+    array: FeatureArray
     rows: np.ndarray
 
     @property
@@ -239,7 +240,7 @@ def group_images(
     ids: np.ndarray,
     positions: np.ndarray,
     images: gpd.GeoDataFrame,
-    objects: np.ndarray | None,
+    objects: FeatureArray | None,
     place_of_image: pd.Series,
     features: ImageFeatures | None = None,
 ) -> Places:

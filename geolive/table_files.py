@@ -113,8 +113,14 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> "pd.
     return pd.read_parquet(path, columns=None if columns is None else list(columns))
 
 
-def read_geoparquet(path: str | Path) -> "gpd.GeoDataFrame":
+def read_geoparquet(path: str | Path, columns: Sequence[str] | None = None) -> "gpd.GeoDataFrame":
     """Read a GeoParquet file with geopandas.
+
+    Parameters
+    ----------
+    path : str or Path
+    columns : sequence of str, optional
+        The columns to read, in the order of the file; those that it does not have are left out. Without it all.
 
     Raises
     ------
@@ -133,11 +139,14 @@ def read_geoparquet(path: str | Path) -> "gpd.GeoDataFrame":
     'POINT (85.1 25.6)'
     """
     import geopandas as gpd
+    import pyarrow.parquet as pq
 
     check_expansion(path)
+    if columns is not None:
+        columns = [name for name in pq.read_schema(path).names if name in columns]
     # what is wrong with a geometry, the caller says
     with warnings.catch_warnings(action="ignore"):
-        return gpd.read_parquet(path)
+        return gpd.read_parquet(path, columns=columns)
 
 
 def check_expansion(path: str | Path) -> None:

@@ -28,6 +28,7 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     ingest_paper,
     ingest_photos,
     ingest_survey,
+    partition,
     predict,
     report,
     sample,

@@ -1,7 +1,7 @@
 """Add covariates from rasters and tables to a dataset, in memory or in its folder."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from geolive.dataset_facts import FACTS, read_facts
 from geolive.dataset_files import write_table
 from geolive.errors import InputError
 from geolive.files import checksum, replacing
+from geolive.partition_files import Partitions, covariates_file, rows_of_partitions
 from geolive.tables import lonlat
 from geolive.temporary_files import locked
 
@@ -172,14 +173,25 @@ def place_covariates(folder: str | Path, tables: CovariateTables) -> None:
             )
         # the facts take their place last, when the files that they list are there
         new_facts = stack.enter_context(replacing(folder / FACTS))
-        for name, table in zip(
-            part_files(next_part(facts["checksums"])), (tables.clusters, tables.images), strict=True
-        ):
+        for name, table in _files_of_next_part(folder, facts, tables):
             file = stack.enter_context(replacing(folder / name))
             write_table(table, file)
             facts["checksums"][name] = checksum(file)
         facts["covariates"] = facts.get("covariates", {}) | tables.about
         new_facts.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _files_of_next_part(folder: Path, facts: dict, tables: CovariateTables) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each file that the tables become in a dataset folder, with what it holds."""
+    number = next_part(facts["checksums"])
+    of_clusters, of_images = part_files(number)
+    yield of_clusters, tables.clusters
+    partitions = Partitions.from_facts(facts)
+    if partitions is None:
+        yield of_images, tables.images
+    else:
+        for name, rows in rows_of_partitions(folder, partitions):
+            yield covariates_file(number, name), tables.images.iloc[rows].reset_index(drop=True)
 
 
 def _names(raster: RasterCovariate) -> tuple[str, ...]:

@@ -101,6 +101,8 @@ def _facts(dataset: Dataset) -> dict[str, str]:
     if len(images):
         surveyed = int(images["unique_cluster"].notna().sum())
         facts["images"] += f" ({surveyed:,} of clusters, {len(images) - surveyed:,} elsewhere)"
+    if dataset.partitions is not None:
+        facts["partitions"] = f"{len(dataset.partitions):,}, by {dataset.partitions.by}"
     if "sequence_id" in images and len(images):
         facts["sequences"] = f"{images['sequence_id'].nunique():,}"
     places = np.concatenate([table.geometry.to_numpy() for table in (images, clusters)])

@@ -244,7 +244,9 @@ def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Calla
 
     dataset = sample.dataset
     with new_folder(folder) as temporary:
-        images = draw_scenes(dataset.images, dataset.features["objects"], temporary, dataset.extra["seed"], progress)
+        images = draw_scenes(
+            dataset.images, np.asarray(dataset.features["objects"]), temporary, dataset.extra["seed"], progress
+        )
         drawn = replace(sample, dataset=replace(dataset, images=images, command=f"{dataset.command} --with-images"))
         # written to a folder of its own first: the list of checksums names each file that it finds in the folder
         for path in write_sample(drawn, temporary / "dataset").iterdir():

@@ -14,9 +14,10 @@ import torch
 
 import geolive
 from geolive.dataset import Dataset
+from geolive.dataset_facts import images_checksum, read_facts
 from geolive.errors import InputError
 from geolive.feature_sets import check_feature_name, place_features, take_back_features
-from geolive.files import checksum, today
+from geolive.files import today
 from geolive.vision.backbones import Backbone, load_backbone
 from geolive.vision.devices import Device, choose_device, choose_workers
 from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches, photo_files
@@ -267,7 +268,7 @@ def add_from_photos(
     if folder.is_dir():
         take_back_features(dataset.path, name, folder / GrowingArray.FILE)
     made_by = work.about | {
-        "images": checksum(dataset.path / "images.parquet"),
+        "images": images_checksum(read_facts(dataset.path)),
         "photos": _paths_digest(work.photos.files),
     }
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
