@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -67,3 +68,13 @@ html_theme_options = {
 copyright = "the geolive developers, MIT licence"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+
+def show_why_not_run(app: object, page: str, source: list[str]) -> None:
+    """Show the comments `<!-- not run: REASON -->` before code blocks; tests/test_documentation.py asks for them."""
+    source[0] = re.sub(r"<!-- not run: (.+?) -->", r"{.not-run}\nNot run here: \1\n", source[0], flags=re.DOTALL)
+
+
+def setup(app: object) -> None:
+    """Called by Sphinx."""
+    app.connect("source-read", show_why_not_run)

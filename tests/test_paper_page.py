@@ -1,11 +1,9 @@
-"""The page docs/paper.md: the command line takes its commands, and every option, row and kind of edges that it names exists."""
+"""The page docs/paper.md: options, rows and kinds of edges that it names exist; test_documentation.py parses its commands."""
 
 import re
-import shlex
 from pathlib import Path
 
 import click
-import pytest
 
 from geolive.cli.apps import app
 from geolive.cli.parameters import running_command
@@ -13,12 +11,6 @@ from geolive.evaluation.model_specs import find_specs
 from geolive.graphs.edges import parse_edges
 
 PAGE = (Path(__file__).parent.parent / "docs" / "paper.md").read_text(encoding="utf-8")
-COMMANDS = [
-    shlex.split(line.removeprefix("python cli.py"))
-    for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("python cli.py")
-]
 # what the page says of their code stands in the first column of its tables
 OURS = "\n".join(
     line.split("|")[2] if line.startswith("|") else line
@@ -32,14 +24,6 @@ def options_of(command: click.Command) -> set[str]:
     below = getattr(command, "commands", {}).values()
     own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     return own.union(*(options_of(one) for one in below))
-
-
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_of_the_page_is_one_that_the_command_line_takes(words):
-    command = running_command(app, words)
-    parsed = command.make_context(command.name, words[words.index(command.name) + 1 :])
-    if "models" in parsed.params:
-        assert find_specs(parsed.params["models"])
 
 
 def test_every_option_that_the_page_names_exists():

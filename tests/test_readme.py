@@ -1,11 +1,10 @@
-"""The commands of the README: each is one that the command line takes, and reads only what an earlier one has made."""
+"""The commands of the README: each reads only what an earlier one has made (test_documentation.py parses them)."""
 
 import re
 import shlex
 from pathlib import Path
 
 import click
-import pytest
 
 from geolive.cli.apps import app
 from geolive.cli.parameters import running_command
@@ -25,11 +24,6 @@ def parsed(words: list[str]) -> click.Context:
     command = running_command(app, words)
     depth = words.index(command.name) + 1
     return command.make_context(command.name, words[depth:])
-
-
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_of_the_readme_is_one_that_the_command_line_takes(words):
-    assert parsed(words).command.callback is not None
 
 
 def test_a_command_of_the_readme_reads_what_an_earlier_one_made():
