@@ -6,16 +6,28 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import sys
 import traceback
 
+import geolive
+
 LIBRARIES = [
+    "attr",
+    "exactextract",
     "geopandas",
     "jinja2",
+    "markdown_it",
+    "pyarrow.compute",
+    "pyarrow.csv",
+    "pyarrow.dataset",
     "pyarrow.parquet",
+    "pydantic",
     "pyogrio",
+    "rasterio",
     "rich.console",
+    "rich.markdown",
     "sklearn.ensemble",
     "torch",
     "typer",
@@ -28,6 +40,9 @@ def main():
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    for module in pkgutil.walk_packages(geolive.__path__, "geolive."):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module.name)
     gc.freeze()
     for line in sys.stdin:
         asked = json.loads(line)

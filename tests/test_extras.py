@@ -85,6 +85,16 @@ def test_a_survey_is_evaluated_and_mapped_without_any_extra(tmp_path):
         assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a dataset and a forest, which are made without extras, too."""
+    made = tmp_path_factory.mktemp("extras")
+    trained = ("train", "clusterwise", "data", "--indicator", "pov", "--out", "forest")
+    for words in (("sample", "--region", "goa", "--out", "data"), trained):
+        assert run_without_extras(command_line(*words), made).returncode == 0
+    return made
+
+
 @pytest.mark.parametrize(
     ("words", "package"),
     [
@@ -93,11 +103,8 @@ def test_a_survey_is_evaluated_and_mapped_without_any_extra(tmp_path):
         (("explain", "forest", "data", "--out", "why"), "matplotlib"),
     ],
 )
-def test_what_needs_an_extra_says_so_in_one_line(tmp_path, words, package):
-    assert run_without_extras(command_line("sample", "--region", "goa", "--out", "data"), tmp_path).returncode == 0
-    trained = ("train", "clusterwise", "data", "--indicator", "pov", "--out", "forest")
-    assert run_without_extras(command_line(*trained), tmp_path).returncode == 0
-    done = run_without_extras(command_line(*words), tmp_path)
+def test_what_needs_an_extra_says_so_in_one_line(folder, words, package):
+    done = run_without_extras(command_line(*words), folder)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert package in line

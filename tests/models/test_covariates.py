@@ -1,6 +1,7 @@
 """Models on covariates, alone and beside what photos show."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ from geolive.places import Places
 from geolive.simulation.sample import make_sample
 from geolive.tables import lonlat
 
-CLUSTERWISE = (Forest, ExtraTrees, Boosting, AuthorsBoosting, RidgeCounts)
+CLUSTERWISE = (Forest, ExtraTrees, Boosting, partial(AuthorsBoosting, n_estimators=20), RidgeCounts)
 NETWORKS = (GraphCNN, MeanPooling, AttentionPooling, StackedNetwork)
 
 
