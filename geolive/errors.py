@@ -38,6 +38,16 @@ class RestartWarning(UserWarning):
     """
 
 
+class PluginWarning(UserWarning):
+    """A part that another package adds cannot be used, and is left out.
+
+    Examples
+    --------
+    >>> issubclass(PluginWarning, UserWarning)
+    True
+    """
+
+
 class ConvergenceError(InputError):
     """An estimation has no solution for these data.
 

@@ -3,15 +3,18 @@
 import itertools
 import re
 import tomllib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from geolive.errors import InputError
+from geolive.errors import InputError, PluginWarning
 from geolive.languages import phrase
 from geolive.phrases import Phrase
+from geolive.plugins import PluginGroup
 from geolive.wording import decimal_text
 
 MEANS_OF_AREAS = phrase("indicators.means_of_areas")
@@ -149,11 +152,40 @@ _KNOWN = {
         Indicator("bmi", *_own_words("bmi"), colours=("#f0f9e8", "#bae4bc", "#7bccc4", "#43a2ca", "#0868ac")),
     )
 }
+_FIRST = ("poorest", "worst_off", "lowest", "highest", "densest")
+
+
+def _name_fault(name: str) -> str:
+    if name in _KNOWN:
+        return "the name is geolive's own"
+    try:
+        check_indicator_names([name])
+    except InputError as error:
+        return str(error).partition(": ")[2].partition(";")[0]
+    return ""
+
+
+def _indicator_fault(loaded: Any, name: str) -> str:
+    if not isinstance(loaded, Indicator):
+        return f"it is no {Indicator.__module__}.Indicator"
+    if loaded.name != name:
+        return f"it has name = {loaded.name!r}, which must be the name of the entry point"
+    if len(loaded.colours) != 5 or not all(re.fullmatch("#[0-9a-fA-F]{6}", colour) for colour in loaded.colours):
+        return "its colours must be five, each as #rrggbb"
+    if loaded.ranked_from not in ("lowest", "highest") or loaded.first not in _FIRST:
+        return f"ranked_from must be lowest or highest, and first one of {', '.join(_FIRST)}"
+    return ""
+
+
+ADDED_INDICATORS = PluginGroup("geolive.indicators", "indicator", _name_fault, _indicator_fault)
 _IN_TEXT = {f"indicators.{name}_in_text" for name in _KNOWN}
 
 
 def indicator(name: str) -> Indicator:
     """Return the indicator of a given name; an unknown one is shown under its own name.
+
+    Packages may add indicators in the group `geolive.indicators` of entry points. One that cannot be used is left out, with a
+    `geolive.errors.PluginWarning`.
 
     Examples
     --------
@@ -164,6 +196,11 @@ def indicator(name: str) -> Indicator:
     """
     if name in _KNOWN:
         return _KNOWN[name]
+    if name in ADDED_INDICATORS:
+        try:
+            return ADDED_INDICATORS.load(name)
+        except InputError as error:
+            warnings.warn(f"{error} (the indicator is shown under its own name)", PluginWarning, stacklevel=2)
     unknown = Indicator(name, name, phrase("indicators.as_in_survey"))
     # shares and gaps below a threshold, as `geolive.shares_below` and `ingest survey` name them
     return replace(unknown, ranked_from="highest", first="worst_off") if name.endswith(("_below", "_gap")) else unknown

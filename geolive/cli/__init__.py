@@ -27,8 +27,10 @@ from geolive.cli import (  # noqa: F401  (each registers its commands)
     ingest_objects,
     ingest_paper,
     ingest_photos,
+    ingest_plugin,
     ingest_survey,
     partition,
+    plugins,
     predict,
     report,
     sample,
@@ -52,8 +54,9 @@ from geolive.cli.endings import (
 )
 from geolive.cli.parameters import as_options, running_command
 from geolive.command_line import program
-from geolive.errors import InputError, RestartWarning
+from geolive.errors import InputError, PluginWarning, RestartWarning
 from geolive.extras import missing_extra
+from geolive.plugins import package_at_fault
 from geolive.terminal_text import print_safely
 
 TYPER_STOPPED = 130
@@ -114,18 +117,19 @@ def _running() -> str:
 
 
 def _note_warnings() -> None:
-    """Print warnings that work is done again as notes, from now on."""
+    """Print warnings that work is done again, and that a plug-in is left out, as notes, from now on."""
     others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         from geolive.console import note
 
-        if issubclass(category, RestartWarning):
+        if issubclass(category, RestartWarning | PluginWarning):
             note(str(message))
         else:
             others(message, category, *where, **more)
 
     warnings.simplefilter("always", RestartWarning)
+    warnings.simplefilter("once", PluginWarning)
     warnings.showwarning = show
 
 
@@ -133,4 +137,10 @@ def _fail_of_ours(error: Exception) -> int:
     if os.environ.get("GEOLIVE_DEBUG"):
         raise error
     said = " ".join(f"{type(error).__name__}: {error}".split())
+    if package := package_at_fault(error.__traceback__):
+        return fail(
+            f"the package {package}, which adds to geolive, failed: {said} (report it to its authors; GEOLIVE_DEBUG=1 shows the "
+            "traceback)",
+            OURS,
+        )
     return fail(f"geolive failed: {said} (set GEOLIVE_DEBUG=1 for the traceback, and please report it)", OURS)

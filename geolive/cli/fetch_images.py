@@ -28,7 +28,11 @@ def fetch_images(
     context: typer.Context,
     out: NewFolder,
     source: Annotated[
-        str, typer.Option(help="Where the images come from: mapillary or panoramax.", metavar="SOURCE")
+        str,
+        typer.Option(
+            help="Where the images come from: mapillary, panoramax, or a source of another package (plugins lists them).",
+            metavar="SOURCE",
+        ),
     ] = "mapillary",
     api: Annotated[
         str | None,
@@ -179,6 +183,7 @@ def fetch_images(
 
 
 def _find_source(name: str, api: str | None, token_file: Path | None) -> "Source":
+    from geolive.sources.added import ADDED_SOURCES, added_imagery
     from geolive.sources.mapillary.access import GRAPH, TILES, Access, find_token
     from geolive.sources.mapillary.source import Mapillary
     from geolive.sources.panoramax.source import API, Panoramax
@@ -187,10 +192,14 @@ def _find_source(name: str, api: str | None, token_file: Path | None) -> "Source
         if token_file is not None:
             raise InputError("Panoramax needs no token; leave out --token-file")
         return Panoramax(api or API)
-    if name != "mapillary":
+    if name != "mapillary" and name not in ADDED_SOURCES:
         raise InputError(f"source={name!r}: must be mapillary or panoramax", parameter="source")
     if api is not None:
         raise InputError("--api is the address of a Panoramax API; add --source panoramax")
+    if name != "mapillary":
+        if token_file is not None:
+            raise InputError(f"--token-file is for Mapillary; leave it out with --source {name}")
+        return added_imagery(name)
     return Mapillary(
         Access(
             find_token(token_file, os.environ.get("MAPILLARY_TOKEN")),

@@ -110,7 +110,7 @@ def shares_below(
         raise InputError(
             f"threshold={threshold:g}: is for one indicator; give one of: {', '.join(names)}", parameter="threshold"
         )
-    if model is not None and model not in (*BASELINES, "forest"):
+    if model is not None and not is_fitted_now(model):
         raise InputError(
             f"threshold={threshold:g}: the share below it is learnt anew, and {model!r} was trained on something else; leave the "
             f"bundle out, or give one of: forest, {', '.join(BASELINES)}",
@@ -147,11 +147,22 @@ def named_indicators(words: str | None, dataset: Path | None, of_one: dict[str, 
     return names
 
 
+def is_fitted_now(model: str) -> bool:
+    """Return whether a name is that of a model that is fitted as the map is made; other names are folders of bundles.
+
+    Examples
+    --------
+    >>> is_fitted_now("kriging"), is_fitted_now("data/bmi-forest")
+    (True, False)
+    """
+    from geolive.models.registry import ADDED_MODELS, BASELINES
+
+    return model in (*BASELINES, "forest") or model in ADDED_MODELS
+
+
 def bundle_of(model: str | None, name: str, names: list[str]) -> str | None:
     """Return the bundle of one of several indicators, which `train` puts into a folder with the indicator's name."""
-    from geolive.models.registry import BASELINES
-
-    if len(names) == 1 or model is None or model in (*BASELINES, "forest"):
+    if len(names) == 1 or model is None or is_fitted_now(model):
         return model
     return str(Path(model) / name)
 
@@ -212,7 +223,7 @@ def trained_model(
     """Return the model of the named bundle, a baseline that is fitted now, or the cached forest."""
     from geolive.console import note_dropped, step
     from geolive.models.cache import fit_cached
-    from geolive.models.registry import BASELINES, make_model
+    from geolive.models.registry import ADDED_MODELS, BASELINES, make_model
     from geolive.models.training import train
 
     wanted = indicator or "pov"
@@ -226,6 +237,12 @@ def trained_model(
         with step(f"Fitting the forest to {wanted}, or opening the one kept") as progress:
             forest = make_model("forest", **chosen)
             trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=progress)
+        note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
+        return trained
+    if model in ADDED_MODELS:
+        with step(f"Fitting {model} to {wanted}, or opening the one kept") as progress:
+            own = make_model(model, **({} if inputs is None else {"inputs": inputs})).for_task("regression", seed)
+            trained = fit_cached(dataset, own, wanted, random_state=seed, progress=progress)
         note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
         return trained
     if inputs is not None:

@@ -33,7 +33,12 @@ def train_clusterwise(
     indicator: Indicator = "pov",
     task: Task = "regression",
     estimator: Annotated[
-        str, typer.Option(help="forest, extra-trees, boosting, boosting-authors, ridge or knn.", metavar="NAME")
+        str,
+        typer.Option(
+            help="forest, extra-trees, boosting, boosting-authors, ridge, knn, or a model that another package adds (plugins "
+            "lists them).",
+            metavar="NAME",
+        ),
     ] = "forest",
     trees: Annotated[
         int | None,
@@ -85,11 +90,17 @@ def train_clusterwise(
 
 def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int | None, inputs: str) -> "Model":
     """Make the unfitted model that the options name."""
-    from geolive.models.registry import CLUSTERWISE, find_kind
+    from geolive.models.registry import ADDED_MODELS, CLUSTERWISE, find_kind
 
-    if estimator not in CLUSTERWISE:
-        raise InputError(f"--estimator {estimator}: must be one of {', '.join(CLUSTERWISE)}")
-    model = find_kind(estimator).load_class()(task=task, random_state=seed)
+    if estimator not in CLUSTERWISE and estimator not in ADDED_MODELS:
+        names = (*CLUSTERWISE, *ADDED_MODELS.names())
+        raise InputError(f"--estimator {estimator}: must be one of {', '.join(names)}")
+    kind = find_kind(estimator)
+    if not kind.kept:
+        raise InputError(
+            f"--estimator {estimator}: is not kept in a bundle; fit it anew each time with predict --model"
+        )
+    model = kind.load_class()().for_task(task, seed)
     known = model.get_params(deep=False)
     if trees is not None:
         if "n_estimators" not in known:
@@ -99,8 +110,12 @@ def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int |
         if "max_depth" not in known:
             raise InputError(f"--depth {depth}: only boosting and boosting-authors have it; leave --depth out")
         model.set_params(max_depth=depth)
+    if task not in model.tasks:
+        raise InputError(f"--task {task}: {estimator} can do {' and '.join(model.tasks)}; leave --task out")
     if "inputs" in known:
         model.set_params(inputs=inputs)
+    elif parse_inputs(inputs) != ("objects",) and estimator not in CLUSTERWISE:
+        raise InputError(f"--inputs {inputs}: {estimator} takes no such option; leave --inputs out")
     elif parse_inputs(inputs) != ("objects",):
         raise InputError(f"--inputs {inputs}: {estimator} uses object counts only; leave --inputs out")
     model.check_parameters()

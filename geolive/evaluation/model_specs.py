@@ -9,7 +9,7 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.model_inputs import INPUTS_OF_SHORT, parse_inputs, photo_inputs
 from geolive.models.interface import TASKS, Model
-from geolive.models.registry import BASELINES, make_model
+from geolive.models.registry import ADDED_MODELS, BASELINES, make_model
 
 # what is done to a model besides fitting it, by the ending of its name
 VARIANTS = ("kriged", "pooled-50", "pooled-100", "own-country")
@@ -173,11 +173,20 @@ def given_specs(models: Mapping[str, Model]) -> list[ModelSpec]:
             wrapped = f"CountModel({type(model).__name__}())" if hasattr(model, "fit") else "CountModel(estimator)"
             remedy = f"give a model of geolive, or wrap an estimator of scikit-learn, as {wrapped}"
             raise InputError(f"models[{name!r}] is a {type(model).__name__}; {remedy}")
-        needs = parse_inputs(model.inputs)
-        if model.needs_images and not needs:
-            needs = ("images",)
-        specs.append(ModelSpec(str(name), partial(clone, model), needs, model.tasks, label=str(name)))
+        specs.append(ModelSpec(str(name), partial(clone, model), _needs_of(model), model.tasks, label=str(name)))
     return specs
+
+
+def _needs_of(model: Model) -> tuple[str, ...]:
+    return parse_inputs(model.inputs) or (("images",) if model.needs_images else ())
+
+
+def _added_spec(name: str) -> ModelSpec | None:
+    """Make the row of a model that another package adds; None where none adds it."""
+    if name not in ADDED_MODELS:
+        return None
+    model = make_model(name)
+    return ModelSpec(name, _maker(name), _needs_of(model), model.tasks)
 
 
 def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dict]) -> ModelSpec:
@@ -185,8 +194,10 @@ def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dic
     base, plus, variant = (name, "", "") if inputs else name.rpartition("+") if "+" in name else (name, "", "")
     of_inputs = inputs or _spec_of_inputs(base, options)
     if base not in known and of_inputs is None:
+        of_inputs = _added_spec(base)
+    if base not in known and of_inputs is None:
         base = base.partition("+")[0]
-        there = ["all", "baselines", *known]
+        there = ["all", "baselines", *known, *ADDED_MODELS.names()]
         near = difflib.get_close_matches(base, there, n=1)
         hint = f"did you mean {near[0]!r}? There are:" if near else "there are:"
         raise InputError(f"no model {base!r}; {hint} {', '.join(there)}")

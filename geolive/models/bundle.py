@@ -10,7 +10,7 @@ from typing import Any
 from geolive.command_line import command_line
 from geolive.errors import InputError
 from geolive.files import checksum, new_folder
-from geolive.models.registry import MODEL_KINDS, ModelKind
+from geolive.models.registry import ADDED_MODELS, MODEL_KINDS, ModelKind, find_kind, kind_of
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
 from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import vistas_classes
@@ -52,8 +52,8 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     'clusterwise-forest-5'
     """
     check_trained(trained)
-    kind = MODEL_KINDS.get(trained.model.kind)
-    if kind is None or not kind.kept or not kind.is_of(trained.model):
+    kind = kind_of(trained.model)
+    if kind is None or not kind.kept:
         raise InputError(f"{trained.model.name} is not kept in a bundle; fit it anew each time")
     with new_folder(folder) as temporary:
         settings = trained.model.save(temporary)
@@ -138,7 +138,7 @@ def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["schema_version"] == 1:
             raise InputError(f"{path}: made by an earlier geolive; train the model again")
-        kind, card = MODEL_KINDS[facts["kind"]], ModelCard.from_json(facts)
+        kind, card = _kind_named(path, str(facts["kind"]), facts["versions"]), ModelCard.from_json(facts)
         if not kind.kept or not all(isinstance(facts[name], dict) for name in ("checksums", "versions", "settings")):
             raise TypeError
     except InputError:
@@ -148,6 +148,17 @@ def _read_card(folder: Path) -> tuple[dict[str, Any], ModelKind, ModelCard]:
             f"{path}: not a model card that geolive wrote ({type(error).__name__}); train the model again"
         ) from None
     return facts, kind, card
+
+
+def _kind_named(path: Path, name: str, versions: dict[str, Any]) -> ModelKind:
+    """Find the kind of model that a card names; only packages that are installed are asked for it."""
+    if name not in MODEL_KINDS and name not in ADDED_MODELS and re.fullmatch(r"[a-z0-9-]{1,80}", name):
+        packages = clean(", ".join(f"{package} {version}" for package, version in versions.items()))[:200]
+        raise InputError(
+            f"{path}: its model {name!r} is none of geolive's ({packages or 'no package is named'}); install the package that "
+            "adds it, if you trust it"
+        )
+    return find_kind(name)
 
 
 def _command_of(kind: ModelKind, card: ModelCard) -> str:

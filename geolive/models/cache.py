@@ -14,7 +14,7 @@ from geolive.errors import InputError
 from geolive.files import cache_folder
 from geolive.models.bundle import SCHEMA_VERSION, load_model, save_model
 from geolive.models.interface import Model
-from geolive.models.registry import MODEL_KINDS
+from geolive.models.registry import kind_of
 from geolive.models.trained_model import TrainedModel
 from geolive.models.training import train
 
@@ -50,8 +50,8 @@ def fit_cached(
     'clusterwise-forest-5'
     """
     options: dict[str, Any] = {"features": features, "random_state": random_state, "progress": progress}
-    kind = MODEL_KINDS.get(model.kind)
-    if kind is None or not kind.kept or not kind.is_of(model):
+    kind = kind_of(model)
+    if kind is None or not kind.kept:
         return train(dataset, model, indicator, **options)
     depends_on = [
         SCHEMA_VERSION,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geolive.errors import InputError
 from geolive.languages import open_language, phrase
+from geolive.plugins import PluginGroup, plain_name_fault
 
 if TYPE_CHECKING:
     from geolive.models.interface import Model
@@ -90,13 +91,71 @@ BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
 CLUSTERWISE = tuple(kind.name for kind in _KINDS if kind.command.startswith("clusterwise"))
 
 
+# rows of an evaluation that are no names of models
+_OTHER_ROWS = ("all", "baselines", "previous-survey", "clusterwise")
+
+
+def _name_fault(name: str) -> str:
+    # evaluate names variants of a model NAME-VARIANT, so the beginning of a name must differ, too
+    own = next((one for one in (*MODEL_KINDS, *_OTHER_ROWS) if name == one or name.startswith(f"{one}-")), None)
+    if own is not None:
+        return f"the name is geolive's own, or begins with {own}-" if name != own else "the name is geolive's own"
+    return plain_name_fault(name)
+
+
+def _class_fault(loaded: Any, name: str) -> str:
+    from geolive.models.interface import Model
+
+    if not isinstance(loaded, type) or not issubclass(loaded, Model):
+        return "it is no class that derives from geolive.Model"
+    if loaded.kind != name:
+        return f"the class has kind = {loaded.kind!r}, which must be the name of the entry point"
+    return ""
+
+
+ADDED_MODELS = PluginGroup("geolive.models", "model", _name_fault, _class_fault)
+
+
+@dataclass(frozen=True)
+class _AddedKind(ModelKind):
+    """A row for a model that another package adds."""
+
+    def load_class(self) -> type["Model"]:
+        return ADDED_MODELS.load(self.name)
+
+    def is_of(self, model: "Model") -> bool:
+        return type(model) is self.load_class()
+
+
+def _added_kind(name: str) -> ModelKind:
+    from geolive.models.interface import Model
+
+    added, package = ADDED_MODELS.load(name), ADDED_MODELS.package(name)
+    kept = added.save is not Model.save
+    return _AddedKind(name, added.__module__, added.__name__, kept, f"clusterwise --estimator {name}", package)
+
+
+def kind_of(model: "Model") -> ModelKind | None:
+    """Return the row of exactly a model's class, of geolive or of another package; None where there is none.
+
+    Examples
+    --------
+    >>> kind_of(make_model("mean")).name
+    'mean'
+    """
+    if model.kind not in MODEL_KINDS and model.kind not in ADDED_MODELS:
+        return None
+    kind = find_kind(model.kind)
+    return kind if kind.is_of(model) else None
+
+
 def find_kind(name: str) -> ModelKind:
-    """Find the row of the table with this name.
+    """Find the row of the table with this name, or of a model that another package adds.
 
     Raises
     ------
     InputError
-        There is no such model.
+        There is no such model, or the package that adds it is broken.
 
     Examples
     --------
@@ -106,11 +165,14 @@ def find_kind(name: str) -> ModelKind:
     Traceback (most recent call last):
     geolive.errors.InputError: no model 'neighbors'; did you mean 'neighbours'? There are: ...
     """
-    if name not in MODEL_KINDS:
-        near = difflib.get_close_matches(name, MODEL_KINDS, n=1)
-        hint = f" did you mean {near[0]!r}? There are:" if near else " there are:"
-        raise InputError(f"no model {name!r};{hint} {', '.join(MODEL_KINDS)}")
-    return MODEL_KINDS[name]
+    if name in MODEL_KINDS:
+        return MODEL_KINDS[name]
+    if name in ADDED_MODELS:
+        return _added_kind(name)
+    known = [*MODEL_KINDS, *ADDED_MODELS.names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" did you mean {near[0]!r}? There are:" if near else " there are:"
+    raise InputError(f"no model {name!r};{hint} {', '.join(known)}")
 
 
 def make_model(name: str, **params: Any) -> "Model":

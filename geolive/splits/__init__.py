@@ -12,12 +12,13 @@ from geolive.splits.base import Splitter, parse_km
 from geolive.splits.buffered import BufferedSplit, shared_sequences
 from geolive.splits.folds import between_folds_km, describe_folds, fold_numbers, with_random_state
 from geolive.splits.knndm import KnndmSplit, prediction_grid
-from geolive.splits.names import KNOWN_SPLITS, parse_split
+from geolive.splits.names import ADDED_SPLITTERS, KNOWN_SPLITS, parse_split
 from geolive.splits.official import OfficialSplit
 from geolive.splits.positions import place_numbers, positions_of
 from geolive.splits.spatial import BlockSplit, RandomSplit, RowSplit
 
 __all__ = [
+    "ADDED_SPLITTERS",
     "KNOWN_SPLITS",
     "BlockSplit",
     "BufferedSplit",
