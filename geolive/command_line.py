@@ -4,6 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from geolive.remote_paths import with_addresses
 from geolive.terminal_text import as_unicode
 
 
@@ -24,11 +25,12 @@ def command_line(*words: object) -> str:
     Parameters
     ----------
     *words : object
-        The command's name, its options and their values; each is quoted where the shell asks for it.
+        The command's name, its options and their values; each is quoted where the shell asks for it. Local copies of files in
+        object storage are named by their addresses.
 
     Examples
     --------
     >>> command_line("sample", "--region", "Tamil Nadu", "--seed", 3)
     "geolive sample --region 'Tamil Nadu' --seed 3"
     """
-    return f"{program()} {shlex.join(map(as_unicode, words))}"
+    return f"{program()} {shlex.join(as_unicode(with_addresses(str(word))) for word in words)}"

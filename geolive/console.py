@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geolive.remote_paths import with_addresses
 from geolive.terminal_text import clean
 from geolive.wording import count_of
 
@@ -26,7 +27,7 @@ PROGRESS = _Console(stderr=True, soft_wrap=True, highlight=False)
 
 def plain(words: str, style: str = "") -> Text:
     """Make text that is printed unchanged: rich would take "[x]" for markup and ":100:" for an emoji, and a terminal
-    acts on escapes.
+    acts on escapes. Copies of files in object storage are named by their addresses.
 
     Everything that commands print goes through this function.
 
@@ -35,7 +36,7 @@ def plain(words: str, style: str = "") -> Text:
     >>> OUT.print(plain("split blocks:100:km [red]"))
     split blocks:100:km [red]
     """
-    return Text(clean(str(words)), style=style)
+    return Text(clean(with_addresses(str(words))), style=style)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from geolive.partition_files import Partitions
 from geolive.partitioned_array import FeatureArray, take_rows
 from geolive.places import ImageFeatures, Places, group_images
 from geolive.rates import sample_sizes
+from geolive.remote_paths import remote_origin
 from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
 
 
@@ -311,7 +312,7 @@ class Dataset:
         """Return the further facts, with the folder of the photos: relative paths of photos start at the dataset's own folder."""
         if self.path is None or "img_path" not in self.images or "photos_folder" in self.extra:
             return self.extra
-        return self.extra | {"photos_folder": str(self.path)}
+        return self.extra | {"photos_folder": remote_origin(self.path) or str(self.path)}
 
     def labelled(self, indicator: str) -> gpd.GeoDataFrame:
         """Return the clusters that have a value of an indicator.

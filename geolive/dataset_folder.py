@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -27,17 +28,22 @@ from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.partition_files import Box, Partitions, files_of, read_features_array, read_partitions
 from geolive.partitioned_array import FeatureArray
+from geolive.remote_paths import address_of, is_remote, local_path
+from geolive.storage.outputs import remote_folder
+from geolive.storage.views import local_copy
 from geolive.tables import IMAGE_COLUMNS, lonlat
 
 
-def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, pd.DataFrame] | None = None) -> Path:
+def write_dataset(
+    dataset: Dataset, folder: str | Path, extra_files: dict[str, pd.DataFrame] | None = None
+) -> str | Path:
     """Write a dataset to a new folder, whole or not at all.
 
     Parameters
     ----------
     dataset : Dataset
     folder : str or Path
-        Must not exist, or be empty.
+        Must not exist, or be empty. An address in object storage (`s3://…`) is written when the local work is done.
     extra_files : dict of str to DataFrame, optional
         Further tables to keep beside, by file name (the sample's truth).
 
@@ -60,6 +66,11 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
     >>> len(read_dataset(write_dataset(made, folder)).clusters)
     40
     """
+    if is_remote(folder):
+        with remote_folder(folder) as local:
+            write_dataset(dataset, local, extra_files)
+        return address_of(folder)
+    folder = Path(local_path(folder))
     with new_folder(folder) as temporary:
         write_table(dataset.images, temporary / IMAGES)
         write_table(dataset.clusters, temporary / "clusters.parquet")
@@ -80,7 +91,7 @@ def write_dataset(dataset: Dataset, folder: str | Path, extra_files: dict[str, p
         (temporary / FACTS).write_text(
             json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-    return Path(folder)
+    return folder
 
 
 def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, box: Box | None = None) -> Dataset:
@@ -89,6 +100,8 @@ def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, bo
     Parameters
     ----------
     folder : str or Path
+        A folder, or its address in object storage (`s3://…`, `gs://…`), of which the cache keeps a copy: of a partitioned
+        dataset only the partitions that are read.
     columns : sequence of str, optional
         Which columns of images to read beside key, country, unique_cluster and geometry; by default all. Those that the dataset
         does not have are left out.
@@ -107,12 +120,24 @@ def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, bo
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/folder: no such dataset folder; make one with sample or ingest
     """
-    folder = Path(folder)
+    if is_remote(folder):
+        folder = local_copy(folder, None if box is None else partial(_elsewhere, box))
+    folder = Path(local_path(folder))
     if not folder.is_dir():
         raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
     facts = read_facts(folder)
     dataset = _read(folder, facts, None if columns is None else [*IMAGE_COLUMNS, *columns], box)
     return dataset if box is None else _within(dataset, box)
+
+
+def _elsewhere(box: Box, facts: dict) -> set[str]:
+    """The files of partitions that have nothing within a box."""
+    whole = Partitions.from_facts(facts)
+    if whole is None:
+        return set()
+    # one partition tells which columns there are, also where none is in the box
+    read = whole.touching(box).names or whole.names[:1]
+    return files_of(whole.names, facts["checksums"]) - files_of(read, facts["checksums"])
 
 
 def _read(folder: Path, facts: dict, columns: Sequence[str] | None, box: Box | None) -> Dataset:

@@ -26,6 +26,8 @@ EXTRAS: dict[str, tuple[str, dict[str, str]]] = {
     "hdf5": ("HDF5 files", {"h5py": "h5py"}),
     "h3": ("partitions by H3 cells", {"h3": "h3"}),
     "ray": ("runs on a Ray cluster", {"ray": "ray"}),
+    "storage": ("object storage of Amazon and others (s3://)", {"s3fs": "s3fs"}),
+    "google-storage": ("object storage of Google (gs://)", {"gcsfs": "gcsfs"}),
     "surveys": ("surveys in files of Stata and SPSS", {"pyreadstat": "pyreadstat"}),
 }
 

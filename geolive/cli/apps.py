@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from geolive.cli.remote_arguments import StorageGroup
 from geolive.errors import InputError
 
-app = typer.Typer(
+app = StorageGroup(
     help="District maps of poverty, population and women's BMI from street-level photos.",
     no_args_is_help=True,
     add_completion=False,
@@ -23,10 +24,10 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-ingest = typer.Typer(help="Read a source into a dataset.", no_args_is_help=True)
-fetch = typer.Typer(help="Download imagery or boundaries.", no_args_is_help=True)
-train = typer.Typer(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
-estimate = typer.Typer(help="Small-area estimates from a survey and covariates.", no_args_is_help=True)
+ingest = StorageGroup(help="Read a source into a dataset.", no_args_is_help=True)
+fetch = StorageGroup(help="Download imagery or boundaries.", no_args_is_help=True)
+train = StorageGroup(help="Train a model on a dataset's surveyed clusters.", no_args_is_help=True)
+estimate = StorageGroup(help="Small-area estimates from a survey and covariates.", no_args_is_help=True)
 
 
 @app.callback()

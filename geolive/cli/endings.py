@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from geolive.errors import InputError
+from geolive.remote_paths import with_addresses
 from geolive.terminal_text import clean
 
 OURS, INPUT = 1, 2
@@ -171,7 +172,7 @@ def output_closed(error: BaseException) -> bool:
 def fail(words: str, code: int) -> int:
     """Print an error in one line, without what could act on a terminal, and return the exit code."""
     with contextlib.suppress(OSError, AttributeError, ValueError):  # standard error may be closed
-        print(f"error: {' '.join(clean(words).split())}", file=sys.stderr, flush=True)
+        print(f"error: {' '.join(clean(with_addresses(words)).split())}", file=sys.stderr, flush=True)
     return code
 
 

@@ -12,6 +12,9 @@ from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.models.registry import ADDED_MODELS, MODEL_KINDS, ModelKind, find_kind, kind_of
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
+from geolive.remote_paths import address_of, is_remote, local_path
+from geolive.storage.outputs import remote_folder
+from geolive.storage.views import local_copy
 from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import vistas_classes
 from geolive.terminal_text import clean
@@ -20,14 +23,14 @@ SCHEMA_VERSION = 3
 _SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "digest", "prediction"]
 
 
-def save_model(trained: TrainedModel, folder: str | Path) -> Path:
+def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
     """Write a trained model to a new folder, whole or not at all.
 
     Parameters
     ----------
     trained : TrainedModel
     folder : str or Path
-        Must not exist, or be empty.
+        Must not exist, or be empty. An address in object storage (`s3://…`) is written when the local work is done.
 
     Returns
     -------
@@ -51,6 +54,11 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
     >>> load_model(folder).card.model
     'clusterwise-forest-5'
     """
+    if is_remote(folder):
+        with remote_folder(folder) as local:
+            save_model(trained, local)
+        return address_of(folder)
+    folder = Path(local_path(folder))
     check_trained(trained)
     kind = kind_of(trained.model)
     if kind is None or not kind.kept:
@@ -72,7 +80,7 @@ def save_model(trained: TrainedModel, folder: str | Path) -> Path:
         }
         (temporary / "card.json").write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (temporary / "README.md").write_text(_readme(trained.card, trained.model.input_words), encoding="utf-8")
-    return Path(folder)
+    return folder
 
 
 def load_model(folder: str | Path) -> TrainedModel:
@@ -81,6 +89,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     Parameters
     ----------
     folder : str or Path
+        A bundle, or its address in object storage (`s3://…`).
 
     Returns
     -------
@@ -98,7 +107,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/bundle: no such bundle (it has no card.json); make one with train
     """
-    folder = Path(folder)
+    folder = local_copy(folder) if is_remote(folder) else Path(local_path(folder))
     facts, kind, card = _read_card(folder)
     again = f"train again: {_command_of(kind, card)}"
     version = facts["schema_version"]

@@ -189,7 +189,7 @@ def make_sample(
     return simulate(region, seed, n_clusters, n_sites, **options).dataset
 
 
-def write_sample(sample: Sample, folder: str | Path) -> Path:
+def write_sample(sample: Sample, folder: str | Path) -> str | Path:
     """Write a sample as a dataset folder; its truth goes to the folder `truth` in it, which no model reads.
 
     Parameters

@@ -1,7 +1,9 @@
 """Decodes a photo to upright RGB pixels in bounded memory, or gives the reason why it cannot be used."""
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -9,8 +11,11 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from geolive.errors import InputError
+from geolive.remote_paths import inside
 from geolive.sources.photos.exif import check_sizes, read_orientation
 from geolive.sources.photos.image_files import ImageFile, UnusableImageError, check_pixels, open_image, open_plain
+from geolive.storage.listing import read_object
 
 # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size if its sides then still have this many times the pixels needed: photos of
 # 4000 × 3000 then take a fifth of the time, and pixels differ by less than 1 of 255 on average; the decoder of torchvision has
@@ -40,7 +45,9 @@ _PLUGINS = {"JPEG": "JPEG", "progressive JPEG": "JPEG", "PNG": "PNG", "WebP": "W
 PANORAMA_VIEWS = 4
 
 
-def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = None) -> list[Image.Image]:
+def read_views(
+    root: Path, img_path: str, shorter: int, panorama: bool | None = None, address: str | None = None
+) -> list[Image.Image]:
     """Read the views of a photo: the photo itself, or four views of a panorama.
 
     Parameters
@@ -53,6 +60,8 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
         Number of pixels that the shorter side of a view needs; it has about that many or more, if the file has them.
     panorama : bool, optional
         Whether the photo shows the whole sphere, twice as wide as high; None lets the file decide.
+    address : str, optional
+        Folder in object storage that holds the photos which `root` lacks.
 
     Returns
     -------
@@ -72,7 +81,7 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     Traceback (most recent call last):
     geolive.sources.photos.image_files.UnusableImageError: a path that leads out of the folder of photos
     """
-    with open_plain(_path_within(root, img_path)) as file:
+    with _open_photo(root, img_path, address) as file:
         image_file = open_image(file)
         check_sizes(image_file.exif)
         declared = panorama
@@ -94,6 +103,24 @@ def read_views(root: Path, img_path: str, shorter: int, panorama: bool | None = 
     if declared is None and not _whole_sphere(image):
         return [image]
     return _cut_panorama(image) if panorama else [image]
+
+
+@contextlib.contextmanager
+def _open_photo(root: Path, img_path: str, address: str | None) -> Iterator[BinaryIO]:
+    path = _path_within(root, img_path)
+    if address is None or path.exists():
+        with open_plain(path) as file:
+            yield file
+        return
+    try:
+        content = read_object(
+            inside(address, path.relative_to(root.resolve()).as_posix()), most_bytes=_MOST_FILE_BYTES + 1
+        )
+    except InputError as error:
+        cause = str(error).removeprefix(f"{address}/")
+        raise UnusableImageError(f"cannot be read ({cause.partition(': ')[2] or cause})") from None
+    assert content is not None
+    yield io.BytesIO(content)
 
 
 def _path_within(root: Path, img_path: str) -> Path:

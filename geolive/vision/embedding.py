@@ -328,4 +328,4 @@ def _joined(
 
 def _paths_digest(files: PhotoFiles) -> str:
     """A digest of the folder of the photos, which shows whether it is the same as before."""
-    return hashlib.sha256(str(Path(files.root).resolve()).encode()).hexdigest()
+    return hashlib.sha256(files.place.encode()).hexdigest()

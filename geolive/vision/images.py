@@ -16,7 +16,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.remote_paths import is_remote, local_path, remote_origin
 from geolive.sources.photos.image_files import UnusableImageError
+from geolive.storage.views import lazy_copy
 from geolive.vision.decoding import read_views
 
 # takes an upright RGB view and the row of its image; returns an array of uint8, shape (height, width, 3)
@@ -35,11 +37,19 @@ class PhotoFiles:
         Path of each image's photo within that folder; None for an image without a photo.
     panorama : list of (bool or None)
         Whether the photo shows the whole sphere; None lets the file decide.
+    address : str, optional
+        Where the photos that `root` lacks are in object storage; each is read when it is needed, and not kept.
     """
 
     root: Path
     paths: list[str | None]
     panorama: list[bool | None]
+    address: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The folder of the photos, however the local copy of a folder in object storage is named."""
+        return self.address or str(self.root.resolve())
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -55,7 +65,7 @@ class PhotoFiles:
         path = self.paths[row]
         if path is None:
             raise UnusableImageError("no photo: img_path is empty")
-        return read_views(self.root, path, shorter, self.panorama[row])
+        return read_views(self.root, path, shorter, self.panorama[row], self.address)
 
 
 def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFiles:
@@ -66,7 +76,8 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
     dataset : Dataset
         Its images have the column `img_path`.
     photos : str or Path, optional
-        Folder that `img_path` starts from; the default is the folder that the photos were ingested from, or else the dataset's.
+        Folder that `img_path` starts from, or its address in object storage; the default is the folder that the photos were
+        ingested from, or else the dataset's.
 
     Returns
     -------
@@ -89,13 +100,15 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
         made = "make the dataset with ingest photos, fetch images or sample --with-images"
         raise InputError(f"{dataset.name}: its images have no photos (no img_path); {made}")
     root = photos or dataset.extra.get("photos_folder") or dataset.path
+    if root is not None:
+        root = lazy_copy(root) if is_remote(root) else local_path(root)
     if root is None or not Path(root).is_dir():
         raise InputError(f"{dataset.name}: the folder of its photos, {root}, is missing; give it with photos='DIR'")
     is_pano = dataset.images.get("is_pano")
     values = [None] * len(column) if is_pano is None else is_pano
     panorama = [None if pd.isna(value) else bool(value) for value in values]
     paths = [None if pd.isna(path) or path == "" else str(path) for path in column]
-    return PhotoFiles(Path(root), paths, panorama)
+    return PhotoFiles(Path(root), paths, panorama, remote_origin(Path(root).absolute()))
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def decode_library(
     places = photos_by_cluster(dataset, files, dataset.clusters)
     if not places.n_images.any():
         raise InputError(f"{dataset.name}: none of its clusters has a photo; add photos")
-    made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve())}
+    made_by = {"images": dataset.checksum, "photos": files.place}
     workers = choose_workers(None, choose_device())
     if places.image_rows is None:
         raise TypeError("places of a dataset know their images")

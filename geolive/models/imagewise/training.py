@@ -247,7 +247,7 @@ def train_from(
     if permute_labels:
         known = known.with_permuted_values(settings.random_state)
     _check_request(work, dataset, start, indicator, settings, [split, folds, permute_labels, min_images])
-    made_by = {"images": dataset.checksum, "photos": str(Path(files.root).resolve()), "rows": _digest(known.images)}
+    made_by = {"images": dataset.checksum, "photos": files.place, "rows": _digest(known.images)}
     workers = choose_workers(None, settings.device)
     pixels = decode_photos(files, known.images, start.preprocessing, work / "pixels", made_by, workers, progress)
     predictions = np.full(len(known.images), np.nan)

@@ -15,10 +15,12 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.places import natural_order
+from geolive.remote_paths import is_remote, local_path, remote_origin
 from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
 from geolive.sources.photos.position_table import PHOTO, TABLE_ROW, FoundRows, PositionTable
 from geolive.sources.photos.xmp import read_xmp
+from geolive.storage.views import local_copy
 from geolive.tables import empty_clusters, points
 from geolive.terminal_text import as_unicode
 
@@ -44,8 +46,8 @@ def read_photos(
     Parameters
     ----------
     folder : str or Path
-        The function reads files whose names end in one of `SUFFIXES`, in upper or lower case. It skips names that begin with a
-        dot, and follows a link only to a photo inside the folder.
+        A folder, or its address in object storage (`s3://…`). The function reads files whose names end in one of `SUFFIXES`, in
+        upper or lower case. It skips names that begin with a dot, and follows a link only to a photo inside the folder.
     gap_seconds, gap_metres : float
         Largest time and distance between two successive photos of a sequence. A sequence holds photos of one folder only.
         Photos without a time are taken in the order of their names.
@@ -81,7 +83,7 @@ def read_photos(
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/folder: no such folder; name the folder that holds the photos
     """
-    folder = Path(folder)
+    folder = local_copy(folder) if is_remote(folder) else Path(local_path(folder))
     if not folder.is_dir():
         cause = "is a file, not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {cause}; name the folder that holds the photos")
@@ -121,7 +123,7 @@ def read_photos(
         _command(folder, gap_seconds, gap_metres, leave_out_panoramas) if positions is None else command,
         False,
         rejects=left_out,
-        extra={"photos_folder": str(folder.resolve())}
+        extra={"photos_folder": remote_origin(folder.absolute()) or str(folder.resolve())}
         | ({"other_files": dict(others.most_common())} if others else {}),
     )
 

@@ -1,0 +1,134 @@
+"""Addresses of object storage among a command's arguments: local copies before it runs, uploads after it has ended well."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from geolive.storage.outputs import Outputs
+
+# parameters that name files or folders to write
+WRITTEN = {"out", "errors_out", "plot", "map", "join_report", "diagnostics", "logs", "curves"}
+# parameters that others read and these commands write
+WRITTEN_BY = {("sample", "raster")}
+# commands that add to the dataset that they are given
+ADDING = {"detect", "embed", "covariates", "objects", "features"}
+# photos are read one by one, as they are needed
+PHOTOS = "photos"
+# numbers of processes and devices do not decide a result
+_NOT_DECISIVE = {"workers", "device", "devices", "batch_size", "everything"}
+# NAME=s3://…, as --raster has it
+_NAMED = re.compile(r"(?P<name>[^=:/]+=)?(?P<address>(?:s3|gs):/{1,2}[^/].*?)(?P<band>:[^/:]*)?", re.IGNORECASE)
+
+
+class StorageCommand(TyperCommand):
+    """A command whose arguments may be addresses of object storage."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command on local files that stand for the addresses among its arguments."""
+        _as_local_paths(ctx.params)
+        addresses = _addresses(ctx.params)
+        if not addresses:
+            return super().invoke(ctx)
+        from geolive.console import note, step
+        from geolive.storage.outputs import Outputs
+
+        kind = " ".join(_names(ctx))
+        decisive = {name: value for name, value in ctx.params.items() if name not in _NOT_DECISIVE}
+        written = [one for name, one in addresses if _is_written(ctx, name)]
+        outputs = Outputs(written, kind, f"{kind} {decisive}") if written else None
+        with step("Preparing files of object storage"):
+            for name in {name for name, _ in addresses}:
+                ctx.params[name] = _localised(ctx, name, ctx.params[name], outputs)
+        if outputs is not None and outputs.finished:
+            note("the command had finished, and its upload was stopped; the upload goes on")
+            ended = None
+        else:
+            ended = super().invoke(ctx)
+        if outputs is not None:
+            with step(f"Uploading {', '.join(written)}"):
+                outputs.upload()
+        return ended
+
+
+class StorageGroup(typer.Typer):
+    """A group of commands whose arguments may be addresses of object storage."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        """Register a command."""
+        return super().command(name, **{"cls": StorageCommand} | options)
+
+
+def _as_local_paths(params: dict[str, Any]) -> None:
+    """Replace file:///… by the path, and refuse other kinds of storage."""
+    from geolive.remote_paths import local_path
+
+    for name, value in params.items():
+        if isinstance(value, Path | str):
+            params[name] = local_path(value)
+        elif isinstance(value, list | tuple) and any(isinstance(one, Path) for one in value):
+            params[name] = [local_path(one) for one in value]
+
+
+def _addresses(params: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the name and the address of each argument that has one.
+
+    Raises
+    ------
+    InputError
+        An address holds a key or a password.
+    """
+    from geolive.remote_paths import address_of
+
+    found = []
+    for name, value in params.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, Path | str) and (match := _NAMED.fullmatch(str(one))):
+                found.append((name, address_of(match["address"])))
+    return found
+
+
+def _is_written(ctx: Any, name: str) -> bool:
+    command = ctx.command.name
+    return name in WRITTEN or (command, name) in WRITTEN_BY or (name == "dataset" and command in ADDING)
+
+
+def _localised(ctx: Any, name: str, value: Any, outputs: Outputs | None) -> Any:
+    """Return the value of a parameter with local paths in place of addresses."""
+    if isinstance(value, list | tuple):
+        return [_localised(ctx, name, one, outputs) for one in value]
+    match = _NAMED.fullmatch(str(value))
+    if match is None:
+        return value
+    from geolive.remote_paths import address_of
+
+    address = address_of(match["address"])
+    local = _local(ctx, name, address, outputs)
+    return local if isinstance(value, Path) else f"{match['name'] or ''}{local}{match['band'] or ''}"
+
+
+def _local(ctx: Any, name: str, address: str, outputs: Outputs | None) -> Path:
+    from geolive.storage.views import lazy_copy, local_copy
+
+    if name == PHOTOS:
+        return lazy_copy(address)
+    if not _is_written(ctx, name):
+        return local_copy(address)
+    assert outputs is not None
+    if name == "dataset":
+        return outputs.changed_dataset(address)
+    metavar = next(parameter.metavar for parameter in ctx.command.params if parameter.name == name)
+    return outputs.new_folder(address) if metavar == "DIR" else outputs.file(address)
+
+
+def _names(context: Any) -> list[str]:
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, context.info_name)
+        context = context.parent
+    return names
