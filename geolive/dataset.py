@@ -152,7 +152,7 @@ class Dataset:
     @property
     def name(self) -> str:
         """What to call the dataset in messages."""
-        return str(self.path) if self.path else self.source
+        return remote_origin(self.path) or (str(self.path) if self.path else self.source)
 
     @cached_property
     def checksum(self) -> str:

@@ -249,7 +249,8 @@ def write_sample_with_photos(sample: Sample, folder: str | Path, progress: Calla
         )
         drawn = replace(sample, dataset=replace(dataset, images=images, command=f"{dataset.command} --with-images"))
         # written to a folder of its own first: the list of checksums names each file that it finds in the folder
-        for path in write_sample(drawn, temporary / "dataset").iterdir():
+        write_sample(drawn, temporary / "dataset")
+        for path in (temporary / "dataset").iterdir():
             path.rename(temporary / path.name)
         (temporary / "dataset").rmdir()
     return Path(folder)

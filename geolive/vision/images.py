@@ -16,7 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.remote_paths import is_remote, local_path, remote_origin
+from geolive.remote_paths import address_of, is_remote, local_path, remote_origin
 from geolive.sources.photos.image_files import UnusableImageError
 from geolive.storage.views import lazy_copy
 from geolive.vision.decoding import read_views
@@ -100,6 +100,8 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
         made = "make the dataset with ingest photos, fetch images or sample --with-images"
         raise InputError(f"{dataset.name}: its images have no photos (no img_path); {made}")
     root = photos or dataset.extra.get("photos_folder") or dataset.path
+    if photos is None and root is not None and is_remote(root):
+        _check_bucket(dataset, address_of(root))
     if root is not None:
         root = lazy_copy(root) if is_remote(root) else local_path(root)
     if root is None or not Path(root).is_dir():
@@ -109,6 +111,16 @@ def photo_files(dataset: Dataset, photos: str | Path | None = None) -> PhotoFile
     panorama = [None if pd.isna(value) else bool(value) for value in values]
     paths = [None if pd.isna(path) or path == "" else str(path) for path in column]
     return PhotoFiles(Path(root), paths, panorama, remote_origin(Path(root).absolute()))
+
+
+def _check_bucket(dataset: Dataset, address: str) -> None:
+    """Raise where a dataset, which may be a stranger's, names a bucket that the user has not."""
+    own = remote_origin(dataset.path)
+    if own is None or own.split("/")[:3] != address.split("/")[:3]:
+        raise InputError(
+            f"{dataset.name}: its photos are in {address}, in another bucket than the dataset; if that is right, give it with "
+            f"photos={address!r}"
+        )
 
 
 @dataclass(frozen=True)
