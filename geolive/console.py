@@ -60,6 +60,11 @@ def step(words: str) -> Iterator[Callable[[str], None]]:
     PROGRESS.print(plain("✓ ", "green") + plain(words) + took)
 
 
+def silence() -> None:
+    """Print nothing from here on, in a process that works beside the one that prints."""
+    OUT.quiet = PROGRESS.quiet = True
+
+
 def say(words: str, style: str = "") -> None:
     """Print a line of results unchanged."""
     OUT.print(plain(words, style))

@@ -56,6 +56,13 @@ Task = Annotated[str, typer.Option(help="regression (the value) or classificatio
 MinImages = Annotated[
     int, typer.Option(help="Leave out clusters with fewer images; the command says how many.", min=0, metavar="N")
 ]
+Nodes = Annotated[
+    int | None, typer.Option(help="Hosts; on each, torchrun or srun starts a process for each of its devices.", min=1)
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with a training that was stopped, and begin none; without it, both are done."),
+]
 # options of the commands that read photos
 PhotosFolder = Annotated[
     Path | None,
@@ -72,6 +79,14 @@ Precision = Annotated[
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Images at a time.", min=1)]
 Workers = Annotated[int | None, typer.Option(help="Processes that decode photos.", min=0)]
+
+
+def check_resume(resume: bool, work: Path, out: Path) -> None:
+    """Raise InputError where a training is to go on and there is none."""
+    if resume and not work.is_dir():
+        raise InputError(
+            f"--resume: no unfinished training of {out} is there ({work}); leave --resume out to begin one"
+        )
 
 
 def check_task(task: str) -> None:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import FEATURES_HELP, INPUTS_HELP, DatasetArgument, MinImages, NewFolder, Seed, Task, train
+from geolive.cli.apps import (
+    FEATURES_HELP,
+    INPUTS_HELP,
+    DatasetArgument,
+    MinImages,
+    NewFolder,
+    Nodes,
+    Resume,
+    Seed,
+    Task,
+    check_resume,
+    train,
+)
 from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs
@@ -15,6 +27,8 @@ if TYPE_CHECKING:
     from geolive.models.trained_model import TrainedModel
 
 ARCHITECTURES = ("gcn", "mean-pooling", "attention", "stacked")
+# those whose batches several devices can share
+SHARED = ("gcn", "mean-pooling", "attention")
 
 
 @train.command("gcn")
@@ -78,22 +92,36 @@ def train_gcn(
         Path | None, typer.Option(help="Draw learning curves to this .png, .svg or .pdf.", metavar="FILE")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            help="Devices of each host that share each batch; by default one, or those that torchrun or srun started.",
+            min=1,
+        ),
+    ] = None,
+    nodes: Nodes = None,
+    resume: Resume = False,
     seed: Seed = 0,
 ) -> None:
     """Train a network of photos, in which each photo of a cluster is a vertex. If it is stopped, the same command continues."""
     import shutil
 
-    from geolive.console import step
+    from geolive.console import silence, step
     from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder, work_folder
     from geolive.models.learning_curves import check_curves, draw_curves
     from geolive.models.registry import make_model
     from geolive.models.training import train_together
+    from geolive.process_group import check_devices, joined, launched, start_processes
 
     kind = _kind(arch, compat)
     if epochs is not None and iterations is not None:
         raise InputError(f"--epochs {epochs} and --iterations {iterations} both say how long to train; leave one out")
     check_new_folder(out)
+    group = launched()
+    check_devices(group, devices, nodes)
+    if group or (devices or 1) > 1:
+        _check_shared(kind)
     if curves is not None:
         check_curves(curves)
     given = {
@@ -107,17 +135,26 @@ def train_gcn(
         "search": search or None,
     }
     work = work_folder(out, "training")
+    check_resume(resume, work, out)
     fixed = {"task": task, "random_state": seed, "inputs": inputs, "device": device, "checkpoints": work}
     model = make_model(kind, **fixed, **{name: value for name, value in given.items() if value is not None})
     model.check_parameters()
-    with step(f"Reading {dataset}"):
-        data = read_dataset(dataset)
-    names = data.indicators if indicator == "all" else indicator.split(",")
-    chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
-    with step(f"Training {kind} on {', '.join(names)}") as progress:
-        trained = train_together(
-            data, model, names, features=chosen, min_images=min_images, random_state=seed, progress=progress
-        )
+    if group is None and (devices or 1) > 1:
+        assert devices is not None
+        raise typer.Exit(start_processes(devices))
+    with joined(group, device) as rank:
+        if rank:
+            silence()
+        with step(f"Reading {dataset}"):
+            data = read_dataset(dataset)
+        names = data.indicators if indicator == "all" else indicator.split(",")
+        chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
+        with step(f"Training {kind} on {', '.join(names)}") as progress:
+            trained = train_together(
+                data, model, names, features=chosen, min_images=min_images, random_state=seed, progress=progress
+            )
+    if rank:
+        return
     _save(trained, out)
     shutil.rmtree(work, ignore_errors=True)
     if curves is not None:
@@ -144,6 +181,15 @@ def _say_compare(dataset: Path, names: Sequence[str], task: str, inputs: str, fe
     say_next(
         "evaluate", dataset, *words, "--out", f"reports/{out.name}", to="compares the network, which is not to map"
     )
+
+
+def _check_shared(kind: str) -> None:
+    """Raise where several processes cannot share the batches of a network."""
+    if kind not in SHARED:
+        raise InputError(
+            f"{kind} trains on one device; choose --arch {', '.join(SHARED[:-1])} or {SHARED[-1]}, or start one process without "
+            "--devices"
+        )
 
 
 def _kind(arch: str, compat: str | None) -> str:

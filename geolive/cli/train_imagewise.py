@@ -11,10 +11,13 @@ from geolive.cli.apps import (
     Indicator,
     MinImages,
     NewFolder,
+    Nodes,
     PhotosFolder,
     Precision,
+    Resume,
     Seed,
     Task,
+    check_resume,
     train,
 )
 from geolive.cli.next_steps import say_next
@@ -80,8 +83,11 @@ def train_imagewise_command(
     accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
     device: DeviceName = "auto",
     devices: Annotated[
-        int | None, typer.Option(help="Devices that share each batch; by default all CUDA devices, else one.", min=1)
+        int | None,
+        typer.Option(help="Devices of each host that share each batch; by default all CUDA devices, else one.", min=1),
     ] = None,
+    nodes: Nodes = None,
+    resume: Resume = False,
     precision: Precision = "auto",
     workers: Annotated[int, typer.Option(help="Processes that read pixels, for each device.", min=0)] = 0,
     photos: PhotosFolder = None,
@@ -98,7 +104,7 @@ def train_imagewise_command(
     import shutil
     import sys
 
-    from geolive.console import note, note_dropped, say, step
+    from geolive.console import note, note_dropped, say, silence, step
     from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder, work_folder
 
@@ -107,48 +113,58 @@ def train_imagewise_command(
         raise InputError(f"--head {head}: --from-authors has the head of its file; leave --head out")
     if from_authors and not pretrained:
         raise InputError("--no-pretrained: --from-authors names weights already; leave one of them out")
-    with step(f"Reading {dataset}"):
-        data = read_dataset(dataset)
-        data.labelled(indicator)
-
     from geolive.metrics import NAMES
     from geolive.models.bundle import save_model
-    from geolive.models.imagewise.training import train_imagewise
+    from geolive.process_group import check_devices, joined, launched
     from geolive.score_formulas import CONFUSION
 
     work = work_folder(out, "training")
-    logs = logs or out.parent / f"{out.name}.logs"
-    note(f"figures of each epoch: {logs}")
-    trained = train_imagewise(
-        data,
-        indicator,
-        task=task,
-        arch=arch,
-        weights=weights if pretrained else "none",
-        from_authors=from_authors,
-        size=size,
-        head=head,
-        pool=pool,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=lr,
-        patience=patience,
-        accumulate=accumulate,
-        split=split,
-        folds=folds,
-        min_images=min_images,
-        photos=photos,
-        device=device,
-        devices=devices,
-        precision=precision,
-        workers=workers,
-        random_state=seed,
-        permute_labels=permute_labels,
-        work=work,
-        logs=logs,
-        bar=sys.stderr.isatty(),
-        progress=note,
-    )
+    check_resume(resume, work, out)
+    group = launched()
+    check_devices(group, devices, nodes)
+    with joined(group, device) as rank:
+        if rank:
+            silence()
+        with step(f"Reading {dataset}"):
+            data = read_dataset(dataset)
+            data.labelled(indicator)
+        from geolive.models.imagewise.training import train_imagewise
+
+        logs = logs or out.parent / f"{out.name}.logs"
+        note(f"figures of each epoch: {logs}")
+        trained = train_imagewise(
+            data,
+            indicator,
+            task=task,
+            arch=arch,
+            weights=weights if pretrained else "none",
+            from_authors=from_authors,
+            size=size,
+            head=head,
+            pool=pool,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=lr,
+            patience=patience,
+            accumulate=accumulate,
+            split=split,
+            folds=folds,
+            min_images=min_images,
+            photos=photos,
+            device=device,
+            devices=devices,
+            nodes=nodes,
+            precision=precision,
+            workers=workers,
+            random_state=seed,
+            permute_labels=permute_labels,
+            work=work,
+            logs=logs,
+            bar=sys.stderr.isatty(),
+            progress=note,
+        )
+    if rank:
+        return
     save_model(trained, out)
     shutil.rmtree(work, ignore_errors=True)
     note_dropped(trained.card.clusters_without_images, 0, trained.card.clusters_with_few_images)

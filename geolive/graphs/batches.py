@@ -117,6 +117,7 @@ def batches_in_blocks(
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
     make_adjacency: MakeAdjacency = adjacency,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[list[Batch]]:
     """Yield batches as `batches` does, each cut into blocks of graphs of similar size, so that there is little padding.
 
@@ -128,6 +129,8 @@ def batches_in_blocks(
         Largest number of blocks in a batch. The other parameters are those of `batches`.
     make_adjacency : callable
         Makes the edges of a block, as `geolive.graphs.dense.adjacency` does.
+    share : tuple of int
+        (k, n): only every n-th place of each batch, from the k-th on, for n processes that share each batch.
 
     Raises
     ------
@@ -152,6 +155,7 @@ def batches_in_blocks(
         order = torch.randperm(len(places), generator=generator).numpy()
     for rows in np.array_split(order, -(-len(order) // batch_size)):
         rows = rows[np.argsort(sizes[rows], kind="stable")] if n_blocks > 1 else rows
+        rows = rows[share[0] :: share[1]]
         yield [source.batch(block) for block in np.split(rows, _cuts(sizes[rows], n_blocks))]
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from geolive.collectives import rank_and_size, sum_of_all
+
 if TYPE_CHECKING:
     from geolive.graphs.batches import Batch
 
@@ -134,6 +136,8 @@ class VertexNorm(nn.Module):
     def forward(self, vertices: torch.Tensor) -> torch.Tensor:
         """Normalise vertices without padding, shape (…, features)."""
         rows = vertices.flatten(0, -2)
+        if self.training and rank_and_size()[1] > 1:
+            return torch.relu_(self._shared(rows)).view_as(vertices)
         averages = (None, None) if self.training else (self.mean, self.variance)
         normalised, mean, spread = torch.native_batch_norm(
             rows, self.scale, self.shift, averages[0], averages[1], self.training, 0.0, NORM_EPS
@@ -142,6 +146,15 @@ class VertexNorm(nn.Module):
             # `spread` is 1 / √(variance + eps)
             self.remember(mean, spread.double().pow(-2).sub(NORM_EPS).clamp_min(0).to(self.variance.dtype))
         return torch.relu_(normalised).view_as(vertices)
+
+    def _shared(self, rows: torch.Tensor) -> torch.Tensor:
+        """Normalise by mean and variance over the vertices of all processes that share a batch."""
+        count = sum_of_all(rows.new_tensor([len(rows)], dtype=torch.float32))
+        mean = sum_of_all(rows.float().sum(0)) / count
+        centred = rows.float() - mean
+        variance = sum_of_all((centred**2).sum(0)) / count
+        self.remember(mean, variance)
+        return (centred * torch.rsqrt(variance + NORM_EPS) * self.scale + self.shift).to(rows.dtype)
 
     @torch.no_grad()
     def remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from geolive.collectives import rank_and_size
 from geolive.graphs.node_features import Vertices
 from geolive.models.photoset_model import PhotoSetModel
 from geolive.places import Places
@@ -175,7 +176,9 @@ class AttentionPooling(PhotoSetModel):
             order = np.argsort(sizes, kind="stable")
         else:
             order = torch.randperm(len(places), generator=generator).numpy()
-        for rows in np.array_split(order, -(-len(order) // batch_size)):
+        rank, size = (0, 1) if generator is None else rank_and_size()
+        for batch in np.array_split(order, -(-len(order) // batch_size)):
+            rows = batch[rank::size]
             images = np.concatenate([np.arange(places.offsets[row], places.offsets[row + 1]) for row in rows])
             place = np.repeat(np.arange(len(rows)), sizes[rows])
             tensors = [torch.from_numpy(array).to(self._device) for array in (vertices.read(images), place)]

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from geolive.collectives import rank_and_size
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.network import GraphNetwork
@@ -114,6 +115,7 @@ class GraphCNN(PhotoSetModel):
             seed=self.random_state,
             generator=generator,
             device=self._device,
+            share=(0, 1) if generator is None else rank_and_size(),
         )
 
     def _forward(self, blocks: list[Batch], covariates: torch.Tensor | None) -> torch.Tensor:

@@ -17,6 +17,7 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
+from geolive.collectives import add_gradients, rank_and_size, sum_of_all
 from geolive.errors import InputError
 from geolive.graphs.batches import subsample_images
 from geolive.graphs.node_features import VertexScaling, Vertices, fit_vertices
@@ -199,6 +200,7 @@ class PhotoSetModel(NetworkModel):
             fingerprint = self._fingerprint(places, values)
             checkpoint = Path(self.checkpoints) / f"{fingerprint[:16]}.safetensors"
         epochs, steps = self._length(len(learn))
+        self._check_shares(len(learn))
         return fit_network(
             self.network_,
             optimizer,
@@ -210,6 +212,16 @@ class PhotoSetModel(NetworkModel):
             fingerprint=fingerprint,
             progress=progress and (lambda words: progress(f"{self.name}: {words}")),
         )
+
+    def _check_shares(self, n_places: int) -> None:
+        """Raise where a step has fewer places than there are processes to share it."""
+        fewest, size = n_places // -(-n_places // self.batch_size), rank_and_size()[1]
+        if fewest < size:
+            raise InputError(
+                f"batch_size={self.batch_size}: a step of {fewest} places cannot be shared by {size} processes; choose a larger "
+                "batch_size, or fewer devices",
+                parameter="batch_size",
+            )
 
     def _length(self, n_places: int) -> tuple[int, Callable[[int], int]]:
         """Return the number of epochs, and the number of steps in each: the last epoch ends with the last iteration."""
@@ -262,19 +274,33 @@ class PhotoSetModel(NetworkModel):
         steps: int,
     ) -> float:
         """Train for one pass over the places, or the first steps of one; gives the mean loss."""
-        total, n = 0.0, 0
+        losses: list[float] = []
+        counts: list[int] = []
         seen, _ = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
         covariates = self._covariates(places)
         for blocks in islice(self._batches(seen, self.scaling_.of(seen), self.batch_size, generator), steps):
             rows = np.concatenate([block.rows for block in blocks])
             with self._precision():
                 outputs = self._forward(blocks, None if covariates is None else covariates[rows])
-            loss = self._loss(outputs.float(), targets[torch.from_numpy(rows).to(targets.device)])
+            loss = self._shared_loss(outputs.float(), targets[torch.from_numpy(rows).to(targets.device)])
             optimizer.zero_grad()
             loss.backward()
+            add_gradients(self.network_.parameters())
             optimizer.step()
-            total, n = total + loss.item() * len(rows), n + len(rows)
-        return total / n
+            losses.append(loss.item())
+            counts.append(len(rows))
+        if rank_and_size()[1] > 1:
+            of_all = sum_of_all(torch.tensor([losses, counts], dtype=torch.float64, device=self._device))
+            losses, counts = of_all.tolist()
+        return sum(loss * n for loss, n in zip(losses, counts, strict=True)) / sum(counts)
+
+    def _shared_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return this process's part of the mean loss over the known values of a batch; the parts add up to it."""
+        loss = self._loss(outputs, targets)
+        if rank_and_size()[1] == 1:
+            return loss
+        known = targets.isfinite().sum().float()[None]
+        return loss * (known / sum_of_all(known).clamp_min(1))[0]
 
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         known = targets.isfinite()

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from geolive.collectives import all_agree, from_first, rank_and_size
 from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
 
@@ -162,6 +163,11 @@ def fit_network(
     curve, kept = Curve(), None
     if checkpoint is not None and checkpoint.is_file():
         curve, kept = _read(checkpoint, fingerprint, network, optimizer, generator)
+    rank, device = rank_and_size()[0], next(network.parameters()).device
+    if not all_agree(len(curve.train), device):
+        raise InputError(
+            f"{checkpoint}: is not the same in all processes; choose a folder on a disk that all hosts share, under the same path"
+        )
     written = time.monotonic()
     while not _is_over(curve, schedule):
         for group in optimizer.param_groups:
@@ -170,7 +176,8 @@ def fit_network(
         curve.train.append(run_epoch(len(curve.train)))
         if validate is not None:
             network.eval()
-            found = validate()
+            # all processes stop after the same epoch, whatever their rounding
+            found = Validated(*from_first(validate(), device))
             curve.validation.append(found.loss)
             curve.errors.append(found.error)
         if validate is None or curve.errors[-1] <= min(curve.errors):
@@ -179,7 +186,12 @@ def fit_network(
             kept = _copy(network) if validate is not None else None
         if progress:
             progress(_words(curve, schedule))
-        if checkpoint is not None and (_is_over(curve, schedule) or time.monotonic() - written >= CHECKPOINT_SECONDS):
+        # one process writes for all
+        if (
+            rank == 0
+            and checkpoint is not None
+            and (_is_over(curve, schedule) or time.monotonic() - written >= CHECKPOINT_SECONDS)
+        ):
             _write(checkpoint, fingerprint, network, optimizer, generator, curve, kept)
             written = time.monotonic()
     last = None

@@ -1,23 +1,9 @@
 """Batch normalisation over the photos of all processes that share a batch."""
 
 import torch
-from torch import distributed, nn
+from torch import nn
 
-
-class _SumOfAll(torch.autograd.Function):
-    """The sum over all processes; gradients flow back to all of them."""
-
-    @staticmethod
-    def forward(ctx, own: torch.Tensor) -> torch.Tensor:
-        total = own.clone()
-        distributed.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
-        total = gradient.clone()
-        distributed.all_reduce(total)
-        return total
+from geolive.collectives import rank_and_size, sum_of_all
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
@@ -28,12 +14,12 @@ class SharedBatchNorm(nn.BatchNorm2d):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Normalise by mean and variance over the photos of all processes, each of which has equally many."""
-        if not (self.training and distributed.is_initialized() and distributed.get_world_size() > 1):
+        world = rank_and_size()[1]
+        if not self.training or world == 1:
             return super().forward(inputs)
-        world = distributed.get_world_size()
-        mean = _SumOfAll.apply(inputs.mean(dim=(0, 2, 3))) / world
+        mean = sum_of_all(inputs.mean(dim=(0, 2, 3))) / world
         centred = inputs - mean[:, None, None]
-        variance = _SumOfAll.apply((centred**2).mean(dim=(0, 2, 3))) / world
+        variance = sum_of_all((centred**2).mean(dim=(0, 2, 3))) / world
         with torch.no_grad():
             n = world * inputs.numel() / inputs.shape[1]
             assert self.running_mean is not None

@@ -21,13 +21,16 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader
 
+from geolive.collectives import all_agree, rank_and_size
 from geolive.errors import InputError, RestartWarning
 from geolive.models.imagewise.batch_norm import share_batch_norm
 from geolive.models.imagewise.photo_cache import DecodedPhotos, augment, epoch_order, uniforms
+from geolive.process_group import launched
 from geolive.vision.devices import Device
 from geolive.vision.images import begin_worker
 from geolive.vision.preprocessing import Preprocessing
@@ -58,8 +61,8 @@ class TrainingSettings:
     patience : int
         Epochs without a better validation score after which training stops.
     device : Device
-    devices : int
-        Number of processes that share each batch.
+    devices, nodes : int
+        Number of processes on each host, and of hosts, that share each batch.
     accumulate : int
         Number of parts of a batch that go through the network one after the other, so that the batch fits into memory.
     workers : int
@@ -77,9 +80,15 @@ class TrainingSettings:
     patience: int = 5
     device: Device = field(default_factory=lambda: Device("cpu", "float32"))
     devices: int = 1
+    nodes: int = 1
     accumulate: int = 1
     workers: int = 0
     bar: bool = False
+
+    @property
+    def processes(self) -> int:
+        """Number of processes that share each batch."""
+        return self.devices * self.nodes
 
 
 @dataclass(frozen=True)
@@ -158,7 +167,7 @@ class Learner(pl.LightningModule):
 
     @property
     def _parts(self) -> int:
-        return self.settings.devices * self.settings.accumulate
+        return self.settings.processes * self.settings.accumulate
 
     @property
     def steps(self) -> int:
@@ -167,7 +176,8 @@ class Learner(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Divide the processor's cores among processes that share one processor."""
-        if self.settings.devices > 1 and self.settings.device.name == "cpu":
+        # torchrun and srun divide them before
+        if self.settings.devices > 1 and self.settings.device.name == "cpu" and launched() is None:
             torch.set_num_threads(max(1, torch.get_num_threads() // self.settings.devices))
 
     def configure_optimizers(self) -> Any:
@@ -185,14 +195,14 @@ class Learner(pl.LightningModule):
         rows = rows[: self.steps * self.part * self._parts]
         # photos are dealt to the parts of each step one by one, so that the parts together are the batch of a single process
         parts = rows.reshape(self.steps, self.part, self._parts).transpose(0, 2, 1)
-        mine = parts.reshape(self.steps, self.settings.accumulate, self.settings.devices, self.part)
+        mine = parts.reshape(self.steps, self.settings.accumulate, self.settings.processes, self.part)
         return self._loader(list(mine[:, :, self.global_rank].reshape(-1, self.part)))
 
     def val_dataloader(self) -> DataLoader:
         """This process's share of the validation photos, filled up so that all processes have equally many."""
-        rows, devices = self.photos.validation, self.settings.devices
-        filled = np.resize(rows, math.ceil(len(rows) / devices) * devices)
-        mine = filled[self.global_rank :: devices]
+        rows, processes = self.photos.validation, self.settings.processes
+        filled = np.resize(rows, math.ceil(len(rows) / processes) * processes)
+        mine = filled[self.global_rank :: processes]
         return self._loader(np.array_split(mine, math.ceil(len(mine) / max(self.part, 32))))
 
     def _loader(self, batches: list[np.ndarray]) -> DataLoader:
@@ -234,7 +244,7 @@ class Learner(pl.LightningModule):
         images = torch.cat([rows for rows, _ in self._outputs]).to(self.device)
         outputs = torch.cat([outputs for _, outputs in self._outputs])
         self._outputs.clear()
-        if self.settings.devices > 1:
+        if self.settings.processes > 1:
             images, outputs = self._gathered(images), self._gathered(outputs)
         rows, first = np.unique(images.cpu().numpy(), return_index=True)
         predictions = predictions_of(outputs.cpu().double().numpy()[first], self.settings.task)
@@ -350,26 +360,37 @@ def train_cnn(
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = folder / LAST
-    _remove_damaged(folder)
+    rank, size = rank_and_size()
+    if rank == 0:
+        _remove_damaged(folder)
+    if not all_agree(last.is_file(), _exchange_device(settings)):
+        raise InputError(
+            f"{folder}: is not the same in all processes; choose a folder on a disk that all hosts share, under the same path"
+        )
     # a trunk that was loaded for evaluation would stay in that mode, and its batch norms would keep ImageNet's statistics
     learner = Learner(network.to(memory_format=torch.channels_last).train(), photos, settings)
     if learner.part < 1:
         raise InputError(
-            f"batch_size={settings.batch_size}: fewer photos than {settings.devices} devices × {settings.accumulate} "
+            f"batch_size={settings.batch_size}: fewer photos than {settings.processes} devices × {settings.accumulate} "
             "parts; choose a larger batch_size"
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _quiet()
-        if settings.devices > 1:
+        if settings.processes > 1:
             share_batch_norm(learner.network, settings.device.name)
         if not (last.is_file() and _stopped(last, settings.epochs)):
-            # a callable cannot be sent to other processes
-            learner.progress = progress if settings.devices == 1 else None
+            # a callable cannot be sent to processes that Lightning starts
+            learner.progress = progress if settings.processes == 1 or size > 1 else None
             trainer = _trainer(learner, settings, folder, logs)
             _fit(trainer, learner, last if last.is_file() else None)
     of_best, of_last = (torch.load(file, map_location="cpu", weights_only=True) for file in (folder / BEST, last))
     return TrainedWeights(_network_weights(of_best), of_last["history"], _network_weights(of_last))
+
+
+def _exchange_device(settings: TrainingSettings) -> str:
+    """Return the kind of device whose tensors the processes exchange."""
+    return "cuda" if settings.device.name == "cuda" else "cpu"
 
 
 def _network_weights(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
@@ -384,6 +405,11 @@ def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
             trainer.fit(learner, ckpt_path=begun, weights_only=True)
     except SystemExit as left:
         raise KeyboardInterrupt from left
+    except torch.multiprocessing.ProcessExitedException as error:
+        raise InputError(
+            f"one of the {learner.settings.devices} processes of the training ended ({error}); make sure that there is memory "
+            "for all, then run the same command again: it goes on from the last whole epoch"
+        ) from error
     if trainer.interrupted or trainer.received_sigterm:
         raise KeyboardInterrupt
 
@@ -443,11 +469,16 @@ def _trainer(learner: Learner, settings: TrainingSettings, folder: Path, logs: P
     ]
     callbacks += [RichProgressBar(leave=False)] if settings.bar else []
     cuda = settings.device.name == "cuda"
+    # torchrun or srun has started the processes, and they have joined
+    started = rank_and_size()[1] > 1
+    method: Literal["popen", "spawn"] = "popen" if started else "spawn"
     backend = "nccl" if cuda else "gloo"
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(settings.device.name, settings.device.name),
         devices=settings.devices,
-        strategy=DDPStrategy(start_method="spawn", process_group_backend=backend) if settings.devices > 1 else "auto",
+        num_nodes=settings.nodes,
+        strategy=DDPStrategy(start_method=method, process_group_backend=backend) if settings.processes > 1 else "auto",
+        plugins=[TorchElasticEnvironment()] if started else None,
         precision=PRECISION[settings.device.precision],
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,

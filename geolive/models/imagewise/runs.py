@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # as in the authors' code
 LEARNING_RATE = {"classification": 1e-3, "regression": 1e-4}
-# settings that do not change the weights
-HOW = ("device", "workers", "bar")
+# settings that change the weights by rounding alone
+HOW = ("device", "devices", "nodes", "workers", "bar")
 
 
 class TrainedRun(NamedTuple):
@@ -136,6 +136,7 @@ def _training_facts(start: PretrainedCNN, settings: "TrainingSettings") -> dict[
         "head": "tanh" if start.network.tanh else "linear",
         "weights": start.weights,
         "precision": settings.device.precision,
+        "devices": settings.processes,
     }
 
 

@@ -25,6 +25,7 @@ from geolive.models.imagewise.runs import HOW, LEARNING_RATE, train_run, usable
 from geolive.models.interface import TASKS, check_choice
 from geolive.models.pooling import check_pool, pool_photos
 from geolive.models.trained_model import Figure, FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
+from geolive.process_group import check_devices, launched, once
 from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.images import PhotoFiles, photo_files
 
@@ -56,6 +57,7 @@ def train_imagewise(
     photos: str | Path | None = None,
     device: str = "auto",
     devices: int | None = None,
+    nodes: int | None = None,
     precision: str = "auto",
     workers: int = 0,
     random_state: int = 0,
@@ -110,7 +112,10 @@ def train_imagewise(
     device : str
         auto, cpu, cuda or mps.
     devices : int, optional
-        Number of devices that share each batch; by default all CUDA devices, else one.
+        Number of devices of each host that share each batch; by default those that torchrun or srun started processes for, else
+        all CUDA devices, else one.
+    nodes : int, optional
+        Number of hosts, each with the same number of devices; by default those that torchrun or srun started processes on.
     precision : str
         float32, bfloat16, float16, or auto.
     workers : int
@@ -166,6 +171,10 @@ def train_imagewise(
         start = load_pretrained(task, arch, weights=weights, size=size, head=head, random_state=random_state)
     if split is None:
         split = "district" if dataset.clusters["district_id"].notna().all() else "blocks:100km"
+    group = launched()
+    check_devices(group, devices, nodes)
+    if devices is None:
+        devices = group.on_host if group else torch.cuda.device_count() if chosen.name == "cuda" else 1
     settings = TrainingSettings(
         task=task,
         random_state=random_state,
@@ -174,13 +183,14 @@ def train_imagewise(
         learning_rate=learning_rate or LEARNING_RATE[task],
         patience=patience,
         device=chosen,
-        devices=devices or (torch.cuda.device_count() if chosen.name == "cuda" else 1),
+        devices=devices,
+        nodes=group.nodes if group else 1,
         accumulate=accumulate,
         workers=workers,
         bar=bar,
     )
     if progress:
-        on = f"{start.preprocessing.crop} pixels, on {settings.devices} × {chosen.name}, {chosen.precision}"
+        on = f"{start.preprocessing.crop} pixels, on {settings.processes} × {chosen.name}, {chosen.precision}"
         progress(f"training {start.arch}, {on}")
     with tempfile.TemporaryDirectory() as temporary:
         return train_from(
@@ -246,17 +256,25 @@ def train_from(
     runs, units = plan_runs(known.table, split, folds, settings.random_state)
     if permute_labels:
         known = known.with_permuted_values(settings.random_state)
-    _check_request(work, dataset, start, indicator, settings, [split, folds, permute_labels, min_images])
+    request = [split, folds, permute_labels, min_images]
     made_by = {"images": dataset.checksum, "photos": files.place, "rows": _digest(known.images)}
     workers = choose_workers(None, settings.device)
-    pixels = decode_photos(files, known.images, start.preprocessing, work / "pixels", made_by, workers, progress)
+
+    def begin() -> dict[str, Any]:
+        _check_request(work, dataset, start, indicator, settings, request)
+        decoded = decode_photos(files, known.images, start.preprocessing, work / "pixels", made_by, workers, progress)
+        return {"path": str(decoded.path), "failures": sorted(decoded.failures.items())}
+
+    # the first process decodes, and the others read what it wrote
+    begun = once("decoding", begin)
+    pixels = DecodedPhotos(Path(begun["path"]), start.preprocessing.crop, dict(begun["failures"]))
     predictions = np.full(len(known.images), np.nan)
     for run in runs:
         model, history, _ = train_run(
             run, known.values, known.cluster, pixels, start, settings, work / run.name, logs, progress, pool
         )
         rows = usable(pixels, np.flatnonzero(np.isin(known.cluster, run.test)))
-        predictions[rows] = predict_decoded(model, pixels, rows, settings.device)
+        predictions[rows] = _predict_shared(model, pixels, rows, settings)
     unit = known.table["district_id"].to_numpy(object) if split == "district" else units.astype(str).astype(object)
     residuals = check_residuals(_residuals(known, runs, predictions, unit, pool))
     metrics, per_image = _metrics(settings, known, residuals, predictions, units)
@@ -271,6 +289,21 @@ def train_from(
         history=history,
     )
     return TrainedModel(model, residuals, card)
+
+
+def _predict_shared(
+    model: ImageWise, pixels: DecodedPhotos, rows: np.ndarray, settings: "TrainingSettings"
+) -> np.ndarray:
+    """Predict decoded photos; processes that train together predict a part each, and all get the whole."""
+    import torch
+
+    from geolive.collectives import rank_and_size, sum_of_all
+
+    rank, size = rank_and_size()
+    predictions = np.zeros(len(rows))
+    predictions[rank::size] = predict_decoded(model, pixels, rows[rank::size], settings.device)
+    shared = torch.from_numpy(predictions).to(settings.device.name if size > 1 else "cpu")
+    return sum_of_all(shared).cpu().numpy()
 
 
 def _residuals(
