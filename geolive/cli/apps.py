@@ -63,6 +63,15 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with a training that was stopped, and begin none; without it, both are done."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes that compute at once; by default one for each core, at most 8. Each needs memory of its own; the "
+        "results do not depend on it.",
+        min=1,
+        metavar="N",
+    ),
+]
 # options of the commands that read photos
 PhotosFolder = Annotated[
     Path | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, MinImages, NewFolder, PhotosFolder, Seed, app
+from geolive.cli.apps import DatasetArgument, Jobs, MinImages, NewFolder, PhotosFolder, Seed, app
 from geolive.cli.next_steps import say_open
 from geolive.errors import InputError
 
@@ -63,10 +63,11 @@ def evaluate(
     ] = 1000,
     min_images: MinImages = 0,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes of the networks of photos over the training clusters.", min=1)
+        int | None,
+        typer.Option(help="Passes of the networks of photos, and of mlp, over the training clusters.", min=1),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="Steps of the optimiser of these networks, in place of --epochs.", min=1)
+        int | None, typer.Option(help="Steps of the optimiser of the networks of photos, in place of --epochs.", min=1)
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Clusters in a step of these networks.", min=1)] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate of these networks.")] = None,
@@ -96,6 +97,7 @@ def evaluate(
     repeats: Annotated[
         int, typer.Option(help="Partitions of a spatial split with fewer than 30 units.", min=1, max=50)
     ] = 5,
+    jobs: Jobs = None,
     seed: Seed = 0,
 ) -> None:
     """Compare models on the same folds of a dataset's surveyed clusters, and write a report.
@@ -152,6 +154,7 @@ def evaluate(
             progress=progress,
             on_task=on_task,
             on_row=_show_row,
+            n_jobs=jobs,
         )
     _show_end(evaluation, out, say, note)
     _raise_failures(evaluation, {name.strip() for name in models.split(",")})

@@ -10,6 +10,7 @@ from geolive.cli.apps import (
     FEATURES_HELP,
     INPUTS_HELP,
     DatasetArgument,
+    Jobs,
     MinImages,
     NewFolder,
     Nodes,
@@ -101,6 +102,7 @@ def train_gcn(
     ] = None,
     nodes: Nodes = None,
     resume: Resume = False,
+    jobs: Jobs = None,
     seed: Seed = 0,
 ) -> None:
     """Train a network of photos, in which each photo of a cluster is a vertex. If it is stopped, the same command continues."""
@@ -151,7 +153,15 @@ def train_gcn(
         chosen = data.feature_set(features) if "features" in parse_inputs(inputs) else None
         with step(f"Training {kind} on {', '.join(names)}") as progress:
             trained = train_together(
-                data, model, names, features=chosen, min_images=min_images, random_state=seed, progress=progress
+                data,
+                model,
+                names,
+                features=chosen,
+                min_images=min_images,
+                random_state=seed,
+                progress=progress,
+                # processes that share each batch fit one fold together
+                n_jobs=jobs if group is None else 1,
             )
     if rank:
         return

@@ -80,6 +80,7 @@ def run_task(
     resume: ResumeFolder | None = None,
     progress: Callable[[str], None] | None = None,
     on_row: Callable[[pd.DataFrame], None] | None = None,
+    predict: Callable[[ModelSpec], list[Predicted]] | None = None,
 ) -> TaskResult:
     """Predict with each row and score it. A row that fails or lacks its inputs is reported, and the others go on.
 
@@ -99,6 +100,8 @@ def run_task(
         Called with a sentence before each fold.
     on_row : callable, optional
         Called with the figures of each row when they are known.
+    predict : callable, optional
+        Returns the predictions of a row, in place of `predict_or_resume`; for rows that other processes compute.
 
     Returns
     -------
@@ -127,7 +130,12 @@ def run_task(
             results.append(failed_results(task, spec.name, f"not run: {missing}"))
             continue
         try:
-            rows = _predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress)
+            if predict is not None:
+                if progress:
+                    progress(spec.name)
+                rows = predict(spec)
+            else:
+                rows = predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress)
             # two rows of one name would be one row in every table
             rows = rows if not {one.model for one in rows} & {one.model for one in predicted} else _renamed(rows, spec)
             figures = [row_results(task, one, protocol, random_state) for one in rows]
@@ -170,7 +178,7 @@ def check_protocol(protocol: str) -> None:
         raise InputError(f"protocol={protocol!r}: must be {' or '.join(PROTOCOLS)}", "protocol")
 
 
-def _predict_or_resume(
+def predict_or_resume(
     dataset: Dataset,
     spec: ModelSpec,
     task: EvaluationTask,
@@ -180,7 +188,10 @@ def _predict_or_resume(
     resume: ResumeFolder | None,
     progress: Callable[[str], None] | None,
 ) -> list[Predicted]:
-    """Return the rows of a model: those that an interrupted run has kept, else new ones, which are kept."""
+    """Return the rows of a model: those that an interrupted run has kept, else new ones, which are kept.
+
+    The parameters are those of `run_task`.
+    """
     model = None if spec.make is None else spec.make()
     # the code of a user's own model may change between two runs, and its parameters would not show that
     ours = model is None or type(model).__module__.startswith("geolive.")

@@ -17,6 +17,7 @@ from geolive.evaluation.evaluation_result import Evaluation
 from geolive.evaluation.imagewise_options import imagewise_options, parse_imagewise
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
 from geolive.evaluation.resume import ResumeFolder, check_report_folder
+from geolive.evaluation.rows_ahead import rows_ahead
 from geolive.evaluation.split_setup import splitter_for
 from geolive.evaluation.tasks import EvaluationTask, make_task
 from geolive.models.interface import TASKS, Model, check_integer, check_positive
@@ -79,6 +80,7 @@ def evaluate(
     progress: Callable[[str], None] | None = None,
     on_task: Callable[[EvaluationTask], None] | None = None,
     on_row: Callable[[pd.DataFrame], None] | None = None,
+    n_jobs: int | None = 1,
 ) -> Evaluation:
     """Evaluate models on the same folds of the same clusters.
 
@@ -128,6 +130,9 @@ def evaluate(
         Called with a sentence on what is under way.
     on_task, on_row : callable, optional
         Called with each `EvaluationTask` before its rows, and with the figures of each row when they are known.
+    n_jobs : int, optional
+        Number of processes that compute rows at once, see `geolive.worker_processes.usable_processes`; None: one for each core.
+        The results do not depend on it.
 
     Returns
     -------
@@ -180,21 +185,18 @@ def evaluate(
         chosen = dataset.indicators if indicators is None else _listed(indicators, "indicators")
         every_task = _make_tasks(dataset, specs, features, chosen, tasks, splitters, among, min_images, repeats)
         results: list[TaskResult] = []
-        for one in every_task:
-            if on_task:
-                on_task(one)
-            result = run_task(
-                dataset,
-                specs,
-                one,
-                protocol=protocol,
-                features=features,
-                random_state=random_state,
-                resume=resume,
-                progress=_within(progress, one, len(results) + 1, len(every_task)),
-                on_row=on_row,
-            )
-            results.append(result)
+        settings: dict[str, Any] = {
+            "protocol": protocol, "features": features, "random_state": random_state, "resume": resume,
+        }  # fmt: skip
+        with rows_ahead(dataset, specs, every_task, n_jobs, **settings) as predict_rows:
+            for one, predict in zip(every_task, predict_rows, strict=True):
+                if on_task:
+                    on_task(one)
+                own_progress = _within(progress, one, len(results) + 1, len(every_task))
+                result = run_task(
+                    dataset, specs, one, progress=own_progress, on_row=on_row, predict=predict, **settings
+                )  # fmt: skip
+                results.append(result)
         has_last = any(one.selection == LAST for result in results for one in result.predicted)
         authors = LAST_WARNING if has_last else AUTHORS_WARNING
         notes = [authors] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
@@ -296,7 +298,10 @@ def _options(
     """Return further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
     # the authors' network counts iterations only
     authors = {name: value for name, value in training.items() if name != "epochs"}
-    options: dict[str, dict] = {"gcn": training, "gcn-authors": authors, "attention": training} if training else {}
+    dense = {name: value for name, value in training.items() if name != "iterations"}
+    options: dict[str, dict] = (
+        {"mlp": dense, "gcn": training, "gcn-authors": authors, "attention": training} if training else {}
+    )
     parse_imagewise(imagewise.architecture)
     if not any("photos" in spec.needs and not spec.missing(dataset, features) for spec in specs):
         return options, None

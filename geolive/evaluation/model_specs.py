@@ -117,7 +117,7 @@ def find_specs(
     features : str, optional
         The feature set of the dataset; the networks with attention use it, too, where there is one.
     options : dict of str to dict, optional
-        Further parameters by the kind of model: "gcn", "gcn-authors", "attention", "neighbours-images", "imagewise", and
+        Further parameters by the kind of model: "mlp", "gcn", "gcn-authors", "attention", "neighbours-images", "imagewise", and
         "imagewise-trained" (which needs them).
     covariates : bool
         Whether the dataset has covariates; "all" then includes models that use them.
@@ -249,10 +249,10 @@ def _known_specs(n_neighbors: int, features: str | None, options: Mapping[str, d
             "imagewise-trained", _maker("imagewise-trained", **options.get("imagewise-trained", {})), ("photos",)
         ),
     ]
-    return {spec.name: spec for spec in (*specs, *_clusterwise_specs(), *_network_specs(features, options))}
+    return {spec.name: spec for spec in (*specs, *_clusterwise_specs(options), *_network_specs(features, options))}
 
 
-def _clusterwise_specs() -> list[ModelSpec]:
+def _clusterwise_specs(options: Mapping[str, dict]) -> list[ModelSpec]:
     makers = {
         "knn": _maker("knn"),
         "forest": _maker("forest", n_estimators=100),
@@ -269,7 +269,7 @@ def _clusterwise_specs() -> list[ModelSpec]:
         return BestOf([makers[name]() for name in _BEST_OF])
 
     specs = [ModelSpec(name, make, ("objects",)) for name, make in makers.items()]
-    specs.append(ModelSpec("mlp", _maker("mlp"), ("objects",), ("regression",)))
+    specs.append(ModelSpec("mlp", _maker("mlp", **options.get("mlp", {})), ("objects",), ("regression",)))
     return [*specs, ModelSpec("clusterwise-best", best, ("objects",), label="clusterwise-best")]
 
 

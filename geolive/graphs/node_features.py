@@ -1,7 +1,7 @@
 """Features of vertices: the object counts of an image, its image features, or both, on a scale learnt from training places."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from geolive.tables import N_CLASSES
 # spread is in units of log(1 + count) for objects, and of the mean spread of all columns for features.
 LEAST_SPREAD = 0.1
 _ROWS_AT_ONCE = 16_384
+MOST_BYTES_IN_MEMORY = 256 * 2**20
 # more images would change means and spreads by less than a percent
 _MOST_FOR_SCALE = 32_768
 
@@ -103,6 +104,42 @@ class Vertices:
             torch.addcmul(shift[columns], part, factor[columns], out=vertices[:, columns])
             start = columns.stop
         return vertices.numpy()
+
+    def computed(self) -> "Vertices":
+        """Return the same vertices, computed once and kept in memory, where they take less than 256 MB."""
+        n = len(self.places.image_positions)
+        if n * self.size * np.dtype(np.float32).itemsize > MOST_BYTES_IN_MEMORY:
+            return self
+        return ComputedVertices(self.scaling, self.places, self.read(np.arange(n)), np.arange(n))
+
+    def keep_images(self, images: np.ndarray, places: Places) -> "Vertices":
+        """Return the vertices of some images only, which are those of `places`."""
+        return replace(self, places=places)
+
+
+@dataclass(frozen=True)
+class ComputedVertices(Vertices):
+    """Vertices that are in memory.
+
+    Parameters
+    ----------
+    scaling, places
+        As for `Vertices`.
+    array : array of float32, shape (n, f)
+    rows : array of int, shape (images,)
+        The row of `array` of each image of the places.
+    """
+
+    array: np.ndarray
+    rows: np.ndarray
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """Return the vertices of these images, float32, shape (images, f)."""
+        return self.array[self.rows[images]]
+
+    def keep_images(self, images: np.ndarray, places: Places) -> "ComputedVertices":
+        """Return the vertices of some images only, which are those of `places`."""
+        return replace(self, places=places, rows=self.rows[images])
 
 
 def fit_vertices(places: Places, inputs: str) -> VertexScaling:

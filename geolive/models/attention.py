@@ -171,7 +171,7 @@ class AttentionPooling(PhotoSetModel):
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
     ) -> Iterator[list[PhotoBatch]]:
-        sizes = places.n_images
+        sizes, device = places.n_images, self._device
         if generator is None:
             order = np.argsort(sizes, kind="stable")
         else:
@@ -179,9 +179,10 @@ class AttentionPooling(PhotoSetModel):
         rank, size = (0, 1) if generator is None else rank_and_size()
         for batch in np.array_split(order, -(-len(order) // batch_size)):
             rows = batch[rank::size]
-            images = np.concatenate([np.arange(places.offsets[row], places.offsets[row + 1]) for row in rows])
-            place = np.repeat(np.arange(len(rows)), sizes[rows])
-            tensors = [torch.from_numpy(array).to(self._device) for array in (vertices.read(images), place)]
+            of_rows = sizes[rows]
+            place, first = np.repeat(np.arange(len(rows)), of_rows), np.cumsum(of_rows) - of_rows
+            images = np.arange(len(place)) + (places.offsets[rows] - first)[place]
+            tensors = [torch.from_numpy(array).to(device) for array in (vertices.read(images), place)]
             yield [PhotoBatch(rows, *tensors)]
 
     def _forward(self, blocks: list[PhotoBatch], covariates: torch.Tensor | None) -> torch.Tensor:

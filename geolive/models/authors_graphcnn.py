@@ -17,6 +17,7 @@ from geolive.graphs.batches import Batch
 from geolive.graphs.edges import check_k, parse_edges
 from geolive.graphs.node_features import Vertices, fit_vertices
 from geolive.model_inputs import canonical_inputs, photo_inputs
+from geolive.models.adam import FusedAdam
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.target_scaler import TargetScaler
 from geolive.models.trainer import Validated
@@ -147,8 +148,9 @@ class AuthorsGraphCNN(GraphCNN):
     def _run_epoch(
         self,
         places: Places,
+        vertices: Vertices,
         targets: torch.Tensor,
-        optimizer: torch.optim.Optimizer,
+        optimizer: FusedAdam,
         generator: torch.Generator,
         steps: int,
     ) -> float:
@@ -159,9 +161,8 @@ class AuthorsGraphCNN(GraphCNN):
             order = np.concatenate([block.rows for block in blocks])
             wanted = targets[torch.from_numpy(rows[order]).to(targets.device)]
             loss = self._loss(self._forward(blocks, None), wanted)
-            optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
+            optimizer.descend()
             total += loss.item()
         return total / steps
 

@@ -22,6 +22,7 @@ from geolive.errors import InputError
 from geolive.graphs.batches import subsample_images
 from geolive.graphs.node_features import VertexScaling, Vertices, fit_vertices
 from geolive.model_inputs import photo_inputs
+from geolive.models.adam import FusedAdam
 from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.inner_folds import inner_folds
 from geolive.models.modality_scaling import balanced
@@ -201,12 +202,13 @@ class PhotoSetModel(NetworkModel):
             checkpoint = Path(self.checkpoints) / f"{fingerprint[:16]}.safetensors"
         epochs, steps = self._length(len(learn))
         self._check_shares(len(learn))
+        vertices = self.scaling_.of(seen).computed()
         return fit_network(
             self.network_,
             optimizer,
             generator,
             Schedule(epochs, self.learning_rate_, self.patience, self.decay, self.epoch_word),
-            lambda epoch: self._run_epoch(seen, seen_targets, optimizer, generator, steps(epoch)),
+            lambda epoch: self._run_epoch(seen, vertices, seen_targets, optimizer, generator, steps(epoch)),
             self._validator(held_out),
             checkpoint=checkpoint,
             fingerprint=fingerprint,
@@ -255,11 +257,11 @@ class PhotoSetModel(NetworkModel):
                 progress(f"{self.name}: learning rate {rate:g}, width {width}: {losses[-1][0]:.3f} held out")
         _, self.learning_rate_, self.width_ = min(losses)
 
-    def _optimizer(self) -> torch.optim.Optimizer:
+    def _optimizer(self) -> FusedAdam:
         weights = [p for p in self.network_.parameters() if p.ndim >= 2]
         others = [p for p in self.network_.parameters() if p.ndim < 2]
         groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": WEIGHT_DECAY}, {"params": others}]
-        return torch.optim.Adam(groups, lr=self.learning_rate_, fused=True)
+        return FusedAdam(groups, lr=self.learning_rate_)
 
     def _standardised(self, values: np.ndarray) -> torch.Tensor:
         targets = values if self.task == "classification" else self.targets_.standardised(values)
@@ -268,25 +270,26 @@ class PhotoSetModel(NetworkModel):
     def _run_epoch(
         self,
         places: Places,
+        vertices: Vertices,
         targets: torch.Tensor,
-        optimizer: torch.optim.Optimizer,
+        optimizer: FusedAdam,
         generator: torch.Generator,
         steps: int,
     ) -> float:
         """Train for one pass over the places, or the first steps of one; gives the mean loss."""
         losses: list[float] = []
         counts: list[int] = []
-        seen, _ = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
-        covariates = self._covariates(places)
-        for blocks in islice(self._batches(seen, self.scaling_.of(seen), self.batch_size, generator), steps):
+        seen, images = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
+        of_seen = vertices.keep_images(images, seen)
+        covariates, precision = self._covariates(places), self._precision()
+        for blocks in islice(self._batches(seen, of_seen, self.batch_size, generator), steps):
             rows = np.concatenate([block.rows for block in blocks])
-            with self._precision():
+            with precision:
                 outputs = self._forward(blocks, None if covariates is None else covariates[rows])
             loss = self._shared_loss(outputs.float(), targets[torch.from_numpy(rows).to(targets.device)])
-            optimizer.zero_grad()
             loss.backward()
             add_gradients(self.network_.parameters())
-            optimizer.step()
+            optimizer.descend()
             losses.append(loss.item())
             counts.append(len(rows))
         if rank_and_size()[1] > 1:
@@ -304,7 +307,8 @@ class PhotoSetModel(NetworkModel):
 
     def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         known = targets.isfinite()
-        outputs, targets = outputs[known], targets[known]
+        if not known.all():
+            outputs, targets = outputs[known], targets[known]
         if not len(targets):
             return outputs.sum()
         if self.task == "classification":

@@ -153,7 +153,12 @@ class StackedNetwork(NetworkModel):
         self.check_parameters()
         self._check_training_places(places)
         values = np.asarray(values, float)
-        values = values[:, None] if values.ndim == 1 else values
+        with one_thread():
+            self._fit(places, values[:, None] if values.ndim == 1 else values, progress)
+        return self
+
+    def _fit(self, places: Places, values: np.ndarray, progress: Progress) -> None:
+        """Fit the summaries, the networks and the regressions, and weigh them; values have shape (n, m)."""
         folds = inner_folds(places.positions, INNER_FOLDS, self.random_state)
         self.column_ = None
         self.targets_ = TargetScaler.fit(values)
@@ -172,7 +177,6 @@ class StackedNetwork(NetworkModel):
             own, self.left_out_[known, column] = _stack(np.column_stack(left_out), values[known, column], folds[known])
             weights.append(own)
         self.weights_ = np.array(weights)
-        return self
 
     @property
     def _views(self) -> tuple[str, ...]:
@@ -189,10 +193,9 @@ class StackedNetwork(NetworkModel):
         if str(edges) != EDGES:
             # nobody asked for the k of the default: where places have fewer images than that, it joins all of them
             check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
-        with one_thread():
-            scaling = fit_vertices(places, photo_inputs(self.inputs))
-            d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
-            self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
+        scaling = fit_vertices(places, photo_inputs(self.inputs))
+        d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
+        self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
         return views
 
     def _fit_networks(self, places: Places, values: np.ndarray, folds: np.ndarray, progress: Progress) -> np.ndarray:

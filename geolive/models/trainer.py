@@ -204,11 +204,18 @@ def fit_network(
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch on one thread: small networks gain little from more, and sums would depend on their number."""
+    """Run torch and numpy's BLAS on one thread.
+
+    Small networks and matrices gain little from more threads, or lose: on a busy machine the threads of OpenBLAS wait for each
+    other at every step of an eigendecomposition. Sums would depend on the number of threads, too.
+    """
+    from threadpoolctl import threadpool_limits
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 

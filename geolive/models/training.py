@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import geopandas as gpd
 import numpy as np
@@ -16,17 +16,19 @@ from geolive.files import today
 from geolive.geodesy import unit_sphere
 from geolive.metrics import scores, training_means
 from geolive.models.aoa_features import aoa_features
-from geolive.models.covariate_inputs import has_covariates
-from geolive.models.cross_validation import cross_val_predict, fit_folds, fit_model
+from geolive.models.cross_validation import fit_model
 from geolive.models.interface import Model, check_inputs, check_integer, check_model
 from geolive.models.trained_model import FoldFacts, ModelCard, TrainedModel, check_residuals, figure_of
+from geolive.models.training_clusters import TrainingClusters, training_clusters
 from geolive.places import Places
-from geolive.rates import sample_sizes
 from geolive.splits import BlockSplit, DistrictSplit, RandomSplit, fold_numbers, place_numbers, positions_of
+from geolive.worker_processes import computed_ahead, is_worker_process
 
 FOLDS = 10
 BLOCK_KM = 100.0
 Progress = Callable[[str], None] | None
+# sites, and their predictions of each indicator
+_OfSites = tuple[pd.DataFrame, np.ndarray]
 
 
 def train(
@@ -39,6 +41,7 @@ def train(
     random_state: int = 0,
     progress: Progress = None,
     prepare: Callable[[Model], object] | None = None,
+    n_jobs: int | None = 1,
 ) -> TrainedModel:
     """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
 
@@ -63,6 +66,9 @@ def train(
         Called with sentences on what is under way.
     prepare : callable, optional
         Called with each unfitted clone before it is fitted: twenty times for the folds, and last for the model of all clusters.
+    n_jobs : int, optional
+        Number of processes in which folds are fitted, see `geolive.worker_processes.usable_processes`; None: one for each core.
+        The results do not depend on it.
 
     Returns
     -------
@@ -87,7 +93,7 @@ def train(
     >>> len(trained.residuals), trained.card.folds.kind
     (60, 'districts')
     """
-    return _train(dataset, model, [indicator], features, min_images, random_state, progress, prepare)[indicator]
+    return _train(dataset, model, [indicator], features, min_images, random_state, progress, prepare, n_jobs)[indicator]
 
 
 def train_together(
@@ -100,6 +106,7 @@ def train_together(
     random_state: int = 0,
     progress: Progress = None,
     prepare: Callable[[Model], object] | None = None,
+    n_jobs: int | None = 1,
 ) -> dict[str, TrainedModel]:
     """Train one model on several indicators at once, for example a network of photos.
 
@@ -114,7 +121,7 @@ def train_together(
         indicator.
     indicators : sequence of str
         The indicators to learn.
-    features, min_images, random_state, progress, prepare
+    features, min_images, random_state, progress, prepare, n_jobs
         As for `train`.
 
     Returns
@@ -139,21 +146,7 @@ def train_together(
     indicators = list(dict.fromkeys(indicators))
     if not indicators:
         raise InputError("indicators=[]: name at least one", parameter="indicators")
-    return _train(dataset, model, indicators, features, min_images, random_state, progress, prepare)
-
-
-@dataclass(frozen=True)
-class _Clusters:
-    """The clusters to learn from: `values` has a column for each indicator, NaN where a cluster has no value of it."""
-
-    table: gpd.GeoDataFrame
-    places: Places
-    values: np.ndarray
-    without_images: int
-    with_few_images: int
-    without_covariates: int
-    # numbers of persons, where one rate is learnt
-    sample_sizes: np.ndarray | None
+    return _train(dataset, model, indicators, features, min_images, random_state, progress, prepare, n_jobs)
 
 
 @dataclass(frozen=True)
@@ -166,6 +159,19 @@ class _Folds:
     near: np.ndarray | None
     random_state: int
 
+    @property
+    def all_numbers(self) -> list[tuple[bool, int]]:
+        """Whether a fold is of single places, and its number: the folds of units first."""
+        far = [(False, int(fold)) for fold in np.unique(self.numbers)]
+        return far if self.near is None else [*far, *((True, int(fold)) for fold in np.unique(self.near))]
+
+    def of(self, is_near: bool) -> np.ndarray:
+        """Return the fold of each cluster."""
+        if not is_near:
+            return self.numbers
+        assert self.near is not None
+        return self.near
+
 
 def _train(
     dataset: Dataset,
@@ -176,6 +182,7 @@ def _train(
     random_state: int,
     progress: Progress,
     prepare: Callable[[Model], object] | None,
+    n_jobs: int | None,
 ) -> dict[str, TrainedModel]:
     check_dataset(dataset)
     check_model(model)
@@ -183,26 +190,22 @@ def _train(
     if len(indicators) > 1 and type(model).column is Model.column:
         model.column(0)  # says that it learns one indicator at a time
     check_integer("min_images", min_images, 0)
-    clusters = _training_clusters(dataset, model, indicators, features, min_images)
+    clusters = training_clusters(dataset, model, indicators, features, min_images)
     folds = _folds(dataset, clusters.table, random_state)
     values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]
 
-    def prepare_fold(copy: Model, fold: int) -> None:
-        if prepare:
-            prepare(copy)
-
-    options: dict[str, Any] = {"progress": progress, "prepare": prepare_fold, "sample_sizes": clusters.sample_sizes}
     left_out = _left_out_sites(dataset, model, features, clusters, folds)
-    far, at_sites = np.full(np.shape(values), np.nan), []
-    for fold in fit_folds(model, clusters.places, values, folds.numbers, **options):
-        far[fold.test] = fold.model.predict(clusters.places.take(fold.test))
-        left = int(folds.numbers[fold.test[0]])
-        if left_out is not None:
-            at_sites.append(_predicted_sites(fold.model, left_out, left, len(indicators)))
-    near = None
-    if folds.near is not None:
-        options["what"] = "single places, fold"
-        near = cross_val_predict(model, clusters.places, values, folds.near, **options)
+    predict_fold = _FoldPredictions(model, clusters, values, folds, left_out, prepare, progress)
+    numbers = folds.all_numbers
+    far, near = (np.full(values.shape, np.nan) for _ in range(2))
+    at_sites: list[_OfSites] = []
+    with computed_ahead([partial(predict_fold, *fold) for fold in numbers], n_jobs) as ahead:
+        for number, (is_near, fold) in enumerate(numbers):
+            if progress:
+                progress(_fold_words(folds, is_near, fold))
+            test, predicted, of_sites = ahead.result(number)
+            (near if is_near else far)[test] = predicted
+            at_sites += [of_sites] if of_sites else []
     final = clone(model)
     if prepare:
         prepare(final)
@@ -212,7 +215,7 @@ def _train(
     trained = {}
     for number, indicator in enumerate(indicators):
         one = final.column(number) if len(indicators) > 1 else final
-        residuals = _residuals(one, clusters, folds, number, far, near)
+        residuals = _residuals(one, clusters, folds, number, far, None if folds.near is None else near)
         card = _card(dataset, one, indicator, features, min_images, residuals, clusters, folds)
         others = tuple(name for name in indicators if name != indicator)
         own_sites = (
@@ -224,8 +227,42 @@ def _train(
     return trained
 
 
+@dataclass(frozen=True)
+class _FoldPredictions:
+    """The predictions of a fold by a clone of the model that was fitted without it."""
+
+    model: Model
+    clusters: TrainingClusters
+    values: np.ndarray
+    folds: _Folds
+    left_out: tuple[Places, np.ndarray] | None
+    prepare: Callable[[Model], object] | None
+    progress: Progress
+
+    def __call__(self, is_near: bool, fold: int) -> tuple[np.ndarray, np.ndarray, _OfSites | None]:
+        """Fit; gives the fold's rows, their predictions, and those of the sites that belong to a fold of units."""
+        places, numbers, sizes = self.clusters.places, self.folds.of(is_near), self.clusters.sample_sizes
+        train, test = np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+        copy = clone(self.model)
+        if self.prepare:
+            self.prepare(copy)
+        progress = None if is_worker_process() else self.progress
+        fit_model(copy, places.take(train), self.values[train], progress, None if sizes is None else sizes[train])
+        predicted = copy.predict(places.take(test))
+        if is_near or self.left_out is None:
+            return test, predicted, None
+        n_indicators = 1 if self.values.ndim == 1 else self.values.shape[1]
+        return test, predicted, _predicted_sites(copy, self.left_out, fold, n_indicators)
+
+
+def _fold_words(folds: _Folds, is_near: bool, fold: int) -> str:
+    numbers = np.unique(folds.of(is_near)).tolist()
+    what = "single places, fold" if is_near else "fold"
+    return f"leaving out {what} {numbers.index(fold) + 1} of {len(numbers)}"
+
+
 def _left_out_sites(
-    dataset: Dataset, model: Model, features: str | None, clusters: _Clusters, folds: _Folds
+    dataset: Dataset, model: Model, features: str | None, clusters: TrainingClusters, folds: _Folds
 ) -> tuple[Places, np.ndarray] | None:
     """Return the dataset's sites with the fold of the nearest training cluster; None for a model that needs no images."""
     if not model.needs_images or dataset.sites.empty:
@@ -304,57 +341,6 @@ def nearest_fold(positions: np.ndarray, training: np.ndarray, folds: np.ndarray)
     return np.asarray(folds)[cKDTree(unit_sphere(training)).query(unit_sphere(positions))[1]]
 
 
-def _training_clusters(
-    dataset: Dataset, model: Model, indicators: list[str], features: str | None, min_images: int
-) -> _Clusters:
-    """Select the clusters with a value of any indicator and, where the model needs them, images and covariates."""
-    for indicator in indicators:
-        dataset.labelled(indicator)
-    labelled = dataset.clusters[dataset.clusters[indicators].notna().any(axis=1)].reset_index(drop=True)
-    places, seen = dataset.cluster_places(labelled, features), np.ones(len(labelled), bool)
-    if model.needs_images:
-        seen = places.n_images > 0
-        if not seen.any():
-            what = "an image" if features is None else f"an image with features {features!r}"
-            names = ", ".join(map(repr, indicators))
-            raise InputError(
-                f"{dataset.name}: none of the {len(labelled)} clusters with {names} has {what}; add images"
-            )
-        places = places.take(np.flatnonzero(seen))
-    table = labelled[seen].reset_index(drop=True)
-    enough = places.n_images >= min_images
-    if not enough.any():
-        most = int(places.n_images.max(initial=0))
-        raise InputError(
-            f"min_images={min_images}: the cluster of {dataset.name} with the most images has {most}; choose a smaller number",
-            parameter="min_images",
-        )
-    places, table = places.take(np.flatnonzero(enough)), table[enough].reset_index(drop=True)
-    measured = np.ones(len(places), bool)
-    if model.uses("covariates"):
-        measured = has_covariates(places)
-        if measured.sum() < 2:
-            raise InputError(
-                f"{dataset.name}: {int(measured.sum())} of the {len(measured)} clusters with {', '.join(map(repr, indicators))} "
-                f"have all covariates ({', '.join(places.covariate_names)}); give rasters that cover the survey"
-            )
-        places, table = places.take(np.flatnonzero(measured)), table[measured].reset_index(drop=True)
-    columns = [name if model.task == "regression" else f"{name}_label" for name in indicators]
-    values = table[columns].to_numpy(float)
-    if model.task == "classification":
-        _check_classes(dataset, values, columns)
-    sizes = sample_sizes(table, indicators[0]) if model.task == "regression" and len(indicators) == 1 else None
-    return _Clusters(table, places, values, int((~seen).sum()), int((~enough).sum()), int((~measured).sum()), sizes)
-
-
-def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str]) -> None:
-    for column, values in zip(columns, labels.T, strict=True):
-        if len(np.unique(values[np.isfinite(values)])) < 2:
-            raise InputError(
-                f"{dataset.name}: column {column!r} has one label only, so there is nothing to learn; use task='regression'"
-            )
-
-
 def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, random_state: int) -> _Folds:
     """Make folds of whole districts where all clusters have one, else of blocks; and folds of single places."""
     by_district = clusters["district_id"].notna().all()
@@ -378,7 +364,7 @@ def _folds(dataset: Dataset, clusters: gpd.GeoDataFrame, random_state: int) -> _
 
 def _residuals(
     model: Model,
-    clusters: _Clusters,
+    clusters: TrainingClusters,
     folds: _Folds,
     number: int,
     far: np.ndarray,
@@ -413,7 +399,7 @@ def _card(
     features: str | None,
     min_images: int,
     residuals: gpd.GeoDataFrame,
-    clusters: _Clusters,
+    clusters: TrainingClusters,
     folds: _Folds,
 ) -> ModelCard:
     values, predictions, reference = (residuals[name].to_numpy() for name in ("value", "prediction", "reference"))

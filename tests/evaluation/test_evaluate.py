@@ -289,6 +289,31 @@ def test_country_means_explain_half_of_a_real_survey_and_scikit_learn_agrees():
     assert table.loc["neighbours", WITHIN_COUNTRY] < table.loc["neighbours", "r2"] - 0.3
 
 
+def test_the_number_of_processes_changes_nothing(dataset):
+    class Broken(Neighbours):
+        def fit(self, places, values):
+            raise ZeroDivisionError("no luck")
+
+    models = {"near": Neighbours(n_neighbors=3), "broken": Broken(), "far": Neighbours(n_neighbors=30)}
+    found, shown = [], []
+    for n_jobs in (1, 2):
+        rows = []
+        found.append(evaluate(dataset, models, "wealth", split=RandomSplit(), n_jobs=n_jobs, on_row=rows.append))
+        shown.append([table["model"].iloc[0] for table in rows])
+    pd.testing.assert_frame_equal(*(one.results for one in found))
+    pd.testing.assert_frame_equal(*(one.predictions for one in found))
+    assert shown[0] == shown[1] == ["near", "broken", "far"]
+    assert [type(one.task_results[0].failed["broken"]) for one in found] == [ZeroDivisionError] * 2
+
+
+def test_the_dense_network_trains_as_it_is_told_to(small_sample):
+    settings = {"split": RandomSplit(n_splits=2), "batch_size": 7, "epochs": 3, "learning_rate": 0.02}
+    (row,) = evaluate(small_sample.dataset, "mlp", "pov", **settings).task_results[0].predicted
+    assert len(row.curves[0]["train"]) == 3
+    other = evaluate(small_sample.dataset, "mlp", "pov", **(settings | {"batch_size": 30}))
+    assert not np.allclose(row.values, other.task_results[0].predicted[0].values)
+
+
 def test_networks_train_as_they_are_told_to(small_sample):
     dataset = small_sample.dataset
     settings = {"split": RandomSplit(n_splits=2), "batch_size": 7, "iterations": 3, "learning_rate": 0.02}

@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from geolive.errors import InputError, RestartWarning
 from geolive.models import trainer
+from geolive.models.adam import FusedAdam
 from geolive.models.attention import AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.stacked import StackedNetwork
@@ -196,3 +197,25 @@ def test_a_stacked_network_says_that_it_takes_no_validation_part(survey):
     places, values = survey
     with pytest.raises(InputError, match="takes no validation part"):
         StackedNetwork().fit(places, values, validation=(places, values))
+
+
+def test_fused_adam_gives_the_bits_of_torch_and_goes_on_from_a_state():
+    x, found = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)), []
+    for own in (False, True):
+        layer = torch.nn.Linear(3, 1)
+        torch.nn.init.ones_(layer.weight), torch.nn.init.zeros_(layer.bias)
+        groups = [{"params": [layer.weight], "weight_decay": 0.1}, {"params": [layer.bias]}]
+        adam = FusedAdam(groups, lr=0.1) if own else torch.optim.Adam(groups, lr=0.1, fused=True)
+        for step in range(6):
+            adam.param_groups[0]["lr"] = 0.1 / (step + 1)
+            layer(x).square().mean().backward()
+            if own:
+                adam.descend()
+            else:
+                adam.step()
+                adam.zero_grad()
+            if step == 3:
+                adam.load_state_dict(adam.state_dict())
+        found.append(torch.cat([layer.weight.flatten(), layer.bias]).detach())
+    assert torch.equal(*found)
+    assert not torch.equal(found[0], torch.tensor([1.0, 1.0, 1.0, 0.0]))

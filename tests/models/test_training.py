@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 
 from geolive.errors import InputError
@@ -145,6 +146,15 @@ def test_each_clone_can_be_prepared_and_the_given_model_is_not_changed(dataset):
     assert len(copies) == 21
     assert copies[-1] is trained.model
     assert not hasattr(model, "estimator_")
+
+
+def test_the_number_of_processes_changes_nothing(dataset, trained):
+    said = []
+    again = train(dataset, forest(), "pov", n_jobs=2, progress=said.append)
+    pd.testing.assert_frame_equal(again.residuals, trained.residuals)
+    assert again.card == trained.card
+    pd.testing.assert_frame_equal(again.site_predictions, trained.site_predictions)
+    assert said[0] == "leaving out fold 1 of 10"
 
 
 def test_a_trained_model_shows_itself_in_short_and_escapes_what_it_shows(trained):
