@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = """
-errors worker_processes wording phrases languages terminal_text plugins remote_paths extras command_line disk_space temporary_files
+errors worker_processes wording phrases languages terminal_text plugins remote_paths extras command_line disk_space
+temporary_files
 files dataset_facts storage npy_file partitioned_array table_files indicators tables geodesy antimeridian coverage
 coverage_cache text_encodings gdal_files boundary_columns boundary_files region_names join_report regions hexagons
 rates model_inputs places clusters dataset_files dataset_checksum partition_scheme partition_files covariate_tables
