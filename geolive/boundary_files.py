@@ -16,6 +16,7 @@ from geolive.boundary_columns import named_districts, people_of_districts
 from geolive.coverage import crossings, polygonal_parts
 from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
+from geolive.storage.views import local_input
 from geolive.table_files import read_geoparquet
 from geolive.tables import CRS
 from geolive.terminal_text import as_unicode
@@ -125,7 +126,7 @@ def read_boundaries(
     >>> districts_of_file.source
     "districts as in blocks.geojson, names from column 'block'"
     """
-    path = Path(path)
+    path = local_input(path)
     given = {"layer": layer, "name_column": name_column, "id_column": id_column, "encoding": encoding, "crs": crs}
     asked = tuple((name, value) for name, value in (given | {"drop_invalid": drop_invalid}).items() if value)
     raw, words, chosen = _read_layer(path, layer, encoding, crs)

@@ -28,7 +28,7 @@ from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.partition_files import Box, Partitions, files_of, read_features_array, read_partitions
 from geolive.partitioned_array import FeatureArray
-from geolive.remote_paths import address_of, is_remote, local_path
+from geolive.remote_paths import address_of, addresses_in_errors, is_remote, local_path
 from geolive.storage.outputs import remote_folder
 from geolive.storage.views import local_copy
 from geolive.tables import IMAGE_COLUMNS, lonlat
@@ -94,6 +94,7 @@ def write_dataset(
     return folder
 
 
+@addresses_in_errors()
 def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, box: Box | None = None) -> Dataset:
     """Read a dataset folder, plain or partitioned. Feature sets are mapped from disk and not loaded.
 

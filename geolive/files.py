@@ -15,6 +15,7 @@ import platformdirs
 
 from geolive.disk_space import full_disk, full_disk_named, is_full
 from geolive.errors import InputError
+from geolive.remote_paths import local_only
 from geolive.temporary_files import (
     TEMPORARY,
     make_file,
@@ -60,6 +61,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
+    local_only(path)
     path = Path(path)
     with _temporary_file(path) as temporary, full_disk_named(path.parent):
         yield temporary
@@ -216,6 +218,7 @@ def check_new_folder(path: str | Path) -> None:
     --------
     >>> check_new_folder("no/such/folder")
     """
+    local_only(path)
     path = Path(path)
     try:
         if path.is_symlink() and not path.exists():

@@ -1,6 +1,8 @@
 """Addresses of files and folders in object storage, and the local copies that stand for them while a command runs."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -166,6 +168,45 @@ def with_addresses(text: str) -> str:
     for local in sorted(_ADDRESSES, key=len, reverse=True):
         text = text.replace(local, _ADDRESSES[local])
     return text
+
+
+@contextlib.contextmanager
+def addresses_in_errors() -> Iterator[None]:
+    """Name addresses in place of their local copies in the errors of the block, or of the function that this decorates.
+
+    Examples
+    --------
+    >>> stands_for(Path("/cache/views/3f/pune"), "s3://surveys/pune")
+    >>> with addresses_in_errors():
+    ...     raise InputError("/cache/views/3f/pune: has no clusters; ingest a survey")
+    Traceback (most recent call last):
+    geolive.errors.InputError: s3://surveys/pune: has no clusters; ingest a survey
+    """
+    try:
+        yield
+    except InputError as error:
+        named = with_addresses(str(error))
+        if named == str(error) or type(error) is not InputError:
+            raise
+        raise InputError(named, error.parameter) from error
+
+
+def local_only(path: str | Path) -> None:
+    """Raise where a function that writes to the local disk is given an address.
+
+    Examples
+    --------
+    >>> local_only("s3://maps/goa.html")
+    Traceback (most recent call last):
+    geolive.errors.InputError: s3://maps/goa.html: is written by the command line only; write to a local path and upload it, or \
+run the command with that address
+    """
+    if is_remote(path):
+        raise InputError(
+            f"{address_of(path)}: is written by the command line only; write to a local path and upload it, or run the command "
+            "with that address",
+            parameter="out",
+        )
 
 
 def _without_secret(text: str) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 WRITTEN = {"out", "errors_out", "plot", "map", "join_report", "diagnostics", "logs", "curves"}
 # parameters that others read and these commands write
 WRITTEN_BY = {("sample", "raster")}
+# files that a command does not replace
+NOT_REPLACED = {("boundaries", "out"), ("gcn", "curves")}
 # commands that add to the dataset that they are given
 ADDING = {"detect", "embed", "covariates", "objects", "features"}
 # photos are read one by one, as they are needed
@@ -50,7 +52,8 @@ class StorageCommand(TyperCommand):
             ended = None
         else:
             ended = super().invoke(ctx)
-        if outputs is not None:
+        # of several processes that train together the first writes
+        if outputs is not None and not _follows():
             with step(f"Uploading {', '.join(written)}"):
                 outputs.upload()
         return ended
@@ -123,7 +126,17 @@ def _local(ctx: Any, name: str, address: str, outputs: Outputs | None) -> Path:
     if name == "dataset":
         return outputs.changed_dataset(address)
     metavar = next(parameter.metavar for parameter in ctx.command.params if parameter.name == name)
-    return outputs.new_folder(address) if metavar == "DIR" else outputs.file(address)
+    if metavar == "DIR":
+        return outputs.new_folder(address)
+    return outputs.file(address, replace=(ctx.command.name, name) not in NOT_REPLACED)
+
+
+def _follows() -> bool:
+    """Whether this process is one of several that torchrun or srun started, and not the first."""
+    from geolive.process_group import launched
+
+    found = launched()
+    return found is not None and found.rank > 0
 
 
 def _names(context: Any) -> list[str]:

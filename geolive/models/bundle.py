@@ -12,9 +12,9 @@ from geolive.errors import InputError
 from geolive.files import checksum, new_folder
 from geolive.models.registry import ADDED_MODELS, MODEL_KINDS, ModelKind, find_kind, kind_of
 from geolive.models.trained_model import ModelCard, TrainedModel, check_residuals, check_trained
-from geolive.remote_paths import address_of, is_remote, local_path
+from geolive.remote_paths import address_of, addresses_in_errors, is_remote, local_path
 from geolive.storage.outputs import remote_folder
-from geolive.storage.views import local_copy
+from geolive.storage.views import local_input
 from geolive.table_files import read_geoparquet, read_parquet
 from geolive.tables import vistas_classes
 from geolive.terminal_text import clean
@@ -83,6 +83,7 @@ def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
     return folder
 
 
+@addresses_in_errors()
 def load_model(folder: str | Path) -> TrainedModel:
     """Read a trained model that `save_model` wrote.
 
@@ -107,7 +108,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/bundle: no such bundle (it has no card.json); make one with train
     """
-    folder = local_copy(folder) if is_remote(folder) else Path(local_path(folder))
+    folder = local_input(folder)
     facts, kind, card = _read_card(folder)
     again = f"train again: {_command_of(kind, card)}"
     version = facts["schema_version"]

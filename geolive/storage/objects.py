@@ -69,12 +69,10 @@ def _content(file: StoredFile, folder: Path) -> Path:
 
 def _fetch(file: StoredFile, part: int, unfinished: Path) -> None:
     """Append what is missing to the unfinished file, and check the whole."""
-    size, version = current_version(file.address)
-    if file.sha256 is None and version != file.version:
-        raise InputError(f"{file.address}: has changed while it was read; run the same command again")
+    size = file.size if file.size is not None else current_version(file.address)[0]
     _append(file.address, size, part)
     if file.sha256 is None:
-        if current_version(file.address)[1] != version:
+        if current_version(file.address) != (size, file.version):
             os.ftruncate(part, 0)
             raise InputError(f"{file.address}: has changed while it was read; run the same command again")
         return

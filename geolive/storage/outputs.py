@@ -66,19 +66,21 @@ class Outputs:
         InputError
             Something is at that address already, or the storage cannot be reached.
         """
-        self._folders[address] = self._place(address)
+        self._folders[address] = self._new_place(address)
         check_free(address)
         return self._folders[address]
 
-    def file(self, address: str) -> Path:
+    def file(self, address: str, *, replace: bool = True) -> Path:
         """Return the local place of a file to write; files that the command writes beside it are uploaded, too.
 
         Raises
         ------
         InputError
-            The storage cannot be reached.
+            The storage cannot be reached, or there is such a file and it is not to be replaced.
         """
-        self._files[address] = self._place(address)
+        self._files[address] = self._new_place(address)
+        if not replace:
+            check_free(address)
         check_writable(address)
         return self._files[address]
 
@@ -143,6 +145,15 @@ class Outputs:
         folder.mkdir(parents=True, exist_ok=True)
         stands_for(folder, parent)
         return folder / name
+
+    def _new_place(self, address: str) -> Path:
+        """The local place of an address, without what an earlier try left there; unfinished work has hidden names."""
+        place = self._place(address)
+        if not self.finished:
+            if place.is_dir():
+                shutil.rmtree(place)
+            place.unlink(missing_ok=True)
+        return place
 
     def _note_within(self, address: str, name: str) -> None:
         self._uploaded.append(inside(address, name))

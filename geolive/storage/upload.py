@@ -31,8 +31,11 @@ def check_free(address: str) -> None:
     """
     files = filesystem(address)
     with storage_errors(address):
-        found = files.find(address, maxdepth=None)
-    names = [path.removeprefix(address.partition("://")[2]).strip("/") for path in found]
+        try:
+            found = files.ls(address, detail=False)
+        except FileNotFoundError:
+            found = []
+    names = [path.rstrip("/").split("/")[-1] for path in found]
     if names and UNFINISHED not in names:
         raise InputError(
             f"{address}: exists already and nothing is overwritten; choose another folder, or remove it first",

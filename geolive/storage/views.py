@@ -11,7 +11,7 @@ from typing import Any
 
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
-from geolive.remote_paths import address_of, parent_and_name, stands_for
+from geolive.remote_paths import address_of, is_remote, local_path, parent_and_name, stands_for
 from geolive.storage.listing import StoredFile, check_folder, stored_files
 from geolive.storage.objects import download
 
@@ -72,6 +72,27 @@ def local_copy(address: str | Path, unneeded: Callable[[dict[str, Any]], set[str
     os.utime(around)
     stands_for(view, address)
     return view
+
+
+def local_input(path: str | Path) -> Path:
+    """Return the local path of what a user names: a copy of what is in object storage, or the path itself.
+
+    Parameters
+    ----------
+    path : str or Path
+        A path, `file:///…`, `s3://…` or `gs://…`.
+
+    Raises
+    ------
+    InputError
+        It is in object storage and missing there, or cannot be read.
+
+    Examples
+    --------
+    >>> local_input("file:///data/benin").as_posix()
+    '/data/benin'
+    """
+    return local_copy(path) if is_remote(path) else Path(local_path(path))
 
 
 def lazy_copy(address: str | Path) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import geolive
+from geolive import files
 from geolive.errors import InputError
 from geolive.feature_sets import add_features
 from geolive.files import checksum
@@ -239,3 +240,36 @@ def test_photos_in_another_bucket_are_opened_only_if_they_are_named(s3, goa, tmp
     assert photo_files(geolive.read_dataset(folder), "s3://maps/photos").address == "s3://maps/photos"
     own = geolive.write_dataset(replace(stranger, extra={"photos_folder": "s3://maps/photos"}), "s3://maps/stranger")
     assert photo_files(geolive.read_dataset(own)).address == "s3://maps/photos"
+
+
+def test_python_functions_read_addresses_and_name_them_in_errors(s3, tmp_path):
+    s3.files.pipe("maps/tables/survey.csv", b"lon,lat,wealth\n74.0,15.3,1\n74.1,15.4,2\n")
+    read = geolive.read_survey("s3://maps/tables/survey.csv", "lon", "lat", {"wealth": "wealth"})
+    assert read.clusters["wealth"].tolist() == [1, 2]
+    s3.files.pipe("maps/broken/card.json", b"{}")
+    with pytest.raises(InputError, match=r"^s3://maps/broken"):
+        geolive.load_model("s3://maps/broken")
+    refused = pytest.raises(
+        InputError, match=r"s3://maps/x.csv: is written by the command line only; write to a local path"
+    )
+    with refused, files.replacing("s3://maps/x.csv"):
+        pass
+    assert not (tmp_path / "s3:").exists()
+
+
+def test_of_several_processes_that_train_together_only_the_first_uploads(s3, goa):
+    geolive.write_dataset(goa, "s3://maps/ranks/goa")
+    words = ("info", "s3://maps/ranks/goa", "--map", "s3://maps/ranks/info.png")
+    second = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "1"}
+    done = run(*words, **second)
+    assert (done.returncode, s3.files.exists("maps/ranks/info.png")) == (0, False), done.stderr
+    done = run(*words, **second | {"RANK": "0"})
+    assert (done.returncode, s3.files.exists("maps/ranks/info.png")) == (0, True), done.stderr
+
+
+def test_a_file_that_a_command_does_not_replace_is_left_alone(s3):
+    s3.files.pipe("maps/kept/goa.geojson", b"{}")
+    outputs = Outputs(["s3://maps/kept/goa.geojson"], "fetch boundaries", "")
+    with pytest.raises(InputError, match=r"s3://maps/kept/goa.geojson: exists already and nothing is overwritten"):
+        outputs.file("s3://maps/kept/goa.geojson", replace=False)
+    assert outputs.file("s3://maps/kept/goa.geojson").name == "goa.geojson"

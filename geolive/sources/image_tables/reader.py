@@ -22,6 +22,7 @@ from geolive.sources.image_tables.feature_columns import find_feature_columns
 from geolive.sources.paper.rows import SIMULATED_PREFIX
 from geolive.sources.survey import columns as column_checks
 from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
+from geolive.storage.views import local_input
 from geolive.tables import N_CLASSES, empty_clusters, points, vistas_classes
 from geolive.wording import count_of
 
@@ -121,6 +122,7 @@ def read_images(
     """
     if (lon is None) != (lat is None):
         raise InputError("lon and lat: give both columns of positions, or neither; add lon='COLUMN' and lat='COLUMN'")
+    path = local_input(path)
     table = open_image_table(path, encoding, layer)
     if lon is None and not is_geospatial(path):
         raise InputError(f"{path}: has no points; name the columns of positions with lon='COLUMN' and lat='COLUMN'")

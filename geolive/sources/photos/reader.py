@@ -15,12 +15,12 @@ from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.geodesy import chord_to_km, unit_sphere
 from geolive.places import natural_order
-from geolive.remote_paths import is_remote, local_path, remote_origin
+from geolive.remote_paths import remote_origin
 from geolive.sources.photos.exif import PhotoFacts, read_facts
 from geolive.sources.photos.image_files import UnusableImageError, open_image, open_plain
 from geolive.sources.photos.position_table import PHOTO, TABLE_ROW, FoundRows, PositionTable
 from geolive.sources.photos.xmp import read_xmp
-from geolive.storage.views import local_copy
+from geolive.storage.views import local_input
 from geolive.tables import empty_clusters, points
 from geolive.terminal_text import as_unicode
 
@@ -83,7 +83,7 @@ def read_photos(
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/folder: no such folder; name the folder that holds the photos
     """
-    folder = local_copy(folder) if is_remote(folder) else Path(local_path(folder))
+    folder = local_input(folder)
     if not folder.is_dir():
         cause = "is a file, not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {cause}; name the folder that holds the photos")

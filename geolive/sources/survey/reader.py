@@ -25,6 +25,7 @@ from geolive.sources.survey.options import (
     recorded_command,
 )
 from geolive.sources.survey.tables import SurveyTable, read_table, require
+from geolive.storage.views import local_input
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, not_located, points
 from geolive.terminal_text import as_unicode
 
@@ -147,7 +148,7 @@ def read_survey(
         raise InputError(
             f"values={values!r}: must name the column of each indicator; give values={{'NAME': 'COLUMN'}}", "values"
         )
-    path, values = Path(path), dict(values or {})
+    path, values = local_input(path), dict(values or {})
     file = position_file(path, positions, on, lon, lat, layer, crs)
     check_positions_named(path if file is None else file.path, lon, lat)
     check_names(path, values)
