@@ -21,7 +21,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 
 # tutorials run from the beginning each time, in a folder of their own, with a cache of their own
 nb_execution_mode = "force"

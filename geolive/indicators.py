@@ -241,7 +241,8 @@ def read_indicators(path: str | Path) -> dict[str, Indicator]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: is no TOML file ({error}); see README.md for an example", parameter="indicators"
+            f"{path}: is no TOML file ({error}); see docs/outputs.md for an example",
+            parameter="indicators",
         ) from error
     read = {}
     for name, words in tables.items():

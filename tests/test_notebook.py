@@ -1,4 +1,4 @@
-"""The notebook of the README, run from an installed package outside the checkout, and what the package shows of itself."""
+"""The notebook of the documentation, run from an installed package outside the checkout, and what the package shows of itself."""
 
 import ast
 import importlib
@@ -47,8 +47,8 @@ def python_of(text: str) -> str:
     return match[1]
 
 
-def test_the_readmes_notebook_runs_from_an_installed_package(installed, tmp_path):
-    code = python_of((ROOT / "README.md").read_text(encoding="utf-8"))
+def test_the_documented_notebook_runs_from_an_installed_package(installed, tmp_path):
+    code = python_of((ROOT / "docs" / "notebook.md").read_text(encoding="utf-8"))
     (tmp_path / "maps").mkdir()
     script = tmp_path / "notebook.py"
     script.write_text(f"import geolive\nassert {str(installed)!r} in geolive.__file__\n{code}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The commands of the README: each reads only what an earlier one has made (test_documentation.py parses them)."""
+"""The page of all commands: each reads only what an earlier one has made (test_documentation.py parses them)."""
 
 import re
 import shlex
@@ -9,11 +9,11 @@ import click
 from geolive.cli.apps import app
 from geolive.cli.parameters import running_command
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "commands.md").read_text(encoding="utf-8")
 # capitals stand for a file of the user's; the file of the last step of a list of areas is the user's, too
 COMMANDS = [
     shlex.split(line.partition("#")[0].partition("python cli.py")[2].partition("&&")[0])
-    for block in re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
     for line in block.splitlines()
     if "python cli.py" in line
 ]
@@ -26,7 +26,7 @@ def parsed(words: list[str]) -> click.Context:
     return command.make_context(command.name, words[depth:])
 
 
-def test_a_command_of_the_readme_reads_what_an_earlier_one_made():
+def test_a_command_of_the_page_reads_what_an_earlier_one_made():
     made: set[str] = set()
     for words in COMMANDS:
         out = parsed(words).params.get("out")
