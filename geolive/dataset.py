@@ -69,6 +69,12 @@ class Dataset:
     InputError
         A table breaks its contract, or a feature set has another number of rows than `images`.
 
+    See Also
+    --------
+    geolive.read_dataset : Read a dataset from its folder.
+    geolive.make_sample : Simulate a survey and photos.
+    geolive.train : Fit a model, with out-of-fold residuals.
+
     Examples
     --------
     >>> import geolive

@@ -57,6 +57,11 @@ def write_dataset(
     InputError
         A table breaks its contract, or the folder is not free.
 
+    See Also
+    --------
+    geolive.read_dataset : Read a dataset from its folder.
+    geolive.partition_dataset : Write a dataset in partitions, for datasets larger than the memory.
+
     Examples
     --------
     >>> import tempfile
@@ -110,10 +115,20 @@ def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, bo
         West, south, east, north in degrees: images elsewhere are left out, as `Dataset.select_images` does, and only the
         partitions that reach into the box are read. Sites stay those of the whole dataset.
 
+    Returns
+    -------
+    Dataset
+        With its folder as `path`.
+
     Raises
     ------
     InputError
         The folder is no dataset, a file that is read is missing, altered or cut short, or a table breaks its contract.
+
+    See Also
+    --------
+    geolive.write_dataset : Write a dataset to a new folder.
+    geolive.audit : Check the quality of a dataset, a model or a map.
 
     Examples
     --------

@@ -71,6 +71,11 @@ def partition_dataset(
     InputError
         `by` cannot be read, the folder is no sound dataset or has no images, or `out` is not free.
 
+    See Also
+    --------
+    geolive.write_dataset : Write a dataset to a new folder.
+    geolive.read_dataset : Read a dataset from its folder.
+
     Examples
     --------
     >>> import tempfile

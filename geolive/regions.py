@@ -105,6 +105,10 @@ def find_region(
         There is no such name (the message lists the nearest ones), the box is impossible, a file cannot be read, or no
         district lies there.
 
+    See Also
+    --------
+    geolive.predict : Map the districts of a region.
+
     Examples
     --------
     >>> find_region("85,25,85.3,25.5").districts.district.sort_values().tolist()

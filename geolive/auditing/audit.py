@@ -35,6 +35,11 @@ def audit(subject: Any, dataset: "Dataset | str | Path | None" = None) -> Passpo
     InputError
         The subject is none of these, or a file holds no passport.
 
+    See Also
+    --------
+    geolive.evaluate : Compare models on the same folds.
+    geolive.predict : Map the districts of a region.
+
     Examples
     --------
     >>> import geolive as gl

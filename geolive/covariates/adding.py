@@ -71,6 +71,11 @@ def add_covariates(
         Neither a raster nor a table is given, a file cannot be used, a name is taken, no cluster has a value, or there would be
         more covariates than clusters.
 
+    See Also
+    --------
+    geolive.read_survey : Read a table of surveyed places.
+    geolive.Kriging : Kriging of the survey, with or without covariates.
+
     Examples
     --------
     >>> import tempfile

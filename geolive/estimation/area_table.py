@@ -110,6 +110,11 @@ def estimate_areas(
     InputError
         A column lacks, or has values that cannot be used; options do not go together; the estimation does not converge.
 
+    See Also
+    --------
+    geolive.FayHerriot : The area-level model with fitted parameters.
+    geolive.direct_estimates : What the survey alone says of districts.
+
     Examples
     --------
     >>> import pandas as pd

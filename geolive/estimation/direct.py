@@ -96,6 +96,11 @@ def direct_estimates(
         A column lacks, a weight is negative, missing or all are zero, a primary sampling unit lies in two strata, a unit
         has no district, or no variance can be pooled since no district has two primary sampling units.
 
+    See Also
+    --------
+    geolive.estimate_areas : Small-area estimates from one table.
+    geolive.FayHerriot : The area-level model with fitted parameters.
+
     Notes
     -----
     The estimate is the Hájek mean sum(w y) / sum(w), or sum(w y) / sum(w x) for a rate. With z = w (y - r x) / sum(w x)

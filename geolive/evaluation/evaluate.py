@@ -143,6 +143,12 @@ def evaluate(
     InputError
         A parameter, an indicator, a model or a split cannot be used, or the dataset has too few clusters for it.
 
+    See Also
+    --------
+    geolive.train : Fit a model, with out-of-fold residuals.
+    geolive.BlockSplit : Folds of blocks of an equal-area grid.
+    geolive.KnndmSplit : Folds whose distances are like those to the places of a map.
+
     Examples
     --------
     >>> from geolive.models.baselines import Neighbours

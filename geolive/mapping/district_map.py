@@ -130,6 +130,11 @@ class DistrictMap:
     passport : Passport or None
         What is known about the quality of the map, its model and its dataset; `geolive.audit` returns it.
 
+    See Also
+    --------
+    geolive.predict : Map the districts of a region.
+    geolive.audit : Check the quality of a dataset, a model or a map.
+
     Examples
     --------
     >>> import geolive as gl

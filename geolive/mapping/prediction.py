@@ -129,6 +129,12 @@ def predict(
     InputError
         No such region, no site in it, or a parameter out of its range.
 
+    See Also
+    --------
+    geolive.train : Fit a model, with out-of-fold residuals.
+    geolive.DistrictMap : What `predict` returns: districts, sites and files.
+    geolive.audit : Check the quality of a dataset, a model or a map.
+
     Examples
     --------
     >>> import geolive as gl

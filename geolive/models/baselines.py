@@ -60,6 +60,11 @@ class Mean(Model):
     random_state : int
         Not used: the model has nothing random.
 
+    See Also
+    --------
+    geolive.Neighbours : The mean of the nearest surveyed clusters.
+    geolive.Kriging : Kriging of the survey, with or without covariates.
+
     Examples
     --------
     >>> places = Places.without_images(np.array(["a", "b"]), np.array([[85.1, 25.6], [84.0, 25.0]]))
@@ -104,6 +109,11 @@ class Neighbours(Model):
         Not used: the model has nothing random.
     n_neighbors : int
         Number of clusters that are averaged; all training clusters where there are fewer.
+
+    See Also
+    --------
+    geolive.InverseDistance : Surveyed clusters weighted by distance.
+    geolive.Kriging : Kriging of the survey, with or without covariates.
 
     Examples
     --------
@@ -218,6 +228,11 @@ class InverseDistance(Model):
         Number of places that are averaged; all where there are fewer.
     power : float
         With 0 all places weigh the same; the higher the power, the more the nearest place decides.
+
+    See Also
+    --------
+    geolive.Neighbours : The mean of the nearest surveyed clusters.
+    geolive.Kriging : Kriging of the survey, with or without covariates.
 
     Examples
     --------

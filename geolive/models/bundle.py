@@ -43,6 +43,11 @@ def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
     InputError
         The folder is not free, or models of this kind are not kept (baselines are fitted anew each time).
 
+    See Also
+    --------
+    geolive.load_model : Read a trained model from a bundle.
+    geolive.train : Fit a model, with out-of-fold residuals.
+
     Examples
     --------
     >>> import tempfile
@@ -101,6 +106,11 @@ def load_model(folder: str | Path) -> TrainedModel:
     InputError
         There is no bundle; a file is missing, altered or cut short; or the bundle was made with another version of a library
         that its weights depend on.
+
+    See Also
+    --------
+    geolive.save_model : Write a trained model to a bundle.
+    geolive.predict : Map the districts of a region.
 
     Examples
     --------

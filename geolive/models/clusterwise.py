@@ -261,7 +261,7 @@ class Forest(ForestModel):
 
     See Also
     --------
-    geolive.models.count_models.CountModel : Any other scikit-learn estimator on the same inputs.
+    geolive.CountModel : Any other scikit-learn estimator on the same inputs.
 
     Examples
     --------

@@ -33,6 +33,11 @@ class CountModel(ClusterwiseModel):
     estimator_ : estimator
         The fitted clone.
 
+    See Also
+    --------
+    geolive.Forest : A random forest on object counts.
+    geolive.Model : The base class of all models.
+
     Examples
     --------
     >>> from sklearn.ensemble import GradientBoostingRegressor

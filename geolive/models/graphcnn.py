@@ -32,6 +32,11 @@ class GraphCNN(PhotoSetModel):
     d_max_km_ : float
         The largest distance between two images of a training place, the scale of distance edges.
 
+    See Also
+    --------
+    geolive.StackedNetwork : Summaries and networks of photos, stacked.
+    geolive.Forest : A random forest on object counts.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)

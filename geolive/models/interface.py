@@ -59,6 +59,11 @@ class Model(BaseEstimator):
     input_words : str
         What the model uses, in words.
 
+    See Also
+    --------
+    geolive.CountModel : Any scikit-learn estimator on the same inputs.
+    geolive.train : Fit a model, with out-of-fold residuals.
+
     Examples
     --------
     >>> class Median(Model):

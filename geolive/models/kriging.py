@@ -51,6 +51,11 @@ class Kriging(Model):
     is_rate_ : bool
         Whether the values were rates; predictions are then clipped to 0 … 1.
 
+    See Also
+    --------
+    geolive.InverseDistance : Surveyed clusters weighted by distance.
+    geolive.Neighbours : The mean of the nearest surveyed clusters.
+
     Examples
     --------
     >>> positions = np.column_stack([np.linspace(80, 83, 30), np.full(30, 25.0)])

@@ -59,6 +59,11 @@ class StackedNetwork(NetworkModel):
     left_out_ : array, shape (n, m)
         Predictions of the training places by predictors that were not fitted to them.
 
+    See Also
+    --------
+    geolive.GraphCNN : A graph network of the photos of a place.
+    geolive.Forest : A random forest on object counts.
+
     Examples
     --------
     >>> from geolive.simulation.sample import make_sample

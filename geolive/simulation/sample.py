@@ -180,6 +180,11 @@ def make_sample(
     Dataset
         A simulated dataset; `simulate` returns the truth of its places and districts, too.
 
+    See Also
+    --------
+    geolive.read_survey : Read a table of surveyed places.
+    geolive.read_photos : Read positions and times from photos.
+
     Examples
     --------
     >>> make_sample("goa", seed=1).simulated

@@ -65,6 +65,11 @@ class DistrictSplit(AdminSplit):
     positions : array of float, shape (n, 2), GeoSeries or GeoDataFrame, optional
         Position of each row of X. Districts that share a place are kept together where positions are known.
 
+    See Also
+    --------
+    geolive.BlockSplit : Folds of blocks of an equal-area grid.
+    geolive.KnndmSplit : Folds whose distances are like those to the places of a map.
+
     Examples
     --------
     The districts are the column `district_id` of a clusters table, or the argument `groups`:

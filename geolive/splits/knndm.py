@@ -38,6 +38,11 @@ class KnndmSplit(Splitter):
     positions : array of float, shape (n, 2), GeoSeries or GeoDataFrame, optional
         Position of each row of X, as longitude and latitude in degrees or as points; needed where X holds features.
 
+    See Also
+    --------
+    geolive.BlockSplit : Folds of blocks of an equal-area grid.
+    geolive.RandomSplit : Folds of places at random.
+
     Notes
     -----
     Average linkage joins the places into q spatial groups, and the groups are merged into folds. Of many q, the splitter takes

@@ -192,6 +192,11 @@ def add_object_counts(
     InputError
         The dataset has such a feature set, or the table cannot be used.
 
+    See Also
+    --------
+    geolive.read_images : Read a table of images without photos.
+    geolive.read_photos : Read positions and times from photos.
+
     Examples
     --------
     >>> import tempfile

@@ -112,6 +112,11 @@ def read_images(
     InputError
         The file cannot be read, a column is missing, longitudes and latitudes look exchanged, or no row can be used.
 
+    See Also
+    --------
+    geolive.read_photos : Read positions and times from photos.
+    geolive.add_object_counts : Add object counts of another tool to a dataset.
+
     Examples
     --------
     >>> path = Path(tempfile.mkdtemp()) / "images.csv"

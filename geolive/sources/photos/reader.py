@@ -77,6 +77,11 @@ def read_photos(
     InputError
         The folder does not exist, it holds no photos, or no photo has a position.
 
+    See Also
+    --------
+    geolive.read_images : Read a table of images without photos.
+    geolive.add_object_counts : Add object counts of another tool to a dataset.
+
     Examples
     --------
     >>> read_photos("no/such/folder")

@@ -70,6 +70,11 @@ def read_dhs(
     InputError
         A file cannot be read, belongs to another survey or another kind, or nothing can be joined.
 
+    See Also
+    --------
+    geolive.read_survey : Read a table of surveyed places.
+    geolive.read_photos : Read positions and times from photos.
+
     Examples
     --------
     >>> import tempfile

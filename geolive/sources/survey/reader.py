@@ -125,6 +125,12 @@ def read_survey(
     InputError
         The file cannot be read, a column is missing, a row cannot be used (unless `drop_invalid`), or no row can be used.
 
+    See Also
+    --------
+    geolive.read_dhs : Read the files of a DHS survey.
+    geolive.read_photos : Read positions and times from photos.
+    geolive.add_covariates : Add numbers from rasters and tables to a dataset.
+
     Notes
     -----
     The standard error of a rate p of n cases is sqrt(p (1 - p) / n). Where p is 0 or 1, it would be 0; there p is replaced by
