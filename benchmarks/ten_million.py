@@ -49,6 +49,9 @@ def _moved(table: pd.DataFrame, copy: int, names: list[str]) -> pd.DataFrame:
     for name in ["unique_cluster", *names]:
         if name in table and copy:
             moved[name] = table[name] + f"-{copy}"
+    if "captured_at" in table:
+        # photos of one moment are put in the order of their names, which takes longer: copies are not of one moment
+        moved["captured_at"] = table["captured_at"] + pd.Timedelta(milliseconds=137 * copy)
     if "district_id" in table and copy:
         moved["district_id"] = table["district_id"] + f"-{copy}"
     return moved

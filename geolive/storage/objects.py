@@ -2,9 +2,11 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from geolive.disk_space import full_disk_named
 from geolive.errors import InputError
@@ -18,9 +20,11 @@ try:
 except ImportError:
     fcntl = None  # type: ignore[assignment]  # Windows has no fcntl
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 _PIECE = 16 << 20
 # downloads at a time: requests wait for the network most of the time
-AT_ONCE = 8
+_AT_ONCE = 8
 
 
 def download(files: Sequence[StoredFile], folder: Path) -> dict[str, Path]:
@@ -43,12 +47,32 @@ def download(files: Sequence[StoredFile], folder: Path) -> dict[str, Path]:
         An object is missing, altered or unreadable, or the disk is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with full_disk_named(folder), ThreadPoolExecutor(AT_ONCE) as pool:
-        paths = list(pool.map(lambda file: _content(file, folder), files))
+    stopped = threading.Event()
+    try:
+        with full_disk_named(folder):
+            paths = list(several_at_once(lambda file: _content(file, folder, stopped), files))
+    except BaseException:
+        stopped.set()
+        raise
     return {file.name: path for file, path in zip(files, paths, strict=True)}
 
 
-def _content(file: StoredFile, folder: Path) -> Path:
+def several_at_once(function: Callable[[Item], Made], items: Iterable[Item]) -> Iterator[Made]:
+    """Call a function for items by several threads, and yield the results in order; after an error no further item begins.
+
+    Examples
+    --------
+    >>> list(several_at_once(len, ["a", "bc"]))
+    [1, 2]
+    """
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        yield from pool.map(function, items)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _content(file: StoredFile, folder: Path, stopped: threading.Event) -> Path:
     path = folder / file.key
     if path.exists():
         # the oldest are removed first
@@ -62,15 +86,15 @@ def _content(file: StoredFile, folder: Path) -> Path:
     unfinished = folder / f"{file.key}.part"
     with unfinished.open("ab") as part, _alone(part.fileno()):
         if not path.exists():
-            _fetch(file, part.fileno(), unfinished)
+            _fetch(file, part.fileno(), unfinished, stopped)
             unfinished.replace(path)
     return path
 
 
-def _fetch(file: StoredFile, part: int, unfinished: Path) -> None:
+def _fetch(file: StoredFile, part: int, unfinished: Path, stopped: threading.Event) -> None:
     """Append what is missing to the unfinished file, and check the whole."""
     size = file.size if file.size is not None else current_version(file.address)[0]
-    _append(file.address, size, part)
+    _append(file.address, size, part, stopped)
     if file.sha256 is None:
         if current_version(file.address) != (size, file.version):
             os.ftruncate(part, 0)
@@ -84,7 +108,7 @@ def _fetch(file: StoredFile, part: int, unfinished: Path) -> None:
     former = inside(parent, FORMER, file.sha256)
     try:
         size, _ = current_version(former)
-        _append(former, size, part)
+        _append(former, size, part, stopped)
     except InputError:
         os.ftruncate(part, 0)
     if checksum(unfinished) != file.sha256:
@@ -94,13 +118,15 @@ def _fetch(file: StoredFile, part: int, unfinished: Path) -> None:
         )
 
 
-def _append(address: str, size: int, part: int) -> None:
+def _append(address: str, size: int, part: int, stopped: threading.Event) -> None:
     files = filesystem(address)
     done = os.fstat(part).st_size
     if done > size:
         os.ftruncate(part, 0)
         done = 0
     while done < size:
+        if stopped.is_set():
+            raise InputError(f"{address}: its download was stopped; run the same command again")
         with storage_errors(address):
             piece = files.cat_file(address, start=done, end=min(done + _PIECE, size))
         if not piece:

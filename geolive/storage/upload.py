@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from geolive.dataset_facts import FACTS
@@ -10,7 +9,7 @@ from geolive.errors import InputError
 from geolive.remote_paths import inside
 from geolive.storage.filesystem import filesystem, storage_errors
 from geolive.storage.listing import FORMER, UNFINISHED, read_object
-from geolive.storage.objects import AT_ONCE
+from geolive.storage.objects import several_at_once
 
 # a folder is whole when it has one of these
 _LAST = (FACTS, "card.json", "results.csv")
@@ -153,9 +152,8 @@ def upload_files(files: Mapping[str, Path], address: str, done: Callable[[str], 
             filesystem(target).put_file(str(files[name]), target)
         return name
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name in pool.map(put, files):
-            done(name)
+    for name in several_at_once(put, files):
+        done(name)
 
 
 def put_object(address: str, content: bytes) -> None:
