@@ -4,7 +4,9 @@ Only the district polygons and, for Bihar, the statistics of the districts are r
 is a function of position, so it is known at the places of the sample, at any other place, and as district means.
 """
 
+import math
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,7 @@ from pyproj import Transformer
 
 from geolive.geodesy import metric_crs
 from geolive.official_statistics import bihar_statistics
+from geolive.processors import available_processors
 from geolive.regions import Region, find_region
 
 INDICATORS = ("pov", "pop", "bmi")
@@ -94,32 +97,49 @@ class ExponentialField:
     def __call__(self, km: np.ndarray, *, single_precision: bool = False) -> np.ndarray:
         """Return the values at positions in kilometres, shape (n, 2), as an array of shape (n,).
 
-        In single precision they are exact to about 1e-6 and take a fifth of the time.
+        In single precision they are exact to about 1e-6 and take a third of the time. The blocks of positions are shared among
+        threads, and each is summed by one of them, so the values are the same on any number of processors.
         """
-        sum_of = self._sum_in_single if single_precision else self._sum_in_double
-        blocks = [sum_of(km[start : start + _BLOCK]) for start in range(0, len(km), _BLOCK)]
-        return np.concatenate([np.zeros(0), *blocks]) * np.sqrt(2 / N_WAVES)
+        type_of = np.float32 if single_precision else np.float64
+        with ThreadPoolExecutor(available_processors()) as pool:
+            blocks = pool.map(lambda start: self._sum(km[start : start + _BLOCK], type_of), range(0, len(km), _BLOCK))
+            return np.concatenate([np.zeros(0), *blocks]) * np.sqrt(2 / N_WAVES)
 
-    def _sum_in_double(self, km: np.ndarray) -> np.ndarray:
-        total = np.zeros(len(km))
+    def _sum(self, km: np.ndarray, type_of: type[np.floating]) -> np.ndarray:
+        total, km_and_one = np.zeros(len(km)), np.column_stack([km, np.ones(len(km))])
+        waves_and_phase = np.column_stack([self.waves, self.phase]) / (2 * np.pi)
         for start in range(0, N_WAVES, 200):
-            waves, phase = self.waves[start : start + 200], self.phase[start : start + 200]
-            angle = km[:, :1] * waves[:, 0]
-            angle += km[:, 1:] * waves[:, 1]
-            angle += phase
-            total += np.cos(angle, out=angle).sum(axis=1)
-        return total
-
-    def _sum_in_single(self, km: np.ndarray) -> np.ndarray:
-        total = np.zeros(len(km))
-        for start in range(0, N_WAVES, 200):
-            waves, phase = self.waves[start : start + 200], self.phase[start : start + 200]
-            # turns, without the whole ones: they lose nothing that matters in single precision
-            turns = km @ (waves.T / (2 * np.pi))
-            turns += phase / (2 * np.pi)
+            turns = km_and_one @ waves_and_phase[start : start + 200].T
+            # whole turns change nothing, and without them single precision is enough
             turns -= np.rint(turns)
-            total += np.cos(turns.astype(np.float32) * np.float32(2 * np.pi)).sum(axis=1, dtype=np.float64)
+            total += _cosine_of_turns(turns.astype(type_of, copy=False)).sum(axis=1, dtype=np.float64)
         return total
+
+
+# the series of the cosine, in powers of the square of the angle
+_SERIES = [(-1) ** n / math.factorial(2 * n) for n in range(11)]
+
+
+def _cosine_of_turns(turns: np.ndarray) -> np.ndarray:
+    """Return cos(2πx) of turns between -1/2 and 1/2, exact to rounding, in the array of the turns.
+
+    NumPy computes a cosine of single precision with vector instructions, but one of double precision number by number; the
+    series of half the angle takes a quarter of the time.
+    """
+    if turns.dtype == np.float32:
+        turns *= np.float32(2 * np.pi)
+        return np.cos(turns, out=turns)
+    turns *= np.pi
+    turns *= turns
+    cosine = np.full_like(turns, _SERIES[-1])
+    for coefficient in _SERIES[-2::-1]:
+        cosine *= turns
+        cosine += coefficient
+    # cos(2x) = 2 cos(x)² - 1
+    cosine *= cosine
+    cosine *= 2
+    cosine -= 1
+    return cosine
 
 
 class Countryside:

@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,10 @@ def simulate(
         )
     land = Countryside(region, seed)
     places = _draw_places(land, n_clusters, n_sites)
-    photos, keys, features = _draw_imagery(seed, places, scenario, most_images, with_features)
+    with ThreadPoolExecutor(1) as beside:
+        # the truth needs no photos, whose numbers are drawn one after the other on one processor
+        truth = beside.submit(land.district_truth)
+        photos, keys, features = _draw_imagery(seed, places, scenario, most_images, with_features)
     clusters, thresholds = _clusters_table(land, places, photos)
     command = ["sample", "--region", land.region.name.lower(), "--seed", seed]
     command += ["--scenario", scenario] if scenario != DEFAULT_SCENARIO else []
@@ -155,7 +159,7 @@ def simulate(
         extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}
         | ({} if scenario == DEFAULT_SCENARIO else {"scenario": scenario}),
     )
-    return Sample(dataset, _true_places(land, places), land.district_truth().reset_index())
+    return Sample(dataset, _true_places(land, places), truth.result().reset_index())
 
 
 def make_sample(
@@ -319,7 +323,11 @@ def _draw_imagery(
 
 
 def _keys(seed: int, numbers: np.ndarray) -> np.ndarray:
-    return np.array([f"sim{seed}-{i:07d}" for i in numbers.tolist()], dtype=object)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    digits = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width=7, padding="0")
+    return pc.binary_join_element_wise(f"sim{seed}", digits, "-").to_numpy(zero_copy_only=False)
 
 
 def _draw_sizes(seed: int, places: _Places) -> np.ndarray:

@@ -9,7 +9,6 @@ import io
 import multiprocessing
 import multiprocessing.pool
 import multiprocessing.resource_tracker
-import os
 import random
 import signal
 import zlib
@@ -22,6 +21,7 @@ import geopandas as gpd
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from geolive.processors import available_processors
 from geolive.simulation.scene_drawing import PARTS, Colour, Spot
 from geolive.tables import VOID, lonlat, vistas_classes
 
@@ -157,8 +157,7 @@ def draw_scenes(
     chunks = [scenes[start : start + _CHUNK] for start in range(0, len(scenes), _CHUNK)]
     hashes: list[str] = []
     write = functools.partial(_write, Path(folder) / FOLDER)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores, len(scenes) // _WORTH_A_PROCESS)
+    workers = min(available_processors(), len(scenes) // _WORTH_A_PROCESS)
     if workers < 2:
         for chunk in chunks:
             hashes += write(chunk)

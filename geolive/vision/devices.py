@@ -1,12 +1,12 @@
 """The device that a network runs on, and the precision of its multiplications."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from geolive.errors import InputError
+from geolive.processors import available_processors
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -124,7 +124,7 @@ def choose_workers(workers: int | None, device: Device) -> int:
     """
     if workers is not None:
         return workers
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = available_processors()
     if device.name == "cpu":
         return max(1, processors // 8)
     return min(_MOST_WORKERS, max(1, processors - 1))
