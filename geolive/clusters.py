@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import numbers
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
@@ -12,11 +13,16 @@ from geolive.errors import InputError
 from geolive.geodesy import km_to_chord, unit_sphere
 from geolive.tables import CRS, lonlat, points
 
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
 SITE_RADIUS_KM = 5.0
 # how far an image may be from its survey point: one distance, or one each for urban and rural points
 Radius = float | dict[str, float]
 # points whose distances differ by less than a millimetre are equally near; at most so many of them are compared
 _TIES, _TIE_CHORD = 4, 1e-10
+# bounds the memory of the lists of cells near others
+_CELLS_AT_ONCE = 10_000
 
 
 def join_images(
@@ -175,26 +181,41 @@ def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np
     lat = (cells[:, 0] + 0.5) * 0.009
     lon = (cells[:, 1] + 0.5) * 0.009 / np.cos(np.radians(lat))
     tree = cKDTree(unit_sphere(np.column_stack([lon, lat])))
-    lists = tree.query_ball_point(tree.data, km_to_chord(radius_km), return_sorted=True)
-    ends = np.cumsum([len(cells_near) for cells_near in lists])
+    near, ends = _cells_near(tree, km_to_chord(radius_km))
     # each cell is near itself, so no part is empty
-    near = np.fromiter(itertools.chain.from_iterable(lists), np.int64, ends[-1])
     starts = np.concatenate([[0], ends[:-1]])
-    left = weight.astype(np.int64).copy()
-    heap = list(zip((-np.add.reduceat(left[near], starts)).tolist(), range(len(cells)), strict=True))
+    heap = list(zip((-np.add.reduceat(weight[near], starts)).tolist(), range(len(cells)), strict=True))
     heapq.heapify(heap)
-    site, count = np.full(len(cells), -1, np.int64), 0
+    starts, ends = starts.tolist(), ends.tolist()
+    # so few numbers at a time are summed faster in lists than in arrays
+    left = weight.tolist()
+    left_in = left.__getitem__
+    site, count = [-1] * len(cells), 0
     while heap:
-        promised, i = heapq.heappop(heap)
-        around = near[starts[i] : ends[i]]
-        now = -int(left[around].sum())
+        promised, i = heap[0]
+        around = near[starts[i] : ends[i]].tolist()
+        now = -sum(map(left_in, around))
         if now == 0:
-            continue
-        if now != promised:
-            heapq.heappush(heap, (now, i))
-            continue
-        mine = around[site[around] < 0]
-        site[mine] = count
-        left[mine] = 0
-        count += 1
-    return site
+            heapq.heappop(heap)
+        elif now != promised:
+            heapq.heapreplace(heap, (now, i))
+        else:
+            heapq.heappop(heap)
+            for cell in around:
+                if site[cell] < 0:
+                    site[cell], left[cell] = count, 0
+            count += 1
+    return np.array(site, np.int64)
+
+
+def _cells_near(tree: "cKDTree", chord: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells near each cell, one cell's after the other's, and where each cell's end.
+
+    A list of Python takes ten times the memory of the array, so there are lists of some cells at a time only.
+    """
+    parts, lengths = [], []
+    for at in range(0, tree.n, _CELLS_AT_ONCE):
+        lists = tree.query_ball_point(tree.data[at : at + _CELLS_AT_ONCE], chord, return_sorted=False)
+        lengths += map(len, lists)
+        parts.append(np.fromiter(itertools.chain.from_iterable(lists), np.int32))
+    return np.concatenate(parts), np.cumsum(lengths)

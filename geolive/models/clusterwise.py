@@ -23,6 +23,8 @@ from geolive.places import Places
 from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
 
+# where a forest has few inputs, a third of them would leave hardly a choice
+_FEWEST_INPUTS = 5
 _WORDS = {
     "features": "mean of the image features over a place's images",
     "objects": "object counts summed over a place's images (66)",
@@ -253,6 +255,9 @@ class Forest(ForestModel):
         Number of trees.
     inputs : str
         Some of objects (object counts, summed over images), features (means over images) and covariates, separated by commas.
+    max_features : int, optional
+        How many of its inputs, drawn at random, each split chooses among. By default a third of them, but at least five, for
+        values, which is the rule of Breiman (2001) and of R's randomForest, and the square root of their number for labels.
 
     Attributes
     ----------
@@ -282,11 +287,13 @@ class Forest(ForestModel):
         random_state: int = 0,
         n_estimators: int = 100,
         inputs: str = "objects",
+        max_features: int | None = None,
     ) -> None:
         self.task = task
         self.random_state = random_state
         self.n_estimators = n_estimators
         self.inputs = inputs
+        self.max_features = max_features
 
     @property
     def name(self) -> str:
@@ -297,6 +304,8 @@ class Forest(ForestModel):
         """Raise InputError where a parameter has a value that the forest cannot use."""
         super().check_parameters()
         check_integer("n_estimators", self.n_estimators, 1)
+        if self.max_features is not None:
+            check_integer("max_features", self.max_features, 1)
 
     def make_estimator(self) -> Any:
         """Make an unfitted forest."""
@@ -306,6 +315,9 @@ class Forest(ForestModel):
         return kind(self.n_estimators, random_state=self.random_state)
 
     def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
+        n_inputs = table.shape[1]
+        usual = max(_FEWEST_INPUTS, n_inputs // 3) if self.task == "regression" else int(np.sqrt(n_inputs))
+        self.estimator_.set_params(max_features=min(n_inputs, self.max_features or max(1, usual)))
         # trees have a seed each, so they grow the same on any number of cores; sums of predictions would not
         self.estimator_.set_params(n_jobs=-1).fit(table, values, **weights).set_params(n_jobs=1)
 
