@@ -142,6 +142,41 @@ def test_many_districts_take_no_square_of_their_number(monkeypatch, same_errors)
     assert (down[1] <= fast[1]).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 60), ties=st.booleans())
+def test_counting_by_bisection_is_counting_pair_by_pair(seed, n, ties):
+    rng = np.random.default_rng(seed)
+    value, error, critical = rng.normal(size=n), rng.gamma(0.5, 0.3, n) + 1e-9, rng.uniform(0, 3, n)
+    if ties:  # differences that are exactly as large as they have to be
+        value, error, critical = rng.integers(0, 4, n) / 4, rng.choice([0.3, 0.4], n), rng.choice([0, 0.5, 1.0], n)
+    gap = (value - value[:, None]) / np.hypot(error, error[:, None])
+    above, below = ranks._counts_beyond(value, error, critical)
+    assert np.array_equal(above, (gap > critical[:, None]).sum(axis=1))
+    assert np.array_equal(below, (gap < -critical[:, None]).sum(axis=1))
+
+
+def test_sets_of_all_together_without_stepdown_are_the_first_step(monkeypatch):
+    rng = np.random.default_rng(2)
+    value, error = rng.normal(size=40), rng.uniform(0.05, 0.4, 40)
+    draws, spread = ranks._draws(error, np.inf, 0), np.hypot(error, error[:, None])
+    largest = (np.abs(draws[:, :, None] - draws[:, None, :]) / spread).max(axis=(1, 2))
+    told_apart = (value - value[:, None]) / spread > np.quantile(largest, 0.9)
+    monkeypatch.setattr(ranks, "MOST_STEPDOWN_TOGETHER", 20)
+    best, worst = rank_sets(value, error, simultaneous=True)
+    assert np.array_equal(best, 1 + told_apart.sum(axis=1))
+    assert np.array_equal(worst, 40 - told_apart.sum(axis=0))
+    assert np.array_equal(best_set(value, error, 5), told_apart.sum(axis=1) < 5)
+
+
+def test_the_hull_of_draws_gives_the_largest_differences(monkeypatch):
+    rng = np.random.default_rng(3)
+    error = rng.uniform(0.05, 0.4, 30)
+    draws = ranks._draws(error, np.inf, 0)[:50]
+    pair_by_pair = ranks._largest_of_each(draws, error)
+    monkeypatch.setattr(ranks, "_FEW", 5)
+    assert np.array_equal(ranks._largest_of_each(draws, error), pair_by_pair)
+
+
 def test_sets_of_five_thousand_districts_hold_their_own_ranks():
     # the square of their number would take a minute
     value = np.random.default_rng(0).normal(size=5_000)
