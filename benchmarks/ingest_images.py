@@ -7,8 +7,6 @@ dataset. Processor time and memory are those of that process, as the system coun
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.measured import of_command, record
 from geolive.tables import vistas_classes
 
 CLI = str(Path(__file__).parent.parent / "cli.py")
@@ -59,14 +58,15 @@ def main() -> None:
                 "--out",
                 f"{folder}/{name}-data",
             ]
-            running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            _, status, used = os.wait4(running.pid, 0)
-            if status:
-                raise SystemExit(f"failed: {' '.join(command)}")
-            seconds = used.ru_utime + used.ru_stime
-            print(
-                f"{name}: {rows:,} rows, {size:.0f} MB: {seconds:.1f} s of processor time, {used.ru_maxrss / 1024:.0f} MB"
+            seconds, memory = of_command(*command)
+            kind = name.split(".")[1]
+            print(f"{name}: {rows:,} rows, {size:.0f} MB")
+            record(
+                f"ingest images --counts, {rows:,} rows ({kind}): rows a second of the processor",
+                rows / seconds,
+                "rows/s",
             )
+            record(f"ingest images --counts ({kind}): peak memory", memory, "MB")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,6 +86,15 @@ def record(
     if os.environ.get(ROWS):
         with Path(os.environ[ROWS]).open("a", encoding="utf-8") as rows:
             rows.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+
+
+def of_command(*command: str) -> tuple[float, float]:
+    """Run a command; return its processor time in seconds and its peak memory in MB, as the system counts them."""
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(running.pid, 0)
+    if status:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def in_turns(rounds: int, *ways: Callable[[], float]) -> list[list[float]]:

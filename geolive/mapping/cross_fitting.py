@@ -78,7 +78,7 @@ def cross_fitted_sites(
     fitted[["lon", "lat"]] = lonlat(sites.geometry)
     known = trained.site_predictions
     if known is not None:
-        known = _applicable_sites(known, dataset, trained)
+        known = _applicable_sites(known, dataset, trained, places)
         elsewhere = known[~known["site_id"].isin(fitted["site_id"])]
         own = known.set_index("site_id")["prediction"].reindex(fitted["site_id"])
         fitted["prediction"] = np.where(own.notna(), own, fitted["prediction"])
@@ -213,12 +213,22 @@ def _training_places(dataset: Dataset, trained: TrainedModel, residuals: gpd.Geo
     return dataset.cluster_places(dataset.clusters.iloc[row.astype(int)], trained.card.features)
 
 
-def _applicable_sites(known: pd.DataFrame, dataset: Dataset, trained: TrainedModel) -> pd.DataFrame:
-    """Return those of the predicted sites that are like the places the model learnt from: only they enter districts."""
-    places = dataset.site_places(dataset.sites, trained.card.features)
-    row = pd.Series(np.arange(len(places)), index=places.ids).reindex(known["site_id"])
-    known, row = known[row.notna().to_numpy()].reset_index(drop=True), row.dropna().astype(int)
-    places = places.take(row.to_numpy())
-    # where a site's photos have changed since training, the prediction is of other photos
-    same = site_digests(trained.model, places) == known["digest"].to_numpy()
-    return known[same & are_applicable(trained, places)].reset_index(drop=True)
+def _applicable_sites(known: pd.DataFrame, dataset: Dataset, trained: TrainedModel, mapped: Places) -> pd.DataFrame:
+    """Return those of the predicted sites that are like the places the model learnt from: only they enter districts.
+
+    The sites of the map, `mapped`, are known to be so. Where a site's photos have changed since training, the prediction is of
+    other photos.
+    """
+    digests, usable = known["digest"].to_numpy(), np.zeros(len(known), bool)
+    row = pd.Series(np.arange(len(mapped)), index=mapped.ids).reindex(known["site_id"]).to_numpy()
+    there = np.flatnonzero(np.isfinite(row))
+    usable[there] = site_digests(trained.model, mapped)[row[there].astype(int)] == digests[there]
+    others = dataset.sites[dataset.sites["site_id"].isin(known["site_id"]) & ~dataset.sites["site_id"].isin(mapped.ids)]
+    if len(others):
+        places = dataset.site_places(others, trained.card.features)
+        row = pd.Series(np.arange(len(places)), index=places.ids).reindex(known["site_id"]).to_numpy()
+        there = np.flatnonzero(np.isfinite(row))
+        at = row[there].astype(int)
+        same = site_digests(trained.model, places)[at] == digests[there]
+        usable[there] = same & are_applicable(trained, places)[at]
+    return known[usable].reset_index(drop=True)
