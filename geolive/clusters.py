@@ -181,7 +181,7 @@ def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np
     lat = (cells[:, 0] + 0.5) * 0.009
     lon = (cells[:, 1] + 0.5) * 0.009 / np.cos(np.radians(lat))
     tree = cKDTree(unit_sphere(np.column_stack([lon, lat])))
-    near, ends = _cells_near(tree, km_to_chord(radius_km))
+    near, ends = _cells_near(tree, float(km_to_chord(radius_km)))
     # each cell is near itself, so no part is empty
     starts = np.concatenate([[0], ends[:-1]])
     heap = list(zip((-np.add.reduceat(weight[near], starts)).tolist(), range(len(cells)), strict=True))
@@ -213,7 +213,8 @@ def _cells_near(tree: "cKDTree", chord: float) -> tuple[np.ndarray, np.ndarray]:
 
     A list of Python takes ten times the memory of the array, so there are lists of some cells at a time only.
     """
-    parts, lengths = [], []
+    parts: list[np.ndarray] = []
+    lengths: list[int] = []
     for at in range(0, tree.n, _CELLS_AT_ONCE):
         lists = tree.query_ball_point(tree.data[at : at + _CELLS_AT_ONCE], chord, return_sorted=False)
         lengths += map(len, lists)
