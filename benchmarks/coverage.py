@@ -1,9 +1,10 @@
 """How often intervals hold the simulated truth, over many simulated countrysides.
 
-    python -m benchmarks.coverage --seeds 100 --out coverage.csv --plot coverage.svg
+    python -m benchmarks.coverage --seeds 100 --out coverage.csv --plot coverage.svg [--model forest]
 
 Every seed is another countryside with its own survey, imagery and truth, made from the parts of the sample (Bihar, 172 surveyed
-places, 600 others), with a forest of 50 trees, judged by leaving whole districts out. Held against the truth are the three
+places, 600 others), with the default model or a forest of 50 trees, judged by leaving whole districts out. Held against the
+truth are the three
 targets: the survey's value and the place's mean, at 200 fresh places seen in as many photos as the survey's ("like the
 survey's") and at the 600 others ("fewer photos"); and the district's mean, with ranks. Places outside the area of
 applicability are left out, as in `predict`. The Monte-Carlo error is that of
@@ -21,6 +22,8 @@ from geolive.estimation.ranks import rank_sets
 from geolive.models.aoa_features import aoa_features, aoa_weights
 from geolive.models.clusterwise import Forest
 from geolive.models.cross_validation import cross_val_predict
+from geolive.models.ensemble import Ensemble
+from geolive.models.interface import Model
 from geolive.places import Places
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.sample import BIHAR_CLUSTERS, BIHAR_SITES, SURVEYED_MEDIAN, UNSURVEYED_MEDIAN
@@ -61,7 +64,7 @@ def simulate(land: Countryside, seed: int) -> dict:
     }
 
 
-def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
+def judge(land: Countryside, seed: int, indicator: str, unfitted: Model) -> pd.DataFrame:
     """Coverage, width and interval score of every target, level and stratum of one countryside."""
     made, column = simulate(land, seed), INDICATORS.index(indicator)
     places, district = made["places"], made["district"]
@@ -75,16 +78,16 @@ def judge(land: Countryside, seed: int, indicator: str) -> pd.DataFrame:
         "fewer photos": np.arange(BIHAR_CLUSTERS + FRESH, len(places)),
     }
 
-    forest = Forest(random_state=seed, n_estimators=TREES)
+    unfitted = unfitted.for_task("regression", seed)
     columns = {
         "value": values,
-        "prediction": cross_val_predict(forest, seen, values, folds),
-        "prediction_near": cross_val_predict(forest, seen, values, alone),
+        "prediction": cross_val_predict(unfitted, seen, values, folds),
+        "prediction_near": cross_val_predict(unfitted, seen, values, alone),
         "n_images": seen.n_images,
         "district_id": district[surveyed],
     }
     residuals = pd.DataFrame(columns)
-    model = clone(forest).fit(seen, values)
+    model = clone(unfitted).fit(seen, values)
     predicted = model.predict(places)
     training = aoa_features(model, seen)
     known_area = area_of_applicability(training, folds, aoa_weights(model, training))
@@ -177,16 +180,18 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--indicators", default="pov,pop,bmi")
     parser.add_argument("--region", default="bihar")
+    parser.add_argument("--model", choices=["ensemble", "forest"], default="ensemble")
     parser.add_argument("--out", type=Path, default=Path("coverage.csv"))
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
     done = pd.read_csv(given.out) if given.out.exists() else pd.DataFrame({"seed": [], "indicator": []})
+    model = Forest(n_estimators=TREES) if given.model == "forest" else Ensemble()
     finished = set(zip(done["seed"], done["indicator"], strict=True))
     for indicator in given.indicators.split(","):
         for seed in range(given.seeds):
             if (seed, indicator) in finished:
                 continue
-            done = pd.concat([done, judge(Countryside(given.region, seed), seed, indicator)], ignore_index=True)
+            done = pd.concat([done, judge(Countryside(given.region, seed), seed, indicator, model)], ignore_index=True)
             partial = given.out.with_suffix(".partial")
             done.to_csv(partial, index=False)
             partial.replace(given.out)

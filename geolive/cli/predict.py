@@ -47,13 +47,15 @@ def predict(
     model: Annotated[
         str | None,
         typer.Option(
-            help="A trained bundle, or neighbours, idw, kriging, mean; by default a forest.", metavar="BUNDLE|NAME"
+            help="A trained bundle, or ensemble, forest, neighbours, idw, kriging, mean; by default ensemble, and of covariates "
+            "alone a forest.",
+            metavar="BUNDLE|NAME",
         ),
     ] = None,
     inputs: Annotated[
         str | None,
         typer.Option(
-            help="For --model forest or kriging: what it uses; for example covariates. A bundle knows its own.",
+            help="For --model ensemble, forest or kriging: what it uses; for example covariates. A bundle knows its own.",
             metavar="INPUTS",
         ),
     ] = None,

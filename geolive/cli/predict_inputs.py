@@ -103,7 +103,7 @@ def shares_below(
     dataset: "Dataset", model: str | None, names: list[str], threshold: float
 ) -> tuple["Dataset", list[str]]:
     """Return the dataset with the share of places below a threshold, and the name of that indicator."""
-    from geolive.models.registry import BASELINES
+    from geolive.models.registry import FITTED_BY_NAME
     from geolive.shares_below import with_share_below
 
     if len(names) > 1:
@@ -113,7 +113,7 @@ def shares_below(
     if model is not None and not is_fitted_now(model):
         raise InputError(
             f"threshold={threshold:g}: the share below it is learnt anew, and {model!r} was trained on something else; leave the "
-            f"bundle out, or give one of: forest, {', '.join(BASELINES)}",
+            f"bundle out, or give one of: {', '.join(FITTED_BY_NAME)}",
             parameter="threshold",
         )
     return with_share_below(dataset, names[0], threshold), [f"{names[0]}_below"]
@@ -155,9 +155,9 @@ def is_fitted_now(model: str) -> bool:
     >>> is_fitted_now("kriging"), is_fitted_now("data/bmi-forest")
     (True, False)
     """
-    from geolive.models.registry import ADDED_MODELS, BASELINES
+    from geolive.models.registry import ADDED_MODELS, FITTED_BY_NAME
 
-    return model in (*BASELINES, "forest") or model in ADDED_MODELS
+    return model in FITTED_BY_NAME or model in ADDED_MODELS
 
 
 def bundle_of(model: str | None, name: str, names: list[str]) -> str | None:
@@ -220,30 +220,21 @@ def _no_dataset_words(area: "Region") -> str:
 def trained_model(
     dataset: "Dataset", model: str | None, indicator: str | None, inputs: str | None, seed: int
 ) -> "TrainedModel":
-    """Return the model of the named bundle, a baseline that is fitted now, or the cached forest."""
+    """Return the model of the named bundle, or one of a named kind that is fitted now or was kept by an earlier command."""
     from geolive.console import note_dropped, step
+    from geolive.model_inputs import photo_inputs
     from geolive.models.cache import fit_cached
-    from geolive.models.registry import ADDED_MODELS, BASELINES, make_model
-    from geolive.models.training import train
+    from geolive.models.registry import DEFAULT_MODEL, DEFAULT_WITHOUT_PHOTOS, make_model
 
     wanted = indicator or "pov"
-    chosen: dict[str, Any] = {"random_state": seed} | ({} if inputs is None else {"inputs": inputs})
-    if model in BASELINES:
-        with step(f"Fitting {model} to {wanted}") as progress:
-            trained = train(dataset, make_model(model, **chosen), wanted, random_state=seed, progress=progress)
-        note_dropped(0, trained.card.clusters_without_covariates)
-        return trained
-    if model is None or model == "forest":
-        with step(f"Fitting the forest to {wanted}, or opening the one kept") as progress:
-            forest = make_model("forest", **chosen)
-            trained = fit_cached(dataset, forest, wanted, random_state=seed, progress=progress)
-        note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
-        return trained
-    if model in ADDED_MODELS:
+    if model is None:
+        model = DEFAULT_MODEL if inputs is None or photo_inputs(inputs) else DEFAULT_WITHOUT_PHOTOS
+    if is_fitted_now(model):
         with step(f"Fitting {model} to {wanted}, or opening the one kept") as progress:
             own = make_model(model, **({} if inputs is None else {"inputs": inputs})).for_task("regression", seed)
             trained = fit_cached(dataset, own, wanted, random_state=seed, progress=progress)
-        note_dropped(trained.card.clusters_without_images, trained.card.clusters_without_covariates)
+        without_images = trained.card.clusters_without_images if trained.card.needs_images else 0
+        note_dropped(without_images, trained.card.clusters_without_covariates)
         return trained
     if inputs is not None:
         raise InputError(
@@ -255,12 +246,12 @@ def trained_model(
 def _bundle(model: str, indicator: str | None) -> "TrainedModel":
     from geolive.console import note, step
     from geolive.models.bundle import load_model
-    from geolive.models.registry import BASELINES
+    from geolive.models.registry import FITTED_BY_NAME
 
     if not Path(model).exists():
         training = command_line("train", "clusterwise", "DATASET", "--out", model)
         raise InputError(
-            f"model={model!r}: no such bundle, nor one of: forest, {', '.join(BASELINES)}; train one with: {training}",
+            f"model={model!r}: no such bundle, nor one of: {', '.join(FITTED_BY_NAME)}; train one with: {training}",
             parameter="model",
         )
     with step(f"Opening {model}"):

@@ -22,10 +22,10 @@ _NEEDS = {
     "years": "surveys of two years or more (read_survey(year='COLUMN'))",
     "countries": "clusters of two countries or more",
 }
-# models whose rows may name their inputs
-_CLUSTERWISE, _NETWORKS = (
+# models whose rows may name their inputs; the second need photos
+_CLUSTERWISE, _OF_PHOTOS = (
     ("forest", "extra-trees", "boosting", "ridge"),
-    ("gcn", "mean-pooling", "attention", "stacked"),
+    ("ensemble", "gcn", "mean-pooling", "attention", "stacked"),
 )
 _WITH_COVARIATES = (
     "kriging-covariates",
@@ -109,9 +109,9 @@ def find_specs(
     ----------
     names : str or iterable of str
         Names, or names joined by commas: of models, "baselines", or "all" (which leaves out imagewise-trained). NAME+kriged adds
-        kriged residuals; NAME-cov, NAME-obj+cov, NAME-feats+cov and NAME-all are forest, extra-trees, boosting, ridge and the
-        networks of photos on covariates, alone or beside object counts and image features; NAME+pooled-50 fits to half of each
-        country's clusters, NAME+pooled-100 to all, and NAME+own-country to each country alone.
+        kriged residuals; NAME-cov, NAME-obj+cov, NAME-feats+cov and NAME-all are forest, extra-trees, boosting, ridge, ensemble
+        and the networks of photos on covariates, alone or beside object counts and image features; NAME+pooled-50 fits to half of
+        each country's clusters, NAME+pooled-100 to all, and NAME+own-country to each country alone.
     n_neighbors : int
         Number of clusters that the average of neighbours takes.
     features : str, optional
@@ -214,10 +214,11 @@ def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dic
 
 def _spec_of_inputs(name: str, options: Mapping[str, dict]) -> ModelSpec | None:
     """Make the row of a model with its inputs in its name, for example ridge-cov; None where the name is no such row."""
-    for kind in (*_CLUSTERWISE, *_NETWORKS):
+    for kind in (*_CLUSTERWISE, *_OF_PHOTOS):
         inputs = INPUTS_OF_SHORT.get(name.removeprefix(f"{kind}-"))
         if name.startswith(f"{kind}-") and inputs and (kind in _CLUSTERWISE or photo_inputs(inputs)):
-            own = options.get("gcn" if kind == "gcn" else "attention", {}) if kind in _NETWORKS else {}
+            is_network = kind in _OF_PHOTOS and kind != "ensemble"
+            own = options.get("gcn" if kind == "gcn" else "attention", {}) if is_network else {}
             return ModelSpec(name, _maker(kind, **{**own, "inputs": inputs}), parse_inputs(inputs))
     return None
 
@@ -226,7 +227,7 @@ def _all_names(covariates: bool) -> tuple[str, ...]:
     graphs = ("gcn-obj", "gcn-feats", "gcn-both", "gcn-both-random", "gcn-both-knn", "attention", "stacked")
     pooled = ("forest+own-country", "forest+pooled-50", "forest+pooled-100")
     kriged = ("forest+kriged", "gcn-obj+kriged", "gcn-both+kriged", "stacked+kriged")
-    clusterwise = (*_BEST_OF, "mlp", "clusterwise-best")
+    clusterwise = (*_BEST_OF, "mlp", "clusterwise-best", "ensemble")
     with_covariates = _WITH_COVARIATES if covariates else ()
     others = ("neighbours-images", "previous-survey", "imagewise", *clusterwise, *graphs, *kriged, *pooled)
     return (*BASELINES, *with_covariates, *others)
@@ -269,6 +270,7 @@ def _clusterwise_specs(options: Mapping[str, dict]) -> list[ModelSpec]:
         return BestOf([makers[name]() for name in _BEST_OF])
 
     specs = [ModelSpec(name, make, ("objects",)) for name, make in makers.items()]
+    specs.append(ModelSpec("ensemble", _maker("ensemble"), ("objects",)))
     specs.append(ModelSpec("mlp", _maker("mlp", **options.get("mlp", {})), ("objects",), ("regression",)))
     return [*specs, ModelSpec("clusterwise-best", best, ("objects",), label="clusterwise-best")]
 

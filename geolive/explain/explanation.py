@@ -150,7 +150,7 @@ def explain(
     elif kind == "clusterwise":
         explanation = _explain_clusterwise(dataset, trained, rng, progress)
     else:
-        explanation = _explain_network(dataset, trained, device, rng, progress)
+        explanation = _explain_photos(dataset, trained, device, rng, progress)
     if files is not None and gallery and explanation.weights is not None:
         from geolive.explain.gallery import draw_gallery
 
@@ -185,7 +185,7 @@ def _photo_files(
 
 
 def kind_of(model: Model) -> str:
-    """Return how a model is explained: "clusterwise", "network" or "imagewise".
+    """Return how a model is explained: "clusterwise", "photos" (of a model that sees the photos of a place) or "imagewise".
 
     Raises
     ------
@@ -203,7 +203,7 @@ def kind_of(model: Model) -> str:
     if hasattr(model, "predict_photos"):
         return "imagewise"
     if hasattr(model, "as_unfitted"):
-        return "network"
+        return "photos"
     raise InputError(
         f"{model.name} is not explained; give a model of train clusterwise, gcn or imagewise, for example ridge on covariates"
     )
@@ -267,28 +267,28 @@ def _explain_clusterwise(
     )
 
 
-def _explain_network(
+def _explain_photos(
     dataset: Dataset, trained: TrainedModel, device: str, rng: np.random.Generator, progress: Progress
 ) -> Explanation:
-    from geolive.models.network_model import NetworkModel
-
     survey, model = _survey(dataset, trained), trained.model
-    assert isinstance(model, NetworkModel)
-    inputs = PhotoColumns(survey.places, model.inputs)
-    folds = _fit_folds(model.as_unfitted().set_params(device=device), survey, progress)
+    inputs = PhotoColumns(survey.places, model.inputs or "objects")
+    unfitted: Model = model.as_unfitted()
+    if "device" in unfitted.get_params(deep=False):
+        unfitted.set_params(device=device)
+    folds = _fit_folds(unfitted, survey, progress)
     table, of_column = _importance(
         inputs, folds, survey, REPEATS_OF_NETWORKS, parse_inputs(model.inputs) == ("objects",), rng, progress
     )
     keys, names = dataset.images["key"].to_numpy(object)[survey.images], [*vistas_classes()["name"], "Void"]
     groups = _feature_groups(table, inputs.n_features)
-    weights = weights_of(folds, survey.places, keys, model.inputs, groups, names, progress)
+    weights = weights_of(folds, survey.places, keys, model.inputs or "objects", groups, names, progress)
     return Explanation(
         dataset,
         trained,
         importance=table,
         truth=_truth(dataset, trained, of_column),
         weights=weights,
-        notes=[*_notes(inputs, model), *_notes_of_network(trained, model, weights)],
+        notes=[*_notes(inputs, model), *_notes_of_photos(trained, model, weights)],
     )
 
 
@@ -375,7 +375,7 @@ def _notes(inputs: Inputs, model: Model) -> list[str]:
     return notes
 
 
-def _notes_of_network(trained: TrainedModel, model: Model, weights: Weights) -> list[str]:
+def _notes_of_photos(trained: TrainedModel, model: Model, weights: Weights) -> list[str]:
     notes = []
     n_shown = weights.photos["unique_cluster"].nunique()
     if weights.places > n_shown:
@@ -384,7 +384,7 @@ def _notes_of_network(trained: TrainedModel, model: Model, weights: Weights) -> 
         )
     if trained.card.learnt_with:
         notes.append(
-            "The model learnt several indicators together; the networks that leave out a fold learn only this indicator."
+            "The model learnt several indicators together; those that leave out a fold learn only this indicator."
         )
     if model.params.get("search"):
         notes.append(

@@ -71,7 +71,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class PhotoColumns:
-    """Inputs of a network of photos: columns of each photo, image features and then object counts, and the place's covariates.
+    """Inputs of a model of photos: columns of each photo, image features and then object counts, and the place's covariates.
 
     An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and from the
     first again where that place has fewer photos. So the differences between photos within a place are kept.

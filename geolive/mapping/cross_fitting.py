@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.mapping.cell_predictions import REACH_KM, CellPredictions, nearest_sites, people_of_sites
 from geolive.mapping.population_cells import PopulationCells
 from geolive.mapping.site_predictions import SAME_PLACE_DEGREES, are_applicable
-from geolive.models.cross_validation import fit_model
+from geolive.models.cache import fit_places_cached
 from geolive.models.trained_model import TrainedModel
 from geolive.models.training import FOLDS, site_digests
 from geolive.places import Places
@@ -190,8 +189,8 @@ def _without_own_district(
         there = np.flatnonzero(np.isin(own, surveyed[left_out]))
         learn = np.setdiff1d(np.arange(len(values)), left_out)
         seen = clusters.take(learn)
-        model = clone(trained.model)
-        fit_model(model, seen, values[learn], sample_sizes=None if sizes is None else sizes[learn])
+        own_sizes = None if sizes is None else sizes[learn]
+        model = fit_places_cached(trained.model, seen, values[learn], sample_sizes=own_sizes)
         predicted[there] = model.predict(places.take(there))
         nearest[there] = nearest_km(places.positions[there], seen.positions)
     return sites.assign(prediction=predicted, nearest_km=nearest)

@@ -107,7 +107,7 @@ def fit_folds(
     >>> [(fit.test.tolist(), fit.model.predict(places)[0].item()) for fit in fits]
     [([0, 1], 5.0), ([2], 0.5)]
     """
-    values = np.asarray(values)
+    values, places = np.asarray(values), model.prepared(places)
     pairs = fold_pairs(folds) if isinstance(folds, np.ndarray) else list(folds)
     for number, (train, test) in enumerate(pairs):
         if progress:

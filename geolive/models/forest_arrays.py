@@ -1,17 +1,18 @@
 """Fitted forests as plain arrays: a file that is quick and safe to read, and that no version of scikit-learn changes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from geolive.errors import InputError
+from geolive.models.array_files import load_arrays, save_arrays, unreadable
 
-FILE = "model.safetensors"
 # rows that go through all trees together, so that what a step needs stays in the processor's cache
 _ROWS = 4096
+_OF_NODES = ("feature", "threshold", "value")
 # the arrays in the file: their type and number of dimensions
-_ARRAYS = {
+FOREST_TYPES = {
     "feature": ("int32", 1),
     "threshold": ("float64", 1),
     "left": ("int32", 1),
@@ -83,6 +84,27 @@ class ForestArrays:
             classes_=np.asarray(getattr(forest, "classes_", ()), float),
         )
 
+    @classmethod
+    def joined(cls, forests: Sequence["ForestArrays"]) -> "ForestArrays":
+        """Join the trees of regression forests to one forest, whose importances are the means over trees."""
+        first = np.cumsum([0, *(len(forest.feature) for forest in forests)])[:-1]
+        trees = np.array([len(forest.roots) for forest in forests])
+
+        def moved(name: str, dtype: type) -> np.ndarray:
+            return np.concatenate([getattr(own, name) + at for own, at in zip(forests, first, strict=True)]).astype(
+                dtype
+            )
+
+        together = {name: np.concatenate([getattr(own, name) for own in forests]) for name in _OF_NODES}
+        return cls(
+            **together,
+            left=moved("left", np.int32),
+            right=moved("right", np.int32),
+            roots=moved("roots", np.int64),
+            feature_importances_=trees @ np.stack([own.feature_importances_ for own in forests]) / trees.sum(),
+            classes_=np.empty(0),
+        )
+
     def predict(self, table: np.ndarray) -> np.ndarray:
         """Predict the mean over trees, shape (n,); of a classifier, the label that most of the trees' shares are for."""
         shares = self._means(table)
@@ -122,11 +144,8 @@ def save_forest(forest: Any, folder: Path) -> None:
     >>> load_forest(folder, 1).predict(np.array([[0.9]]))
     array([1.])
     """
-    from safetensors.numpy import save
-
     arrays = forest if isinstance(forest, ForestArrays) else ForestArrays.of(forest)
-    tensors = {name: np.ascontiguousarray(getattr(arrays, name)) for name in _ARRAYS}
-    (Path(folder) / FILE).write_bytes(save(tensors))
+    save_arrays({name: getattr(arrays, name) for name in FOREST_TYPES}, folder)
 
 
 def load_forest(folder: Path, n_inputs: int) -> ForestArrays:
@@ -149,32 +168,36 @@ def load_forest(folder: Path, n_inputs: int) -> ForestArrays:
     Traceback (most recent call last):
     geolive.errors.InputError: no/such/folder/model.safetensors: not a forest that geolive wrote (...); train it again
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    path = Path(folder) / FILE
+    tensors = load_arrays(folder, FOREST_TYPES, "a forest")
     try:
-        tensors = load_file(path)
-        _check_arrays(tensors, n_inputs)
-        return ForestArrays(**tensors)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        raise InputError(f"{path}: not a forest that geolive wrote ({reason}); train it again") from error
+        return checked_forest(tensors, n_inputs)
+    except ValueError as error:
+        raise unreadable(folder, "a forest", error) from error
 
 
-def _check_arrays(tensors: dict[str, np.ndarray], n_inputs: int) -> None:
-    """Raise ValueError where an array is missing, or of another type or shape."""
-    if tensors.keys() != _ARRAYS.keys():
-        raise ValueError("it holds other arrays")
-    for name, (dtype, dimensions) in _ARRAYS.items():
-        if tensors[name].dtype != dtype or tensors[name].ndim != dimensions:
-            raise ValueError(f"{name} in it has another type")
-    if len(tensors["feature_importances_"]) != n_inputs:
-        raise ValueError(f"it has {len(tensors['feature_importances_'])} inputs, not {n_inputs}")
-    if len({len(tensors[name]) for name in ("feature", "threshold", "left", "right", "value")}) != 1:
+def checked_forest(arrays: dict[str, np.ndarray], n_inputs: int) -> ForestArrays:
+    """Make a forest from arrays of the types in `FOREST_TYPES`.
+
+    Raises
+    ------
+    ValueError
+        Arrays have lengths that do not fit together, or a node points outside its tree.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> forest = ForestArrays.of(RandomForestRegressor(2, random_state=0).fit([[0.0], [1.0]], [0.0, 1.0]))
+    >>> checked_forest({name: getattr(forest, name) for name in FOREST_TYPES}, 2)
+    Traceback (most recent call last):
+    ValueError: it has 1 inputs, not 2
+    """
+    if len(arrays["feature_importances_"]) != n_inputs:
+        raise ValueError(f"it has {len(arrays['feature_importances_'])} inputs, not {n_inputs}")
+    if len({len(arrays[name]) for name in ("feature", "threshold", "left", "right", "value")}) != 1:
         raise ValueError("its arrays of nodes have different lengths")
-    if tensors["value"].shape[1] != max(1, len(tensors["classes_"])):
+    if arrays["value"].shape[1] != max(1, len(arrays["classes_"])):
         raise ValueError("it has other classes than values")
+    return ForestArrays(**arrays)
 
 
 def _check_trees(forest: ForestArrays) -> list[int]:

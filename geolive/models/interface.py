@@ -125,6 +125,13 @@ class Model(BaseEstimator):
         """Predict values of places, or probabilities of label 1, shape (n,)."""
         raise NotImplementedError(f"{type(self).__name__}.predict")
 
+    def prepared(self, places: Places) -> Places:
+        """Return the places with what the model derives from each of them alone, so that fits of several folds share it.
+
+        Predictions are the same without it. A model that derives nothing returns the places themselves.
+        """
+        return places
+
     def uses(self, name: str) -> bool:
         """Return whether the model uses "objects", "features" or "covariates"."""
         return name in parse_inputs(self.inputs)

@@ -1,5 +1,6 @@
 """Kriging: the best linear prediction where values are alike the nearer they are, with or without covariates."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,15 @@ import numpy as np
 from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.model_inputs import parse_inputs
+from geolive.models.array_files import load_arrays, save_arrays, unreadable
 from geolive.models.baselines import average_at_places
-from geolive.models.covariate_inputs import covariate_scale, covariate_words, covariates_as_trained, training_covariates
+from geolive.models.covariate_inputs import (
+    checked_names,
+    covariate_scale,
+    covariate_words,
+    covariates_as_trained,
+    training_covariates,
+)
 from geolive.models.interface import Model, check_integer
 from geolive.models.spatial_covariance import Covariance, fit_covariance
 from geolive.places import Places
@@ -17,6 +25,9 @@ from geolive.rates import binomial_variance
 # of more training places only the nearest ones predict a place
 MOST_AT_ONCE = 5000
 _BATCH = 512
+# the arrays that a bundle keeps: their type and number of dimensions; without weights, `weights` is empty
+_ARRAYS = dict.fromkeys(("noise", "coefficients", "residuals", "weights", "covariance"), ("float64", 1))
+_ARRAYS |= {"xyz": ("float64", 2), "scale": ("float64", 2)}
 
 
 class Kriging(Model):
@@ -176,7 +187,7 @@ class Kriging(Model):
         self.covariance_ = covariance = fit_covariance(self.xyz_, means, trend, noise, start)
         # a trace of the sill keeps the equations solvable where places almost coincide
         self.noise_ = noise + covariance.nugget + 1e-9 * covariance.sill
-        self.n_used_ = self.n_neighbors or (len(means) if len(means) <= MOST_AT_ONCE else 64)
+        self.n_used_ = self._number_used(len(means))
         if self.n_used_ >= len(means) and covariance.sill > 0:
             matrix = covariance.between(_km(self.xyz_, self.xyz_))
             matrix[np.diag_indices_from(matrix)] = covariance.sill + self.noise_
@@ -226,12 +237,92 @@ class Kriging(Model):
         missing = (1 - simple.sum(axis=1)) / ones.sum(axis=1)
         return ((simple + missing[:, None] * ones) * self.residuals_[index]).sum(axis=1)
 
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write what was learnt to `folder`; `load` needs the settings that come back."""
+        self.check_fitted()
+        covariance = self.covariance_
+        arrays = {
+            "xyz": self.xyz_,
+            "scale": self.scale_,
+            "noise": self.noise_,
+            "coefficients": self.coefficients_,
+            "residuals": self.residuals_,
+            "weights": np.empty(0) if self.weights_ is None else self.weights_,
+            "covariance": np.array([covariance.sill, covariance.range_km, covariance.nugget]),
+        }
+        save_arrays({name: np.asarray(array, float) for name, array in arrays.items()}, folder)
+        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
+        return {**self.get_params(deep=False), **names, "is_rate": self.is_rate_}
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> "Kriging":
+        """Read what `save` wrote, with the settings that it gave back.
+
+        Raises
+        ------
+        InputError
+            The file is damaged or holds something else, or the settings are not as `save` gives them.
+        """
+        settings = dict(settings)
+        try:
+            is_rate, names = bool(settings.pop("is_rate")), settings.pop("covariate_names", ())
+            model = cls(**settings)
+            model.check_parameters()
+            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
+        arrays = load_arrays(folder, _ARRAYS, "kriging")
+        try:
+            _check_shapes(arrays, len(model.covariate_names_))
+        except ValueError as error:
+            raise unreadable(folder, "kriging", error) from error
+        model.is_rate_ = is_rate
+        model._set_arrays(arrays)
+        return model
+
+    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        from scipy.spatial import cKDTree
+
+        self.xyz_, self.scale_, self.noise_ = arrays["xyz"], arrays["scale"], arrays["noise"]
+        self.coefficients_, self.residuals_ = arrays["coefficients"], arrays["residuals"]
+        self.weights_ = arrays["weights"] if len(arrays["weights"]) else None
+        self.covariance_ = Covariance(*(float(number) for number in arrays["covariance"]))
+        self.tree_, self.n_used_ = cKDTree(self.xyz_), self._number_used(len(self.xyz_))
+
+    def _number_used(self, n_places: int) -> int:
+        """Return from how many training places the model predicts."""
+        return self.n_neighbors or (n_places if n_places <= MOST_AT_ONCE else 64)
+
     @property
     def importances_(self) -> np.ndarray | None:
         """Absolute change of the mean with each standardised covariate, summing to 1; None without covariates."""
         self.check_fitted()
         sizes = np.abs(self.coefficients_[1:])
         return sizes / sizes.sum() if sizes.any() else None
+
+
+def _check_shapes(arrays: dict[str, np.ndarray], n_covariates: int) -> None:
+    """Raise ValueError where arrays do not fit together, or where a number is not finite."""
+    n_places = len(arrays["xyz"])
+    shapes = {
+        "xyz": (n_places, 3),
+        "scale": (2, n_covariates),
+        "noise": (n_places,),
+        "coefficients": (1 + n_covariates,),
+        "residuals": (n_places,),
+        "covariance": (3,),
+    }
+    if not n_places or any(arrays[name].shape != shape for name, shape in shapes.items()):
+        raise ValueError("its arrays have other shapes")
+    if len(arrays["weights"]) not in (0, n_places):
+        raise ValueError("it has a weight for other places")
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("a number in it is not finite")
+    sill, range_km, nugget = arrays["covariance"]
+    if sill < 0 or range_km <= 0 or nugget < 0:
+        raise ValueError("its covariance is none")
 
 
 def _km(one: np.ndarray, other: np.ndarray) -> np.ndarray:

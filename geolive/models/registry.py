@@ -50,7 +50,7 @@ class ModelKind:
 def _clusterwise(name: str, module: str, class_name: str) -> ModelKind:
     command = "clusterwise" if name == "forest" else f"clusterwise --estimator {name}"
     # forests are kept as plain arrays, which no version of scikit-learn changes
-    library = "" if name in ("forest", "extra-trees") else "scikit-learn"
+    library = "" if name in ("ensemble", "forest", "extra-trees") else "scikit-learn"
     return ModelKind(name, module, class_name, True, command, library)
 
 
@@ -66,8 +66,9 @@ _KINDS = (
     ModelKind("neighbours", "baselines", "Neighbours"),
     ModelKind("neighbours-images", "baselines", "NeighbourImages"),
     ModelKind("idw", "baselines", "InverseDistance"),
-    ModelKind("kriging", "kriging", "Kriging"),
+    ModelKind("kriging", "kriging", "Kriging", kept=True),
     ModelKind("residual-kriging", "residual_kriging", "ResidualKriging"),
+    _clusterwise("ensemble", "ensemble", "Ensemble"),
     _clusterwise("forest", "clusterwise", "Forest"),
     _clusterwise("extra-trees", "count_models", "ExtraTrees"),
     _clusterwise("boosting", "boosting", "Boosting"),
@@ -87,6 +88,9 @@ _KINDS = (
 )
 MODEL_KINDS = {kind.name: kind for kind in _KINDS}
 BASELINES = ("random", "mean", "neighbours", "idw", "kriging")
+# what `predict --model` fits by name, and the one that it fits where no model is named
+FITTED_BY_NAME = (*BASELINES, "forest", "ensemble")
+DEFAULT_MODEL, DEFAULT_WITHOUT_PHOTOS = "ensemble", "forest"
 # the closed list of `train clusterwise --estimator`
 CLUSTERWISE = tuple(kind.name for kind in _KINDS if kind.command.startswith("clusterwise"))
 

@@ -29,7 +29,11 @@ class Ridge:
 
 
 def fit_ridge(
-    inputs: np.ndarray, values: np.ndarray, folds: np.ndarray, standardise: bool = True
+    inputs: np.ndarray,
+    values: np.ndarray,
+    folds: np.ndarray,
+    standardise: bool = True,
+    weights: np.ndarray | None = None,
 ) -> tuple[Ridge, np.ndarray]:
     """Fit a ridge regression with the penalty that predicts left-out folds best.
 
@@ -40,6 +44,8 @@ def fit_ridge(
     folds : array of int, shape (n,)
     standardise : bool
         Whether to scale each input to unit variance; otherwise one factor scales all inputs.
+    weights : array, shape (n,), optional
+        How much each row counts; by default all count the same.
 
     Returns
     -------
@@ -57,10 +63,12 @@ def fit_ridge(
     """
     paths = np.empty((len(PENALTIES), len(values)))
     for train, test in fold_pairs(folds):
-        for i, line in enumerate(_path(inputs[train], values[train], standardise)):
+        own = None if weights is None else weights[train]
+        for i, line in enumerate(_path(inputs[train], values[train], standardise, own)):
             paths[i, test] = line.predict(inputs[test])
-    best = int(((paths - values) ** 2).sum(1).argmin())
-    return _path(inputs, values, standardise)[best], paths[best]
+    squares = (paths - values) ** 2 if weights is None else (paths - values) ** 2 * weights
+    best = int(squares.sum(1).argmin())
+    return _path(inputs, values, standardise, weights)[best], paths[best]
 
 
 def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -98,16 +106,21 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
     return weights * max(0.0, 1 - models * (total - gain) / (gain * (n - models)))
 
 
-def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool) -> list[Ridge]:
+def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool, weights: np.ndarray | None) -> list[Ridge]:
     """Fit a line for each penalty, from one decomposition."""
-    centre, spread = inputs.mean(0), inputs.std(0)
+    centre, spread, mean = inputs.mean(0), inputs.std(0), values.mean()
+    if weights is not None:
+        centre, mean = np.average(inputs, 0, weights), np.average(values, weights=weights)
     scale = spread + 0.1 * spread.mean() if standardise else np.full_like(spread, np.sqrt(np.square(spread).mean()))
     scale = np.where(scale > 0, scale, 1.0)
-    x, mean = (inputs - centre) / scale, values.mean()
+    x, y = (inputs - centre) / scale, values - mean
+    if weights is not None:
+        root = np.sqrt(weights)
+        x, y = x * root[:, None], y * root
     # the smaller of the two products, x·xᵀ or xᵀ·x, has all that is needed
     wide = x.shape[1] > len(x)
     size, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
-    target = vectors.T @ ((values - mean) if wide else x.T @ (values - mean))
+    target = vectors.T @ (y if wide else x.T @ y)
     lines = []
     for penalty in PENALTIES:
         solved = vectors @ (target / (np.maximum(size, 0) + penalty))

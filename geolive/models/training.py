@@ -191,6 +191,7 @@ def _train(
         model.column(0)  # says that it learns one indicator at a time
     check_integer("min_images", min_images, 0)
     clusters = training_clusters(dataset, model, indicators, features, min_images)
+    clusters = replace(clusters, places=model.prepared(clusters.places))
     folds = _folds(dataset, clusters.table, random_state)
     values = clusters.values if len(indicators) > 1 else clusters.values[:, 0]
 

@@ -1,9 +1,17 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save
 
+from geolive.errors import InputError
+from geolive.files import cache_folder
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
+from geolive.models.cache import fit_places_cached
+from geolive.models.cross_validation import fit_model
 from geolive.models.kriging import Kriging
 from geolive.places import Places
 
@@ -126,3 +134,64 @@ def test_any_places_and_values_give_numbers(rows):
     table = np.array(rows)
     found = Kriging().fit(places_at(table[:, :2]), table[:, 2]).predict(places_at([[0, 0], *table[:, :2]]))
     assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("n_neighbors", [None, 8])
+@pytest.mark.parametrize("inputs", [None, "covariates"])
+def test_a_bundle_keeps_it_exactly(field, tmp_path, n_neighbors, inputs):
+    where, values, _ = field
+    rain = np.random.default_rng(3).normal(size=(60, 1))
+    places = replace(places_at(where[:60]), covariates=rain, covariate_names=("rain",))
+    model = Kriging(n_neighbors=n_neighbors, inputs=inputs).fit(places, values[:60])
+    read = Kriging.load(tmp_path, json.loads(json.dumps(model.save(tmp_path))))
+    assert np.array_equal(read.predict(places), model.predict(places))
+    assert read.params == model.params
+    # what was read can be written again, and learns anew
+    written = (tmp_path / "model.safetensors").read_bytes()
+    read.save(tmp_path)
+    assert (tmp_path / "model.safetensors").read_bytes() == written
+    assert np.array_equal(read.fit(places, values[:60]).predict(places), model.predict(places))
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("xyz", np.zeros((3, 3))),
+        ("weights", np.zeros(3)),
+        ("coefficients", np.zeros(2)),
+        ("residuals", np.full(30, np.nan)),
+        ("covariance", np.array([1.0, -1.0, 0.0])),
+        ("noise", np.zeros(30, np.float32)),
+        ("other", np.zeros(3)),
+    ],
+)
+def test_arrays_that_it_did_not_write_are_refused(field, tmp_path, name, array):
+    where, values, _ = field
+    settings = Kriging().fit(places_at(where[:30]), values[:30]).save(tmp_path)
+    tensors = load_file(tmp_path / "model.safetensors") | {name: array}
+    (tmp_path / "model.safetensors").write_bytes(save(tensors))
+    with pytest.raises(InputError, match="not kriging that geolive wrote"):
+        Kriging.load(tmp_path, settings)
+    with pytest.raises(InputError, match="not the settings of a Kriging"):
+        Kriging.load(tmp_path, settings | {"trees": 3})
+
+
+def test_a_fit_to_places_is_kept_until_anything_that_it_learnt_from_changes(field, monkeypatch):
+    where, values, _ = field
+    places, fits = places_at(where[:40]), []
+    monkeypatch.setattr(
+        "geolive.models.cache.fit_model", lambda *args, **how: fits.append(1) or fit_model(*args, **how)
+    )
+    first = fit_places_cached(Kriging(), places, values[:40])
+    again = fit_places_cached(Kriging(), places_at(where[:40]), values[:40].copy())
+    assert len(fits) == 1
+    assert np.array_equal(first.predict(places), again.predict(places))
+    fit_places_cached(Kriging(n_neighbors=5), places, values[:40])
+    fit_places_cached(Kriging(), places, values[:40] + 1)
+    fit_places_cached(Kriging(), places_at(where[:40] + 0.1), values[:40])
+    assert len(fits) == 4
+    # a damaged file is made again
+    for path in (cache_folder() / "models").rglob("model.safetensors"):
+        path.write_bytes(b"damaged")
+    assert np.array_equal(fit_places_cached(Kriging(), places, values[:40]).predict(places), first.predict(places))
+    assert len(fits) == 5
