@@ -5,8 +5,8 @@
 
 Every seed is another simulated countryside of 172 clusters; every figure is the R² of an indicator (--indicator, by default
 pov) at a third of them, whole blocks of 100 km left out, with the training clusters' mean as 0. Within the training clusters the
-forest and the networks choose between two settings by two further spatial folds; the others, of which the ensemble and the stacked
-network set weights by inner folds of their own, have one. `kriged` adds ordinary kriging
+forest and the networks choose between two settings by two further spatial folds; the others, among them the ensemble and the
+stacked network, which set weights by inner folds of their own, have one. `kriged` adds ordinary kriging
 of the residuals of those inner folds. Figures are appended as they come: started again, it goes on.
 """
 

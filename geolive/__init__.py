@@ -22,6 +22,7 @@ _PUBLIC = {
     "add_object_counts": "geolive.sources.image_tables.object_counts",
     "add_covariates": "geolive.covariates.adding",
     "find_region": "geolive.regions",
+    "Ensemble": "geolive.models.ensemble",
     "Forest": "geolive.models.clusterwise",
     "CountModel": "geolive.models.count_models",
     "Kriging": "geolive.models.kriging",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from geolive.models.bundle import save_model as save_model
     from geolive.models.clusterwise import Forest as Forest
     from geolive.models.count_models import CountModel as CountModel
+    from geolive.models.ensemble import Ensemble as Ensemble
     from geolive.models.graphcnn import GraphCNN as GraphCNN
     from geolive.models.interface import Model as Model
     from geolive.models.kriging import Kriging as Kriging
