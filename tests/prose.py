@@ -1,5 +1,6 @@
 """Sentences of the documentation, without code, tables and links."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ class Sentence(NamedTuple):
         return f"{self.page}: {self.text}"
 
 
+@functools.cache
 def sentences():
     """All sentences of the pages that people read, in order."""
-    return [Sentence(path.relative_to(ROOT).as_posix(), text) for path in pages() for text in _of(path)]
+    return tuple(Sentence(path.relative_to(ROOT).as_posix(), text) for path in pages() for text in _of(path))
 
 
 def _of(path):
