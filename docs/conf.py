@@ -31,13 +31,15 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 _scratch = Path(tempfile.mkdtemp(prefix="geolive-docs-"))
 atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
-os.environ |= {"GEOLIVE_CACHE": str(_scratch / "cache"), "IPYTHONDIR": str(_scratch / "ipython"), "COLUMNS": "110"}
+os.environ |= {"GEOLIVE_CACHE": str(_scratch / "cache"), "IPYTHONDIR": str(_scratch / "ipython"), "COLUMNS": "100"}
 # cells that begin with %%sh: what a command prints comes whole and without colours, and one that fails ends the build
-_startup = _scratch / "ipython" / "profile_default" / "startup" / "commands.py"
-_startup.parent.mkdir(parents=True)
-shutil.copy(Path(__file__).parent / "_commands.py", _startup)
+_startup = _scratch / "ipython" / "profile_default" / "startup"
+_startup.mkdir(parents=True)
+for _name in ("_commands.py", "_pictures.py"):
+    shutil.copy(Path(__file__).parent / _name, _startup)
+os.environ["GEOLIVE_DOCS"] = str(Path(__file__).parent)
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block", "html_image"]
 myst_heading_anchors = 4
 
 autosummary_generate = True
@@ -55,6 +57,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "geolive"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

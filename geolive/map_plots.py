@@ -22,10 +22,15 @@ _LEAST_DEGREES = 0.01
 
 
 @contextlib.contextmanager
-def plain_matplotlib():
+def plain_matplotlib(more: dict[str, Any] | None = None):
     """Return the settings of matplotlib under which names from data are drawn as plain text.
 
     A "$" begins no formula, and a character that the font lacks causes no warning.
+
+    Parameters
+    ----------
+    more : dict, optional
+        Further settings of matplotlib.
 
     Yields
     ------
@@ -42,9 +47,17 @@ def plain_matplotlib():
     from matplotlib.figure import Figure
 
     look: Any = {"text.parse_math": False, "font.family": "DejaVu Sans", "font.size": 9, "text.color": INK}
-    with matplotlib.rc_context(look), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        yield Figure
+    interactive = matplotlib.is_interactive()
+    try:
+        with matplotlib.rc_context(look | (more or {})), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            try:
+                yield Figure
+            finally:
+                interactive = matplotlib.is_interactive()
+    finally:
+        # notebooks load their backend at the first figure, and it sets this once: were it reset, no later figure would be shown
+        matplotlib.interactive(interactive)
 
 
 def map_view(where: np.ndarray, shape: float) -> tuple[float, float, float, float]:

@@ -34,12 +34,11 @@ def write_picture(district_map: DistrictMap, path: Path, size: str | None = None
     >>> b"geolive" in path.read_bytes()
     True
     """
-    import matplotlib
     import matplotlib.pyplot as plt
 
     # letters as outlines look alike everywhere, and TrueType fonts can be found and copied in a PDF
     fonts: Any = {"svg.fonttype": "path", "svg.hashsalt": "geolive", "pdf.fonttype": 42}
-    with plain_matplotlib(), matplotlib.rc_context(fonts):
+    with plain_matplotlib(fonts):
         figure = district_map.plot(size=size).get_figure(root=True)
         assert figure is not None, "plot draws on a figure of its own"
         try:

@@ -205,3 +205,19 @@ def test_a_size_that_does_not_exist_or_does_not_go_together():
         made.plot(size="poster")
     with pytest.raises(InputError, match="leave ax and figsize out"):
         made.plot(size="slide", figsize=(3, 3))
+
+
+def test_figures_after_a_map_are_shown_in_a_notebook():
+    """A notebook's backend is loaded at the first figure and turns interaction on; a map must not turn it off again."""
+    import matplotlib
+
+    from geolive.map_plots import plain_matplotlib
+
+    before = matplotlib.is_interactive()
+    matplotlib.interactive(False)
+    try:
+        with plain_matplotlib({"font.size": 8}):
+            matplotlib.interactive(True)
+        assert matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(before)
