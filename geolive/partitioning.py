@@ -153,14 +153,17 @@ def _write_partitions(
 
     site = np.full(source.images.num_rows, -1, np.int32) if source.site is None else source.site
     made: list[tuple[str, int, tuple]] = []
+    # rows are taken from a table in one piece: of one in many, Arrow copies the whole for each partition
+    whole = source.images.combine_chunks()
+    covariates = {number: table.combine_chunks() for number, table in source.covariates.items()}
     for name, rows in _rows_by_name(names):
-        images = source.images.take(rows)
+        images = whole.take(rows)
         images = images.append_column(ROW, pa.array(rows, pa.int64()))
         images = images.append_column(SITE, pa.array(site[rows].astype(np.int32), pa.int32()))
         box = write_images(images, folder / images_file(name))
         for feature_set, array in source.features.items():
             write_array(array[rows], folder / features_file(feature_set, name))
-        for number, table in source.covariates.items():
+        for number, table in covariates.items():
             write_arrow(table.take(rows), folder / covariates_file(number, name))
         made.append((name, len(rows), box or ()))
         say(f"{count_of(len(made), 'partition')}, {sum(size for _, size, _ in made):,} of {len(names):,} images")
