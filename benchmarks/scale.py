@@ -37,7 +37,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--photo-bytes", type=float, default=150_000)
     options.add_argument(
-        "--memory-an-image", type=float, default=450, help="bytes that a whole dataset takes in memory"
+        "--memory-an-image", type=float, default=750, help="bytes that a whole dataset takes in memory"
     )
     options.add_argument("--images-a-second", type=float, default=75.9, help="of embed on two cores")
     options.add_argument("--decode-ms", type=float, default=2.9, help="milliseconds of one core to decode a photo")
