@@ -67,6 +67,8 @@ BENCHMARKS = [
     Benchmark("graph_batches", "first {dataset}"),
     Benchmark("decoding", "{photos}"),
     Benchmark("embedding", "{photos} --images 174", "{photos} --images 32 --rounds 1"),
+    Benchmark("imagewise_training", quick="--images 16 --batch-size 8 --epochs 2 --rounds 1"),
+    Benchmark("gpu"),
 ]
 
 
