@@ -11,6 +11,8 @@ from geolive.processors import available_processors
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _MOST_WORKERS = 16
+# each has a batch in memory
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,26 @@ def cpu_has_bfloat16() -> bool:
         return any(has.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
     probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(probe and probe())
+
+
+def choose_threads(device: Device) -> int:
+    """Choose the number of batches that a network works on at the same time.
+
+    Parameters
+    ----------
+    device : Device
+
+    Returns
+    -------
+    int
+        On a processor the number of torch's threads, at most 8; on another device 1.
+
+    Examples
+    --------
+    >>> choose_threads(Device("cuda", "bfloat16"))
+    1
+    """
+    return min(_MOST_THREADS, torch.get_num_threads()) if device.name == "cpu" else 1
 
 
 def choose_workers(workers: int | None, device: Device) -> int:

@@ -4,7 +4,9 @@ import hashlib
 import math
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from geolive.errors import InputError
 from geolive.feature_sets import check_feature_name, place_features, take_back_features
 from geolive.files import today
 from geolive.vision.backbones import Backbone, load_backbone
-from geolive.vision.devices import Device, choose_device, choose_workers
+from geolive.vision.devices import Device, choose_device, choose_threads, choose_workers
 from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches, photo_files
 from geolive.vision.resumable_array import GrowingArray
 
@@ -205,8 +207,9 @@ def embed(
 
     batch_size = batch_size or BATCH_SIZE[device.name]
     photos = PhotoSet(files, range(len(files)), preprocessing.prepare, preprocessing.size)
+    workers = choose_workers(workers, device)
     work = Work(
-        photos, rows_of, (len(files), backbone.width), dtype, about, batch_size, choose_workers(workers, device)
+        photos, rows_of, (len(files), backbone.width), dtype, about, batch_size, workers, threads=choose_threads(device)
     )
     return add_from_photos(dataset, name, work, pin_memory=device.name == "cuda", progress=progress)
 
@@ -242,6 +245,8 @@ class Work:
     batch_size, workers : int
     collate : callable
         Takes the items of a batch and returns what `rows_of` takes.
+    threads : int
+        Number of batches that `rows_of` works on at the same time.
     """
 
     photos: PhotoSet
@@ -252,6 +257,7 @@ class Work:
     batch_size: int
     workers: int
     collate: Callable[[list[Item]], object] = collate
+    threads: int = 1
 
 
 def add_from_photos(
@@ -277,7 +283,7 @@ def add_from_photos(
         loader: Iterable = ()
         if len(left):
             loader = photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate)
-        for rows, failures in _joined(map(work.rows_of, loader), _SAVE_SECONDS):
+        for rows, failures in _joined(_at_once(work.rows_of, loader, work.threads), _SAVE_SECONDS):
             array.add(rows, failures)
             if progress:
                 progress(f"{array.done:,} of {work.shape[0]:,} photos")
@@ -307,6 +313,30 @@ def check_name(dataset: Dataset, name: str) -> None:
 
 def _work_folder(dataset_folder: Path, name: str) -> Path:
     return dataset_folder / "features" / f".{name}.partial"
+
+
+def _at_once(rows_of: Callable, batches: Iterable, threads: int) -> Iterator:
+    """Apply a function to several batches at a time, in order; each thread has its share of the processor's cores.
+
+    One network on all cores waits at the end of each layer for the core that also decodes photos; networks with cores of their own
+    do not wait for each other.
+    """
+    if threads == 1:
+        yield from map(rows_of, batches)
+        return
+    cores = torch.get_num_threads()
+    each = max(1, cores // threads)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(each,)) as pool:
+            waiting: deque[Future] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(rows_of, batch))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(cores)
 
 
 def _joined(

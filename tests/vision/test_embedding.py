@@ -215,6 +215,18 @@ def test_models_and_devices_that_are_none():
             choose_device("cuda")
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_batches_at_the_same_time_give_the_same_bits(tmp_path, monkeypatch, threads):
+    data = photo_dataset(tmp_path, [encoded(picture(i)) for i in range(7)])
+    backbone = load_backbone("resnet18", "none")
+    for name, at_once in (("one", 1), ("several", threads)):
+        monkeypatch.setattr("geolive.vision.embedding.choose_threads", lambda device, n=at_once: n)
+        embed(data, photo_files(data), backbone, name, device=CPU, batch_size=2, workers=0)
+    features = read_dataset(data.path).features
+    assert np.array_equal(np.asarray(features["one"]), np.asarray(features["several"]))
+    assert len(np.unique(np.asarray(features["one"]), axis=0)) == 7
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_processors_features(tmp_path):
