@@ -2,10 +2,10 @@
 
     python -m benchmarks.imagewise_training [--arch resnet18] [--images 96] [--batch-size 32] [--epochs 3] [--device auto]
 
-In one process and in turn: `ours`, an epoch of `geolive.models.imagewise.learner.train_cnn` (Lightning, pixels from the file of
-decoded photos, augmentation, validation, checkpoints); and a plain loop of torch with the same network, batch, precision,
-optimizer and validation, once with the same augmentation and once without any. The first epoch of each is not counted. Pixels and weights are
-random: speed does not depend on them.
+In one process and in turn: `ours`, an epoch of `geolive.models.imagewise.learner.train_cnn` (Lightning, pixels from the
+file of decoded photos, augmentation, validation, checkpoints); and a plain loop of torch with the same network, batch,
+precision, optimizer and validation, once with the same augmentation and once without any. The first epoch of each is not
+counted. Pixels and weights are random: speed does not depend on them.
 """
 
 import argparse

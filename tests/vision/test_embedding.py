@@ -105,7 +105,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bytes(tmp_path):
     assert 0 < done < 40
     assert read_dataset(data.path).features == {}
     backbone = load_backbone("resnet18", "none")
-    with pytest.raises(InputError, match="begun with another model and precision"):
+    with pytest.raises(InputError, match="started with another model and precision"):
         other = load_backbone("resnet18", "none")
         embed(data, photo_files(data), type(other)("resnet50", *list(vars(other).values())[1:]), "r18",
               device=Device("cpu", "bfloat16"))  # fmt: skip
