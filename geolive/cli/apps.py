@@ -89,6 +89,17 @@ Precision = Annotated[
 BatchSize = Annotated[int | None, typer.Option(help="Images at a time.", min=1)]
 Workers = Annotated[int | None, typer.Option(help="Processes that decode photos.", min=0)]
 
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Where the work runs: local (here) or ray (on a cluster).", metavar="local|ray")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine ray: auto, HOST:PORT or ray://HOST:PORT of a cluster; by default Ray is started here.",
+        metavar="ADDRESS",
+    ),
+]
+
 
 def check_resume(resume: bool, work: Path, out: Path) -> None:
     """Raise InputError where a training is to go on and there is none."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import DatasetArgument, app
+from geolive.cli.apps import Address, DatasetArgument, EngineName, app
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
@@ -53,13 +53,17 @@ def covariates_command(
     encoding: Encoding = None,
     crs: Crs = None,
     drop_invalid: DropInvalid = False,
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Add numbers from rasters and tables to the clusters and images of a dataset."""
     from geolive.console import say, step
     from geolive.covariates.adding import compute_covariates, place_covariates
     from geolive.dataset_folder import read_dataset
+    from geolive.engine.choosing import choose_engine
     from geolive.wording import count_of
 
+    chosen = choose_engine(engine, address)
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     districts = open_boundaries(
@@ -71,7 +75,7 @@ def covariates_command(
         crs=crs,
         drop_invalid=drop_invalid,
     )
-    with step("Computing covariates") as progress:
+    with step("Computing covariates") as progress, chosen:
         tables = compute_covariates(
             data,
             raster or [],
@@ -80,6 +84,7 @@ def covariates_command(
             join=join,
             columns=[name.strip() for name in columns.split(",") if name.strip()] if columns else None,
             boundaries=districts,
+            engine=chosen,
             progress=progress,
         )
     with step(f"Adding them to {dataset}"):

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Workers, app
+from geolive.cli.apps import (
+    Address,
+    BatchSize,
+    DatasetArgument,
+    DeviceName,
+    EngineName,
+    PhotosFolder,
+    Workers,
+    app,
+)
 from geolive.cli.embed import note_failures
 from geolive.cli.next_steps import say_next
 
@@ -39,16 +48,20 @@ def detect_command(
     device: DeviceName = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Count the objects in each photo of a dataset. If it is stopped, the same command continues the work."""
     from geolive.console import say, step
     from geolive.dataset_folder import read_dataset
+    from geolive.engine.choosing import choose_engine
     from geolive.vision.counting import detect_objects
     from geolive.wording import count_of
 
+    chosen = choose_engine(engine, address)
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-    with step(f"Counting objects with {model}") as progress:
+    with step(f"Counting objects with {model}") as progress, chosen:
         added = detect_objects(
             data,
             model,
@@ -60,6 +73,7 @@ def detect_command(
             device=device,
             batch_size=batch_size or 1,
             workers=workers,
+            engine=chosen,
             progress=progress,
         )
     note_failures(dataset, added)

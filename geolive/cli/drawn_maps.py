@@ -8,6 +8,7 @@ import typer
 from geolive.cli.predict_inputs import bundle_of, region_and_dataset, shares_below, trained_model
 
 if TYPE_CHECKING:
+    from geolive.engine.interface import Engine
     from geolive.indicators import Indicator
     from geolive.mapping.district_map import DistrictMap
 
@@ -57,6 +58,7 @@ def draw_maps(
     min_images: int,
     photos: Path | None,
     device: str,
+    engine: "Engine",
     seed: int,
 ) -> "list[DistrictMap]":
     """Draw the maps of indicators as the options of `predict` say.
@@ -94,17 +96,18 @@ def draw_maps(
     if threshold is not None:
         data, names = shares_below(data, model, [name or "pov" for name in names], threshold)
     maps = []
-    for name in names:
-        trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
-        with step(f"Predicting {count_of(len(area.districts), 'district')}") as progress:
-            drawn = predict_districts(
-                data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
-                estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
-                min_people_share=min_people_share, reach_km=reach, photos=photos, device=device,
-                command=recorded_command(context), progress=progress,
-            )  # fmt: skip
-        own = known.get(drawn.indicator.name)
-        if own is not None:
-            drawn = drawn.with_indicator(own.as_probability if trained.card.task == "classification" else own)
-        maps.append(drawn.with_words(title=title, label=label, unit=unit, higher_is=higher_is))
+    with engine:
+        for name in names:
+            trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
+            with step(f"Predicting {count_of(len(area.districts), 'district')}") as progress:
+                drawn = predict_districts(
+                    data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
+                    estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
+                    min_people_share=min_people_share, reach_km=reach, photos=photos, device=device, engine=engine,
+                    command=recorded_command(context), progress=progress,
+                )  # fmt: skip
+            own = known.get(drawn.indicator.name)
+            if own is not None:
+                drawn = drawn.with_indicator(own.as_probability if trained.card.task == "classification" else own)
+            maps.append(drawn.with_words(title=title, label=label, unit=unit, higher_is=higher_is))
     return maps

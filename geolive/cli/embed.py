@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from geolive.cli.apps import BatchSize, DatasetArgument, DeviceName, PhotosFolder, Precision, Workers, app
+from geolive.cli.apps import (
+    Address,
+    BatchSize,
+    DatasetArgument,
+    DeviceName,
+    EngineName,
+    PhotosFolder,
+    Precision,
+    Workers,
+    app,
+)
 from geolive.cli.next_steps import say_next
 
 if TYPE_CHECKING:
@@ -32,16 +42,20 @@ def embed_command(
     precision: Precision = "auto",
     batch_size: BatchSize = None,
     workers: Workers = None,
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Compute the features of each photo of a dataset by a network. If it is stopped, the same command continues the work."""
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
+    from geolive.engine.choosing import choose_engine
     from geolive.vision.embedding import embed_photos
     from geolive.wording import count_of
 
+    chosen = choose_engine(engine, address)
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
-    with step(f"Computing features with {model}") as progress:
+    with step(f"Computing features with {model}") as progress, chosen:
         added = embed_photos(
             data,
             name,
@@ -53,6 +67,7 @@ def embed_command(
             precision=precision,
             batch_size=batch_size,
             workers=workers,
+            engine=chosen,
             progress=progress,
         )
     if weights == "none":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geolive.cli.apps import NewFolder, fetch
+from geolive.cli.apps import Address, EngineName, NewFolder, fetch
 from geolive.cli.boundary_options import Crs, DropInvalid, Encoding, IdColumn, Layer, NameColumn, open_boundaries
 from geolive.cli.next_steps import say_next
 from geolive.cli.parameters import as_options
@@ -15,6 +15,7 @@ from geolive.errors import InputError
 
 if TYPE_CHECKING:
     from geolive.boundary_files import Boundaries
+    from geolive.engine.interface import Engine
     from geolive.sources.imagery.area import Area
     from geolive.sources.imagery.retry_policy import RetryPolicy
     from geolive.sources.imagery.sampling import Wanted
@@ -143,6 +144,8 @@ def fetch_images(
     timeout: Annotated[
         float, typer.Option(help="Seconds without an answer after which a request has failed.", min=0.01)
     ] = 30,
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Fetch the images of an area from Mapillary or Panoramax; after an interruption, the same command continues.
 
@@ -150,9 +153,11 @@ def fetch_images(
     Panoramax needs no token.
     """
     from geolive.console import note
+    from geolive.engine.choosing import choose_engine
     from geolive.sources.imagery.retry_policy import RetryPolicy
     from geolive.sources.imagery.sampling import Wanted
 
+    chosen = choose_engine(engine, address)
     where = _find_source(source, api, token_file)
     first, last = (day.date() if day else None for day in (since, until))
     size = (where.default_size if thumb is None else thumb) if images else None
@@ -179,7 +184,7 @@ def fetch_images(
     if dry_run:
         _show_plan(where, area, wanted, out, retry_policy, districts)
     else:
-        _fetch(where, area, wanted, out, retry_policy, leave_out_failed)
+        _fetch(where, area, wanted, out, retry_policy, leave_out_failed, chosen)
 
 
 def _find_source(name: str, api: str | None, token_file: Path | None) -> "Source":
@@ -291,7 +296,13 @@ def _show_plan_of_keys(source: "Source", area: "Area", wanted: "Wanted", n_keys:
 
 
 def _fetch(
-    source: "Source", area: "Area", wanted: "Wanted", out: Path, retry_policy: "RetryPolicy", leave_out_failed: bool
+    source: "Source",
+    area: "Area",
+    wanted: "Wanted",
+    out: Path,
+    retry_policy: "RetryPolicy",
+    leave_out_failed: bool,
+    engine: "Engine",
 ) -> None:
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset
@@ -299,8 +310,10 @@ def _fetch(
     from geolive.wording import count_of
 
     by_tiles = f" ({count_of(len(area.tiles_at(source.zoom)), 'tile')})" if area.keys is None else ""
-    with step(f"Fetching images of {area.name}{by_tiles}") as progress:
-        fetch_images(source, area, wanted, out, retry_policy, leave_out_failed=leave_out_failed, progress=progress)
+    with step(f"Fetching images of {area.name}{by_tiles}") as progress, engine:
+        fetch_images(
+            source, area, wanted, out, retry_policy, leave_out_failed=leave_out_failed, engine=engine, progress=progress
+        )
     dataset = read_dataset(out)
     again = f"to request them again, fetch into another folder than {out}"
     _note_empty_tiles(source, dataset.extra["fetch"]["empty_tiles"], dataset.extra["fetch"]["tiles"], again)

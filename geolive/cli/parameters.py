@@ -127,6 +127,10 @@ def running_command(app: Any, words: Sequence[str]) -> Any:
     return command
 
 
+# where the work ran, which changes no result
+_WHERE = ("engine", "address")
+
+
 def recorded_command(context: Any, leaving_out: Collection[str] = ()) -> str:
     """Return the running command as results record it: it works when pasted, and options at their default are left out.
 
@@ -148,7 +152,12 @@ def recorded_command(context: Any, leaving_out: Collection[str] = ()) -> str:
     words: list[str] = []
     for parameter in context.command.params:
         value = context.params.get(parameter.name)
-        if parameter.name in leaving_out or value is None or value == parameter.default or value in ((), []):
+        if (
+            parameter.name in (*_WHERE, *leaving_out)
+            or value is None
+            or value == parameter.default
+            or value in ((), [])
+        ):
             continue
         if parameter.param_type_name == "argument":
             words.append(str(value))

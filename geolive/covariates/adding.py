@@ -18,6 +18,7 @@ from geolive.covariates.table_join import table_covariates
 from geolive.dataset import Dataset, check_dataset
 from geolive.dataset_facts import FACTS, read_facts
 from geolive.dataset_files import write_table
+from geolive.engine.interface import Engine
 from geolive.errors import InputError
 from geolive.files import checksum, replacing
 from geolive.partition_files import Partitions, covariates_file, rows_of_partitions
@@ -110,8 +111,12 @@ def compute_covariates(
     columns: Sequence[str] | None = None,
     boundaries: Boundaries | None = None,
     progress: Callable[[str], None] | None = None,
+    engine: Engine | None = None,
 ) -> CovariateTables:
-    """Compute the covariates that `add_covariates` adds to a dataset, which may be placed in its folder."""
+    """Compute the covariates that `add_covariates` adds to a dataset, which may be placed in its folder.
+
+    With an engine (`geolive.engine.choosing.choose_engine`), rasters are read by its workers, with equal results.
+    """
     chosen = as_rasters(rasters)
     if not chosen and table is None:
         raise InputError(
@@ -132,7 +137,7 @@ def compute_covariates(
         names += found[0].names
     _check_names(dataset, names)
     radius = _radius_of_kinds(buffer_km)
-    found += [_of_raster(dataset, raster, radius, progress) for raster in chosen]
+    found += [_of_raster(dataset, raster, radius, progress, engine) for raster in chosen]
     joined = found[0]
     for other in found[1:]:
         joined = joined.joined(other)
@@ -245,14 +250,18 @@ def _radius_of_kinds(buffer_km: float | Mapping[str, float] | None) -> dict[str,
 
 
 def _of_raster(
-    dataset: Dataset, raster: RasterCovariate, radius: dict[str, float], progress: Callable[[str], None] | None
+    dataset: Dataset,
+    raster: RasterCovariate,
+    radius: dict[str, float],
+    progress: Callable[[str], None] | None,
+    engine: Engine | None,
 ) -> CovariateTables:
     clusters, images = dataset.clusters, dataset.images
     kind = _kinds(clusters["urban"])
     kind_of_image = kind.set_axis(clusters["unique_cluster"]).reindex(images["unique_cluster"]).fillna("unknown")
     radius_km = np.concatenate([kind.map(radius).to_numpy(float), kind_of_image.map(radius).to_numpy(float)])
     positions = np.concatenate([lonlat(table.geometry) for table in (clusters, images)])
-    sample = sample_raster(raster, positions, radius_km, progress)
+    sample = sample_raster(raster, positions, radius_km, progress, engine)
     n = len(clusters)
     _check_some_value(raster, sample, n)
     # the share is of clusters, which a model learns from

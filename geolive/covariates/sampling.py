@@ -14,8 +14,12 @@ from geolive.covariates.buffer_sums import BufferSums, add_grid
 from geolive.covariates.buffers import make_buffers
 from geolive.covariates.raster_grids import RasterGrid, open_grid
 from geolive.covariates.raster_names import RasterCovariate, as_rasters
+from geolive.engine.interface import Engine
+from geolive.engine.local import LocalEngine
 from geolive.errors import InputError
 
+# so many places are computed together; sums depend on it in their last digits, so it is the same on every engine
+_PLACES_A_PART = 65536
 LARGEST_RADIUS_KM = 500.0
 
 Bounds: TypeAlias = tuple[float, float, float, float]
@@ -107,6 +111,7 @@ def sample_raster(
     positions: ArrayLike,
     radius_km: ArrayLike = 0.0,
     progress: Callable[[str], None] | None = None,
+    engine: Engine | None = None,
 ) -> RasterSample:
     """Return the values of one raster at positions, and how much of each buffer has no value.
 
@@ -117,6 +122,8 @@ def sample_raster(
         Longitude and latitude, degrees.
     radius_km : float or array of float, shape (n,)
     progress : callable, optional
+    engine : Engine, optional
+        Where partitions of the places are computed; by default in this process, with equal results.
 
     Returns
     -------
@@ -131,41 +138,85 @@ def sample_raster(
     radius = _checked_radius(radius_km, len(lonlat))
     # several visits of one place are read once
     places, place_of = np.unique(np.column_stack([lonlat, radius]), axis=0, return_inverse=True)
-    sums: BufferSums | None = None
-    names: tuple[str, ...] = ()
-    files, is_unit = raster.files, False
-    for number, file in enumerate(files, 1):
-        with open_grid(raster, file, float(places[:, 2].min(initial=LARGEST_RADIUS_KM))) as grid:
-            if sums is None:
-                sums, names, bands, is_unit = (
-                    BufferSums.zeros(len(grid.names), len(places)),
-                    grid.names,
-                    grid.bands,
-                    grid.unit_length,
-                )
-            elif grid.names != names:
-                raise InputError(f"{file}: has other bands than {files[0]}; keep tiles of one raster in the folder")
-            buffers, which = make_buffers(grid, places[:, :2], places[:, 2])
-
-            def said(done: int, number: int = number) -> None:
-                if progress is not None:
-                    tile = f", tile {number:,} of {len(files):,}" if len(files) > 1 else ""
-                    progress(f"{raster.name}{tile}: {done:,} of {len(places):,} places")
-
-            add_grid(sums, grid, buffers, which, said)
-            if grid.goes_round:
-                # what a circle across the raster's edge lacks stands at the other edge
-                for shift in (-grid.width, grid.width):
-                    add_grid(sums, grid, replace(buffers, col=buffers.col + shift), which)
-            bounds = _lonlat_bounds(grid)
-    assert sums is not None
-    if len(places) and not (sums.inside.any() or (sums.valid > 0).any()):
-        raise InputError(_not_covered(raster, files, bounds, lonlat))
-    values, share = sums.means()
-    if is_unit:
+    smallest = float(places[:, 2].min(initial=LARGEST_RADIUS_KM))
+    parts = [places[start : start + _PLACES_A_PART] for start in range(0, max(1, len(places)), _PLACES_A_PART)]
+    chosen = engine or LocalEngine()
+    make = _SamplesPlaces(raster, smallest, progress if chosen.name == "local" else None)
+    found: dict[int, _Sampled] = {}
+    for number, sampled in chosen.map_partitions(make, parts):
+        found[number] = sampled
+        if progress is not None and len(parts) > 1:
+            progress(f"{raster.name}: {len(found):,} of {len(parts):,} parts of {len(places):,} places")
+    in_order, about = [found[number] for number in range(len(parts))], found[0]
+    if len(places) and not any(sampled.covered for sampled in in_order):
+        raise InputError(_not_covered(raster, raster.files, about.bounds, lonlat))
+    rows = place_of.ravel()
+    values, share = (np.concatenate([getattr(one, name) for one in in_order], axis=1) for name in ("values", "share"))
+    if about.is_unit:
         values = _unit_length(values)
-    table = pd.DataFrame(values.T[place_of.ravel()], columns=list(names))
-    return RasterSample(table, share.max(axis=0)[place_of.ravel()], sums.inside[place_of.ravel()], bands, is_unit)
+    table = pd.DataFrame(values.T[rows], columns=list(about.names))
+    inside = np.concatenate([one.inside for one in in_order])
+    return RasterSample(table, share.max(axis=0)[rows], inside[rows], about.bands, about.is_unit)
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """The means of a raster over the buffers of some places, and facts about the raster."""
+
+    values: np.ndarray
+    share: np.ndarray
+    inside: np.ndarray
+    covered: bool
+    names: tuple[str, ...]
+    bands: tuple[int, ...]
+    is_unit: bool
+    bounds: Bounds | None
+
+
+@dataclass(frozen=True)
+class _SamplesPlaces:
+    """Makes the function of a worker, which samples some places."""
+
+    raster: RasterCovariate
+    smallest_km: float
+    progress: Callable[[str], None] | None
+
+    def __call__(self) -> Callable[[np.ndarray], _Sampled]:
+        return self._sample
+
+    def _sample(self, places: np.ndarray) -> _Sampled:
+        raster, files = self.raster, self.raster.files
+        sums: BufferSums | None = None
+        names: tuple[str, ...] = ()
+        is_unit = False
+        for number, file in enumerate(files, 1):
+            with open_grid(raster, file, self.smallest_km) as grid:
+                if sums is None:
+                    sums, names, bands, is_unit = (
+                        BufferSums.zeros(len(grid.names), len(places)),
+                        grid.names,
+                        grid.bands,
+                        grid.unit_length,
+                    )
+                elif grid.names != names:
+                    raise InputError(f"{file}: has other bands than {files[0]}; keep tiles of one raster in the folder")
+                buffers, which = make_buffers(grid, places[:, :2], places[:, 2])
+
+                def said(done: int, number: int = number) -> None:
+                    if self.progress is not None:
+                        tile = f", tile {number:,} of {len(files):,}" if len(files) > 1 else ""
+                        self.progress(f"{raster.name}{tile}: {done:,} of {len(places):,} places")
+
+                add_grid(sums, grid, buffers, which, said)
+                if grid.goes_round:
+                    # what a circle across the raster's edge lacks stands at the other edge
+                    for shift in (-grid.width, grid.width):
+                        add_grid(sums, grid, replace(buffers, col=buffers.col + shift), which)
+                bounds = _lonlat_bounds(grid)
+        assert sums is not None
+        covered = bool(sums.inside.any() or (sums.valid > 0).any())
+        values, share = sums.means()
+        return _Sampled(values, share, sums.inside, covered, names, bands, is_unit, bounds)
 
 
 def _unit_length(values: np.ndarray) -> np.ndarray:

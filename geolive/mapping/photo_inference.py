@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from geolive.dataset import Dataset
+from geolive.engine.interface import Engine
 from geolive.models.trained_model import TrainedModel
 from geolive.regions import Region
 from geolive.tables import lonlat
@@ -30,6 +31,7 @@ def predict_photos(
     photos: str | Path | None = None,
     device: str = "auto",
     progress: Callable[[str], None] | None = None,
+    engine: Engine | None = None,
 ) -> Dataset:
     """Predict the photos of a region and add the predictions to the dataset as a feature set.
 
@@ -46,6 +48,8 @@ def predict_photos(
     device : str
         auto, cpu, cuda or mps.
     progress : callable, optional
+    engine : Engine, optional
+        Where photos are predicted; by default in this process, with equal results.
 
     Returns
     -------
@@ -76,4 +80,5 @@ def predict_photos(
     wanted = shapely.contains_xy(region.area, lonlat(dataset.images.geometry))
     wanted |= dataset.images["unique_cluster"].isin(clusters).to_numpy()
     wanted &= np.array([path is not None for path in files.paths], bool)
-    return model.predict_photos(dataset, files, np.flatnonzero(wanted), choose_device(device), progress=progress)
+    rows = np.flatnonzero(wanted)
+    return model.predict_photos(dataset, files, rows, choose_device(device), progress=progress, engine=engine)

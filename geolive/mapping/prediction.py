@@ -13,6 +13,7 @@ import shapely
 import geolive
 from geolive.boundary_files import Boundaries
 from geolive.dataset import Dataset, check_dataset
+from geolive.engine.interface import Engine
 from geolive.errors import InputError
 from geolive.files import today
 from geolive.indicators import Indicator
@@ -68,6 +69,7 @@ def predict(
     reach_km: float = REACH_KM,
     photos: str | Path | None = None,
     device: str = "auto",
+    engine: Engine | None = None,
     command: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> DistrictMap:
@@ -115,6 +117,9 @@ def predict(
         For a network of single photos: the folder that `img_path` starts from, where it is another now.
     device : str
         For a network of single photos: "auto", "cpu", "cuda" or "mps".
+    engine : Engine, optional
+        For a network of single photos: where they are predicted (`geolive.engine.choosing.choose_engine`); by default in this
+        process, with equal results.
     command : str
         The command to record in the map's provenance.
     progress : callable, optional
@@ -155,7 +160,7 @@ def predict(
     columns = {"name_column": name_column, "id_column": id_column}
     area = map_region(dataset, region, boundaries, **columns)
     given = dataset
-    dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress)
+    dataset = predict_photos(dataset, trained, area, photos=photos, device=device, progress=progress, engine=engine)
     check_inputs(dataset, trained.model, card.features)
     if progress:
         progress("finding the sites")

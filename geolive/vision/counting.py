@@ -8,12 +8,13 @@ import numpy as np
 from PIL import Image
 
 from geolive.dataset import Dataset
+from geolive.engine.interface import Engine
 from geolive.object_classes import dataset_classes, match_classes, read_classes, stuff_classes
 from geolive.tables import N_CLASSES
 from geolive.vision.detectors import MASK2FORMER, Detector, load_detector
 from geolive.vision.devices import choose_device, choose_workers
 from geolive.vision.embedding import Added, Work, add_from_photos, check_name
-from geolive.vision.images import Item, PhotoFiles, PhotoSet, photo_files
+from geolive.vision.images import Item, PhotoFiles, PhotoWork, photo_files
 
 OBJECTS = "objects"
 _MOST = np.iinfo(np.uint16).max
@@ -31,6 +32,7 @@ def detect_objects(
     device: str = "auto",
     batch_size: int = 1,
     workers: int | None = None,
+    engine: Engine | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
     """Load a detector, count the objects in each photo of a dataset, and add the counts to the dataset folder.
@@ -59,6 +61,8 @@ def detect_objects(
         Number of images at a time.
     workers : int, optional
         Number of processes that decode photos.
+    engine : Engine, optional
+        Where partitions are computed (`geolive.engine.choosing.choose_engine`); by default in this process.
     progress : callable, optional
         Called with words that say what is being done.
 
@@ -102,6 +106,8 @@ def detect_objects(
         renamed=renamed,
         batch_size=batch_size,
         workers=choose_workers(workers, chosen),
+        device=chosen.name,
+        engine=engine,
         progress=progress,
     )
 
@@ -115,6 +121,8 @@ def count_objects(
     renamed: dict[str, str | None] | None = None,
     batch_size: int = 1,
     workers: int = 1,
+    device: str = "cpu",
+    engine: Engine | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
     """Count the objects of each class that a detector finds in each photo, and add the counts to the dataset folder.
@@ -134,6 +142,10 @@ def count_objects(
         Number of images at a time.
     workers : int
         Number of processes that decode photos.
+    device : str
+        cpu, cuda or mps, where the detector computes.
+    engine : Engine, optional
+        Where partitions are computed; by default in this process.
     progress : callable, optional
         Called with words that say how many photos are done.
 
@@ -174,9 +186,10 @@ def count_objects(
             rows[i] = np.minimum(counts, _MOST)
         return rows, failures
 
-    photos = PhotoSet(files, range(len(files)), partial(_shrink, detector.shorter), detector.shorter)
-    work = Work(photos, rows_of, (len(files), N_CLASSES), "uint16", about, batch_size, workers, collate=list)
-    return add_from_photos(dataset, name, work, progress=progress)
+    photos = PhotoWork(
+        files, partial(_shrink, detector.shorter), detector.shorter, rows_of, batch_size, workers, list, device
+    )
+    return add_from_photos(dataset, name, Work(photos, N_CLASSES, "uint16", about), engine, progress)
 
 
 def _shrink(shorter: int, view: Image.Image, row: int) -> np.ndarray:

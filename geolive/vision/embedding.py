@@ -1,12 +1,11 @@
 """Image features of a dataset's photos, computed by a network; interrupted work is continued."""
 
+import dataclasses
 import hashlib
 import math
 import shutil
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +16,25 @@ import torch
 import geolive
 from geolive.dataset import Dataset
 from geolive.dataset_facts import images_checksum, read_facts
+from geolive.engine.interface import Engine
+from geolive.engine.local import LocalEngine
+from geolive.engine.parts import Part, PartFolder, run_parts
 from geolive.errors import InputError
 from geolive.feature_sets import check_feature_name, place_features, take_back_features
 from geolive.files import today
+from geolive.npy_file import NpyFile
+from geolive.partition_files import rows_of_partitions
 from geolive.vision.backbones import Backbone, load_backbone
 from geolive.vision.devices import Device, choose_device, choose_threads, choose_workers
-from geolive.vision.images import Batch, Item, PhotoFiles, PhotoSet, collate, photo_batches, photo_files
+from geolive.vision.images import Batch, PhotoFiles, PhotoWork, photo_files
 from geolive.vision.resumable_array import GrowingArray
 
 DTYPES = ("float16", "float32")
 BATCH_SIZE = {"cpu": 16, "cuda": 256, "mps": 64}
 # how often progress is saved
 _SAVE_SECONDS = 1.0
+# so many photos are computed together where partitions are, and are lost where a worker is killed
+_IMAGES_A_PART = 1024
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,7 @@ def embed_photos(
     precision: str = "auto",
     batch_size: int | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
     """Load a network, compute the features of each photo of a dataset, and add them to the dataset folder.
@@ -93,6 +100,8 @@ def embed_photos(
         Number of views at a time.
     workers : int, optional
         Number of processes that decode photos.
+    engine : Engine, optional
+        Where partitions are computed (`geolive.engine.choosing.choose_engine`); by default in this process.
     progress : callable, optional
         Called with words that say what is being done.
 
@@ -130,6 +139,7 @@ def embed_photos(
         dtype=dtype,
         batch_size=batch_size,
         workers=workers,
+        engine=engine,
         progress=progress,
     )
 
@@ -144,6 +154,7 @@ def embed(
     dtype: str = "float32",
     batch_size: int | None = None,
     workers: int | None = None,
+    engine: Engine | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Added:
     """Compute the features of each photo by a network, and add them to the dataset folder.
@@ -164,6 +175,8 @@ def embed(
         Number of views at a time; the default is 16 on a processor and 256 on CUDA.
     workers : int, optional
         Number of processes that decode photos.
+    engine : Engine, optional
+        Where partitions are computed (`geolive.engine.choosing.choose_engine`); by default in this process.
     progress : callable, optional
         Called with words that say how many photos are done.
 
@@ -206,12 +219,17 @@ def embed(
         return _averaged(views, batch, rows)
 
     batch_size = batch_size or BATCH_SIZE[device.name]
-    photos = PhotoSet(files, range(len(files)), preprocessing.prepare, preprocessing.size)
-    workers = choose_workers(workers, device)
-    work = Work(
-        photos, rows_of, (len(files), backbone.width), dtype, about, batch_size, workers, threads=choose_threads(device)
+    photos = PhotoWork(
+        files,
+        preprocessing.prepare,
+        preprocessing.size,
+        rows_of,
+        batch_size,
+        choose_workers(workers, device),
+        device=device.name,
+        threads=choose_threads(device),
     )
-    return add_from_photos(dataset, name, work, pin_memory=device.name == "cuda", progress=progress)
+    return add_from_photos(dataset, name, Work(photos, backbone.width, dtype, about), engine, progress)
 
 
 def _averaged(views: torch.Tensor, batch: Batch, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
@@ -229,43 +247,41 @@ def _averaged(views: torch.Tensor, batch: Batch, rows: np.ndarray) -> tuple[np.n
 
 @dataclass(frozen=True)
 class Work:
-    """A computation on photos that gives one row per image.
+    """A computation on photos that gives one row per image of a dataset.
 
     Parameters
     ----------
-    photos : PhotoSet
+    photos : PhotoWork
         All images of the dataset, in its order.
-    rows_of : callable
-        Takes a batch that `collate` made and returns its rows, shape (images, columns), and why some are empty.
-    shape : tuple of int
-        Numbers of images and columns.
+    width : int
+        Number of columns.
     dtype : str
     about : dict
         Everything that the numbers depend on; it is written beside them.
-    batch_size, workers : int
-    collate : callable
-        Takes the items of a batch and returns what `rows_of` takes.
-    threads : int
-        Number of batches that `rows_of` works on at the same time.
     """
 
-    photos: PhotoSet
-    rows_of: Callable[..., tuple[np.ndarray, dict[int, str]]]
-    shape: tuple[int, int]
+    photos: PhotoWork
+    width: int
     dtype: str
     about: dict
-    batch_size: int
-    workers: int
-    collate: Callable[[list[Item]], object] = collate
-    threads: int = 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of images and columns."""
+        return len(self.photos.files), self.width
 
 
 def add_from_photos(
-    dataset: Dataset, name: str, work: Work, *, pin_memory: bool = False, progress: Callable[[str], None] | None = None
+    dataset: Dataset,
+    name: str,
+    work: Work,
+    engine: Engine | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Added:
-    """Compute the rows of all images in order, and add the result to the dataset folder; interrupted work is continued.
+    """Compute the rows of all images, and add the result to the dataset folder; interrupted work is continued.
 
-    The parameters and errors are those of `embed`.
+    In this process, rows are computed in order; on another engine, and where the dataset is partitioned, partition by
+    partition. A batch has the same images in both cases. The parameters and errors are those of `embed`.
     """
     if dataset.path is None:
         raise InputError("features are added to a dataset folder; write the dataset first")
@@ -277,31 +293,101 @@ def add_from_photos(
         "images": images_checksum(read_facts(dataset.path)),
         "photos": _paths_digest(work.photos.files),
     }
+    if dataset.partitions is None and (engine is None or engine.name == "local"):
+        array, failures, resumed_at = _in_order(work, folder, made_by, progress)
+    else:
+        rows = _rows_of_parts(dataset, work)
+        array, failures, resumed_at = _by_parts(work, rows, folder, made_by, engine or LocalEngine(), progress)
+    if len(failures) == work.shape[0]:
+        first = next(iter(failures.values()))
+        shutil.rmtree(folder)
+        raise InputError(
+            f"{dataset.name}: none of its {work.shape[0]:,} photos can be used ({first}); give the folder of the photos with "
+            "photos='DIR'"
+        )
+    keys = dataset.images["key"].to_numpy(object)
+    by_key = {str(keys[row]): failures[row] for row in sorted(failures)}
+    missing = pd.DataFrame({"key": list(by_key), "reason": list(by_key.values())}, dtype="str")
+    about = work.about | {"made": today().isoformat(), "geolive": geolive.__version__}
+    place_features(dataset.path, name, array, missing, about)
+    shutil.rmtree(folder)
+    return Added(name, *work.shape, by_key, resumed_at)
+
+
+# the file of all rows, why some are empty, and how many were done before
+_Computed = tuple[Path, dict[int, str], int]
+
+
+def _in_order(work: Work, folder: Path, made_by: dict, progress: Callable[[str], None] | None) -> _Computed:
+    """Compute the rows one after the other in this process."""
     with GrowingArray(folder, work.shape, work.dtype, made_by) as array:
         resumed_at = array.done
-        left = PhotoSet(work.photos.files, range(array.done, work.shape[0]), work.photos.prepare, work.photos.shorter)
-        loader: Iterable = ()
-        if len(left):
-            loader = photo_batches(left, work.batch_size, work.workers, pin_memory, collate_fn=work.collate)
-        for rows, failures in _joined(_at_once(work.rows_of, loader, work.threads), _SAVE_SECONDS):
+        left = np.arange(array.done, work.shape[0])
+        for rows, failures in _joined(work.photos.results(left), _SAVE_SECONDS):
             array.add(rows, failures)
             if progress:
                 progress(f"{array.done:,} of {work.shape[0]:,} photos")
-        failures = array.failures
-        if len(failures) == work.shape[0]:
-            first = next(iter(failures.values()))
-            shutil.rmtree(folder)
-            raise InputError(
-                f"{dataset.name}: none of its {work.shape[0]:,} photos can be used ({first}); give the folder of the photos with "
-                "photos='DIR'"
-            )
-        keys = dataset.images["key"].to_numpy(object)
-        by_key = {str(keys[row]): failures[row] for row in sorted(failures)}
-        missing = pd.DataFrame({"key": list(by_key), "reason": list(by_key.values())}, dtype="str")
-        about = work.about | {"made": today().isoformat(), "geolive": geolive.__version__}
-        place_features(dataset.path, name, array.file, missing, about)
-        shutil.rmtree(folder)
-    return Added(name, *work.shape, by_key, resumed_at)
+        return array.file, array.failures, resumed_at
+
+
+def _rows_of_parts(dataset: Dataset, work: Work) -> list[np.ndarray]:
+    """The rows that are computed together: some batches of each partition, or of the whole table."""
+    most = max(1, _IMAGES_A_PART // work.photos.batch_size) * work.photos.batch_size
+    partitions: Iterable[np.ndarray] = [np.arange(work.shape[0])]
+    if dataset.partitions is not None and dataset.path is not None:
+        partitions = (rows for _, rows in rows_of_partitions(dataset.path, dataset.partitions))
+    return [rows[start : start + most] for rows in partitions for start in range(0, len(rows), most)]
+
+
+def _by_parts(
+    work: Work,
+    rows: list[np.ndarray],
+    folder: Path,
+    made_by: dict,
+    engine: Engine,
+    progress: Callable[[str], None] | None,
+) -> _Computed:
+    """Compute the rows of many parts by an engine, and join them to one file."""
+    photos = work.photos
+    made_by = made_by | {"batch_size": photos.batch_size, "images a part": _IMAGES_A_PART}
+    own = dataclasses.replace(photos, files=photos.files.take([]))
+    if engine.name != "local" and photos.device == "cpu":
+        # each worker of a cluster has one processor
+        own = dataclasses.replace(own, workers=0, threads=1)
+    sizes = np.array([len(part) for part in rows])
+
+    def said(done: int) -> None:
+        if progress:
+            progress(f"{done:,} of {len(rows):,} parts of {work.shape[0]:,} photos")
+
+    with PartFolder(folder, made_by) as parts:
+        resumed_at = int(sizes[sorted(parts.done)].sum())
+        file = folder / "joined.npy"
+        failures: dict[int, str] = {}
+        file.unlink(missing_ok=True)
+        files = [photos.files.take(part) for part in rows]
+        results = run_parts(engine, _MakesRows(own, work.dtype), files, parts, device=photos.device, progress=said)
+        with NpyFile(file, work.shape, work.dtype) as array:
+            for part, (arrays, about) in zip(rows, results, strict=True):
+                array.write(part, arrays["rows"])
+                failures |= {int(part[int(row)]): why for row, why in about["failures"].items()}
+            array.flush()
+    return file, failures, resumed_at
+
+
+class _MakesRows:
+    """Makes the function of a worker, which computes the rows of some photos."""
+
+    def __init__(self, photos: PhotoWork, dtype: str) -> None:
+        self.photos, self.dtype = photos, dtype
+
+    def __call__(self) -> Callable[[PhotoFiles], Part]:
+        def compute(files: PhotoFiles) -> Part:
+            results = list(dataclasses.replace(self.photos, files=files).results(np.arange(len(files))))
+            failures = {str(row): why for _, some in results for row, why in some.items()}
+            return {"rows": np.concatenate([rows for rows, _ in results])}, {"failures": failures}
+
+        return compute
 
 
 def check_name(dataset: Dataset, name: str) -> None:
@@ -313,30 +399,6 @@ def check_name(dataset: Dataset, name: str) -> None:
 
 def _work_folder(dataset_folder: Path, name: str) -> Path:
     return dataset_folder / "features" / f".{name}.partial"
-
-
-def _at_once(rows_of: Callable, batches: Iterable, threads: int) -> Iterator:
-    """Apply a function to several batches at a time, in order; each thread has its share of the processor's cores.
-
-    One network on all cores waits at the end of each layer for the core that also decodes photos; networks with cores of their
-    own do not wait for each other.
-    """
-    if threads == 1:
-        yield from map(rows_of, batches)
-        return
-    cores = torch.get_num_threads()
-    each = max(1, cores // threads)
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(each,)) as pool:
-            waiting: deque[Future] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(rows_of, batch))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(cores)
 
 
 def _joined(

@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,16 @@ class PhotoFiles:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def take(self, rows: Sequence[int] | np.ndarray) -> "PhotoFiles":
+        """Return the photos of some rows, in the order given.
+
+        Examples
+        --------
+        >>> PhotoFiles(Path("photos"), ["1.jpg", "2.jpg"], [None, None]).take([1]).paths
+        ['2.jpg']
+        """
+        return PhotoFiles(self.root, [self.paths[row] for row in rows], [self.panorama[row] for row in rows])
 
     def views(self, row: int, shorter: int) -> list[Image.Image]:
         """Return the upright RGB views of one image, as `geolive.vision.decoding.read_views` makes them.
@@ -153,7 +165,7 @@ class PhotoSet(TorchDataset):
     'cannot be read (No such file or directory)'
     """
 
-    def __init__(self, files: PhotoFiles, rows: Sequence[int], prepare: Prepare, shorter: int):
+    def __init__(self, files: PhotoFiles, rows: Sequence[int] | np.ndarray, prepare: Prepare, shorter: int):
         self.files, self.rows, self.prepare, self.shorter = files, np.asarray(rows, np.int64), prepare, shorter
 
     def __len__(self) -> int:
@@ -246,6 +258,83 @@ def photo_batches(photos: PhotoSet, batch_size: int, workers: int, pin_memory: b
         worker_init_fn=begin_worker,
         **{"collate_fn": collate} | options,
     )
+
+
+@dataclass(frozen=True)
+class PhotoWork:
+    """A computation on photos, batch by batch: the unit that runs in this process or on the machines of a cluster.
+
+    Parameters
+    ----------
+    files : PhotoFiles
+    prepare : callable
+        As `PhotoSet` takes it.
+    shorter : int
+        Pixels that `prepare` needs on the shorter side of a view.
+    rows_of : callable
+        Takes a batch that `collate` made and returns its rows, shape (images, columns), and why some are empty.
+    batch_size : int
+        Number of images in a batch.
+    workers : int
+        Number of processes that decode photos.
+    collate : callable
+        Takes the items of a batch and returns what `rows_of` takes.
+    device : str
+        cpu, cuda or mps, where `rows_of` computes.
+    threads : int
+        Number of batches that `rows_of` works on at the same time.
+    """
+
+    files: PhotoFiles
+    prepare: Prepare
+    shorter: int
+    rows_of: Callable[..., tuple[np.ndarray, dict[int, str]]]
+    batch_size: int
+    workers: int
+    collate: Callable[[list[Item]], object] = collate
+    device: str = "cpu"
+    threads: int = 1
+
+    def results(self, rows: np.ndarray) -> Iterator[tuple[np.ndarray, dict[int, str]]]:
+        """Yield the results of each batch of some rows of the files, in order: its rows, and why some are empty.
+
+        Examples
+        --------
+        >>> files = PhotoFiles(Path("no/such/folder"), ["1.jpg", None], [None, None])
+        >>> work = PhotoWork(files, lambda view, row: None, 8, lambda batch: (batch.rows, batch.failures), 2, 0)
+        >>> [rows.tolist() for rows, _ in work.results(np.array([1, 0]))]
+        [[1, 0]]
+        """
+        if len(rows):
+            photos = PhotoSet(self.files, rows, self.prepare, self.shorter)
+            loader = photo_batches(
+                photos, self.batch_size, self.workers, self.device == "cuda", collate_fn=self.collate
+            )
+            yield from _at_once(self.rows_of, loader, self.threads)
+
+
+def _at_once(rows_of: Callable, batches: Iterable, threads: int) -> Iterator:
+    """Apply a function to several batches at a time, in order; each thread has its share of the processor's cores.
+
+    One network on all cores waits at the end of each layer for the core that also decodes photos; networks with cores of their own
+    do not wait for each other.
+    """
+    if threads == 1:
+        yield from map(rows_of, batches)
+        return
+    cores = torch.get_num_threads()
+    each = max(1, cores // threads)
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(each,)) as pool:
+            waiting: deque[Future] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(rows_of, batch))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(cores)
 
 
 def begin_worker(worker: int) -> None:

@@ -5,6 +5,8 @@ Source: Lee et al. 2021, "Image-wise learning". `geolive.models.imagewise.traini
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +14,8 @@ import numpy as np
 import torch
 
 from geolive.dataset import Dataset
+from geolive.engine.interface import Engine
+from geolive.engine.local import LocalEngine
 from geolive.errors import InputError
 from geolive.models.imagewise.cnn import PhotoCNN, PretrainedCNN
 from geolive.models.imagewise.photo_cache import DecodedPhotos
@@ -21,7 +25,7 @@ from geolive.models.pooling import POOLS, pool_photos
 from geolive.places import Places
 from geolive.vision.backbones import TRUNK, build_trunk
 from geolive.vision.devices import Device, choose_workers
-from geolive.vision.images import PhotoFiles, PhotoSet, photo_batches
+from geolive.vision.images import Batch, PhotoFiles, PhotoWork
 from geolive.vision.preprocessing import Preprocessing
 from geolive.vision.weights import load_trunk, read_state
 
@@ -29,6 +33,8 @@ HEAD = "head."
 # the feature set that holds the network's predictions of single photos
 FEATURES = "imagewise"
 _AT_ONCE = 64
+# so many batches are given to a worker of a cluster together
+_BATCHES_A_PART = 16
 
 
 class ImageWise(Model):
@@ -177,6 +183,7 @@ class ImageWise(Model):
         device: Device,
         workers: int | None = None,
         progress: Callable[[str], None] | None = None,
+        engine: Engine | None = None,
     ) -> Dataset:
         """Predict single photos, so that `predict` can predict the places of the dataset.
 
@@ -191,6 +198,8 @@ class ImageWise(Model):
         workers : int, optional
             Processes that decode photos.
         progress : callable, optional
+        engine : Engine, optional
+            Where photos are predicted; by default in this process, with equal results.
 
         Returns
         -------
@@ -204,27 +213,49 @@ class ImageWise(Model):
             None of these photos can be used.
         """
         self.on(device)
+        chosen, rows = engine or LocalEngine(), np.asarray(rows, np.int64)
+        n_workers = 0 if chosen.name != "local" and device.name == "cpu" else choose_workers(workers, device)
+        rows_of = partial(self._photo_rows, device)
+        photos = PhotoWork(
+            files.take([]), self.preprocessing_.prepare, self.preprocessing_.size, rows_of, _AT_ONCE, n_workers,
+            device=device.name,
+        )  # fmt: skip
+        # in this process photos are decoded ahead without a stop
+        most = len(rows) if chosen.name == "local" else _AT_ONCE * _BATCHES_A_PART
+        parts = [rows[start : start + most] for start in range(0, len(rows), max(1, most))]
         predictions = np.full((len(dataset.images), 1), np.nan, np.float32)
-        photos = PhotoSet(files, rows.tolist(), self.preprocessing_.prepare, self.preprocessing_.size)
-        loader = photo_batches(photos, _AT_ONCE, choose_workers(workers, device), device.name == "cuda")
-        seen = 0
         reasons: dict[int, str] = {}
-        for batch in loader if len(rows) else ():
-            seen += len(batch.rows)
-            reasons |= batch.failures
-            if len(batch.pixels):
-                image, of_view = batch.image.numpy(), self.predict_pixels(batch.pixels, device)
-                views = np.bincount(image, minlength=len(batch.rows))
-                total = np.bincount(image, of_view, minlength=len(batch.rows))
-                predictions[batch.rows[views > 0], 0] = total[views > 0] / views[views > 0]
+        seen = 0
+
+        def said(n: int) -> None:
+            nonlocal seen
+            seen += n
             if progress:
                 progress(f"predicted {seen:,} of {len(rows):,} photos")
+
+        make = partial(_photo_predictor, photos, said if chosen.name == "local" else None)
+        found = chosen.map_partitions(make, [files.take(part) for part in parts], device=device.name)
+        for number, (values, failures) in found:
+            predictions[parts[number], 0] = values
+            reasons |= {int(parts[number][row]): why for row, why in failures.items()}
+            if chosen.name != "local":
+                said(len(parts[number]))
         if len(reasons) == len(rows):
             why = next(iter(reasons.values()), "there is none")
             raise InputError(
                 f"{dataset.name}: none of {len(rows):,} photos can be used: {why}; name their folder, photos=FOLDER"
             )
         return dataset.with_features(FEATURES, predictions)
+
+    def _photo_rows(self, device: Device, batch: Batch) -> tuple[np.ndarray, dict[int, str]]:
+        """The predictions of the photos of a batch, NaN where a photo cannot be used, and why."""
+        values = np.full(len(batch.rows), np.nan, np.float32)
+        if len(batch.pixels):
+            image, of_view = batch.image.numpy(), self.predict_pixels(batch.pixels, device)
+            views = np.bincount(image, minlength=len(batch.rows))
+            total = np.bincount(image, of_view, minlength=len(batch.rows))
+            values[views > 0] = total[views > 0] / views[views > 0]
+        return values, batch.failures
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the weights to `folder`; `load` needs the settings that come back."""
@@ -278,6 +309,24 @@ class ImageWise(Model):
         return cls.from_network(
             loaded, task=task, random_state=int(seed), pool=pool, target=(mean, spread), training=training
         )
+
+
+def _photo_predictor(
+    photos: PhotoWork, said: Callable[[int], None] | None
+) -> Callable[[PhotoFiles], tuple[np.ndarray, dict[int, str]]]:
+    """Make the function of a worker, which predicts the photos of some files."""
+
+    def predict(files: PhotoFiles) -> tuple[np.ndarray, dict[int, str]]:
+        values: list[np.ndarray] = []
+        failures: dict[int, str] = {}
+        for some, why in replace(photos, files=files).results(np.arange(len(files))):
+            values.append(some)
+            failures |= why
+            if said is not None:
+                said(len(some))
+        return np.concatenate([np.zeros(0, np.float32), *values]), failures
+
+    return predict
 
 
 def predict_decoded(model: ImageWise, pixels: DecodedPhotos, rows: np.ndarray, device: Device) -> np.ndarray:

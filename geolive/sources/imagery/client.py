@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 
 from geolive import __version__
+from geolive.engine.interface import Budget
 from geolive.errors import InputError
 from geolive.sources.imagery.addresses import is_own_machine, may_open
 from geolive.sources.imagery.failures import GivenUp, Gone, Trouble, UnknownHost, retry_after
@@ -49,7 +50,8 @@ class Client(ABC):
     def __init__(self, name: str, api: str, retry_policy: RetryPolicy):
         self._name, self._api, self._retry_policy = name, api, retry_policy
         self._jitter = random.Random()
-        self._next_turn = 0.0
+        # replaced where several clients share one
+        self.budget: Budget = _OwnBudget(retry_policy.rate)
 
     async def __aenter__(self) -> Self:
         limits = aiohttp.ClientTimeout(
@@ -137,7 +139,7 @@ class Client(ABC):
         headers: dict[str, str] | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> Reply:
-        await self._turn()
+        await self.budget.turn()
         try:
             async with self._session.get(address, params=params, headers=headers, allow_redirects=False) as reply:
                 body = bytearray()
@@ -156,16 +158,6 @@ class Client(ABC):
             # the message may contain the address, and with it the token
             raise Trouble(f"the connection failed ({type(error).__name__})") from None
 
-    async def _turn(self) -> None:
-        """Wait until the next request may start."""
-        clock = asyncio.get_running_loop().time
-        while (at := max(self._next_turn, clock())) > clock():
-            await asyncio.sleep(at - clock())
-        self._next_turn = at + 1 / self._retry_policy.rate
-
-    def _pause(self, seconds: float) -> None:
-        self._next_turn = max(self._next_turn, asyncio.get_running_loop().time() + seconds)
-
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it works; wait twice as long after each failure, with jitter, so that requests spread over time."""
         delay = self._retry_policy.first_delay
@@ -180,7 +172,7 @@ class Client(ABC):
                         f"{self._name} asks to wait {trouble.wait:.0f} s before the next request; run the same command again "
                         "then, which keeps what was fetched"
                     )
-                self._pause(trouble.wait)
+                self.budget.pause(trouble.wait)
             if left:
                 await asyncio.sleep(delay * self._jitter.uniform(0.5, 1.5))
                 delay = min(2 * delay, self._retry_policy.longest_delay)
@@ -189,6 +181,22 @@ class Client(ABC):
     def _given_up(self, trouble: Trouble) -> Exception:
         """Return the error for a request that failed as often as the retry policy allows."""
         return GivenUp(f"{trouble}, {self._retry_policy.tries} times")
+
+
+class _OwnBudget:
+    """The requests per second of one client."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._next_turn = rate, 0.0
+
+    async def turn(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while (at := max(self._next_turn, clock())) > clock():
+            await asyncio.sleep(at - clock())
+        self._next_turn = at + 1 / self._rate
+
+    def pause(self, seconds: float) -> None:
+        self._next_turn = max(self._next_turn, asyncio.get_running_loop().time() + seconds)
 
 
 def _host(address: str) -> str:

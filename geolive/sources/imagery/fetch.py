@@ -14,20 +14,17 @@ import pandas as pd
 
 from geolive.command_line import command_line
 from geolive.dataset_facts import FACTS
+from geolive.engine.interface import Engine
 from geolive.errors import InputError
-from geolive.files import check_new_folder, checksum, replacing, work_folder
+from geolive.files import check_new_folder, checksum, work_folder
 from geolive.sources.imagery.area import Area
 from geolive.sources.imagery.assemble import PHOTOS, make_dataset, move_into_place, rescue_photos
-from geolive.sources.imagery.client import Client
-from geolive.sources.imagery.failures import GivenUp, Gone
-from geolive.sources.imagery.ledger import Ledger, Task
-from geolive.sources.imagery.listing import Progress, for_each, list_images
+from geolive.sources.imagery.collecting import Collection, collect, photo_path, unfinished
+from geolive.sources.imagery.ledger import Ledger
+from geolive.sources.imagery.listing import Progress, list_images
 from geolive.sources.imagery.retry_policy import RetryPolicy
 from geolive.sources.imagery.sampling import Wanted
 from geolive.sources.imagery.source import Source
-
-# after so many failures in a row, the fetch stops
-_MOST_IN_A_ROW = 20
 
 
 def fetch_folder(out: str | Path) -> Path:
@@ -80,6 +77,7 @@ def fetch_images(
     retry_policy: RetryPolicy | None = None,
     *,
     leave_out_failed: bool = False,
+    engine: Engine | None = None,
     progress: Progress = lambda words: None,
 ) -> Path:
     """Fetch the images of an area into a dataset; after an interruption, the same call continues the fetch.
@@ -94,6 +92,9 @@ def fetch_images(
     retry_policy : RetryPolicy, optional
     leave_out_failed : bool
         Make the dataset even where some images could not be fetched; the rejects list these.
+    engine : Engine, optional
+        Whose workers request facts and photos (`geolive.engine.choosing.choose_engine`); all together keep the rate of the retry
+        policy. By default this process does. The tiles are always requested by this process.
     progress : callable, optional
         Called with words that say how far it is.
 
@@ -120,9 +121,10 @@ def fetch_images(
         photos = fetch_folder(out) / PHOTOS
         photos.mkdir(exist_ok=True)
         _check_photos(ledger, source, photos)
-        failed = asyncio.run(_collect(ledger, source, area, wanted, photos, retry_policy or RetryPolicy(), progress))
+        job = Collection(source, area, wanted, photos, retry_policy or RetryPolicy())
+        failed = collect(ledger, job, engine, progress)
         if failed and not leave_out_failed:
-            raise _unfinished(failed, ledger)
+            raise unfinished(failed, ledger)
         progress("writing")
         request = {"request": _digest(_request(source, area, wanted)), "found": len(listed), **wanted.as_text()}
         request |= {"tiles": len(area.tiles_at(source.zoom)), "empty_tiles": ledger.n_empty()}
@@ -227,93 +229,13 @@ def _digest(request: dict) -> str:
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
-async def _collect(
-    ledger: Ledger,
-    source: Source,
-    area: Area,
-    wanted: Wanted,
-    photos: Path,
-    retry_policy: RetryPolicy,
-    progress: Progress,
-) -> dict[str, str]:
-    """Fetch what is missing of each image; return the reason for each image given up."""
-    tasks = ledger.tasks(wanted.objects, wanted.thumb is not None)
-    failed: dict[str, str] = {}
-    in_a_row, done = 0, 0
-
-    async def fetch(task: Task) -> None:
-        nonlocal in_a_row, done
-        try:
-            await _fetch_one(ledger, source, task, area, wanted, photos, client)
-            in_a_row = 0
-        except Gone:
-            ledger.put_gone(
-                task.id, f"deleted at {source.name}" if area.keys is None else f"not known to {source.name}"
-            )
-            in_a_row = 0
-        except GivenUp as error:
-            failed[task.id] = str(error)
-            in_a_row += 1
-            if in_a_row >= _MOST_IN_A_ROW:
-                raise _unfinished(failed, ledger) from None
-        done += 1
-        progress(f"{done:,} of {len(tasks):,} images" + (f", {len(failed)} failed" if failed else ""))
-
-    async with source.client(retry_policy) as client:
-        await for_each(tasks, fetch, retry_policy.at_once)
-    return failed
-
-
-async def _fetch_one(
-    ledger: Ledger, source: Source, task: Task, area: Area, wanted: Wanted, photos: Path, client: Client
-) -> None:
-    facts = task.facts
-    if facts is None:
-        facts = await client.facts(task.id)
-        where = (facts["lon"], facts["lat"])
-        if None in where or not area.holds([where])[0]:
-            why = "no position" if None in where else "its computed position is outside the area"
-            return ledger.put_gone(task.id, why)
-        ledger.put_facts(task.id, facts)
-    if reason := wanted.why_unwanted(facts, listed=area.keys is None):
-        return ledger.put_gone(task.id, reason)
-    if task.detections:
-        ledger.put_detections(task.id, await client.detections(task.id))
-    if task.photo:
-        assert wanted.thumb is not None, "a task includes a photo only where a size is wanted"
-        data = await client.photo(task.id, wanted.thumb, facts)
-        try:
-            with replacing(_photo_path(source, photos, task.id)) as temporary:
-                temporary.write_bytes(data)
-        except OSError as error:
-            raise InputError(
-                f"{photos}: cannot be written ({error.strerror}); free space on the disk and run the same command again"
-            ) from None
-        ledger.put_photo(task.id, hashlib.sha256(data).hexdigest(), len(data))
-
-
-def _photo_path(source: Source, folder: Path, id: str) -> Path:
-    """Return the file of an image's photo; the id is checked once more."""
-    if not source.is_image_id(id):
-        raise ValueError("not an image id")
-    return folder / f"{id}.jpg"
-
-
 def _check_photos(ledger: Ledger, source: Source, photos: Path) -> None:
     """Mark photos whose file is missing or has other bytes (after a power cut) as missing, and remove incomplete files."""
     for id, sha256, size in ledger.photos():
-        path = _photo_path(source, photos, id)
+        path = photo_path(source, photos, id)
         if not path.is_file() or path.stat().st_size != size or checksum(path) != sha256:
             ledger.forget_photo(id)
     known = {f"{id}.jpg" for id, _, _ in ledger.photos()}
     for path in photos.iterdir():
         if path.name not in known:
             path.unlink()
-
-
-def _unfinished(failed: dict[str, str], ledger: Ledger) -> InputError:
-    last = list(failed.values())[-1]
-    return InputError(
-        f"{len(failed):,} of {ledger.n_sampled():,} images could not be fetched (the last: {last}); run the same command again, "
-        "which keeps what was fetched, or add leave_out_failed=True to make the dataset without them"
-    )

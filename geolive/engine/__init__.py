@@ -1,0 +1,1 @@
+"""Where work on partitions runs: in this process, or on a Ray cluster."""

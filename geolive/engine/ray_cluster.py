@@ -1,0 +1,249 @@
+"""The engine that runs on a Ray cluster, or on all cores of this machine by Ray."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from geolive.engine.interface import Budget, P, R
+from geolive.errors import InputError
+from geolive.extras import require_extra
+
+# a partition that ended so many workers would end the next one, too
+_MOST_LOST = 3
+
+
+class RayEngine:
+    """Calls the function on many partitions at once, by workers on the machines of a Ray cluster.
+
+    Each worker is an actor with one processor, or with one GPU, and makes the function once. A partition whose worker was killed,
+    or whose machine was lost, is given to another worker. All machines need this version of geolive, the same versions of its
+    libraries, and the folders that the work reads and writes, under the same names.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of the cluster: auto (the one that runs on this machine), HOST:PORT, or ray://HOST:PORT. Without it Ray is started on this
+        machine, and ends with the engine. Where the program has started Ray already, that is used.
+
+    Raises
+    ------
+    MissingExtraError
+        Ray is not installed.
+    InputError
+        There is no cluster at the address.
+
+    Examples
+    --------
+    >>> from geolive.engine.ray_cluster import RayEngine
+    >>> RayEngine("auto").name
+    'ray'
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None) -> None:
+        require_extra("ray")
+        self.address = address
+        self._started = False
+
+    def __enter__(self) -> Self:
+        # Ray would report its use to its makers
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # the form of this setting that later versions take without being asked
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import ray
+
+        if ray.is_initialized():
+            return self
+        options: dict[str, Any] = {"address": self.address} if self.address else {"include_dashboard": False}
+        with _own_signals():
+            try:
+                ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
+            except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+                said = " ".join(str(error).split())[:200]
+                raise InputError(
+                    f"address={self.address!r}: no Ray cluster answers there ({said}); start one with: ray start --head",
+                    parameter="address",
+                ) from None
+        self._started = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import ray
+
+        if self._started:
+            with _own_signals():
+                ray.shutdown()
+            self._started = False
+
+    @property
+    def n_workers(self) -> int:
+        """Number of processors of the cluster."""
+        import ray
+
+        return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def map_partitions(
+        self,
+        make: Callable[[], Callable[[P], R]],
+        partitions: Sequence[P],
+        *,
+        device: str = "cpu",
+        most_workers: int | None = None,
+    ) -> Iterator[tuple[int, R]]:
+        """Call a function on each partition, in no fixed order; see `geolive.engine.interface.Engine`."""
+        if partitions:
+            yield from _Pool(make, partitions, device, most_workers).results()
+
+    def shared_budget(self, rate: float) -> Budget | None:
+        """Return a budget of so many requests per second, kept by one actor, for all workers."""
+        import ray
+
+        actor = ray.remote(_TokenBucket).options(num_cpus=0, max_restarts=-1, max_concurrency=1).remote(rate)
+        return _BudgetOfAll(actor)
+
+
+class _Pool:
+    """Workers, and the partitions that they work on: one each, and none is given to a worker that has not started."""
+
+    def __init__(
+        self,
+        make: Callable[[], Callable[[Any], Any]],
+        partitions: Sequence[Any],
+        device: str,
+        most_workers: int | None,
+    ) -> None:
+        import ray
+
+        self.ray, self.partitions = ray, partitions
+        self.make = ray.put(make)
+        needs = {"num_cpus": 1, "num_gpus": 1} if device == "cuda" else {"num_cpus": 1}
+        resource = "GPU" if device == "cuda" else "CPU"
+        self.worker = ray.remote(_Worker).options(**needs, max_restarts=0)
+        there = int(ray.cluster_resources().get(resource, 1))
+        self.most = max(1, min(len(partitions), there, most_workers or there))
+        self.left = deque(range(len(partitions)))
+        self.lost = dict.fromkeys(self.left, 0)
+        # by the reference of what is awaited: the worker, and its partition or None while it starts
+        self.awaited: dict[Any, tuple[Any, int | None]] = {}
+
+    def results(self) -> Iterator[tuple[int, Any]]:
+        for _ in range(self.most):
+            self._start()
+        try:
+            n_left = len(self.partitions)
+            while n_left:
+                (ready, *_), _ = self.ray.wait(list(self.awaited), num_returns=1)
+                worker, number = self.awaited.pop(ready)
+                found = self._value(ready, worker, number)
+                if found is not None and number is not None:
+                    n_left -= 1
+                    yield number, found[0]
+        finally:
+            for worker, _ in self.awaited.values():
+                self.ray.kill(worker)
+
+    def _start(self) -> None:
+        worker: Any = self.worker.remote(self.make)
+        self.awaited[worker.ready.remote()] = worker, None
+
+    def _value(self, ready: Any, worker: Any, number: int | None) -> tuple[Any] | None:
+        """The value that was awaited; None where the worker was lost, whose place another one takes."""
+        try:
+            value = self.ray.get(ready)
+        except self.ray.exceptions.RayActorError as error:
+            self._lose(number, error)
+            self._start()
+            return None
+        except self.ray.exceptions.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        if self.left:
+            following = self.left.popleft()
+            self.awaited[worker.run.remote(self.partitions[following])] = worker, following
+        else:
+            self.ray.kill(worker)
+        return (value,)
+
+    def _lose(self, number: int | None, error: Exception) -> None:
+        if number is None:
+            return
+        self.lost[number] += 1
+        if self.lost[number] >= _MOST_LOST:
+            said = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"engine='ray': partition {number + 1} of {len(self.partitions)} has ended its worker {_MOST_LOST} times "
+                f"({said}); give workers more memory, or see the logs of Ray",
+                parameter="engine",
+            ) from None
+        self.left.appendleft(number)
+
+
+class _Worker:
+    """An actor that makes the function at its first partition."""
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
+        self._make = make
+        self._function: Callable[[Any], Any] | None = None
+
+    def ready(self) -> bool:
+        return True
+
+    def run(self, partition: Any) -> Any:
+        if self._function is None:
+            self._function = self._make()
+        return self._function(partition)
+
+
+class _TokenBucket:
+    """An actor that gives turns to requests, so that all workers together keep a rate."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate, self._next = rate, 0.0
+
+    def take(self, number: int) -> float:
+        """Take turns; return the seconds until the first of them."""
+        now = time.monotonic()
+        at = max(self._next, now)
+        self._next = at + number / self._rate
+        return at - now
+
+    def pause(self, seconds: float) -> None:
+        self._next = max(self._next, time.monotonic() + seconds)
+
+
+class _BudgetOfAll:
+    """The budget as a worker sees it; it may be sent to any worker."""
+
+    def __init__(self, bucket: Any) -> None:
+        self._bucket = bucket
+
+    async def turn(self) -> None:
+        """Wait until the next request may start."""
+        await asyncio.sleep(await self._bucket.take.remote(1))
+
+    def pause(self, seconds: float) -> None:
+        """Let no worker begin a request for so many seconds."""
+        self._bucket.pause.remote(seconds)
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what this process does on signals, which Ray would change."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
