@@ -8,7 +8,6 @@ import typer
 from geolive.cli.predict_inputs import bundle_of, region_and_dataset, shares_below, trained_model
 
 if TYPE_CHECKING:
-    from geolive.engine.interface import Engine
     from geolive.indicators import Indicator
     from geolive.mapping.district_map import DistrictMap
 
@@ -58,7 +57,8 @@ def draw_maps(
     min_images: int,
     photos: Path | None,
     device: str,
-    engine: "Engine",
+    engine: str,
+    address: str | None,
     seed: int,
 ) -> "list[DistrictMap]":
     """Draw the maps of indicators as the options of `predict` say.
@@ -82,10 +82,12 @@ def draw_maps(
     from geolive.cli.parameters import recorded_command
     from geolive.console import step
     from geolive.covariates.raster_names import as_rasters
+    from geolive.engine.choosing import choose_engine
     from geolive.mapping.population_cells import check_population
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.wording import count_of
 
+    chosen = choose_engine(engine, address)
     area, file, data = region_and_dataset(
         context, region, dataset, boundaries, layer=layer, name_column=name_column, id_column=id_column,
         people_column=people_column, encoding=encoding, crs=crs, drop_invalid=drop_invalid,
@@ -96,14 +98,14 @@ def draw_maps(
     if threshold is not None:
         data, names = shares_below(data, model, [name or "pov" for name in names], threshold)
     maps = []
-    with engine:
+    with chosen:
         for name in names:
             trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
             with step(f"Predicting {count_of(len(area.districts), 'district')}") as progress:
                 drawn = predict_districts(
                     data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
                     estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],
-                    min_people_share=min_people_share, reach_km=reach, photos=photos, device=device, engine=engine,
+                    min_people_share=min_people_share, reach_km=reach, photos=photos, device=device, engine=chosen,
                     command=recorded_command(context), progress=progress,
                 )  # fmt: skip
             own = known.get(drawn.indicator.name)

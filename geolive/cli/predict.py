@@ -179,14 +179,12 @@ def predict(
     """Draw an indicator's district map, or those of several: a page, GeoJSON and GeoTIFF, styled for QGIS."""
     from geolive.cli.map_summary import show_map
     from geolive.console import note, step
-    from geolive.engine.choosing import choose_engine
     from geolive.extras import has_extra
     from geolive.languages import open_language
     from geolive.mapping.estimation_diagnostics import check_diagnostics_free, write_diagnostics
     from geolive.mapping.exports import files_of_formats, write_files
     from geolive.mapping.output_check import check_outputs_free
 
-    chosen = choose_engine(engine, address)
     out = [*out, *files_of_formats(out[0], formats)]
     check_file_options(out, size, language)
     words = {"label": label, "unit": unit, "higher_is": higher_is}
@@ -205,7 +203,7 @@ def predict(
         drop_invalid=drop_invalid, population=population, raster=raster, min_people_share=min_people_share, reach=reach,
         estimator=estimator, threshold=threshold, benchmark=benchmark, title=title, label=label, unit=unit,
         higher_is=higher_is, level=level, min_sites=min_sites, min_images=min_images, photos=photos, device=device,
-        engine=chosen, seed=seed,
+        engine=engine, address=address, seed=seed,
     )  # fmt: skip
     with step("Writing the map" if len(maps) == 1 else "Writing the maps"):
         checks = [] if diagnostics is None else [write_diagnostics(maps[0], diagnostics)]
