@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import threading
 import time
@@ -53,6 +54,8 @@ class RayEngine:
         require_extra("ray")
         self.address = address
         self._started = False
+        # workers that wait for work, by device
+        self._idle: dict[str, list[Any]] = {}
 
     def __enter__(self) -> Self:
         # Ray would report its use to its makers
@@ -81,10 +84,18 @@ class RayEngine:
     ) -> None:
         import ray
 
+        for device in list(self._idle):
+            self._end_workers(device)
         if self._started:
             with _own_signals():
                 ray.shutdown()
             self._started = False
+
+    def _end_workers(self, device: str) -> None:
+        import ray
+
+        for worker in self._idle.pop(device):
+            ray.kill(worker)
 
     @property
     def n_workers(self) -> int:
@@ -103,7 +114,10 @@ class RayEngine:
     ) -> Iterator[tuple[int, R]]:
         """Call a function on each partition, in no fixed order; see `geolive.engine.interface.Engine`."""
         if partitions:
-            yield from _Pool(make, partitions, device, most_workers).results()
+            kind = "cuda" if device == "cuda" else "cpu"
+            for other in [name for name in self._idle if name != kind]:
+                self._end_workers(other)
+            yield from _Pool(make, partitions, device, most_workers, self._idle.setdefault(kind, [])).results()
 
     def shared_budget(self, rate: float) -> Budget | None:
         """Return a budget of so many requests per second, kept by one actor, for all workers."""
@@ -114,7 +128,17 @@ class RayEngine:
 
 
 class _Pool:
-    """Workers, and the partitions that they work on: one each, and none is given to a worker that has not started."""
+    """Partitions, and the workers that they are given to: one each, and none to a worker that has not started.
+
+    Parameters
+    ----------
+    make : callable
+    partitions : sequence
+    device : str
+    most_workers : int or None
+    idle : list
+        Workers of that device that wait for work; those that are still there at the end are put back.
+    """
 
     def __init__(
         self,
@@ -122,15 +146,17 @@ class _Pool:
         partitions: Sequence[Any],
         device: str,
         most_workers: int | None,
+        idle: list[Any],
     ) -> None:
         import ray
 
-        self.ray, self.partitions = ray, partitions
-        self.make = ray.put(make)
+        self.ray, self.partitions, self.idle = ray, partitions, idle
+        # in a list, it is a reference that a worker follows when it needs the function
+        self.make = [ray.put(make)]
+        self.key = secrets.token_hex(8)
         needs = {"num_cpus": 1, "num_gpus": 1} if device == "cuda" else {"num_cpus": 1}
-        resource = "GPU" if device == "cuda" else "CPU"
         self.worker = ray.remote(_Worker).options(**needs, max_restarts=0)
-        there = int(ray.cluster_resources().get(resource, 1))
+        there = int(ray.cluster_resources().get("GPU" if device == "cuda" else "CPU", 1))
         self.most = max(1, min(len(partitions), there, most_workers or there))
         self.left = deque(range(len(partitions)))
         self.lost = dict.fromkeys(self.left, 0)
@@ -154,7 +180,8 @@ class _Pool:
                 self.ray.kill(worker)
 
     def _start(self) -> None:
-        worker: Any = self.worker.remote(self.make)
+        # a new worker might wait for the processor that an idle one has
+        worker: Any = self.idle.pop() if self.idle else self.worker.remote()
         self.awaited[worker.ready.remote()] = worker, None
 
     def _value(self, ready: Any, worker: Any, number: int | None) -> tuple[Any] | None:
@@ -166,12 +193,14 @@ class _Pool:
             self._start()
             return None
         except self.ray.exceptions.RayTaskError as error:
+            self.idle.append(worker)
             raise error.cause if isinstance(error.cause, Exception) else error from None
         if self.left:
             following = self.left.popleft()
-            self.awaited[worker.run.remote(self.partitions[following])] = worker, following
+            task = worker.run.remote(self.key, self.make, self.partitions[following])
+            self.awaited[task] = worker, following
         else:
-            self.ray.kill(worker)
+            self.idle.append(worker)
         return (value,)
 
     def _lose(self, number: int | None, error: Exception) -> None:
@@ -189,18 +218,22 @@ class _Pool:
 
 
 class _Worker:
-    """An actor that makes the function at its first partition."""
+    """An actor that makes a function at its first partition, and keeps it for the next ones."""
 
-    def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
-        self._make = make
+    def __init__(self) -> None:
+        self._key = ""
         self._function: Callable[[Any], Any] | None = None
 
     def ready(self) -> bool:
         return True
 
-    def run(self, partition: Any) -> Any:
-        if self._function is None:
-            self._function = self._make()
+    def run(self, key: str, make: list[Any], partition: Any) -> Any:
+        import ray
+
+        if self._function is None or key != self._key:
+            # the former one may hold a network
+            self._function = None
+            self._function, self._key = ray.get(make[0])(), key
         return self._function(partition)
 
 
