@@ -33,6 +33,9 @@ from geolive.partition_files import (
 )
 from geolive.partition_scheme import parse_scheme
 from geolive.partitioned_array import FeatureArray
+from geolive.remote_paths import is_remote, local_path, remote_origin
+from geolive.storage.outputs import remote_folder
+from geolive.storage.views import local_copy
 from geolive.wording import count_of
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ def partition_dataset(
     by : str
         country, quadkey:LEVEL or h3:RESOLUTION (`geolive.partition_scheme`), or none for a plain dataset.
     out : str or Path
-        The folder to make; it must not exist, or be empty.
+        The folder to make, or its address in object storage; it must not exist, or be empty.
     progress : callable, optional
         Called with words that say what is being done.
 
@@ -86,7 +89,11 @@ def partition_dataset(
     >>> geolive.read_dataset(folder.with_name("parts")).images["key"].equals(geolive.read_dataset(folder).images["key"])
     True
     """
-    folder, out = Path(folder), Path(out)
+    if is_remote(out):
+        with remote_folder(out) as local:
+            return partition_dataset(folder, by, local, progress=progress)
+    folder = Path(local_copy(folder) if is_remote(folder) else local_path(folder))
+    out = Path(local_path(out))
     scheme = None if by == PLAIN else parse_scheme(by)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such dataset folder; make one with sample or ingest")
@@ -209,7 +216,8 @@ def _write_facts(source: _Source, made: Partitions | None, folder: Path) -> None
     facts = {name: value for name, value in source.facts.items() if name not in ("partitions", "checksums")}
     if "photos_folder" not in facts["extra"] and "img_path" in source.images.column_names:
         # paths of photos start at the folder of the dataset that they were made with
-        facts["extra"] = facts["extra"] | {"photos_folder": str(source.folder.resolve())}
+        origin = remote_origin(source.folder) or str(source.folder.resolve())
+        facts["extra"] = facts["extra"] | {"photos_folder": origin}
     if made is not None:
         facts["partitions"] = made.facts()
     facts["checksums"] = dict(sorted(checksums.items()))

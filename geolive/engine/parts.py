@@ -31,7 +31,7 @@ class PartFolder:
     Parameters
     ----------
     folder : Path
-        Created if it is missing. Only one process at a time can open it; workers write parts into it.
+        Created if it is missing. Only one process at a time can open it.
     made_by : dict
         Everything that the parts depend on, as JSON; parts that were made with other values are not used.
 
@@ -138,7 +138,7 @@ class PartFolder:
 
 
 def write_part(folder: Path, number: int, part: Part) -> None:
-    """Write the result of a partition into a folder of unfinished work; two workers that write the same one do no harm.
+    """Write the result of a partition into a folder of unfinished work, whole or not at all.
 
     Examples
     --------
@@ -164,23 +164,6 @@ def write_part(folder: Path, number: int, part: Part) -> None:
 def _paths(folder: Path, number: int) -> tuple[Path, Path]:
     data = folder / f"part-{number:08d}.npz"
     return data, data.with_suffix(".json")
-
-
-class _WritesParts:
-    """Makes the function of a worker: one that computes a partition and writes its result."""
-
-    def __init__(self, make: Maker, folder: Path) -> None:
-        self.make, self.folder = make, folder
-
-    def __call__(self) -> Callable[[tuple[int, Any]], int]:
-        function = self.make()
-
-        def work(numbered: tuple[int, Any]) -> int:
-            number, partition = numbered
-            write_part(self.folder, number, function(partition))
-            return number
-
-        return work
 
 
 def run_parts(
@@ -223,8 +206,10 @@ def run_parts(
     [4, 9]
     """
     left = [(number, partition) for number, partition in enumerate(partitions) if number not in parts.done]
-    done = len(partitions) - len(left)
-    for _ in engine.map_partitions(_WritesParts(make, parts.folder.resolve()), left, device=device):
+    done = len(parts.done)
+    # results come to this process, so that the machines of a cluster need no folder that all can write to
+    for place, result in engine.map_partitions(make, [partition for _, partition in left], device=device):
+        write_part(parts.folder, left[place][0], result)
         done += 1
         if progress is not None:
             progress(done)

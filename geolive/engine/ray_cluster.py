@@ -26,7 +26,8 @@ class RayEngine:
 
     Each worker is an actor with one processor, or with one GPU, and makes the function once. A partition whose worker was killed,
     or whose machine was lost, is given to another worker. All machines need this version of geolive, the same versions of its
-    libraries, and the folders that the work reads and writes, under the same names.
+    libraries, and the photos and rasters that the work reads, under the same names. Results come to the process that uses the
+    engine.
 
     Parameters
     ----------
@@ -66,7 +67,10 @@ class RayEngine:
 
         if ray.is_initialized():
             return self
-        options: dict[str, Any] = {"address": self.address} if self.address else {"include_dashboard": False}
+        # without an address Ray would join any cluster that runs on this machine
+        options: dict[str, Any] = {"address": self.address or "local"}
+        if self.address is None:
+            options["include_dashboard"] = False
         with _own_signals():
             try:
                 ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
@@ -195,6 +199,13 @@ class _Pool:
         except self.ray.exceptions.RayTaskError as error:
             self.idle.append(worker)
             raise error.cause if isinstance(error.cause, Exception) else error from None
+        except self.ray.exceptions.RaySystemError as error:
+            said = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"engine='ray': the workers cannot read the work ({said}); install the same versions of geolive and its libraries "
+                "on all machines",
+                parameter="engine",
+            ) from None
         if self.left:
             following = self.left.popleft()
             task = worker.run.remote(self.key, self.make, self.partitions[following])

@@ -6,7 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ class PhotoFiles:
         >>> PhotoFiles(Path("photos"), ["1.jpg", "2.jpg"], [None, None]).take([1]).paths
         ['2.jpg']
         """
-        return PhotoFiles(self.root, [self.paths[row] for row in rows], [self.panorama[row] for row in rows])
+        return replace(self, paths=[self.paths[row] for row in rows], panorama=[self.panorama[row] for row in rows])
 
     def views(self, row: int, shorter: int) -> list[Image.Image]:
         """Return the upright RGB views of one image, as `geolive.vision.decoding.read_views` makes them.

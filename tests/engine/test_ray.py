@@ -1,15 +1,12 @@
-"""On Ray: results equal those of this process byte for byte, also where workers and machines are lost.
+"""On Ray: results equal those of this process byte for byte, also where a worker is lost.
 
-Tests of whole commands, of a killed driver and of a lost machine run with `-m slow`.
+The test of detect, predict and covariates, and those of lost machines (test_ray_machines.py), run with `-m slow`.
 """
 
 import asyncio
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from functools import partial
 
@@ -18,7 +15,6 @@ import pytest
 
 from geolive.dataset_folder import read_dataset
 from geolive.engine.choosing import choose_engine
-from geolive.engine.parts import PartFolder, run_parts
 from geolive.errors import InputError
 from geolive.partitioning import partition_dataset
 from tests.commands import ROOT
@@ -172,72 +168,3 @@ def test_detect_predict_and_covariates_are_those_of_this_process(engine, tmp_pat
         )
         found.append((checksums(folder), np.asarray(predicted.features["imagewise"]).tobytes()))
     assert found[0] == found[1]
-
-
-SLOW_PARTS = """
-import sys, time
-import numpy as np
-from geolive.engine.choosing import choose_engine
-from geolive.engine.parts import PartFolder, run_parts
-def make():
-    def square(n):
-        time.sleep(0.3)
-        return {"square": np.array(n * n)}, {}
-    return square
-with PartFolder(Path(sys.argv[1]), {}) as parts, choose_engine("ray") as engine:
-    print("begun", flush=True)
-    print([int(a["square"]) for a, _ in run_parts(engine, make, list(range(20)), parts)])
-"""
-
-
-@pytest.mark.slow
-def test_a_killed_driver_continues(tmp_path):
-    command = [sys.executable, "-c", SLOW_PARTS, str(tmp_path / "work")]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=ROOT)
-    first.stdout.readline()
-    while len(list((tmp_path / "work").glob("part-*.json"))) < 3:
-        time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").glob("part-*.json")}
-    assert 3 <= len(before) < 20
-    second = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-    assert second.returncode == 0, second.stderr
-    assert second.stdout.splitlines()[-1] == str([n * n for n in range(20)])
-    assert all(path.stat().st_mtime_ns == at for path, at in before.items())
-
-
-@pytest.mark.slow
-def test_a_lost_machine_is_replaced_by_the_others(tmp_path):
-    from ray.cluster_utils import Cluster
-
-    if ray.is_initialized():
-        ray.shutdown()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    other = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-
-    def make():
-        def square(n):
-            time.sleep(0.2)
-            return {"square": np.array(n * n)}, {"node": ray.get_runtime_context().get_node_id()}
-
-        return square
-
-    def lose(done):
-        if done == 4:
-            cluster.remove_node(other, allow_graceful=False)
-
-    try:
-        with (
-            PartFolder(tmp_path / "work", {}) as parts,
-            choose_engine("ray", cluster.address) as engine,
-        ):
-            found = list(run_parts(engine, make, list(range(16)), parts, progress=lose))
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-    assert [int(arrays["square"]) for arrays, _ in found] == [n * n for n in range(16)]
-    # both machines took part before one was lost
-    assert len({about["node"] for _, about in found}) == 2

@@ -35,7 +35,7 @@ class Collection:
     area : Area
     wanted : Wanted
     photos : Path
-        Folder of the photos.
+        Folder of the photos, which workers do not need.
     retry_policy : RetryPolicy
     """
 
@@ -47,13 +47,13 @@ class Collection:
 
 
 class Record(Protocol):
-    """Where what was fetched is recorded: the ledger, or notes for it."""
+    """Where what was fetched is put: into place, or into notes of a worker."""
 
     def put_facts(self, id: str, facts: dict) -> None: ...
 
     def put_detections(self, id: str, values: dict[str, int]) -> None: ...
 
-    def put_photo(self, id: str, sha256: str, size: int) -> None: ...
+    def put_photo(self, id: str, data: bytes) -> None: ...
 
     def put_gone(self, id: str, reason: str) -> None: ...
 
@@ -62,8 +62,34 @@ class TooManyFailed(Exception):
     """So many images could not be fetched one after the other that the fetch stops."""
 
 
+class InPlace:
+    """Puts photos into their folder, and all else into the ledger.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    job : Collection
+    """
+
+    def __init__(self, ledger: Ledger, job: Collection) -> None:
+        self._ledger, self._job = ledger, job
+        self.put_facts, self.put_detections, self.put_gone = ledger.put_facts, ledger.put_detections, ledger.put_gone
+
+    def put_photo(self, id: str, data: bytes) -> None:
+        """Write a photo, and record it."""
+        folder = self._job.photos
+        try:
+            with replacing(photo_path(self._job.source, folder, id)) as temporary:
+                temporary.write_bytes(data)
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot be written ({error.strerror}); free space on the disk and run the same command again"
+            ) from None
+        self._ledger.put_photo(id, hashlib.sha256(data).hexdigest(), len(data))
+
+
 class Notes:
-    """What a worker has fetched, for the ledger.
+    """What a worker has fetched, for the process that puts it into place.
 
     Examples
     --------
@@ -84,18 +110,18 @@ class Notes:
         """Note what was detected in an image."""
         self.entries.append(("put_detections", (id, values)))
 
-    def put_photo(self, id: str, sha256: str, size: int) -> None:
-        """Note that the photo of an image is in place."""
-        self.entries.append(("put_photo", (id, sha256, size)))
+    def put_photo(self, id: str, data: bytes) -> None:
+        """Keep the photo of an image."""
+        self.entries.append(("put_photo", (id, data)))
 
     def put_gone(self, id: str, reason: str) -> None:
         """Note why an image cannot be had."""
         self.entries.append(("put_gone", (id, reason)))
 
-    def write_to(self, ledger: Ledger) -> None:
-        """Record all notes in the ledger."""
+    def put_into(self, record: Record) -> None:
+        """Put everything into place, in the order in which it was fetched."""
         for method, values in self.entries:
-            getattr(ledger, method)(*values)
+            getattr(record, method)(*values)
 
 
 def collect(ledger: Ledger, job: Collection, engine: Engine | None, progress: Progress) -> dict[str, str]:
@@ -126,9 +152,9 @@ def collect(ledger: Ledger, job: Collection, engine: Engine | None, progress: Pr
 
     try:
         if engine is None or engine.name == "local":
-            asyncio.run(_fetch_all(job, tasks, ledger, failed, None, said))
+            asyncio.run(_fetch_all(job, tasks, InPlace(ledger, job), failed, None, said))
         else:
-            _collect_by(engine, job, tasks, ledger, failed, said)
+            _collect_by(engine, job, tasks, InPlace(ledger, job), failed, said)
     except TooManyFailed:
         raise unfinished(failed, ledger) from None
     return failed
@@ -154,7 +180,7 @@ def _collect_by(
     engine: Engine,
     job: Collection,
     tasks: list[Task],
-    ledger: Ledger,
+    record: Record,
     failed: dict[str, str],
     said: Callable[[int], None],
 ) -> None:
@@ -164,12 +190,10 @@ def _collect_by(
         return
     policy = job.retry_policy
     n_workers = max(1, min(policy.at_once, engine.n_workers, len(parts)))
-    own = replace(
-        job, photos=job.photos.resolve(), retry_policy=replace(policy, at_once=max(1, policy.at_once // n_workers))
-    )
+    own = replace(job, retry_policy=replace(policy, at_once=max(1, policy.at_once // n_workers)))
     make = partial(_fetcher, own, engine.shared_budget(policy.rate))
     for number, (notes, why, error) in engine.map_partitions(make, parts, most_workers=n_workers):
-        notes.write_to(ledger)
+        notes.put_into(record)
         failed |= why
         said(len(parts[number]))
         if error is not None:
@@ -241,12 +265,4 @@ async def _fetch_one(job: Collection, task: Task, record: Record, client: Any) -
         record.put_detections(task.id, await client.detections(task.id))
     if task.photo:
         assert wanted.thumb is not None, "a task includes a photo only where a size is wanted"
-        data = await client.photo(task.id, wanted.thumb, facts)
-        try:
-            with replacing(photo_path(job.source, job.photos, task.id)) as temporary:
-                temporary.write_bytes(data)
-        except OSError as error:
-            raise InputError(
-                f"{job.photos}: cannot be written ({error.strerror}); free space on the disk and run the same command again"
-            ) from None
-        record.put_photo(task.id, hashlib.sha256(data).hexdigest(), len(data))
+        record.put_photo(task.id, await client.photo(task.id, wanted.thumb, facts))
