@@ -202,8 +202,8 @@ class _Pool:
         except self.ray.exceptions.RaySystemError as error:
             said = " ".join(str(error).split())[:200]
             raise InputError(
-                f"engine='ray': the workers cannot read the work ({said}); install the same versions of geolive and its libraries "
-                "on all machines",
+                f"engine='ray': the workers cannot read the work ({said}); install the same versions of geolive and its "
+                "libraries on all machines",
                 parameter="engine",
             ) from None
         if self.left:

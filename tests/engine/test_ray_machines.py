@@ -17,6 +17,7 @@ ray = pytest.importorskip("ray", reason="ray is not installed")
 pytestmark = pytest.mark.slow
 SLOW_PARTS = """
 import sys, time
+from pathlib import Path
 import numpy as np
 from geolive.engine.choosing import choose_engine
 from geolive.engine.parts import PartFolder, run_parts
