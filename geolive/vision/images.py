@@ -316,8 +316,8 @@ class PhotoWork:
 def _at_once(rows_of: Callable, batches: Iterable, threads: int) -> Iterator:
     """Apply a function to several batches at a time, in order; each thread has its share of the processor's cores.
 
-    One network on all cores waits at the end of each layer for the core that also decodes photos; networks with cores of their own
-    do not wait for each other.
+    One network on all cores waits at the end of each layer for the core that also decodes photos; networks with cores of
+    their own do not wait for each other.
     """
     if threads == 1:
         yield from map(rows_of, batches)
