@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured import record
+
 
 def main() -> None:
     """Run both processes in turn, and write a row for each step."""
@@ -34,9 +36,15 @@ def main() -> None:
             "| step | elapsed, s | processor time, s | peak memory of the process so far, MB |\n|---|---|---|---|",
             flush=True,
         )
+        started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             for step in ("simulate", "map"):
-                subprocess.run([sys.executable, *sys.argv, "--folder", folder, "--step", step], check=True)
+                options = [*sys.argv[1:], "--folder", folder, "--step", step]
+                subprocess.run([sys.executable, "-m", "benchmarks.all_india", *options], check=True)
+            used = resource.getrusage(resource.RUSAGE_CHILDREN)
+            record("all of India: processor time of all steps, with imports", used.ru_utime + used.ru_stime, "s")
+            record("all of India: elapsed time", time.perf_counter() - started, "s", at_most=60)
+            record("all of India: peak memory of the larger process", used.ru_maxrss / 1000, "MB", at_most=2000)
 
 
 def _timed(what: str, work: Callable[[], Any]) -> Any:
