@@ -70,7 +70,7 @@ def _map(folder: Path) -> None:
 
     dataset = _timed("read the dataset", lambda: gl.read_dataset(folder / "india"))
     print(f"| {len(dataset.clusters):,} clusters, {len(dataset.images):,} images | | | |")
-    trained = _timed("fit the forest, 21 times", lambda: gl.train(dataset, gl.Forest(), "pov"))
+    trained = _timed("fit the default model, 21 times", lambda: gl.train(dataset, gl.Ensemble(), "pov"))
     made = _timed("predict", lambda: gl.predict(dataset, trained, "india"))
     _timed("write the page", lambda: made.to_file(folder / "india.html"))
     size = (folder / "india.html").stat().st_size / 1e6

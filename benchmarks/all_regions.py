@@ -38,7 +38,7 @@ def main() -> None:
     folder = arguments.out or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     dataset = cached_sample("india", 0, IMAGES_PER_PLACE)
-    trained, times = fit_cached(dataset, gl.Forest(), "pov"), []
+    trained, times = fit_cached(dataset, gl.Ensemble(), "pov"), []
     columns = "region|districts|clusters|sites|not supported|prediction, s|a site, ms|memory, MB|page, s|page, kB|in the browser"
     print(f"| {columns.replace('|', ' | ')} |")
     print("|---" * 11 + "|")
