@@ -2,9 +2,12 @@
 
 import logging
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
+
+from geolive import cli
 
 KEY, SECRET = "key-of-tests", "secret-of-tests"
 
@@ -42,3 +45,25 @@ def s3(tmp_path_factory):
             del os.environ[name]
         else:
             os.environ[name] = value
+
+
+@pytest.fixture
+def command(s3, monkeypatch, capfd):
+    """A command in this process, which has loaded the libraries: exit code and what it printed; `environment` is its own."""
+    s3fs = sys.modules["s3fs"]
+
+    def run(*words, **environment):
+        with monkeypatch.context() as changed:
+            for name, value in environment.items():
+                changed.setenv(name, value)
+            if environment:
+                s3fs.S3FileSystem.clear_instance_cache()
+            changed.setattr(sys, "argv", ["geolive", *words])
+            with pytest.raises(SystemExit) as ended:
+                cli.main()
+        if environment:
+            s3fs.S3FileSystem.clear_instance_cache()
+        printed = capfd.readouterr()
+        return SimpleNamespace(returncode=ended.value.code, stdout=printed.out, stderr=printed.err)
+
+    return run

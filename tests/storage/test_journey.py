@@ -1,14 +1,12 @@
 """The commands from ingest to predict with every input and output in object storage."""
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from geolive import cli
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.files import checksum
 from geolive.simulation.sample import make_sample
@@ -55,25 +53,21 @@ def steps(sources, made):
     ]  # fmt: skip
 
 
-def run(words, monkeypatch, capfd):
-    monkeypatch.setattr(sys, "argv", ["geolive", *words])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    printed = capfd.readouterr()
-    assert ended.value.code == 0, (words, printed.err)
-    return printed.out + printed.err
+def test_all_inputs_and_outputs_are_in_object_storage(s3, command, sources, tmp_path, monkeypatch):
+    def run(words):
+        done = command(*words)
+        assert done.returncode == 0, (words, done.stderr)
+        return done.stdout + done.stderr
 
-
-def test_all_inputs_and_outputs_are_in_object_storage(s3, sources, tmp_path, monkeypatch, capfd):
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    printed = "".join(run(words, monkeypatch, capfd) for words in steps("s3://maps/in", "s3://maps/made"))
+    printed = "".join(run(words) for words in steps("s3://maps/in", "s3://maps/made"))
     assert list(empty.iterdir()) == []
     assert not any(path.is_file() for path in (s3.cache / "storage" / "outputs").rglob("*"))
     for words in steps(sources, tmp_path):
         if words[0] not in ("info", "evaluate", "audit"):
-            run(words, monkeypatch, capfd)
+            run(words)
     made = {path.removeprefix("maps/made/") for path in s3.files.find("maps/made")}
     local = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file() and p.name != ".lock"}
     assert made >= local

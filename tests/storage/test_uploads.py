@@ -14,7 +14,6 @@ from geolive.files import checksum
 from geolive.storage import objects, upload, views
 from geolive.storage.listing import FORMER, UNFINISHED
 from geolive.storage.outputs import Outputs
-from tests.commands import run
 from tests.storage.conftest import SECRET
 
 
@@ -206,10 +205,10 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("address", "environment", "said"), REFUSED, ids=[f"{a[:20]} {list(e)[:1]}" for a, e, _ in REFUSED]
 )
-def test_errors_are_one_line_with_a_remedy(s3, address, environment, said):
+def test_errors_are_one_line_with_a_remedy(command, address, environment, said):
     if address.startswith("gs:") and geolive.extras.has_extra("google-storage"):
         pytest.skip("gcsfs is installed")
-    done = run("info", address, **environment)
+    done = command("info", address, **environment)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert done.stderr.startswith("error: ")
@@ -217,8 +216,8 @@ def test_errors_are_one_line_with_a_remedy(s3, address, environment, said):
     assert SECRET not in done.stderr + done.stdout
 
 
-def test_a_bucket_that_does_not_exist_is_found_before_the_work(s3):
-    done = run("sample", "--region", "goa", "--out", "s3://no-such-bucket/goa")
+def test_a_bucket_that_does_not_exist_is_found_before_the_work(command):
+    done = command("sample", "--region", "goa", "--out", "s3://no-such-bucket/goa")
     assert done.returncode == 2
     assert "there is no bucket 'no-such-bucket'" in done.stderr
     assert "Simulating" not in done.stderr
@@ -257,13 +256,13 @@ def test_python_functions_read_addresses_and_name_them_in_errors(s3, tmp_path):
     assert not (tmp_path / "s3:").exists()
 
 
-def test_of_several_processes_that_train_together_only_the_first_uploads(s3, goa):
+def test_of_several_processes_that_train_together_only_the_first_uploads(s3, command, goa):
     geolive.write_dataset(goa, "s3://maps/ranks/goa")
     words = ("info", "s3://maps/ranks/goa", "--map", "s3://maps/ranks/info.png")
     second = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "1"}
-    done = run(*words, **second)
+    done = command(*words, **second)
     assert (done.returncode, s3.files.exists("maps/ranks/info.png")) == (0, False), done.stderr
-    done = run(*words, **second | {"RANK": "0"})
+    done = command(*words, **second | {"RANK": "0"})
     assert (done.returncode, s3.files.exists("maps/ranks/info.png")) == (0, True), done.stderr
 
 
