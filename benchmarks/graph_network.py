@@ -6,20 +6,26 @@
     python -m benchmarks.graph_network /tmp/standin/dataset --learn 3  # what both learn in as many graph passes, 3 seeds
 
 Sizes and positions are those of the dataset's clusters; the 577 numbers of an image are simulated. The literal formulation is
-float32, padded to 200 vertices, (A·V)·W, batches of 256, masked moments and masked logits, all batches made beforehand. Ours
-has W first, batches in blocks of similar size, and smaller batches; its figures are with batches made beforehand, too, and
-with making them. `drawn` is how `train gcn` trains: each pass over the graphs shows 2 to 64 images of a place, drawn anew, with
-batches made as they come. All use all cores.
+float32, padded to 200 vertices, (A·V)·W, batches of 256, masked moments and masked logits, all batches made beforehand; once in
+torch and, where JAX is installed (pip install jax), once there. Ours has W first, batches in blocks of similar size, and smaller
+batches; its figures are with batches made beforehand, too, in float32 and, where the processor has it, in bfloat16, and with
+making them. `as train gcn trains`: each pass over the graphs shows 2 to 64 images of a place, drawn anew, with batches made as
+they come. All figures are graphs a second of processor time; with several threads, time is compared with that of one, too.
 """
 
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.measured import in_turns, ratios, record
 from geolive.dataset_folder import read_dataset
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, subsample_images
 from geolive.graphs.edges import parse_edges
@@ -126,76 +132,143 @@ def adam(network: nn.Module) -> torch.optim.Optimizer:
     return torch.optim.Adam(network.parameters(), lr=1e-3, fused=isinstance(network, GraphNetwork))
 
 
-def graphs_per_second(passes: list[Callable[[], int]], seconds: float) -> list[float]:
-    """The best of each pass over graphs, taken in turns, after one of each that is not counted: other load only slows."""
-    rates, start = [0.0] * len(passes), time.perf_counter()
+def graphs_per_second(passes: list[Callable[[], int]], rounds: int) -> list[list[float]]:
+    """Graphs per second of processor time, of each pass in each round, in turns after one of each that is not counted."""
+
+    def rate(once: Callable[[], int]) -> float:
+        before = time.process_time()
+        return once() / (time.process_time() - before)
+
     for once in passes:
         once()
-    while time.perf_counter() - start < seconds:
-        for i, once in enumerate(passes):
-            before = time.perf_counter()
-            rates[i] = max(rates[i], once() / (time.perf_counter() - before))
-    return rates
+    return in_turns(rounds, *(partial(rate, once) for once in passes))
 
 
-def speed(folder: str, n: int, seconds: float) -> None:
-    """Print graphs/s of both, in training and in prediction."""
+def has_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 matrices in its own instructions."""
+    flags = Path("/proc/cpuinfo")
+    return flags.exists() and any(name in flags.read_text() for name in ("avx512_bf16", "amx_bf16"))
+
+
+def speed(folder: str, n: int, rounds: int, threads: int) -> None:
+    """Print graphs a second of processor time of both, in training and in prediction, and record the ratios."""
+    torch.set_num_threads(threads)
     places, features, values = graphs_of(folder, n, 0)
     values, d_max_km = torch.from_numpy(values).float(), largest_distance_km(places)
-    mean, threads = places.n_images.mean(), torch.get_num_threads()
-    print(f"{n} graphs of {mean:.0f} vertices on average, {FEATURES} features, {threads} threads")
+    print(f"{n} graphs of {places.n_images.mean():.0f} vertices on average, {FEATURES} features, {threads} thread(s)")
     literal, ours = Literal(FEATURES, 1), GraphNetwork(FEATURES, 1, 1, torch.Generator().manual_seed(0))
     padded = [
         literal_batch(places, features, rows, d_max_km)
         for rows in np.split(np.arange(n), range(LITERAL_BATCH, n, LITERAL_BATCH))
     ]
+    by_literal, by_ours = adam(literal), adam(ours)
 
     def blocks(train: bool, batch_size: int):
         generator = torch.Generator().manual_seed(0) if train else None
         settings = {"batch_size": batch_size, "generator": generator, "n_blocks": 4 if train else 1}
         return batches_in_blocks(places, features, EDGES, d_max_km, **settings)
 
-    def drawn():
-        return drawn_batches(places, features, d_max_km, torch.Generator().manual_seed(0))
-
     def train_literal() -> int:
         for batch in padded:
             step(literal, by_literal, literal(batch.vertices, batch.adjacency, batch.mask), values[batch.rows])
         return n
 
-    def train_ours(source) -> int:
-        for batch in source:
+    def train_ours(source: Callable, half: bool = False) -> int:
+        for batch in source():
             rows = np.concatenate([block.rows for block in batch])
-            step(ours, by_ours, ours.forward_blocks(batch), values[rows])
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                outputs = ours.forward_blocks(batch)
+            step(ours, by_ours, outputs.float(), values[rows])
         return n
 
-    def predict(network: Callable, source) -> int:
-        with torch.inference_mode():
-            for batch in source:
+    def predict(network: Callable, source: Callable, half: bool = False) -> int:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+            for batch in source():
                 network(batch)
         return n
 
-    by_literal, by_ours = adam(literal), adam(ours)
-    made = list(blocks(True, TRAIN_BATCH))
-    passes = [
-        train_literal,
-        lambda: train_ours(made),
-        lambda: train_ours(blocks(True, TRAIN_BATCH)),
-        lambda: train_ours(drawn()),
-    ]
-    rates = {"training": graphs_per_second(passes, seconds)}
+    made, ready = list(blocks(True, TRAIN_BATCH)), list(blocks(False, PREDICT_BATCH))
+    halves = (False, True) if has_bfloat16() else (False,)
+    names = {False: "float32", True: "bfloat16"}
+    training = {"literal, torch": train_literal}
+    training |= {f"all images, {names[half]}": partial(train_ours, lambda: made, half) for half in halves}
+    training |= {
+        "all images, float32, with making batches": lambda: train_ours(lambda: blocks(True, TRAIN_BATCH)),
+        "as train gcn trains": lambda: train_ours(
+            lambda: drawn_batches(places, features, d_max_km, torch.Generator().manual_seed(0))
+        ),
+    }
+    prediction = {"literal, torch": lambda: predict(lambda b: literal(b.vertices, b.adjacency, b.mask), lambda: padded)}
+    prediction |= {
+        f"all images, {names[half]}": partial(predict, ours.forward_blocks, lambda: ready, half) for half in halves
+    }
+    prediction["all images, float32, with making batches"] = lambda: predict(
+        ours.forward_blocks, lambda: blocks(False, PREDICT_BATCH)
+    )
+    if peer := _jax_peer(padded, values, n):
+        training["literal, JAX"], prediction["literal, JAX"] = peer
+    _report("training", training, rounds, threads, 2.0, 2.0)
+    if threads > 1:
+        _report_threads("training", partial(train_ours, lambda: made), rounds, threads)
     literal.eval(), ours.eval()
-    ready = list(blocks(False, PREDICT_BATCH))
-    passes = [
-        lambda: predict(lambda b: literal(b.vertices, b.adjacency, b.mask), padded),
-        lambda: predict(ours.forward_blocks, ready),
-        lambda: predict(ours.forward_blocks, blocks(False, PREDICT_BATCH)),
-    ]
-    rates["prediction"] = graphs_per_second(passes, seconds)
-    for name, (theirs, *own) in rates.items():
-        words = zip(("batches made beforehand", "with making them", "drawn"), own, strict=False)
-        ours = ", ".join(f"{word} {rate:,.0f} ({rate / theirs:.2f} ×)" for word, rate in words)
-        print(f"{name}: literal {theirs:,.0f} graphs/s; ours: {ours}")
+    _report("prediction", prediction, rounds, threads, 2.5, 2.5)
+    if threads > 1:
+        _report_threads("prediction", partial(predict, ours.forward_blocks, lambda: ready), rounds, threads)
+
+
+def _report_threads(name: str, once: Callable[[], int], rounds: int, threads: int) -> None:
+    """Record how many times as many graphs several threads do in a time as one."""
+
+    def rate(n_threads: int) -> float:
+        torch.set_num_threads(n_threads)
+        before = time.perf_counter()
+        return once() / (time.perf_counter() - before)
+
+    one, several = in_turns(rounds, partial(rate, 1), partial(rate, threads))
+    torch.set_num_threads(threads)
+    record(f"graph network, {name}, {threads} threads against one, time", ratios(several, one), at_least=1.0)
+
+
+def _jax_peer(padded: list[Batch], values: torch.Tensor, n: int) -> tuple[Callable[[], int], Callable[[], int]] | None:
+    """Return a pass of training and one of prediction by the peer; None where JAX is not installed."""
+    if find_spec("jax") is None:
+        print("JAX is not installed, so there is no peer from another framework: pip install jax")
+        return None
+    from benchmarks.graph_network_jax import Peer
+
+    peer = Peer({name: p.detach().numpy() for name, p in Literal(FEATURES, 1).weights.items()})
+    batches = [(b.vertices.numpy(), b.adjacency[:, :, 0].contiguous().numpy(), b.mask.numpy()) for b in padded]
+    wanted = [values[b.rows].numpy() for b in padded]
+
+    def train() -> int:
+        for batch, own in zip(batches, wanted, strict=True):
+            peer.step(batch, own)
+        return n
+
+    def predict() -> int:
+        for batch in batches:
+            peer.outputs(batch)
+        return n
+
+    return train, predict
+
+
+def _report(
+    name: str, passes: dict[str, Callable[[], int]], rounds: int, threads: int, literal_limit: float, peer_limit: float
+) -> None:
+    """Print the rates of passes, and record ratios to the literal formulation in torch and in JAX."""
+    rates = dict(zip(passes, graphs_per_second(list(passes.values()), rounds), strict=True))
+    for what, found in rates.items():
+        print(f"{name}, {what}: {median(found):,.0f} graphs a second of processor time")
+    for peer, limit in (("literal, torch", literal_limit), ("literal, JAX", peer_limit)):
+        for what, found in rates.items():
+            if peer in rates and not what.startswith("literal"):
+                wanted = limit if what.endswith(("float32", "bfloat16")) else None
+                record(
+                    f"graph network, {name}, {what}, against {peer}, {threads} thread(s)",
+                    ratios(found, rates[peer]),
+                    at_least=wanted,
+                )
 
 
 def drawn_batches(places: Places, features: np.ndarray, d_max_km: float, generator: torch.Generator):
@@ -267,13 +340,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset")
     parser.add_argument("--graphs", type=int, default=512)
-    parser.add_argument("--seconds", type=float, default=60.0, help="for training, and for prediction")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--learn", type=int, default=0, metavar="SEEDS", help="compare what both learn instead")
     given = parser.parse_args()
     if given.learn:
         learn(given.dataset, given.graphs, given.learn, epochs=15)
     else:
-        speed(given.dataset, given.graphs, given.seconds)
+        speed(given.dataset, given.graphs, given.rounds, given.threads)
 
 
 if __name__ == "__main__":
