@@ -1,7 +1,7 @@
 """Rows of an evaluation that several processes compute ahead of the one that scores them and writes the report."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -54,9 +54,6 @@ def rows_ahead(
     if usable_processes(n_jobs) < 2:
         yield [None] * len(tasks)
         return
-    for spec in specs:
-        if spec.make is not None:
-            spec.make()  # loads the libraries of the model once, for all processes
 
     def compute(number: int, spec: ModelSpec) -> list[Predicted]:
         return predict_or_resume(dataset, spec, tasks[number], progress=None, **options)
@@ -68,6 +65,10 @@ def rows_ahead(
         for spec in specs
         if task.task in spec.tasks and not spec.missing(dataset, features) and "photos" not in spec.needs
     ]
+    for _, spec in wanted:
+        if spec.make is not None:
+            with suppress(Exception):  # the row itself reports what it lacks
+                spec.make()  # loads the libraries of the model once, for all processes
     at = {(number, spec.name): i for i, (number, spec) in enumerate(wanted)}
     with computed_ahead([partial(compute, *row) for row in wanted], n_jobs) as ahead:
 
