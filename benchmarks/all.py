@@ -64,6 +64,7 @@ BENCHMARKS = [
     Benchmark("ingest_photos", quick="--photos 500"),
     Benchmark("growth", quick="--most 10000"),
     Benchmark("evaluate_baselines", "--clusters 20000", "--clusters 2000"),
+    Benchmark("kriging", quick="--points 300"),
     Benchmark("raster_covariates", quick="--quick"),
     Benchmark("graph_network", "{dataset}", "{dataset} --graphs 64"),
     Benchmark("graph_network", "{dataset} --threads 2", "{dataset} --graphs 64 --threads 2"),
