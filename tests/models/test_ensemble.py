@@ -218,3 +218,12 @@ def test_it_is_a_scikit_learn_estimator(composition, fitted):
     )
     free = fitted.unbounded()
     assert free.predict(places).max() >= fitted.predict(places).max()
+
+
+def test_it_is_explained_by_its_photos():
+    from geolive.explain.explanation import explain
+
+    dataset = make_sample("bihar", seed=0, n_clusters=45, n_sites=10, most_images=8)
+    explanation = explain(dataset, train(dataset, Ensemble(n_estimators=2), "pov"))
+    assert explanation.weights.places == 45
+    assert explanation.truth.correlation > 0.1
