@@ -1,11 +1,12 @@
 """Run every benchmark of speed, one after the other, and write one report.
 
-    python -m benchmarks.all --out report.md [--only main_job,kriging] [--photos FOLDER] [--inputs FOLDER] [--quick]
+    python -m benchmarks.all --out report.md [--only main_job] [--photos FOLDER] [--inputs FOLDER] [--ids SPLITS] [--quick]
 
 Each benchmark is a process of its own. Ours and the peer take turns inside it, so that a ratio is of one run. The report opens
 with a table of all quantities: median, spread, number of rounds and limit. Below it stands what each benchmark printed.
 
 --inputs is a folder for the stand-in of the paper's table, which is simulated there once (1.5 GB; --quick takes a small one).
+--ids is the folder of the paper's split lists, which the stand-in follows; without it, its benchmarks are left out.
 --photos is a folder of JPEG files; without it, the benchmarks of pixels are left out, and the report says so. The machine
 should have nothing else to do: the report names its load.
 """
@@ -69,7 +70,9 @@ BENCHMARKS = [
     Benchmark("graph_network", "{dataset}", "{dataset} --graphs 64"),
     Benchmark("graph_network", "{dataset} --threads 2", "{dataset} --graphs 64 --threads 2"),
     Benchmark("stacked_network", quick="--epochs 2"),
-    Benchmark("evaluate_all", "{folder} --indicators pov", "{folder} --clusters 100 --indicators pov"),
+    Benchmark(
+        "evaluate_all", "{folder} --ids {ids} --indicators pov", "{folder} --ids {ids} --clusters 100 --indicators pov"
+    ),
     Benchmark("graph_batches", "edges"),
     Benchmark("graph_batches", "first {dataset}"),
     Benchmark("decoding", "{photos}"),
@@ -86,6 +89,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names of modules, separated by commas")
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--inputs", type=Path)
+    parser.add_argument("--ids", type=Path)
     parser.add_argument("--quick", action="store_true", help="small inputs: whether all runs, not how fast")
     given = parser.parse_args()
     only = [name for name in given.only.split(",") if name]
@@ -95,12 +99,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [each for each in BENCHMARKS if not only or each.module in only]
         inputs = {"folder": scratch} | ({"photos": str(given.photos)} if given.photos else {})
-        if any(each.needs("standin") or each.needs("dataset") for each in chosen):
-            inputs |= standin(given.inputs or Path(scratch), given.quick)
+        inputs |= {"ids": str(given.ids.resolve())} if given.ids else {}
+        if given.ids and any(each.needs("standin") or each.needs("dataset") for each in chosen):
+            inputs |= standin(given.inputs or Path(scratch), given.ids, given.quick)
         report = Report(given.out, given.quick)
         for each in chosen:
             if each.needs("photos") and not given.photos:
                 report.leave_out(each.module, "it needs photos; name a folder of JPEG files with --photos")
+            elif not given.ids and any(each.needs(name) for name in ("standin", "dataset", "ids")):
+                report.leave_out(each.module, "it needs split lists; name their folder with --ids")
             else:
                 report.run(each.module, each.command(inputs, given.quick))
     if report.failed:
@@ -179,13 +186,14 @@ def machine() -> Iterator[str]:
     yield ""
 
 
-def standin(folder: Path, quick: bool) -> dict[str, str]:
+def standin(folder: Path, ids: Path, quick: bool) -> dict[str, str]:
     """Return the folder of the paper's table (simulated) and of its dataset; make them where they are not there yet."""
     made = folder / ("standin-small" if quick else "standin")
     cli = [sys.executable, str(ROOT / "cli.py")]
     if not (made / "data.csv").exists():
         size = "100" if quick else "7117"
-        subprocess.run([*cli, "sample", "--paper-format", "--clusters", size, "--out", str(made)], check=True)
+        wanted = ["--paper-format", "--clusters", size, "--ids", str(ids.resolve())]
+        subprocess.run([*cli, "sample", *wanted, "--out", str(made)], check=True)
     if not (made / "dataset").exists():
         table = [str(made / "data.csv"), "--splits", str(made)]
         subprocess.run([*cli, "ingest", "paper", *table, "--out", str(made / "dataset")], check=True)
