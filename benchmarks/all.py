@@ -7,8 +7,9 @@ with a table of all quantities: median, spread, number of rounds and limit. Belo
 
 --inputs is a folder for the stand-in of the paper's table, which is simulated there once (1.5 GB; --quick takes a small one).
 --ids is the folder of the paper's split lists, which the stand-in follows; without it, its benchmarks are left out.
---photos is a folder of JPEG files; without it, the benchmarks of pixels are left out, and the report says so. The machine
-should have nothing else to do: the report names its load.
+--photos is a folder of JPEG files; without it, the benchmarks of pixels are left out, and the report says so.
+--table writes the machine and the first table to a file of their own: docs/measured.md, with which docs/performance.md begins.
+The machine should have nothing else to do: the report names its load.
 """
 
 import argparse
@@ -86,6 +87,9 @@ def main() -> None:
     """Run what is asked for, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--table", type=Path, help="also write the machine and the table of all quantities to this file"
+    )
     parser.add_argument("--only", default="", help="names of modules, separated by commas")
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--inputs", type=Path)
@@ -102,7 +106,7 @@ def main() -> None:
         inputs |= {"ids": str(given.ids.resolve())} if given.ids else {}
         if given.ids and any(each.needs("standin") or each.needs("dataset") for each in chosen):
             inputs |= standin(given.inputs or Path(scratch), given.ids, given.quick)
-        report = Report(given.out, given.quick)
+        report = Report(given.out, given.table, given.quick)
         for each in chosen:
             if each.needs("photos") and not given.photos:
                 report.leave_out(each.module, "it needs photos; name a folder of JPEG files with --photos")
@@ -117,8 +121,8 @@ def main() -> None:
 class Report:
     """The report, written anew after every benchmark, so that one that is interrupted keeps what it has."""
 
-    def __init__(self, out: Path, quick: bool) -> None:
-        self.out = out
+    def __init__(self, out: Path, table: Path | None, quick: bool) -> None:
+        self.out, self.table = out, table
         self.failed: list[str] = []
         self._opening = [*machine(), *(["**Small inputs (--quick): these figures say nothing.**", ""] if quick else [])]
         self._rows: list[Measured] = []
@@ -161,11 +165,17 @@ class Report:
         self._write()
 
     def _write(self) -> None:
-        table = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in self._rows)]
-        lines = [*self._opening, *(f"| {' | '.join(cells)} |" for cells in table), "", *self._sections]
-        part = self.out.with_name(self.out.name + ".part")
-        part.write_text("\n".join(lines), encoding="utf-8")
-        part.replace(self.out)
+        cells = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in self._rows)]
+        table = [*self._opening, *(f"| {' | '.join(each)} |" for each in cells), ""]
+        _replace(self.out, ["# Measured", "", *table, *self._sections])
+        if self.table is not None:
+            _replace(self.table, table)
+
+
+def _replace(path: Path, lines: list[str]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text("\n".join(lines), encoding="utf-8")
+    part.replace(path)
 
 
 def machine() -> Iterator[str]:
@@ -176,8 +186,6 @@ def machine() -> Iterator[str]:
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     load = os.getloadavg()[0]
-    yield "# Measured"
-    yield ""
     yield (
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {processor}, {memory:.0f} GiB, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}; load of the machine at the start: {load:.1f}."

@@ -21,7 +21,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "examples"]
+# measured.md is a part of the page on performance
+exclude_patterns = ["_build", "examples", "measured.md"]
 
 # tutorials run from the beginning each time, in a folder of their own, with a cache of their own
 nb_execution_mode = "force"
