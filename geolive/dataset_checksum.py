@@ -21,21 +21,20 @@ def content_checksum(
 ) -> str:
     """Return the SHA-256 of tables, features and facts; equal content gives an equal checksum.
 
-        Parameters
-        ----------
-        tables : sequence of DataFrame
-            Tables of points, and tables without positions.
-        features : dict of str to array
-        facts : dict
-            Values that JSON can hold, or that have a text.
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        Tables of points, and tables without positions.
+    features : dict of str to array
+    facts : dict
+        Values that JSON can hold, or that have a text.
 
-        Examples
-        --------
-        >>> from geolive.partitioned_array import FeatureArray
-    from geolive.tables import points
-        >>> one, other = (gpd.GeoDataFrame({"key": [key]}, geometry=points([85.1], [25.6])) for key in "ab")
-        >>> content_checksum([one], {}, {}) == content_checksum([other], {}, {})
-        False
+    Examples
+    --------
+    >>> from geolive.tables import points
+    >>> one, other = (gpd.GeoDataFrame({"key": [key]}, geometry=points([85.1], [25.6])) for key in "ab")
+    >>> content_checksum([one], {}, {}) == content_checksum([other], {}, {})
+    False
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(facts, sort_keys=True, default=str).encode())

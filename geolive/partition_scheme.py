@@ -144,8 +144,8 @@ def h3_cells(positions: np.ndarray, resolution: int) -> np.ndarray:
     Examples
     --------
     >>> from geolive.extras import has_extra
-    >>> h3_cells(np.array([[85.1, 25.6]]), 3).tolist() if has_extra("h3") else ['833d8efffffffff']
-    ['833d8efffffffff']
+    >>> h3_cells(np.array([[85.1, 25.6]]), 3).tolist() if has_extra("h3") else ['833c13fffffffff']
+    ['833c13fffffffff']
     """
     require_extra("h3")
     import h3

@@ -23,7 +23,10 @@ def test_each_kind_of_attack_has_a_small_part():
     assert PARTS.keys() == KINDS.keys()
 
 
-@pytest.mark.parametrize("kind", PARTS)
+SLOW = {"command_lines", "bundles", "crash_points"}
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in PARTS])
 def test_attacked_a_little_nothing_is_found(kind):
     tries, commands = PARTS[kind]
     done = attack(kind, 5, 11, tries, commands)

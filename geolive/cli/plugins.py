@@ -1,6 +1,7 @@
 """`plugins`."""
 
 from geolive.cli.apps import app
+from geolive.cli.next_steps import say_next
 
 
 @app.command()
@@ -25,3 +26,4 @@ def plugins() -> None:
     for _, one in found:
         if one.state != "ready":
             note(one.state)
+    say_next("evaluate", "--help", to="shows where models and splitters are named")

@@ -45,7 +45,7 @@ class RayEngine:
     Examples
     --------
     >>> from geolive.engine.ray_cluster import RayEngine
-    >>> RayEngine("auto").name
+    >>> RayEngine.name
     'ray'
     """
 

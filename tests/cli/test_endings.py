@@ -34,7 +34,11 @@ def stop(words, number, until, **environment):
     return running.wait(timeout=120), said
 
 
-SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+SIGNALS = [
+    (signal.SIGINT, 130),
+    pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+    pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

@@ -342,8 +342,8 @@ def test_a_model_of_our_own_fault_is_1_and_the_others_are_there(survey, tmp_path
     assert results.loc[("idw", "r2"), "protocol"] == "failed: fold 1 of 5: ZeroDivisionError: by chance"
 
 
-@pytest.mark.parametrize("one_place", [True, False])
-@pytest.mark.parametrize("task", ["regression", "classification"])
+@pytest.mark.parametrize("one_place", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("task", ["regression", pytest.param("classification", marks=pytest.mark.slow)])
 def test_coincident_points_leave_no_nan_in_what_is_read(tmp_path, one_place, task):
     # surveys of several years at one place: folds of rows leave intervals without two places to compare
     rows = [(83.0 + (0 if one_place else i % 2), 25.0, i % 7) for i in range(24)]

@@ -193,6 +193,7 @@ def measured(path):
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_memory_is_bounded_for_12000_by_12000_pixels(tmp_path):
     large = Image.new("L", (12_000, 12_000), 99)
