@@ -2,7 +2,7 @@
 
     python -m benchmarks.main_job
 
-First with an empty cache (the sample is simulated and the forest fitted), then with what that run kept; then `--help`.
+First with an empty cache (the sample is simulated and the model fitted), then with what that run kept; then `--help`.
 Importing the libraries that such a map needs, in turn with the main job, is the measure of the machine.
 """
 
@@ -43,7 +43,7 @@ def main() -> None:
         for _ in range(5):
             imports.append(measure(sys.executable, "-c", LIBRARIES))
             cached.append(measure(*job, **cache))
-        rows |= {"predict, sample and forest cached": cached, LIBRARIES: imports}
+        rows |= {"predict, sample and model cached": cached, LIBRARIES: imports}
         rows["--help"] = [measure(sys.executable, CLI, "--help") for _ in range(5)]
     for name, found in rows.items():
         seconds, memory = median(s for s, _ in found), max(m for _, m in found)
