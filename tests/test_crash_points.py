@@ -118,6 +118,7 @@ def test_ingest_features(tmp_path, prepared):
     )
 
 
+@pytest.mark.slow
 def test_covariates(tmp_path, prepared):
     check_all_moments(
         tmp_path,

@@ -67,6 +67,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(tmp_path):
     assert running.wait(timeout=120) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), SIGNALS[:2])
 def test_a_stopped_training_on_photos_is_no_success(tmp_path, number, code):
     pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")

@@ -47,6 +47,7 @@ def test_scores_on_the_card_are_those_of_the_residuals(trained):
     assert trained.card.simulated is True
 
 
+@pytest.mark.slow
 def test_permuted_values_teach_nothing(dataset):
     rng = np.random.default_rng(0)
     found = []
