@@ -23,7 +23,7 @@ def test_each_kind_of_attack_has_a_small_part():
     assert PARTS.keys() == KINDS.keys()
 
 
-SLOW = {"command_lines", "bundles", "crash_points"}
+SLOW = {"command_lines", "bundles", "crash_points", "disks"}
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW)) for kind in PARTS])

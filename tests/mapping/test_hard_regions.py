@@ -64,6 +64,7 @@ class TestPages:
             assert tab.errors == tab.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", HARD)
 def test_the_picture_is_drawn(tmp_path, said):
     (path,) = drawn_map(said).to_file(tmp_path / "map.png")

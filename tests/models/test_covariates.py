@@ -75,7 +75,7 @@ def test_clusterwise_models_use_covariates_by_name(dataset, plain, tmp_path, kin
         predict(plain, loaded, region="bihar")
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("kind", [NETWORKS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in NETWORKS[1:])])
 def test_networks_join_covariates_to_the_pooled_photos(dataset, tmp_path, kind):
     model = kind(inputs="covariates,objects", epochs=3)
     trained = train(dataset, model, "pov")
