@@ -99,6 +99,7 @@ def embed_mean_colour(dataset, photos):
     embed(data, files, mean_colour(), "mean", device=CPU, batch_size=1, workers=0)
 
 
+@pytest.mark.slow
 def test_embed(tmp_path, prepared):
     folder, dataset = prepared
 

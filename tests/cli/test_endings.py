@@ -257,8 +257,8 @@ def test_output_in_another_encoding(small_folder, tmp_path):
     [
         ["sample", "--region", "goa"],
         ["predict", "--region", "bihar", "--model", "idw"],
-        ["evaluate", "DATASET", "--models", "mean", "--split", "random"],
-        ["train", "clusterwise", "DATASET", "--trees", "20"],
+        pytest.param(["evaluate", "DATASET", "--models", "mean", "--split", "random"], marks=pytest.mark.slow),
+        pytest.param(["train", "clusterwise", "DATASET", "--trees", "20"], marks=pytest.mark.slow),
     ],
     ids=lambda words: " ".join(words[:2]),
 )

@@ -126,6 +126,7 @@ def test_places_unlike_the_training_places_in_a_covariate_are_not_supported(data
     "model",
     [Forest(n_estimators=30, inputs="covariates,objects"), AttentionPooling(inputs="covariates,objects", epochs=8)],
 )
+@pytest.mark.slow
 def test_importance_finds_the_covariate_that_tells(plain, model):
     truth = pd.Series(plain.clusters["pov"].to_numpy(float))
     tables = [

@@ -241,6 +241,7 @@ def r2(truth, found):
     return 1 - ((truth - found) ** 2).mean() / truth.var()
 
 
+@pytest.mark.slow
 def test_a_planted_signal_is_learned_and_permuted_labels_teach_nothing(countryside, fitted):
     places, values, test, truth = countryside
     assert r2(truth, fitted.predict(test)) > 0.3

@@ -31,7 +31,7 @@ def fitted(model, places, values):
     return {"train": model.curve_.train, "held out": model.curve_.validation, "told": model.predict(places).tolist()}
 
 
-@pytest.mark.parametrize("network", [GraphCNN, AttentionPooling])
+@pytest.mark.parametrize("network", [GraphCNN, pytest.param(AttentionPooling, marks=pytest.mark.slow)])
 def test_two_processes_have_the_loss_curve_of_one(survey, tmp_path, network):
     alone = fitted(network(**SETTINGS), *survey)
     checkpoints = tmp_path / "work"
