@@ -11,6 +11,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
+
+from geolive.errors import InputError
 
 try:
     import fcntl
@@ -46,6 +49,32 @@ def locked(folder: Path) -> Iterator[None]:
             # network disks lock only files that can be written
             fcntl.flock(stack.enter_context((folder / ".lock").open("ab")), fcntl.LOCK_EX)
         yield
+
+
+def lock_alone(lock: IO[bytes], folder: Path) -> None:
+    """Take the lock of unfinished work in a folder by an open file in it, until that file is closed.
+
+    Where the system has no such locks, nothing is done.
+
+    Raises
+    ------
+    InputError
+        Another process has the lock.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with (folder / "lock").open("wb") as lock:
+    ...     lock_alone(lock, folder)
+    """
+    if fcntl is None:
+        return
+    try:
+        # not flock: worker processes inherit it, and live on for seconds after this process is killed
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(f"{folder}: another process works on it; wait until that process ends") from None
 
 
 def temporary_name(path: Path) -> str:

@@ -15,11 +15,7 @@ import numpy as np
 from geolive.engine.interface import Engine, Maker
 from geolive.errors import InputError, RestartWarning
 from geolive.files import checksum, replacing
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from geolive.temporary_files import lock_alone
 
 # the result of a partition: arrays, and facts that JSON can hold
 Part = tuple[dict[str, np.ndarray], dict[str, Any]]
@@ -61,7 +57,7 @@ class PartFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("wb")
         try:
-            self._take_lock()
+            lock_alone(self._lock, folder)
             self._check_made_by(json.loads(json.dumps(made_by)))
             self.done = self._sound_parts()
         except BaseException:
@@ -96,14 +92,6 @@ class PartFolder:
     def remove(self) -> None:
         """Remove the folder, when its parts are no longer needed."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _take_lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{self.folder}: another process works on it; wait until that process ends") from None
 
     def _check_made_by(self, made_by: dict[str, Any]) -> None:
         path = self.folder / "made_by.json"

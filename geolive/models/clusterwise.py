@@ -18,7 +18,7 @@ from geolive.models.covariate_inputs import (
 )
 from geolive.models.estimator_files import load_estimator, save_estimator
 from geolive.models.forest_arrays import ForestArrays, load_forest, save_forest
-from geolive.models.interface import Model, check_images, check_integer
+from geolive.models.interface import Model, check_images, check_integer, settings_of_bundle
 from geolive.places import Places
 from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
@@ -190,17 +190,13 @@ class ClusterwiseModel(Model):
             The file is damaged or holds something else, or the settings are not as `save` gives them.
         """
         settings = dict(settings)
-        try:
+        with settings_of_bundle(folder, cls):
             n_inputs, names = int(settings.pop("n_inputs")), settings.pop("covariate_names", ())
             is_rate = bool(settings.pop("is_rate"))
             model = cls._of_settings(settings, estimator := cls._read_estimator(folder, n_inputs))
             model.check_parameters()
             if model.uses("covariates"):
                 model.covariate_names_ = checked_names(names)
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
         model.estimator_, model.n_features_in_, model.only_label_ = estimator, n_inputs, None
         model.is_rate_ = is_rate
         model._check_estimator_read(folder)

@@ -13,7 +13,7 @@ from geolive.models.array_files import ArrayTypes, load_arrays, save_arrays, unr
 from geolive.models.covariate_inputs import checked_names, covariate_words, covariates_as_trained, training_covariates
 from geolive.models.forest_arrays import FOREST_TYPES, ForestArrays, checked_forest
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import Model, check_images, check_integer
+from geolive.models.interface import Model, check_images, check_integer, settings_of_bundle
 from geolive.models.photo_summaries import PhotoSummaries, fit_summaries, summary_types, view_names
 from geolive.models.photo_sums import with_sums
 from geolive.models.ridge import Ridge, combine, fit_ridge
@@ -303,15 +303,11 @@ class Ensemble(Model):
             The file is damaged or holds something else, or the settings are not as `save` gives them.
         """
         settings = dict(settings)
-        try:
+        with settings_of_bundle(folder, cls):
             names = settings.pop("covariate_names", ())
             model = cls(**settings)
             model.check_parameters()
             model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{folder}/card.json: not the settings of an {cls.__name__}; train it again") from None
         arrays = load_arrays(folder, _array_types(model), "an ensemble")
         try:
             model._set_arrays(arrays)

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -268,6 +270,37 @@ def check_positive(name: str, value: Any, *, zero: bool = False) -> None:
     sound = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
     if not sound or value < 0 or (value == 0 and not zero):
         raise InputError(f"{name}={value!r}: must be a number {'of at least' if zero else 'above'} 0", parameter=name)
+
+
+@contextmanager
+def settings_of_bundle(folder: Path, kind: type) -> Iterator[None]:
+    """Name the file of settings in a bundle where no model can be made of them.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : type
+        Class of the model.
+
+    Raises
+    ------
+    InputError
+        The block raised KeyError, TypeError or ValueError. An InputError of its own is left as it is.
+
+    Examples
+    --------
+    >>> with settings_of_bundle(Path("bundle"), dict):
+    ...     int("many")
+    Traceback (most recent call last):
+    geolive.errors.InputError: bundle/card.json: not the settings of a model of the class dict; train it again
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError):
+        words = f"not the settings of a model of the class {kind.__name__}"
+        raise InputError(f"{folder}/card.json: {words}; train it again") from None
 
 
 def check_model(model: Any) -> None:

@@ -17,7 +17,7 @@ from geolive.models.covariate_inputs import (
     covariates_as_trained,
     training_covariates,
 )
-from geolive.models.interface import Model, check_integer
+from geolive.models.interface import Model, check_integer, settings_of_bundle
 from geolive.models.spatial_covariance import Covariance, fit_covariance
 from geolive.places import Places
 from geolive.rates import binomial_variance
@@ -264,15 +264,11 @@ class Kriging(Model):
             The file is damaged or holds something else, or the settings are not as `save` gives them.
         """
         settings = dict(settings)
-        try:
+        with settings_of_bundle(folder, cls):
             is_rate, names = bool(settings.pop("is_rate")), settings.pop("covariate_names", ())
             model = cls(**settings)
             model.check_parameters()
             model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{folder}/card.json: not the settings of a {cls.__name__}; train it again") from None
         arrays = load_arrays(folder, _ARRAYS, "kriging")
         try:
             _check_shapes(arrays, len(model.covariate_names_))

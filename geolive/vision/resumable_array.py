@@ -10,11 +10,7 @@ import numpy as np
 from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
 from geolive.npy_file import NpyFile
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from geolive.temporary_files import lock_alone
 
 
 class GrowingArray:
@@ -65,7 +61,7 @@ class GrowingArray:
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = (folder / "lock").open("wb")
         try:
-            self._take_lock()
+            lock_alone(self._lock, folder)
             self._read_progress()
             try:
                 if not self.done:
@@ -119,15 +115,6 @@ class GrowingArray:
         }
         with replacing(self.folder / "progress.json") as file:
             file.write_text(json.dumps(progress), encoding="utf-8")
-
-    def _take_lock(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            # not flock: worker processes inherit it, and live on for seconds after this process is killed
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{self.folder}: another process works on it; wait until that process ends") from None
 
     def _start_again(self, reason: str) -> None:
         warnings.warn(f"unfinished work is damaged, so it is done again: {reason}", RestartWarning, stacklevel=2)

@@ -172,7 +172,7 @@ def test_arrays_that_it_did_not_write_are_refused(field, tmp_path, name, array):
     (tmp_path / "model.safetensors").write_bytes(save(tensors))
     with pytest.raises(InputError, match="not kriging that geolive wrote"):
         Kriging.load(tmp_path, settings)
-    with pytest.raises(InputError, match="not the settings of a Kriging"):
+    with pytest.raises(InputError, match="not the settings of a model of the class Kriging"):
         Kriging.load(tmp_path, settings | {"trees": 3})
 
 
