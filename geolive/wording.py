@@ -24,6 +24,25 @@ def count_of(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def significant(number: float, digits: int, sign: str = "") -> str:
+    """Write a number with so many significant digits; a large one is whole, with separators between thousands.
+
+    Parameters
+    ----------
+    number : float
+    digits : int
+    sign : {"", "+"}
+        "+" also writes the sign of a positive number.
+
+    Examples
+    --------
+    >>> significant(0.012345, 3), significant(2031.4, 3), significant(0.5, 2, "+")
+    ('0.0123', '2,031', '+0.5')
+    """
+    whole = abs(number) >= 10**digits - 0.5
+    return format(number, f"{sign},.0f" if whole else f"{sign}.{digits}g")
+
+
 def listed(words: list[str], most: int) -> str:
     """List at most some words, and say how many others there are.
 

@@ -119,9 +119,10 @@ def areas(
 
 def _show_model(name: str, model) -> None:
     from geolive.console import note, say, show_table
+    from geolive.wording import significant
 
     say(f"{name}: {model.summary()}")
-    rows = [[str(term), *(f"{value:.4g}" for value in row)] for term, *row in model.coefficients_.itertuples()]
+    rows = [[str(term), *(significant(value, 4) for value in row)] for term, *row in model.coefficients_.itertuples()]
     show_table("Coefficients", ["term", "coefficient", "standard error", "z", "p-value"], rows)
     for words in model.warnings_:
         note(f"{name}: {words}")
@@ -129,12 +130,12 @@ def _show_model(name: str, model) -> None:
 
 def _show_areas(table, level: float) -> None:
     from geolive.console import show_table
-    from geolive.wording import percent_text
+    from geolive.wording import percent_text, significant
 
     columns = ["direct", "synthetic", "estimate", "lower", "upper", "gamma"]
     shown = table.head(_SHOWN)
     rows = [
-        [str(area), *("–" if value != value else f"{value:.4g}" for value in row)]
+        [str(area), *("–" if value != value else significant(value, 4) for value in row)]
         for area, *row in shown[["area", *columns]].itertuples(index=False)
     ]
     title = f"First {len(shown)} of {len(table):,} areas, {percent_text(level)} intervals"

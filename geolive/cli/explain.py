@@ -59,6 +59,7 @@ def explain(
 
 def _show(explanation: "Explanation") -> None:
     from geolive.console import say, show_table
+    from geolive.wording import significant
 
     simulated = "SIMULATED: " if explanation.dataset.simulated else ""
     if explanation.importance is not None:
@@ -77,6 +78,6 @@ def _show(explanation: "Explanation") -> None:
         photos = explanation.weights.photos
         changes = photos["change"].abs()
         say(
-            f"{simulated}leaving out one of {len(photos):,} photos changes its place's prediction by {changes.median():.3g} "
-            f"(median), at most by {changes.max():.3g}"
+            f"{simulated}leaving out one of {len(photos):,} photos changes its place's prediction by "
+            f"{significant(changes.median(), 3)} (median), at most by {significant(changes.max(), 3)}"
         )

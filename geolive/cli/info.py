@@ -121,7 +121,9 @@ def _show(data: "Dataset", summary: "Summary") -> None:
 
 
 def _cells(row) -> list[str]:
+    from geolive.wording import significant
+
     return [
-        f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else str(cell)
+        significant(cell, 4) if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else str(cell)
         for cell in row
     ]

@@ -12,6 +12,7 @@ from geolive.errors import InputError
 from geolive.explain.occlusion import Weights, weightiest
 from geolive.models.trained_model import TrainedModel
 from geolive.sources.photos.image_files import UnusableImageError
+from geolive.wording import significant
 
 if TYPE_CHECKING:
     from geolive.vision.images import PhotoFiles
@@ -136,19 +137,19 @@ def _caption(dataset: Dataset, row: int, photo: Any) -> str:
         licence = "CC BY-SA 4.0" if "mapillary" in attribution(dataset).lower() else ""
     caption = f"Image {photo.key}{by}" + (f", {licence}" if licence else "")
     if hasattr(photo, "prediction"):
-        caption += f": {signed(photo.prediction, '.3g')} for this photo alone"
-    return f"{caption}; without it {signed(photo.change, '+.2g')}"
+        caption += f": {with_minus(significant(photo.prediction, 3))} for this photo alone"
+    return f"{caption}; without it {with_minus(significant(photo.change, 2, '+'))}"
 
 
-def signed(number: float, form: str) -> str:
-    """Write a number with its sign, and with a minus sign in place of a hyphen.
+def with_minus(number: str) -> str:
+    """Return a written number with a minus sign in place of a hyphen.
 
     Examples
     --------
-    >>> signed(-0.5, "+.2f") == "\N{MINUS SIGN}0.50"
+    >>> with_minus("-0.50") == "\N{MINUS SIGN}0.50"
     True
     """
-    return format(number, form).replace("-", "\N{MINUS SIGN}")
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def _small(view: Image.Image) -> Image.Image:

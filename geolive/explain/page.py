@@ -10,7 +10,7 @@ import pandas as pd
 import geolive
 from geolive import svg_plots
 from geolive.explain.explanation import Explanation, kind_of
-from geolive.explain.gallery import signed
+from geolive.explain.gallery import with_minus
 from geolive.explain.occlusion import weightiest
 from geolive.explain.tree_drawing import draw_tree
 from geolive.extras import require_extra
@@ -20,6 +20,7 @@ from geolive.indicators import indicator as find_indicator
 from geolive.map_plots import short
 from geolive.model_inputs import parse_inputs
 from geolive.pages import page_templates
+from geolive.wording import significant
 
 SHOWN = 15
 PHOTOS, OBJECTS = 4, 8
@@ -80,7 +81,7 @@ def _context(explanation: Explanation) -> dict[str, Any]:
     unit = unit or card.indicator
     svgs = _drawn(explanation, simulated, unit)
     return {
-        "title": f"What {card.model} looks at: {card.indicator}",
+        "title": f"What the model looks at: {card.indicator}, {card.model}",
         "kind": kind_of(trained.model),
         "objects_only": parse_inputs(trained.model.inputs) == ("objects",),
         "inputs": parse_inputs(trained.model.inputs),
@@ -94,9 +95,9 @@ def _context(explanation: Explanation) -> dict[str, Any]:
         "groups": 0 if explanation.importance is None else len(explanation.importance),
         "names": list(explanation.dependence),
         "unit": unit,
-        "fidelity": explanation.tree and signed(explanation.tree.fidelity, ".2f"),
+        "fidelity": explanation.tree and with_minus(f"{explanation.tree.fidelity:.2f}"),
         "truth": explanation.truth
-        and [signed(part, ".2f" if isinstance(part, float) else "d") for part in explanation.truth],
+        and [with_minus(f"{part:.2f}" if isinstance(part, float) else f"{part}") for part in explanation.truth],
         "weights": _weights(explanation),
         "gallery": gallery,
         "pictures": {} if gallery is None else gallery.pictures,
@@ -140,8 +141,8 @@ def _weights(explanation: Explanation) -> list[dict[str, Any]]:
                 "word": word,
                 "cluster": cluster,
                 "n": len(own),
-                "prediction": signed(own["cluster_prediction"].iloc[0], ".3g"),
-                "value": signed(value[cluster], ".3g"),
+                "prediction": with_minus(significant(own["cluster_prediction"].iloc[0], 3)),
+                "value": with_minus(significant(value[cluster], 3)),
                 "photos": _rows(photos, "key", "prediction"),
                 "objects": [] if objects is None else _rows(objects, "object", "count"),
             }
@@ -152,7 +153,11 @@ def _weights(explanation: Explanation) -> list[dict[str, Any]]:
 def _rows(table: pd.DataFrame, name: str, more: str) -> list[tuple[str, str, str]]:
     figures = table[more] if more in table else pd.Series(np.nan, index=table.index)
     return [
-        (short(str(label), 46), "" if np.isnan(figure) else signed(figure, ".3g"), signed(change, "+.2g"))
+        (
+            short(str(label), 46),
+            "" if np.isnan(figure) else with_minus(significant(figure, 3)),
+            with_minus(significant(change, 2, "+")),
+        )
         for label, figure, change in zip(table[name], figures, table["change"], strict=True)
     ]
 
