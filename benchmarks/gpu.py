@@ -190,7 +190,7 @@ def embedding_speed(device: Device, photos: Path, images: int, batch_size: int, 
         pixels = backbone.preprocessing.normalise(device.pixels(batch.pixels))
         work = operations(lambda: device.run(network, pixels)) / batch_size
         speed = batch_size / clocked(lambda: device.run(network, pixels), device, seconds)
-        whole = embedding.whole(dataset, files, backbone, device, "speed", batch_size)
+        whole = 1 / embedding.whole(dataset, files, backbone, device, "speed", batch_size).wall
     settings = f"resnet34, batch {batch_size}, {device.name}, {device.precision}"
     record(f"the bare network ({settings})", speed, "photos/s")
     record(f"the bare network's share of the matrix product ({settings})", speed * work / top)
