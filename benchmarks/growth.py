@@ -187,20 +187,23 @@ def steps_of_tables(folder: Path, rows: int, units: int) -> Steps:
 
 
 def steps_of_clusters(folder: Path, rows: int, units: int) -> Steps:
-    """Fit forests: rows are clusters, 100,000 at most."""
+    """Fit forests to 100,000 clusters at most; predict sites by a forest of 1,000 clusters, whose trees fit into the cache."""
     from geolive.models.clusterwise import Forest
+
+    small = Forest(n_estimators=10).fit(*_clusters(1_000))
+    places, values = _clusters(rows)
+    if rows <= 100_000:
+        yield "fit a forest of 10 trees (clusters)", rows, lambda: Forest(n_estimators=10).fit(places, values)
+    yield "predict with a forest of 1,000 clusters (sites)", rows, lambda: small.predict(places)
+
+
+def _clusters(n: int) -> tuple[Any, np.ndarray]:
     from geolive.places import Places
 
-    if rows > 100_000:
-        return
-    n = rows
     rng = np.random.default_rng(0)
     counts = rng.poisson(3, (n, 66)).astype(np.uint16)
     values = np.log1p(counts[:, :10].astype(float)).sum(axis=1) + rng.normal(size=n)
-    places = Places(np.arange(n).astype(str), np.zeros((n, 2)), np.arange(n + 1), np.zeros((n, 2)), counts)
-    fitted: list[Any] = []
-    yield "fit a forest of 10 trees (clusters)", n, lambda: fitted.append(Forest(n_estimators=10).fit(places, values))
-    yield "predict with the forest (sites)", n, lambda: fitted[0].predict(places)
+    return Places(np.arange(n).astype(str), np.zeros((n, 2)), np.arange(n + 1), np.zeros((n, 2)), counts), values
 
 
 def steps_of_units(folder: Path, rows: int, units: int) -> Steps:
