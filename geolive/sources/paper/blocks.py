@@ -1,19 +1,22 @@
 """A block of lines of the paper's data.csv becomes a block of rows.
 
-Arrow reads a block whole where every line is written in the usual way; this is several times as fast as line by line. Any other
-block is read line by line by `RowReader`, which says why a line cannot be used. Both ways give the same rows.
+A block is parsed whole where every line is written in the usual way; this is many times as fast as line by line, and blocks are
+parsed at the same time, on all processors. Any other block is read line by line by `RowReader`, which says why a line cannot be
+used. Both ways give the same rows.
 """
 
-import csv
-import json
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from geolive.sources.paper.rows import LISTS, BadRow, RowReader
-from geolive.tables import N_CLASSES, VOID, bad_positions, not_located
+from geolive.processors import available_processors
+from geolive.sources.paper.rows import BadRow, RowReader
+from geolive.sources.paper.usual_blocks import UsualBlock, parse_usual_block
+from geolive.tables import N_CLASSES, VOID
 
 _SCHEMA = pa.schema(
     {
@@ -25,10 +28,12 @@ _SCHEMA = pa.schema(
         "img_path": pa.large_string(),
     }
 )
-# JSON has more forms of a number, and CSV more forms of a degree; a block with one of those is read line by line
-_NUMBER = r"[0-9](?:\.[0-9]+)?(?:e-[0-9]{1,3})?"
-_NUMBERS = rf"^\[(?:{_NUMBER}(?:, {_NUMBER})*)?\]$"
-_DEGREES = r"^-?[0-9]{1,3}(?:\.[0-9]{1,20})?$"
+
+
+# each holds a block in memory
+_MOST_THREADS = 8
+# a block of at most so many bytes is read line by line where one line is not usual
+_PIECE = 1 << 15
 
 
 class Rows(NamedTuple):
@@ -70,9 +75,54 @@ def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iter
     >>> [rows.rejects for rows in read_blocks(RowReader(header.split(",")), [b"nonsense\\n"], 2)]
     [[(2, 'line: wrong number of fields')]]
     """
-    for block in blocks:
-        yield read_usual_block(reader, block, number) or read_line_by_line(reader, block, number)
+    for block, parsed in _parsed_ahead(reader, blocks):
+        if parsed is not None:
+            yield _usual_rows(reader, parsed, number)
+            number += len(parsed.objects)
+            continue
+        yield from _read_in_halves(reader, block, number)
         number += block.count(b"\n")
+
+
+def _read_in_halves(reader: RowReader, block: bytes, number: int) -> Iterator[Rows]:
+    """Read a block, or each half of it, so that only a few lines around one that is not usual are read one by one.
+
+    Lines of the first half may name classes of the second one.
+    """
+    rows = read_usual_block(reader, block, number)
+    if rows is None and len(block) <= _PIECE:
+        rows = read_line_by_line(reader, block, number)
+    if rows is not None:
+        yield rows
+        return
+    middle = block.find(b"\n", len(block) // 2) + 1 or len(block)
+    if middle == len(block):
+        middle = block.rfind(b"\n", 0, middle - 1) + 1
+    if middle == 0:
+        yield read_line_by_line(reader, block, number)
+        return
+    yield from _read_in_halves(reader, block[:middle], number)
+    yield from _read_in_halves(reader, block[middle:], number + block.count(b"\n", 0, middle))
+
+
+def _parsed_ahead(reader: RowReader, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, UsualBlock | None]]:
+    """Parse blocks ahead, in threads; each with the names of classes that are known then."""
+    threads = min(available_processors(), _MOST_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[bytes, Future]] = deque()
+        try:
+            for block in blocks:
+                names = dict(reader.class_names)
+                waiting.append((block, pool.submit(parse_usual_block, reader.header, names, block)))
+                if len(waiting) > threads:
+                    before, parsed = waiting.popleft()
+                    yield before, parsed.result()
+            while waiting:
+                before, parsed = waiting.popleft()
+                yield before, parsed.result()
+        finally:
+            for _, parsed in waiting:
+                parsed.cancel()
 
 
 def read_line_by_line(reader: RowReader, block: bytes, number: int) -> Rows:
@@ -108,8 +158,7 @@ def read_line_by_line(reader: RowReader, block: bytes, number: int) -> Rows:
 def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | None:
     """Read a block in which every line is written in the usual way, all at once; return None for any other block.
 
-    Usual lines quote only fields with a comma or a quote, write the lists as `json.dumps` does, give classes the names that
-    they had before, and write positions and confidences as plain decimals.
+    `geolive.sources.paper.usual_blocks` says what is usual.
 
     Parameters
     ----------
@@ -118,121 +167,21 @@ def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | Non
     number : int
         Number of the first line of the block.
     """
-    import pyarrow.compute as pc
+    parsed = parse_usual_block(reader.header, reader.class_names, block)
+    return None if parsed is None else _usual_rows(reader, parsed, number)
 
-    fields = _usual_fields(reader, block)
-    if fields is None:
-        return None
-    key, *degrees = (fields[name] for name in ("key", "ilon", "ilat"))
-    if pc.any(pc.equal(key, "")).as_py():
-        return None
-    if not all(_all_match(column, _DEGREES) for column in degrees):
-        return None
-    lon, lat = (pc.cast(column, pa.float64()).to_numpy() for column in degrees)
-    if bad_positions(lon, lat).any() or not_located(lon, lat).any():
-        return None
-    objects = _usual_objects(reader, *(fields[name] for name in LISTS))
-    if objects is None:
-        return None
-    cluster, reasons = _clusters(reader, fields)
-    img_path = fields["img_path"] if "img_path" in fields else pa.array([""] * len(key))
-    lines = number + np.arange(len(key))
+
+def _usual_rows(reader: RowReader, parsed: UsualBlock, number: int) -> Rows:
+    """Number the rows of a block and their clusters."""
+    n = len(parsed.objects)
+    cluster, reasons = _clusters(reader, parsed.fields)
+    img_path = parsed.fields["img_path"] if "img_path" in parsed.fields else pa.array([""] * n)
+    lines = number + np.arange(n)
     good = cluster >= 0
-    table = pa.table([lines, key, lon, lat, cluster, img_path], names=_SCHEMA.names).cast(_SCHEMA)
+    columns = [lines, parsed.fields["key"], parsed.lon, parsed.lat, cluster, img_path]
+    table = pa.table(columns, names=_SCHEMA.names).cast(_SCHEMA)
     rejects = [(int(lines[i]), reasons[int(cluster[i])]) for i in np.flatnonzero(~good)]
-    return Rows(table if good.all() else table.filter(pa.array(good)), objects[good], rejects)
-
-
-def _usual_fields(reader: RowReader, block: bytes) -> dict[str, Any] | None:
-    """Return the columns of a block as texts by name, if a CSV writer would write the same bytes again; else None.
-
-    So no quote is where Python's strict reader and Arrow's reader could differ.
-    """
-    import pyarrow.compute as pc
-    from pyarrow import csv as arrow_csv
-
-    if b"\r" in block:
-        block = block.replace(b"\r\n", b"\n")
-    block = block.removesuffix(b"\n")
-    numbers = [str(i) for i in range(len(reader.header))]  # the header may have a name twice
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(block),
-            arrow_csv.ReadOptions(column_names=numbers, block_size=len(block) + 1, use_threads=False),
-            arrow_csv.ParseOptions(ignore_empty_lines=False),
-            arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False),
-        )
-    except pa.ArrowInvalid:
-        return None
-    columns = [column.combine_chunks() for column in table.columns]
-    longest = max(pc.max(pc.binary_length(column)).as_py() for column in columns)
-    if longest > csv.field_size_limit() or block.count(b"\n") != len(table) - 1:
-        return None
-    lists = [reader.header.index(name) for name in LISTS]
-    for quoting in (_quote, _quote_needed):
-        written = [quoting(column) if i in lists else column for i, column in enumerate(columns)]
-        lines = pc.binary_join_element_wise(*written, ",")
-        if pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_buffer() == block:
-            return {name: columns[i] for i, name in reversed([*enumerate(reader.header)])}
-    return None
-
-
-def _quote(texts: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise('"', pc.replace_substring(texts, '"', '""'), '"', "")
-
-
-def _quote_needed(texts: Any) -> Any:
-    import pyarrow.compute as pc
-
-    needs_quotes = pc.or_(pc.match_substring(texts, ","), pc.match_substring(texts, '"'))
-    return pc.if_else(needs_quotes, _quote(texts), texts)
-
-
-def _usual_objects(reader: RowReader, indexes: Any, names: Any, confidences: Any) -> np.ndarray | None:
-    """Return the object counts, shape (rows, 66), of the three lists as texts; None if one of the lists is not usual."""
-    import pyarrow.compute as pc
-
-    inner = pc.utf8_slice_codeunits(indexes, 1, -1)
-    items = pc.split_pattern(inner, ", ")
-    # an empty list has one item, the empty text
-    empty = pc.equal(indexes, "[]")
-    known = sorted(reader.class_names)
-    place = pc.index_in(items.flatten(), pa.array(["", *map(str, known)]))
-    if place.null_count:
-        return None
-    place, row = place.to_numpy(), pc.list_parent_indices(items).to_numpy()
-    name_of = pa.array(["", *(json.dumps(reader.class_names[index]) for index in known)])
-    expected = pc.binary_join(pa.ListArray.from_arrays(items.offsets, name_of.take(pa.array(place))), ", ")
-    same_length = pc.and_(
-        pc.equal(pc.count_substring(indexes, ","), pc.count_substring(confidences, ",")),
-        pc.equal(empty, pc.equal(confidences, "[]")),
-    )
-    usual = (
-        (place == 0).sum() == pc.sum(empty).as_py()
-        and pc.all(pc.equal(indexes, _in_brackets(inner))).as_py()
-        and pc.all(pc.equal(names, _in_brackets(expected))).as_py()
-        and pc.all(same_length).as_py()
-        and _all_match(confidences, _NUMBERS)
-    )
-    if not usual:
-        return None
-    column = np.minimum([0, *known], VOID)[place]
-    counts = np.bincount((row * N_CLASSES + column)[place > 0], minlength=len(indexes) * N_CLASSES)
-    return counts.astype(np.uint16).reshape(-1, N_CLASSES)
-
-
-def _in_brackets(texts: Any) -> Any:
-    import pyarrow.compute as pc
-
-    return pc.binary_join_element_wise("[", texts, "]", "")
-
-
-def _all_match(texts: Any, pattern: str) -> bool:
-    import pyarrow.compute as pc
-
-    return pc.all(pc.match_substring_regex(texts, pattern)).as_py()
+    return Rows(table if good.all() else table.filter(pa.array(good)), parsed.objects[good], rejects)
 
 
 def _clusters(reader: RowReader, fields: dict[str, Any]) -> tuple[np.ndarray, dict[int, str]]:

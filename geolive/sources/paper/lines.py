@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from geolive.errors import InputError
 
-BLOCK = 2 << 20
+BLOCK = 8 << 20
 # a row of the paper's table has about 1,300 bytes; a longer line than this cannot be one, and is not held in memory
 LONGEST_LINE = 1 << 20
 ENDLESS_LINE = 1 << 30
