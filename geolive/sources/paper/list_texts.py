@@ -85,7 +85,7 @@ def class_indexes(texts: Texts) -> tuple[np.ndarray, Items] | None:
     ([2, 10, 255], [0, 2, 2, 3])
     """
     digit = texts.content - np.uint8(_ZERO) < 10
-    items = _split(texts, digit, np.count_nonzero(digit))
+    items = _split(texts, digit, int(np.count_nonzero(digit)))
     if items is None:
         return None
     further, first = _padded(digit & ~items.begins), items.position
