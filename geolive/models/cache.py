@@ -35,6 +35,7 @@ def fit_cached(
     features: str | None = None,
     random_state: int = 0,
     progress: Callable[[str], None] | None = None,
+    n_jobs: int | None = None,
 ) -> TrainedModel:
     """Train as `train` does, or read the model from the cache folder if it was trained on equal data with equal parameters.
 
@@ -45,6 +46,8 @@ def fit_cached(
     ----------
     dataset, model, indicator, features, random_state, progress
         As for `geolive.models.training.train`.
+    n_jobs : int, optional
+        Number of processes in which folds are fitted; by default one for each core. The results do not depend on it.
 
     Returns
     -------
@@ -57,7 +60,12 @@ def fit_cached(
     >>> fit_cached(make_sample("goa", seed=0), Forest(n_estimators=5), "pov").card.model
     'clusterwise-forest-5'
     """
-    options: dict[str, Any] = {"features": features, "random_state": random_state, "progress": progress}
+    options: dict[str, Any] = {
+        "features": features,
+        "random_state": random_state,
+        "progress": progress,
+        "n_jobs": n_jobs,
+    }
     kind = _kept_kind(model)
     if kind is None:
         return train(dataset, model, indicator, **options)

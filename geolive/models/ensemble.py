@@ -20,6 +20,7 @@ from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.places import Places
 from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
+from geolive.worker_processes import is_worker_process
 
 INNER_FOLDS = 3
 # share of the inputs that each question of a tree chooses from
@@ -113,6 +114,10 @@ class Ensemble(Model):
 
     def prepared(self, places: Places) -> Places:
         """Return places with the sums over their photos, which fits of several folds share."""
+        # imported here, so that processes that fit folds need not each import them
+        import sklearn.cluster
+        import sklearn.ensemble  # noqa: F401
+
         check_images(places, self.name)
         return with_sums(places, self.inputs)
 
@@ -206,12 +211,13 @@ class Ensemble(Model):
         # without folds each third of the trees learns from all places
         for fold in range(INNER_FOLDS):
             learn, own = folds != fold, {} if rows is None else {"sample_weight": rows[folds != fold]}
-            # trees have a seed each, so they grow the same on any number of cores; few places are not worth the threads
+            # trees have a seed each, so they grow the same on any number of cores; few places are not worth the threads, and
+            # where folds are fitted in several processes, these use all cores
             forest = RandomForestRegressor(
                 self.n_estimators,
                 max_features=_INPUTS_OF_A_QUESTION,
                 random_state=self.random_state + fold,
-                n_jobs=-1 if len(values) > _PLACES_FOR_THREADS else 1,
+                n_jobs=-1 if len(values) > _PLACES_FOR_THREADS and not is_worker_process() else 1,
             )
             trees.append(ForestArrays.of(forest.fit(table[learn], values[learn], **own)))
             if not learn.all():

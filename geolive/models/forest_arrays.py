@@ -60,6 +60,8 @@ class ForestArrays:
         self.feature_importances_ = arrays["feature_importances_"]
         self.n_features_in_ = len(self.feature_importances_)
         self.depths = _check_trees(self)
+        # node i goes to next[2 i] on the right and to next[2 i + 1] on the left
+        self._next = np.column_stack([self.right, self.left]).ravel()
 
     @classmethod
     def of(cls, forest: Any) -> "ForestArrays":
@@ -121,14 +123,14 @@ class ForestArrays:
         return np.concatenate(parts) if parts else np.empty((0, self.value.shape[1]))
 
     def _means_of(self, rows: np.ndarray) -> np.ndarray:
-        flat, first = rows.ravel(), np.arange(len(rows)) * rows.shape[1]
+        flat, first = rows.ravel(), np.arange(len(rows), dtype=np.int32) * np.int32(rows.shape[1])
         total = np.zeros((len(rows), self.value.shape[1]))
         for root, depth in zip(self.roots, self.depths, strict=True):
-            node = np.full(len(rows), root)
+            node = np.full(len(rows), root, np.int32)
             for _ in range(depth):
-                goes_left = flat[first + self.feature[node]] <= self.threshold[node]
-                node = np.where(goes_left, self.left[node], self.right[node])
-            total += self.value[node]
+                goes_left = flat.take(first + self.feature.take(node)) <= self.threshold.take(node)
+                node = self._next.take(2 * node + goes_left)
+            total += self.value.take(node, axis=0)
         return total / len(self.roots)
 
 
@@ -212,10 +214,13 @@ def _check_trees(forest: ForestArrays) -> list[int]:
     parents = np.tile(own[inner], 2)
     inside = (children > parents) & (children < n_nodes)
     asked = forest.feature[inner]
-    whole = np.array_equal(np.sort(children), np.setdiff1d(own, roots)) and bool(
-        (forest.right[~inner] == own[~inner]).all()
-    )
-    if not (inside.all() and whole and (asked >= 0).all() and (asked < forest.n_features_in_).all()):
+    if not (inside.all() and (asked >= 0).all() and (asked < forest.n_features_in_).all()):
+        raise ValueError("a node points outside its tree")
+    # a root has no parent, and any other node has one
+    parents_wanted = np.ones(n_nodes, int)
+    parents_wanted[roots] = 0
+    one_parent = np.array_equal(np.bincount(children, minlength=n_nodes), parents_wanted)
+    if not one_parent or (forest.right[~inner] != own[~inner]).any():
         raise ValueError("a node points outside its tree")
     if not (tree[children] == tree[parents]).all() or (forest.feature[~inner] != 0).any():
         raise ValueError("a node points outside its tree")

@@ -15,7 +15,8 @@ class Ridge:
 
     Parameters
     ----------
-    centre, weights : array, shape (f,)
+    centre : array, shape (f,)
+    weights : array, shape (f,), or (f, k) for k lines
     mean : float
     """
 
@@ -24,7 +25,7 @@ class Ridge:
     mean: float
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Predict values, shape (n,)."""
+        """Predict values, shape (n,), or (n, k) of k lines."""
         return self.mean + (inputs - self.centre) @ self.weights
 
 
@@ -64,11 +65,11 @@ def fit_ridge(
     paths = np.empty((len(PENALTIES), len(values)))
     for train, test in fold_pairs(folds):
         own = None if weights is None else weights[train]
-        for i, line in enumerate(_path(inputs[train], values[train], standardise, own)):
-            paths[i, test] = line.predict(inputs[test])
+        paths[:, test] = _path(inputs[train], values[train], standardise, own).predict(inputs[test]).T
     squares = (paths - values) ** 2 if weights is None else (paths - values) ** 2 * weights
     best = int(squares.sum(1).argmin())
-    return _path(inputs, values, standardise, weights)[best], paths[best]
+    path = _path(inputs, values, standardise, weights)
+    return Ridge(path.centre, path.weights[:, best].copy(), path.mean), paths[best]
 
 
 def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -106,8 +107,8 @@ def combine(left_out: np.ndarray, values: np.ndarray) -> np.ndarray:
     return weights * max(0.0, 1 - models * (total - gain) / (gain * (n - models)))
 
 
-def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool, weights: np.ndarray | None) -> list[Ridge]:
-    """Fit a line for each penalty, from one decomposition."""
+def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool, weights: np.ndarray | None) -> Ridge:
+    """Fit a line for each penalty, from one decomposition; their weights are columns, shape (f, penalties)."""
     centre, spread, mean = inputs.mean(0), inputs.std(0), values.mean()
     if weights is not None:
         centre, mean = np.average(inputs, 0, weights), np.average(values, weights=weights)
@@ -121,8 +122,5 @@ def _path(inputs: np.ndarray, values: np.ndarray, standardise: bool, weights: np
     wide = x.shape[1] > len(x)
     size, vectors = np.linalg.eigh(x @ x.T if wide else x.T @ x)
     target = vectors.T @ (y if wide else x.T @ y)
-    lines = []
-    for penalty in PENALTIES:
-        solved = vectors @ (target / (np.maximum(size, 0) + penalty))
-        lines.append(Ridge(centre, (x.T @ solved if wide else solved) / scale, float(mean)))
-    return lines
+    solved = vectors @ (target[:, None] / (np.maximum(size, 0)[:, None] + PENALTIES))
+    return Ridge(centre, (x.T @ solved if wide else solved) / scale[:, None], float(mean))
