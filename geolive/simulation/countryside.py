@@ -94,14 +94,15 @@ class ExponentialField:
         self.waves = rng.standard_normal((N_WAVES, 2)) / np.abs(rng.standard_normal((N_WAVES, 1))) / e_fold_km
         self.phase = rng.uniform(0, 2 * np.pi, N_WAVES)
 
-    def __call__(self, km: np.ndarray, *, single_precision: bool = False) -> np.ndarray:
+    def __call__(self, km: np.ndarray, *, single_precision: bool = False, threads: int | None = None) -> np.ndarray:
         """Return the values at positions in kilometres, shape (n, 2), as an array of shape (n,).
 
         In single precision they are exact to about 1e-6 and take a third of the time. The blocks of positions are shared among
-        threads, and each is summed by one of them, so the values are the same on any number of processors.
+        threads, by default one for each processor, and each is summed by one of them, so the values are the same on any number
+        of threads.
         """
         type_of = np.float32 if single_precision else np.float64
-        with ThreadPoolExecutor(available_processors()) as pool:
+        with ThreadPoolExecutor(threads or available_processors()) as pool:
             blocks = pool.map(lambda start: self._sum(km[start : start + _BLOCK], type_of), range(0, len(km), _BLOCK))
             return np.concatenate([np.zeros(0), *blocks]) * np.sqrt(2 / N_WAVES)
 
@@ -240,7 +241,14 @@ class Countryside:
         share = np.sqrt([RECIPES[name].local for name in INDICATORS])
         return self.expected(positions, district) + share * local
 
-    def expected(self, positions: np.ndarray, district: np.ndarray, *, single_precision: bool = False) -> np.ndarray:
+    def expected(
+        self,
+        positions: np.ndarray,
+        district: np.ndarray,
+        *,
+        single_precision: bool = False,
+        threads: int | None = None,
+    ) -> np.ndarray:
         """Return what is true around places in standard units: the district part and the field, without the local part.
 
         Returns
@@ -250,7 +258,7 @@ class Countryside:
         km = self.km(positions)
         parts = [
             np.sqrt(RECIPES[name].district) * self._district_part[district, i]
-            + np.sqrt(RECIPES[name].field) * self._fields[i](km, single_precision=single_precision)
+            + np.sqrt(RECIPES[name].field) * self._fields[i](km, single_precision=single_precision, threads=threads)
             for i, name in enumerate(INDICATORS)
         ]
         return np.column_stack(parts)
@@ -261,14 +269,15 @@ class Countryside:
         values[:, 1] = np.maximum(values[:, 1], 20.0)
         return values
 
-    def district_truth(self) -> pd.DataFrame:
+    def district_truth(self, threads: int | None = None) -> pd.DataFrame:
         """Return the true mean of each indicator over the area of each district; the index is district_id.
 
-        The local part is left out, because over the thousands of settlements of a district its mean is near 0.
+        The local part is left out, because over the thousands of settlements of a district its mean is near 0. By default each
+        processor has a thread.
         """
         number = np.full(len(self.districts), TRUTH_POINTS)
         positions, district = self.draw_places(number, generator(self.seed, "truth"))
-        values = self.in_units(self.expected(positions, district, single_precision=True))
+        values = self.in_units(self.expected(positions, district, single_precision=True, threads=threads))
         means = pd.DataFrame(values, columns=list(INDICATORS)).groupby(district).mean()
         return means.set_index(self.districts["district_id"].to_numpy()).rename_axis("district_id")
 

@@ -19,6 +19,7 @@ from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
 from geolive.languages import phrase
 from geolive.places import key_hash
+from geolive.processors import available_processors
 from geolive.simulation import simulated_features as simfeats
 from geolive.simulation.countryside import INDICATORS, RECIPES, Countryside, generator
 from geolive.simulation.scenarios import DEFAULT_SCENARIO, SCENARIOS
@@ -31,8 +32,8 @@ BIHAR_CLUSTERS, BIHAR_SITES = 172, 600
 CLUSTERS_PER_DISTRICT, SITES_PER_DISTRICT = 4.5, 16
 DARK_DISTRICTS = 3
 SURVEYED_MEDIAN, UNSURVEYED_MEDIAN = 420.0, 60.0
-# bounds the memory that the keys of their photos take
-_PLACES_AT_ONCE = 2000
+# bounds the memory that keys of photos take
+_KEYS_AT_ONCE = 50_000
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,6 @@ class _Places:
         Longitude, latitude in degrees.
     district : array of int, shape (places,)
         Row of the districts table.
-    latents : array, shape (places, 3)
-        True values in standard units.
     cluster_ids : array of str, shape (surveyed places,)
     is_dark : array of bool, shape (places,)
         Whether the place lies in a district with hardly any imagery.
@@ -73,7 +72,6 @@ class _Places:
 
     positions: np.ndarray
     district: np.ndarray
-    latents: np.ndarray
     cluster_ids: np.ndarray
     is_dark: np.ndarray
 
@@ -136,11 +134,15 @@ def simulate(
         )
     land = Countryside(region, seed)
     places = _draw_places(land, n_clusters, n_sites)
+    sizes = _draw_sizes(seed, places)
     with ThreadPoolExecutor(1) as beside:
-        # the truth needs no photos, whose numbers are drawn one after the other on one processor
-        truth = beside.submit(land.district_truth)
-        photos, keys, features = _draw_imagery(seed, places, scenario, most_images, with_features)
-    clusters, thresholds = _clusters_table(land, places, photos)
+        # what does not depend on the photos is computed beside: their numbers are drawn one after the other on one processor
+        kept = None if most_images is None else beside.submit(_photos_to_keep, seed, sizes, most_images)
+        truth = beside.submit(land.district_truth, threads=max(1, available_processors() - 1))
+        latents = land.latents(places.positions, places.district, generator(seed, "local"))
+        chosen = None if kept is None else kept.result()
+        photos, keys, features = _draw_imagery(seed, latents, sizes, scenario, chosen, with_features)
+    clusters, thresholds = _clusters_table(land, places, latents, photos)
     command = ["sample", "--region", land.region.name.lower(), "--seed", seed]
     command += ["--scenario", scenario] if scenario != DEFAULT_SCENARIO else []
     command += ["--max-per-place", most_images] if most_images is not None else []
@@ -159,7 +161,7 @@ def simulate(
         extra={"sample_version": SAMPLE_VERSION, "seed": seed, "region": land.region.name}
         | ({} if scenario == DEFAULT_SCENARIO else {"scenario": scenario}),
     )
-    return Sample(dataset, _true_places(land, places), truth.result().reset_index())
+    return Sample(dataset, _true_places(land, places, latents), truth.result().reset_index())
 
 
 def make_sample(
@@ -296,9 +298,8 @@ def _draw_places(land: Countryside, n_clusters: int | None, n_sites: int | None)
     surveyed = land.draw_places(land.spread_by_population(n_clusters, 1, dark), generator(seed, "clusters"))
     others = land.draw_places(land.spread_by_population(n_sites, 0, dark), generator(seed, "sites"))
     positions, district = (np.concatenate(pair) for pair in zip(surveyed, others, strict=True))
-    latents = land.latents(positions, district, generator(seed, "local"))
     cluster_ids = np.array([f"sim_{i + 1:04d}" for i in range(n_clusters)], dtype=object)
-    return _Places(positions, district, latents, cluster_ids, np.isin(district, dark))
+    return _Places(positions, district, cluster_ids, np.isin(district, dark))
 
 
 def _dark_districts(land: Countryside) -> np.ndarray:
@@ -308,16 +309,14 @@ def _dark_districts(land: Countryside) -> np.ndarray:
 
 
 def _draw_imagery(
-    seed: int, places: _Places, scenario: str, most_images: int | None, with_features: bool
+    seed: int, latents: np.ndarray, sizes: np.ndarray, scenario: str, kept: np.ndarray | None, with_features: bool
 ) -> tuple[Photos, np.ndarray, dict[str, np.ndarray]]:
-    """Draw photos, their keys, and their feature sets."""
-    sizes = _draw_sizes(seed, places)
-    kept = None if most_images is None else _photos_to_keep(seed, sizes, most_images)
-    photos = draw_photos(places.latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario, kept)
+    """Draw photos, their keys, and their feature sets; `kept` are the numbers of the photos to return, None for all."""
+    photos = draw_photos(latents, sizes, draw_loadings(seed), generator(seed, "photos"), scenario, kept)
     keys = _keys(seed, np.arange(len(photos.place)) if kept is None else kept)
     if not with_features:
         return photos, keys, {"objects": photos.objects}
-    shown = places.latents if scenario != "none" else np.zeros_like(places.latents)
+    shown = latents if scenario != "none" else np.zeros_like(latents)
     features = simfeats.draw_features(shown, np.repeat(np.arange(len(sizes)), sizes), generator(seed, simfeats.NAME))
     return photos, keys, {"objects": photos.objects, simfeats.NAME: features if kept is None else features[kept]}
 
@@ -341,14 +340,19 @@ def _draw_sizes(seed: int, places: _Places) -> np.ndarray:
 
 def _photos_to_keep(seed: int, sizes: np.ndarray, most: int) -> np.ndarray:
     """Return the numbers of a limited number of photos of each place, chosen in the way that models choose theirs."""
-    kept, first = [np.zeros(0, np.int64)], np.cumsum(sizes) - sizes
-    for start in range(0, len(sizes), _PLACES_AT_ONCE):
-        chosen = slice(start, start + _PLACES_AT_ONCE)
-        place = np.repeat(np.arange(len(sizes[chosen])), sizes[chosen])
-        order = np.lexsort((key_hash(_keys(seed, first[start] + np.arange(len(place)))), place))
-        rank = np.arange(len(order)) - (first[chosen] - first[start])[place]
-        kept.append(first[start] + np.sort(order[rank < most]))
-    return np.concatenate(kept)
+    first, hashes = np.cumsum(sizes) - sizes, np.zeros(sizes.sum(), np.uint64)
+    for start in range(0, len(hashes), _KEYS_AT_ONCE):
+        numbers = np.arange(start, min(start + _KEYS_AT_ONCE, len(hashes)))
+        hashes[numbers] = key_hash(_keys(seed, numbers))
+    kept = [np.zeros(0, np.int64)]
+    for size in np.unique(sizes):
+        # a row for each place of this size
+        photos = first[sizes == size, None] + np.arange(size)
+        if size > most:
+            lowest = np.argpartition(hashes[photos], most - 1, axis=1)[:, :most]
+            photos = np.take_along_axis(photos, lowest, axis=1)
+        kept.append(photos.ravel())
+    return np.sort(np.concatenate(kept))
 
 
 def _images_table(land: Countryside, places: _Places, photos: Photos, keys: np.ndarray) -> gpd.GeoDataFrame:
@@ -367,7 +371,9 @@ def _images_table(land: Countryside, places: _Places, photos: Photos, keys: np.n
     return gpd.GeoDataFrame(columns, geometry=points(*where.T), crs=CRS)
 
 
-def _clusters_table(land: Countryside, places: _Places, photos: Photos) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
+def _clusters_table(
+    land: Countryside, places: _Places, latents: np.ndarray, photos: Photos
+) -> tuple[gpd.GeoDataFrame, dict[str, float]]:
     """Simulate the survey with its errors, and return it with the threshold of each label."""
     n = len(places.cluster_ids)
     spread = np.sqrt([RECIPES[name].noise for name in INDICATORS])
@@ -380,15 +386,15 @@ def _clusters_table(land: Countryside, places: _Places, photos: Photos) -> tuple
         "urban": np.full(n, None, dtype=object),
         "n_images": np.bincount(photos.place, minlength=n)[:n],
         "split": np.full(n, None, dtype=object),
-    } | dict(zip(INDICATORS, land.in_units(places.latents[:n] + error).T, strict=True))
+    } | dict(zip(INDICATORS, land.in_units(latents[:n] + error).T, strict=True))
     clusters = gpd.GeoDataFrame(columns, geometry=points(*np.round(places.positions[:n], 7).T), crs=CRS)
     return add_labels(clusters, list(INDICATORS))
 
 
-def _true_places(land: Countryside, places: _Places) -> gpd.GeoDataFrame:
+def _true_places(land: Countryside, places: _Places, latents: np.ndarray) -> gpd.GeoDataFrame:
     columns = {
         "place_id": np.array([f"place-{i + 1:05d}" for i in range(len(places.positions))], dtype=object),
         "unique_cluster": places.unique_cluster,
         "district_id": land.districts["district_id"].to_numpy(object)[places.district],
-    } | dict(zip(INDICATORS, land.in_units(places.latents).T, strict=True))
+    } | dict(zip(INDICATORS, land.in_units(latents).T, strict=True))
     return gpd.GeoDataFrame(columns, geometry=points(*places.positions.T), crs=CRS)

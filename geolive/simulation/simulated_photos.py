@@ -4,6 +4,7 @@ Everything here is simulated. Counts are over-dispersed. Photos of one sequence 
 character of its own, which is unrelated to the indicators.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -176,7 +177,7 @@ def draw_photos(
     """
     place, sequence, step = _number_photos(sizes)
     n_sequences = sequence[-1] + 1 if len(sequence) else 0
-    km = _draw_positions(sequence, step, n_sequences, rng)
+    walks = _draw_walks(n_sequences, len(place), rng)
     rules = SCENARIOS[scenario]
     place_part = rules.of_places(latents, loadings) + rng.normal(0, PLACE_SPREAD, (len(sizes), N_CLASSES))
     logs = rng.normal(0, SEQUENCE_SPREAD, (n_sequences, N_CLASSES)) * rules.sequences_differ
@@ -188,11 +189,15 @@ def draw_photos(
     factors[0][rng.random(len(place)) < EMPTY_SHARE] = 0
     if rules.of_photos:
         factors.append(rules.of_photos(latents, loadings, place, rng))
-    if rules.moved:
-        km = rules.moved(place, km, rng)
-    objects = _draw_objects(rates, sequence, factors, rng, kept)
-    photos = Photos(place, sequence, step, km, objects)
-    return photos if kept is None else Photos(place[kept], sequence[kept], step[kept], km[kept], objects)
+    with ThreadPoolExecutor(1) as beside:
+        # counts are drawn one after the other, on one processor
+        where = beside.submit(_positions, *walks, sequence, step, None if rules.moved else kept)
+        moved = rules.moved(place, where.result(), rng) if rules.moved else None
+        objects = _draw_objects(rates, sequence, factors, rng, kept)
+        km = where.result() if moved is None else moved if kept is None else moved[kept]
+    if kept is None:
+        return Photos(place, sequence, step, km, objects)
+    return Photos(place[kept], sequence[kept], step[kept], km, objects)
 
 
 def _draw_objects(
@@ -212,11 +217,12 @@ def _draw_objects(
         of_photos = rates[sequence[block]]
         for factor in factors:
             of_photos *= factor[block]
-        counts = np.minimum(rng.poisson(of_photos), 65535).astype(np.uint16)
+        # a flat array is drawn a little faster
+        counts = rng.poisson(of_photos.ravel()).reshape(of_photos.shape)
         if kept is not None:
             first, last = np.searchsorted(kept, [start, start + _BLOCK])
             counts = counts[kept[first:last] - start]
-        drawn.append(counts)
+        drawn.append(np.minimum(counts, 65535).astype(np.uint16))
     return np.concatenate(drawn)
 
 
@@ -228,13 +234,42 @@ def _number_photos(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return place, np.cumsum(step == 0) - 1, step
 
 
-def _draw_positions(sequence: np.ndarray, step: np.ndarray, n_sequences: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw positions around the middle of the place: sequences start within a few kilometres of it and turn slowly."""
-    start = rng.normal(0, 1.0, (n_sequences, 2))
-    heading = rng.uniform(0, 2 * np.pi, n_sequences)[sequence] + 0.15 * rng.standard_normal(len(step)) * np.sqrt(step)
-    stride = rng.uniform(0.015, 0.045, len(step))[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])
-    path = np.cumsum(stride, axis=0)
-    first = np.flatnonzero(step == 0)
-    km = start[sequence] + path - path[first][sequence]
-    distance = np.hypot(*km.T)
-    return km * np.minimum(1, FARTHEST_KM / np.maximum(distance, 1e-9))[:, None]
+def _draw_walks(
+    n_sequences: int, n_images: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Draw the start, in km, and the heading of each sequence, and the turn and the length in km of each step."""
+    start, heading = rng.normal(0, 1.0, (n_sequences, 2)), rng.uniform(0, 2 * np.pi, n_sequences)
+    return start, heading, 0.15 * rng.standard_normal(n_images), rng.uniform(0.015, 0.045, n_images)
+
+
+def _positions(
+    start: np.ndarray,
+    heading: np.ndarray,
+    turn: np.ndarray,
+    length: np.ndarray,
+    sequence: np.ndarray,
+    step: np.ndarray,
+    kept: np.ndarray | None,
+) -> np.ndarray:
+    """Return positions around the middle of the place: sequences start within a few kilometres of it and turn slowly.
+
+    All photos are on one path, of which each sequence is a part. It is followed in blocks, whose memory is bounded.
+    """
+    end, at_first = np.zeros(2), np.zeros_like(start)
+    found = [np.zeros((0, 2))]
+    for first in range(0, len(step), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        of_block, steps = sequence[block], step[block]
+        towards = heading[of_block] + turn[block] * np.sqrt(steps)
+        strides = length[block, None] * np.column_stack([np.cos(towards), np.sin(towards)])
+        path = np.cumsum(np.concatenate([end[None], strides]), axis=0)[1:]
+        end = path[-1]
+        begins = steps == 0
+        at_first[of_block[begins]] = path[begins]
+        if kept is not None:
+            chosen = kept[slice(*np.searchsorted(kept, [first, first + _BLOCK]))] - first
+            of_block, path = of_block[chosen], path[chosen]
+        km = start[of_block] + path - at_first[of_block]
+        distance = np.hypot(*km.T)
+        found.append(km * np.minimum(1, FARTHEST_KM / np.maximum(distance, 1e-9))[:, None])
+    return np.concatenate(found)
