@@ -18,7 +18,7 @@ from geolive.dataset_files import read_plain_table
 from geolive.errors import InputError
 from geolive.partition_files import Partitions
 from geolive.partitioned_array import FeatureArray, take_rows
-from geolive.places import ImageFeatures, Places, group_images
+from geolive.places import ImageFeatures, ImageOrder, Places, group_numbered_images
 from geolive.rates import sample_sizes
 from geolive.remote_paths import remote_origin
 from geolive.tables import N_CLASSES, Rows, check_clusters, check_images, lonlat, row_numbers
@@ -405,7 +405,9 @@ class Dataset:
         if features is None and "objects" not in self.features:
             places = Places.without_images(ids, where)
         else:
-            places = self._places(ids, where, self.images["unique_cluster"], features)
+            places = self._places(
+                ids, where, _numbered(self._cluster_of_image, self.clusters["unique_cluster"], ids), features
+            )
         return self.with_covariates_of_clusters(places)
 
     def with_covariates_of_clusters(self, places: Places) -> Places:
@@ -443,23 +445,50 @@ class Dataset:
         >>> bool((places.n_images == dataset.sites["n_images"][:3].clip(upper=200)).all())
         True
         """
-        ids = pd.Series([*self.sites["site_id"], None], dtype=object)
-        # -1, of no site, takes the last
-        of_image = ids.iloc[self.site_of_image].set_axis(self.images.index)
-        places = self._places(sites["site_id"].to_numpy(), lonlat(sites.geometry), of_image, features)
+        ids = sites["site_id"].to_numpy()
+        of_image = _numbered(self.site_of_image, self.sites["site_id"], ids)
+        places = self._places(ids, lonlat(sites.geometry), of_image, features)
         if self.covariates is None:
             return places
         # all images of a site count, not only the 200 that models look at
-        means = self.covariates.images.groupby(of_image.to_numpy(object), sort=False).mean()
-        values = means.reindex(places.ids).to_numpy(float)
+        known = np.flatnonzero(of_image >= 0)
+        means = self.covariates.images.iloc[known].groupby(of_image[known]).mean()
+        values = means.reindex(np.arange(len(places))).to_numpy(float)
         return replace(places, covariates=values, covariate_names=self.covariates.names)
 
-    def _places(self, ids: np.ndarray, where: np.ndarray, of_image: pd.Series, features: str | None) -> Places:
+    def _places(self, ids: np.ndarray, where: np.ndarray, of_image: np.ndarray, features: str | None) -> Places:
         objects = self.features.get("objects")
         if features is None:
-            return group_images(ids, where, self.images, objects, of_image)
-        of_image = of_image.where(self.has_features(features))
-        return group_images(ids, where, self.images, objects, of_image, self.image_features(features))
+            return group_numbered_images(ids, where, self.images, objects, of_image, self._image_order)
+        of_image = np.where(self.has_features(features), of_image, -1)
+        own = self.image_features(features)
+        return group_numbered_images(ids, where, self.images, objects, of_image, self._image_order, own)
+
+    @cached_property
+    def _image_order(self) -> ImageOrder:
+        return ImageOrder.of(self.images)
+
+    @cached_property
+    def _cluster_of_image(self) -> np.ndarray:
+        """Row of `clusters` for each image; -1 for an image that belongs to none."""
+        return _rows_of(self.clusters["unique_cluster"], self.images["unique_cluster"])
+
+
+def _rows_of(names: pd.Series, wanted: pd.Series | np.ndarray) -> np.ndarray:
+    """Return the row of each wanted name; -1 where there is none, or the name is null."""
+    found = pd.Index(names.to_numpy(object), dtype=object).get_indexer(
+        pd.Index(np.asarray(wanted, object), dtype=object)
+    )
+    return np.where(pd.isna(wanted), -1, found).astype(np.int32)
+
+
+def _numbered(place_of_image: np.ndarray, names: pd.Series, wanted: np.ndarray) -> np.ndarray:
+    """Return the number of each image's place among the wanted ones, -1 for none, from its row among all places."""
+    number = np.full(len(names) + 1, -1, np.int32)
+    number[_rows_of(names, wanted)] = np.arange(len(wanted))
+    # -1, of no place, takes the last
+    number[-1] = -1
+    return number[place_of_image]
 
 
 def check_dataset(dataset: Any) -> None:

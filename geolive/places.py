@@ -281,18 +281,69 @@ def group_images(
     >>> places.n_images.tolist()
     [1]
     """
-    row = pd.Series(np.arange(len(ids)), index=ids).reindex(place_of_image.to_numpy()).to_numpy(float)
-    known = np.flatnonzero(np.isfinite(row))
-    place = row[known].astype(np.int64)
-    order = _by_place_and_hash(place, images["key"].to_numpy(object)[known])
-    place, image = place[order], known[order]
+    row = pd.Index(ids, dtype=object).get_indexer(pd.Index(place_of_image.to_numpy(object), dtype=object))
+    return group_numbered_images(ids, positions, images, objects, row, ImageOrder.of(images), features)
+
+
+@dataclass(frozen=True)
+class ImageOrder:
+    """What decides which images of a place are used, and in which order; it is computed once for a table of images.
+
+    Parameters
+    ----------
+    hashes : array of uint64, shape (images,)
+        As `key_hash` returns them.
+    sequences : array of int64, shape (images, 2), or None
+        As `sequences_of` returns them.
+    """
+
+    hashes: np.ndarray
+    sequences: np.ndarray | None
+
+    @classmethod
+    def of(cls, images: gpd.GeoDataFrame) -> "ImageOrder":
+        """Compute the order of the images of a table."""
+        return cls(key_hash(images["key"].to_numpy(object)), sequences_of(images))
+
+
+def group_numbered_images(
+    ids: np.ndarray,
+    positions: np.ndarray,
+    images: gpd.GeoDataFrame,
+    objects: FeatureArray | None,
+    place_of_image: np.ndarray,
+    order: ImageOrder,
+    features: ImageFeatures | None = None,
+) -> Places:
+    """Group images by place as `group_images` does, by the numbers of their places.
+
+    Parameters
+    ----------
+    ids, positions, images, objects, features
+        As for `group_images`.
+    place_of_image : array of int, shape (images,)
+        The row in `ids` of each image's place; -1 for none.
+    order : ImageOrder
+        Of the same images.
+
+    Examples
+    --------
+    >>> from geolive.tables import points
+    >>> images = gpd.GeoDataFrame({"key": ["k1", "k2"]}, geometry=points([85.1, 85.2], [25.6, 25.6]))
+    >>> where, none = np.array([[85.1, 25.6]]), -1
+    >>> group_numbered_images(np.array(["a"]), where, images, None, np.array([none, 0]), ImageOrder.of(images)).image_rows
+    array([1])
+    """
+    known = np.flatnonzero(place_of_image >= 0)
+    place = place_of_image[known].astype(np.int64)
+    sorting = _by_place_and_hash(place, order.hashes[known], images["key"], known)
+    place, image = place[sorting], known[sorting]
     first = np.searchsorted(place, place)
     chosen = np.arange(len(place)) - first < MOST_IMAGES
     place, image = place[chosen], image[chosen]
     offsets = np.searchsorted(place, np.arange(len(ids) + 1))
     where = lonlat(images.geometry)[image]
     counts = np.zeros((len(image), N_CLASSES), np.uint16) if objects is None else np.asarray(objects[image], np.uint16)
-    sequences = sequences_of(images)
     return Places(
         np.asarray(ids),
         np.asarray(positions, float),
@@ -300,18 +351,22 @@ def group_images(
         where,
         counts,
         None if features is None else features.take(image),
-        None if sequences is None else sequences[image],
+        None if order.sequences is None else order.sequences[image],
         image,
     )
 
 
-def _by_place_and_hash(place: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return the order of images by place, then by the hash of their key, then by the key itself."""
-    hashes = key_hash(keys)
+def _by_place_and_hash(place: np.ndarray, hashes: np.ndarray, keys: pd.Series, rows: np.ndarray) -> np.ndarray:
+    """Return the order of images by place, then by the hash of their key, then by the key itself.
+
+    `keys` are those of all images, and `rows` says which of them these images are.
+    """
     order = np.lexsort((hashes, place))
     tied = (np.diff(place[order]) == 0) & (np.diff(hashes[order]) == 0)
+    if not tied.any():
+        return order
     # keys are slow to sort by, and hashes hardly ever tie
-    return np.lexsort((keys.astype(str), hashes, place)) if tied.any() else order
+    return np.lexsort((keys.to_numpy(object)[rows].astype(str), hashes, place))
 
 
 def natural_order(path: str) -> list:

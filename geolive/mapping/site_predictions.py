@@ -12,7 +12,7 @@ from geolive.models.trained_model import TrainedModel
 from geolive.places import Places
 from geolive.splits.positions import place_numbers
 from geolive.tables import CRS, lonlat
-from geolive.uncertainty.applicability import area_of_applicability
+from geolive.uncertainty.applicability import Applicability, area_of_applicability
 from geolive.uncertainty.district_intervals import DistrictError
 from geolive.uncertainty.site_intervals import are_near, site_errors
 
@@ -140,7 +140,15 @@ def are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
     enough = places.n_images >= card.min_images if card.needs_images else np.ones(len(places), bool)
     if "predictors" not in trained.residuals:
         return enough
-    training = np.stack(trained.residuals["predictors"].to_list())
-    weights = aoa_weights(trained.model, training)
-    known = area_of_applicability(training, trained.residuals["fold"].to_numpy(), weights)
-    return known.holds(aoa_features(trained.model, places)) & enough
+    return _area_of(trained).holds(aoa_features(trained.model, places)) & enough
+
+
+def _area_of(trained: TrainedModel) -> Applicability:
+    """Return the model's area of applicability, which is learnt once."""
+    known = trained.derived.get("applicability")
+    if known is None:
+        training = np.stack(trained.residuals["predictors"].to_list())
+        weights = aoa_weights(trained.model, training)
+        known = area_of_applicability(training, trained.residuals["fold"].to_numpy(), weights)
+        trained.derived["applicability"] = known
+    return known

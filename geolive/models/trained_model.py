@@ -227,6 +227,8 @@ class TrainedModel:
     residuals: gpd.GeoDataFrame
     card: ModelCard
     site_predictions: pd.DataFrame | None = None
+    # what was computed from these and is needed again; `dataclasses.replace` does not carry it to a model that differs
+    derived: dict[str, Any] = field(init=False, default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         """Return model, indicator and the first metric in one line."""

@@ -74,10 +74,8 @@ def area_of_applicability(predictors: np.ndarray, folds: np.ndarray, importance:
     factor = np.where(varies, weight / np.where(varies, spread, 1.0), 0.0)
     middle = predictors.mean(axis=0)
     training = (predictors - middle) * factor
-    n = len(training)
-    total = sum(_distances(part, training).sum() for part in np.array_split(training, max(1, n // _AT_ONCE + 1)))
-    mean_distance = float(total / max(n * (n - 1), 1)) or 1.0
-    own = np.full(n, np.nan)
+    mean_distance = _mean_distance(training) or 1.0
+    own = np.full(len(training), np.nan)
     for fold in np.unique(folds):
         here, others = folds == fold, folds != fold
         if others.any():
@@ -108,7 +106,16 @@ def _nearest(points: np.ndarray, to: np.ndarray) -> np.ndarray:
     return nearest
 
 
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    from scipy.spatial.distance import cdist
-
-    return cdist(a, b)
+def _mean_distance(points: np.ndarray) -> float:
+    """Return the mean distance between two different points; 0 where there are fewer than two."""
+    n, total, squares = len(points), 0.0, (points**2).sum(axis=1)
+    for start in range(0, n, _AT_ONCE):
+        part = points[start : start + _AT_ONCE]
+        # as in `_nearest`; what rounding makes of the distance of a point from itself must not count
+        apart = part @ (-2 * points.T)
+        apart += squares
+        apart += squares[start : start + _AT_ONCE, None]
+        np.sqrt(np.maximum(apart, 0, out=apart), out=apart)
+        apart[np.arange(len(part)), start + np.arange(len(part))] = 0
+        total += float(apart.sum())
+    return total / max(n * (n - 1), 1)
