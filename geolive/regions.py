@@ -5,6 +5,7 @@ drawn as that source has them; geolive takes no side on any of them. Rows that t
 states belong to neither and are left out.
 """
 
+import contextlib
 import importlib.util
 import os
 from collections.abc import Iterable, Sequence
@@ -250,7 +251,21 @@ def _build(name: str, districts: gpd.GeoDataFrame, source: str, notes: tuple[str
     coverage = clean_or_kept_coverage(districts.geometry)
     districts = districts.set_geometry(coverage.geometry)
     notes = (*notes, *coverage.notes(districts["district"].tolist()))
-    return Region(name, shapely.union_all(districts.geometry.values), districts, source, notes)
+    return Region(name, _union(districts.geometry.values), districts, source, notes)
+
+
+def _union(coverage: np.ndarray) -> Geometry:
+    """Return the union of districts that share their borders.
+
+    Only borders are followed where no polygons overlap, which takes a twentieth of the time.
+    """
+    whole = shapely.area(coverage).sum()
+    # it refuses some polygons that overlap, and makes a wrong area of others
+    with contextlib.suppress(shapely.GEOSException):
+        area = shapely.coverage_union_all(coverage)
+        if shapely.is_valid(area) and abs(shapely.area(area) - whole) <= 1e-9 * whole:
+            return area
+    return shapely.union_all(coverage)
 
 
 def _area_of_file(path: str) -> Geometry:
