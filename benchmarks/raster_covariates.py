@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.measured import record
+
 ROOT = Path(__file__).parent.parent
 BLOCK = 512
 WEST, NORTH, WIDTH = 84.0, 27.0, 4.0
@@ -66,6 +68,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| raster | tiles with data | places | radius | processor time | memory grew by | places without data |")
     print("|---|---|---|---|---|---|---|")
+    grown = []
     with tempfile.TemporaryDirectory() as folder:
         for side in options.sides:
             for share in (0.1, 1.0):
@@ -76,12 +79,17 @@ def main() -> None:
                         words = [sys.executable, "-c", READ, str(path), str(places), str(radius)]
                         ended = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
                         found = json.loads(ended.stdout)
+                        grown.append(found["grown"])
                         print(
                             f"| {side:,} × {side:,} | {share:.0%} | {places:,} | {radius:g} km | {found['seconds']:.1f} s | "
                             f"{found['grown']:.0f} MB | {found['missing']:.0%} |",
                             flush=True,
                         )
                 path.unlink()
+    side = max(options.sides)
+    record(
+        f"covariates from rasters of up to {side:,} × {side:,} cells: memory while reading, largest", max(grown), "MB"
+    )
 
 
 if __name__ == "__main__":
