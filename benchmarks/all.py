@@ -69,6 +69,7 @@ BENCHMARKS = [
     Benchmark("ingest_survey", quick="--rows 20000"),
     Benchmark("ingest_photos", quick="--photos 500"),
     Benchmark("growth", quick="--most 10000"),
+    Benchmark("forest", quick="--clusters 100 --sites 1000"),
     Benchmark("evaluate_baselines", "--clusters 20000", "--clusters 2000"),
     Benchmark("kriging", quick="--points 300"),
     Benchmark("raster_covariates", "--sides 5000 40000 --places 500 --radii 5", "--sides 2000 --places 100 --radii 2"),

@@ -190,14 +190,15 @@ def steps_of_clusters(folder: Path, rows: int, units: int) -> Steps:
     """Fit forests to 100,000 clusters at most; predict sites by a forest of 1,000 clusters, whose trees fit into the cache."""
     from geolive.models.clusterwise import Forest
 
-    small = Forest(n_estimators=10).fit(*_clusters(1_000))
-    places, values = _clusters(rows)
+    small = Forest(n_estimators=10).fit(*simulated_clusters(1_000))
+    places, values = simulated_clusters(rows)
     if rows <= 100_000:
         yield "fit a forest of 10 trees (clusters)", rows, lambda: Forest(n_estimators=10).fit(places, values)
     yield "predict with a forest of 1,000 clusters (sites)", rows, lambda: small.predict(places)
 
 
-def _clusters(n: int) -> tuple[Any, np.ndarray]:
+def simulated_clusters(n: int) -> tuple[Any, np.ndarray]:
+    """Return places with object counts, and values that these predict."""
     from geolive.places import Places
 
     rng = np.random.default_rng(0)
