@@ -73,7 +73,10 @@ def _requests(given: argparse.Namespace) -> list[tuple[str, list[str]]]:
     return [
         ("tiles of zoom 14 on land", [f"{one:,.0f}" for one in tiles]),
         ("listing, at the allowed number of tiles", [_days(one / given.tiles_a_day) for one in tiles]),
-        ("metadata of images, at the allowed number of requests", [_days(one / given.entities_a_minute / 1440) for one in n]),
+        (
+            "metadata of images, at the allowed number of requests",
+            [_days(one / given.entities_a_minute / 1440) for one in n],
+        ),
         ("metadata of images, at geolive's own limit", [_days(one / given.requests_a_second / 86400) for one in n]),
         ("photos, at the bandwidth", [_days(given.photo_bytes * one / (given.gbit * 1.25e8) / 86400) for one in n]),
     ]
