@@ -51,6 +51,7 @@ def main() -> None:
             for line in lines:
                 name, rows, seconds, memory = line.split("\t")
                 found.setdefault(name, []).append((int(rows), float(seconds), float(memory)))
+            print(f"{size:,} rows: {sum(os.times()[2:4]):.0f} s of processor time so far", flush=True)
     print_table(found)
 
 
