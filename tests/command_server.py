@@ -1,15 +1,21 @@
-"""The server of `tests.commands`: reads what to run, a line of JSON each, and answers with the exit code."""
+"""The server of `tests.commands`: each connection says what to run, in a line of JSON, and is answered with the exit code."""
 
 import atexit
 import contextlib
 import gc
 import importlib
 import json
+import multiprocessing.util
 import os
 import pkgutil
 import runpy
+import selectors
+import shutil
+import socket
 import sys
 import traceback
+import weakref
+from pathlib import Path
 
 import geolive
 
@@ -44,12 +50,40 @@ def main():
         with contextlib.suppress(ImportError):
             importlib.import_module(module.name)
     gc.freeze()
-    for line in sys.stdin:
-        asked = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _run(**asked)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    # what libraries that did nothing do at the end of a process takes longer than a short command
+    atexit._clear()
+    weakref.finalize._registry.clear()
+    for at_end in (multiprocessing.util._exit_function, weakref.finalize._exitfunc):
+        atexit.register(at_end)
+    folder = Path(sys.argv[2])
+    owner = Path("/proc", (folder / "owner").read_text(encoding="utf-8"))
+    with socket.socket(fileno=int(sys.argv[1])) as listening:
+        _serve(listening, owner.exists)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(listening, is_needed):
+    """Run what is asked for, several commands at a time, as long as the tests run."""
+    waiting = selectors.DefaultSelector()
+    waiting.register(listening, selectors.EVENT_READ)
+    while is_needed():
+        for ready, _ in waiting.select(timeout=1):
+            if ready.fileobj is listening:
+                connection, _ = listening.accept()
+                with connection.makefile() as line:
+                    asked = json.loads(line.readline())
+                pid = os.fork()
+                if pid == 0:
+                    _run(**asked)
+                waiting.register(os.pidfd_open(pid), selectors.EVENT_READ, (pid, connection))
+            else:
+                pid, connection = ready.data
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                # a test that was stopped no longer listens
+                with connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.sendall(f"{code}\n".encode())
+                waiting.unregister(ready.fd)
+                os.close(ready.fd)
 
 
 def _run(words, environment, streams):

@@ -1,12 +1,15 @@
 """Commands run as a user runs them, without the wait for libraries.
 
-A server, one for each process of tests, loads slow libraries once. Each command is a copy of it, with the arguments, environment,
-folder and streams of its own that a new process would have.
+A server, one for all processes of tests, loads slow libraries once. Each command is a copy of it, with the arguments,
+environment, folder and streams of its own that a new process would have.
 """
 
 import atexit
+import fcntl
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +17,8 @@ import threading
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+# the folder where the server of this run of tests listens; processes that xdist starts inherit it
+FOLDER = "GEOLIVE_TEST_SERVER"
 # what Python and libraries read as they are loaded; commands with other values than the server's get a process of their own
 READ_AT_START = (
     "PYTHON",
@@ -30,55 +35,58 @@ READ_AT_START = (
     "GDAL_",
     "PROJ_",
 )
+
+
+_at_start = {}
 _lock = threading.Lock()
-_servers = []
+
+
+def begin():
+    """Choose where the server will listen, in the process that starts the others; the server ends with that one."""
+    if FOLDER not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="geolive-tests-"))
+        (folder / "owner").write_text(str(os.getpid()), encoding="utf-8")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        os.environ[FOLDER] = str(folder)
+    _at_start.update(os.environ)
 
 
 def run(*words, **environment):
     """Run `python cli.py WORDS` in the root folder, and return its exit code and what it printed."""
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     environment = os.environ | environment
-    with _lock:
-        server = _server()
-        if _read_at_start(environment) != server.read_at_start:
-            return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
-        return server.run(command, environment)
+    if _read_at_start(environment) != _read_at_start(_at_start):
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _connected() as server:
+        streams = [f"/proc/{os.getpid()}/fd/{stream.fileno()}" for stream in (out, err)]
+        asked = {"words": command[1:], "environment": environment, "streams": streams}
+        server.sendall(json.dumps(asked).encode() + b"\n")
+        with server.makefile() as answer:
+            code = int(answer.readline())
+        printed = []
+        for stream in (out, err):
+            stream.seek(0)
+            printed.append(stream.read().decode().replace("\r\n", "\n"))
+    return subprocess.CompletedProcess(command, code, *printed)
 
 
 def _read_at_start(environment):
     return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
 
 
-def _server():
-    if not _servers:
-        _servers.append(_Server())
-        atexit.register(_servers[0].stop)
-    return _servers[0]
-
-
-class _Server:
-    def __init__(self):
-        self.read_at_start = _read_at_start(os.environ)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.command_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-        )
-
-    def run(self, command, environment):
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            streams = [f"/proc/{os.getpid()}/fd/{stream.fileno()}" for stream in (out, err)]
-            asked = {"words": command[1:], "environment": environment, "streams": streams}
-            print(json.dumps(asked), file=self._process.stdin, flush=True)
-            code = int(self._process.stdout.readline())
-            printed = []
-            for stream in (out, err):
-                stream.seek(0)
-                printed.append(stream.read().decode().replace("\r\n", "\n"))
-        return subprocess.CompletedProcess(command, code, *printed)
-
-    def stop(self):
-        self._process.stdin.close()
-        self._process.wait()
+def _connected():
+    """A connection to the server, which the first process that needs it starts."""
+    folder = Path(os.environ[FOLDER])
+    connection = socket.socket(socket.AF_UNIX)
+    with _lock, (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "socket").exists():
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(str(folder / "socket"))
+                listening.listen(64)
+                command = [sys.executable, "-m", "tests.command_server", str(listening.fileno()), str(folder)]
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, env=_at_start, cwd=ROOT, pass_fds=[listening.fileno()]
+                )
+    connection.connect(str(folder / "socket"))
+    return connection

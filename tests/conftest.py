@@ -1,8 +1,11 @@
+import gc
 import os
 import signal
 
 import hypothesis
 import pytest
+
+from tests import commands
 
 # a busy machine is no fault of the code
 hypothesis.settings.register_profile("geolive", deadline=None)
@@ -16,13 +19,22 @@ for stop, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP,
 # tests run on all cores at once: threads beside them would only wait for each other
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+commands.begin()
+
+
+def pytest_collection_finish():
+    """Let the garbage collector pass over what lives until the end: modules and thousands of tests."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Samples and models that tests make are kept away from the user's cache."""
+    """Samples and models that tests make are kept away from the user's cache; processes of one run share them."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GEOLIVE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GEOLIVE_CACHE", str(folder))
         patch.setenv("SOURCE_DATE_EPOCH", "1800000000")
         yield
 

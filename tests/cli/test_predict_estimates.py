@@ -1,9 +1,6 @@
 """`predict` with options about its estimates, as a user types them."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +8,7 @@ import pytest
 from geolive.dataset_folder import write_dataset
 from geolive.regions import find_region
 from geolive.simulation.sample import make_sample
-
-CLI = Path(__file__).parents[2] / "cli.py"
+from tests import commands
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +21,7 @@ def files(tmp_path_factory):
 
 
 def run(folder, *options):
-    words = [
-        sys.executable,
-        CLI,
-        "predict",
-        "--dataset",
-        folder / "data",
-        "--model",
-        "neighbours",
-        "--no-exports",
-        *options,
-    ]
-    return subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    return commands.run("predict", "--dataset", folder / "data", "--model", "neighbours", "--no-exports", *options)
 
 
 def test_benchmarked_districts_add_up_in_the_file_and_the_terminal_says_so(files):

@@ -156,10 +156,11 @@ def test_baselines_are_not_kept(small_sample, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, monkeypatch):
+def test_the_cached_forest_is_fitted_once_and_again_when_damaged(small_folder, tmp_path, monkeypatch):
     from geolive.dataset_folder import read_dataset
     from geolive.files import cache_folder
 
+    monkeypatch.setenv("GEOLIVE_CACHE", str(tmp_path))
     dataset = read_dataset(small_folder)
     first = fit_cached(dataset, Forest(n_estimators=20), "bmi")
     with monkeypatch.context() as patch:

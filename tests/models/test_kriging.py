@@ -176,7 +176,8 @@ def test_arrays_that_it_did_not_write_are_refused(field, tmp_path, name, array):
         Kriging.load(tmp_path, settings | {"trees": 3})
 
 
-def test_a_fit_to_places_is_kept_until_anything_that_it_learnt_from_changes(field, monkeypatch):
+def test_a_fit_to_places_is_kept_until_anything_that_it_learnt_from_changes(field, tmp_path, monkeypatch):
+    monkeypatch.setenv("GEOLIVE_CACHE", str(tmp_path))
     where, values, _ = field
     places, fits = places_at(where[:40]), []
     monkeypatch.setattr(
