@@ -14,8 +14,8 @@ from geolive.errors import InputError
 from geolive.files import cache_folder, replacing
 from geolive.tables import CRS
 
-# a state is cleaned in a fraction of a second, all of India in about ten
-KEPT_FROM_DISTRICTS = 200
+# a state of 38 districts is cleaned in a tenth of a second, and each command cleans it; all of India takes about ten seconds
+KEPT_FROM_DISTRICTS = 20
 # increased whenever `clean_coverage` gives other borders for the same polygons
 _VERSION = 1
 # what reading a damaged file raises; it is made again
