@@ -29,11 +29,11 @@ def repeated_text():
 
 
 def many_rows():
-    return pa.table({"area": pa.nulls(200_000_000, pa.float64())})
+    return pa.table({"area": pa.nulls(140_000_000, pa.float64())})
 
 
 def many_texts():
-    return pa.table({"area": ["x" * 1_000_000] * 2000})
+    return pa.table({"area": ["x" * 1_000_000] * 1100})
 
 
 def lists():

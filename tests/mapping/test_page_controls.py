@@ -39,29 +39,35 @@ def chromium():
         yield running
 
 
-@pytest.fixture(params=[320, 768, 1920])
-def width(request) -> int:
-    return request.param
+# each hand on one screen; the other pairs are slow ones
+HANDS = {"touch": 320, "mouse": 768, "keyboard": 1920}
 
 
-@pytest.fixture(params=["mouse", "touch", "keyboard"])
-def tab(request, width, chromium, page_file) -> Iterator[SimpleNamespace]:
+@pytest.fixture(
+    params=[
+        pytest.param((hand, width), id=f"{hand}-{width}", marks=[] if width == usual else [pytest.mark.slow])
+        for hand, usual in HANDS.items()
+        for width in SIZES
+    ]
+)
+def tab(request, chromium, page_file) -> Iterator[SimpleNamespace]:
     """The page, and `press`, which presses a control by the hand in question."""
-    touch = {"has_touch": True, "is_mobile": True} if request.param == "touch" else {}
+    hand, width = request.param
+    touch = {"has_touch": True, "is_mobile": True} if hand == "touch" else {}
     with opened(chromium, page_file, width, SIZES[width], **touch) as tab:
 
         def press(selector: str, at: int = 0) -> None:
             control = tab.page.locator(selector).nth(at)
-            if request.param == "mouse":
+            if hand == "mouse":
                 control.click()
-            elif request.param == "touch":
+            elif hand == "touch":
                 control.tap()
             else:
                 control.focus()
                 kind = control.evaluate("e => e.type || e.tagName")
                 tab.page.keyboard.press("Space" if kind in ("radio", "checkbox") else "Enter")
 
-        tab.press, tab.hand = press, request.param
+        tab.press, tab.hand = press, hand
         yield tab
         assert tab.errors == []
         assert tab.requests == []

@@ -289,8 +289,15 @@ def test_the_keyboard_skips_the_districts(shown):
     importlib.util.find_spec("axe_playwright_python") is None,
     reason="axe-core is missing (pip install axe-playwright-python)",
 )
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1400])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1400),
+        ("dark", 320),
+        pytest.param("light", 320, marks=pytest.mark.slow),
+        pytest.param("dark", 1400, marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing(chromium, page_file, scheme, width):
     script = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
     # the page's own policy lets no other script run

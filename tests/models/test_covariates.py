@@ -26,7 +26,13 @@ from geolive.places import Places
 from geolive.simulation.sample import make_sample
 from geolive.tables import lonlat
 
-CLUSTERWISE = (Forest, ExtraTrees, Boosting, partial(AuthorsBoosting, n_estimators=20), RidgeCounts)
+CLUSTERWISE = {
+    "forest": partial(Forest, n_estimators=20),
+    "extra-trees": partial(ExtraTrees, n_estimators=20),
+    "boosting": partial(Boosting, n_estimators=10),
+    "authors-boosting": partial(AuthorsBoosting, n_estimators=2),
+    "ridge": RidgeCounts,
+}
 NETWORKS = (GraphCNN, MeanPooling, AttentionPooling, StackedNetwork)
 
 
@@ -53,7 +59,7 @@ def of_places(places, columns, names):
     return replace(places, covariates=columns, covariate_names=names)
 
 
-@pytest.mark.parametrize("kind", CLUSTERWISE)
+@pytest.mark.parametrize("kind", CLUSTERWISE.values(), ids=CLUSTERWISE)
 @pytest.mark.parametrize("inputs", ["covariates", "covariates,objects"])
 def test_clusterwise_models_use_covariates_by_name(dataset, plain, tmp_path, kind, inputs):
     trained = train(dataset, kind(inputs=inputs), "pov")
