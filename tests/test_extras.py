@@ -99,8 +99,8 @@ def folder(tmp_path_factory):
     ("words", "package"),
     [
         (("train", "gcn", "data", "--indicator", "pov", "--out", "gcn"), "torch"),
-        (("predict", "--region", "bihar", "--out", "pov.tif"), "rasterio"),
-        (("explain", "forest", "data", "--out", "why"), "matplotlib"),
+        pytest.param(("predict", "--region", "bihar", "--out", "pov.tif"), "rasterio", marks=pytest.mark.slow),
+        pytest.param(("explain", "forest", "data", "--out", "why"), "matplotlib", marks=pytest.mark.slow),
     ],
 )
 def test_what_needs_an_extra_says_so_in_one_line(folder, words, package):
