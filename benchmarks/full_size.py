@@ -54,13 +54,13 @@ def steps(ids: str, folder: Path, clusters: int, epochs: int | None, states: lis
     """Return the steps in order."""
     table, data, maps = folder / "table", folder / "dataset", folder / "maps"
     passes = [] if epochs is None else ["--epochs", str(epochs)]
-    forest, network, india = folder / "forest", folder / "gcn", maps / "india.csv"
-    draw = ["predict", "--dataset", str(data), "--model", str(forest)]
+    ensemble, network, india = folder / "ensemble", folder / "gcn", maps / "india.csv"
+    draw = ["predict", "--dataset", str(data), "--model", str(ensemble)]
     pages = [[*draw, "--region", name, "--no-exports", "--out", str(maps / f"{name}.html")] for name in states]
     return [
         Step("stand-in", [["sample", "--paper-format", "--clusters", str(clusters), "--ids", ids, "--out", str(table)]], [table]),
         Step("ingest", [["ingest", "paper", str(table / "data.csv"), "--splits", str(table), "--out", str(data)]], [data]),
-        Step("train clusterwise", [["train", "clusterwise", str(data), "--out", str(forest)]], [forest]),
+        Step("train clusterwise", [["train", "clusterwise", str(data), "--out", str(ensemble)]], [ensemble]),
         Step("train gcn", [["train", "gcn", str(data), "--arch", "gcn", *passes, "--out", str(network)]], [network]),
         Step(
             "evaluate, official split",

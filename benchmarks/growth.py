@@ -149,16 +149,12 @@ def steps_of_images(folder: Path, rows: int, units: int) -> Steps:
 
 
 def _summaries(places: Any) -> Steps:
-    from geolive.graphs.edges import parse_edges
-    from geolive.graphs.node_features import fit_vertices
-    from geolive.models.summaries import fit_summaries
-
-    some = places.take(np.arange(min(len(places), 2_000)))
+    from geolive.models.photo_summaries import fit_summaries
 
     def summarise() -> None:
-        fit_summaries(some, fit_vertices(some, "objects"), parse_edges("distance"), 10.0, seed=0)
+        fit_summaries(places, "objects", 0).of(places)
 
-    yield "summaries of the stacked network (images, of 2,000 places at most)", len(some.image_positions), summarise
+    yield "summaries of photos (images)", len(places.image_positions), summarise
 
 
 def steps_of_tables(folder: Path, rows: int, units: int) -> Steps:

@@ -19,7 +19,7 @@ from geolive.cli.apps import (
 )
 from geolive.cli.next_steps import say_next
 from geolive.errors import InputError
-from geolive.model_inputs import parse_inputs
+from geolive.model_inputs import parse_inputs, photo_inputs
 
 if TYPE_CHECKING:
     from geolive.models.interface import Model
@@ -33,13 +33,13 @@ def train_clusterwise(
     indicator: Indicator = "pov",
     task: Task = "regression",
     estimator: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="ensemble, forest, extra-trees, boosting, boosting-authors, ridge, knn, or a model that another package adds "
-            "(plugins lists them).",
+            "(plugins lists them); by default ensemble, and with covariates alone forest.",
             metavar="NAME",
         ),
-    ] = "forest",
+    ] = None,
     trees: Annotated[
         int | None,
         typer.Option(
@@ -61,7 +61,7 @@ def train_clusterwise(
     min_images: MinImages = 0,
     seed: Seed = 0,
 ) -> None:
-    """Train a forest, or another scikit-learn estimator, on what each cluster's images show, summed or averaged."""
+    """Train the default model of predict, a forest or another estimator on what each cluster's images show."""
     from geolive.console import step
     from geolive.dataset_folder import read_dataset
     from geolive.files import check_new_folder
@@ -69,6 +69,7 @@ def train_clusterwise(
     from geolive.models.training import train
 
     check_task(task)
+    estimator = estimator or _default_estimator(inputs)
     model = _model(estimator, task, seed, trees, depth, inputs)
     if features is not None and "features" not in parse_inputs(inputs):
         raise InputError(
@@ -87,6 +88,13 @@ def train_clusterwise(
     say_next(
         "audit", out, "--dataset", dataset, to="checks the model; to draw a map with it, give it to predict --model"
     )
+
+
+def _default_estimator(inputs: str) -> str:
+    """Return the model that `predict` fits by default to these inputs."""
+    from geolive.models.registry import DEFAULT_MODEL, DEFAULT_WITHOUT_PHOTOS
+
+    return DEFAULT_MODEL if photo_inputs(inputs) else DEFAULT_WITHOUT_PHOTOS
 
 
 def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int | None, inputs: str) -> "Model":

@@ -8,7 +8,16 @@ import pandas as pd
 
 from geolive.dataset import Dataset
 from geolive.errors import InputError
-from geolive.evaluation.cross_validation import LAST, LAST_ENDING, PROTOCOLS, FoldError, Predicted, predict_spec
+from geolive.evaluation.cross_validation import (
+    LAST,
+    LAST_ENDING,
+    PROTOCOLS,
+    Fits,
+    FoldError,
+    Predicted,
+    predict_spec,
+    shared_fits,
+)
 from geolive.evaluation.model_specs import ModelSpec
 from geolive.evaluation.resume import ResumeFolder
 from geolive.evaluation.tables import (
@@ -122,6 +131,7 @@ def run_task(
     results: list[pd.DataFrame] = []
     failed: dict[str, Exception] = {}
     lacking: dict[str, str] = {}
+    fits = shared_fits(specs)
     for spec in specs:
         if task.task not in spec.tasks:
             continue
@@ -135,7 +145,7 @@ def run_task(
                     progress(spec.name)
                 rows = predict(spec)
             else:
-                rows = predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress)
+                rows = predict_or_resume(dataset, spec, task, protocol, features, random_state, resume, progress, fits)
             # two rows of one name would be one row in every table
             rows = rows if not {one.model for one in rows} & {one.model for one in predicted} else _renamed(rows, spec)
             figures = [row_results(task, one, protocol, random_state) for one in rows]
@@ -187,16 +197,17 @@ def predict_or_resume(
     random_state: int,
     resume: ResumeFolder | None,
     progress: Callable[[str], None] | None,
+    fits: Fits | None = None,
 ) -> list[Predicted]:
     """Return the rows of a model: those that an interrupted run has kept, else new ones, which are kept.
 
-    The parameters are those of `run_task`.
+    The parameters are those of `run_task`, and `fits` is that of `geolive.evaluation.cross_validation.predict_spec`.
     """
     model = None if spec.make is None else spec.make()
     # the code of a user's own model may change between two runs, and its parameters would not show that
     ours = model is None or type(model).__module__.startswith("geolive.")
     if resume is None or not ours:
-        return predict_spec(spec, task, protocol, random_state, progress)
+        return predict_spec(spec, task, protocol, random_state, progress, fits)
     names = task.clusters["unique_cluster"].to_numpy(object).tolist()
     settings = [] if model is None else [type(model).__name__, model.params]
     about: list = [dataset.checksum, spec.name, spec.label, spec.variant, settings, task.indicator, task.task]
@@ -205,7 +216,7 @@ def predict_or_resume(
     key = resume.key(about, task.values, *folds)
     if kept := resume.find(key):
         return kept
-    predicted = predict_spec(spec, task, protocol, random_state, progress)
+    predicted = predict_spec(spec, task, protocol, random_state, progress, fits)
     resume.keep(key, predicted)
     return predicted
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,11 +18,14 @@ from geolive.evaluation.previous_survey import PREVIOUS_KM, previous_values
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.models.cross_validation import fit_folds
 from geolive.models.interface import Model
+from geolive.models.residual_kriging import ResidualKriging
 
 PROTOCOLS = ("nested", "authors")
 # how the tested fold has a say in a model under the authors' protocol: by the best of its checkpoints, not in those of its
 # last epoch, by the choice of settings, or not at all, because the model takes no validation set
 SELECTIONS = BEST, LAST, CHOSEN, NONE = ("best checkpoint", "last checkpoint", "chosen", "none")
+# fitted models by the name of the row, one for each fold of each partition
+Fits = dict[str, list[Model]]
 # ends the names of rows that are the last checkpoints of the row before
 LAST_ENDING = "+last"
 
@@ -84,6 +87,7 @@ def predict_spec(
     protocol: str,
     random_state: int = 0,
     progress: Callable[[str], None] | None = None,
+    fits: Fits | None = None,
 ) -> list[Predicted]:
     """Predict each tested cluster of each partition by a model that was fitted without its fold.
 
@@ -101,6 +105,9 @@ def predict_spec(
         Seed of the models.
     progress : callable, optional
         Called with a sentence before each fold.
+    fits : dict of str to list of Model, optional
+        By the names of rows, the models that were fitted to each fold, see `shared_fits`. The row adds its own where its name is
+        there. A row with kriged residuals takes those of the row without.
 
     Raises
     ------
@@ -126,13 +133,14 @@ def predict_spec(
     if spec.make is None:
         return [_previous_survey(task)]
     model = spec.make().for_task(task.task, random_state)
+    known = iter((fits or {}).get(spec.plain, []) if protocol == "nested" else [])
     best, last = _OutOfFold(task), _OutOfFold(task)
     fitted: list[Model] = []
     curves: list[dict] = []
     for number, pairs in enumerate(task.partitions):
         report_progress = _progress(progress, spec.name, number, len(task.partitions))
         for fold, test, one in _fit_partition(
-            model, spec.variant, task, pairs, protocol, random_state, report_progress
+            model, spec.variant, task, pairs, protocol, random_state, report_progress, known
         ):
             with _errors_of_fold(fold, len(pairs)):
                 best.predict(one, number, test)
@@ -142,6 +150,8 @@ def predict_spec(
             fitted.append(one)
             if number == 0:
                 curves += [{"fold": fold + 1} | curve for curve in _curves(one)]
+    if fits is not None and spec.name in fits:
+        fits[spec.name] = fitted
     name, params = _name(spec, fitted[0]), _params(spec, fitted)
     about = model_words(fitted[0], spec.variant)
     if protocol == "nested":
@@ -162,6 +172,20 @@ def predict_spec(
         )
         for own, kind, found in kinds
     ]
+
+
+def shared_fits(specs: Iterable[ModelSpec]) -> Fits:
+    """Return a dictionary for the fitted models of the rows that are also asked for with kriged residuals.
+
+    Examples
+    --------
+    >>> from geolive.evaluation.model_specs import find_specs
+    >>> shared_fits(find_specs("mean,forest,forest+kriged"))
+    {'forest': []}
+    """
+    specs = list(specs)
+    names = {spec.name for spec in specs}
+    return {spec.plain: [] for spec in specs if spec.plain in names}
 
 
 class _OutOfFold:
@@ -219,8 +243,12 @@ def _fit_partition(
     protocol: str,
     random_state: int,
     progress: Callable[[str], None] | None,
+    known: Iterator[Model],
 ) -> Iterator[tuple[int, np.ndarray, Model]]:
-    """Yield each fold's number, the rows to predict, and the model that was fitted for them."""
+    """Yield each fold's number, the rows to predict, and the model that was fitted for them.
+
+    `known` are the fitted models of the same row without kriged residuals, as far as there are any.
+    """
     parts = []
     for fold, (train, test) in enumerate(pairs):
         with _errors_of_fold(fold, len(pairs)):
@@ -228,6 +256,12 @@ def _fit_partition(
     rows = [(own, tested) for _, own, tested in parts]
     validate = protocol == "authors"
     options: dict[str, Any] = {"sample_sizes": task.sample_sizes, "validate": validate, "progress": progress}
+
+    def reuse(copy: Model, _: int) -> None:
+        if isinstance(copy, ResidualKriging) and (one := next(known, None)) is not None:
+            copy.reuse(one)
+
+    options["prepare"] = reuse
     fits = fit_folds(model, task.places, task.values, rows, **options)
     for fold, _, tested in parts:
         with _errors_of_fold(fold, len(pairs)):

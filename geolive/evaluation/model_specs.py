@@ -23,7 +23,7 @@ _NEEDS = {
     "countries": "clusters of two countries or more",
 }
 # models whose rows may name their inputs; the second need photos
-_CLUSTERWISE, _OF_PHOTOS = (
+_CLUSTERWISE, OF_PHOTOS = (
     ("forest", "extra-trees", "boosting", "ridge"),
     ("ensemble", "gcn", "mean-pooling", "attention", "stacked"),
 )
@@ -58,6 +58,8 @@ class ModelSpec:
         "" or one of `VARIANTS` but "kriged", which is a model of its own.
     label : str
         Name of the row in the results; "" for the model's own name.
+    plain : str
+        Of a row with kriged residuals: the name of the row without.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelSpec:
     tasks: tuple[str, ...] = TASKS
     variant: str = ""
     label: str = ""
+    plain: str = ""
 
     @property
     def uses_images(self) -> bool:
@@ -208,16 +211,16 @@ def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dic
     if variant not in VARIANTS or spec.make is None:
         raise InputError(f"no model {name!r}; a model's name may end in {', '.join(f'+{v}' for v in VARIANTS)}")
     if variant == "kriged":
-        return replace(spec, name=name, make=_kriged(spec.make))
+        return replace(spec, name=name, make=_kriged(spec.make), plain=spec.name)
     return replace(spec, name=name, variant=variant, needs=(*spec.needs, "countries"))
 
 
 def _spec_of_inputs(name: str, options: Mapping[str, dict]) -> ModelSpec | None:
     """Make the row of a model with its inputs in its name, for example ridge-cov; None where the name is no such row."""
-    for kind in (*_CLUSTERWISE, *_OF_PHOTOS):
+    for kind in (*_CLUSTERWISE, *OF_PHOTOS):
         inputs = INPUTS_OF_SHORT.get(name.removeprefix(f"{kind}-"))
         if name.startswith(f"{kind}-") and inputs and (kind in _CLUSTERWISE or photo_inputs(inputs)):
-            is_network = kind in _OF_PHOTOS and kind != "ensemble"
+            is_network = kind in OF_PHOTOS and kind != "ensemble"
             own = options.get("gcn" if kind == "gcn" else "attention", {}) if is_network else {}
             return ModelSpec(name, _maker(kind, **{**own, "inputs": inputs}), parse_inputs(inputs))
     return None

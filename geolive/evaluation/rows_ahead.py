@@ -7,8 +7,8 @@ from typing import Any
 
 from geolive.dataset import Dataset
 from geolive.evaluation.comparison import predict_or_resume
-from geolive.evaluation.cross_validation import Predicted
-from geolive.evaluation.model_specs import ModelSpec
+from geolive.evaluation.cross_validation import Predicted, shared_fits
+from geolive.evaluation.model_specs import OF_PHOTOS, ModelSpec
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.worker_processes import computed_ahead, usable_processes
 
@@ -19,7 +19,7 @@ PredictRow = Callable[[ModelSpec], list[Predicted]]
 def rows_ahead(
     dataset: Dataset, specs: Sequence[ModelSpec], tasks: Sequence[EvaluationTask], n_jobs: int | None, **options: Any
 ) -> Iterator[list[PredictRow | None]]:
-    """Start to compute all rows of all tasks, in the order in which they are asked for.
+    """Start to compute all rows of all tasks, short ones first; a row and the same with kriged residuals share their fits.
 
     Rows that train a network on photos' pixels are computed in this process when they are asked for: one of them uses all cores.
 
@@ -55,9 +55,6 @@ def rows_ahead(
         yield [None] * len(tasks)
         return
 
-    def compute(number: int, spec: ModelSpec) -> list[Predicted]:
-        return predict_or_resume(dataset, spec, tasks[number], progress=None, **options)
-
     features = options["features"]
     wanted = [
         (number, spec)
@@ -69,11 +66,47 @@ def rows_ahead(
         if spec.make is not None:
             with suppress(Exception):  # the row itself reports what it lacks
                 spec.make()  # loads the libraries of the model once, for all processes
-    at = {(number, spec.name): i for i, (number, spec) in enumerate(wanted)}
-    with computed_ahead([partial(compute, *row) for row in wanted], n_jobs) as ahead:
+    groups = _groups(wanted)
+    at = {(number, spec.name): i for i, (number, group) in enumerate(groups) for spec in group}
+    calls = [partial(_compute, dataset, group, tasks[number], options) for number, group in groups]
+    known: dict[int, dict[str, list[Predicted]]] = {}
+    with computed_ahead(calls, n_jobs) as ahead:
 
         def predict(number: int, spec: ModelSpec) -> list[Predicted]:
-            row = at.get((number, spec.name))
-            return compute(number, spec) if row is None else ahead.result(row)
+            rows, group = None, at.get((number, spec.name))
+            if group is not None:
+                if group not in known:
+                    known[group] = ahead.result(group)
+                rows = known[group].get(spec.name)
+            # a row that failed is computed again here, where its error is shown
+            return rows or predict_or_resume(dataset, spec, tasks[number], progress=None, **options)
 
         yield [partial(predict, number) for number in range(len(tasks))]
+
+
+def _groups(wanted: Sequence[tuple[int, ModelSpec]]) -> list[tuple[int, list[ModelSpec]]]:
+    """Put a row and the same row with kriged residuals together, since they share fits; the dearest of the networks come first.
+
+    The longest calls start first, so that no process waits long for another at the end; but rows that take seconds stay in front.
+    """
+    groups: dict[tuple[int, str], list[ModelSpec]] = {}
+    for number, spec in wanted:
+        groups.setdefault((number, spec.plain or spec.name), []).append(spec)
+    # the row without kriged residuals comes first, whatever the order in which they were asked for
+    ordered = [(number, sorted(group, key=lambda spec: bool(spec.plain))) for (number, _), group in groups.items()]
+    return sorted(ordered, key=lambda one: 0 if not _is_network(one[1][0]) else 1 if len(one[1]) > 1 else 2)
+
+
+def _is_network(spec: ModelSpec) -> bool:
+    return spec.name.startswith(OF_PHOTOS) and not spec.name.startswith("ensemble")
+
+
+def _compute(
+    dataset: Dataset, group: list[ModelSpec], task: EvaluationTask, options: dict[str, Any]
+) -> dict[str, list[Predicted]]:
+    """Compute the rows of a group; those that fail are left out."""
+    fits, found = shared_fits(group), {}
+    for spec in group:
+        with suppress(Exception):
+            found[spec.name] = predict_or_resume(dataset, spec, task, progress=None, fits=fits, **options)
+    return found

@@ -1,8 +1,8 @@
 """Attention pooling over the photos of a place (Ilse et al. 2018), and mean pooling (Zaheer et al. 2017) to compare it with."""
 
+import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import nn
 
 from geolive.collectives import rank_and_size
 from geolive.graphs.node_features import Vertices
+from geolive.models.photo_pooling import PhotoBatch, pooled_photos
 from geolive.models.photoset_model import PhotoSetModel
 from geolive.places import Places
 
@@ -39,7 +40,7 @@ class AttentionNetwork(nn.Module):
     Examples
     --------
     >>> network = AttentionNetwork(66, 1, 32, heads=4, generator=torch.Generator())
-    >>> network(torch.ones(7, 66), torch.tensor([0, 0, 0, 1, 1, 1, 1]), 2).shape
+    >>> network(PhotoBatch.of(np.arange(2), torch.ones(7, 66), np.array([3, 4]))).shape
     torch.Size([2, 1])
     """
 
@@ -56,58 +57,28 @@ class AttentionNetwork(nn.Module):
         self.answer = nn.Parameter(torch.zeros(pooled, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(
-        self, vertices: torch.Tensor, place: torch.Tensor, n_places: int, covariates: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def forward(self, batch: PhotoBatch, covariates: torch.Tensor | None = None) -> torch.Tensor:
         """Compute the outputs of places that have images.
 
         Parameters
         ----------
-        vertices : tensor of float32, shape (images, features)
-        place : tensor of int64, shape (images,)
-            The place of each image, from 0 to n_places - 1.
-        n_places : int
-        covariates : tensor of float32, shape (n_places, covariates), optional
+        batch : PhotoBatch
+        covariates : tensor of float32, shape (b, covariates), optional
 
         Returns
         -------
-        tensor of float32, shape (n_places, outputs)
+        tensor of float32, shape (b, outputs)
         """
-        hidden = torch.relu(vertices @ self.hidden + self.hidden_bias)
-        # one matrix product sums over the images of all places, so that no place is padded to the largest
-        of_place = torch.nn.functional.one_hot(place, n_places).to(hidden.dtype).T
-        pooled = [of_place @ torch.cat([hidden, vertices], 1) / of_place.sum(1, keepdim=True)]
-        if self.gate is not None:
-            scores = hidden @ self.gate
-            index = place[:, None].expand_as(scores)
-            most = scores.new_zeros(n_places, scores.shape[1])
-            most = most.scatter_reduce(0, index, scores.detach(), "amax", include_self=False)
-            share = torch.exp(scores - most[place])
-            attended = of_place @ (share[:, :, None] * hidden[:, None]).flatten(1)
-            pooled.append((attended.view(n_places, -1, hidden.shape[1]) / (of_place @ share)[..., None]).flatten(1))
+        means = pooled_photos(batch, self.hidden, self.hidden_bias, self.gate)
+        plain = torch.segment_reduce(batch.vertices, "mean", lengths=batch.sizes)
+        width = self.hidden.shape[1]
+        # the order of the rows of `answer`: means of the hidden layer and of vertices, then those by attention
+        pooled = [means[:, :width], plain, means[:, width:]]
         if self.of_place is not None:
             assert covariates is not None
             assert self.of_place_bias is not None
-            pooled += [covariates, torch.relu(covariates @ self.of_place + self.of_place_bias)]
-        return torch.cat(pooled, 1) @ self.answer + self.bias
-
-
-@dataclass(frozen=True)
-class PhotoBatch:
-    """The images of b places, one place after the other.
-
-    Parameters
-    ----------
-    rows : array of int64, shape (b,)
-        Row numbers of the places.
-    vertices : tensor of float32, shape (images, features)
-    place : tensor of int64, shape (images,)
-        The place of each image, from 0 to b - 1.
-    """
-
-    rows: np.ndarray
-    vertices: torch.Tensor
-    place: torch.Tensor
+            pooled += [covariates, torch.relu(torch.addmm(self.of_place_bias, covariates, self.of_place))]
+        return torch.addmm(self.bias, torch.cat(pooled, 1), self.answer)
 
 
 class AttentionPooling(PhotoSetModel):
@@ -180,14 +151,17 @@ class AttentionPooling(PhotoSetModel):
         for batch in np.array_split(order, -(-len(order) // batch_size)):
             rows = batch[rank::size]
             of_rows = sizes[rows]
-            place, first = np.repeat(np.arange(len(rows)), of_rows), np.cumsum(of_rows) - of_rows
-            images = np.arange(len(place)) + (places.offsets[rows] - first)[place]
-            tensors = [torch.from_numpy(array).to(device) for array in (vertices.read(images), place)]
-            yield [PhotoBatch(rows, *tensors)]
+            first = np.cumsum(of_rows) - of_rows
+            images = np.arange(of_rows.sum()) + np.repeat(places.offsets[rows] - first, of_rows)
+            yield [PhotoBatch.of(rows, torch.from_numpy(vertices.read(images)).to(device), of_rows)]
 
     def _forward(self, blocks: list[PhotoBatch], covariates: torch.Tensor | None) -> torch.Tensor:
         (batch,) = blocks
-        return self.network_(batch.vertices, batch.place, len(batch.rows), covariates)
+        return self.network_(batch, covariates)
+
+    def _precision(self) -> contextlib.AbstractContextManager:
+        """Return float32 on every device: the products are too small to gain from fewer bits."""
+        return contextlib.nullcontext()
 
 
 class MeanPooling(AttentionPooling):

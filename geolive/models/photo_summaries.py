@@ -1,7 +1,7 @@
 """Summaries of the photos of a place as vectors of fixed length, for regressions: rates, kinds of photos and others.
 
 Each is a mean over a place's photos, shrunk towards the mean over all training photos, so that a place with few photos is near
-the average. `geolive.models.summaries` makes similar ones for networks, from edges of the user's choice.
+the average.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs, photo_inputs
 from geolive.models.photo_sums import PhotoSums, blocks_of_photos, photo_numbers, sum_by_place, with_sums
 from geolive.places import Places
@@ -102,11 +103,26 @@ class PhotoSummaries:
         - `kinds`: the rates, or the means of features, of each kind of photos separately, and the share of that kind.
         - `spread`: how much photos differ within the place.
         - `centrality`: whether objects stand where photos have many neighbours, or where they have few.
+
+        Raises
+        ------
+        InputError
+            The places lack image features, or have another number of them than the training places.
         """
+        self._check_features(places)
         summed = with_sums(places, self.inputs)
         sums = {part: summed.sums[part] for part in self.means}
         n_kind, of_kind = _by_kind(places, self.kinds, tuple(self.means))
         return self._from(places.n_images, sums, n_kind, of_kind)
+
+    def _check_features(self, places: Places) -> None:
+        if "features" not in self.means or places.features is None:  # `with_sums` says that they are missing
+            return
+        found, wanted = places.features.size, len(self.means["features"].x)
+        if found != wanted:
+            raise InputError(
+                f"the images have {found} features each, and training saw {wanted}; use the feature set of training"
+            )
 
     def _from(
         self, n_images: np.ndarray, sums: dict[str, PhotoSums], n_kind: np.ndarray, of_kind: dict[str, np.ndarray]

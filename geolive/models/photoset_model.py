@@ -1,4 +1,4 @@
-"""One network from the photos of a place to its values: training, early stopping, search of settings, and weights in files.
+"""One network from the photos of a place to its values: training, early stopping, and search of settings.
 
 Each photo is a vertex. One network can learn several indicators at once.
 """
@@ -20,14 +20,14 @@ from torch import nn
 from geolive.collectives import add_gradients, rank_and_size, sum_of_all
 from geolive.errors import InputError
 from geolive.graphs.batches import subsample_images
-from geolive.graphs.node_features import VertexScaling, Vertices, fit_vertices
+from geolive.graphs.node_features import Vertices, fit_vertices
 from geolive.model_inputs import photo_inputs
 from geolive.models.adam import FusedAdam
-from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
+from geolive.models.covariate_inputs import covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.inner_folds import inner_folds
 from geolive.models.modality_scaling import balanced
-from geolive.models.network_model import NetworkModel, torch_device
-from geolive.models.network_weights import check_tensors, read_tensors, write_tensors
+from geolive.models.network_model import torch_device
+from geolive.models.photoset_files import PhotoSetFiles
 from geolive.models.target_scaler import TargetScaler
 from geolive.models.trainer import Curve, Fitted, Schedule, Validated, fit_network, one_thread
 from geolive.places import Places
@@ -46,7 +46,7 @@ ROWS_AT_ONCE = 16_384
 SEARCHED_RATES, SEARCHED_WIDTHS = (3e-4, 1e-3, 3e-3), (32, 64)
 
 
-class PhotoSetModel(NetworkModel):
+class PhotoSetModel(PhotoSetFiles):
     """One network from the photos of a place to its values; `GraphCNN` and `AttentionPooling` say which network.
 
     In each epoch a place contributes between 2 and 64 of its images. The parameters are those of
@@ -146,9 +146,6 @@ class PhotoSetModel(NetworkModel):
         return clone(self).set_params(**searched, search=False)
 
     # what each kind of network defines
-
-    def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
-        raise NotImplementedError
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
@@ -367,88 +364,6 @@ class PhotoSetModel(NetworkModel):
             for start in range(0, n, ROWS_AT_ONCE):
                 digest.update(places.features.read(np.arange(start, min(n, start + ROWS_AT_ONCE))).data)
         return digest.hexdigest()
-
-    # weights in files
-
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write weights and scaling to `folder`; `load` needs the settings that come back."""
-        self.check_fitted()
-        write_tensors(self.tensors(), folder)
-        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
-        return {"task": self.task, "random_state": self.random_state, **self.params, **names}
-
-    @classmethod
-    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read what `save` wrote, with the settings that it gave back.
-
-        Raises
-        ------
-        InputError
-            The file is missing, cut short or not of this network, or the settings are not as `save` gives them.
-        """
-        settings, tensors, path = dict(settings), *read_tensors(folder)
-        count, number = settings.pop("indicators", 1), settings.pop("column", None)
-        names = settings.pop("covariate_names", ())
-        try:
-            model = cls(**settings)
-            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
-            model.set_tensors(tensors, path, outputs=int(count))
-        except InputError:
-            raise
-        except (TypeError, AttributeError, ValueError):
-            raise InputError(f"{path}: not settings of a {cls.arch}: {json.dumps(settings)}; train it again") from None
-        return model if number is None else model.column(int(number))
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Return weights and scaling by name."""
-        weights = {f"network.{name}": tensor.cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
-        return weights | {f"scaling.{name}": torch.from_numpy(np.array(a)) for name, a in self._scales().items()}
-
-    def _scales(self) -> dict[str, np.ndarray]:
-        covariates = {"covariates": self.covariate_scale_} if self.uses("covariates") else {}
-        return {
-            "mean": self.scaling_.mean,
-            "factor": self.scaling_.factor,
-            self.task: self.targets_.table,
-            **covariates,
-        }
-
-    def set_tensors(self, tensors: dict[str, torch.Tensor], path: Path, outputs: int) -> None:
-        """Take weights and scaling from tensors; `path` is the file that errors name.
-
-        Raises
-        ------
-        InputError
-            They are not the tensors of a network with these parameters.
-        """
-        self.check_parameters()
-        self.learning_rate_, self.width_ = self.learning_rate, self.width
-        features = len(tensors["scaling.mean"]) if "scaling.mean" in tensors else 0
-        # shapes come first, without memory: settings of a damaged card may describe a network of any size
-        try:
-            with torch.device("meta"):
-                shapes = self._new_network(max(features, 1), outputs, torch.Generator()).state_dict()
-        except (RuntimeError, OverflowError):
-            raise InputError(f"{path}: not the tensors of a {self.name} network; train it again") from None
-        expected = {f"network.{name}": tuple(tensor.shape) for name, tensor in shapes.items()}
-        expected |= {f"scaling.{name}": shape for name, shape in self._scale_shapes(features, outputs).items()}
-        check_tensors(tensors, expected, path, self.name)
-        network = self._new_network(max(features, 1), outputs, torch.Generator())
-        network.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
-        self.network_ = network.to(torch_device(self.device)).eval()
-        self._set_scales(
-            {name.removeprefix("scaling."): t.numpy() for name, t in tensors.items() if "scaling." in name}
-        )
-
-    def _scale_shapes(self, features: int, outputs: int) -> dict[str, tuple[int, ...]]:
-        covariates = {"covariates": (2, len(self.covariate_names_))} if self.uses("covariates") else {}
-        return {"mean": (features,), "factor": (features,), self.task: (outputs, 4), **covariates}
-
-    def _set_scales(self, arrays: dict[str, np.ndarray]) -> None:
-        self.scaling_ = VertexScaling(photo_inputs(self.inputs), arrays["mean"], arrays["factor"])
-        if self.uses("covariates"):
-            self.covariate_scale_ = arrays["covariates"]
-        self.targets_ = TargetScaler(arrays[self.task])
 
 
 def _held_out_rows(places: Places, random_state: int) -> tuple[np.ndarray, np.ndarray]:

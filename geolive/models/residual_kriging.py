@@ -53,6 +53,7 @@ class ResidualKriging(Model):
     def __init__(self, model: Model, *, random_state: int = 0) -> None:
         self.model = model
         self.random_state = random_state
+        self._fitted: Model | None = None
 
     @property
     def task(self) -> str:  # type: ignore[override]
@@ -108,6 +109,17 @@ class ResidualKriging(Model):
         self.model.check_parameters()
         check_integer("random_state", self.random_state, 0)
 
+    def prepared(self, places: Places) -> Places:
+        """Return the places as the model prepares them."""
+        return self.model.prepared(places)
+
+    def reuse(self, fitted: Model) -> None:
+        """Take a clone of the model that was fitted to the places and values that `fit` will be given.
+
+        Evaluation fits the model with and without kriged residuals to the same folds; so one fit serves both.
+        """
+        self._fitted = fitted
+
     def fit(self, places: Places, values: np.ndarray, *, sample_sizes: np.ndarray | None = None) -> "ResidualKriging":
         """Fit the model, and the kriging to its residuals.
 
@@ -124,8 +136,11 @@ class ResidualKriging(Model):
         values = np.asarray(values, float)
         folds = fold_numbers(RandomSplit(n_splits=INNER_FOLDS, random_state=self.random_state), places.positions)
         predicted = cross_val_predict(self.model, places, values, folds, sample_sizes=sample_sizes)
-        self.model_ = clone(self.model)
-        fit_model(self.model_, places, values, sample_sizes=sample_sizes)
+        if self._fitted is None:
+            self.model_ = clone(self.model)
+            fit_model(self.model_, places, values, sample_sizes=sample_sizes)
+        else:
+            self.model_, self._fitted = self._fitted, None
         self.is_rate_ = sample_sizes is not None
         noise = None if sample_sizes is None else binomial_variance(predicted, np.asarray(sample_sizes, float))
         self.kriging_ = Kriging(random_state=self.random_state).fit(places, values - predicted, noise=noise)

@@ -8,36 +8,32 @@ import torch
 from sklearn.base import clone
 
 from geolive.errors import InputError
-from geolive.graphs.batches import largest_distance_km
-from geolive.graphs.edges import check_k, parse_edges
-from geolive.graphs.node_features import VertexScaling, fit_vertices
-from geolive.model_inputs import photo_inputs
 from geolive.models.attention import AttentionPooling
 from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.cross_validation import fit_folds
 from geolive.models.inner_folds import inner_folds
-from geolive.models.interface import Model
+from geolive.models.interface import Model, check_images
 from geolive.models.network_model import NetworkModel
 from geolive.models.network_weights import check_finite, read_tensors, write_tensors
+from geolive.models.photo_summaries import PhotoSummaries, fit_summaries, view_names
+from geolive.models.photo_sums import with_sums
 from geolive.models.photoset_model import Progress, Validation
 from geolive.models.ridge import Ridge, combine, fit_ridge
-from geolive.models.summaries import VIEWS, Summaries, fit_summaries
 from geolive.models.target_scaler import TargetScaler
 from geolive.models.trainer import Curve, one_thread
 from geolive.places import Places
 
 INNER_FOLDS = 3
-EDGES = "distance+knn:8"
 
 
 class StackedNetwork(NetworkModel):
-    """Three networks with attention over a place's images and five ridge regressions on summaries of them, stacked.
+    """Three networks with attention over a place's images and ridge regressions on summaries of them, stacked.
 
-    There are six predictors: a ridge regression on each of five summaries of a place's photos (`geolive.models.summaries`), and
-    the mean of three networks with attention over photos. With covariates there is a seventh, a ridge regression on these, and
-    the networks use them, too. Each predicts training places that it was not fitted to, where whole cells of near places are
-    left out together, and these predictions decide its weight. Where there is nothing to learn, all weights are near 0, and the
-    prediction is the mean of the training values.
+    The predictors are a ridge regression on each summary of a place's photos (`geolive.models.photo_summaries`; there are five
+    of object counts and four of image features), and the mean of three networks with attention over photos. With covariates
+    there is one more, a ridge regression on these, and the networks use them, too. Each predicts training places that it was not
+    fitted to, where whole cells of near places are left out together, and these predictions decide its weight. Where there is
+    nothing to learn, all weights are near 0, and the prediction is the mean of the training values.
 
     Parameters
     ----------
@@ -45,8 +41,6 @@ class StackedNetwork(NetworkModel):
         Labels are learnt as numbers, and predictions are clipped to [0, 1].
     random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
         Parameters of the networks with attention, see `geolive.models.network_model.NetworkModel`.
-    edges : str
-        Which photos are neighbours, as `geolive.graphs.edges.parse_edges` reads it.
 
     Attributes
     ----------
@@ -54,7 +48,7 @@ class StackedNetwork(NetworkModel):
         One for each inner fold, fitted to the other folds.
     regressions_ : list of dict of str to Ridge
         For each indicator, the regression on each summary.
-    weights_ : array, shape (m, 6 or 7)
+    weights_ : array, shape (m, p)
         For each indicator, the weight of each predictor: the summaries, the covariates and the networks.
     left_out_ : array, shape (n, m)
         Predictions of the training places by predictors that were not fitted to them.
@@ -71,7 +65,7 @@ class StackedNetwork(NetworkModel):
     >>> places = dataset.cluster_places(dataset.clusters)
     >>> model = StackedNetwork(epochs=2).fit(places, dataset.clusters["pov"].to_numpy())
     >>> model.name, model.predict(places).shape == (len(places),)
-    ('stacked-obj-distance+knn:8', True)
+    ('stacked-obj', True)
     """
 
     kind = arch = "stacked"
@@ -81,7 +75,6 @@ class StackedNetwork(NetworkModel):
         task: str = "regression",
         *,
         random_state: int = 0,
-        edges: str = EDGES,
         inputs: str = "objects",
         epochs: int = 60,
         iterations: int | None = None,
@@ -107,27 +100,16 @@ class StackedNetwork(NetworkModel):
             device=device,
             checkpoints=checkpoints,
         )
-        self.edges = edges
-
-    @property
-    def name(self) -> str:
-        """Architecture, inputs and edges."""
-        return f"{super().name}-{parse_edges(self.edges)}"
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters that decide the weights."""
-        return {"edges": str(parse_edges(self.edges))} | super().params
 
     @property
     def curves(self) -> list[Curve]:
         """The learning curves of the networks."""
         return [curve for network in getattr(self, "networks_", []) for curve in network.curves]
 
-    def check_parameters(self) -> None:
-        """Raise where a parameter has a value that the model cannot use."""
-        super().check_parameters()
-        parse_edges(self.edges)
+    def prepared(self, places: Places) -> Places:
+        """Return places with the sums over their photos, which fits of several folds share."""
+        check_images(places, self.name)
+        return with_sums(places, self.inputs)
 
     def fit(
         self, places: Places, values: np.ndarray, *, validation: Validation = None, progress: Progress = None
@@ -168,7 +150,9 @@ class StackedNetwork(NetworkModel):
         self.column_ = None
         self.targets_ = TargetScaler.fit(values)
         _check_folds(folds, values, self.name)
-        views = self._fit_summaries(places)
+        places = self.prepared(places)
+        self.summaries_ = fit_summaries(places, self.inputs, self.random_state)
+        views = self.summaries_.of(places)
         if self.uses("covariates"):
             self.covariate_scale_ = covariate_scale(training_covariates(places, self.name))
             views["covariates"] = self._standardised_covariates(places)
@@ -186,22 +170,11 @@ class StackedNetwork(NetworkModel):
     @property
     def _views(self) -> tuple[str, ...]:
         """The inputs of the ridge regressions: the summaries of photos, and the covariates where the model uses them."""
-        return (*VIEWS, *(("covariates",) if self.uses("covariates") else ()))
+        return (*view_names(self.inputs), *(("covariates",) if self.uses("covariates") else ()))
 
     def _standardised_covariates(self, places: Places) -> np.ndarray:
         mean, factor = self.covariate_scale_
         return (covariates_as_trained(places, self.covariate_names_, self.name) - mean) * factor
-
-    def _fit_summaries(self, places: Places) -> dict[str, np.ndarray]:
-        """Learn what summaries need of the training photos; gives the summaries of the training places."""
-        edges = parse_edges(self.edges)
-        if str(edges) != EDGES:
-            # nobody asked for the k of the default: where places have fewer images than that, it joins all of them
-            check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
-        scaling = fit_vertices(places, photo_inputs(self.inputs))
-        d_max_km = largest_distance_km(places) if "distance" in edges.kinds else 0.0
-        self.summaries_, views = fit_summaries(places, scaling, edges, d_max_km, self.random_state)
-        return views
 
     def _fit_networks(self, places: Places, values: np.ndarray, folds: np.ndarray, progress: Progress) -> np.ndarray:
         """Fit one network for each fold, to the other folds; gives its predictions of the fold, shape (n, m)."""
@@ -216,8 +189,7 @@ class StackedNetwork(NetworkModel):
         network.set_params(random_state=self.random_state + number)
 
     def _new_network(self, number: int) -> AttentionPooling:
-        shared = {name: value for name, value in self.get_params(deep=False).items() if name != "edges"}
-        return AttentionPooling(**shared | {"random_state": self.random_state + number})
+        return AttentionPooling(**self.get_params(deep=False) | {"random_state": self.random_state + number})
 
     def _predict_all(self, places: Places) -> np.ndarray:
         with one_thread():
@@ -246,18 +218,16 @@ class StackedNetwork(NetworkModel):
     def save(self, folder: Path) -> dict[str, Any]:
         """Write weights and scaling to `folder`; `load` needs the settings that come back."""
         self.check_fitted()
-        scaling = self.summaries_.scaling
         arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
-        arrays |= {"scaling.mean": scaling.mean, "scaling.factor": scaling.factor, "targets": self.targets_.table}
+        arrays |= {"targets": self.targets_.table, "weights": self.weights_}
         if self.uses("covariates"):
             arrays["covariates"] = self.covariate_scale_
-        arrays |= {"d_max_km": np.array([self.summaries_.d_max_km]), "weights": self.weights_}
         for column, regressions in enumerate(self.regressions_):
             for name, regression in regressions.items():
                 own = f"lines.{column}.{name}"
                 arrays |= {f"{own}.centre": regression.centre, f"{own}.weights": regression.weights}
                 arrays[f"{own}.mean"] = np.array([regression.mean])
-        tensors = {name: torch.from_numpy(np.array(array, np.float64)) for name, array in arrays.items()}
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         for number, network in enumerate(self.networks_):
             tensors |= {f"members.{number}.{name}": tensor for name, tensor in network.tensors().items()}
         write_tensors(tensors, folder)
@@ -298,14 +268,15 @@ class StackedNetwork(NetworkModel):
             self.covariate_scale_ = arrays["covariates"]
             if self.covariate_scale_.shape != (2, len(self.covariate_names_)):
                 raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
-        scaling = VertexScaling(photo_inputs(self.inputs), arrays["scaling.mean"], arrays["scaling.factor"])
-        parts = {name.removeprefix("summaries."): array for name, array in arrays.items() if "summaries." in name}
-        edges, d_max_km = parse_edges(self.edges), float(arrays["d_max_km"][0])
-        self.summaries_ = Summaries(scaling, edges, d_max_km, self.random_state, **parts)
+        parts = {name.removeprefix("summaries."): a for name, a in arrays.items() if name.startswith("summaries.")}
+        self.summaries_ = PhotoSummaries.of_arrays(self.inputs, parts)
         self.targets_, self.weights_ = TargetScaler(arrays["targets"]), arrays["weights"]
         self.regressions_ = [
             {name: _ridge(arrays, f"lines.{i}.{name}") for name in self._views} for i in range(outputs)
         ]
+        wide = self.summaries_.widths() | {"covariates": len(self.covariate_names_)}
+        if any(line.weights.shape != (wide[name],) for own in self.regressions_ for name, line in own.items()):
+            raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
         if self.weights_.shape != (outputs, len(self._views) + 1) or self.targets_.table.shape != (outputs, 4):
             raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
         self.networks_ = []

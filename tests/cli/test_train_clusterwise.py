@@ -7,7 +7,7 @@ import pytest
 
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.models.bundle import load_model
-from geolive.models.registry import CLUSTERWISE, MODEL_KINDS
+from geolive.models.registry import CLUSTERWISE, DEFAULT_MODEL, MODEL_KINDS
 from geolive.simulation.sample import make_sample
 
 
@@ -32,6 +32,16 @@ def test_an_estimator_from_the_closed_list_is_trained_and_kept(run, goa, tmp_pat
     )
     assert code == 2
     assert f"train clusterwise --estimator {name} DATASET --indicator pov --task regression --out BUNDLE" in errors
+
+
+def test_the_default_is_that_of_predict(run, goa, tmp_path):
+    code, _, errors = run("train", "clusterwise", goa, "--trees", "2", "--out", tmp_path / "bundle")
+    assert code == 0, errors
+    assert json.loads((tmp_path / "bundle" / "card.json").read_text())["kind"] == DEFAULT_MODEL
+    # without covariates in the dataset this ends in an error, which names what a model of covariates alone needs
+    code, _, errors = run("train", "clusterwise", goa, "--inputs", "covariates", "--out", tmp_path / "forest")
+    assert code == 2
+    assert "needs photos" not in errors
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from sklearn.metrics import confusion_matrix, f1_score, precision_score, r2_scor
 from geolive.errors import InputError
 from geolive.evaluation.best_of import BestOf
 from geolive.evaluation.comparison import run_task
-from geolive.evaluation.cross_validation import FoldError, predict_spec
+from geolive.evaluation.cross_validation import FoldError, predict_spec, shared_fits
 from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
+from geolive.evaluation.rows_ahead import rows_ahead
 from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
 from geolive.evaluation.tasks import make_task
 from geolive.models.baselines import Mean, Neighbours
@@ -321,3 +322,29 @@ def test_every_network_of_a_fold_shows_how_it_was_trained(small_sample, name, cu
     for curve in predicted.curves:
         assert len(curve["train"]) == curve["best"] == epochs
         assert np.isfinite(curve["train"]).all()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_row_with_kriged_residuals_shares_the_fits_of_the_row_without(small_sample, monkeypatch, n_jobs):
+    dataset, names = small_sample.dataset, "neighbours,neighbours+kriged"
+    task = make_task(dataset, "pov", "regression", RandomSplit(n_splits=2), "random", needs_images=True)
+    alone = [predict_spec(spec, task, "nested")[0] for spec in find_specs(names)]
+    fits, specs, fitted, real = shared_fits(find_specs(names)), find_specs(names), [], Neighbours.fit
+
+    def counted(self, *args, **options):
+        fitted.append(self)
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Neighbours, "fit", counted)
+    if n_jobs == 1:
+        together = [predict_spec(spec, task, "nested", fits=fits)[0] for spec in specs]
+        # two folds, each fitted to once, and without each of three inner folds
+        assert len(fitted) == 2 * (1 + 3)
+    else:
+        options = {"protocol": "nested", "features": None, "random_state": 0, "resume": None}
+        with rows_ahead(dataset, specs[::-1], [task], n_jobs, **options) as (predict,):
+            together = [predict(spec)[0] for spec in specs]
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.values, other.values)
+        assert (one.model, one.params, one.about) == (other.model, other.params, other.about)
+    assert not np.array_equal(together[0].values, together[1].values)

@@ -19,9 +19,10 @@ from geolive.model_inputs import short_name
 from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
+from geolive.models.photo_pooling import PhotoBatch, pooled_photos
+from geolive.models.photo_summaries import view_names
 from geolive.models.ridge import combine, fit_ridge
 from geolive.models.stacked import StackedNetwork
-from geolive.models.summaries import VIEWS
 from geolive.places import ImageFeatures
 from geolive.simulation.sample import make_sample
 from tests.graphs.places import make_places
@@ -97,7 +98,7 @@ def test_where_things_stand_is_found_by_the_stacked_network():
     test = np.arange(len(values)) % 3 == 0
     model = StackedNetwork(epochs=10).fit(places.take(np.flatnonzero(~test)), values[~test])
     assert r2(values[test], model.predict(places.take(np.flatnonzero(test)))) > 0.2
-    assert [*VIEWS, "attention"][int(np.argmax(model.weights_[0]))] == "centrality"
+    assert [*view_names("objects"), "attention"][int(np.argmax(model.weights_[0]))] == "object centrality"
 
 
 def test_the_order_of_photos_and_the_other_places_have_no_influence():
@@ -105,13 +106,40 @@ def test_the_order_of_photos_and_the_other_places_have_no_influence():
     with torch.no_grad():
         network.answer.copy_(torch.randn(network.answer.shape, generator=torch.Generator().manual_seed(1)))
     x = torch.randn(9, 66, generator=torch.Generator().manual_seed(2))
-    alone = torch.zeros(9, dtype=torch.int64)
-    plain = network(x, alone, 1)
-    # photos of another place between them, whose attention scores would drown those of the first
-    mixed, place = torch.full((18, 66), 50.0), torch.tensor([1, 0] * 9)
-    mixed[1::2] = x.flip(0)
-    torch.testing.assert_close(network(mixed, place, 2)[:1], plain, atol=1e-5, rtol=1e-5)
-    assert (network(x + 1, alone, 1) - plain).abs().max() > 0.1
+    rows = np.arange(2)
+    plain = network(PhotoBatch.of(rows[:1], x, np.array([9])))
+    # photos of a larger place beside them, whose attention scores would drown those of the first
+    both = torch.cat([x.flip(0), torch.full((12, 66), 50.0)])
+    beside = network(PhotoBatch.of(rows, both, np.array([9, 12])))
+    torch.testing.assert_close(beside[:1], plain, atol=1e-5, rtol=1e-5)
+    assert (network(PhotoBatch.of(rows[:1], x + 1, np.array([9]))) - plain).abs().max() > 0.1
+
+
+def test_the_gradient_of_the_pooled_photos_is_that_of_automatic_differentiation():
+    generator = torch.Generator().manual_seed(0)
+    sizes, place = np.array([3, 1, 5]), torch.tensor([0] * 3 + [1] + [2] * 5)
+    x, weights, bias, gate = (torch.randn(shape, generator=generator) for shape in ((9, 6), (6, 4), (4,), (4, 2)))
+    weigh = torch.randn(3, 12, generator=generator)
+
+    def literal(weights, bias, gate):
+        hidden = torch.relu(x @ weights + bias)
+        of_places = []
+        for own in (hidden[place == number] for number in range(3)):
+            shares = torch.softmax(own @ gate, 0)
+            of_places.append(torch.cat([own.mean(0), *(shares.T @ own)]))
+        return torch.stack(of_places)
+
+    def ours(*given):
+        return pooled_photos(PhotoBatch.of(np.arange(3), x, sizes), *given)
+
+    found = []
+    for pool in (literal, ours):
+        given = [tensor.clone().requires_grad_() for tensor in (weights, bias, gate)]
+        pooled = pool(*given)
+        (pooled * weigh).sum().backward()
+        found.append([pooled.detach(), *(tensor.grad for tensor in given)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -264,10 +292,9 @@ def test_parameters_that_make_no_sense_are_refused_by_fit(survey, kind, options,
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
-@pytest.mark.parametrize("kind", [GraphCNN, StackedNetwork])
-def test_edges_that_make_no_sense_are_refused_by_fit(survey, kind):
+def test_edges_that_make_no_sense_are_refused_by_fit(survey):
     with pytest.raises(InputError, match=r"^edges='nearest'"):
-        kind(edges="nearest").fit(*survey[:2])
+        GraphCNN(edges="nearest").fit(*survey[:2])
 
 
 @pytest.mark.parametrize("kind", ALL)
