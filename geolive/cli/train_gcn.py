@@ -64,8 +64,8 @@ def train_gcn(
     edges: Annotated[
         str | None,
         typer.Option(
-            help="Edges between photos: distance, knn:8, random, delaunay, sequence, objects, similarity:cosine, "
-            "similarity:jaccard, complete; or several joined by +."
+            help="With --arch gcn, edges between photos: distance, knn:8, random, delaunay, sequence, objects, "
+            "similarity:cosine, similarity:jaccard, complete; or several joined by +."
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training clusters, at most.", min=1)] = None,
