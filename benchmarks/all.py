@@ -62,7 +62,7 @@ class Benchmark:
 BENCHMARKS = [
     Benchmark("main_job"),
     Benchmark("all_india", quick="--sites 5000"),
-    Benchmark("all_regions", quick="--regions goa,sikkim --without-browser"),
+    Benchmark("all_regions", "--without-browser", "--regions goa,sikkim --without-browser"),
     Benchmark("page_weight", "--region bihar --sites 600"),
     Benchmark("ingest_paper", "{standin}", "{standin} 1"),
     Benchmark("ingest_images", quick="--rows 20000"),

@@ -21,6 +21,11 @@ def bihar():
     return find_region("bihar")
 
 
+def test_the_area_is_the_union_of_the_districts(bihar):
+    union = shapely.union_all(bihar.districts.geometry.values)
+    assert shapely.normalize(bihar.area) == shapely.normalize(union)
+
+
 def test_bihar_is_a_clean_coverage_of_its_38_districts(bihar):
     districts = bihar.districts
     assert set(districts["district_id"]) == set(bihar_statistics().index)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from geolive.mapping.prediction import predict
 from geolive.models.bundle import load_model, save_model
@@ -21,6 +22,12 @@ def test_it_is_the_papers_arithmetic():
     first, third = np.quantile(own, [0.25, 0.75])
     assert found.threshold == pytest.approx(own[own <= third + 1.5 * (third - first)].max())
     assert found.dissimilarity(np.array([[5.0], [9.0], [1.0]])) == pytest.approx(np.array([1, 2, 0]) / np.mean(pairs))
+
+
+def test_many_training_places_have_the_mean_distance_of_all_pairs():
+    training = np.random.default_rng(3).normal(size=(2300, 3)) * [1, 5, 0.2]
+    found = area_of_applicability(training, np.arange(2300) % 10, np.ones(3))
+    assert found.mean_distance == pytest.approx(pdist(found.training).mean(), rel=1e-12)
 
 
 def test_units_do_not_matter_and_importance_does():
