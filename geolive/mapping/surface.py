@@ -164,11 +164,11 @@ def _interpolate(
     """Interpolate numbers at the pixels' middles, shape (pixels, 3)."""
     result = np.full((len(middles), numbers.shape[1]), np.nan)
     on_sphere = unit_sphere(middles)
-    chord, _ = tree.query(on_sphere, distance_upper_bound=float(km_to_chord(np.asarray(reach_km))))
+    chord, _ = tree.query(on_sphere, distance_upper_bound=float(km_to_chord(np.asarray(reach_km))), workers=-1)
     reached = np.flatnonzero(np.isfinite(chord))
     if len(reached) == 0:
         return result
-    chord, site = tree.query(on_sphere[reached], k=np.arange(1, min(n_neighbors, len(numbers)) + 1))
+    chord, site = tree.query(on_sphere[reached], k=np.arange(1, min(n_neighbors, len(numbers)) + 1), workers=-1)
     # a metre is nothing against a pixel, and keeps the weight of a site in the very middle finite
     weight = np.maximum(chord_to_km(chord), 1e-3) ** -power
     weight /= weight.sum(axis=1, keepdims=True)

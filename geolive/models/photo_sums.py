@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +12,9 @@ from geolive.errors import InputError
 from geolive.geodesy import EARTH_RADIUS_KM, unit_sphere
 from geolive.model_inputs import parse_inputs, photo_inputs
 from geolive.places import Places
+from geolive.processors import available_processors
 from geolive.tables import N_CLASSES
+from geolive.worker_processes import is_worker_process
 
 # photos, and numbers of distances between them, that are worked on at once
 _PHOTOS = 32_768
@@ -125,13 +128,20 @@ def closeness(places: Places) -> np.ndarray:
     """
     sizes, found = places.n_images, np.zeros(len(places.image_positions))
     points = unit_sphere(places.image_positions) * EARTH_RADIUS_KM
+    photos: list[np.ndarray] = []
     for size in np.unique(sizes[sizes > 1]):
         of_size = np.flatnonzero(sizes == size)
-        for part in np.array_split(of_size, max(1, len(of_size) * size**2 // _DISTANCES)):
-            images = places.offsets[part][:, None] + np.arange(size)
-            # relative to the first photo, so that small distances keep their digits
-            near = (points[images] - points[images[:, :1]]).astype(np.float32)
-            found[images] = _received(near) - 1
+        parts = np.array_split(of_size, max(1, len(of_size) * size**2 // _DISTANCES))
+        photos += [places.offsets[part][:, None] + np.arange(size) for part in parts]
+
+    def compute(images: np.ndarray) -> None:
+        # relative to the first photo, so that small distances keep their digits
+        near = (points[images] - points[images[:, :1]]).astype(np.float32)
+        found[images] = _received(near) - 1
+
+    # where folds are fitted in several processes, these use all processors
+    with ThreadPoolExecutor(1 if is_worker_process() else available_processors()) as pool:
+        list(pool.map(compute, photos))
     return found
 
 
