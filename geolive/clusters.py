@@ -152,8 +152,7 @@ def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> t
     [2, 1]
     """
     where = lonlat(images.geometry)
-    cells, cell_of_image = np.unique(_cell(where), axis=0, return_inverse=True)
-    cell_of_image = cell_of_image.reshape(-1)
+    cells, cell_of_image = _unique_cells(_cell(where))
     site_of_cell = _greedy_cover(cells, np.bincount(cell_of_image, minlength=len(cells)), radius_km)
     site = site_of_cell[cell_of_image]
     size = np.bincount(site, minlength=site.max() + 1 if len(site) else 0)
@@ -170,6 +169,16 @@ def _cell(degrees: np.ndarray) -> np.ndarray:
     row = np.floor(degrees[:, 1] / 0.009)
     column = np.floor(degrees[:, 0] * np.cos(np.radians((row + 0.5) * 0.009)) / 0.009)
     return np.column_stack([row, column]).astype(np.int64)
+
+
+def _unique_cells(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells by row and column, each once, and the number of each image's cell among them."""
+    if not len(cells):
+        return cells, np.zeros(0, np.int64)
+    # one number for each cell is sorted ten times as fast as a pair
+    first, width = cells.min(axis=0), int(np.ptp(cells[:, 1])) + 1
+    numbers, cell_of_image = np.unique((cells - first) @ np.array([width, 1]), return_inverse=True)
+    return np.column_stack(np.divmod(numbers, width)) + first, cell_of_image
 
 
 def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np.ndarray:
