@@ -183,10 +183,10 @@ def _unique_cells(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _greedy_cover(cells: np.ndarray, weight: np.ndarray, radius_km: float) -> np.ndarray:
     """Number of the site of each cell. The entries of the heap are updated when they come first."""
-    from scipy.spatial import cKDTree
-
     if len(cells) == 0:
         return np.zeros(0, np.int64)
+    from scipy.spatial import cKDTree
+
     lat = (cells[:, 0] + 0.5) * 0.009
     lon = (cells[:, 1] + 0.5) * 0.009 / np.cos(np.radians(lat))
     tree = cKDTree(unit_sphere(np.column_stack([lon, lat])))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geolive.sources.paper.blocks import read_blocks, read_line_by_line, read_usual_block
+from geolive.sources.paper.blocks import _PIECE, read_blocks, read_line_by_line, read_usual_block
 from geolive.sources.paper.rows import RowReader
 from tests.sources.paper.papertable import NAMES, row, text
 
@@ -141,6 +141,18 @@ def test_empty_lines_are_no_rows_and_numbers_go_on():
     rows, rejects = both("\n\r\n" + line(key="k") + "\n\nbad\n" + line(key="l"))
     assert [r[:2] for r in rows] == [(2, "a"), (5, "k"), (8, "l")]
     assert [number for number, _ in rejects] == [7]
+
+
+def test_one_unusual_line_among_many_and_a_class_that_is_named_late():
+    many = [line(key=f"k{i}") for i in range(600)]
+    named = line(key="n", features=[5, 5, 5], features_name=["Pole"] * 3)
+    lines = [*many[:250], "bad", *many[250:400], named, *many[400:], line(key="l", features=[5] * 3)]
+    block = "\n".join(lines)
+    assert len(block) > 2 * _PIECE
+    rows, rejects = both(block)
+    assert [r[1] for r in rows] == ["a", *(f"k{i}" for i in range(400)), "n", *(f"k{i}" for i in range(400, 600))]
+    assert rejects == [(253, "line: wrong number of fields"), (605, "features_name: two names for one class")]
+    assert rows[401][7] == {5: 3}
 
 
 def test_a_bad_value_of_a_cluster_rejects_all_its_rows():
