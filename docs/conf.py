@@ -22,7 +22,7 @@ extensions = [
     "sphinx_design",
 ]
 # measured.md is a part of the page on performance
-exclude_patterns = ["_build", "examples", "measured.md"]
+exclude_patterns = ["_build", "_templates", "examples", "measured.md"]
 
 # tutorials run from the beginning each time, in a folder of their own, with a cache of their own
 nb_execution_mode = "force"
@@ -44,6 +44,8 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block",
 myst_heading_anchors = 4
 
 autosummary_generate = True
+# of `Dataset`, methods of its base are documented, too
+templates_path = ["_templates"]
 # scikit-learn adds methods for the routing of metadata to every estimator
 _ROUTING = "set_fit_request, set_predict_request, set_score_request, get_metadata_routing"
 autodoc_default_options = {"members": True, "inherited-members": False, "exclude-members": _ROUTING}

@@ -107,7 +107,7 @@ def vector_source(path: str | Path, encoding: str | None = None) -> Iterator[str
     _check_vector(path)
     if encoding is not None:
         check_encoding(encoding)
-    with tempfile.TemporaryDirectory(prefix="geolive-") as folder, _quiet_gdal():
+    with tempfile.TemporaryDirectory(prefix="geolive-") as folder, _quiet_gdal(), _named_as_given(path, folder):
         yield _source(path, Path(folder), str(path), encoding)
 
 
@@ -134,7 +134,7 @@ def vector_encoding(path: str | Path) -> Encoding | None:
     """
     path = Path(path)
     _check_vector(path)
-    with tempfile.TemporaryDirectory(prefix="geolive-") as folder:
+    with tempfile.TemporaryDirectory(prefix="geolive-") as folder, _named_as_given(path, folder):
         if path.suffix.lower() == ".zip":
             path = _extract(path, Path(folder), str(path))
         if path.suffix.lower() == ".shp":
@@ -162,6 +162,22 @@ def _quiet_gdal() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _named_as_given(path: Path, folder: str) -> Iterator[None]:
+    """Let errors name the file as the user does, where they name the link, the copy or the extracted file in the folder."""
+    inside = re.compile(rf"(?:\b\w+:)?{re.escape(folder)}[^\s'\"`,;]*")
+    try:
+        yield
+    except Exception as error:
+        # an error keeps its kind, by which callers tell what happened
+        error.args = tuple(
+            inside.sub(lambda _: str(path), part) if isinstance(part, str) else part for part in error.args
+        )
+        if isinstance(error, OSError) and str(error.filename).startswith(folder):
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager

@@ -56,6 +56,17 @@ def parse_hexagons(text: str) -> float | None:
     return float(match[1])
 
 
+def are_hexagons(district_ids: pd.Series) -> bool:
+    """Return whether the districts of a map are hexagons that geolive made, by their ids.
+
+    Examples
+    --------
+    >>> are_hexagons(pd.Series(["hex50km_5_68_5"])), are_hexagons(pd.Series(["Patna"]))
+    (True, False)
+    """
+    return bool(len(district_ids)) and bool(district_ids.astype(str).str.match(r"hex[\d.]+km_").all())
+
+
 def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, name: str = "the survey") -> Region:
     """Return the equal-area hexagons around points as the districts of a region.
 

@@ -5,7 +5,7 @@ import functools
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Language:
         The whole numbers that take the form "one" of a word.
     words : dict of str to str or dict
         Texts by their keys; texts that depend on a number have the forms "one" and "other".
+    hexagons : tuple of (str, str)
+        What stands for "district" in its forms, and what to write in its place where the areas of a map are hexagons, in order.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Language:
     date: str
     singular: tuple[int, ...]
     words: dict[str, Any]
+    hexagons: tuple[tuple[str, str], ...] = ()
 
     def text(self, key: str, /, **values: Any) -> str:
         """Write the text of a key with values in its placeholders.
@@ -142,6 +145,30 @@ class Language:
         'districts'
         """
         return {key.removeprefix(f"{group}."): text for key, text in self.words.items() if key.startswith(f"{group}.")}
+
+    def of_hexagons(self) -> "Language":
+        """Return the language with words for hexagons in place of districts; names of sources stay as they are.
+
+        Examples
+        --------
+        >>> open_language("en").of_hexagons().text("counts.districts", count=3)
+        '3 hexagons'
+        >>> open_language("fr").of_hexagons().text("says.no_survey")
+        "L'enquête n'a aucun lieu dans cet hexagone."
+        """
+
+        def changed(text: Any) -> Any:
+            if isinstance(text, dict):
+                return {form: changed(each) for form, each in text.items()}
+            pieces = re.split(r"(\{\w+\})", text)
+            for district, hexagon in self.hexagons:
+                # placeholders keep their names
+                pieces[::2] = [piece.replace(district, hexagon) for piece in pieces[::2]]
+            return "".join(pieces)
+
+        return replace(
+            self, words={key: text if key.startswith("source.") else changed(text) for key, text in self.words.items()}
+        )
 
     def _grouped(self, whole: str) -> str:
         groups, sizes = [], list(self.grouping)
@@ -270,6 +297,7 @@ def _language(catalogue: dict[str, Any]) -> Language:
         date=catalogue["date"],
         singular=tuple(catalogue["singular"]),
         words=catalogue["words"],
+        hexagons=tuple((district, hexagon) for district, hexagon in catalogue["hexagons"]),
     )
 
 
@@ -351,4 +379,10 @@ def _form_problem(catalogue: dict[str, Any]) -> str:
         numbers = catalogue[name]
         if not isinstance(numbers, list) or not all(type(n) is int and n >= least for n in numbers):
             return f'"{name}" must be a list of whole numbers'
+    pairs = catalogue["hexagons"]
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) and text for text in pair)
+        for pair in pairs
+    ):
+        return '"hexagons" must be a list of pairs: a text with "district", and the same with "hexagon"'
     return "" if catalogue["grouping"] else '"grouping" must not be empty'

@@ -25,6 +25,7 @@ from geolive.coverage_cache import clean_or_kept_coverage
 from geolive.errors import InputError
 from geolive.gdal_files import VECTOR_SUFFIXES
 from geolive.languages import phrase
+from geolive.phrases import Decimal
 from geolive.region_names import match_name, plain_name, title_case
 from geolive.tables import CRS
 
@@ -204,16 +205,26 @@ def find_area(region: str | Path | Sequence[float]) -> tuple[str, Geometry]:
 
     Examples
     --------
-    >>> find_area("36,-2,38,0")[1].bounds
-    (36.0, -2.0, 38.0, 0.0)
+    >>> name, area = find_area("36,-2,38,0")
+    >>> print(name, area.bounds)
+    longitudes 36° to 38°, latitudes −2° to 0° (36.0, -2.0, 38.0, 0.0)
     """
     text = str(_as_text(region))
     if (box := parse_box(text)) is not None:
-        return text, box_of(*box)
+        return _box_name(box), box_of(*box)
     if _is_file(text, [INDIA, *_india_states()]):
         return Path(text).stem, _area_of_file(text)
     part = _part_of_india(text)
     return part.name, part.area
+
+
+def _box_name(box: tuple[float, float, float, float]) -> str:
+    """Name a box by its longitudes and latitudes, each with the decimals that it needs."""
+    numbers = {
+        side: Decimal(edge, len(f"{edge:.6f}".rstrip("0").partition(".")[2]))
+        for side, edge in zip(("west", "south", "east", "north"), box, strict=True)
+    }
+    return phrase("region.box", **numbers)
 
 
 def _region_of_india(region: str, box: tuple[float, float, float, float] | None) -> Region:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from geolive.dataset import Dataset, add_labels
+from geolive.dataset import Dataset
 from geolive.errors import InputError
 from geolive.indicators import WORSE_COLOURS, Indicator, indicator
+from geolive.labels import add_labels
 from geolive.languages import phrase
 from geolive.wording import number_text
 

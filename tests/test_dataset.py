@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from geolive.dataset import add_labels
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import checksum
+from geolive.labels import add_labels
 
 
 def test_a_dataset_comes_back_as_it_was(small_sample, small_folder):

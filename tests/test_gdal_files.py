@@ -214,3 +214,20 @@ def test_a_small_raster_of_one_large_block_is_refused(tmp_path):
     assert path.stat().st_size < 10_000
     with pytest.raises(InputError, match="its blocks of 49,152 × 49,152 cells are too large"), open_raster(path):
         pass
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".fgb"])
+@pytest.mark.parametrize("how", ["polygons", "survey"])
+def test_a_damaged_file_is_named_as_the_user_does_not_by_the_link_to_it(tmp_path, suffix, how):
+    path = tmp_path / f"squares 2{suffix}"
+    SQUARES.to_file(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:120] if suffix != ".gpkg" else whole[:100] + bytes(len(whole) - 100))
+    with pytest.raises(InputError) as caught:
+        if how == "polygons":
+            read_polygons(path)
+        else:
+            read_survey(path, values={"pov": "name"})
+    assert str(caught.value).startswith(str(path))
+    assert "geolive-" not in str(caught.value)
+    assert "squares_2" not in str(caught.value)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import geolive
 from geolive.auditing.passport import Check, Passport
+from geolive.auditing.survey_imagery import years_of
 from geolive.errors import InputError
 from geolive.files import today
+from geolive.wording import count_of
 
 if TYPE_CHECKING:
     from geolive.dataset import Dataset
@@ -131,10 +133,18 @@ def dataset_facts(dataset: "Dataset") -> dict[str, str]:
     Examples
     --------
     >>> import geolive as gl
-    >>> list(dataset_facts(gl.make_sample("goa")))
-    ['dataset', 'dataset command', 'dataset checksum']
+    >>> from dataclasses import replace
+    >>> goa = gl.make_sample("goa")
+    >>> dataset_facts(replace(goa, clusters=goa.clusters.assign(year=[2015] * 4 + [2019] * 10)))["survey years"]
+    '2015 (4 clusters), 2019 (10 clusters)'
     """
-    return {"dataset": dataset.source, "dataset command": dataset.command, "dataset checksum": dataset.checksum}
+    years = years_of(dataset.clusters, "year").dropna().astype(int).value_counts().sort_index()
+    return {
+        "dataset": dataset.source,
+        "survey years": ", ".join(f"{year} ({count_of(n, 'cluster')})" for year, n in years.items()),
+        "dataset command": dataset.command,
+        "dataset checksum": dataset.checksum,
+    }
 
 
 def model_facts(trained: "TrainedModel") -> dict[str, str]:

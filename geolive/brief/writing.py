@@ -14,6 +14,7 @@ from geolive.brief.sentences import coverage_sentences, number_of, ranked, read_
 from geolive.brief.target_choice import target_choice
 from geolive.estimation.target_plot import draw_errors
 from geolive.estimation.targeting import Budget
+from geolive.mapping.caution import caution
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.page_method import how_it_was_made, source_line
 from geolive.mapping.region_mean import COMPARED_WORDS
@@ -80,7 +81,8 @@ def make_brief(district_map: DistrictMap, *, budget: Budget | None = None, seed:
 
 
 def _shows(district_map: DistrictMap) -> Section:
-    blocks: list[Block] = [Paragraph(text, "lead") for text in read_aloud(district_map)]
+    opening = [str(words)] if (words := caution(district_map)) else []
+    blocks: list[Block] = [Paragraph(text, "lead") for text in (*opening, *read_aloud(district_map))]
     caption = "Values of districts in classes; hatched districts have none."
     return Section(
         "What it shows", [*blocks, Picture(partial(draw_map, district_map), _map_size(district_map), caption)]

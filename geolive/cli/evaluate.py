@@ -7,6 +7,7 @@ import typer
 
 from geolive.cli.apps import DatasetArgument, Jobs, MinImages, NewFolder, PhotosFolder, Seed, app
 from geolive.cli.next_steps import say_open
+from geolive.cli.parameters import as_options
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     dataset: DatasetArgument,
     out: NewFolder,
     models: Annotated[
@@ -67,10 +69,18 @@ def evaluate(
         typer.Option(help="Passes of the networks of photos, and of mlp, over the training clusters.", min=1),
     ] = None,
     iterations: Annotated[
-        int | None, typer.Option(help="Steps of the optimiser of the networks of photos, in place of --epochs.", min=1)
+        int | None,
+        typer.Option(
+            help="Steps of the optimiser of the networks of photos (not of mlp), in place of --epochs.", min=1
+        ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Clusters in a step of these networks.", min=1)] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate of these networks.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Clusters in a step of the networks of photos, and of mlp.", min=1)
+    ] = None,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Learning rate of the networks of photos, and of mlp; imagewise-trained has --imagewise."),
+    ] = None,
     imagewise: Annotated[
         str,
         typer.Option(
@@ -111,11 +121,14 @@ def evaluate(
     from geolive.evaluation.evaluate import evaluate as evaluate_models
     from geolive.evaluation.model_specs import find_specs
     from geolive.evaluation.resume import check_report_folder
+    from geolive.evaluation.training_options import notes_on_options, training_options
     from geolive.splits import parse_km
 
     check_protocol(protocol)
     check_report_folder(out)
-    find_specs(models)  # an unknown name is reported before a large dataset is read
+    specs = find_specs(models)  # an unknown name is reported before a large dataset is read
+    for words in notes_on_options([spec.name for spec in specs], training_options(epochs, iterations, batch_size, lr)):
+        note(as_options(words, context.command))
     with step(f"Reading {dataset}"):
         data = read_dataset(dataset)
     for words in [AUTHORS_WARNING] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in (split or [])):

@@ -130,6 +130,8 @@ def remarks(file: Path, read: "ObjectCounts", where: str) -> Iterator[str]:
         yield f"{count_of(len(read.broken), 'row')} left out: row {number} has {reason}"
     if read.n_ambiguous:
         yield f"{count_of(read.n_ambiguous, 'row')} left out: several photos have this name; give their paths within the folder"
+    if read.n_repeated:
+        yield f"{count_of(read.n_repeated, 'row')} left out: the image has a row already; the first usable row counts"
     if read.n_unknown:
         yield f"{count_of(read.n_unknown, 'row')} of images that the dataset lacks are left out"
     if read.n_without:

@@ -74,7 +74,7 @@ def ingest_features(
     from geolive.errors import InputError
     from geolive.feature_sets import add_features, check_feature_name
     from geolive.sources.features import read_features
-    from geolive.wording import count_of
+    from geolive.wording import count_of, listed
 
     if name == "objects":
         raise InputError(
@@ -84,8 +84,12 @@ def ingest_features(
         data = read_dataset(dataset)
         check_feature_name(data, name)
     with step(f"Adding {file}"):
-        blocks = read_features(file, data.images["key"], table)
+        repeated: list[str] = []
+        blocks = read_features(file, data.images["key"], table, repeated)
         missing = add_features(dataset, name, blocks, {"source": file.name})
+    if repeated:
+        rows = count_of(len(repeated), "row")
+        note(f"{rows} left out: the image has a row already ({listed(repeated, 3)}); the first row counts")
     if missing:
         shown = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         note(

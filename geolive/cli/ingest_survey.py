@@ -9,6 +9,7 @@ import typer
 from geolive.cli.apps import NewFolder, app, ingest
 from geolive.cli.next_steps import say_map_of_survey
 from geolive.cli.parameters import as_options, running_command
+from geolive.command_line import command_line
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +44,17 @@ def ingest_survey(
     group: Annotated[
         str | None, typer.Option(help="Column with districts or other units that folds keep whole.")
     ] = None,
-    year: Annotated[str | None, typer.Option(help="Column with years.")] = None,
+    year: Annotated[
+        str | None, typer.Option(help="Column with years; by default the column year, if all of it are years.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Read only the rows with this value in the column, such as one year of a panel; may be repeated: several values "
+            "of one column are alternatives, several columns must all fit.",
+            metavar="COLUMN=VALUE",
+        ),
+    ] = None,
     urban: Annotated[str | None, typer.Option(help="Column with U or R, urban or rural, 1 or 0.")] = None,
     weight: Annotated[str | None, typer.Option(help="Column with sampling weights.")] = None,
     strata: Annotated[str | None, typer.Option(help="Column with the strata of the sample.")] = None,
@@ -133,6 +144,7 @@ def ingest_survey(
             thresholds=named_thresholds(threshold or []),
             positions=positions,
             on=on,
+            where=named_values(where or []),
         )
     with step(f"Writing {out}"):
         write_dataset(dataset, out)
@@ -159,6 +171,7 @@ def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
     from geolive.wording import count_of, listed, number_text
 
     told = dataset.extra.get("survey", {})
+    yield from _remarks_on_years(told)
     not_located = int((dataset.rejects["reason"] == NOT_LOCATED).sum())
     if not_located:
         yield f"{count_of(not_located, 'row')} left out: the position is 0, 0, which means that it is not known"
@@ -182,6 +195,26 @@ def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
         yield (
             f"{_titled(far['column'], titles)}: {count_of(far['rows'], 'value')} ({', '.join(far['values'])}) far from all "
             f"others, which are from {low} to {high}; where they mean missing, add {options}"
+        )
+
+
+def _remarks_on_years(told: dict[str, Any]) -> Iterator[str]:
+    """Yield which rows are not read, and which years are pooled."""
+    from geolive.sources.survey.row_filter import words_of_years
+    from geolive.wording import count_of
+
+    if "rows_not_wanted" in told:
+        yield f"{count_of(told['rows_not_wanted'], 'row')} not read, as --where says"
+    if "years" in told:
+        column, latest = told["year_column"], list(told["years"])[-1]
+        yield (
+            f"rows of {len(told['years'])} years are pooled: {words_of_years(told['years'], 'row')}; to read one year, add "
+            + command_line("--where", f"{column}={latest}")
+        )
+    if "year_not_taken" in told:
+        yield (
+            "column 'year' is not kept, since not all of it are years; add --year year --drop-invalid to leave out the "
+            "other rows"
         )
 
 
@@ -218,6 +251,26 @@ def named_columns(values: list[str]) -> dict[str, str]:
             raise InputError(f"--value {value!r}: {name!r} is given twice; choose another name")
         columns[name] = column or name
     return columns
+
+
+def named_values(conditions: list[str]) -> dict[str, list[str]]:
+    """Read the options `--where COLUMN=VALUE` as the wanted values of each column.
+
+    Examples
+    --------
+    >>> named_values(["year=2015", "country=et", "country=ng"])
+    {'year': ['2015'], 'country': ['et', 'ng']}
+    >>> named_values(["2015"])
+    Traceback (most recent call last):
+    geolive.errors.InputError: --where '2015': give a column and its value, for example --where year=2015
+    """
+    wanted: dict[str, list[str]] = {}
+    for text in conditions:
+        column, _, value = (part.strip() for part in text.partition("="))
+        if not (column and value):
+            raise InputError(f"--where {text!r}: give a column and its value, for example --where year=2015")
+        wanted.setdefault(column, []).append(value)
+    return wanted
 
 
 def named_thresholds(thresholds: list[str]) -> dict[str, float]:

@@ -10,6 +10,9 @@ from geolive.auditing.rules import FAIL
 from geolive.command_line import command_line
 from geolive.console import say, show_table
 from geolive.estimation.ranks import stepdown_words
+from geolive.hexagons import are_hexagons
+from geolive.mapping.caution import caution
+from geolive.mapping.map_words import map_language
 from geolive.mapping.region_mean import ABOVE, BELOW, compare_with_mean
 from geolive.wording import count_of, decimal_text, decimals_to_show, percent_text
 
@@ -39,8 +42,11 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
         name, ascending=drawn.indicator.ranked_from == "lowest", kind="stable"
     )
     simulated = "SIMULATED: " if drawn.provenance.simulated else ""
+    language = map_language(drawn)
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}. {drawn.indicator.meaning}")
+    if words := caution(drawn):
+        say(f"Caution: {language.of(words)}", "bold")
     several = len(ranked) > _MOST_SHOWN and not everything
     if several and (words := none_apart_words(drawn)):
         say(words)
@@ -49,7 +55,7 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     weights = drawn.weights_about if "people_supported" in drawn.districts else ""
     for words in (drawn.estimator_about, weights, drawn.covariates_about):
         if words:
-            say(words)
+            say(language.of(words))
     if words := not_supported_words(drawn):
         say(words)
     if words := failed_words(drawn, written):
@@ -66,20 +72,20 @@ def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> 
     ends = {"First five": ranked.head(5), "Last five": ranked.tail(5)} if several else {"All": ranked}
     columns = [
         "rank",
-        "district",
+        _area_noun(drawn),
         drawn.indicator.unit,
         f"{percent_text(drawn.level)} interval",
-        *(_COUNTS[count][0] for count in _counts(drawn)),
+        *(_count_words(count, drawn)[0] for count in _counts(drawn)),
     ]
     decimals = decimals_to_show(ranked[[f"{name}_lower", f"{name}_upper"]].to_numpy(float))
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
         show_table(
-            f"{title} of {count_of(len(ranked), 'supported district')}; rank 1 is {drawn.indicator.first_words}",
+            f"{title} of {count_of(len(ranked), f'supported {_area_noun(drawn)}')}; rank 1 is {drawn.indicator.first_words}",
             columns,
             rows,
         )
-    say("Tied: not distinguishable from other districts, so any rank in the range is possible.")
+    say(f"Tied: not distinguishable from other {_area_noun(drawn)}s, so any rank in the range is possible.")
     if note := stepdown_words(len(ranked)):
         say(note)
 
@@ -89,7 +95,7 @@ def none_apart_words(drawn: "DistrictMap") -> str:
     compared = compare_with_mean(drawn)
     if np.isin(compared, (BELOW, ABOVE)).any():
         return ""
-    districts = count_of(int(drawn.districts["supported"].sum()), "supported district")
+    districts = count_of(int(drawn.districts["supported"].sum()), f"supported {_area_noun(drawn)}")
     return (
         f"None of {districts} can be told apart from the region's mean, so none is ranked here; --all prints them all."
     )
@@ -128,8 +134,8 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     ]
     more = len(missing) - len(names)
     named = ", ".join(names) + (f" and {more:,} more" if more else "")
-    of_all = f"{len(missing):,} of {count_of(len(drawn.districts), 'district')}"
-    return f"Not supported: {of_all}, with {drawn.support}: {named}"
+    of_all = f"{len(missing):,} of {count_of(len(drawn.districts), _area_noun(drawn))}"
+    return f"Not supported: {of_all}, with {map_language(drawn).of(drawn.support)}: {named}"
 
 
 def _shown_name(district: pd.Series, drawn: "DistrictMap") -> str:
@@ -138,6 +144,15 @@ def _shown_name(district: pd.Series, drawn: "DistrictMap") -> str:
     name, state = " ".join(str(district["district"]).splitlines()), district["state"]
     several = (drawn.districts["district"] == district["district"]).sum() > 1
     return f"{name} ({state})" if several and isinstance(state, str) and state else name
+
+
+def _area_noun(drawn: "DistrictMap") -> str:
+    return "hexagon" if are_hexagons(drawn.districts["district_id"]) else "district"
+
+
+def _count_words(count: str, drawn: "DistrictMap") -> tuple[str, str]:
+    """Return the head of a column and the noun of a count; places of a grid are no sites."""
+    return ("places", "place") if count == "n_sites" and drawn.grid else _COUNTS[count]
 
 
 def _counts(drawn: "DistrictMap") -> list[str]:
@@ -151,7 +166,7 @@ def _counts(drawn: "DistrictMap") -> list[str]:
 
 def _missing_counts(district: pd.Series, drawn: "DistrictMap") -> list[str]:
     """Return the counts of a district that is not supported, with their nouns."""
-    words = [count_of(district[count], _COUNTS[count][1]) for count in _counts(drawn) if count != "people"]
+    words = [count_of(district[count], _count_words(count, drawn)[1]) for count in _counts(drawn) if count != "people"]
     if "people_supported" in district and not pd.isna(district["people_supported"]):
         words.append(f"{percent_text(round(district['people_supported'], 3))} of its people")
     return words

@@ -20,7 +20,8 @@ from geolive.evaluation.resume import ResumeFolder, check_report_folder
 from geolive.evaluation.rows_ahead import rows_ahead
 from geolive.evaluation.split_setup import splitter_for
 from geolive.evaluation.tasks import EvaluationTask, make_task
-from geolive.models.interface import TASKS, Model, check_integer, check_positive
+from geolive.evaluation.training_options import notes_on_options, options_by_kind, training_options
+from geolive.models.interface import TASKS, Model, check_integer
 from geolive.models.pooling import check_pool
 from geolive.splits import parse_split
 
@@ -115,9 +116,9 @@ def evaluate(
         Clusters with fewer images are left out for all models, and counted in the notes of each task.
     epochs, iterations, batch_size : int, optional
         How long the networks of photos given by name train, in passes over the training clusters or in steps of the optimiser,
-        and how many clusters are in a step.
+        and how many clusters are in a step. All but `iterations` are also for the row mlp. `imagewise` is for imagewise-trained.
     learning_rate : float, optional
-        Learning rate of these networks.
+        Learning rate of these networks, and of mlp. A note says which rows do not use one of these.
     imagewise : ImagewiseSettings, optional
         How the image-wise rows are trained and pooled.
     repeats : int, default 5
@@ -168,7 +169,7 @@ def evaluate(
     splits = _named_splits(split, random_state, n_splits)
     given = given_specs(models) if isinstance(models, Mapping) else None
     specs = given if given is not None else find_specs(models)  # an unknown name is reported before photos are decoded
-    training = _training_options(epochs, iterations, batch_size, learning_rate)
+    training = training_options(epochs, iterations, batch_size, learning_rate)
     imagewise = imagewise or ImagewiseSettings()
     for name in tasks:
         check_pool(imagewise.pool, name)
@@ -206,6 +207,7 @@ def evaluate(
         has_last = any(one.selection == LAST for result in results for one in result.predicted)
         authors = LAST_WARNING if has_last else AUTHORS_WARNING
         notes = [authors] * (protocol == "authors") + [ROWS_WARNING] * ("rows" in splits)
+        notes += notes_on_options([spec.name for spec in specs] if given is None else [], training)
         evaluation = Evaluation(dataset, tuple(results), protocol, random_state, tuple(notes))
         if out is not None:
             if progress:
@@ -273,23 +275,6 @@ def _named_splits(split: Any, random_state: int, n_splits: int | None) -> dict[s
     return splits
 
 
-def _training_options(
-    epochs: int | None, iterations: int | None, batch_size: int | None, learning_rate: float | None
-) -> dict[str, Any]:
-    """Return the parameters of networks of photos that were given."""
-    if epochs is not None and iterations is not None:
-        raise InputError(
-            f"epochs={epochs}, iterations={iterations}: each says how long to train; give one of them", "iterations"
-        )
-    given: dict[str, Any] = {"epochs": epochs, "iterations": iterations, "batch_size": batch_size}
-    for name, value in given.items():
-        if value is not None:
-            check_integer(name, value, 1)
-    if learning_rate is not None:
-        check_positive("learning_rate", learning_rate)
-    return {name: value for name, value in (given | {"learning_rate": learning_rate}).items() if value is not None}
-
-
 def _options(
     dataset: Dataset,
     specs: list[ModelSpec],
@@ -302,12 +287,7 @@ def _options(
     progress: Callable[[str], None] | None,
 ):
     """Return further parameters by the kind of model, and the clusters whose photos were decoded (None without such a row)."""
-    # the authors' network counts iterations only
-    authors = {name: value for name, value in training.items() if name != "epochs"}
-    dense = {name: value for name, value in training.items() if name != "iterations"}
-    options: dict[str, dict] = (
-        {"mlp": dense, "gcn": training, "gcn-authors": authors, "attention": training} if training else {}
-    )
+    options = options_by_kind(training)
     parse_imagewise(imagewise.architecture)
     if not any("photos" in spec.needs and not spec.missing(dataset, features) for spec in specs):
         return options, None

@@ -3,6 +3,7 @@
 from geolive.languages import phrase
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_columns
+from geolive.mapping.map_words import places_heading
 from geolive.phrases import Percent
 
 
@@ -37,7 +38,7 @@ def column_words(district_map: DistrictMap) -> dict[str, str]:
         f"{shown.name}_upper": phrase("columns.upper", level=level),
         f"{shown.name}_label": phrase("columns.label"),
         **estimate_columns(district_map),
-        "n_sites": phrase("columns.n_sites"),
+        "n_sites": places_heading(district_map),
         "n_images": phrase("columns.n_images"),
         **people_words(district_map),
         "supported": phrase("columns.supported_images" if district_map.provenance.uses_images else "columns.supported"),

@@ -19,11 +19,13 @@ from geolive.indicators import (
     class_colours,
     class_of,
 )
-from geolive.languages import Language, open_language, phrase
+from geolive.languages import Language, phrase
+from geolive.mapping.caution import caution
 from geolive.mapping.column_words import column_words
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_sentences, other_sites_words
 from geolive.mapping.export_table import district_columns
+from geolive.mapping.map_words import map_language, places_heading
 from geolive.mapping.page_method import how_it_was_made, source_line
 from geolive.mapping.page_sentences import comparison_sentences, rank_words, region_sentences
 from geolive.mapping.region_mean import (
@@ -100,7 +102,7 @@ def page_data(district_map: DistrictMap, language: str | Path | Language = "en")
     >>> page_data(result, "fr")["facts"][0]
     'Valeur'
     """
-    language = open_language(language)
+    language = map_language(district_map, language)
     compared = compare_with_mean(district_map)
     west, south, east, north = running_bounds(district_map.districts.geometry)
     values, lower, upper = _values(district_map)
@@ -113,6 +115,7 @@ def page_data(district_map: DistrictMap, language: str | Path | Language = "en")
         "title": title,
         "window": language.text("page.simulated_title", title=title) if simulated else title,
         "unit": language.of(unit_line(district_map)),
+        "caution": language.of(caution(district_map)),
         "simulated": simulated,
         "bounds": [[south, west], [north, east]],
         "facts": [language.of(head) for head in _fact_heads(district_map)],
@@ -147,12 +150,13 @@ def page_data(district_map: DistrictMap, language: str | Path | Language = "en")
 def _fact_heads(district_map: DistrictMap) -> list[str]:
     """Return the words for a district's facts, in their order."""
     people = [column for column in ("people", "people_supported") if column in district_map.districts]
-    places = "grid_places" if district_map.grid else "sites" if district_map.has_images else "surveyed_places"
     return [
         phrase("facts.value"),
         phrase("facts.interval", level=Percent(district_map.level)),
         district_map.indicator.rank_words,
-        *(phrase(f"facts.{name}") for name in ("compared", *people, places, "images", "official")),
+        *(phrase(f"facts.{name}") for name in ("compared", *people)),
+        places_heading(district_map),
+        *(phrase(f"facts.{name}") for name in ("images", "official")),
     ]
 
 
@@ -188,7 +192,7 @@ def _sites(district_map: DistrictMap, language: Language) -> dict:
         for kind in placed["kinds"]
     ]
     note = {"note": language.of(placed["note"])} if "note" in placed else {}
-    return placed | {"choice": language.text("layers.sites"), "kinds": kinds} | note
+    return placed | {"choice": language.of(places_heading(district_map)), "kinds": kinds} | note
 
 
 def _people(language: Language, row: Mapping[Hashable, Any]) -> list[tuple[str, float]]:

@@ -14,7 +14,7 @@ from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.geopackage import LAYERS
 from geolive.mapping.page_method import source_line
 from geolive.mapping.qgis_metadata import QGIS_VERSION, WRITTEN_BY, add, document, layer_title
-from geolive.mapping.qgis_styles import district_style, estimate_tips, site_style
+from geolive.mapping.qgis_styles import count_tips, district_style, estimate_tips, site_style
 from geolive.wording import percent_text
 
 # types of the items of a layout, as QGIS numbers them
@@ -214,7 +214,7 @@ def _facts(district_map: DistrictMap, shown: str, unit: str, level: str) -> list
         f"{level} interval: [% coalesce({number('_lower')} || ' to ' || {number('_upper')}, 'none') %]",
         f"{district_map.indicator.rank_words}: [% coalesce(\"rank_best\" || ' to ' || \"rank_worst\", 'none') %]",
         *estimate_tips(district_map, number),
-        'Sites: [% "n_sites" %]; images: [% "n_images" %]',
+        *count_tips(district_map),
     ]
 
 

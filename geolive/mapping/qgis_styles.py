@@ -21,6 +21,7 @@ from geolive.mapping.column_words import column_words, site_words
 from geolive.mapping.composite import COMPOSITES
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import estimate_columns
+from geolive.mapping.map_words import places_heading
 from geolive.mapping.qgis_metadata import QGIS_VERSION, add, document
 from geolive.wording import percent_text
 
@@ -247,11 +248,25 @@ def _map_tip(district_map: DistrictMap) -> str:
         f"Unit: {_template_text(shown.unit)}",
         *estimate_tips(district_map, number),
         *_people_tips(district_map),
-        'Sites: [% "n_sites" %]; images: [% "n_images" %]',
+        *count_tips(district_map),
         html.escape(shown.meaning),
         *[f"<b>{SIMULATED}</b>"] * district_map.provenance.simulated,
     ]
     return "<br>".join(lines)
+
+
+def count_tips(district_map: DistrictMap) -> list[str]:
+    """Return the line on the places that were predicted, and on images where the map has some.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> count_tips(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa"))
+    ['Sites: [% "n_sites" %]; images: [% "n_images" %]']
+    """
+    images = '; images: [% "n_images" %]' if district_map.has_images else ""
+    return [f'{places_heading(district_map)}: [% "n_sites" %]{images}']
 
 
 def estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> list[str]:

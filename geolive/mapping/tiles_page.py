@@ -10,9 +10,10 @@ from markupsafe import Markup
 from geolive.auditing.embedded import KEY
 from geolive.extras import require_extra
 from geolive.indicators import NOT_SUPPORTED_COLOUR
-from geolive.languages import Language, open_language
+from geolive.languages import Language
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.map_passport import passport_json
+from geolive.mapping.map_words import map_language
 from geolive.mapping.page_data import as_json, page_data
 from geolive.mapping.webmap import template_text
 from geolive.pages import page_templates, script_hashes
@@ -64,7 +65,7 @@ def tiles_page_bytes(district_map: DistrictMap, archive: bytes, *, language: str
     True
     """
     require_extra("tiles")
-    language = open_language(language)
+    language = map_language(district_map, language)
     page = page_data(district_map, language)
     drawn = {name: page[name] for name in _OF_PAGE} | {"hatch": _HATCH}
     drawn["districts"] = [{name: row[name] for name in _OF_DISTRICT if name in row} for row in page["districts"]]

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from geolive.auditing.embedded import KEY
 from geolive.errors import InputError
 from geolive.indicators import NOT_SUPPORTED_COLOUR
-from geolive.languages import Language, open_language
+from geolive.languages import Language
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.map_passport import passport_json
+from geolive.mapping.map_words import map_language
 from geolive.mapping.page_data import as_json, several_pages
 from geolive.pages import page_templates, script_hashes
 
@@ -58,7 +59,7 @@ def page_bytes(district_map: DistrictMap, *others: DistrictMap, language: str | 
     >>> b"<title>SIMULATED: Asset wealth in Goa</title>" in page_bytes(result)
     True
     """
-    language = open_language(language)
+    language = map_language(district_map, language)
     pages = several_pages([district_map, *others], language)
     how = pages[0]["how"] if others else pages[0].pop("how")
     leaflet = leaflet_js()

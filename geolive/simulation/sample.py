@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from geolive.command_line import command_line
-from geolive.dataset import Dataset, add_labels
+from geolive.dataset import Dataset
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.files import cache_folder, new_folder
+from geolive.labels import add_labels
 from geolive.languages import phrase
 from geolive.places import key_hash
 from geolive.processors import available_processors

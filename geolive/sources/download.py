@@ -11,6 +11,8 @@ from geolive import __version__
 from geolive.errors import InputError
 
 _STALLED_S = 30
+# without a network, or behind a firewall that drops packets, waiting longer is of no use
+_CONNECT_S = 10
 _LONGEST_S = 900
 _MOST_REDIRECTS = 5
 _BLOCK = 1 << 16
@@ -77,7 +79,7 @@ def download(address: str, most_bytes: int, missing: str, otherwise: str) -> byt
     # what is spaced or accented in an address is written as a server reads it
     quoted = urllib.parse.quote(address, safe=":/?#[]@!$&'()*+,;=%~")
     request = urllib.request.Request(quoted, headers={"User-Agent": f"geolive/{__version__}"})
-    opener = urllib.request.build_opener(_CheckedRedirects(address))
+    opener = urllib.request.build_opener(_CheckedRedirects(address), _Http(), _Https())
     deadline = time.monotonic() + _LONGEST_S
     try:
         with opener.open(request, timeout=_STALLED_S) as answer:
@@ -108,6 +110,29 @@ def _read(answer, address: str, most_bytes: int, deadline: float, otherwise: str
     if answer.length:
         raise http.client.IncompleteRead(b"", answer.length)
     return b"".join(blocks)
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection that waits less long to be made than for data."""
+
+    def connect(self) -> None:
+        patient, self.timeout = self.timeout, _CONNECT_S
+        super().connect()
+        self.sock.settimeout(patient)
+
+
+class _SecureConnection(_Connection, http.client.HTTPSConnection):
+    """The same over https."""
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(_SecureConnection, req)
 
 
 class _CheckedRedirects(urllib.request.HTTPRedirectHandler):

@@ -18,7 +18,9 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 Blocks = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
-def read_features(path: str | Path, keys: pd.Series, table: str | Path | None = None) -> Blocks:
+def read_features(
+    path: str | Path, keys: pd.Series, table: str | Path | None = None, repeated: list[str] | None = None
+) -> Blocks:
     """Read features of images.
 
     Parameters
@@ -30,6 +32,8 @@ def read_features(path: str | Path, keys: pd.Series, table: str | Path | None = 
         Keys of the images wanted.
     table : str or Path, optional
         For HDF5: the table (data.csv) whose rows, in that order, the features belong to.
+    repeated : list of str, optional
+        Takes the keys of rows that are left out, since an earlier row has the same key.
 
     Yields
     ------
@@ -40,8 +44,7 @@ def read_features(path: str | Path, keys: pd.Series, table: str | Path | None = 
     Raises
     ------
     InputError
-        The file cannot be read, a number in it is none or not finite, a key occurs twice, or an HDF5 file has not as many
-        rows as its table.
+        The file cannot be read, a number in it is none or not finite, or an HDF5 file has not as many rows as its table.
 
     Examples
     --------
@@ -57,18 +60,20 @@ def read_features(path: str | Path, keys: pd.Series, table: str | Path | None = 
         pairs = _read_hdf5(Path(path), table)
     else:
         pairs = _read_csv(path)
-    return _joined(path, pairs, pd.Index(keys))
+    return _joined(path, pairs, pd.Index(keys), [] if repeated is None else repeated)
 
 
-def _joined(path: str | Path, pairs: Iterator[tuple[np.ndarray, np.ndarray]], keys: pd.Index) -> Blocks:
+def _joined(
+    path: str | Path, pairs: Iterator[tuple[np.ndarray, np.ndarray]], keys: pd.Index, left_out: list[str]
+) -> Blocks:
     seen = np.zeros(len(keys), bool)
     for some_keys, values in pairs:
         rows = keys.get_indexer(some_keys)
         values, rows, some_keys = values[rows >= 0], rows[rows >= 0], some_keys[rows >= 0]
         repeated = seen[rows] | pd.Series(rows).duplicated().to_numpy()
         seen[rows] = True
-        if repeated.any():
-            raise InputError(f"{path}: key {some_keys[repeated][0]!r} occurs twice; keep one of its rows")
+        left_out += some_keys[repeated].tolist()
+        values, rows, some_keys = values[~repeated], rows[~repeated], some_keys[~repeated]
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise InputError(

@@ -9,10 +9,10 @@ import pytest
 import shapely
 
 from geolive.boundary_files import read_boundaries
-from geolive.dataset import add_labels
 from geolive.errors import InputError
 from geolive.estimation.direct import direct_estimates
 from geolive.hexagons import hexagon_region
+from geolive.labels import add_labels
 from geolive.mapping.composite import estimate_districts
 from geolive.mapping.cross_fitting import cross_fitted_sites
 from geolive.mapping.district_survey import survey_districts

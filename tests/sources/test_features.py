@@ -45,6 +45,15 @@ def test_csv_rows_are_joined_by_key_and_missing_ones_listed(folder, tmp_path):
     assert {name for name in before if before[name] != after[name]} == {(folder / "dataset.json").relative_to(folder)}
 
 
+def test_the_first_row_of_a_key_counts_and_the_others_are_told(folder, tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_text("key,f0\na,1\nd,3\na,2\n")
+    told: list[str] = []
+    add(folder, path, repeated=told)
+    assert read_dataset(folder).features["net"][:, 0].tolist()[::2] == [1, 3]
+    assert told == ["a"]
+
+
 def test_hdf5_rows_follow_the_table_rejected_rows_too(folder, tmp_path):
     h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     with h5py.File(tmp_path / "net.h5", "w") as file:
@@ -74,7 +83,6 @@ def test_hdf5_that_points_elsewhere_is_refused(folder, tmp_path):
     [
         (b"", "needs one column 'key'"),
         (b"id,f0\na,1\n", "needs one column 'key'"),
-        (b"key,f0\na,1\na,2\n", "key 'a' occurs twice"),
         (b"key,f0\na,nan\n", "missing or not finite"),
         (b"key,f0\na,x\n", "line 2: could not convert"),
         (b"key,f0\na,1\nb,1,2\n", "line 3: wrong number of fields"),

@@ -26,6 +26,8 @@ function geoliveChoose(pages) {
   document.title = page.window;
   document.querySelector("#geolive-head h1").textContent = page.title;
   document.querySelector(".geolive-unit").textContent = page.unit;
+  const caution = document.querySelector(".geolive-caution");
+  Object.assign(caution, { textContent: page.caution, hidden: !page.caution });
   if (page !== pages[0]) {
     const list = document.querySelector("#geolive-how dl");
     const classes = Object.fromEntries([...list.querySelectorAll("dt")].map((term) => [term.textContent, [term.className, term.nextElementSibling.className]]));

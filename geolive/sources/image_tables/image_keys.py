@@ -1,10 +1,18 @@
-"""Finds the image of a dataset that a key of a table means: its key, or the path or name of its photo."""
+"""Finds the image of a dataset that a key of a table means: its key, or the path or name of its photo.
 
-from pathlib import PurePosixPath
+Of rows with one key the first usable one counts, and readers say how many others are left out.
+"""
+
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
+from geolive.errors import InputError
+from geolive.wording import count_of
+
+# a table of images has few slips; where more rows repeat an image, a row is something else, such as an object
+_MOST_REPEATED = 0.1
 UNKNOWN, AMBIGUOUS = -1, -2
 
 
@@ -52,6 +60,38 @@ class ImageKeys:
                 at = names.get_indexer(wanted.iloc[open_rows])
                 rows[open_rows] = np.where(at >= 0, row[at], UNKNOWN) if len(row) else UNKNOWN
         return rows
+
+
+def check_rows_are_images(
+    path: str | Path, n_repeated: int, n_images: int, example: tuple[int, str], remedy: str
+) -> None:
+    """Raise where so many keys are repeated that a row cannot be an image.
+
+    Parameters
+    ----------
+    path : str or Path
+        The table, for the message.
+    n_repeated : int
+        Rows whose image has a row already.
+    n_images : int
+        Images with a row.
+    example : (int, str)
+        Number and key of the first repeated row.
+    remedy : str
+
+    Examples
+    --------
+    >>> check_rows_are_images("counts.csv", 1, 20, (3, "a"), "keep one row of each image")
+    >>> check_rows_are_images("counts.csv", 3, 20, (3, "a"), "keep one row of each image")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    geolive.errors.InputError: counts.csv: row 3: key 'a' occurs already, as do 3 rows of 20 images; keep one row of each image
+    """
+    if n_repeated > max(1, _MOST_REPEATED * n_images):
+        row, key = example
+        raise InputError(
+            f"{path}: row {row}: key {key!r:.60} occurs already, as do {n_repeated:,} rows of {count_of(n_images, 'image')}; "
+            f"{remedy}"
+        )
 
 
 def _unique_names(names: pd.Series) -> tuple[pd.Index, np.ndarray]:

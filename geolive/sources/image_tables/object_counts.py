@@ -17,7 +17,7 @@ from geolive.object_classes import dataset_classes, read_classes
 from geolive.sources.image_tables.blocks import Block, ImageTable, open_image_table
 from geolive.sources.image_tables.cells import numbers_of, texts_of
 from geolive.sources.image_tables.count_columns import ClassColumns, ListedObjects, Renamed, WideCounts, wrong_counts
-from geolive.sources.image_tables.image_keys import AMBIGUOUS, ImageKeys
+from geolive.sources.image_tables.image_keys import AMBIGUOUS, ImageKeys, check_rows_are_images
 from geolive.tables import N_CLASSES, VOID
 
 OBJECTS = "objects"
@@ -37,8 +37,9 @@ class ObjectCounts:
         `key` and `reason` of the images whose objects are not counted; their counts are 0.
     n_without : int
         Images without a row in a table with a row an object: they have no objects.
-    n_unknown, n_ambiguous : int
-        Rows of images that the dataset lacks, and rows whose key fits several photos.
+    n_unknown, n_ambiguous, n_repeated : int
+        Rows of images that the dataset lacks, rows whose key fits several photos, and, in a table with a row an image, rows
+        whose image has a row already: the first usable row counts.
     broken : list of (int, str)
         Number and reason of rows that are no rows of the table.
     unmatched : Counter of str
@@ -58,6 +59,7 @@ class ObjectCounts:
     n_without: int = 0
     n_unknown: int = 0
     n_ambiguous: int = 0
+    n_repeated: int = 0
     broken: list[tuple[int, str]] = field(default_factory=list)
     unmatched: Counter[str] = field(default_factory=Counter)
     ignored: list[str] = field(default_factory=list)
@@ -106,8 +108,8 @@ def read_object_counts(
     Raises
     ------
     InputError
-        The file cannot be read, a column is missing, no column is a class, a key occurs twice in a table with a row an image,
-        or no image of the dataset is in the table.
+        The file cannot be read, a column is missing, no column is a class, more than a tenth of the images occur several times
+        in a table with a row an image, or no image of the dataset is in the table.
 
     Examples
     --------
@@ -242,22 +244,33 @@ def _known_rows(block: Block, key: str, keys: ImageKeys, read: ObjectCounts) -> 
 def _read_rows(
     table: ImageTable, keys: ImageKeys, key: str, counter: WideCounts | ListedObjects, read: ObjectCounts
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Fill in the counts of a table with a row an image; return which images it has, and the reasons of unusable ones."""
-    seen, reasons = np.zeros(len(read.counts), bool), dict[int, str]()
+    """Fill in the counts of a table with a row an image; return which images it has, and the reasons of unusable ones.
+
+    Where several rows have the key of one image, the first usable one counts, as in `read_images`.
+    """
+    seen, filled = np.zeros(len(read.counts), bool), np.zeros(len(read.counts), bool)
+    reasons = dict[int, str]()
+    repeated: tuple[int, str] | None = None
     for block in table.blocks([key, *counter.columns]):
         known, rows, texts = _known_rows(block, key, keys, read)
-        repeated = seen[rows] | pd.Series(rows).duplicated().to_numpy()
-        if repeated.any():
-            first = int(np.argmax(repeated))
-            raise InputError(
-                f"{table.path}: row {known.numbers[first]}: key {texts[first]!r:.60} occurs twice; keep one of its rows, or "
-                "if a row is an object, give class_column='COLUMN'"
-            )
+        again = seen[rows] | pd.Series(rows).duplicated().to_numpy()
+        if again.any() and repeated is None:
+            repeated = int(known.numbers[np.argmax(again)]), texts[int(np.argmax(again))]
+        read.n_repeated += int(again.sum())
         seen[rows] = True
         counted = counter.count(known.columns)
-        read.counts[rows] = np.minimum(counted.counts, _MOST)
-        reasons |= {int(rows[i]): f"row {known.numbers[i]}, {why}" for i, why in counted.reasons.items()}
-    return seen, reasons
+        for i, why in counted.reasons.items():
+            reasons.setdefault(int(rows[i]), f"row {known.numbers[i]}, {why}")
+        usable = ~filled[rows]
+        usable[list(counted.reasons)] = False
+        at = np.flatnonzero(usable)
+        at = at[~pd.Series(rows[at]).duplicated().to_numpy()]
+        read.counts[rows[at]] = np.minimum(counted.counts[at], _MOST)
+        filled[rows[at]] = True
+    if repeated is not None:
+        remedy = "if a row is an object, give class_column='COLUMN', else keep one row of each image"
+        check_rows_are_images(table.path, read.n_repeated, int(seen.sum()), repeated, remedy)
+    return seen, {row: why for row, why in reasons.items() if not filled[row]}
 
 
 def _add_rows(

@@ -19,6 +19,7 @@ from geolive.sources.image_tables.blocks import ImageTable, open_image_table
 from geolive.sources.image_tables.cells import numbers_of, texts_of
 from geolive.sources.image_tables.count_columns import ClassColumns, ListedObjects, WideCounts
 from geolive.sources.image_tables.feature_columns import find_feature_columns
+from geolive.sources.image_tables.image_keys import check_rows_are_images
 from geolive.sources.paper.rows import SIMULATED_PREFIX
 from geolive.sources.survey import columns as column_checks
 from geolive.sources.survey.tables import SurveyTable, is_geospatial, read_table, require
@@ -139,6 +140,7 @@ def read_images(
     told: dict[str, Any] = {"encoding": table.encoding} if table.guessed else {}
     objects = None
     if counts or list_column is not None:
+        _check_rows_are_images(table, rows)
         objects = _read_counts(table, [key, lon, lat, *chosen.values()], list_column, classes, rows, told, progress)
     kept = np.array([reason is None for reason in rows.reasons], bool)
     if not kept.any():
@@ -252,6 +254,14 @@ def _note_numbers(
     column_checks.numbers(some, name, "coordinate")
     for i, reason in zip(at, some.reasons, strict=True):
         reasons[i] = reason
+
+
+def _check_rows_are_images(table: ImageTable, rows: _Rows) -> None:
+    """Raise where rows with counts are objects: of each image, all but one would be left out."""
+    repeated = np.flatnonzero(rows.keys.duplicated() & (rows.keys != ""))
+    if len(repeated):
+        first = int(rows.numbers[repeated[0]]), rows.keys.iloc[repeated[0]]
+        check_rows_are_images(table.path, len(repeated), rows.keys.nunique(), first, _ROW_AN_OBJECT)
 
 
 def _note_keys(rows: _Rows, key: str) -> None:

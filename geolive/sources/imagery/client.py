@@ -18,7 +18,7 @@ from geolive import __version__
 from geolive.engine.interface import Budget
 from geolive.errors import InputError
 from geolive.sources.imagery.addresses import is_own_machine, may_open
-from geolive.sources.imagery.failures import GivenUp, Gone, Trouble, UnknownHost, retry_after
+from geolive.sources.imagery.failures import GivenUp, Gone, NoConnection, Trouble, UnknownHost, retry_after
 from geolive.sources.imagery.photo_check import PhotoError, check_photo
 from geolive.sources.imagery.resolver import PrivateNetworkError, PublicResolver
 from geolive.sources.imagery.retry_policy import RetryPolicy
@@ -36,7 +36,8 @@ class Client(ABC):
     """Requests what a source has, and retries failed requests.
 
     Every method raises `GivenUp` after `retry_policy.tries` failures, `Gone` for a deleted image, and InputError where further
-    requests are useless, such as for a pause longer than `retry_policy.longest_wait`.
+    requests are useless: for a pause longer than `retry_policy.longest_wait`, and where no connection was ever made for
+    `retry_policy.unreachable` seconds.
 
     Parameters
     ----------
@@ -50,13 +51,14 @@ class Client(ABC):
     def __init__(self, name: str, api: str, retry_policy: RetryPolicy):
         self._name, self._api, self._retry_policy = name, api, retry_policy
         self._jitter = random.Random()
+        self._reached = False
         # replaced where several clients share one
         self.budget: Budget = _OwnBudget(retry_policy.rate)
 
     async def __aenter__(self) -> Self:
         limits = aiohttp.ClientTimeout(
             total=20 * self._retry_policy.timeout,
-            sock_connect=self._retry_policy.timeout,
+            sock_connect=min(self._retry_policy.timeout, self._retry_policy.unreachable),
             sock_read=self._retry_policy.timeout,
         )
         # use the proxies of the environment, except for a server on this machine
@@ -142,12 +144,15 @@ class Client(ABC):
         await self.budget.turn()
         try:
             async with self._session.get(address, params=params, headers=headers, allow_redirects=False) as reply:
+                self._reached = True
                 body = bytearray()
                 async for part in reply.content.iter_any():
                     body += part
                     if len(body) > most_bytes:
                         raise Trouble(f"an answer of more than {most_bytes // 10**6} MB")
                 return reply.status, reply.headers, bytes(body)
+        except aiohttp.ConnectionTimeoutError:
+            raise NoConnection("no connection in time") from None
         except TimeoutError:
             raise Trouble("no answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -156,11 +161,14 @@ class Client(ABC):
             if isinstance(error, aiohttp.ClientConnectorDNSError):
                 raise UnknownHost("no host of that name is known") from None
             # the message may contain the address, and with it the token
+            if isinstance(error, aiohttp.ClientConnectorError):
+                raise NoConnection(_why_no_connection(error)) from None
             raise Trouble(f"the connection failed ({type(error).__name__})") from None
 
     async def _with_retries(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it works; wait twice as long after each failure, with jitter, so that requests spread over time."""
-        delay = self._retry_policy.first_delay
+        delay, clock = self._retry_policy.first_delay, asyncio.get_running_loop().time
+        useless_from = clock() + self._retry_policy.unreachable
         for left in reversed(range(self._retry_policy.tries)):
             try:
                 return await attempt()
@@ -173,8 +181,14 @@ class Client(ABC):
                         "then, which keeps what was fetched"
                     )
                 self.budget.pause(trouble.wait)
+            wait = delay * self._jitter.uniform(0.5, 1.5)
+            if isinstance(trouble, NoConnection) and not self._reached and (not left or clock() + wait > useless_from):
+                raise InputError(
+                    f"{self._name} cannot be reached ({trouble}); check the network and its proxy (HTTPS_PROXY), and run the "
+                    "same command again then, which keeps what was fetched"
+                )
             if left:
-                await asyncio.sleep(delay * self._jitter.uniform(0.5, 1.5))
+                await asyncio.sleep(wait)
                 delay = min(2 * delay, self._retry_policy.longest_delay)
         raise self._given_up(trouble)
 
@@ -197,6 +211,19 @@ class _OwnBudget:
 
     def pause(self, seconds: float) -> None:
         self._next_turn = max(self._next_turn, asyncio.get_running_loop().time() + seconds)
+
+
+def _why_no_connection(error: aiohttp.ClientConnectorError) -> str:
+    """Say why no connection was made, without the message of aiohttp, which may contain the address."""
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "the proxy does not answer"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "no secure connection is possible"
+    return (
+        "the connection was refused"
+        if isinstance(error.os_error, ConnectionRefusedError)
+        else "no connection is possible"
+    )
 
 
 def _host(address: str) -> str:

@@ -15,7 +15,11 @@ class Trouble(Exception):
         self.wait = wait
 
 
-class UnknownHost(Trouble):
+class NoConnection(Trouble):
+    """No connection can be made: nothing was sent."""
+
+
+class UnknownHost(NoConnection):
     """No address is known for the name of a host."""
 
 

@@ -21,6 +21,9 @@ class RetryPolicy:
         Seconds; where the server asks for a longer pause (Retry-After), the fetch stops and can be continued later.
     timeout : float
         Seconds without data after which a request has failed.
+    unreachable : float
+        Seconds after which a fetch ends whose first connection cannot be made, since the network or the address is wrong. Once
+        the server has answered, connections that fail are tried as often as other requests.
     """
 
     at_once: int = 16
@@ -30,3 +33,4 @@ class RetryPolicy:
     longest_delay: float = 60.0
     longest_wait: float = 900.0
     timeout: float = 30.0
+    unreachable: float = 10.0

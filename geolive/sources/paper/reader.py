@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.command_line import command_line
-from geolive.dataset import Dataset, add_labels
+from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.labels import add_labels
 from geolive.regions import assign_districts, read_districts
 from geolive.sources.paper.nfhs_states import state_of_cluster
 from geolive.sources.paper.rows import INDICATORS, SIMULATED_PREFIX

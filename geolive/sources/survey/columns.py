@@ -79,6 +79,21 @@ def years(table: SurveyTable, column: str) -> np.ndarray:
     return np.where(usable, values, 0).astype(np.int64)
 
 
+def has_years(table: SurveyTable, column: str) -> bool:
+    """Return whether the file has the column, and every cell of it is a whole year.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> has_years(SurveyTable(Path("a.csv"), "line", [2, 3], {"y": ["2011", "11"]}, [None, None]), "y")
+    False
+    """
+    if column not in table.texts:
+        return False
+    apart = SurveyTable(table.path, table.row_word, table.row_numbers, table.texts, [None] * len(table))
+    return bool(years(apart, column).all())
+
+
 def weights(table: SurveyTable, column: str) -> np.ndarray:
     """Convert a column to weights: numbers that are not negative.
 

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from geolive.command_line import command_line
-from geolive.dataset import Dataset, add_labels
+from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.labels import add_labels
 from geolive.sources.survey import columns
 from geolive.sources.survey.dhs_recodes import BMI, HOUSEHOLDS, POV, Measure, Recode, cluster_means, read_recode
 from geolive.sources.survey.options import check_value_names

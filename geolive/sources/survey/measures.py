@@ -86,7 +86,10 @@ def measured_values(
     ({'bmi': array([21.5,  nan])}, {'missing_codes': {'bmi': {'99.98': 1}}})
     """
     measured: dict[str, np.ndarray] = {}
-    told: dict[str, Any] = {"missing_codes": dict(table.missing_codes)} if table.missing_codes else {}
+    told: dict[str, Any] = {}
+    labelled = {column: Counter(filter(None, codes)) for column, codes in table.missing_codes.items()}
+    if any(labelled.values()):
+        told["missing_codes"] = {column: dict(codes.most_common()) for column, codes in labelled.items() if codes}
     numbers: dict[str, np.ndarray] = {}
     for one in measures:
         for column in one.columns:

@@ -127,12 +127,13 @@ def recorded_command(
     options: Mapping[str, str | None],
     missing: Sequence[float],
     thresholds: Mapping[str, float],
+    where: Mapping[str, Sequence[str]],
 ) -> str:
     """Return the command that reads a survey as these options do.
 
     Examples
     --------
-    >>> recorded_command(Path("a.csv"), "x", "y", {"pov": "wealth"}, False, {}, [], {"pov": 0.5})
+    >>> recorded_command(Path("a.csv"), "x", "y", {"pov": "wealth"}, False, {}, [], {"pov": 0.5}, {})
     'geolive ingest survey a.csv --lon x --lat y --value pov=wealth --threshold pov=0.5 --out survey'
     """
     words: list[object] = ["ingest", "survey", path]
@@ -142,6 +143,8 @@ def recorded_command(
         words += ["--value", name if name == column else f"{name}={column}"]
     for option, named in options.items():
         words += [f"--{option}", named] if named else []
+    for column, wanted in where.items():
+        words += [word for value in wanted for word in ("--where", f"{column}={value}")]
     for name, threshold in thresholds.items():
         words += ["--threshold", f"{name}={threshold:g}"]
     for code in missing:

@@ -9,8 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from geolive.dataset import Dataset, add_labels
+from geolive.dataset import Dataset
 from geolive.errors import InputError
+from geolive.labels import add_labels
 from geolive.shares_below import FACT, fact, with_share_below
 from geolive.sources.survey import columns
 from geolive.sources.survey.households import places_of_households, places_that_vary
@@ -24,11 +25,14 @@ from geolive.sources.survey.options import (
     checked_thresholds,
     recorded_command,
 )
+from geolive.sources.survey.row_filter import Where, pooled_years, rows_where, wanted_values
 from geolive.sources.survey.tables import SurveyTable, read_table, require
 from geolive.storage.views import local_input
 from geolive.tables import CLUSTER_COLUMNS, IMAGE_COLUMNS, not_located, points
 from geolive.terminal_text import as_unicode
 
+# the column of years that is taken without being named
+YEAR = "year"
 # columns of the survey's design and date that a clusters table may have
 _OPTIONAL = ("year", "weight", "stratum", "psu")
 
@@ -57,6 +61,7 @@ def read_survey(
     thresholds: Mapping[str, float] | None = None,
     positions: str | Path | None = None,
     on: str | None = None,
+    where: Where | None = None,
 ) -> Dataset:
     """Read a survey into a dataset without images.
 
@@ -80,7 +85,7 @@ def read_survey(
         Leave out the rows that cannot be used and list them in `rejects`, instead of raising at the first.
     year, urban : str, optional
         Columns of whole years, and of urban (U, urban, 1, true) and rural (R, rural, 0, false), which may be missing. Kept as
-        `year` and `urban`.
+        `year` and `urban`. Without `year`, the column `year` if there is one and all of it are years.
     weight, strata, psu : str, optional
         Columns of the survey's design: sampling weights, strata and primary sampling units. Kept as `weight`, `stratum` and
         `psu` for the survey's own estimates of districts.
@@ -110,6 +115,9 @@ def read_survey(
     on : str, optional
         With `positions`, the column that both files have, such as "HH1", or "COLUMN=KEY" for a column of the survey and one of
         the file of positions.
+    where : dict of str to str or number or sequence of these, optional
+        Reads only the rows that have this value, or one of these values, in the column, for example {"year": 2015} of a panel.
+        Rows must fit in all of the columns. The labels of codes count, too.
 
     Returns
     -------
@@ -118,7 +126,9 @@ def read_survey(
         `NAME_n`, its denominator, and `NAME_se`, the binomial standard error. Rows at 0, 0 are left out. `rejects` holds `row`
         (the line number in a CSV file, where the header is line 1; else 1 for the first row) and `reason`. `extra["survey"]`
         names codes that count as missing, values that may be such codes, rows without a value of some indicator, what the join
-        with a file of positions left out, and columns in which the households of a place differ.
+        with a file of positions left out, columns in which the households of a place differ, the rows of each year where rows
+        of several years are read (`years`, of the column `year_column`), how many rows `where` left out (`rows_not_wanted`), and
+        whether a column `year` holds something else than years (`year_not_taken`).
 
     Raises
     ------
@@ -160,12 +170,13 @@ def read_survey(
     check_names(path, values)
     thresholds = checked_thresholds(path, values, thresholds or {})
     check_households(path, id, households, household_size)
+    wanted = wanted_values(path, where)
     measures: list[Measure] = []
 
     def choose(header: list[str]) -> list[str]:
         measures.extend(measure_of(name, text, header) for name, text in values.items())
         asked = [lon, lat] if file is None else [file.column]
-        asked += [id, group, year, urban, weight, strata, psu, households, household_size]
+        asked += [id, group, year, urban, weight, strata, psu, households, household_size, *wanted]
         return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
 
     own = file is None
@@ -177,7 +188,13 @@ def read_survey(
         layer=layer if own else None,
         crs=crs if own else None,
     )
+    n_rows, table = len(table), rows_where(table, wanted)
+    year = year or (YEAR if columns.has_years(table, YEAR) else None)
     measured, counts = measured_values(table, measures, missing)
+    if year is None and YEAR in table.texts:
+        counts["year_not_taken"] = True
+    if n_rows > len(table):
+        counts["rows_not_wanted"] = n_rows - len(table)
     x, y = _positions(table, lon, lat) if file is None else _joined(table, file, drop_invalid, counts)
     described = _described(table, id, country) | _optional(table, group, urban, year, weight, strata, psu)
     if households:
@@ -188,6 +205,8 @@ def read_survey(
 
     rows = pd.DataFrame(described | measured)[keep].reset_index(drop=True)
     rows = rows.assign(lon=x[keep], lat=y[keep])
+    if year and len(years := pooled_years(rows["year"].to_numpy())) > 1:
+        counts |= {"years": years, "year_column": year}
     if households:
         named = {"district_id": group, "stratum": strata, "psu": psu, "urban": urban, "year": year, "country": country}
         if varying := {named[name] or name: n for name, n in places_that_vary(rows).items()}:
@@ -212,7 +231,7 @@ def read_survey(
         {},
         names,
         source=as_unicode(path.name),
-        command=recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds),
+        command=recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds, wanted),
         simulated=False,
         thresholds=labels,
         rejects=pd.DataFrame(rejects, columns=["row", "reason"]),
@@ -314,6 +333,7 @@ def _optional(
 
 def _chosen(path: Path, header: list[str], asked: list[str | None], country: str | None) -> list[str]:
     chosen = require(path, header, [name for name in asked if name is not None])
+    chosen += [YEAR] if header.count(YEAR) == 1 else []
     if country is None:
         return chosen + (["country"] if header.count("country") == 1 else [])
     if country in header or not re.fullmatch(r"[A-Za-z]{2,3}", country):

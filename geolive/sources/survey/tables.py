@@ -3,7 +3,6 @@
 import csv
 import difflib
 import warnings
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,8 +47,9 @@ class SurveyTable:
         The columns' labels, where the file has them.
     labels : dict of str to dict of str to str
         For each column the labels of its codes, where the file has them, without those that mean "missing".
-    missing_codes : dict of str to dict of str to int
-        For each column the codes that are labelled as missing, with their labels, and their rows. Their cells are empty.
+    missing_codes : dict of str to list of str
+        For each column with codes that are labelled as missing, the code of each row with its label, empty where the row has
+        none. The cells of these codes are empty.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class SurveyTable:
     encoding: Encoding | None = None
     titles: dict[str, str] = field(default_factory=dict)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    missing_codes: dict[str, dict[str, int]] = field(default_factory=dict)
+    missing_codes: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_numbers)
@@ -205,8 +205,8 @@ def _read_labelled(path: Path, choose: Chooser, encoding: str | None) -> SurveyT
         texts[name] = ["" if cell in missing else cell for cell in cells]
         if known := {code: label for code, label in of_codes.items() if code not in missing}:
             labels[name] = known
-        if counts := Counter(cell for cell in cells if cell in missing):
-            missing_codes[name] = {f"{code} {of_codes[code]}": n for code, n in counts.most_common()}
+        if any(cell in missing for cell in cells):
+            missing_codes[name] = [f"{cell} {of_codes[cell]}" if cell in missing else "" for cell in cells]
     numbers = list(range(1, len(table.columns) + 1))
     reasons: list[str | None] = [None] * len(numbers)
     return SurveyTable(path, "row", numbers, texts, reasons, None, table.encoding, table.titles, labels, missing_codes)

@@ -138,6 +138,11 @@ def test_an_image_with_a_cell_that_is_no_count_is_listed_and_zero(tmp_path):
         assert reason in got.missing["reason"][0]
 
 
+def test_of_rows_with_one_key_the_first_usable_one_counts_as_for_tables_of_images(tmp_path):
+    got = read(tmp_path / "c.csv", "key,Car\na,x\nb,1\na,2\na,3\n", pd.DataFrame({"key": [*"abc"]}).iloc[:2])
+    assert (got.counts[:, CAR].tolist(), got.missing.empty, got.n_repeated) == ([2, 1], True, 2)
+
+
 def test_row_numbers_do_not_move_with_rows_that_are_left_out(tmp_path):
     got = read(tmp_path / "c.csv", "key,Car\na,1,9\n\nz,1\nb,x\nc,1\n")
     assert got.broken == [(1, "3 fields where the header has 2")]
@@ -157,7 +162,11 @@ def test_row_numbers_do_not_move_with_rows_that_are_left_out(tmp_path):
             {},
             r"none of its columns is a class of the dataset: lon, lat; .*class_column='COLUMN'",
         ),
-        ("key,Car\na,1\na,1\n", {}, "row 2: key 'a' occurs twice; keep one"),
+        (
+            "key,Car\na,1\na,1\nb,1\nb,2\n",
+            {},
+            "row 2: key 'a' occurs already, as do 2 rows of 2 images; if a row is an object",
+        ),
         ("key,Car\nx,1\n", {}, "none of its keys is an image of the dataset: the table has 'x', the dataset 'a'"),
         ("image,Car\na,1\n", {}, r"no column 'key'; its columns are: .*'image'"),
         ("key,Car,Car\na,1,2\n", {}, "column 'Car' occurs 2 times"),

@@ -65,6 +65,14 @@ def test_rows_columns_and_rejects(tmp_path):
     assert back.has_features("net").tolist() == [True, False, True]
 
 
+def test_rows_that_are_objects_are_not_taken_for_images(tmp_path):
+    path = tmp_path / "objects.csv"
+    path.write_text("key,lon,lat,Car\na,85,25,1\na,85,25,1\nb,85,25,0\nb,85,25,1\n")
+    with pytest.raises(InputError, match=r"row 2: key 'a' occurs already, as do 2 rows of 2 images; .*class_column="):
+        read_images(path, lon="lon", lat="lat", counts=True)
+    assert len(read_images(path, lon="lon", lat="lat").images) == 2
+
+
 def test_kinds_of_files_give_the_same_dataset(tmp_path):
     rng = np.random.default_rng(0)
     n = 50

@@ -143,7 +143,7 @@ def test_a_wrong_address_no_image_and_an_outage_are_told_apart(tmp_path):
             server.fail("landing", fault)
             with pytest.raises(InputError, match="its answer is not a STAC catalogue"):
                 fetch_box(server.api, tmp_path / "lund")
-    with pytest.raises(InputError, match=r"does not answer as it should \(the connection failed"):
+    with pytest.raises(InputError, match=r"Panoramax cannot be reached \(the connection was refused"):
         fetch_box("http://127.0.0.1:9/api", tmp_path / "lund")
 
 

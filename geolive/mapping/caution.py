@@ -1,0 +1,39 @@
+"""The sentence that opens a map whose data carry less than a map suggests."""
+
+from geolive.auditing.rules import FAIL
+from geolive.languages import phrase
+from geolive.mapping.district_map import DistrictMap
+from geolive.phrases import Phrase, sentences
+
+_SKILL = ("skill_regression", "skill_classification")
+
+
+def caution(district_map: DistrictMap) -> Phrase:
+    """Say that the survey has too few places, or that the model has no skill at places that it had not seen.
+
+    Parameters
+    ----------
+    district_map : DistrictMap
+
+    Returns
+    -------
+    Phrase
+        One sentence by the checks of the map's passport that fail; empty where neither does, or the map has no passport.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> dataset = gl.make_sample("goa")
+    >>> print(caution(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")))
+    The model has learnt from 14 places only, too few to estimate districts: read this map as a sketch, and decide nothing by
+    it.
+    """
+    checks = () if district_map.passport is None else district_map.passport.checks
+    failed = {check.id: check for check in checks if check.status == FAIL}
+    if "training_size" in failed:
+        figure = failed["training_size"].figure
+        return phrase("caution.few_places", places=phrase("counts.places", count=int(figure or 0)))
+    if any(id in failed for id in _SKILL):
+        kind = "predicted" if district_map.estimator == "predicted" else "unsurveyed"
+        return phrase(f"caution.no_skill_{kind}")
+    return sentences()
