@@ -20,6 +20,7 @@ from geolive.storage.views import local_input
 from geolive.table_files import read_geoparquet
 from geolive.tables import CRS
 from geolive.terminal_text import as_unicode
+from geolive.text_encodings import not_decoded
 from geolive.wording import listed
 
 _MOST_LISTED = 5
@@ -189,11 +190,7 @@ def _read_layer(
     except InputError:
         raise
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
-            "encoding that it was written in",
-            parameter="encoding",
-        ) from error
+        raise not_decoded(path, error) from error
     except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"{path}: cannot be read as polygons: {reason}; check that the file is whole") from error

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from geolive.errors import InputError
 from geolive.text_encodings import Encoding, check_encoding, encoding_of_table, encoding_of_text
+from geolive.user_files import opening
 
 if TYPE_CHECKING:
     import rasterio
@@ -167,7 +168,7 @@ def _quiet_gdal() -> Iterator[None]:
 @contextlib.contextmanager
 def _named_as_given(path: Path, folder: str) -> Iterator[None]:
     """Let errors name the file as the user does, where they name the link, the copy or the extracted file in the folder."""
-    inside = re.compile(rf"(?:\b\w+:)?{re.escape(folder)}[^\s'\"`,;]*")
+    inside = re.compile(rf"(?:\b\w+:)?{re.escape(folder)}[^\s'\"`,;:]*")
     try:
         yield
     except Exception as error:
@@ -283,15 +284,8 @@ def check_beginning(path: str | Path) -> None:
     geolive.errors.InputError: ...: does not begin as a .gpkg file does; check what it is and name it accordingly
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(4096)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the file in it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
+    with opening(path), path.open("rb") as file:
+        beginning = file.read(4096)
     suffix = path.suffix.lower()
     if suffix in _TEXTS:
         beginning = beginning.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")

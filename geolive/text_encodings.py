@@ -88,6 +88,24 @@ def not_text(path: str | Path, encoding: str) -> InputError:
     )
 
 
+def not_decoded(path: str | Path, error: UnicodeDecodeError) -> InputError:
+    """Make the error for a file of a known format whose texts are in another encoding than it says.
+
+    Examples
+    --------
+    >>> try:
+    ...     b"\\xe9".decode("utf-8")
+    ... except UnicodeDecodeError as error:
+    ...     print(not_decoded("a.shp", error))  # doctest: +ELLIPSIS
+    a.shp: its texts are not in utf-8, as the file says or by default; give encoding='CP1252', or the encoding ...
+    """
+    return InputError(
+        f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
+        "encoding that it was written in",
+        parameter="encoding",
+    )
+
+
 def _begins_as_workbook(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(8).startswith(_WORKBOOKS)

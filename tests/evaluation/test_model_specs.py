@@ -18,6 +18,7 @@ from geolive.evaluation.model_specs import ModelSpec, find_specs, given_specs
 from geolive.evaluation.rows_ahead import rows_ahead
 from geolive.evaluation.tables import WITHIN_COUNTRY, differences, row_results, stratum_results
 from geolive.evaluation.tasks import make_task
+from geolive.evaluation.training_options import notes_on_options, options_by_kind
 from geolive.models.baselines import Mean, Neighbours
 from geolive.splits import CountrySplit, OfficialSplit, RandomSplit
 from tests.panels import panel
@@ -348,3 +349,21 @@ def test_a_row_with_kriged_residuals_shares_the_fits_of_the_row_without(small_sa
         assert np.array_equal(one.values, other.values)
         assert (one.model, one.params, one.about) == (other.model, other.params, other.about)
     assert not np.array_equal(together[0].values, together[1].values)
+
+
+def test_the_options_of_training_reach_the_rows_that_the_notes_name():
+    given = {"epochs": 3, "batch_size": 5, "learning_rate": 0.02}
+    rows = ["forest", "mlp", "gcn-obj", "gcn-obj+pooled-50", "gcn-authors-obj", "attention", "stacked-obj+cov"]
+    for options in (given, {"iterations": 7}):
+        notes = notes_on_options(rows, options)
+        for option, value in options.items():
+            made = find_specs(rows, options=options_by_kind(options))
+            reached = [one.name for one in made if one.make().get_params().get(option) == value]
+            if set(reached) == set(rows[1:]):
+                assert not any(words.startswith(option) for words in notes)
+            else:
+                [words] = [words for words in notes if words.startswith(f"{option}={value}")]
+                assert words.partition(" used by ")[2].partition(";")[0].split(", ") == reached
+    assert notes_on_options(["imagewise-trained", "mlp"], {"learning_rate": 0.1}) == [
+        "learning_rate=0.1: is used by mlp; not by imagewise-trained, which trains as imagewise='ARCH:EPOCHS:SIZE' says"
+    ]

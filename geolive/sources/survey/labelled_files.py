@@ -17,6 +17,7 @@ import numpy as np
 from geolive.errors import InputError
 from geolive.extras import require_extra
 from geolive.text_encodings import Encoding, check_encoding
+from geolive.user_files import opening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,15 +175,8 @@ def read_labelled(path: str | Path, choose: Chooser, encoding: str | None = None
 
 def _check_beginning(path: Path) -> None:
     kind = ".dta" if path.suffix.lower() == ".dta" else ".sav"
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(16)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the file in it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
+    with opening(path), path.open("rb") as file:
+        beginning = file.read(16)
     if not beginning.startswith(_BEGINNINGS[kind]):
         program = "Stata" if kind == ".dta" else "SPSS"
         raise InputError(

@@ -17,7 +17,8 @@ from geolive.sources.survey.labelled_files import Chooser, Header, code_text, is
 from geolive.sources.survey.value_labels import means_missing
 from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
 from geolive.tables import CRS
-from geolive.text_encodings import Encoding, encoding_of_text, not_text
+from geolive.text_encodings import Encoding, encoding_of_text, not_decoded, not_text
+from geolive.user_files import opening
 
 _GEOSPATIAL = {".gpkg", ".geojson", ".json", ".shp", ".fgb", ".parquet", ".geoparquet"}
 _PROGRAMS_TABLES = {"layer_styles", "qgis_projects"}
@@ -141,7 +142,8 @@ def read_table(
     if is_labelled(path):
         return _read_labelled(path, choose, encoding)
     if not is_geospatial(path):
-        return _read_csv(path, choose, encoding)
+        with opening(path):
+            return _read_csv(path, choose, encoding)
     check_beginning(path)
     return _read_geospatial(path, choose, with_positions, encoding, layer, crs)
 
@@ -236,12 +238,6 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
                 texts = [row[i] if i < len(row) else "" for i in columns]
                 lines.append(line)
                 rows.append((*texts, None if len(row) == len(header) else _n_fields(len(row), len(header))))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; check the name") from None
-    except IsADirectoryError:
-        raise InputError(f"{path}: is a folder; name the file in it") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     except UnicodeError:
         raise not_text(path, found.name) from None
     except csv.Error as error:
@@ -276,11 +272,7 @@ def _read_geospatial(
     except InputError:
         raise
     except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
-            "encoding that it was written in",
-            parameter="encoding",
-        ) from error
+        raise not_decoded(path, error) from error
     except Exception as error:  # any error of GDAL or Arrow about a user's file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path}: cannot be read: {reason}; check that the file is whole") from error

@@ -139,8 +139,12 @@ def test_an_image_with_a_cell_that_is_no_count_is_listed_and_zero(tmp_path):
 
 
 def test_of_rows_with_one_key_the_first_usable_one_counts_as_for_tables_of_images(tmp_path):
-    got = read(tmp_path / "c.csv", "key,Car\na,x\nb,1\na,2\na,3\n", pd.DataFrame({"key": [*"abc"]}).iloc[:2])
-    assert (got.counts[:, CAR].tolist(), got.missing.empty, got.n_repeated) == ([2, 1], True, 2)
+    letters = pd.Series([*"abcdefghijklmnopqrstuvwxyz"])
+    got = read(
+        tmp_path / "c.csv", "key,Car\na,x\nb,1\n" + "".join(f"{key},2\n" for key in letters), letters.to_frame("key")
+    )
+    assert got.counts[:3, CAR].tolist() == [2, 1, 2]
+    assert (got.missing.empty, got.n_repeated) == (True, 2)
 
 
 def test_row_numbers_do_not_move_with_rows_that_are_left_out(tmp_path):

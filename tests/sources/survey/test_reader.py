@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geolive.auditing.audit import audit
+from geolive.cli.ingest_survey import remarks
 from geolive.dataset_folder import read_dataset, write_dataset
 from geolive.errors import InputError
 from geolive.sources.survey.reader import read_survey
@@ -370,3 +372,40 @@ def test_a_table_in_another_encoding(tmp_path):
     russian = text.replace("Ouémé", "Москва").encode("cp1251")
     assert survey(tmp_path, russian, id="id", encoding="cp1251").clusters["unique_cluster"][0] == "Москва"
     assert "encoding='nought': is not known" in error(tmp_path, russian, id="id", encoding="nought")
+
+
+PANEL = "lon,lat,wealth,year,country\n1,2,1,2011,et\n1,2,2,2013,et\n5,6,3,2013,ng\n5,6,x,2015,ng\n"
+
+
+def test_rows_of_several_years_are_counted_and_kept_apart(tmp_path):
+    read = survey(tmp_path, PANEL.replace("x", "4"))
+    assert read.clusters["year"].tolist() == [2011, 2013, 2013, 2015]
+    assert read.extra["survey"] == {"years": {"2011": 1, "2013": 2, "2015": 1}, "year_column": "year"}
+    said = list(remarks(tmp_path / "survey.csv", read))
+    assert (
+        "rows of 3 years are pooled: 2011 (1 row), 2013 (2 rows), 2015 (1 row); to read one year, add --where year=2015"
+        in said
+    )
+    assert "years" not in survey(tmp_path, PANEL, where={"year": 2011}).extra["survey"]
+    assert audit(read).facts["survey years"] == "2011 (1 cluster), 2013 (2 clusters), 2015 (1 cluster)"
+
+
+def test_only_the_wanted_rows_are_read_and_checked(tmp_path):
+    read = survey(tmp_path, PANEL, where={"year": ["2011", 2013], "country": "et"})
+    assert read.clusters["wealth"].tolist() == [1, 2]
+    assert "--where year=2011 --where year=2013 --where country=et" in read.command
+    assert read.extra["survey"]["rows_not_wanted"] == 2
+    assert "line 5, column 'wealth'" in error(tmp_path, PANEL)
+    assert error(tmp_path, PANEL, where={"year": "2012"}).endswith(
+        "no row has '2012' in column 'year'; its values are: '2013' (2), '2011' (1), '2015' (1)"
+    )
+    assert "no row has year=2011 and country=ng together" in error(
+        tmp_path, PANEL, where={"year": 2011, "country": "ng"}
+    )
+    assert "no column 'round'" in error(tmp_path, PANEL, where={"round": 1})
+
+
+def test_a_column_named_year_that_holds_something_else_is_not_taken(tmp_path):
+    read = survey(tmp_path, "lon,lat,wealth,year\n1,2,3,second\n1,3,4,2011\n")
+    assert "year" not in read.clusters
+    assert any("column 'year' is not kept" in words for words in remarks(tmp_path / "survey.csv", read))
