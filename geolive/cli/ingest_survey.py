@@ -1,5 +1,6 @@
 """`ingest survey`."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,6 @@ import typer
 from geolive.cli.apps import NewFolder, app, ingest
 from geolive.cli.next_steps import say_map_of_survey
 from geolive.cli.parameters import as_options, running_command
-from geolive.command_line import command_line
 from geolive.errors import InputError
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _remarks_on_years(told: dict[str, Any]) -> Iterator[str]:
         column, latest = told["year_column"], list(told["years"])[-1]
         yield (
             f"rows of {len(told['years'])} years are pooled: {words_of_years(told['years'], 'row')}; to read one year, add "
-            + command_line("--where", f"{column}={latest}")
+            f"--where {shlex.quote(f'{column}={latest}')}"
         )
     if "year_not_taken" in told:
         yield (
