@@ -14,6 +14,7 @@ def add_labels(clusters: gpd.GeoDataFrame, indicators: list[str]) -> tuple[gpd.G
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table, thresholds = add_labels(pd.DataFrame({"pov": [1.0, 2.0, 3.0]}), ["pov"])
     >>> table.pov_label.tolist(), thresholds
     ([0.0, 1.0, 1.0], {'pov': 2.0})
