@@ -18,7 +18,7 @@ def far(tmp_path_factory):
 def test_hexagons_in_a_box_of_any_country(far):
     whole = map_region(far, None, "hex:80km")
     part = map_region(far, "36,-2,37.5,0", "hex:80km")
-    assert part.name == "36,-2,37.5,0"
+    assert part.name == "longitudes 36° to 37.5°, latitudes −2° to 0°"
     box = shapely.box(36, -2, 37.5, 0)
     expected = whole.districts[whole.districts.intersects(box)]
     assert part.districts["district_id"].tolist() == expected["district_id"].tolist()
