@@ -10,6 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from geolive.arrow_points import geo_facts, geodataframe, positions_of
 from geolive.dataset_facts import FACTS
 from geolive.dataset_files import unreadable_named
 from geolive.errors import InputError
@@ -225,52 +226,6 @@ def _read_tables(files: Sequence[Path], columns: Sequence[str] | None = None) ->
         return dataset.to_table(columns=chosen)
 
 
-def geodataframe(table: "pa.Table") -> gpd.GeoDataFrame:
-    """Return an Arrow table of a GeoParquet file as a GeoDataFrame; positions are decoded from their WKB.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import pyarrow.parquet as pq
-    >>> from geolive.tables import points
-    >>> path = Path(tempfile.mkdtemp()) / "images.parquet"
-    >>> gpd.GeoDataFrame({"key": ["a"]}, geometry=points([85.1], [25.6])).to_parquet(path)
-    >>> geodataframe(pq.read_table(path)).geometry.x.tolist()
-    [85.1]
-    """
-    crs = _geo(table)["columns"]["geometry"].get("crs", "OGC:CRS84")
-    plain = table.drop_columns(["geometry"]).to_pandas()
-    with collector_paused():
-        geometry = gpd.GeoSeries.from_wkb(table["geometry"].to_numpy(), index=plain.index, crs=crs)
-    plain.insert(table.column_names.index("geometry"), "geometry", geometry)
-    return gpd.GeoDataFrame(plain, geometry="geometry")
-
-
-def _geo(table: "pa.Table") -> dict[str, Any]:
-    try:
-        about = json.loads(table.schema.metadata[b"geo"])
-        _ = about["columns"]["geometry"]
-    except (KeyError, TypeError, ValueError):
-        raise InputError("images: are no GeoParquet file with the column geometry; make the dataset again") from None
-    return about
-
-
-def positions_of(table: "pa.Table") -> np.ndarray:
-    """Return the longitudes and latitudes of an Arrow table of points, shape (n, 2), degrees.
-
-    Examples
-    --------
-    >>> import pyarrow as pa
-    >>> import shapely
-    >>> positions_of(pa.table({"geometry": [shapely.Point(85.1, 25.6).wkb]})).tolist()
-    [[85.1, 25.6]]
-    """
-    import shapely
-
-    with collector_paused():
-        return shapely.get_coordinates(shapely.from_wkb(table["geometry"].to_numpy()))
-
-
 def write_images(table: "pa.Table", path: Path) -> Box | None:
     """Write an Arrow table of images as GeoParquet, with the bounds of its own points; return them, None without images.
 
@@ -284,7 +239,7 @@ def write_images(table: "pa.Table", path: Path) -> Box | None:
     >>> write_images(pq.read_table(folder / "all.parquet").slice(0, 1), folder / "a.parquet")
     (85.1, 25.6, 85.1, 25.6)
     """
-    where, about = positions_of(table), _geo(table)
+    where, about = positions_of(table), geo_facts(table)
     box = (*where.min(axis=0).tolist(), *where.max(axis=0).tolist()) if len(where) else None
     about["columns"]["geometry"].pop("bbox", None)
     if box is not None:

@@ -14,7 +14,7 @@ errors worker_processes wording phrases languages terminal_text plugins remote_p
 processors temporary_files files dataset_facts storage npy_file partitioned_array table_files indicators tables geodesy
 antimeridian coverage coverage_cache user_files text_encodings gdal_files boundary_columns boundary_files region_names
 join_report regions hexagons rates model_inputs places clusters dataset_files dataset_checksum partition_scheme
-partition_files covariate_tables dataset_places labels dataset dataset_folder partitioning shares_below feature_sets
+arrow_points partition_files covariate_tables dataset_places labels dataset dataset_folder partitioning shares_below feature_sets
 object_classes official_statistics splits bootstrap score_formulas metrics map_plots svg_minify svg_plots pages console
 engine process_group collectives sources covariates simulation graphs vision models uncertainty estimation explain
 evaluation auditing mapping brief cli __main__

@@ -4,12 +4,15 @@ import asyncio
 import contextlib
 import logging
 import os
+import platform
 import secrets
 import signal
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +22,9 @@ from geolive.extras import require_extra
 
 # a partition that ended so many workers would end the next one, too
 _MOST_LOST = 3
+_CONNECT_SECONDS = 10
+# other versions of these give other numbers, or cannot read what is sent
+_DECISIVE = ("numpy", "pandas", "pillow", "rasterio", "timm", "torch", "torchvision", "transformers")
 
 
 class RayEngine:
@@ -63,6 +69,11 @@ class RayEngine:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # the form of this setting that later versions take without being asked
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if self.address is not None:
+            _check_address(self.address)
+            # at an address of another kind of server Ray would try for a quarter of an hour, with a line for each try
+            os.environ.setdefault("RAY_gcs_server_port_wait_time_s", "1")
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
         import ray
 
         if ray.is_initialized():
@@ -74,14 +85,29 @@ class RayEngine:
         with _own_signals():
             try:
                 ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
-            except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-                said = " ".join(str(error).split())[:200]
-                raise InputError(
-                    f"address={self.address!r}: no Ray cluster answers there ({said}); start one with: ray start --head",
-                    parameter="address",
-                ) from None
+            except Exception as error:  # Ray also raises plain exceptions
+                raise self._not_joined(error) from None
         self._started = True
         return self
+
+    def _not_joined(self, error: Exception) -> InputError:
+        """The error where Ray cannot be started, or the cluster be joined."""
+        said = " ".join(str(error).split())[:200]
+        if self.address is None:
+            return InputError(
+                f"engine='ray': Ray cannot be started on this machine ({said}); leave engine='ray' out to compute in one process",
+                parameter="engine",
+            )
+        if "version" in said.lower():
+            return InputError(
+                f"address={self.address!r}: the cluster has other versions ({said}); install the same versions of Python and Ray "
+                "on all machines",
+                parameter="address",
+            )
+        return InputError(
+            f"address={self.address!r}: no Ray cluster answers there ({said}); start one with: ray start --head",
+            parameter="address",
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -131,6 +157,45 @@ class RayEngine:
         return _BudgetOfAll(actor)
 
 
+def _check_address(address: str) -> None:
+    """Raise InputError unless the address has a form that Ray knows, and a server listens there."""
+    place = address.removeprefix("ray://")
+    host, _, port = place.rpartition(":")
+    if address == "auto":
+        return
+    if not (host and port.isdecimal()):
+        raise InputError(
+            f"address={address!r}: is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT",
+            parameter="address",
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(
+            f"address={address!r}: no Ray cluster answers there ({said}); check host, port and network, or start one with: "
+            "ray start --head",
+            parameter="address",
+        ) from None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what decides the results of workers: geolive, and the libraries that are installed.
+
+    Examples
+    --------
+    >>> sorted(versions())[:2]
+    ['geolive', 'numpy']
+    """
+    import geolive
+
+    found = {"geolive": geolive.__version__, "python": platform.python_version()}
+    for name in _DECISIVE:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
 class _Pool:
     """Partitions, and the workers that they are given to: one each, and none to a worker that has not started.
 
@@ -163,6 +228,7 @@ class _Pool:
         there = int(ray.cluster_resources().get("GPU" if device == "cuda" else "CPU", 1))
         self.most = max(1, min(len(partitions), there, most_workers or there))
         self.left = deque(range(len(partitions)))
+        self.versions, self.failed_starts = versions(), 0
         self.lost = dict.fromkeys(self.left, 0)
         # by the reference of what is awaited: the worker, and its partition or None while it starts
         self.awaited: dict[Any, tuple[Any, int | None]] = {}
@@ -186,7 +252,7 @@ class _Pool:
     def _start(self) -> None:
         # a new worker might wait for the processor that an idle one has
         worker: Any = self.idle.pop() if self.idle else self.worker.remote()
-        self.awaited[worker.ready.remote()] = worker, None
+        self.awaited[worker.ready.remote(self.versions)] = worker, None
 
     def _value(self, ready: Any, worker: Any, number: int | None) -> tuple[Any] | None:
         """The value that was awaited; None where the worker was lost, whose place another one takes."""
@@ -206,6 +272,7 @@ class _Pool:
                 "libraries on all machines",
                 parameter="engine",
             ) from None
+        self.failed_starts = 0
         if self.left:
             following = self.left.popleft()
             task = worker.run.remote(self.key, self.make, self.partitions[following])
@@ -216,6 +283,14 @@ class _Pool:
 
     def _lose(self, number: int | None, error: Exception) -> None:
         if number is None:
+            self.failed_starts += 1
+            if self.failed_starts >= _MOST_LOST:
+                said = " ".join(str(error).split())[-200:]
+                raise InputError(
+                    f"engine='ray': {_MOST_LOST} workers have ended as they started ({said}); install the same versions of "
+                    "geolive and its libraries on all machines, or see the logs of Ray",
+                    parameter="engine",
+                ) from None
             return
         self.lost[number] += 1
         if self.lost[number] >= _MOST_LOST:
@@ -235,7 +310,15 @@ class _Worker:
         self._key = ""
         self._function: Callable[[Any], Any] | None = None
 
-    def ready(self) -> bool:
+    def ready(self, expected: dict[str, str]) -> bool:
+        """Check that this machine has the versions of the process that gives the work."""
+        for name, version in versions().items():
+            if expected.get(name, version) != version:
+                raise InputError(
+                    f"engine='ray': the machine {platform.node()} of the cluster has {name} {version}, and this one "
+                    f"{expected[name]}; install the same versions on all machines",
+                    parameter="engine",
+                )
         return True
 
     def run(self, key: str, make: list[Any], partition: Any) -> Any:

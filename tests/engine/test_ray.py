@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from geolive.dataset_folder import read_dataset
+from geolive.engine import ray_cluster
 from geolive.engine.choosing import choose_engine
 from geolive.errors import InputError
 from geolive.partitioning import partition_dataset
@@ -72,6 +73,50 @@ def test_errors_of_workers_come_back(engine):
     assert caught.value.parameter == "level"
     with pytest.raises(InputError, match="partition 1 of 1 has ended its worker 3 times"):
         list(engine.map_partitions(make, [2]))
+
+
+def test_workers_with_other_versions_are_named(engine, monkeypatch):
+    ours = ray_cluster.versions()
+    with monkeypatch.context() as other:
+        other.setattr(ray_cluster, "versions", lambda: ours | {"numpy": "1.0"})
+        with pytest.raises(
+            InputError, match=f"of the cluster has numpy {ours['numpy']}, and this one 1.0; install the same"
+        ):
+            list(engine.map_partitions(lambda: len, ["ab"]))
+    assert dict(engine.map_partitions(lambda: len, ["ab"])) == {0: 2}
+
+
+def test_workers_that_cannot_start_end_the_work(engine, monkeypatch):
+    class Broken:
+        def __init__(self):
+            raise ModuleNotFoundError("No module named 'geolive'")
+
+        def ready(self, expected):
+            return True
+
+    with monkeypatch.context() as other, choose_engine("ray") as fresh:
+        other.setattr(ray_cluster, "_Worker", Broken)
+        with pytest.raises(InputError, match=r"3 workers have ended as they started .*No module named 'geolive'"):
+            list(fresh.map_partitions(lambda: len, ["ab"]))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            "127.0.0.1:9",
+            "no Ray cluster answers there .*; check host, port and network, or start one with: ray start --head",
+        ),
+        ("ray://127.0.0.1:9", "no Ray cluster answers there"),
+        ("head.invalid:6379", "no Ray cluster answers there"),
+        ("head", "is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused_at_once(address, said):
+    begun = time.monotonic()
+    with pytest.raises(InputError, match=said), choose_engine("ray", address):
+        pass
+    assert time.monotonic() - begun < 60
 
 
 def test_workers_share_a_budget_of_requests(engine):

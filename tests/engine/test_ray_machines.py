@@ -1,5 +1,6 @@
 """What was done is kept, and all else is done by others, where the process that gives the work or a whole machine is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -50,22 +51,30 @@ def test_a_killed_driver_continues(tmp_path):
 
 
 def test_a_lost_machine_is_replaced_by_the_others(tmp_path):
+    """The second machine is lost when it has done a part; until then the first does only a few, however slow either is."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     other = cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
+    cluster.wait_for_nodes(timeout=300)
+    first, lost = cluster.head_node.node_id, tmp_path / "lost"
 
     def make():
         def square(n):
-            time.sleep(0.2)
-            return {"square": np.array(n * n)}, {"node": ray.get_runtime_context().get_node_id()}
+            node = ray.get_runtime_context().get_node_id()
+            deadline = time.monotonic() + 600
+            while node == first and n >= 4 and not lost.exists():
+                assert time.monotonic() < deadline, "the second machine did nothing"
+                time.sleep(0.05)
+            return {"square": np.array(n * n)}, {"node": node}
 
         return square
 
     def lose(done):
-        if done == 4:
+        nodes = [json.loads(path.read_text())["about"]["node"] for path in (tmp_path / "work").glob("part-*.json")]
+        if not lost.exists() and any(node != first for node in nodes):
             cluster.remove_node(other, allow_graceful=False)
+            lost.touch()
 
     try:
         with (
@@ -76,6 +85,7 @@ def test_a_lost_machine_is_replaced_by_the_others(tmp_path):
     finally:
         ray.shutdown()
         cluster.shutdown()
+    assert lost.exists()
     assert [int(arrays["square"]) for arrays, _ in found] == [n * n for n in range(16)]
     # both machines took part before one was lost
     assert len({about["node"] for _, about in found}) == 2
