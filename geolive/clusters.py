@@ -134,7 +134,7 @@ def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> t
     Parameters
     ----------
     images : GeoDataFrame
-        Points, EPSG:4326, with `key`.
+        Points, EPSG:4326; no other column is used.
     radius_km : float
         How far an image may be from its site's middle cell.
 

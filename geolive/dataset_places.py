@@ -53,7 +53,7 @@ class DatasetPlaces:
     @cached_property
     def _sites_and_images(self) -> tuple[gpd.GeoDataFrame, np.ndarray]:
         unassigned = np.flatnonzero(self.images["unique_cluster"].isna())
-        sites, site_of_unassigned = form_sites(self.images.iloc[unassigned])
+        sites, site_of_unassigned = form_sites(self.images[["geometry"]].iloc[unassigned])
         site_of_image = np.full(len(self.images), -1, np.int32)
         site_of_image[unassigned] = pd.Index(sites["site_id"]).get_indexer(site_of_unassigned)
         return sites, site_of_image

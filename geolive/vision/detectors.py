@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -139,16 +140,45 @@ def _mask2former(
     names = {int(label): str(name) for label, name in network.config.id2label.items()}
     fused = {label for label, name in names.items() if name in stuff(list(names.values()))}
 
-    def detect(images: list[np.ndarray]) -> Detections:
-        inputs = processor(images=images, return_tensors="pt").to(device)
-        with torch.inference_mode():
-            outputs = network(**inputs)
-        segmented = processor.post_process_panoptic_segmentation(outputs, threshold=threshold, label_ids_to_fuse=fused)
-        return [_segments(image["segments_info"], names, fused) for image in segmented]
-
+    detect = _Mask2FormerObjects(network, processor, names, fused, threshold, device)
     weights = _folder_record(Path(model)) if is_folder else {"source": "hub", "commit": network.config._commit_hash}
     record = {"model": Path(model).name if is_folder else model, "weights": weights, "threshold": threshold}
     return Detector(model, list(names.values()), detect, _side(processor), record)
+
+
+class _Mask2FormerObjects:
+    """Finds objects by a Mask2Former.
+
+    It can be sent to other processes, as configuration and weights: transformers hangs functions on its networks that cannot be.
+    """
+
+    def __init__(
+        self, network: Any, processor: Any, names: dict[int, str], fused: set[int], threshold: float, device: str
+    ) -> None:
+        self.network, self.processor, self.names, self.fused = network, processor, names, fused
+        self.threshold, self.device = threshold, device
+
+    def __call__(self, images: list[np.ndarray]) -> Detections:
+        inputs = self.processor(images=images, return_tensors="pt").to(self.device)
+        with torch.inference_mode():
+            outputs = self.network(**inputs)
+        segmented = self.processor.post_process_panoptic_segmentation(
+            outputs, threshold=self.threshold, label_ids_to_fuse=self.fused
+        )
+        return [_segments(image["segments_info"], self.names, self.fused) for image in segmented]
+
+    def __getstate__(self) -> dict[str, Any]:
+        weights = {name: tensor.cpu() for name, tensor in self.network.state_dict().items()}
+        return self.__dict__ | {"network": (self.network.config, weights)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from transformers import Mask2FormerForUniversalSegmentation
+
+        self.__dict__ |= state
+        config, weights = state["network"]
+        self.network = Mask2FormerForUniversalSegmentation(config)
+        self.network.load_state_dict(weights)
+        self.network.eval().to(self.device)
 
 
 def _remedy(dataset: str) -> str:
@@ -214,18 +244,26 @@ def _torchvision(
         network.roi_heads.score_thresh = threshold
     network = network.eval().to(device)
 
-    def detect(images: list[np.ndarray]) -> Detections:
-        batch = [torch.from_numpy(image).to(device).permute(2, 0, 1).float() / 255 for image in images]
+    record = {"model": f"{TORCHVISION}{name}", "weights": file_record(Path(weights)), "threshold": threshold}
+    detect = _TorchvisionObjects(network, names, threshold, device)
+    return Detector(name, names, detect, min(_LARGEST_SIDE, max(network.transform.min_size)), record)
+
+
+class _TorchvisionObjects:
+    """Finds objects by a detector of torchvision; it can be sent to other processes."""
+
+    def __init__(self, network: Any, names: list[str], threshold: float, device: str) -> None:
+        self.network, self.names, self.threshold, self.device = network, names, threshold, device
+
+    def __call__(self, images: list[np.ndarray]) -> Detections:
+        batch = [torch.from_numpy(image).to(self.device).permute(2, 0, 1).float() / 255 for image in images]
         with torch.inference_mode():
-            outputs = network(batch)
+            outputs = self.network(batch)
         return [
             [
-                (names[label], score)
+                (self.names[label], score)
                 for label, score in zip(output["labels"].tolist(), output["scores"].tolist(), strict=True)
-                if score >= threshold
+                if score >= self.threshold
             ]
             for output in outputs
         ]
-
-    record = {"model": f"{TORCHVISION}{name}", "weights": file_record(Path(weights)), "threshold": threshold}
-    return Detector(name, names, detect, min(_LARGEST_SIDE, max(network.transform.min_size)), record)

@@ -29,7 +29,7 @@ ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'ray[
 pytest.importorskip("lightning", reason="needs the extra imagewise (lightning)")
 pytestmark = pytest.mark.slow
 LUND = Path(os.environ.get("GEOLIVE_LUND", ROOT.parent / "shared" / "data" / "lund"))
-CPU = ("--device", "cpu", "--batch-size", "4")
+CPU = ("--device", "cpu", "--batch-size", "4", "--workers", "0")
 TINY = ("--model", "timm:test_resnet", "--weights", "none")
 
 

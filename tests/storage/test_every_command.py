@@ -159,7 +159,9 @@ def test_every_command_runs_in_object_storage_and_writes_the_files_of_a_local_ru
         return printed
 
     printed = run_all("s3://maps/every/in", "s3://maps/every/out")
-    assert [path for place in places.values() for path in place.rglob("*")] == []
+    written = [path for place in places.values() for path in place.rglob("*") if path.is_file()]
+    # libraries keep things there, such as matplotlib its list of fonts
+    assert [path for path in written if places["home"] / ".cache" not in path.parents] == []
     assert not any(path.is_file() for path in (s3.cache / "storage" / "outputs").rglob("*"))
     found = {path.removeprefix("maps/every/out/"): s3.files.cat(path) for path in s3.files.find("maps/every/out")}
     for name, content in [*found.items(), ("what was printed", printed.encode())]:

@@ -1,6 +1,7 @@
 """From photos to object counts, through real detectors with random weights. What trained ones find is not tested here."""
 
 import json
+import pickle
 import re
 import shlex
 from collections import Counter
@@ -84,6 +85,16 @@ def test_things_are_counted_by_instance_and_stuff_by_segment(mask2former):
         assert [confidence for name, confidence in together if name == often] == ([max(parts)] if parts else [])
 
 
+def test_a_detector_can_be_sent_to_another_process(mask2former):
+    photos = [np.array(picture(i)) for i in range(PHOTOS)]
+    detector = load_detector(str(mask2former), threshold=0.3, stuff=lambda names: {names[0]})
+    # a network that has been used holds more than a new one
+    found = detector.detect(photos)
+    sent = pickle.loads(pickle.dumps(detector.detect))
+    assert sent(photos) == found
+    assert any(found)
+
+
 def test_a_torchvision_detector_from_a_file(tmp_path):
     import safetensors.torch
     import torch
@@ -96,7 +107,11 @@ def test_a_torchvision_detector_from_a_file(tmp_path):
     safetensors.torch.save_file(network.state_dict(), file)
     load = partial(load_detector, "torchvision:ssdlite320_mobilenet_v3_large", threshold=0.05, stuff=nothing_fused)
     data = photo_dataset(tmp_path, contents()[:2])
-    count_objects(data, photo_files(data), load(weights=file, classes=names), renamed=renamed)
+    detector = load(weights=file, classes=names)
+    assert pickle.loads(pickle.dumps(detector.detect))([np.array(picture(0))]) == detector.detect(
+        [np.array(picture(0))]
+    )
+    count_objects(data, photo_files(data), detector, renamed=renamed)
     objects = read_dataset(data.path).features["objects"]
     columns = [vistas_classes()["name"].tolist().index(name) for name in ("Person", "Car")]
     assert objects[:, columns].sum() == objects.sum() > 0
