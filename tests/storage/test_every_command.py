@@ -154,8 +154,8 @@ def test_every_command_runs_in_object_storage_and_writes_the_files_of_a_local_ru
             done = command(*words)
             printed += done.stdout + done.stderr
             if done.returncode:
-                failed.append((" ".join(words), done.stderr))
-        assert failed == []
+                failed.append(f"{' '.join(words)}: {done.stderr.splitlines()[-1]}")
+        assert not failed, "\n".join(failed)
         return printed
 
     printed = run_all("s3://maps/every/in", "s3://maps/every/out")
