@@ -190,7 +190,7 @@ def steps_of_clusters(folder: Path, rows: int, units: int) -> Steps:
     small = Forest(n_estimators=10).fit(*simulated_clusters(1_000))
     places, values = simulated_clusters(rows)
     if rows <= 100_000:
-        yield "fit a forest of 10 trees (clusters)", rows, lambda: Forest(n_estimators=10).fit(places, values)
+        yield "fit a forest of 3 trees (clusters)", rows, lambda: Forest(n_estimators=3).fit(places, values)
     yield "predict with a forest of 1,000 clusters (sites)", rows, lambda: small.predict(places)
 
 
