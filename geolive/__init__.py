@@ -1,6 +1,6 @@
 """District maps of livelihood from street-level photos and surveys, with honest uncertainty.
 
-The names below are what a notebook needs; each is imported when it is first used.
+A notebook needs only the names below. Each is imported when it is first used.
 """
 
 import importlib

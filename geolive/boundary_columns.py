@@ -91,7 +91,7 @@ def people_of_districts(path: Path, raw: gpd.GeoDataFrame, column: str) -> pd.Se
     >>> raw = gpd.GeoDataFrame({"census": ["1200", "-1"], "geometry": [None, None]})
     >>> people_of_districts(Path("bihar.geojson"), raw, "census")
     Traceback (most recent call last):
-    geolive.errors.InputError: bihar.geojson: column 'census', row 1: '-1' is no number of people; give 0 or more
+    geolive.errors.InputError: bihar.geojson: column 'census', row 1: '-1' is not a number of people; give 0 or more
     """
     _given(path, raw, column, "people_column")
     people = pd.to_numeric(raw[column], errors="coerce").astype(float)
@@ -99,7 +99,7 @@ def people_of_districts(path: Path, raw: gpd.GeoDataFrame, column: str) -> pd.Se
     if wrong.any():
         row = int(np.argmax(wrong))
         raise InputError(
-            f"{path}: column {column!r}, row {row}: {raw[column].iloc[row]!r} is no number of people; give 0 or more",
+            f"{path}: column {column!r}, row {row}: {raw[column].iloc[row]!r} is not a number of people; give 0 or more",
             parameter="people_column",
         )
     return people

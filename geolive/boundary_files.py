@@ -273,7 +273,7 @@ def _in_degrees(path: Path, raw: gpd.GeoDataFrame, crs: str | None) -> gpd.GeoDa
     ):
         west, south, east, north = shapely.total_bounds(raw.geometry.to_numpy())
         raise InputError(
-            f"{path}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees"
+            f"{path}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are not degrees"
             f"{'' if crs is None else ' and no coordinates of ' + crs}; {_NAME_CRS}",
             parameter="crs",
         )
@@ -344,7 +344,7 @@ def _with_area(
         shape = raw.geometry.iloc[row]
         what = "it has no geometry" if shape is None or shape.is_empty else f"a {shape.geom_type} has no area"
         if shape is not None and not np.isfinite(shapely.get_coordinates(shape)).all():
-            what = "a coordinate is no number"
+            what = "a coordinate is not a number"
         elif shape is not None and _is_scribble(shape):
             what = f"its border crosses itself about {crossings(shape):,} times"
         who = f" ({names[row]})" if names else ""

@@ -125,7 +125,7 @@ def _radius_of_clusters(clusters: gpd.GeoDataFrame, radius_km: Radius) -> np.nda
 
 
 def form_sites(images: gpd.GeoDataFrame, radius_km: float = SITE_RADIUS_KM) -> tuple[gpd.GeoDataFrame, pd.Series]:
-    """Form prediction sites from images that belong to no cluster, as wide as the clusters that models learn from.
+    """Form prediction sites from images that belong to no cluster, as wide as the clusters on which models are trained.
 
     Images are counted in cells of about 1 km. The cell with the most images within `radius_km` becomes the middle of a
     site, which takes all of these images. The next site is formed in the same way from the remaining images, until no image

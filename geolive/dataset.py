@@ -30,9 +30,9 @@ def _no_rejects() -> pd.DataFrame:
 class Dataset(DatasetPlaces):
     """Images and surveyed clusters, with the facts that make results reproducible.
 
-    A dataset is checked when it is made, so its parts always fit together. It cannot be changed; `select_images`,
-    `select_clusters`, `with_features` and `dataclasses.replace` make a new one, which has neither the `path` nor the
-    `checksum` of the folder that the first was read from.
+    A dataset is checked when it is made, so its parts always belong together. A dataset cannot be changed;
+    `select_images`, `select_clusters`, `with_features` and `dataclasses.replace` make a new one. The new dataset has
+    neither the `path` nor the `checksum` of the folder of the first one.
 
     Parameters
     ----------
@@ -43,24 +43,24 @@ class Dataset(DatasetPlaces):
     indicators : list of str
         The indicators that `clusters` holds.
     source, command : str
-        What the dataset was made from, and the command that made it.
+        The source of the dataset, and the command that made it.
     simulated : bool
         Whether the survey or the images are simulated.
     thresholds : dict of str to float
-        For each indicator the value from which on its label is 1.
+        For each indicator, the smallest value whose label is 1.
     rejects : DataFrame
         Rows of the source that were left out: `row` (number) and `reason`.
     extra : dict
-        Further facts to keep in dataset.json.
+        Further metadata to keep in dataset.json.
     covariates : CovariateTables, optional
         Numbers at the places of clusters and images, from rasters and tables (`geolive.covariates`).
 
     Attributes
     ----------
     path : Path or None
-        The folder that the dataset was read from.
+        The folder from which the dataset was read.
     partitions : Partitions or None
-        Those of a partitioned folder.
+        The partitions of a partitioned folder.
 
     Raises
     ------
@@ -155,12 +155,12 @@ class Dataset(DatasetPlaces):
 
     @property
     def name(self) -> str:
-        """What to call the dataset in messages."""
+        """Name of the dataset in messages."""
         return remote_origin(self.path) or (str(self.path) if self.path else self.source)
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 of what the dataset holds: of its folder's list of files where it was read, else of its tables and features."""
+        """SHA-256 of the content: of the folder's list of files if the dataset was read, else of its tables and features."""
         if self._folder_checksum is not None:
             return self._folder_checksum
         names = ("indicators", "source", "simulated", "thresholds", "extra")
@@ -240,7 +240,7 @@ class Dataset(DatasetPlaces):
         )
 
     def with_features(self, name: str, array: np.ndarray) -> "Dataset":
-        """Return the dataset with a feature set added, or replaced if there is one of that name.
+        """Return the dataset with a feature set added. It replaces a feature set of the same name.
 
         Parameters
         ----------
@@ -292,7 +292,7 @@ class Dataset(DatasetPlaces):
         return changed
 
     def extra_with_photos(self) -> dict[str, Any]:
-        """Return the further facts, with the folder of the photos: relative paths of photos start at the dataset's own folder."""
+        """Return `extra` with the folder of the photos: relative paths of photos start at the dataset's own folder."""
         if self.path is None or "img_path" not in self.images or "photos_folder" in self.extra:
             return self.extra
         return self.extra | {"photos_folder": remote_origin(self.path) or str(self.path)}

@@ -50,7 +50,7 @@ def read_facts(folder: Path) -> dict:
         and all(map(_is_inner, facts["checksums"]))
         and ("partitions" not in facts or _are_partitions(facts["partitions"]))
     ):
-        raise InputError(f"{path}: not as geolive writes it; make the dataset again")
+        raise InputError(f"{path}: is not in geolive's format; make the dataset again")
     return facts
 
 

@@ -47,7 +47,7 @@ def check_listed_files(folder: Path, facts: Mapping[str, Any], unread: Collectio
         path = folder / name
         if not path.is_file() or checksum(path) != expected:
             raise InputError(
-                f"{path}: missing, altered or cut short since the dataset was made; make the dataset again"
+                f"{path}: is missing, altered or cut short since the dataset was made; make the dataset again"
             )
     for name in _needed_files(facts):
         check_listed(folder, name, facts)

@@ -37,15 +37,16 @@ from geolive.tables import IMAGE_COLUMNS, lonlat
 def write_dataset(
     dataset: Dataset, folder: str | Path, extra_files: dict[str, pd.DataFrame] | None = None
 ) -> str | Path:
-    """Write a dataset to a new folder, whole or not at all.
+    """Write a dataset to a new folder, completely or not at all.
 
     Parameters
     ----------
     dataset : Dataset
     folder : str or Path
-        Must not exist, or be empty. An address in object storage (`s3://…`) is written when the local work is done.
+        Must not exist, or must be empty. An address in object storage (`s3://…`) is written when the local work is
+        done.
     extra_files : dict of str to DataFrame, optional
-        Further tables to keep beside, by file name (the sample's truth).
+        Further tables to write, by file name (the sample's truth).
 
     Returns
     -------
@@ -101,29 +102,29 @@ def write_dataset(
 
 @addresses_in_errors()
 def read_dataset(folder: str | Path, *, columns: Sequence[str] | None = None, box: Box | None = None) -> Dataset:
-    """Read a dataset folder, plain or partitioned. Feature sets are mapped from disk and not loaded.
+    """Read a dataset folder, plain or partitioned. Feature sets are mapped into memory and not loaded.
 
     Parameters
     ----------
     folder : str or Path
-        A folder, or its address in object storage (`s3://…`, `gs://…`), of which the cache keeps a copy: of a partitioned
-        dataset only the partitions that are read.
+        A folder, or its address in object storage (`s3://…`, `gs://…`). The cache keeps a copy of object storage; of
+        a partitioned dataset it keeps only the partitions that are read.
     columns : sequence of str, optional
-        Which columns of images to read beside key, country, unique_cluster and geometry; by default all. Those that the dataset
-        does not have are left out.
+        Columns of images to read beside key, country, unique_cluster and geometry; by default all. Columns that the
+        dataset does not have are left out.
     box : tuple of float, optional
-        West, south, east, north in degrees: images elsewhere are left out, as `Dataset.select_images` does, and only the
-        partitions that reach into the box are read. Sites stay those of the whole dataset.
+        West, south, east, north in degrees. Images outside the box are left out, as by `Dataset.select_images`, and
+        only the partitions that overlap the box are read. Sites stay those of the whole dataset.
 
     Returns
     -------
     Dataset
-        With its folder as `path`.
+        The dataset, with its folder as `path`.
 
     Raises
     ------
     InputError
-        The folder is no dataset, a file that is read is missing, altered or cut short, or a table breaks its contract.
+        The folder is not a dataset, a file is missing, altered or cut short, or a table breaks its contract.
 
     See Also
     --------

@@ -27,7 +27,7 @@ def full_disk_named(folder: Path, needed: int | None = None) -> Iterator[None]:
     >>> with full_disk_named(Path("maps")):
     ...     raise OSError(errno.ENOSPC, "No space left on device")
     Traceback (most recent call last):
-    geolive.errors.InputError: maps: the disk is full; make room there, or choose another folder, then run the command again
+    geolive.errors.InputError: maps: the disk is full; free some space there, or choose another folder, then run the command again
     """
     try:
         yield
@@ -68,9 +68,10 @@ def full_disk(folder: Path, needed: int | None = None) -> InputError:
     --------
     >>> raise full_disk(Path("maps"), 1_000)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: maps: the disk is full (1,000 bytes are needed); make room there, or choose another folder, ...
+    geolive.errors.InputError: maps: the disk is full (1,000 bytes are needed); free some space there, ...
     """
     bytes_needed = f" ({needed:,} bytes are needed)" if needed else ""
     return InputError(
-        f"{folder}: the disk is full{bytes_needed}; make room there, or choose another folder, then run the command again"
+        f"{folder}: the disk is full{bytes_needed}; free some space there, or choose another folder, then run the "
+        "command again"
     )

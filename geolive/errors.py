@@ -2,11 +2,11 @@
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """An input of the user cannot be used.
 
-    The message is one line that says what was given, the cause, and after a semicolon the remedy. It speaks Python, as in
-    `level=7: must be between 0 and 1`; the command line writes its own options in place of the parameters (`--level 7`) and
-    ends with exit code 2.
+    The message is one line with the input, the cause and, after a semicolon, the remedy. It names parameters as in
+    Python, for example `level=7: must be between 0 and 1`. The command line replaces the parameters by its own
+    options (`--level 7`) and ends with exit code 2.
 
     Parameters
     ----------

@@ -170,7 +170,8 @@ def place_features(folder: str | Path, name: str, file: Path, missing: pd.DataFr
         facts = read_facts(folder)
         if name in facts["features"]:
             raise InputError(
-                f"{folder}: another process has added a feature set {name!r} in the meantime, and nothing is overwritten; use "
+                f"{folder}: another process has added a feature set {name!r} in the meantime, and geolive overwrites "
+                "nothing; use "
                 "another name",
                 parameter="name",
             )
@@ -234,5 +235,5 @@ def check_feature_name(dataset: Dataset, name: str) -> None:
         raise InputError(f"name={name!r}: use letters, digits, _, - and . only")
     if name in dataset.features:
         raise InputError(
-            f"{dataset.name}: has a feature set {name!r} already, and nothing is overwritten; choose another name"
+            f"{dataset.name}: has a feature set {name!r} already, and geolive overwrites nothing; choose another name"
         )

@@ -135,7 +135,7 @@ def _take_places(files: dict[Path, Path]) -> None:
 def _temporary_file(path: Path) -> Iterator[Path]:
     """Make an empty file beside `path`, and remove it at the end if it is still there."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, so no file can have that name; give another name", parameter="out")
+        raise InputError(f"{path}: is a folder, so no file can have this name; give another name", parameter="out")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_old_files(path.parent.absolute())
@@ -228,7 +228,7 @@ def check_new_folder(path: str | Path) -> None:
             )
         if path.exists() and not (path.is_dir() and not _content(path)):
             raise InputError(
-                f"{path}: exists already and nothing is overwritten; choose another folder, or remove it first",
+                f"{path}: exists already, and geolive overwrites nothing; choose another folder, or remove it first",
                 parameter="out",
             )
         folder = _sibling(path, "x").parent
@@ -281,7 +281,7 @@ def place_folder(folder: Path, path: str | Path) -> None:
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise InputError(
-                f"{path}: another process has made it in the meantime, and nothing is overwritten; choose another folder",
+                f"{path}: another process has made it in the meantime, and geolive overwrites nothing; choose another folder",
                 parameter="out",
             ) from error
         raise

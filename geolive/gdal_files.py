@@ -345,7 +345,8 @@ def _in_utf8(path: Path, target: Path, encoding: str, named: str) -> Path:
         target.write_text(path.read_text(encoding=encoding), encoding="utf-8")
     except (UnicodeError, LookupError) as error:
         raise InputError(
-            f"{named}: its texts are not in {encoding} ({error}); give another encoding='NAME'", parameter="encoding"
+            f"{named}: its texts are not encoded in {encoding} ({error}); give another encoding='NAME'",
+            parameter="encoding",
         ) from None
     return target
 

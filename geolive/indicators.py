@@ -241,7 +241,7 @@ def read_indicators(path: str | Path) -> dict[str, Indicator]:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: is no TOML file ({error}); see docs/outputs.md for an example",
+            f"{path}: is not a TOML file ({error}); see docs/outputs.md for an example",
             parameter="indicators",
         ) from error
     read = {}

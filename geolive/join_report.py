@@ -39,10 +39,10 @@ def join_report(names: Sequence[str | None], districts: gpd.GeoDataFrame, level:
     Returns
     -------
     DataFrame
-        A name a row. `status`: "matched" (an id or a name of the file, letter by letter), "other spelling" (the same but for
-        case, accents, spaces and punctuation), "near" (nearly the same letters), "unmatched", "ambiguous" (several districts
-        have the name), and "without rows" for districts of the file that no row names. `name`; `rows` with it; `districts`, the
-        names of the file that it is, or may be.
+        One name in each row. `status`: "matched" (an id or a name of the file, letter by letter), "other spelling" (the
+        same but for case, accents, spaces and punctuation), "near" (nearly the same letters), "unmatched", "ambiguous"
+        (several districts have the name), and "without rows" for districts of the file that no row names. `name`;
+        `rows` with it; `districts`, the names of the file that it is, or may be.
 
     Examples
     --------

@@ -276,7 +276,7 @@ def open_language(name: "str | Path | Language") -> Language:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the name", parameter="language") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is no JSON file ({error})", parameter="language") from error
+        raise InputError(f"{path}: is not a JSON file ({error})", parameter="language") from error
     return _checked(catalogue, str(path))
 
 

@@ -126,7 +126,7 @@ class NpyFile:
             same = False
         if not same:
             file.close()
-            raise InputError(f"{self.path}: damaged, or not as geolive writes it; remove it to start again")
+            raise InputError(f"{self.path}: is damaged, or not in geolive's format; remove it to start again")
         return start
 
 

@@ -48,10 +48,10 @@ _ROWS_AT_ONCE = 65536
 def partition_dataset(
     folder: str | Path, by: str, out: str | Path, *, progress: Callable[[str], None] | None = None
 ) -> Partitions | None:
-    """Copy a dataset folder with its images divided into partitions, or put together again.
+    """Copy a dataset folder with its images divided into partitions, or with its partitions joined again.
 
-    The order of the images is kept, in the column `_row` of the partitions, so that every command gives equal results on both
-    forms, and a dataset that is put together again has the bytes of the first. Photos are not copied.
+    The column `_row` of the partitions keeps the order of the images. Every command therefore gives equal results on
+    both forms, and a dataset that is joined again has the bytes of the first one. Photos are not copied.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def partition_dataset(
     by : str
         country, quadkey:LEVEL or h3:RESOLUTION (`geolive.partition_scheme`), or none for a plain dataset.
     out : str or Path
-        The folder to make, or its address in object storage; it must not exist, or be empty.
+        The folder to make, or its address in object storage. It must not exist, or must be empty.
     progress : callable, optional
-        Called with words that say what is being done.
+        Called with a short text about the progress.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def partition_dataset(
     Raises
     ------
     InputError
-        `by` cannot be read, the folder is no sound dataset or has no images, or `out` is not free.
+        `by` is not a known scheme, the folder is not a complete dataset or has no images, or `out` is not free.
 
     See Also
     --------

@@ -110,7 +110,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launched | None:
         ) from None
     except ValueError as error:
         raise InputError(
-            f"a variable of torchrun or srun is no number ({error}); start the command by torchrun or srun"
+            f"a variable of torchrun or srun is not a number ({error}); start the command by torchrun or srun"
         ) from None
 
 

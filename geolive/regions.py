@@ -85,21 +85,22 @@ def find_region(
     Parameters
     ----------
     region : str, Path or sequence of four floats, optional
-        A state's name in any case or common spelling, "india" for all of them, a bounding box "west,south,east,north" or (west,
-        south, east, north) in degrees, or the path of a polygon file. A box with west larger than east lies across the
-        antimeridian. Where a file has the name of a state, write "./NAME" for the file. Districts that a box or polygon
-        overlaps are taken whole. Without it, the region is the whole of `boundaries`.
+        A state's name in any case or common spelling, "india" for all of them, a bounding box "west,south,east,north"
+        or (west, south, east, north) in degrees, or the path of a polygon file. A box with west larger than east lies
+        across the antimeridian. If a file has the name of a state, write "./NAME" for the file. The region contains
+        every district that a box or polygon overlaps, completely. Without `region`, the region is the whole of
+        `boundaries`.
     boundaries : str, Path or BoundaryFile, optional
-        A file of districts to use in place of India's districts; `read_boundaries` reads one with further choices, such as its
-        layer.
+        A file of districts to use in place of India's districts; `read_boundaries` reads a file with further options,
+        such as its layer.
     name_column, id_column : str, optional
-        Columns of `boundaries` with the districts' names and unique ids. By default the most specific column of names and
-        the most specific column of ids whose values are unique; `Region.source` says which column of names was taken.
+        Columns of `boundaries` with the districts' names and unique ids. By default the most specific column of names
+        and the most specific column of ids whose values are unique. `Region.source` names the column of names.
 
     Returns
     -------
     Region
-        Its districts form a clean coverage: no gaps up to 1 km wide, no overlaps, no district lost.
+        The region. Its districts have no gaps of up to 1 km, do not overlap, and none is lost.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def find_region(
         )
     if boundaries is None and (name_column or id_column):
         raise InputError(
-            "name_column and id_column are about a file of districts; name it with boundaries='FILE'",
+            "name_column and id_column need a file of districts; name it with boundaries='FILE'",
             parameter="name_column",
         )
     region = _as_text(region)

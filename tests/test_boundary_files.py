@@ -202,7 +202,7 @@ def test_neighbours_across_the_antimeridian_share_their_border(tmp_path):
 def test_metres_without_a_reference_system():
     path = DATA / "projected_without_crs.geojson"
     with pytest.raises(
-        InputError, match=r"reaches from 9462156.717, .* which are no degrees; .*crs='EPSG:32645'"
+        InputError, match=r"reaches from 9462156.717, .* which are not degrees; .*crs='EPSG:32645'"
     ) as wrong:
         read_boundaries(path)
     assert wrong.value.parameter == "crs"
@@ -257,7 +257,9 @@ def test_the_encoding_of_names_is_chosen(tmp_path):
     assert read_boundaries(packed, encoding="CP1251").districts["district"].tolist() == ["Москва", "Тула"]
     assert "read as CP1252" in read_boundaries(packed).notes[0]
     wrong = encoded(tmp_path / "wrong", ["Ouémé", "Zou"], "ISO-8859-1", cpg="UTF-8")
-    with pytest.raises(InputError, match=r"communes.shp: its texts are not in utf-8, .*; give encoding='CP1252'"):
+    with pytest.raises(
+        InputError, match=r"communes.shp: its texts are not encoded in utf-8, .*; give encoding='CP1252'"
+    ):
         read_boundaries(wrong)
     assert read_boundaries(wrong, encoding="CP1252").districts["district"].tolist() == ["Ouémé", "Zou"]
     with pytest.raises(InputError, match="encoding='latin-99': is not known"):
@@ -270,7 +272,7 @@ def test_a_geojson_in_another_encoding(tmp_path):
     file = read_boundaries(path)
     assert file.districts["district"].tolist() == ["Ouémé", "Zou"]
     assert "read as CP1252" in file.notes[0]
-    with pytest.raises(InputError, match="its texts are not in ascii"):
+    with pytest.raises(InputError, match="its texts are not encoded in ascii"):
         read_boundaries(path, encoding="ascii")
 
 

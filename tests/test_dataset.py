@@ -147,7 +147,7 @@ def test_a_damaged_file_is_named(small_folder, tmp_path, name, harm):
         path.write_bytes(path.read_bytes()[:-7])
     else:
         path.unlink()
-    with pytest.raises(InputError, match=f"{name}: missing, altered or cut short"):
+    with pytest.raises(InputError, match=f"{name}: is missing, altered or cut short"):
         read_dataset(folder)
 
 
@@ -167,7 +167,7 @@ def test_no_path_is_taken_from_the_facts(small_folder, tmp_path, name):
     facts = json.loads((folder / "dataset.json").read_text())
     facts["features"] = [name]
     (folder / "dataset.json").write_text(json.dumps(facts))
-    with pytest.raises(InputError, match="not as geolive writes it"):
+    with pytest.raises(InputError, match="not in geolive's format"):
         read_dataset(folder)
 
 

@@ -106,8 +106,8 @@ def test_words_of_ones_own():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a", "is no TOML file"),
-        ("\xff", "is no TOML file"),
+        ("[a", "is not a TOML file"),
+        ("\xff", "is not a TOML file"),
         ("a = 1", r"a: give a table of texts, \[a\] with label, unit and higher_is"),
         ("[a]\nlabel = 3", "a: give a table of texts"),
         ('[a]\nname = "x"', r"\[a\] has 'name'; it may have label, unit and higher_is"),

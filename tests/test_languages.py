@@ -166,7 +166,7 @@ def test_a_wrong_catalogue_is_one_line_that_names_the_place(tmp_path, changes, c
 def test_a_file_that_is_no_catalogue_is_one_line(tmp_path, content):
     path = tmp_path / "bad.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"bad\.json: is no JSON file"):
+    with pytest.raises(InputError, match=r"bad\.json: is not a JSON file"):
         open_language(path)
     with pytest.raises(InputError, match="cannot be read"):
         open_language(tmp_path / "none.json")

@@ -180,17 +180,17 @@ def test_a_damaged_partition_is_named(parts, tmp_path, kind, harm):
     else:
         path.unlink()
     name = path.relative_to(folder).as_posix()
-    with pytest.raises(InputError, match=f"{name}: missing, altered or cut short"):
+    with pytest.raises(InputError, match=f"{name}: is missing, altered or cut short"):
         read_dataset(folder)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda parts: parts[0].update(name="../ia"), "not as geolive writes it"),
-        (lambda parts: parts.clear(), "not as geolive writes it"),
-        (lambda parts: parts[0].update(images=-1), "not as geolive writes it"),
-        (lambda parts: parts[1].update(parts[0]), "not as geolive writes it"),
+        (lambda parts: parts[0].update(name="../ia"), "not in geolive's format"),
+        (lambda parts: parts.clear(), "not in geolive's format"),
+        (lambda parts: parts[0].update(images=-1), "not in geolive's format"),
+        (lambda parts: parts[1].update(parts[0]), "not in geolive's format"),
         (lambda parts: parts[0].update(images=parts[0]["images"] + 1), "dataset.json lists"),
         (lambda parts: parts.append(parts[0] | {"name": "ia/000"}), "does not list the file images/ia/000.parquet"),
     ],
@@ -218,7 +218,7 @@ def test_the_command_says_what_it_made(plain, parts, tmp_path):
     shown = summarise(read_dataset(tmp_path / "out")).facts
     assert shown["partitions"] == f"{len(_parts_of(parts))}, by quadkey:7"
     refused = run("partition", plain, "--by", "quadkey:7", "--out", tmp_path / "out")
-    assert (refused.returncode, "nothing is overwritten" in refused.stderr) == (2, True)
+    assert (refused.returncode, "geolive overwrites nothing" in refused.stderr) == (2, True)
 
 
 def test_rows_are_read_as_from_an_array(tmp_path):

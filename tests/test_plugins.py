@@ -211,8 +211,8 @@ def test_a_model_that_cannot_be_imported_is_named_and_others_work(broken, geoliv
 @pytest.mark.parametrize(
     ("code", "match"),
     [
-        ("thing = 3", "it is no class that derives from geolive.Model"),
-        ("class thing: kind = 'other-model'", "it is no class that derives"),
+        ("thing = 3", "it is not a class that derives from geolive.Model"),
+        ("class thing: kind = 'other-model'", "it is not a class that derives"),
         ("import geolive\nclass thing(geolive.Model): kind = 'x'", "kind = 'x', which must be the name"),
         ("raise SystemExit(0)", r"it cannot be loaded \(SystemExit"),
         ("other = 1", "it cannot be loaded .AttributeError"),

@@ -55,7 +55,7 @@ def test_no_model_to_evaluate(dataset):
 
 
 def test_a_name_in_place_of_an_estimator(dataset):
-    assert "estimator='ridge' is no scikit-learn regressor" in said(gl.train, dataset, gl.CountModel("ridge"), "pov")
+    assert "estimator='ridge' is not a scikit-learn regressor" in said(gl.train, dataset, gl.CountModel("ridge"), "pov")
 
 
 def test_a_box_of_numbers_is_a_region():

@@ -22,10 +22,12 @@ def audit(subject: Any, dataset: "Dataset | str | Path | None" = None) -> Passpo
     Parameters
     ----------
     subject : Dataset, TrainedModel, DistrictMap, str or Path
-        A path may be the folder of a dataset or a bundle, or a file of a map, whose passport is read back from it. Of a page with
-        several indicators it is the first; `geolive.auditing.embedded.read_passports` returns all.
+        A path may be the folder of a dataset or a bundle, or a file of a map that holds a passport. For a page with
+        several indicators, the function returns the first passport; `geolive.auditing.embedded.read_passports`
+        returns all.
     dataset : Dataset, str or Path, optional
-        With a trained model: what it was trained on. Its checks are in the passport, too.
+        With a trained model: the dataset on which it was trained. The passport then also has the checks of this
+        dataset.
 
     Returns
     -------

@@ -110,7 +110,7 @@ def _displacement_alone(known: bool) -> Check:
         return Check("displacement", "dataset", PASS, says)
     return Check(
         "displacement", "dataset", UNKNOWN, "The dataset does not say by how much its points are displaced.",
-        remedy="Look up the displacement in the survey's documentation, and cover it when you join photos (--radius) and take "
+        remedy="Look up the displacement in the survey's documentation, and cover it when you join photos (--radius) and compute "
         "covariates (--buffer).",
     )  # fmt: skip
 
@@ -224,7 +224,7 @@ def _labels(dataset: Dataset) -> Check:
         words = "; ".join(label_rule(dataset.clusters, name).removeprefix("LEAK: ") for name in broken)
         return Check(
             "labels", "dataset", FAIL, f"{words[0].upper()}{words[1:]}. {source}",
-            remedy="Make labels anew from one threshold over all clusters, before any split.",
+            remedy="Make the labels again from one threshold over all clusters, before any split.",
         )  # fmt: skip
     unknown = [name for name in dataset.indicators if name not in dataset.thresholds]
     if unknown:

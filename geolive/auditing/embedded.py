@@ -89,7 +89,7 @@ def read_passports(path: str | Path) -> list[Passport]:
 def _loads(text: str) -> list[Any]:
     """Parse JSON of a passport or of a list of them."""
     if len(text) > _MOST_PASSPORT * (_MOST_PASSPORTS if text.startswith("[") else 1):
-        raise InputError("a passport is longer than geolive writes it; make the file again with predict")
+        raise InputError("a passport is longer than geolive's passports; make the file again with predict")
     data = json.loads(text)
     return data if isinstance(data, list) else [data]
 

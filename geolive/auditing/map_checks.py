@@ -1,4 +1,4 @@
-"""Checks of a district map: places unlike the survey, districts without a value, what is told apart, and licences."""
+"""Checks of a district map: places unlike the survey, districts without a value, distinguishable districts, and licences."""
 
 import re
 from dataclasses import dataclass
@@ -80,9 +80,9 @@ def map_checks(facts: MapFacts) -> list[Check]:
         *_people(facts),
         measured(
             "distinguishable", "map", float(apart.sum() / supported.sum()) if supported.any() else None,
-            f"{int(apart.sum()):,} of {count_of(int(supported.sum()), 'supported district')} are told apart from the region's "
+            f"{int(apart.sum()):,} of {count_of(int(supported.sum()), 'supported district')} are distinguished from the region's "
             "mean.",
-            "Do not rank districts whose intervals overlap: say above, below, or not told apart.",
+            "Do not rank districts whose intervals overlap: say above, below, or not distinguished.",
         ),
         _boundary_licence(facts.boundaries),
     ]  # fmt: skip

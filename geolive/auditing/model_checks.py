@@ -49,7 +49,7 @@ def model_checks(trained: TrainedModel, dataset: Dataset | None = None) -> list[
         check_simulation(card.simulated, "model"),
         measured(
             "training_size", "model", float(card.clusters),
-            f"The model learnt {card.indicator} from {count_of(card.clusters, 'surveyed cluster')}, and was judged by "
+            f"The model was trained on {card.indicator} of {count_of(card.clusters, 'surveyed cluster')}, and was judged by "
             f"{card.folds.number} folds of whole {card.folds.kind}.",
             "Add surveyed places: with so few, intervals are wide and errors are badly known.",
         ),
@@ -87,7 +87,7 @@ def _skill(card: ModelCard) -> Check:
     if RULES[id].status(figure.lower) == PASS:
         compared = "better than"
     else:
-        compared = "worse than" if figure.upper < without_skill - 1e-9 else "not told apart from"
+        compared = "worse than" if figure.upper < without_skill - 1e-9 else "not distinguished from"
     few = RULES["training_size"].status(card.clusters) == FAIL
     # a survey of few places has too few in each district to be mapped alone
     last = (
@@ -199,7 +199,7 @@ def _fold_leaks(judged: gpd.GeoDataFrame, dataset: Dataset | None) -> Check:
     if dataset is not None:
         rows = pd.Index(dataset.clusters["unique_cluster"]).get_indexer(judged["unique_cluster"])
     if dataset is None or rows is None or (rows < 0).any() or len(pairs) < 2:
-        says = "The dataset that the model was trained on is not at hand, so leaks between folds cannot be looked for."
+        says = "The dataset that the model was trained on is not available, so leaks between folds cannot be found."
         return Check("fold_leaks", "model", UNKNOWN, says, remedy="Name the dataset: audit BUNDLE --dataset DATASET.")
     clusters = dataset.clusters.iloc[rows].reset_index(drop=True)
     found = leaks(dataset, clusters, dataset.cluster_places(clusters), pairs, "of the model")
@@ -224,5 +224,6 @@ def _training_data(card: ModelCard, dataset: Dataset) -> Check:
     return Check(
         "training_data", "model", WARN,
         f"The model was trained on {card.trained_on} on {card.made}, which is not this dataset as it is now.",
-        remedy="Train it again where the dataset was changed since; where it is another region's, look at what is unlike.",
+        remedy="If the dataset has changed since then, train the model again. If it is the dataset of another region, "
+        "compare the two.",
     )  # fmt: skip

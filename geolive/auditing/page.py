@@ -41,7 +41,7 @@ def check_passport_file(path: Path) -> None:
         except OSError as error:
             raise InputError(f"{path}: exists and cannot be read ({error.strerror}); give another name") from error
         if not ours:
-            raise InputError(f"{path}: exists and is no passport of geolive; give another name to write to")
+            raise InputError(f"{path}: exists and is not a passport of geolive; give another name to write to")
 
 
 def write_passports(passports: Sequence[Passport], path: str | Path) -> Path:

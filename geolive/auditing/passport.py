@@ -184,7 +184,7 @@ class Passport:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                f"{where}: its passport is not as geolive writes it; make the file again with predict"
+                f"{where}: its passport is not in geolive's format; make the file again with predict"
             ) from error
 
     def __repr__(self) -> str:

@@ -147,7 +147,7 @@ RULES: dict[str, Rule] = {
         "People within reach", "share of the region's people within reach of a supported prediction", "share", 0.9, 0.67, True
     ),
     "distinguishable": Rule(
-        "Districts told apart from the mean", "share of districts whose interval leaves out the region's mean", "share",
+        "Districts distinguished from the mean", "share of districts whose interval leaves out the region's mean", "share",
         0.33, 0.05, True,
     ),
     "boundary_licence": Rule("Licence of the boundaries", otherwise="PASS where their source states it"),

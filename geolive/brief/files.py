@@ -30,14 +30,14 @@ def check_brief_file(path: Path) -> None:
         raise InputError(f"out={path}: must end with {' or '.join(SUFFIXES)}", parameter="out")
     require_extra("plots")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, so no file of that name can be written; give another name")
+        raise InputError(f"{path}: is a folder, so no file of this name can be written; give another name")
     if path.exists():
         try:
             ours = re.search(_SIGNS[path.suffix], path.read_bytes()) is not None
         except OSError as error:
             raise InputError(f"{path}: exists and cannot be read ({error.strerror}); give another name") from error
         if not ours:
-            raise InputError(f"{path}: exists and is no brief of geolive; give another name to write to")
+            raise InputError(f"{path}: exists and is not a brief of geolive; give another name to write to")
 
 
 def write_brief(brief: Brief, path: str | Path) -> Path:

@@ -34,7 +34,7 @@ def write_pdf(brief: Brief, path: Path) -> None:
     ----------
     brief : Brief
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
 
     Examples
     --------

@@ -71,7 +71,7 @@ def _ends(district_map: DistrictMap) -> str:
         return f"{what} is known in {count_of(len(table), 'district')} of {district_map.region} only, so nothing is compared."
     if not tells_apart(table):
         return (
-            f"Districts cannot be told apart from the region's mean of {shown.title_in_text}, so none is called the lowest or "
+            f"Districts cannot be distinguished from the region's mean of {shown.title_in_text}, so none is called the lowest or "
             "the highest."
         )
     n = min(_NAMED, len(table) // 2)
@@ -86,14 +86,14 @@ def _told_apart(district_map: DistrictMap) -> str:
     rest = len(table) - below - above
     mean = number_of(district_map, region_mean(district_map))
     if len(table) > 1 and not tells_apart(table):
-        return f"Of {count_of(len(table), 'district')} with a value, none can be told apart from the region's mean of {mean}."
+        return f"Of {count_of(len(table), 'district')} with a value, none can be distinguished from the region's mean of {mean}."
     parts = f"{below or 'none'} {_are(below)} below the region's mean of {mean} and {above or 'none'} {_are(above)} above it"
     alike = (
-        "all others can be told apart from it"
+        "all others can be distinguished from it"
         if not rest
-        else f"the other {rest:,} cannot be told apart from it"
+        else f"the other {rest:,} cannot be distinguished from it"
         if rest > 1
-        else "one cannot be told apart from it"
+        else "one cannot be distinguished from it"
     )
     if not rest:
         return f"Of {count_of(len(table), 'district')} with a value, {parts}."

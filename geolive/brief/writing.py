@@ -114,7 +114,7 @@ def _ranking(district_map: DistrictMap) -> Section:
     level = percent_text(district_map.level)
     caption = (
         f"{which}, with {level} intervals. Coloured districts are below (▼) or above (▲) the region's mean, grey ones cannot be "
-        "told apart from it."
+        "distinguished from it."
     )
     height = chart_height(sum(map(len, parts)) + len(parts) - 1)
     chart = Picture(ranking_chart(district_map, table), (WIDTH, height), caption, district_map.provenance.simulated)

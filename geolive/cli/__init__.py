@@ -65,8 +65,8 @@ TYPER_STOPPED = 130
 def main() -> None:
     """Run the command line.
 
-    Every error is one line. The exit code is 0, 2 for what the user can mend, 1 for a fault of geolive, or 128 and the number of
-    the signal that stopped the command: 130 for Ctrl-C, 143 for SIGTERM.
+    Every error is one line. The exit code is 0, 2 for an error that the user can correct, 1 for a fault of geolive, or
+    128 and the number of the signal that stopped the command: 130 for Ctrl-C, 143 for SIGTERM.
     """
     print_safely()
     try:

@@ -48,26 +48,31 @@ DatasetArgument = Annotated[
     Path, typer.Argument(help="A dataset folder, as sample and ingest make them.", metavar="DATASET")
 ]
 NewFolder = Annotated[
-    Path, typer.Option("--out", help="Folder to make; it must not exist, or be empty.", metavar="DIR")
+    Path, typer.Option("--out", help="Folder to make. It must not exist, or must be empty.", metavar="DIR")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of all randomness; equal seeds give equal results.", min=0)]
-Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or any that the dataset has.")]
+Seed = Annotated[int, typer.Option(help="Seed of the random number generator; equal seeds give equal results.", min=0)]
+Indicator = Annotated[str, typer.Option(help="pov, pop, bmi, or another indicator of the dataset.")]
 Task = Annotated[str, typer.Option(help="regression (the value) or classification (at or above the median).")]
 MinImages = Annotated[
     int, typer.Option(help="Leave out clusters with fewer images; the command says how many.", min=0, metavar="N")
 ]
 Nodes = Annotated[
-    int | None, typer.Option(help="Hosts; on each, torchrun or srun starts a process for each of its devices.", min=1)
+    int | None,
+    typer.Option(help="Number of hosts. On each host, torchrun or srun starts one process for each device.", min=1),
 ]
 Resume = Annotated[
     bool,
-    typer.Option("--resume", help="Go on with a training that was stopped, and begin none; without it, both are done."),
+    typer.Option(
+        "--resume",
+        help="Continue a training that was stopped, and never begin a new one. Without this option, the command does "
+        "either.",
+    ),
 ]
 Jobs = Annotated[
     int | None,
     typer.Option(
-        help="Processes that compute at once; by default one for each core, at most 8. Each needs memory of its own; the "
-        "results do not depend on it.",
+        help="Number of processes at the same time; by default one for each core, at most 8. Each process needs its "
+        "own memory. The results do not depend on this number.",
         min=1,
         metavar="N",
     ),
@@ -75,27 +80,32 @@ Jobs = Annotated[
 # options of the commands that read photos
 PhotosFolder = Annotated[
     Path | None,
-    typer.Option(help="Folder that img_path starts from, if the photos have moved.", metavar="DIR"),
+    typer.Option(
+        help="Folder of the photos, in which the paths of img_path begin; needed if the photos have moved.",
+        metavar="DIR",
+    ),
 ]
-INPUTS_HELP = (
-    "What the model uses, separated by commas: objects (object counts), features (image features), covariates."
-)
-FEATURES_HELP = "Which feature set, for features among --inputs; may be left out where there is one."
+INPUTS_HELP = "Inputs of the model, joined by commas: objects (object counts), features (image features), covariates."
+FEATURES_HELP = "Feature set, if --inputs contains features; you can leave this out if the dataset has only one."
 DeviceName = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Precision = Annotated[
     str,
-    typer.Option(help="auto (bfloat16 or float16 where the device is faster with it), float32, bfloat16 or float16."),
+    typer.Option(help="auto (bfloat16 or float16 if the device is faster with it), float32, bfloat16 or float16."),
 ]
-BatchSize = Annotated[int | None, typer.Option(help="Images at a time.", min=1)]
-Workers = Annotated[int | None, typer.Option(help="Processes that decode photos.", min=0)]
+BatchSize = Annotated[int | None, typer.Option(help="Number of images in a batch.", min=1)]
+Workers = Annotated[int | None, typer.Option(help="Number of processes that decode photos.", min=0)]
 
 EngineName = Annotated[
-    str, typer.Option("--engine", help="Where the work runs: local (here) or ray (on a cluster).", metavar="local|ray")
+    str,
+    typer.Option(
+        "--engine", help="Where the work runs: local (on this computer) or ray (on a cluster).", metavar="local|ray"
+    ),
 ]
 Address = Annotated[
     str | None,
     typer.Option(
-        help="With --engine ray: auto, HOST:PORT or ray://HOST:PORT of a cluster; by default Ray is started here.",
+        help="With --engine ray: auto, HOST:PORT or ray://HOST:PORT of a cluster; by default Ray starts on this "
+        "computer.",
         metavar="ADDRESS",
     ),
 ]

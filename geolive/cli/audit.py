@@ -57,5 +57,5 @@ def _next(subject: Path, out: Path | None) -> str:
     from geolive.command_line import command_line
 
     if out is not None and out.suffix == ".html":
-        return f"Next: open {out} in a browser, and mend what fails."
+        return f"Next: open {out} in a browser, and correct the failed checks."
     return f"Next: {command_line('audit', subject, '--out', 'audit.html')} makes a page of it."

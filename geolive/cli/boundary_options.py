@@ -23,14 +23,17 @@ Layer = Annotated[
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option(help="Encoding of the names in --boundaries, such as CP1251; by default as the file states or shows."),
+    typer.Option(
+        help="Encoding of the names in --boundaries, such as CP1251; by default the one that the file states or that "
+        "fits its bytes."
+    ),
 ]
 Crs = Annotated[
     str | None,
-    typer.Option(help="Coordinate reference system of --boundaries where the file names none, such as EPSG:32645."),
+    typer.Option(help="Coordinate reference system of --boundaries, such as EPSG:32645, if the file names none."),
 ]
 DropInvalid = Annotated[
-    bool, typer.Option("--drop-invalid", help="Leave out units of --boundaries that have no area, and name them.")
+    bool, typer.Option("--drop-invalid", help="Leave out units of --boundaries that have no area. A note names them.")
 ]
 
 
@@ -54,12 +57,12 @@ def open_boundaries(path: Path | None, **options: Any) -> "BoundaryFile | None":
     True
     >>> open_boundaries(None, layer="districts")
     Traceback (most recent call last):
-    geolive.errors.InputError: --layer is about a file of districts; add --boundaries FILE
+    geolive.errors.InputError: --layer needs a file of districts; add --boundaries FILE
     """
     if path is None:
         given = next((name for name, value in options.items() if value), None)
         if given is not None:
-            raise InputError(f"--{given.replace('_', '-')} is about a file of districts; add --boundaries FILE")
+            raise InputError(f"--{given.replace('_', '-')} needs a file of districts; add --boundaries FILE")
         return None
     from geolive.boundary_files import read_boundaries
 

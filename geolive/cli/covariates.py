@@ -20,14 +20,15 @@ def covariates_command(
     raster: Annotated[
         list[str] | None,
         typer.Option(
-            help="A GeoTIFF, a folder of its tiles, or the address of a Cloud-Optimized GeoTIFF; several times for several.",
+            help="A GeoTIFF, a folder of its tiles, or the address of a Cloud-Optimized GeoTIFF; may be repeated.",
             metavar="NAME=FILE[:BAND]",
         ),
     ] = None,
     buffer: Annotated[
         str | None,
         typer.Option(
-            help="Radius of the buffer whose mean is taken: 2km, or urban=2km,rural=5km (the default); 0 takes the cell's value.",
+            help="Radius of the buffer over which the mean is taken: 2km, or urban=2km,rural=5km (the default); 0 takes "
+            "the value of the cell.",
             metavar="DISTANCE",
         ),
     ] = None,
@@ -42,10 +43,10 @@ def covariates_command(
         ),
     ] = None,
     columns: Annotated[
-        str | None, typer.Option(help="Columns of --table to take, as a,b; by default all that hold numbers.")
+        str | None, typer.Option(help="Columns of --table to add, joined by commas; by default all columns of numbers.")
     ] = None,
     boundaries: Annotated[
-        Path | None, typer.Option(help="For --table by district: a file of the districts.", metavar="FILE")
+        Path | None, typer.Option(help="With --table by district: a file of the districts.", metavar="FILE")
     ] = None,
     layer: Layer = None,
     name_column: NameColumn = None,

@@ -31,16 +31,15 @@ def detect_command(
     name: Annotated[
         str, typer.Option(help="Name of the feature set of counts; models use objects by default.")
     ] = "objects",
-    threshold: Annotated[
-        float, typer.Option(help="Lowest confidence of an object that is counted.", min=0, max=1)
-    ] = 0.5,
+    threshold: Annotated[float, typer.Option(help="Lowest confidence of an object that counts.", min=0, max=1)] = 0.5,
     weights: Annotated[
         Path | None, typer.Option(help="For torchvision:NAME, a file (safetensors, or .pth with only tensors).")
     ] = None,
     classes: Annotated[
         Path | None,
         typer.Option(
-            help="CSV of the model's classes: name, and class, the dataset's name of it, or empty to leave the class out.",
+            help="CSV of the model's classes: column name, and column class with the dataset's name of the class (empty to "
+            "leave the class out).",
             metavar="FILE",
         ),
     ] = None,

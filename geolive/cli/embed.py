@@ -32,8 +32,8 @@ def embed_command(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A file (safetensors, or .pth with only tensors), or none for random weights; the default is ImageNet's weights "
-            "from the hub or an installed package."
+            help="A file (safetensors, or .pth with only tensors), or none for random weights. The default is ImageNet "
+            "weights from the hub or an installed package."
         ),
     ] = None,
     photos: PhotosFolder = None,

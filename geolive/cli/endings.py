@@ -111,17 +111,17 @@ def stopped_line(command: str) -> str:
     Examples
     --------
     >>> stopped_line("embed")
-    'stopped; what is finished is kept: run the same command again to go on from there'
+    'stopped; the finished work is kept: run the same command again to continue'
     >>> stopped_line("predict")
     'stopped; nothing was left half-written: run the same command again to start over'
     """
     if command in RESUMED:
-        return "stopped; what is finished is kept: run the same command again to go on from there"
+        return "stopped; the finished work is kept: run the same command again to continue"
     return "stopped; nothing was left half-written: run the same command again to start over"
 
 
 def mendable(error: BaseException) -> str | None:
-    """Return the message for an error that the user can mend, such as a full disk; None for a fault of geolive.
+    """Return the message for an error that the user can correct, such as a full disk; None for a fault of geolive.
 
     Examples
     --------

@@ -18,7 +18,10 @@ def areas(
         Path, typer.Argument(help="Table with one row for each area (.csv or .parquet).", metavar="TABLE")
     ],
     direct: Annotated[
-        str, typer.Option(help="Column of direct estimates; empty for areas without a survey.", metavar="COLUMN")
+        str,
+        typer.Option(
+            help="Column of direct estimates; its cells are empty for areas without a survey.", metavar="COLUMN"
+        ),
     ],
     area: Annotated[str, typer.Option(help="Column that names the areas.", metavar="COLUMN")],
     out: Annotated[Path, typer.Option(help="Table to write (.csv).", metavar="FILE")],
@@ -42,10 +45,14 @@ def areas(
     ] = None,
     effective_sample_size: Annotated[
         str | None,
-        typer.Option(help="In place of --variance, for --transformation arcsine.", metavar="COLUMN"),
+        typer.Option(
+            help="In place of --variance with --transformation arcsine: column of effective sample sizes.",
+            metavar="COLUMN",
+        ),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="Column of groups, such as countries, that get a model each.", metavar="COLUMN")
+        str | None,
+        typer.Option(help="Column of groups, such as countries; each group gets its own model.", metavar="COLUMN"),
     ] = None,
     proximity: Annotated[
         Path | None,
@@ -65,14 +72,14 @@ def areas(
     benchmark: Annotated[
         str | None,
         typer.Option(
-            help="ratio, difference or bell-datta-ghosh: makes estimates add up to the target; needs --population."
+            help="ratio, difference or bell-datta-ghosh: make the estimates add up to the target; needs --population."
         ),
     ] = None,
     population: Annotated[str | None, typer.Option(help="Column of the areas' populations.", metavar="COLUMN")] = None,
     target: Annotated[
         float | None,
         typer.Option(
-            help="Figure that the population-weighted mean must equal; by default that of the direct estimates."
+            help="Value that the population-weighted mean must equal; by default the weighted mean of the direct estimates."
         ),
     ] = None,
 ) -> None:

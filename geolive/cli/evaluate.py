@@ -25,12 +25,13 @@ def evaluate(
     models: Annotated[
         str,
         typer.Option(
-            help="'all' (but imagewise-trained), 'baselines', or names joined by commas; NAME+kriged adds kriged residuals, "
-            "NAME+pooled-50 and NAME+own-country fit to half of each country's clusters, and to each country alone."
+            help="'all' (without imagewise-trained), 'baselines', or names joined by commas. NAME+kriged adds kriged "
+            "residuals. NAME+pooled-50 fits on half of each country's clusters, and NAME+own-country fits on each "
+            "country alone."
         ),
     ] = "baselines",
     indicators: Annotated[
-        str | None, typer.Option(help="Names joined by commas; by default all of the dataset's.")
+        str | None, typer.Option(help="Names joined by commas; by default all indicators of the dataset.")
     ] = None,
     tasks: Annotated[
         str, typer.Option("--tasks", "--task", help="regression, classification, or both joined by a comma.")
@@ -45,28 +46,31 @@ def evaluate(
     protocol: Annotated[
         str,
         typer.Option(
-            help="nested (settings are chosen within the training part) or authors (on the clusters that the figures are of)."
+            help="nested (settings are chosen within the training part) or authors (settings are chosen on the test "
+            "clusters; scores are optimistic)."
         ),
     ] = "nested",
-    folds: Annotated[int | None, typer.Option(help="Number of folds; by default each split's own.", min=2)] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of folds; by default that of each split.", min=2)] = None,
     buffer: Annotated[
         str | None,
         typer.Option(
-            help="Drop training clusters that are nearer than that to the fold. By default 10km for blocks, districts, states "
-            "and countries, and 0km for random folds and knndm."
+            help="Leave out training clusters that are nearer to the fold than this distance. The default is 10km for "
+            "blocks, districts, states and countries, and 0km for random folds and knndm."
         ),
     ] = None,
     features: Annotated[
         str | None, typer.Option(help="Feature set that models use beside object counts.", metavar="NAME")
     ] = None,
-    neighbours: Annotated[int, typer.Option(help="Number of clusters that the row neighbours averages.", min=1)] = 10,
+    neighbours: Annotated[int, typer.Option(help="Number of clusters in the mean of the row neighbours.", min=1)] = 10,
     neighbour_images: Annotated[
-        int, typer.Option(help="Number of images that the row neighbours-images averages.", min=1, metavar="N")
+        int, typer.Option(help="Number of images in the mean of the row neighbours-images.", min=1, metavar="N")
     ] = 1000,
     min_images: MinImages = 0,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes of the networks of photos, and of mlp, over the training clusters.", min=1),
+        typer.Option(
+            help="Number of passes over the training clusters, for the networks of photos and for mlp.", min=1
+        ),
     ] = None,
     iterations: Annotated[
         int | None,
@@ -84,35 +88,42 @@ def evaluate(
     imagewise: Annotated[
         str,
         typer.Option(
-            help="What imagewise-trained trains in every fold: resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle; "
-            "then its epochs, and pixels on a side.",
+            help="Network of imagewise-trained: resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle; then its "
+            "epochs, and the pixels on a side.",
             metavar="ARCH:EPOCHS:SIZE",
         ),
     ] = "resnet34:10",
     weights: Annotated[
         str | None,
-        typer.Option(help="Its first weights: a file, or none for random ones; by default ImageNet's.", metavar="FILE"),
+        typer.Option(
+            help="First weights of imagewise-trained: a file, or none for random weights; by default ImageNet weights.",
+            metavar="FILE",
+        ),
     ] = None,
     head: Annotated[
-        str, typer.Option(help="Its output: linear, or tanh, bounded to the range of the training values.")
+        str,
+        typer.Option(
+            help="Last layer of imagewise-trained: linear, or tanh, which keeps predictions in the range of the training "
+            "values."
+        ),
     ] = "linear",
     pool: Annotated[
         str,
         typer.Option(
-            help="A cluster's prediction by the rows imagewise and imagewise-trained: mean over photos, or their vote "
-            "(classification)."
+            help="How the rows imagewise and imagewise-trained predict a cluster: mean over its photos, or vote of its "
+            "photos (classification)."
         ),
     ] = "mean",
     photos: PhotosFolder = None,
     repeats: Annotated[
-        int, typer.Option(help="Partitions of a spatial split with fewer than 30 units.", min=1, max=50)
+        int, typer.Option(help="Number of partitions of a spatial split with fewer than 30 units.", min=1, max=50)
     ] = 5,
     jobs: Jobs = None,
     seed: Seed = 0,
 ) -> None:
     """Compare models on the same folds of a dataset's surveyed clusters, and write a report.
 
-    If the command is stopped or killed, the same command goes on after the last finished row.
+    If the command is stopped or killed, the same command continues after the last finished row.
     """
     from geolive.console import note, say, step
     from geolive.dataset_folder import read_dataset

@@ -21,7 +21,7 @@ def explain(
         bool,
         typer.Option(
             "--gallery",
-            help="Show the photos that weigh most (they may show people), with Grad-CAM for train imagewise.",
+            help="Show the photos that matter most, with Grad-CAM for train imagewise. Photos may show people.",
         ),
     ] = False,
     photos: PhotosFolder = None,

@@ -18,12 +18,13 @@ def fetch_boundaries(
     ] = 2,
     simplified: Annotated[bool, typer.Option(help="Fetch simplified boundaries, with fewer vertices.")] = False,
     refresh: Annotated[
-        bool, typer.Option(help="Download again, even where the file is kept from an earlier run.")
+        bool, typer.Option(help="Download again, even if the cache holds the file of an earlier run.")
     ] = False,
     survey: Annotated[
         Path | None,
         typer.Option(
-            help="A dataset whose years are compared with the year of the boundaries; where they differ, a note says so.",
+            help="A dataset: the command compares its years with the year of the boundaries, and a note says if they "
+            "differ.",
             metavar="DATASET",
         ),
     ] = None,

@@ -31,20 +31,22 @@ def fetch_images(
     source: Annotated[
         str,
         typer.Option(
-            help="Where the images come from: mapillary, panoramax, or a source of another package (plugins lists them).",
+            help="Source of the images: mapillary, panoramax, or a source of another package (plugins lists them).",
             metavar="SOURCE",
         ),
     ] = "mapillary",
     api: Annotated[
         str | None,
         typer.Option(
-            help="Address of a Panoramax API, in place of that of the catalogue of all servers.",
+            help="Address of a Panoramax API; by default the catalogue of all servers.",
             metavar="URL",
         ),
     ] = None,
     region: Annotated[
         str | None,
-        typer.Option(help="A state's name, a box or a polygon file; whole districts are taken.", metavar="REGION"),
+        typer.Option(
+            help="A state's name, a box or a polygon file: images in all districts that it overlaps.", metavar="REGION"
+        ),
     ] = None,
     bbox: Annotated[
         str | None, typer.Option(help="A box in degrees: images within west,south,east,north.", metavar="W,S,E,N")
@@ -52,18 +54,19 @@ def fetch_images(
     clusters: Annotated[
         Path | None,
         typer.Option(
-            help="A dataset with a survey: images within 5 km of its clusters; with --keys, the images are joined to them.",
+            help="A dataset with a survey: images within 5 km of its clusters. With --keys: the images are joined to these "
+            "clusters.",
             metavar="DATASET",
         ),
     ] = None,
     around: Annotated[
-        str | None, typer.Option(help="A point in degrees: images within --radius-m of it.", metavar="LON,LAT")
+        str | None, typer.Option(help="A point in degrees: images within --radius-m of this point.", metavar="LON,LAT")
     ] = None,
-    radius_m: Annotated[float | None, typer.Option(help="With --around: metres.", metavar="M")] = None,
+    radius_m: Annotated[float | None, typer.Option(help="With --around: radius in metres.", metavar="M")] = None,
     keys: Annotated[
         Path | None,
         typer.Option(
-            help="A file of image keys, one on each line, or with --keys-column a table: these images, wherever they are.",
+            help="A file with one image key on each line, or with --keys-column a table: these images, wherever they are.",
             metavar="FILE",
         ),
     ] = None,
@@ -86,8 +89,8 @@ def fetch_images(
     camera_type: Annotated[
         list[str] | None,
         typer.Option(
-            help="Type of camera: perspective, fisheye, equirectangular or spherical; images of others are left out. May be "
-            "repeated.",
+            help="Type of camera: perspective, fisheye, equirectangular or spherical. Images of other cameras are left "
+            "out. May be repeated.",
             metavar="TYPE",
         ),
     ] = None,
@@ -102,7 +105,8 @@ def fetch_images(
     leave_out_panoramas: Annotated[
         bool,
         typer.Option(
-            "--leave-out-panoramas", help="Leave out panoramas, which embed and detect else cut into four views each."
+            "--leave-out-panoramas",
+            help="Leave out panoramas. Without this option, embed and detect cut each panorama into four views.",
         ),
     ] = False,
     max_per_site: Annotated[int, typer.Option(help="Largest number of images of a cluster or a site.", min=1)] = 200,
@@ -117,7 +121,7 @@ def fetch_images(
     ] = None,
     images: Annotated[bool, typer.Option(help="Download the photos.")] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the numbers of images and bytes by district.")
+        bool, typer.Option("--dry-run", help="Show the numbers of images and bytes by district, and download nothing.")
     ] = False,
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token, in place of MAPILLARY_TOKEN.", metavar="FILE")
@@ -128,13 +132,13 @@ def fetch_images(
     at_once: Annotated[
         int | None,
         typer.Option(
-            help="Number of requests at the same time; 16 to Mapillary and 4 to Panoramax by default.", min=1, max=256
+            help="Number of requests at the same time; by default 16 to Mapillary and 4 to Panoramax.", min=1, max=256
         ),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
-            help="Largest number of requests per second; 100 to Mapillary and 10 to Panoramax by default.", min=0.01
+            help="Largest number of requests per second; by default 100 to Mapillary and 10 to Panoramax.", min=0.01
         ),
     ] = None,
     tries: Annotated[int, typer.Option(help="Largest number of tries of a request.", min=1)] = 8,

@@ -23,27 +23,33 @@ def info(
     dataset: Annotated[
         Path,
         typer.Argument(
-            help="A dataset folder, as sample and ingest make them; with --boundaries and --column also a table.",
+            help="A dataset folder that sample or ingest made; with --boundaries and --column also a table.",
             metavar="DATASET",
         ),
     ],
     map: Annotated[Path | None, typer.Option(help="A picture of the dataset to write (.png).", metavar="FILE")] = None,
     indicator: Annotated[
-        str | None, typer.Option(help="Indicator that colours the picture's clusters; by default the first.")
+        str | None,
+        typer.Option(
+            help="Indicator that gives the colours of clusters in the picture; by default the first indicator."
+        ),
     ] = None,
     boundaries: Annotated[
         Path | None,
         typer.Option(
-            help="A file of districts: which names of the dataset it has, and the picture's districts in place of India's.",
+            help="A file of districts: the command compares its names with those of the dataset, and the picture shows its "
+            "districts in place of India's.",
             metavar="FILE",
         ),
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Of a table, the column with names or ids of districts.", metavar="COLUMN")
+        str | None, typer.Option(help="With a table: the column with names or ids of districts.", metavar="COLUMN")
     ] = None,
     join_report: Annotated[
         Path | None,
-        typer.Option(help="With --boundaries: the comparison of names, as rows (.csv or .json).", metavar="FILE"),
+        typer.Option(
+            help="With --boundaries: file to write with the comparison of names (.csv or .json).", metavar="FILE"
+        ),
     ] = None,
     name_column: NameColumn = None,
     id_column: IdColumn = None,
@@ -61,7 +67,7 @@ def info(
     from geolive.mapping.summary import summarise
 
     if map is None and indicator:
-        raise InputError("--indicator is about the picture; add --map FILE.png")
+        raise InputError("--indicator needs a picture; add --map FILE.png")
     check_report(dataset, boundaries, column, join_report)
     if map is not None:
         check_picture(map)

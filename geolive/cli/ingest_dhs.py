@@ -29,7 +29,8 @@ def ingest_dhs(
     value: Annotated[
         list[str] | None,
         typer.Option(
-            help="Further indicator: a recode's column; raw values from LIMIT on are special codes. May be repeated.",
+            help="Further indicator from a column of a recode. Raw values of LIMIT and above are special codes. May be "
+            "repeated.",
             metavar="NAME=COLUMN[:LIMIT]",
         ),
     ] = None,
@@ -37,7 +38,7 @@ def ingest_dhs(
         str | None,
         typer.Option(help="Encoding of the texts in GPS_FILE, such as CP1251; by default UTF-8, else CP1252."),
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer of a GPS_FILE with several.", metavar="NAME")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of GPS_FILE, if it has several.", metavar="NAME")] = None,
 ) -> None:
     """Read a DHS survey: clusters with wealth (pov) and women's body-mass index (bmi), weighted means of its recode files."""
     from geolive.cli.parameters import as_options

@@ -25,7 +25,8 @@ def ingest_images(
     table: Annotated[
         Path,
         typer.Argument(
-            help="A row an image: CSV (plain, gzip, zstd), Parquet, or a file of points (.gpkg, .geojson, .shp, .fgb).",
+            help="A table with one image in each row: CSV (plain, gzip, zstd), Parquet, or a file of points (.gpkg, "
+            ".geojson, .shp, .fgb).",
             metavar="TABLE",
         ),
     ],
@@ -33,9 +34,9 @@ def ingest_images(
     key: Annotated[str, typer.Option(help="Column with a unique key of each image.", metavar="COLUMN")] = "key",
     lon: Annotated[
         str | None,
-        typer.Option(help="Column with longitudes, degrees; by default the file's points.", metavar="COLUMN"),
+        typer.Option(help="Column with longitudes in degrees; by default the points of the file.", metavar="COLUMN"),
     ] = None,
-    lat: Annotated[str | None, typer.Option(help="Column with latitudes, degrees.", metavar="COLUMN")] = None,
+    lat: Annotated[str | None, typer.Option(help="Column with latitudes in degrees.", metavar="COLUMN")] = None,
     sequence: Annotated[str | None, typer.Option(help="Column with sequences.", metavar="COLUMN")] = None,
     captured_at: Annotated[str | None, typer.Option(help="Column with times.", metavar="COLUMN")] = None,
     creator: Annotated[str | None, typer.Option(help="Column with creators.", metavar="COLUMN")] = None,
@@ -43,7 +44,7 @@ def ingest_images(
         str | None, typer.Option(help="Column with countries, or a code of 2 or 3 letters for all rows.")
     ] = None,
     counts: Annotated[
-        bool, typer.Option("--counts", help="Read object counts from the columns that are named after classes.")
+        bool, typer.Option("--counts", help="Read object counts from the columns that have the name of a class.")
     ] = False,
     list_column: ListColumn = None,
     classes: Classes = None,
@@ -57,10 +58,10 @@ def ingest_images(
     survey: Survey = None,
     radius: Radius = None,
     encoding: Encoding = None,
-    layer: Annotated[str | None, typer.Option(help="Layer of a file with several.", metavar="NAME")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the file, if it has several.", metavar="NAME")] = None,
     crs: Annotated[
         str | None,
-        typer.Option(help="Coordinate reference system of the points where the file names none, such as EPSG:32645."),
+        typer.Option(help="Coordinate reference system of the points, such as EPSG:32645, if the file names none."),
     ] = None,
 ) -> None:
     """Read a table of images without their photos, and with --survey join them to survey points."""
@@ -114,7 +115,7 @@ def ingest_images(
 
 
 def remarks(table: Path, dataset: "Dataset") -> Iterator[str]:
-    """Yield what a user should know of a table of images that was read."""
+    """Yield notes for the user on a table of images."""
     import numpy as np
 
     from geolive.text_encodings import Encoding
@@ -125,7 +126,7 @@ def remarks(table: Path, dataset: "Dataset") -> Iterator[str]:
         yield Encoding(told["encoding"], guessed=True).note(table)
     # texts of cells are left out, so that equal causes are counted together
     reasons = dataset.rejects["reason"].str.replace(r",? '[^']*'$", "", regex=True)
-    reasons = reasons.str.replace(r"(?<=: )'[^']*' (?=is no count|occurs already)", "", regex=True)
+    reasons = reasons.str.replace(r"(?<=: )'[^']*' (?=is not a count|occurs already)", "", regex=True)
     for reason, number in reasons.value_counts().items():
         yield f"{count_of(number, 'row')} left out: {reason}"
     if named := told.get("objects_without_class"):

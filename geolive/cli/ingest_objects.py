@@ -18,15 +18,16 @@ ListColumn = Annotated[
     str | None,
     typer.Option(
         "--list-column",
-        help="Column with the list of objects of an image, or with an object of counts: JSON, or as Python prints it.",
+        help="Column with the list of objects of an image, or with an object of counts: JSON, or the form that Python "
+        "prints.",
         metavar="COLUMN",
     ),
 ]
 Classes = Annotated[
     Path | None,
     typer.Option(
-        help="CSV file with the dataset's class (column class, empty to leave it out) for each class of the table (column "
-        "name; in their order where the table gives numbers).",
+        help="CSV file with each class of the table (column name) and the dataset's class for it (column class, empty "
+        "to leave it out). If the table has numbers of classes, the rows are in the order of these numbers.",
         metavar="FILE",
     ),
 ]
@@ -40,28 +41,31 @@ def ingest_objects(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Object counts of images, CSV (plain, gzip, zstd) or Parquet: a row an image with a column a class, unless "
-            "--list-column or --class-column says otherwise.",
+            help="Object counts of images, CSV (plain, gzip, zstd) or Parquet: one image in each row and one class in each "
+            "column, unless you give --list-column or --class-column.",
             metavar="FILE",
         ),
     ],
-    dataset: Annotated[Path, typer.Option(help="The dataset to add them to.", metavar="DATASET")],
+    dataset: Annotated[Path, typer.Option(help="The dataset that gets the counts.", metavar="DATASET")],
     key: Annotated[
         str, typer.Option(help="Column with the images' keys, or with the paths or names of photos.", metavar="COLUMN")
     ] = "key",
     list_column: ListColumn = None,
     class_column: Annotated[
         str | None,
-        typer.Option(help="For a row an object, or a class of an image: column with the class.", metavar="COLUMN"),
+        typer.Option(
+            help="If each row is one object, or one class of an image: column with the class.", metavar="COLUMN"
+        ),
     ] = None,
     count_column: Annotated[
         str | None,
         typer.Option(
-            help="With --class-column: column with the number of objects; without it 1 a row.", metavar="COLUMN"
+            help="With --class-column: column with the number of objects; without it each row is one object.",
+            metavar="COLUMN",
         ),
     ] = None,
     classes: Classes = None,
-    name: Annotated[str, typer.Option(help="What to call the feature set; models use objects by default.")] = "objects",
+    name: Annotated[str, typer.Option(help="Name of the feature set; models use objects by default.")] = "objects",
     encoding: Encoding = None,
 ) -> None:
     """Add object counts that another tool made to a dataset, joined by key; classes are matched by name."""
@@ -91,7 +95,7 @@ def ingest_objects(
 
 
 def added_columns(added: Mapping[str, list[str]]) -> Iterator[str]:
-    """Yield what a user should know of classes with several columns.
+    """Yield notes for the user on classes with several columns.
 
     Examples
     --------
@@ -105,7 +109,7 @@ def added_columns(added: Mapping[str, list[str]]) -> Iterator[str]:
 
 
 def remarks(file: Path, read: "ObjectCounts", where: str) -> Iterator[str]:
-    """Yield what a user should know of object counts that were read from a table."""
+    """Yield notes for the user on object counts from a table."""
     from geolive.text_encodings import Encoding
     from geolive.wording import count_of, listed
 

@@ -18,7 +18,7 @@ def ingest_paper(
         Path, typer.Option(help="Folder with the split lists (train_clusters_ia.txt, …).", metavar="DIR")
     ],
     out: NewFolder,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop where any row cannot be used.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be used.")] = False,
 ) -> None:
     """Read the paper's table, which has a row for each image, with its objects and its cluster's survey."""
     from geolive.console import note, say, step
@@ -62,10 +62,10 @@ def ingest_features(
         Path,
         typer.Argument(help="CSV with a column key and columns of numbers, or HDF5 (with --table).", metavar="FILE"),
     ],
-    dataset: Annotated[Path, typer.Option(help="The dataset to add them to.", metavar="DATASET")],
-    name: Annotated[str, typer.Option(help="What to call the feature set, for example resnet34.")],
+    dataset: Annotated[Path, typer.Option(help="The dataset that gets the features.", metavar="DATASET")],
+    name: Annotated[str, typer.Option(help="Name of the feature set, for example resnet34.")],
     table: Annotated[
-        str | None, typer.Option(help="For HDF5: the data.csv whose rows it follows.", metavar="DATA.csv")
+        str | None, typer.Option(help="With HDF5: the data.csv that has the same order of rows.", metavar="DATA.csv")
     ] = None,
 ) -> None:
     """Add features of images to a dataset, joined by key."""

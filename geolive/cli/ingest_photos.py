@@ -35,7 +35,8 @@ def ingest_photos(
     leave_out_panoramas: Annotated[
         bool,
         typer.Option(
-            "--leave-out-panoramas", help="Leave out panoramas, which embed and detect else cut into four views each."
+            "--leave-out-panoramas",
+            help="Leave out panoramas. Without this option, embed and detect cut each panorama into four views.",
         ),
     ] = False,
 ) -> None:
@@ -86,7 +87,7 @@ def ingest_photos(
         note(f"{count_of(count, 'row')} of {table} left out: {reason}")
     if others := dataset.extra.get("other_files"):
         counts = listed([f"{n:,} {ending}" for ending, n in others.items()], 5)
-        note(f"no photos, left alone: {count_of(sum(others.values()), 'other file')} in the folder: {counts}")
+        note(f"other files that were not read: {count_of(sum(others.values()), 'other file')} in the folder: {counts}")
     if n_panoramas := int(dataset.images["is_pano"].sum()):
         note(f"panoramas: {count_of(n_panoramas, 'photo')}; embed and detect cut each into four views")
     if survey is not None:

@@ -13,7 +13,7 @@ from geolive.errors import InputError
 @ingest.command("plugin")
 def ingest_plugin(
     name: Annotated[str, typer.Argument(help="Name of the reader; plugins lists them.", metavar="NAME")],
-    file: Annotated[Path, typer.Argument(help="What it reads.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="File that the reader reads.", metavar="FILE")],
     out: NewFolder,
     options: Annotated[
         list[str] | None,

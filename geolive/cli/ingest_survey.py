@@ -37,9 +37,9 @@ def ingest_survey(
     ],
     out: NewFolder,
     lon: Annotated[
-        str | None, typer.Option(help="Column with longitudes, degrees; by default the file's geometry.")
+        str | None, typer.Option(help="Column with longitudes in degrees; by default the geometry of the file.")
     ] = None,
-    lat: Annotated[str | None, typer.Option(help="Column with latitudes, degrees.")] = None,
+    lat: Annotated[str | None, typer.Option(help="Column with latitudes in degrees.")] = None,
     id: Annotated[str | None, typer.Option(help="Column with a unique id; by default rows are numbered.")] = None,
     group: Annotated[
         str | None, typer.Option(help="Column with districts or other units that folds keep whole.")
@@ -62,31 +62,36 @@ def ingest_survey(
     country: Annotated[
         str | None, typer.Option(help="Column with countries, or a code of 2 or 3 letters for all rows.")
     ] = None,
-    drop_invalid: Annotated[bool, typer.Option(help="Leave out rows that cannot be used, and list them.")] = False,
+    drop_invalid: Annotated[
+        bool, typer.Option(help="Leave out rows that cannot be used, and list them in rejects.parquet.")
+    ] = False,
     missing: Annotated[
         list[float] | None,
         typer.Option(
-            help="A number that means missing in the columns of --value, beside the known ones of DHS, MICS and LSMS files; may "
-            "be repeated.",
+            help="A number that means missing in the columns of --value, in addition to the known codes of DHS, MICS and "
+            "LSMS files; may be repeated.",
             metavar="NUMBER",
         ),
     ] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help="A line for an indicator: makes NAME_below, the share of households below it (of places without "
-            "--households), and NAME_gap where values have a zero; may be repeated.",
+            help="A line for an indicator: makes NAME_below, the share of households below the line (without --households, "
+            "of places), and NAME_gap where values have a zero; may be repeated.",
             metavar="NAME=NUMBER",
         ),
     ] = None,
     households: Annotated[
         str | None,
-        typer.Option(help="Rows are households: column with the place of each, such as hv001.", metavar="COLUMN"),
+        typer.Option(
+            help="The rows are households: column with the place of each household, such as hv001.", metavar="COLUMN"
+        ),
     ] = None,
     household_size: Annotated[
         str | None,
         typer.Option(
-            help="With --households: column with the number of members; people are then counted.", metavar="COLUMN"
+            help="With --households: column with the number of members; shares are then shares of people.",
+            metavar="COLUMN",
         ),
     ] = None,
     positions: Annotated[
@@ -99,17 +104,18 @@ def ingest_survey(
     on: Annotated[
         str | None,
         typer.Option(
-            help="With --positions: column with the names of places, such as HH1, and its name in that file where it is another.",
+            help="With --positions: column with the names of places, such as HH1. If the second file has another name for "
+            "this column, give both: HH1=cluster.",
             metavar="COLUMN[=KEY]",
         ),
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="Encoding of the file's texts, such as CP1251; by default UTF-8, else CP1252.")
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="Layer of a file with several.", metavar="NAME")] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer of the file, if it has several.", metavar="NAME")] = None,
     crs: Annotated[
         str | None,
-        typer.Option(help="Coordinate reference system of the points where the file names none, such as EPSG:32645."),
+        typer.Option(help="Coordinate reference system of the points, such as EPSG:32645, if the file names none."),
     ] = None,
 ) -> None:
     """Read a survey: points with measured values."""
@@ -165,7 +171,7 @@ def ingest_survey(
 
 
 def remarks(file: Path, dataset: "Dataset") -> Iterator[str]:
-    """Yield what a user should know of a survey that was read: rows at 0, 0, missing values, and what may be missing, too."""
+    """Yield notes for the user on a survey: rows at 0, 0, missing values, and what may be missing, too."""
     from geolive.sources.survey.columns import NOT_LOCATED
     from geolive.text_encodings import Encoding
     from geolive.wording import count_of, listed, number_text

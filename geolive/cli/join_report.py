@@ -22,13 +22,13 @@ def check_report(dataset: Path, boundaries: Path | None, column: str | None, rep
     --------
     >>> check_report(Path("survey"), None, None, Path("names.csv"))
     Traceback (most recent call last):
-    geolive.errors.InputError: --join-report is about a file of districts; add --boundaries FILE
+    geolive.errors.InputError: --join-report needs a file of districts; add --boundaries FILE
     """
     from geolive.files import check_new_folder
 
     for option, value in (("--join-report", report), ("--column", column)):
         if value is not None and boundaries is None:
-            raise InputError(f"{option} is about a file of districts; add --boundaries FILE")
+            raise InputError(f"{option} needs a file of districts; add --boundaries FILE")
     if boundaries is not None and dataset.is_file() and column is None:
         raise InputError(f"{dataset}: is a table; name its column of districts with --column COLUMN")
     if column is not None and dataset.is_dir():

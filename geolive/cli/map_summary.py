@@ -35,7 +35,7 @@ _COUNTS = {
 def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = False) -> None:
     """Print the first and last districts of the ranking, or all, their estimator, what is not supported or fails, and the files.
 
-    Where no district is told apart from the region's mean, a sentence says so in place of the first and last ones.
+    Where no district is distinguished from the region's mean, a sentence says so in place of the first and last ones.
     """
     name, districts = drawn.indicator.name, drawn.districts
     ranked = districts[districts["supported"]].sort_values(
@@ -91,7 +91,7 @@ def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> 
 
 
 def none_apart_words(drawn: "DistrictMap") -> str:
-    """Say that no district is told apart from the region's mean; empty where one is."""
+    """Say that no district is distinguished from the region's mean; empty where one is."""
     compared = compare_with_mean(drawn)
     if np.isin(compared, (BELOW, ABOVE)).any():
         return ""

@@ -15,7 +15,7 @@ def partition(
     by: Annotated[
         str,
         typer.Option(
-            help="country; quadkey:LEVEL or h3:RESOLUTION, by country and cell; or none, to put partitions together again.",
+            help="country; quadkey:LEVEL or h3:RESOLUTION, by country and cell; or none, to join the partitions again.",
             metavar="SCHEME",
         ),
     ] = "quadkey:6",

@@ -25,8 +25,8 @@ def predict(
     out: Annotated[
         list[Path],
         typer.Option(
-            help="A file to write, of the kind that its ending says: .html, .geojson, .gpkg, .tif, .csv, .xlsx, .parquet, .fgb, "
-            ".pmtiles, .kml, .qgz, .png, .svg or .pdf; may be repeated.",
+            help="A file to write. Its ending chooses the format: .html, .geojson, .gpkg, .tif, .csv, .xlsx, .parquet, "
+            ".fgb, .pmtiles, .kml, .qgz, .png, .svg or .pdf. May be repeated.",
             metavar="FILE",
         ),
     ],
@@ -40,27 +40,29 @@ def predict(
     indicator: Annotated[
         str | None,
         typer.Option(
-            help="pov, pop, bmi, or any that the dataset has; several joined by commas, or all, in one page; by default pov, or "
-            "the bundle's own.",
+            help="pov, pop, bmi, or another indicator of the dataset; several joined by commas, or all, in one page; by "
+            "default pov, or the indicator of the bundle.",
         ),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
-            help="A trained bundle, or ensemble, forest, neighbours, idw, kriging, mean; by default ensemble, and of covariates "
-            "alone a forest.",
+            help="A trained bundle, or ensemble, forest, neighbours, idw, kriging, mean; by default ensemble, or a forest "
+            "if covariates are the only inputs.",
             metavar="BUNDLE|NAME",
         ),
     ] = None,
     inputs: Annotated[
         str | None,
         typer.Option(
-            help="For --model ensemble, forest or kriging: what it uses; for example covariates. A bundle knows its own.",
+            help="With --model ensemble, forest or kriging: the inputs of the model, for example covariates. A bundle has "
+            "its own inputs.",
             metavar="INPUTS",
         ),
     ] = None,
     dataset: Annotated[
-        Path | None, typer.Option(help="A dataset folder; Bihar has a simulated sample.", metavar="DIR")
+        Path | None,
+        typer.Option(help="A dataset folder. Without it, geolive makes the simulated sample of Bihar.", metavar="DIR"),
     ] = None,
     boundaries: Annotated[
         Path | None,
@@ -79,15 +81,15 @@ def predict(
     population: Annotated[
         Path | None,
         typer.Option(
-            help="A GeoTIFF with the number of people in each cell: cells are predicted, and districts are means over people. "
-            "Without it the sites of a district count alike.",
+            help="A GeoTIFF with the number of people in each cell: geolive predicts the cells, and districts are means "
+            "over people. Without it all sites of a district have the same weight.",
             metavar="FILE",
         ),
     ] = None,
     raster: Annotated[
         list[str] | None,
         typer.Option(
-            help="For a model that uses covariates: the raster that a covariate came from; several times for several.",
+            help="With a model that uses covariates: the raster from which a covariate came; may be repeated.",
             metavar="NAME=FILE[:BAND]",
         ),
     ] = None,
@@ -102,15 +104,16 @@ def predict(
     reach: Annotated[
         float,
         typer.Option(
-            help="With --population and a model of images: how far people may live from the nearest site, km.", min=0.1
+            help="With --population and a model of images: largest distance of people from the nearest site, in km.",
+            min=0.1,
         ),
     ] = 5.0,
     estimator: Annotated[
         str | None,
         typer.Option(
-            help="A district's value: composite (survey and predictions weighed by their errors), spatial (the same, where "
-            "neighbouring districts inform each other), predicted (predictions alone) or direct (survey alone); composite where "
-            "the survey allows it.",
+            help="The value of a district: composite (survey and predictions, weighed by their errors), spatial "
+            "(composite, with information from neighbouring districts), predicted (predictions alone) or direct "
+            "(survey alone). The default is composite if the survey is large enough.",
         ),
     ] = None,
     threshold: Annotated[
@@ -122,16 +125,16 @@ def predict(
     benchmark: Annotated[
         str | None,
         typer.Option(
-            help="Make values add up to the survey's own estimate of the region, over people: ratio, difference or "
-            "bell-datta-ghosh; needs --people-column or --population.",
+            help="Make the values add up to the survey's own estimate of the region, over people: ratio, difference or "
+            "bell-datta-ghosh. Needs --people-column or --population.",
         ),
     ] = None,
     diagnostics: Annotated[
         Path | None,
-        typer.Option(help="A .html or .csv file with checks of the composite estimates to write.", metavar="FILE"),
+        typer.Option(help="A file to write with checks of the composite estimates (.html or .csv).", metavar="FILE"),
     ] = None,
     title: Annotated[
-        str | None, typer.Option(help="Title of the map, in place of indicator and region.", metavar="TEXT")
+        str | None, typer.Option(help="Title of the map; by default the indicator and the region.", metavar="TEXT")
     ] = None,
     label: Annotated[
         str | None, typer.Option(help="What the indicator measures, in words for readers.", metavar="TEXT")
@@ -144,15 +147,19 @@ def predict(
     ] = None,
     indicators: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with label, unit and higher_is for indicators of your own.", metavar="FILE"),
+        typer.Option(help="A TOML file with label, unit and higher_is of your own indicators.", metavar="FILE"),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the intervals.", min=0.5, max=0.99)] = 0.9,
-    min_sites: Annotated[int, typer.Option(help="Fewest sites for a district to be supported.", min=1)] = 3,
-    min_images: Annotated[int, typer.Option(help="Fewest images for a district to be supported.", min=0)] = 50,
+    min_sites: Annotated[
+        int, typer.Option(help="Smallest number of sites that support the predicted value of a district.", min=1)
+    ] = 3,
+    min_images: Annotated[
+        int, typer.Option(help="Smallest number of images that support the predicted value of a district.", min=0)
+    ] = 50,
     formats: Annotated[
         str | None,
         typer.Option(
-            help="Further kinds of files beside the first --out, joined by commas: xlsx,csv,png; or all.",
+            help="Further formats to write beside the first --out, joined by commas: xlsx,csv,png; or all.",
             metavar="KINDS",
         ),
     ] = None,
@@ -169,7 +176,7 @@ def predict(
     exports: Annotated[bool, typer.Option(help="Write GeoJSON and GeoTIFF beside the page.")] = True,
     photos: Annotated[
         Path | None,
-        typer.Option(help="With an image-wise bundle: folder that img_path starts from.", metavar="DIR"),
+        typer.Option(help="With an image-wise bundle: folder of the photos.", metavar="DIR"),
     ] = None,
     device: Annotated[str, typer.Option(help="With an image-wise bundle: auto, cpu, cuda or mps.")] = "auto",
     engine: EngineName = "local",

@@ -112,8 +112,8 @@ def shares_below(
         )
     if model is not None and not is_fitted_now(model):
         raise InputError(
-            f"threshold={threshold:g}: the share below it is learnt anew, and {model!r} was trained on something else; leave the "
-            f"bundle out, or give one of: {', '.join(FITTED_BY_NAME)}",
+            f"threshold={threshold:g}: the share below it needs a new model, and {model!r} was trained on other values; "
+            f"leave the bundle out, or give one of: {', '.join(FITTED_BY_NAME)}",
             parameter="threshold",
         )
     return with_share_below(dataset, names[0], threshold), [f"{names[0]}_below"]

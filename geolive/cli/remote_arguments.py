@@ -48,7 +48,7 @@ class StorageCommand(TyperCommand):
             for name in {name for name, _ in addresses}:
                 ctx.params[name] = _localised(ctx, name, ctx.params[name], outputs)
         if outputs is not None and outputs.finished:
-            note("the command had finished, and its upload was stopped; the upload goes on")
+            note("the command had finished, and its upload was stopped; the upload continues")
             ended = None
         else:
             ended = super().invoke(ctx)

@@ -49,13 +49,13 @@ def report(
     indicator, indicators = options.pop("indicator"), options.pop("indicators")
     names = named_indicators(indicator, options["dataset"], {"title": options["title"], **words, "budget": budget})
     if len(names) > 1:
-        raise InputError(f"--indicator {indicator}: a brief is about one; give one of: {', '.join(names)}")
+        raise InputError(f"--indicator {indicator}: a brief shows one indicator; give one of: {', '.join(names)}")
     read = files_read(
         options["region"], *(options[name] for name in ("dataset", "boundaries", "population")), indicators
     )
     for path in out:
         if any(path.resolve() == other.resolve() for other in read):
-            raise InputError(f"{path}: is an input, and would be overwritten; give another name to write to")
+            raise InputError(f"{path}: is an input, and geolive would overwrite it; give another name to write to")
         check_brief_file(path)
     (drawn,) = draw_maps(context, names, known, seed=seed, **options)
     with step("Writing the brief"):

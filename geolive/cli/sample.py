@@ -22,7 +22,7 @@ def sample(
     paper_format: Annotated[
         bool,
         typer.Option(
-            "--paper-format", help="Write data.csv and split lists as the paper has them, to try ingest paper."
+            "--paper-format", help="Write data.csv and split lists in the format of the paper, to try ingest paper."
         ),
     ] = False,
     n_clusters: Annotated[
@@ -42,7 +42,7 @@ def sample(
     ] = None,
     scenario: Annotated[
         str,
-        typer.Option(help="Where in the photos the signal is: composition, few, arrangement, alike or none."),
+        typer.Option(help="Place of the signal in the photos: composition, few, arrangement, alike or none."),
     ] = "composition",
     with_features: Annotated[
         bool, typer.Option("--with-features", help="Add SIMULATED image features as the feature set simfeats.")
@@ -50,7 +50,8 @@ def sample(
     raster: Annotated[
         Path | None,
         typer.Option(
-            help="A SIMULATED raster to write, too, that carries part of the wealth, for covariates (.tif).",
+            help="A SIMULATED raster to write in addition (.tif); it holds a part of the wealth, and covariates can read "
+            "it.",
             metavar="FILE",
         ),
     ] = None,

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 Survey = Annotated[
     Path | None,
-    typer.Option(help="A dataset made by ingest survey, whose points the images join.", metavar="DATASET"),
+    typer.Option(help="A dataset made by ingest survey: the images are joined to its points.", metavar="DATASET"),
 ]
 Radius = Annotated[
     str | None,
-    typer.Option(help="How far an image may be from its survey point: km, or urban=2,rural=5; by default 5."),
+    typer.Option(help="Largest distance of an image from its survey point in km, or urban=2,rural=5; by default 5."),
 ]
 
 
@@ -38,7 +38,7 @@ def parse_radius(text: str | None, survey: Path | None) -> float | dict[str, flo
     if text is None:
         return SITE_RADIUS_KM
     if survey is None:
-        raise InputError("--radius: is about the distance to survey points; add --survey DATASET")
+        raise InputError("--radius: needs survey points; add --survey DATASET")
     try:
         if "=" not in text:
             return float(text)

@@ -15,7 +15,7 @@ def target(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Districts with an estimate and its error: what predict or estimate wrote, or any CSV.", metavar="FILE"
+            help="Districts with an estimate and its error: a file of predict or estimate, or any CSV.", metavar="FILE"
         ),
     ],
     budget: Annotated[str, typer.Option(help="A number of districts (10) or a share of the people (25%).")],
@@ -27,7 +27,8 @@ def target(
         bool | None,
         typer.Option(
             "--highest/--lowest",
-            help="Which end is poor: --highest for poverty rates; by default the end from which the map counts ranks.",
+            help="The end of the values that is poor: --highest for poverty rates; by default the end from which the map "
+            "counts ranks.",
         ),
     ] = None,
     mse: Annotated[
@@ -36,10 +37,10 @@ def target(
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the file's intervals.", min=0.5, max=0.99)] = 0.9,
     direct: Annotated[
-        str | None, typer.Option(help="Column with what the survey alone says.", metavar="COLUMN")
+        str | None, typer.Option(help="Column with the values by the survey alone.", metavar="COLUMN")
     ] = None,
     predicted: Annotated[
-        str | None, typer.Option(help="Column with what the model alone says.", metavar="COLUMN")
+        str | None, typer.Option(help="Column with the values by the model alone.", metavar="COLUMN")
     ] = None,
     people: Annotated[
         str | None, typer.Option(help="Column with the people of each district.", metavar="COLUMN")
@@ -49,10 +50,11 @@ def target(
         Path | None, typer.Option(help="A table with the true values, for the real errors.", metavar="FILE")
     ] = None,
     truth_column: Annotated[
-        str | None, typer.Option(help="Its column with the true values; by default that of --value.", metavar="COLUMN")
+        str | None,
+        typer.Option(help="Column of --truth with the true values; by default that of --value.", metavar="COLUMN"),
     ] = None,
     truth_id: Annotated[
-        str | None, typer.Option(help="Its column with the ids; by default that of --id.", metavar="COLUMN")
+        str | None, typer.Option(help="Column of --truth with the ids; by default that of --id.", metavar="COLUMN")
     ] = None,
     confidence: Annotated[float, typer.Option(help="Level of the confidence sets.", min=0.5, max=0.99)] = 0.9,
     plot: Annotated[Path | None, typer.Option(help="A picture to write (.png, .svg or .pdf).", metavar="FILE")] = None,
@@ -103,4 +105,4 @@ def _check_files(
     given = {path.resolve() for path in (file, truth) if path is not None}
     for path in (out, errors_out, plot):
         if path is not None and path.resolve() in given:
-            raise InputError(f"{path}: is an input, and nothing given is overwritten; choose another name")
+            raise InputError(f"{path}: is an input, and geolive does not overwrite inputs; choose another name")

@@ -43,16 +43,15 @@ def train_clusterwise(
     trees: Annotated[
         int | None,
         typer.Option(
-            help="Number of trees; by default 100, of ensemble 20 (three times), and of boosting-authors in regression 300. Not "
-            "for ridge and knn.",
+            help="Number of trees; by default 100, three times 20 for ensemble, and 300 for boosting-authors in "
+            "regression. Not for ridge and knn.",
             min=1,
         ),
     ] = None,
     depth: Annotated[
         int | None,
         typer.Option(
-            help="Depth of the trees: of boosting, by default 3, and of boosting-authors, which are as deep as those of the "
-            "authors' code, 7.",
+            help="Depth of the trees; by default 3 for boosting, and 7 for boosting-authors, as in the authors' code.",
             min=1,
         ),
     ] = None,
@@ -106,9 +105,7 @@ def _model(estimator: str, task: str, seed: int, trees: int | None, depth: int |
         raise InputError(f"--estimator {estimator}: must be one of {', '.join(names)}")
     kind = find_kind(estimator)
     if not kind.kept:
-        raise InputError(
-            f"--estimator {estimator}: is not kept in a bundle; fit it anew each time with predict --model"
-        )
+        raise InputError(f"--estimator {estimator}: cannot be saved in a bundle; fit it each time with predict --model")
     model = kind.load_class()().for_task(task, seed)
     known = model.get_params(deep=False)
     if trees is not None:

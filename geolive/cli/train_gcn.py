@@ -39,8 +39,8 @@ def train_gcn(
     indicator: Annotated[
         str,
         typer.Option(
-            help="An indicator of the dataset; several, separated by commas, or 'all' are learnt together, and each gets a "
-            "bundle in the folder."
+            help="An indicator of the dataset; or several joined by commas, or 'all': one network is trained on them "
+            "together, and each gets a bundle in the folder."
         ),
     ] = "pov",
     task: Task = "regression",
@@ -53,8 +53,8 @@ def train_gcn(
     compat: Annotated[
         str | None,
         typer.Option(
-            help="authors: with --arch gcn, exactly the network of the authors' code, trained as theirs: to compare with their "
-            "figures, not to map.",
+            help="authors: with --arch gcn, exactly the network and the training of the authors' code, to compare with "
+            "their figures, not to map.",
             metavar="authors",
         ),
     ] = None,
@@ -68,35 +68,42 @@ def train_gcn(
             "similarity:cosine, similarity:jaccard, complete; or several joined by +."
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training clusters, at most.", min=1)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Largest number of passes over the training clusters.", min=1)
+    ] = None,
     iterations: Annotated[
         int | None,
-        typer.Option(help="Steps of the optimiser, in place of --epochs; with --compat authors 3,000.", min=1),
+        typer.Option(
+            help="Number of optimiser steps, in place of --epochs; with --compat authors 3,000 by default.", min=1
+        ),
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Clusters in a step.", min=1)] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Number of clusters in a step.", min=1)] = None,
     lr: Annotated[float | None, typer.Option(help="Learning rate.", min=0)] = None,
     width: Annotated[int | None, typer.Option(help="Width of the first layer.", min=1)] = None,
     patience: Annotated[
         int,
         typer.Option(
-            help="Stop after this many epochs without gain on a held-out fifth; 0: train all epochs.",
+            help="Hold out a fifth of the clusters, and stop after this many epochs without a better score on it; 0 trains "
+            "all epochs.",
             min=0,
         ),
     ] = 0,
     search: Annotated[
         bool,
         typer.Option(
-            "--search", help="First search for learning rate and width, within the training clusters of each fold."
+            "--search",
+            help="Search for the best learning rate and width first, within the training clusters of each fold.",
         ),
     ] = False,
     curves: Annotated[
-        Path | None, typer.Option(help="Draw learning curves to this .png, .svg or .pdf.", metavar="FILE")
+        Path | None, typer.Option(help="A picture of learning curves to write (.png, .svg or .pdf).", metavar="FILE")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     devices: Annotated[
         int | None,
         typer.Option(
-            help="Devices of each host that share each batch; by default one, or those that torchrun or srun started.",
+            help="Number of devices of each host that share each batch; by default one, or the number that torchrun or "
+            "srun started.",
             min=1,
         ),
     ] = None,
@@ -118,7 +125,9 @@ def train_gcn(
 
     kind = _kind(arch, compat)
     if epochs is not None and iterations is not None:
-        raise InputError(f"--epochs {epochs} and --iterations {iterations} both say how long to train; leave one out")
+        raise InputError(
+            f"--epochs {epochs} and --iterations {iterations} both set the length of training; leave one out"
+        )
     check_new_folder(out)
     group = launched()
     check_devices(group, devices, nodes)

@@ -32,15 +32,19 @@ def train_imagewise_command(
     task: Task = "regression",
     arch: Annotated[
         str,
-        typer.Option(help="resnet18, resnet34, resnet50, timm:NAME, or the image-wise bundle to train further."),
+        typer.Option(help="resnet18, resnet34, resnet50, timm:NAME, or an image-wise bundle that is trained further."),
     ] = "resnet34",
-    epochs: Annotated[int, typer.Option(help="Passes over the training photos; 0 keeps the weights.", min=0)] = 10,
-    batch_size: Annotated[int, typer.Option(help="Photos in a step, over all devices and parts.", min=2)] = 256,
+    epochs: Annotated[
+        int, typer.Option(help="Number of passes over the training photos; 0 keeps the weights.", min=0)
+    ] = 10,
+    batch_size: Annotated[
+        int, typer.Option(help="Number of photos in a step, over all devices and parts.", min=2)
+    ] = 256,
     lr: Annotated[
         float | None,
         typer.Option(help="Highest learning rate; by default 1e-3, and 1e-4 in regression.", min=1e-8, max=1.0),
     ] = None,
-    pretrained: Annotated[bool, typer.Option(help="Start with ImageNet's weights, or with random ones.")] = True,
+    pretrained: Annotated[bool, typer.Option(help="Start with ImageNet weights, or with random weights.")] = True,
     weights: Annotated[
         Path | None, typer.Option(help="Start with the trunk's weights in this file.", metavar="FILE")
     ] = None,
@@ -53,7 +57,9 @@ def train_imagewise_command(
     size: Annotated[
         int | None,
         typer.Option(
-            help="Width and height in pixels; by default those that the weights were trained with.", min=32, max=1024
+            help="Width and height in pixels; by default the size with which the weights were trained.",
+            min=32,
+            max=1024,
         ),
     ] = None,
     split: Annotated[
@@ -65,38 +71,51 @@ def train_imagewise_command(
     folds: Annotated[
         int,
         typer.Option(
-            help="0: one training with a test part. K: K more trainings, for a prediction of each cluster.", min=0
+            help="0: one training with a test part. K: K more trainings, so that each cluster has an out-of-fold "
+            "prediction.",
+            min=0,
         ),
     ] = 0,
     head: Annotated[
         str,
         typer.Option(
-            help="linear, or tanh as in the authors' regression: bounded to the range of the training values.",
+            help="linear, or tanh as in the authors' regression, which keeps predictions in the range of the training "
+            "values.",
         ),
     ] = "linear",
     pool: Annotated[
         str,
-        typer.Option(help="A cluster's prediction: mean over its photos, or their vote (classification)."),
+        typer.Option(help="How a cluster is predicted: mean over its photos, or vote of its photos (classification)."),
     ] = "mean",
     min_images: MinImages = 0,
-    patience: Annotated[int, typer.Option(help="Epochs without a better validation score before it stops.", min=1)] = 5,
-    accumulate: Annotated[int, typer.Option(help="Parts of a batch, one after the other, to save memory.", min=1)] = 1,
+    patience: Annotated[
+        int, typer.Option(help="Number of epochs without a better validation score after which training stops.", min=1)
+    ] = 5,
+    accumulate: Annotated[
+        int,
+        typer.Option(help="Number of parts of a batch, which are computed one after the other to save memory.", min=1),
+    ] = 1,
     device: DeviceName = "auto",
     devices: Annotated[
         int | None,
-        typer.Option(help="Devices of each host that share each batch; by default all CUDA devices, else one.", min=1),
+        typer.Option(
+            help="Number of devices of each host that share each batch; by default all CUDA devices, else one.", min=1
+        ),
     ] = None,
     nodes: Nodes = None,
     resume: Resume = False,
     precision: Precision = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that read pixels, for each device.", min=0)] = 0,
+    workers: Annotated[int, typer.Option(help="Number of processes that read pixels, for each device.", min=0)] = 0,
     photos: PhotosFolder = None,
     logs: Annotated[
-        Path | None, typer.Option(help="Folder for metrics.csv and TensorBoard; by default OUT.logs.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder of metrics.csv and the logs of TensorBoard; by default OUT.logs.", metavar="DIR"),
     ] = None,
     permute_labels: Annotated[
         bool,
-        typer.Option("--permute-labels", help="Give clusters each other's values, to see what chance alone reaches."),
+        typer.Option(
+            "--permute-labels", help="Permute the values among the clusters, to see the score by chance alone."
+        ),
     ] = False,
     seed: Seed = 0,
 ) -> None:
@@ -131,7 +150,7 @@ def train_imagewise_command(
         from geolive.models.imagewise.training import train_imagewise
 
         logs = logs or out.parent / f"{out.name}.logs"
-        note(f"figures of each epoch: {logs}")
+        note(f"scores of each epoch: {logs}")
         trained = train_imagewise(
             data,
             indicator,

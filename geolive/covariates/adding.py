@@ -51,20 +51,20 @@ def add_covariates(
     rasters : list of str, or dict of str to path
         "NAME=FILE" or "NAME=FILE:BAND"; see `geolive.covariates.sampling.covariates_at`.
     buffer_km : float or dict of str to float, optional
-        Radius of the buffer whose mean a raster gives, km; {"urban": 2, "rural": 5} goes by the column `urban` of clusters, as
-        the DHS displaces its points, and is the default. Places of which it is not known, and images of no cluster, take
-        "unknown", or else the largest. 0 takes the value of the cell.
+        Radius in km of the buffer over which the mean of a raster is taken. The default, {"urban": 2, "rural": 5},
+        covers the displacement of the DHS and uses the column `urban` of clusters. Clusters without this value, and
+        images of no cluster, use the radius "unknown", or else the largest one. 0 takes the value of the cell.
     table : str or Path, optional
         A table with a row for each cluster or district; see `geolive.covariates.table_join.table_covariates`.
     join, columns, boundaries
-        Of `table`: its column of keys, the columns to take, and a file of districts.
+        With `table`: its column of keys, the columns to add, and a file of districts.
     progress : callable, optional
-        Called with a sentence on what is under way.
+        Called with a sentence about the progress.
 
     Returns
     -------
     Dataset
-        The dataset itself is not changed. `covariates` of the new one holds the numbers.
+        A new dataset, whose `covariates` holds the numbers. The first dataset is not changed.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def compute_covariates(
             parameter="join",
         )
     if table is None and (columns or boundaries is not None):
-        raise InputError("columns and boundaries are about a table; give it with table='FILE'", parameter="table")
+        raise InputError("columns and boundaries need a table; give it with table='FILE'", parameter="table")
     found: list[CovariateTables] = []
     # names are known before long work begins
     names = [name for raster in chosen for name in _names(raster)]
@@ -179,7 +179,7 @@ def place_covariates(folder: str | Path, tables: CovariateTables) -> None:
         taken = [name for name in tables.names if name in facts.get("covariates", {})]
         if taken:
             raise InputError(
-                f"{folder}: has a covariate {taken[0]!r} already, and nothing is overwritten; use another name"
+                f"{folder}: has a covariate {taken[0]!r} already, and geolive overwrites nothing; use another name"
             )
         # the facts take their place last, when the files that they list are there
         new_facts = stack.enter_context(replacing(folder / FACTS))
@@ -214,7 +214,7 @@ def _check_names(dataset: Dataset, names: list[str]) -> None:
     for i, name in enumerate(names):
         if name in there:
             raise InputError(
-                f"{dataset.name}: has a covariate {name!r} already, and nothing is overwritten; choose another name",
+                f"{dataset.name}: has a covariate {name!r} already, and geolive overwrites nothing; choose another name",
                 parameter="rasters",
             )
         if name in names[:i]:

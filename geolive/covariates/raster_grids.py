@@ -175,7 +175,7 @@ def _checked_crs(file: str, dataset: "rasterio.DatasetReader") -> pyproj.CRS:
     west, south, east, north = min(xs), min(ys), max(xs), max(ys)
     if crs.is_geographic and not (west > -541 and east < 541 and south > -91 and north < 91):
         raise InputError(
-            f"{file}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are no degrees; assign the "
+            f"{file}: reaches from {west:.10g}, {south:.10g} to {east:.10g}, {north:.10g}, which are not degrees; assign the "
             "coordinate reference system of its metres"
         )
     return crs

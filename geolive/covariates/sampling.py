@@ -68,7 +68,7 @@ def covariates_at(
     radius_km : float or array of float, shape (n,)
         Great-circle radius of the buffer whose mean is taken; 0 takes the value of the cell.
     progress : callable, optional
-        Called with a sentence on what is under way.
+        Called with a sentence about the progress.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""Small-area estimation: district values that combine what a survey measured with what a model predicts."""
+"""Small-area estimation: district values that combine a survey and the predictions of a model."""

@@ -62,9 +62,9 @@ def estimate_areas(
     Parameters
     ----------
     table : DataFrame
-        A row an area.
+        One row for each area.
     direct : str
-        Column of direct estimates; empty for areas that the survey did not visit.
+        Column of direct estimates. Its cells are empty for areas that the survey did not visit.
     covariates : sequence of str
         Columns of covariates; text columns become dummies, and `factor(NAME)` makes dummies of a numeric column.
     area : str
@@ -78,7 +78,7 @@ def estimate_areas(
         Column of sample sizes divided by the design effect, for the arcsine transformation; it takes the place of
         `variance`.
     group : str, optional
-        Column of groups, such as countries; each gets a model of its own.
+        Column of groups, such as countries. Each group gets its own model.
     proximity : DataFrame or array of shape (n, n), optional
         Row-standardised proximity of the areas in the table's order, for the spatial model.
     method : str, optional
@@ -90,7 +90,7 @@ def estimate_areas(
     level : float
         Probability of the intervals.
     interval : {"normal", "bootstrap"}
-        How the intervals are made (`FayHerriot`).
+        Kind of the intervals (see `FayHerriot`).
     random_state : int
         Seed of the bootstrap.
     benchmark_method : {"ratio", "difference", "bell-datta-ghosh"}, optional
@@ -98,8 +98,8 @@ def estimate_areas(
     population : str, optional
         Column of populations, for benchmarking.
     target : float, optional
-        Figure of the whole; without it, in each group, the population-weighted mean of the direct estimates, where every
-        area has one.
+        Value of the whole region. Without it, the target of each group is the population-weighted mean of the direct
+        estimates, if every area has one.
 
     Returns
     -------
@@ -108,12 +108,13 @@ def estimate_areas(
     Raises
     ------
     InputError
-        A column lacks, or has values that cannot be used; options do not go together; the estimation does not converge.
+        A column is missing or has values that cannot be used, options exclude each other, or the estimation does not
+        converge.
 
     See Also
     --------
     geolive.FayHerriot : The area-level model with fitted parameters.
-    geolive.direct_estimates : What the survey alone says of districts.
+    geolive.direct_estimates : Estimates of districts from the survey alone.
 
     Examples
     --------

@@ -122,7 +122,8 @@ def poverty_rates(
     y = households[welfare].astype(float)
     if (bad := (y < 0).to_numpy()).any():
         raise InputError(
-            f"{welfare}: {label(households.index[bad][0])}: is {y.to_numpy()[bad][0]:g}, and must be at least 0; mend it, or "
+            f"{welfare}: {label(households.index[bad][0])}: is {y.to_numpy()[bad][0]:g}, and must be at least 0; "
+            "correct it, or "
             "use share_below for an index"
         )
     households = households.assign(_weight=_weights(households, size, weight))
@@ -166,6 +167,6 @@ def _weights(households: pd.DataFrame, size: str | None, weight: str | None) -> 
         weights = weights * households[name].to_numpy(float)
         if (bad := ~np.isfinite(weights) | (weights < 0)).any():
             raise InputError(
-                f"{name}: {label(households.index[bad][0])}: is negative or missing; mend it, or drop the row"
+                f"{name}: {label(households.index[bad][0])}: is negative or missing; correct it, or drop the row"
             )
     return weights

@@ -45,7 +45,7 @@ def benchmark(
     Raises
     ------
     InputError
-        A weight is negative or missing, a target lacks, or a ratio is not defined.
+        A weight is negative or missing, a target is missing, or a ratio is not defined.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The composite estimate: what the survey measured in a district, and what a model predicts at all of its sites."""
+"""The composite estimate: the survey's mean in a district, and the predictions of a model at all of its sites."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -40,14 +40,15 @@ class CompositeEstimator(BaseEstimator):
 
     - Slopes between districts (b) and within them (c) are apart. A prediction from a few photos is noisy, so that within
       a district it says little, while its mean over many sites says much; one slope for both is wrong for each.
-    - X_i is not known but estimated from the district's sites. It is estimated by a nested-error model of its own, which moves a
+    - X_i is not known but estimated from the district's sites. It is estimated by a nested-error model of its own,
+    which moves a
       mean over few sites towards the mean of all, and the error that remains enters the weights and the mean squared error: a
       district with few sites relies more on its survey.
 
     With survey weights the estimate is a pseudo-EBLUP as in You and Rao (2002): the district's weighted mean takes the place of
-    its plain mean, and its weight follows from the variance that a weighted mean has. Where clusters are many, it approaches the
-    survey's own weighted mean, whatever the model. The variances are estimated without the weights, and the coefficients by
-    generalised least squares on the weighted means.
+    its plain mean, and its weight follows from the variance that a weighted mean has. Where clusters are many, it
+    approaches the survey's own weighted mean, whatever the model. The variances are estimated without the weights, and
+    the coefficients by generalised least squares on the weighted means.
 
     Use it where a survey with at least some twenty districts meets a model's predictions. Do not use it where the survey chose
     its clusters by what it measures and its weights do not say how.
@@ -80,8 +81,8 @@ class CompositeEstimator(BaseEstimator):
     References
     ----------
     Battese, Harter and Fuller (1988), JASA 83; You and Rao (2002), Canadian Journal of Statistics 30 (survey weights); Ybarra
-    and Lohr (2008), Biometrika 95 (error in covariates); Carroll et al. (2006), Measurement Error in Nonlinear Models, chapter 4
-    (regression calibration); Rao and Molina (2015), sections 7.1 and 7.6.2.
+    and Lohr (2008), Biometrika 95 (error in covariates); Carroll et al. (2006), Measurement Error in Nonlinear Models,
+    chapter 4 (regression calibration); Rao and Molina (2015), sections 7.1 and 7.6.2.
 
     Examples
     --------
@@ -126,16 +127,16 @@ class CompositeEstimator(BaseEstimator):
             district's clusters (cross-fitted); of a model that follows its neighbours, such as kriging, they must be, since the
             survey would otherwise count twice.
         site_weights : Series or array of length s, optional
-            How much each site counts in X_i, for example its people. A district's mean over sites then has the precision of their
-            effective number, (sum w)² / sum w² (Kish 1965).
+            How much each site counts in X_i, for example its people. A district's mean over sites then has the
+            precision of their effective number, (sum w)² / sum w² (Kish 1965).
         complete : bool
             Whether the sites are all inhabited places of their districts, as the cells of a population raster are. X_i is then
             known without error.
         predictions : Series or array of length n, optional
             Cross-fitted predictions at the clusters, from as many photos as at other sites; the clusters then count as sites,
             too. A prediction from more photos varies more, and the difference between a cluster and its district's sites would
-            be one of photos: leave these predictions out where that is so. With `complete` they do not count as sites, which have
-            the places of the clusters already.
+            be one of photos: leave these predictions out where that is so. With `complete` they do not count as sites,
+            which have the places of the clusters already.
         k : Series or array of length n, optional
             The error of a cluster has variance sigma2_e / k: the number of its households or, for a rate p of n cases, n /
             (p (1 - p)).
@@ -192,8 +193,8 @@ class CompositeEstimator(BaseEstimator):
         DataFrame
             Index as given; `n_units`, `n_sites`, `direct` (mean of the clusters, weighted by `weights` or else k), `predicted`
             (mean over sites),
-            `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey; with predictions at clusters whose slope c is of the
-            other sign than b, it can exceed 1 a little), `mse`, `lower`, `upper`.
+            `synthetic` (a + b X), `estimate`, `gamma` (weight of the survey; with predictions at clusters whose slope c
+            is of the other sign than b, it can exceed 1 a little), `mse`, `lower`, `upper`.
         """
         check_is_fitted(self)
         wanted = pd.Index(areas)
@@ -266,7 +267,7 @@ def _clusters(
     if (weight < 0).any():
         row = int(np.flatnonzero(weight < 0)[0])
         raise InputError(
-            f"weights: row {row}: is {weight[row]:g}, and must not be negative; mend it, or drop the cluster"
+            f"weights: row {row}: is {weight[row]:g}, and must not be negative; correct it, or drop the cluster"
         )
     counts = weight > 0
     if not counts.any():

@@ -70,12 +70,12 @@ class DesignMatrix:
         return tuple(names)
 
     def transform(self, covariates: pd.DataFrame) -> NDArray[np.float64]:
-        """Make the matrix, shape (areas, coefficients), of a table that has the learnt columns.
+        """Make the matrix, shape (areas, coefficients), of a table that has the columns of the fit.
 
         Raises
         ------
         InputError
-            A column lacks, is not numeric, has missing values, or has a level that the fit did not see.
+            A column is missing, is not numeric, has missing values, or has a level that the fit did not see.
         """
         lacking = [name for name in self.columns if name not in covariates.columns]
         if lacking:

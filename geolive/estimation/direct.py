@@ -1,4 +1,4 @@
-"""Direct estimates of districts: what the survey alone says, with the variance that its design gives."""
+"""Direct estimates of districts: estimates from the survey alone, with the variance of its design."""
 
 from dataclasses import dataclass
 
@@ -59,8 +59,8 @@ def direct_estimates(
     Parameters
     ----------
     units : DataFrame of n rows
-        Survey clusters, or households; the points of a GeoDataFrame show which rows are one place. Rows without a value of the
-        indicator take no part.
+        Survey clusters, or households; the points of a GeoDataFrame show which rows are one place. Rows without a
+        value of the indicator are ignored.
     indicator : str
         Column with the values, or with the numerators of a rate.
     district : str
@@ -68,20 +68,20 @@ def direct_estimates(
     denominator : str, optional
         Column with the denominators of a rate, such as the number of children measured.
     weight : str, optional
-        Column with survey weights; all units count alike without it.
+        Column with survey weights. Without it all units have the same weight.
     stratum : str, optional
-        Column with the strata. Without it each district is taken as a stratum, which conditions on how many units the
-        district has.
+        Column with the strata. Without it each district is a stratum, which conditions on the number of units in the
+        district.
     psu : str, optional
-        Column with the primary sampling units. Without it a place is one: rows with the same coordinates, or each row where
-        there are none.
+        Column with the primary sampling units. Without it each place is a unit: rows with the same coordinates, or
+        each row if there are no coordinates.
     variance : {"design", "pooled", "gvf"}
-        Where the variances of all districts come from. "design": linearised, from each district's own units. "pooled": one
-        variance within districts, over the effective number of units. "gvf": a generalised variance function, the logarithm
-        of the variance as a linear function of that of the number of units. The design's own variance is a poor guide in a
-        district of two or three units; the other two borrow strength.
+        Source of the variances of all districts. "design": linearised, from each district's own units. "pooled": one
+        variance within districts, over the effective number of units. "gvf": a generalised variance function, the
+        logarithm of the variance as a linear function of that of the number of units. The design's own variance is a
+        poor guide in a district of two or three units; the other two borrow strength.
     fallback : {"pooled", "gvf"}
-        Where the variance of a district comes from if it has one primary sampling unit, or if "design" gives 0.
+        Source of the variance of a district that has one primary sampling unit, or for which "design" gives 0.
 
     Returns
     -------
@@ -93,8 +93,9 @@ def direct_estimates(
     Raises
     ------
     InputError
-        A column lacks, a weight is negative, missing or all are zero, a primary sampling unit lies in two strata, a unit
-        has no district, or no variance can be pooled since no district has two primary sampling units.
+        A column is missing, a weight is negative or missing, all weights are zero, a primary sampling unit lies in
+        two strata, a unit has no district, or no variance can be pooled because no district has two primary sampling
+        units.
 
     See Also
     --------
@@ -131,7 +132,7 @@ def direct_estimates(
     if (base <= 0).any():
         name = design.districts[base <= 0][0]
         raise InputError(
-            f"{weight or denominator}: district {name}: adds up to 0; leave the district out, or mend its rows"
+            f"{weight or denominator}: district {name}: adds up to 0; leave the district out, or correct its rows"
         )
     direct = np.bincount(design.district, design.weight * y, n) / base
     z = design.weight * (y - direct[design.district] * x) / base[design.district]
@@ -199,7 +200,8 @@ def _measured(units: pd.DataFrame, indicator: str, denominator: str | None) -> p
         if (bad := (y < 0) | (y > x)).any():
             row = label(kept.index[bad][0])
             raise InputError(
-                f"{indicator}: {row}: {y[bad][0]:g} of {x[bad][0]:g} is no rate; give events and their number"
+                f"{indicator}: {row}: {y[bad][0]:g} of {x[bad][0]:g} is not a rate; give the number of events "
+                "and the number of units"
             )
     return kept
 

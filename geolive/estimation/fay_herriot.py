@@ -26,8 +26,8 @@ class FayHerriot(BaseEstimator):
     D_i): the survey counts more where it is precise. An area that the survey did not visit gets the synthetic value x_i'
     b.
 
-    Use it where areas have design-based estimates with variances that can be trusted. Do not use it where the covariates
-    were computed from the same direct estimates, or where fewer than about ten areas have a direct estimate.
+    Use it if areas have design-based estimates with reliable variances. Do not use it if the covariates were computed
+    from the same direct estimates, or where fewer than about ten areas have a direct estimate.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class FayHerriot(BaseEstimator):
     fit_intercept : bool
         Whether the regression has an intercept.
     sampling_variance : {"known", "proportional"}
-        Whether the sampling variances are known, or known up to a common factor that is estimated too (ampl and amrl
-        only): then 1 / number of clusters may be given.
+        Whether the sampling variances are known, or known up to a common factor that the model estimates (only ampl
+        and amrl); you can then give 1 / number of clusters.
     level : float
         Probability of the intervals.
     interval : {"normal", "bootstrap"}
-        Normal intervals from the mean squared error, or intervals by the parametric bootstrap, which are slower and hold
-        better where areas are few.
+        Normal intervals from the mean squared error, or intervals by the parametric bootstrap, which are slower and
+        have better coverage if areas are few.
     n_bootstrap : int
         Number of bootstrap samples.
     random_state : int
@@ -55,11 +55,11 @@ class FayHerriot(BaseEstimator):
     sigma2_u_ : float
         Variance of the area effects.
     variance_factor_ : float
-        What the given sampling variances were multiplied by; 1 where they are known.
+        Factor of the given sampling variances; 1 if they are known.
     coefficients_ : DataFrame
         `coefficient`, `standard_error`, `z` and `p_value` of each column of the design matrix.
     log_likelihood_, aic_, bic_ : float
-        Of the model at the estimated variances.
+        Log-likelihood and information criteria of the model at the estimated variances.
     r2_ : float
         Share of the variance of the true values that the covariates explain (Lahiri and Suntornchost 2015), in [0, 1]; NaN
         where the true values do not vary by more than the sampling.
@@ -67,10 +67,10 @@ class FayHerriot(BaseEstimator):
         Sum of squared standardised residuals of the regression without area effects. Under the model it is not below a
         chi-squared variable with m - p degrees of freedom.
     dispersion_p_value_ : float
-        Probability of a dispersion as low as that if there were no area effects: a small value says that the given
-        sampling variances are too large.
+        Probability of a dispersion this low without area effects. A small value means that the given sampling
+        variances are too large.
     warnings_ : list of str
-        What a user must know before using the estimates, such as a variance of the area effects of zero.
+        Warnings about the estimates, for example that the variance of the area effects is zero.
     n_areas_ : int
         Number of areas with a direct estimate.
     feature_names_in_ : array of str
@@ -132,7 +132,7 @@ class FayHerriot(BaseEstimator):
         covariates : DataFrame of n areas
             Numeric columns; text columns become dummies. It may have no column where there is an intercept.
         direct : Series or array of length n
-            Direct estimates; areas with NaN take no part.
+            Direct estimates; areas with NaN are ignored.
         variance : Series or array of length n
             Sampling variances of the direct estimates, or their relative sizes where `sampling_variance` is "proportional".
 
@@ -184,7 +184,7 @@ class FayHerriot(BaseEstimator):
         Raises
         ------
         InputError
-            A value cannot be used, or a covariate lacks.
+            A value cannot be used, or a covariate is missing.
         """
         check_is_fitted(self, "sigma2_u_")
         n = len(covariates)

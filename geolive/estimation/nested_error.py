@@ -186,7 +186,7 @@ class NestedError(BaseEstimator):
         -----
         The error of the covariates' means is independent of the units, so it adds b' V b to the mean squared error (V: its
         covariance matrix, diagonal here). The error of the prediction itself is part of u and e, and needs nothing further:
-        u and e are what a cross-fitted prediction leaves unexplained.
+        u and e are the residuals of a cross-fitted prediction.
         """
         check_is_fitted(self)
         if not area_covariates.index.is_unique:

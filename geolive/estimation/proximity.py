@@ -128,7 +128,9 @@ neighbours keeps a row of zeros)
     """
     matrix = np.asarray(proximity, dtype=float)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise InputError(f"proximity: has the shape {matrix.shape}, and must be square: a row and a column an area")
+        raise InputError(
+            f"proximity: has the shape {matrix.shape}, and must be square, with one row and one column for each area"
+        )
     if len(matrix) != len(areas):
         raise InputError(
             f"proximity: has {len(matrix)} rows for {len(areas)} areas of the table; give one for each area"

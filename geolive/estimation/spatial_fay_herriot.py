@@ -258,7 +258,8 @@ def _maximise(data: _SpatialData, likelihood: _Likelihood, method: str) -> tuple
     # near either end the likelihood is flat, and the simplex creeps on for ever
     if log < -14:
         raise InputError(
-            f"method {method}: the variance of the area effects is estimated as 0, so neighbours have nothing to share; fit the "
+            f"method {method}: the variance of the area effects is estimated as 0, so neighbouring districts cannot "
+            "inform each other; fit the "
             "model without proximity, by method ampl"
         )
     if abs(rho) > 0.999:

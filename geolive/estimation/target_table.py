@@ -113,7 +113,7 @@ def read_target_table(
     for name, column in (("standard_error", mse or f"error of {value}"), ("people", people)):
         if name in kept and (bad := ~(np.isfinite(kept[name]) & (kept[name] > 0)).to_numpy()).any():
             raise InputError(
-                f"{file}: {column}: {label(kept.index[bad][0])}: must be a number above 0; mend or drop the row"
+                f"{file}: {column}: {label(kept.index[bad][0])}: must be a number above 0; correct or drop the row"
             )
     simulated = "simulated" in table and bool(table["simulated"].astype(str).str.lower().isin(["true", "1"]).any())
     return TargetTable(kept, value, list(districts["name"][~known]), simulated)

@@ -85,33 +85,34 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate models on the same folds of the same clusters.
 
-    A model that fails, or whose inputs the dataset lacks, is reported, and the others go on.
+    If a model fails, or if the dataset lacks its inputs, the report says so, and the other models are evaluated.
 
     Parameters
     ----------
     dataset : Dataset
     models : str, list of str, or dict of str to Model
-        Names of models as the command `evaluate` takes them, or unfitted models by the names that their rows get.
+        Names of models, as for the command `evaluate`, or unfitted models whose keys name their rows.
     indicators : str or list of str, optional
-        By default all of the dataset's.
+        By default all indicators of the dataset.
     split : str, splitter, list of these, or dict of str to splitter
-        A name, such as "random", "blocks:100km", "knndm" or "district", gets the buffer of its kind (see `with_buffer`); a
-        splitter is used unchanged. The default is random folds and blocks, side by side.
+        A split that is given by its name, such as "random", "blocks:100km", "knndm" or "district", gets the buffer of
+        its kind (see `with_buffer`). A splitter is used unchanged. The default is random folds and blocks, side by
+        side.
     task : {"regression", "classification"} or list of these
         Predict the values of an indicator, or its labels.
     protocol : {"nested", "authors"}
-        nested: settings and epochs are chosen within the training part. authors: they are chosen on the clusters that the
-        figures are of, as Lee et al. did, which flatters.
+        nested: settings and epochs are chosen within the training part. authors: they are chosen on the test
+        clusters, as by Lee et al., which makes scores too high.
     features : str, optional
-        The feature set that models use beside object counts; by default the only one that the dataset has.
+        The feature set that models use beside object counts; by default the only one of the dataset.
     n_splits : int, optional
-        Number of folds of splits given by name; by default each split's own.
+        Number of folds of splits that are given by name; by default that of each split.
     buffer_km : float, optional
         Buffer of splits given by name, in kilometres.
     n_neighbors : int, default 10
-        Number of clusters that the row `neighbours` averages.
+        Number of clusters in the mean of the row `neighbours`.
     n_neighbor_images : int, default 1000
-        Number of images that the row `neighbours-images` averages.
+        Number of images in the mean of the row `neighbours-images`.
     min_images : int, default 0
         Clusters with fewer images are left out for all models, and counted in the notes of each task.
     epochs, iterations, batch_size : int, optional
@@ -120,20 +121,20 @@ def evaluate(
     learning_rate : float, optional
         Learning rate of these networks, and of mlp. A note says which rows do not use one of these.
     imagewise : ImagewiseSettings, optional
-        How the image-wise rows are trained and pooled.
+        Training and pooling of the image-wise rows.
     repeats : int, default 5
-        Partitions of a spatial split that has fewer than 30 units.
+        Number of partitions of a spatial split that has fewer than 30 units.
     random_state : int, default 0
         Seed of folds, models and resamples.
     out : str or Path, optional
         A new folder for the report. If the evaluation is stopped, the same call continues after the last finished row.
     progress : callable, optional
-        Called with a sentence on what is under way.
+        Called with a sentence about the progress.
     on_task, on_row : callable, optional
-        Called with each `EvaluationTask` before its rows, and with the figures of each row when they are known.
+        `on_task` is called with each `EvaluationTask` before its rows, and `on_row` with the scores of each row.
     n_jobs : int, optional
-        Number of processes that compute rows at once, see `geolive.worker_processes.usable_processes`; None: one for each core.
-        The results do not depend on it.
+        Number of processes that compute rows at once (`geolive.worker_processes.usable_processes`); None means one
+        for each core. The results do not depend on it.
 
     Returns
     -------

@@ -46,7 +46,7 @@ class Evaluation:
 
     @cached_property
     def results(self) -> pd.DataFrame:
-        """One figure a row: model, params, indicator, task, split, protocol, metric, value, lower, upper and n (clusters)."""
+        """One score in each row: model, params, indicator, task, split, protocol, metric, value, lower, upper, n (clusters)."""
         return self._joined("results")
 
     @cached_property
@@ -61,7 +61,7 @@ class Evaluation:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """One cluster and model a row: model, unique_cluster, lon, lat, fold, value, prediction, indicator, task and split."""
+        """One prediction in each row: model, unique_cluster, lon, lat, fold, value, prediction, indicator, task and split."""
         about = [
             {name: getattr(one.task, name) for name in ("indicator", "task", "split")} for one in self.task_results
         ]

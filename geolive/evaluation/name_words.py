@@ -3,15 +3,15 @@
 from geolive.models.interface import Model
 
 _VARIANTS = {
-    "pooled-50": "It is fitted to half of each country's training clusters.",
-    "pooled-100": "It is fitted to the training clusters of all countries.",
-    "own-country": "It is fitted to each country alone.",
+    "pooled-50": "It is fitted on half of each country's training clusters.",
+    "pooled-100": "It is fitted on the training clusters of all countries.",
+    "own-country": "It is fitted on each country alone.",
 }
 _LABEL_1 = "label 1 is predicted where its probability is 0.5 or more"
 METRIC_WORDS = {
     "r2": "Coefficient of determination: 1 minus the squared error over that of the mean of each fold's training clusters. "
     "0 is no better than that mean, 1 is perfect.",
-    "r2_own_mean": "Coefficient of determination against the mean of the tested clusters themselves, as scikit-learn's r2_score "
+    "r2_own_mean": "Coefficient of determination against the mean of the test clusters themselves, as scikit-learn's r2_score "
     "computes it.",
     "pearson_r2": "Square of Pearson's correlation, which the field often calls R². It ignores bias and scale, and is never "
     "below 0.",
@@ -49,8 +49,8 @@ def model_words(model: Model, variant: str = "") -> str:
     --------
     >>> from geolive.models.baselines import Mean
     >>> model_words(Mean(), "own-country")
-    "The mean of the training clusters everywhere; for labels, their share of 1, which is the majority's vote. It is fitted \
-to each country alone."
+    'The mean of the training clusters at every place; for labels, the share of label 1, so the majority decides. It is \
+fitted on each country alone.'
     """
     uses = f"It uses {model.input_words}." if model.input_words else ""
     return " ".join(filter(None, (f"{model.about.rstrip('.:')}.", uses, _VARIANTS.get(variant, ""))))

@@ -124,16 +124,16 @@ def _which_is_best(splits: list[_Split], metric: str) -> str:
 
 
 def _not_told_apart(splits: list[_Split]) -> str:
-    """Count the models that are not told apart from the best of each split."""
+    """Count the models that do not differ significantly from the best of each split."""
     numbers = [len(split.ranking.level) for split in splits]
     if not any(numbers):
-        return "every other model is told apart from the best"
+        return "every other model differs significantly from the best"
     if len(set(numbers)) == 1:
-        several = "is" if numbers[0] == 1 else "are"
+        several = "does" if numbers[0] == 1 else "do"
         each = " in each of them" if len(splits) > 1 else ""
-        return f"{count_of(numbers[0], 'other model')} {several} not told apart from the best{each}"
+        return f"{count_of(numbers[0], 'other model')} {several} not differ significantly from the best{each}"
     parts = [f"{number or 'none'} in {split.again}" for number, split in zip(numbers, splits, strict=True)]
-    return f"of the other models, {_joined(parts)} are not told apart from the best"
+    return f"of the other models, {_joined(parts)} do not differ significantly from the best"
 
 
 def _flatters(splits: list[_Split]) -> str:
@@ -158,9 +158,13 @@ def _against_the_simplest(splits: list[_Split], task: str) -> str:
     apart, level = _parted(
         [split for split in with_simplest if split not in itself], lambda split: split.ranking.beats_simplest
     )
-    parts = [f"is told apart from the simplest one, {simplest}, in {_gains(apart)}"] if apart else []
+    parts = [f"differs significantly from the simplest one, {simplest}, in {_gains(apart)}"] if apart else []
     if level:
-        words = "is not told apart from it in" if apart else f"is not told apart from the simplest one, {simplest}, in"
+        words = (
+            "does not differ significantly from it in"
+            if apart
+            else f"does not differ significantly from the simplest one, {simplest}, in"
+        )
         parts.append(f"{words} {_gains(level)}")
     if itself:
         parts.append(f"is {simplest} itself in {_joined([split.again for split in itself])}")
@@ -193,13 +197,13 @@ def _splits_together(splits: list[_Split], metric: str) -> str:
         )
     if not spatial:
         return (
-            "Only random folds were evaluated: they show how well a model fills in between surveyed places, and not how well it "
-            "predicts away from them; add a spatial split, such as blocks:100km."
+            "Only random folds were evaluated: they show how well a model fills gaps between surveyed places, and not how well "
+            "it predicts away from them; add a spatial split, such as blocks:100km."
         )
     if not random:
         return (
             "Only spatial folds were evaluated: they show how well a model predicts away from surveyed places, and may "
-            "understate how well it fills in between them; add the split random."
+            "understate how well it fills gaps between them; add the split random."
         )
     both = [*random, *spatial]
     if all(split.ranking.simplest == split.ranking.best for split in both):
@@ -207,7 +211,7 @@ def _splits_together(splits: list[_Split], metric: str) -> str:
             "So neither random nor spatial folds show that a place can be predicted better than by the simplest model."
         )
     if all(split.ranking.simplest and not split.ranking.beats_simplest for split in both):
-        return "Random and spatial folds agree: in neither is a model told apart from the simplest one."
+        return "Random and spatial folds agree: in neither does a model differ significantly from the simplest one."
     return _from_random_to_spatial(random[0], spatial, metric)
 
 

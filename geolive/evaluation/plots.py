@@ -45,7 +45,7 @@ def intervals_plot(
         `model`, `split`, `value`, `lower`, `upper`.
     metric : str
     rankings : dict of str to Ranking
-        By split: markers of models that are told apart from the best are hollow.
+        By split: markers of models that differ significantly from the best are hollow.
     letters : int
         Longest name of a model.
     signs : dict of str to str, optional
@@ -188,7 +188,7 @@ def curves_plot(shown: list[Predicted], task: str) -> Callable:
                     continue
                 epochs = np.arange(1, losses.shape[1] + 1)
                 panel.fill_between(epochs, np.nanmin(losses, 0), np.nanmax(losses, 0), color=colour, alpha=0.2, lw=0)
-                name = "learnt from" if part == "train" else "held out"
+                name = "training" if part == "train" else "held out"
                 panel.plot(epochs, np.nanmean(losses, 0), color=colour, lw=1.3, label=name)
             panel.set_title(short(predicted.model, 34), fontsize=7.5)
             panel.tick_params(labelsize=7.5)

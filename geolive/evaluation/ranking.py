@@ -1,4 +1,4 @@
-"""Which models lead in a task, and which are not told apart from the best: by paired differences on the same clusters."""
+"""Which models lead in a task, and which do not differ significantly from the best, by paired differences on equal clusters."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class Ranking:
     figures : dict of str to tuple
         Value, lower and upper end of the 95 % interval of each model's main figure.
     level : frozenset of str
-        The models, other than the best, that are not told apart from it: the interval of their paired difference holds 0.
+        The other models that do not differ significantly from the best: the interval of the paired difference holds 0.
     simplest : str
         The simplest of the models; "" where none of them is simple.
     gain : tuple of float
@@ -42,7 +42,7 @@ class Ranking:
 
     @property
     def beats_simplest(self) -> bool:
-        """Whether the best is told apart from the simplest model."""
+        """Whether the best differs significantly from the simplest model."""
         return self.gain[1] > 0
 
 
@@ -95,7 +95,7 @@ def _differences_from(result: TaskResult, best: str) -> dict[str, Ends]:
 
 
 def mark_of(ranking: Ranking, model: str) -> str:
-    """Return "best", "level" (not told apart from the best), or ""; a model alone has no mark.
+    """Return "best", "level" (not significantly different from the best), or ""; a model alone has no mark.
 
     Examples
     --------

@@ -46,11 +46,11 @@ NETWORKS_A_PLOT = 4
 # widths of the main figure in inches: across the page, and on a phone
 WIDE, NARROW = 10.6, 4.3
 APART_SENTENCE = (
-    "previous-survey is no model: it takes the earlier value of the tested place itself, so it does not depend on folds, and it "
+    "previous-survey is no model: it takes the earlier value of the test place itself, so it does not depend on folds, and it "
     "can only be judged on clusters that were surveyed before. Compare it with the figure of the best model on the same clusters."
 )
 KINDS = {
-    "random": "Random folds: they show how well a model fills in between surveyed places.",
+    "random": "Random folds: they show how well a model fills gaps between surveyed places.",
     "spatial": "Spatial folds: they show how well a model predicts away from surveyed places.",
     "other": "The dataset's own lists, or folds that a user made.",
 }
@@ -79,7 +79,7 @@ class ReportPage:
     tables: dict[str, ResultTable] = field(default_factory=dict)
 
     def add_table(self, table: ResultTable, name: str) -> dict[str, Any]:
-        """Number a table, and return what the page shows of it."""
+        """Number a table, and return its part of the page."""
         number = len(self.tables) + 1
         file = f"table-{number:02d}-{slug(name)}"
         if table.row_name == "model":
@@ -90,7 +90,7 @@ class ReportPage:
     def add_figure(
         self, draw, sentence: str, name: str, size: tuple[float, float] = svg_plots.SIZE, narrow=None
     ) -> list[dict[str, Any]]:
-        """Draw and number a figure, and return what the page shows of it; nothing without matplotlib.
+        """Draw and number a figure, and return its part of the page; nothing without matplotlib.
 
         `narrow` is drawn in its place on narrow screens: a function that draws, and its size.
         """
@@ -212,7 +212,7 @@ def _main_figure(
     height = max(2.2, 1.0 + (0.2 + 0.09 * part["split"].nunique()) * len(order))
     sentence = (
         f"{indicator}: {NAMES[metric]} of each model with 95 % intervals; further right is better. Filled marks are the best of "
-        "their split and the models that are not told apart from it, hollow marks the others."
+        "their split and the models that do not differ significantly from it, hollow marks the others."
     )
     if metric == "r2" and part["value"].min() < plots.LOWEST_R2:
         sentence += f" Arrows are values below {plots.LOWEST_R2:g}.".replace("-", "\N{MINUS SIGN}")

@@ -150,7 +150,7 @@ def versus_table(result: TaskResult, ranking: Ranking) -> ResultTable | None:
         "for the number of pairs."
     )
     caption = f"{_about(result.task)}: {metric} of each model less that of {best}"
-    return ResultTable(caption, "model", [Column("difference"), Column("told apart")], rows, note)
+    return ResultTable(caption, "model", [Column("difference"), Column("significant")], rows, note)
 
 
 def apart_table(results: tuple[TaskResult, ...], random_state: int) -> ResultTable | None:

@@ -15,7 +15,7 @@ BEST_MARK, LEVEL_MARK = "\N{BLACK STAR}", "\N{ALMOST EQUAL TO}"
 MARKS = {"best": BEST_MARK, "level": LEVEL_MARK}
 MARK_WORDS = {
     "best": "the best of the column",
-    "level": "not told apart from the best: the 95 % interval of their paired difference holds 0",
+    "level": "not significantly different from the best: the 95 % interval of their paired difference holds 0",
 }
 OPTIMISTIC_MARK = "\N{DAGGER}"
 OPTIMISTIC_WORDS = "optimistic: the tested clusters chose the checkpoint or the settings"

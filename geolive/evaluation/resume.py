@@ -1,4 +1,4 @@
-"""Finished rows of an evaluation that is not finished, so that the same evaluation goes on after a stop."""
+"""Finished rows of an evaluation that is not finished, so that the same evaluation continues after a stop."""
 
 import hashlib
 import json

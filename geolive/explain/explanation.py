@@ -58,9 +58,9 @@ class Explanation:
         The dataset that the model was trained on.
     trained : TrainedModel
     importance : DataFrame, optional
-        One group of inputs a row, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`, `upper`. The
-        value is the growth of the mean squared error at left-out places when the group is exchanged among the places of a fold,
-        divided by the variance of the values, with a 95 % interval by bootstrap over whole units.
+        One group of inputs a row, the most important first: `group`, `columns` (tuple of numbers), `value`, `lower`,
+        `upper`. The value is the growth of the mean squared error at left-out places when the group is exchanged among
+        the places of a fold, divided by the variance of the values, with a 95 % interval by bootstrap over whole units.
     truth : Agreement, optional
         Agreement of importance with the truth, on a simulated sample and for object counts.
     dependence : dict of str to array, shape (m, 2)
@@ -68,7 +68,7 @@ class Explanation:
     tree : SmallTree, optional
         A small tree fitted to the predictions of a cluster-wise model.
     weights : Weights, optional
-        For a model that looks at single photos, what changes the predictions of single places.
+        For a model of single photos: what changes the predictions of single places.
     gallery : Gallery, optional
         Photos to show; None without a gallery.
     notes : list of str
@@ -121,7 +121,7 @@ def explain(
     random_state : int
         Seed of the exchanges and of the intervals.
     progress : callable, optional
-        Called with sentences on what is under way.
+        Called with sentences about the progress.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def _photo_files(
 ) -> "PhotoFiles":
     """Find the photos that an explanation needs; raise where they are missing, before the long part begins."""
     if kind == "clusterwise":
-        raise InputError(f"gallery=True: {trained.card.model} looks at no single photo; leave gallery out", "gallery")
+        raise InputError(f"gallery=True: {trained.card.model} does not use single photos; leave gallery out", "gallery")
     if kind == "imagewise" and gallery:
         require_extra("gradcam")
     from geolive.vision.images import photo_files
@@ -384,7 +384,8 @@ def _notes_of_photos(trained: TrainedModel, model: Model, weights: Weights) -> l
         )
     if trained.card.learnt_with:
         notes.append(
-            "The model learnt several indicators together; those that leave out a fold learn only this indicator."
+            "The model was trained on several indicators together; the models that leave out a fold are trained on "
+            "this indicator only."
         )
     if model.params.get("search"):
         notes.append(

@@ -81,9 +81,9 @@ def draw_gallery(dataset: Dataset, trained: TrainedModel | None, weights: Weight
     >>> dataset = make_sample("goa", seed=0)
     >>> photos = pd.DataFrame({"unique_cluster": ["a"], "key": dataset.images["key"][:1], "change": [0.1]})
     >>> weights, files = Weights(photos, None, {"highest": "a"}, 1), PhotoFiles(".", [None] * len(dataset.images), [])
-    >>> draw_gallery(dataset, None, weights, files)
+    >>> draw_gallery(dataset, None, weights, files)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: none of the 1 photos of the gallery can be used (no photo: img_path is empty); see photos=FOLDER
+    geolive.errors.InputError: none of the 1 photos of the gallery can be used (no photo: img_path is empty); ...
     """
     row_of = dict(zip(dataset.images["key"], range(len(dataset.images)), strict=True))
     model = trained.model if trained is not None and hasattr(trained.model, "predict_photos") else None
@@ -105,7 +105,10 @@ def draw_gallery(dataset: Dataset, trained: TrainedModel | None, weights: Weight
                 shown, fields = _with_parts(model, view)
             pictures[word].append(Picture(_uri(_stamped(shown) if dataset.simulated else shown), caption))
     if wanted and len(reasons) == wanted:
-        raise InputError(f"none of the {wanted} photos of the gallery can be used ({reasons[0]}); see photos=FOLDER")
+        raise InputError(
+            f"none of the {wanted} photos of the gallery can be used ({reasons[0]}); give their folder "
+            "with photos=FOLDER"
+        )
     return Gallery(pictures, attribution(dataset), fields)
 
 

@@ -19,7 +19,7 @@ Group = tuple[int, ...]
 class Inputs(Protocol):
     """The inputs of a model, with columns that can be exchanged among the places of a fold.
 
-    `names` are the names of the columns. `table` has one place a row; it shows which columns go together.
+    `names` are the names of the columns. `table` has one place in each row; it shows which columns go together.
     """
 
     @property
@@ -39,7 +39,7 @@ class Inputs(Protocol):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Inputs of a cluster-wise model, one place a row; an exchange gives each place the columns of another place of its fold.
+    """Inputs of a cluster-wise model, one place in each row; an exchange gives a place the columns of another one of its fold.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class Numbers:
 class PhotoColumns:
     """Inputs of a model of photos: columns of each photo, image features and then object counts, and the place's covariates.
 
-    An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and from the
-    first again where that place has fewer photos. So the differences between photos within a place are kept.
+    An exchange gives the photos of a place the columns of the photos of another place of its fold, in random order, and
+    from the first again where that place has fewer photos. So the differences between photos within a place are kept.
 
     Parameters
     ----------

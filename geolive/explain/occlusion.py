@@ -1,6 +1,7 @@
 """Occlusion: how the prediction of a place changes when a photo, or all objects of a class, are left out.
 
-Source: Zeiler & Fergus 2014, arXiv 1311.2901, here with photos and classes in place of pixels. The models did not see the place.
+Source: Zeiler & Fergus 2014, arXiv 1311.2901, here with photos and classes in place of pixels. The models did not see
+the place.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,9 +28,9 @@ class Weights:
     Parameters
     ----------
     photos : DataFrame
-        One photo a row: `unique_cluster`, `key`, `cluster_prediction` and `change`, the prediction without the photo minus the
-        prediction with it, both without the limits of the training values (null for the only photo of a place). For image-wise
-        models also `prediction`, that of the photo itself, and `part`.
+        One photo in each row: `unique_cluster`, `key`, `cluster_prediction` and `change`, the prediction without the
+        photo minus the prediction with it, both without the limits of the training values (null for the only photo of a
+        place). For image-wise models also `prediction`, that of the photo itself, and `part`.
     objects : DataFrame or None
         One row for each input of a place: `unique_cluster`, `object`, `count` (number of objects; null for image features),
         `cluster_prediction` and `change`, when no photo shows these objects, or with the features of the average photo.

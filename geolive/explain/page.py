@@ -81,7 +81,7 @@ def _context(explanation: Explanation) -> dict[str, Any]:
     unit = unit or card.indicator
     svgs = _drawn(explanation, simulated, unit)
     return {
-        "title": f"What the model looks at: {card.indicator}, {card.model}",
+        "title": f"What the model uses: {card.indicator}, {card.model}",
         "kind": kind_of(trained.model),
         "objects_only": parse_inputs(trained.model.inputs) == ("objects",),
         "inputs": parse_inputs(trained.model.inputs),

@@ -1,4 +1,4 @@
-"""Features of vertices: the object counts of an image, its image features, or both, on a scale learnt from training places."""
+"""Features of vertices: the object counts of an image, its image features, or both, on a scale that training places set."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -167,7 +167,7 @@ def fit_vertices(places: Places, inputs: str) -> VertexScaling:
         raise InputError(f"inputs={inputs!r}: photos have object counts and features; covariates belong to places")
     size, n = _size(places, inputs), len(places.image_positions)
     if n == 0:
-        raise InputError("none of the places has an image, so there is nothing to learn from")
+        raise InputError("none of the places has an image, so there is nothing to train on")
     total, squares = np.zeros(size), np.zeros(size)
     origin: list[torch.Tensor] | None = None
     every = max(1, n // _MOST_FOR_SCALE)

@@ -29,8 +29,8 @@ class CellPredictions:
     Parameters
     ----------
     cells : DataFrame
-        One cell a row: `row`, `column`, `lon`, `lat`, `people`, and NAME, NAME_lower, NAME_upper, which are NaN where the cell is
-        not within reach of a supported prediction.
+        One cell in each row: `row`, `column`, `lon`, `lat`, `people`, and NAME, NAME_lower, NAME_upper, which are NaN
+        where the cell is not within reach of a supported prediction.
     shares : DataFrame
         People of places and districts, as `geolive.mapping.districts.districts_from_cells` takes them.
     error : DistrictError
@@ -90,7 +90,7 @@ def predict_cells(
     Returns
     -------
     CellPredictions
-        Cells unlike all places that the model learnt from, and those whose covariates are missing, have no value.
+        Cells unlike all training places of the model, and those whose covariates are missing, have no value.
 
     Examples
     --------

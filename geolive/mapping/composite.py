@@ -88,8 +88,8 @@ def estimate_districts(
 ) -> DistrictEstimates:
     """Estimate the means of districts from the survey's places and cross-fitted predictions at sites.
 
-    The variances and slopes are learnt from all districts where the dataset has clusters, whatever part of them is mapped, so
-    that a district's value does not depend on the frame of the map.
+    The variances and slopes are estimated from all districts where the dataset has clusters, whatever part of them is
+    mapped, so that a district's value does not depend on the frame of the map.
 
     Parameters
     ----------
@@ -101,13 +101,13 @@ def estimate_districts(
         a model of positions `nearest_km`; with a population `people`, by which they are weighted: as `cross_fitted_sites` and
         `cross_fitted_people` return it.
     residuals : GeoDataFrame
-        Of the trained model; what a model of positions is off by at each distance is learnt from them.
+        Of the trained model; the error of a model of positions at each distance is estimated from them.
     level : float
         Level of the intervals.
     limits : tuple of float
         Values that no estimate exceeds.
     spatial : bool
-        Whether what predictions leave over is alike among neighbouring districts (spatial Fay-Herriot).
+        Whether the residuals of predictions are alike among neighbouring districts (spatial Fay-Herriot).
     at_clusters : DataFrame, optional
         Where the sites are all places of their districts: the predictions at surveyed places, `lon`, `lat`, `prediction`. They
         say how much of a place's difference from its district is expected there, such as that of a town.
@@ -129,7 +129,7 @@ def estimate_districts(
     to be seen.
 
     The mean squared error of districts without clusters is that of a district that the model had not seen. For a model of
-    positions it grows with the distance to the survey, as `geolive.uncertainty.distance_error` has learnt.
+    positions it grows with the distance to the survey, as `geolive.uncertainty.distance_error` estimates it.
     """
     _check_enough(survey)
     made = direct_table(survey, districts)

@@ -1,4 +1,4 @@
-"""Predictions in a district by models that did not learn from its clusters, which a composite estimate needs."""
+"""Predictions in a district by models that were not trained on its clusters, which a composite estimate needs."""
 
 from dataclasses import dataclass
 
@@ -23,12 +23,13 @@ from geolive.uncertainty.distance_error import nearest_km
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """Predictions by models that did not learn from the district's clusters.
+    """Predictions by models that were not trained on the district's clusters.
 
     Parameters
     ----------
     sites : DataFrame
-        At places of the districts: `prediction`, `district_id`; of a model of positions `nearest_km`; with a population `people`.
+        At places of the districts: `prediction`, `district_id`; of a model of positions `nearest_km`; with a population
+        `people`.
     clusters : DataFrame, optional
         At the surveyed clusters, where `sites` are all places of their districts: `lon`, `lat`, `prediction`.
     """
@@ -44,7 +45,7 @@ def cross_fitted_sites(
     sites: gpd.GeoDataFrame,
     places: Places,
 ) -> pd.DataFrame:
-    """Return predictions at sites by models that did not learn from the site's district, with the district of each.
+    """Return predictions at sites by models that were not trained on the site's district, with the district of each.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def cross_fitted_sites(
         Applicable sites of the map that are not clusters: `site_id`, the indicator's column with the fitted model's prediction,
         `geometry`.
     places : Places
-        The same sites with what the model uses of them.
+        The same sites with the inputs of the model.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def cross_fitted_sites(
         `site_id`, `prediction`, `district_id`. A model that needs images brings the predictions of all the dataset's sites from
         its training; sites that it does not know keep the fitted model's prediction, which is right where the district has no
         clusters. A model of positions is fitted again, ten times, each time without the clusters of a tenth of these districts;
-        its table has also `nearest_km`, the distance of each site to the nearest cluster that its prediction was learnt from.
+        its table has also `nearest_km`, the distance of each site to the nearest training cluster of its prediction.
     """
     name = trained.card.indicator
     fitted = pd.DataFrame({"site_id": sites["site_id"].to_numpy(object), "prediction": sites[name].to_numpy(float)})
@@ -91,7 +92,7 @@ def cross_fitted_sites(
 def cross_fitted_people(
     dataset: Dataset, trained: TrainedModel, districts: gpd.GeoDataFrame, cells: CellPredictions, places: Places
 ) -> CrossFitted:
-    """Return predictions for the people of districts by models that did not learn from the district's clusters.
+    """Return predictions for the people of districts by models that were not trained on the district's clusters.
 
     Parameters
     ----------
@@ -197,7 +198,7 @@ def _without_own_district(
 
 
 def _training_places(dataset: Dataset, trained: TrainedModel, residuals: gpd.GeoDataFrame) -> Places:
-    """Return the clusters that a model without images has learnt from, with the covariates that it uses."""
+    """Return the clusters on which a model without images was trained, with the covariates that it uses."""
     ids, positions = residuals["unique_cluster"].to_numpy(object), lonlat(residuals.geometry)
     if not trained.model.uses("covariates"):
         return Places.without_images(ids, positions)
@@ -206,14 +207,14 @@ def _training_places(dataset: Dataset, trained: TrainedModel, residuals: gpd.Geo
     there = lonlat(dataset.clusters.geometry)[row[found].astype(int)]
     if not found.all() or (np.abs(there - positions) > SAME_PLACE_DEGREES).any():
         raise InputError(
-            f"{dataset.name} lacks clusters that {trained.card.model} has learnt from, and with them their covariates, so "
+            f"{dataset.name} lacks training clusters of {trained.card.model}, and their covariates, so "
             "predict with the dataset that the model was trained on"
         )
     return dataset.cluster_places(dataset.clusters.iloc[row.astype(int)], trained.card.features)
 
 
 def _applicable_sites(known: pd.DataFrame, dataset: Dataset, trained: TrainedModel, mapped: Places) -> pd.DataFrame:
-    """Return those of the predicted sites that are like the places the model learnt from: only they enter districts.
+    """Return those of the predicted sites that are like the training places of the model: only they enter districts.
 
     The sites of the map, `mapped`, are known to be so. Where a site's photos have changed since training, the prediction is of
     other photos.

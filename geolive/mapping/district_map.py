@@ -84,7 +84,7 @@ def ranks_counted(districts: gpd.GeoDataFrame, now: str, wanted: str) -> gpd.Geo
 
 @dataclass(frozen=True, repr=False)
 class DistrictMap:
-    """Districts and sites with their predicted values, and all that a reader must know about them.
+    """Districts and sites with their values, and the information that a reader needs about them.
 
     `geolive.predict` makes it. In Jupyter it shows itself as a map.
 
@@ -96,39 +96,39 @@ class DistrictMap:
     area : Geometry
         The region's polygon, EPSG:4326.
     districts : GeoDataFrame
-        One district a row: `district_id`, `district`, `state`, `geometry` (MultiPolygon, EPSG:4326), NAME, NAME_lower,
-        NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`, `simulated`, `rank_best` and
-        `rank_worst` (1 is the end that `indicator.ranked_from` says). Values, labels and ranks are null where a district is not
-        supported. Where the dataset has a survey of the indicator there are also `n_clusters`, NAME_direct, NAME_direct_error,
-        NAME_predicted, NAME_predicted_lower, NAME_predicted_upper, NAME_synthetic and NAME_gamma; with a population `people` and
-        `people_supported` (the share of them within reach of a supported prediction, 0 to 1); on real data `official` (a
-        sentence or null).
+        One district in each row: `district_id`, `district`, `state`, `geometry` (MultiPolygon, EPSG:4326), NAME,
+        NAME_lower, NAME_upper (the indicator's unit), NAME_label (0 or 1), `n_sites`, `n_images`, `supported`,
+        `simulated`, `rank_best` and `rank_worst` (rank 1 is at the end that `indicator.ranked_from` names). Values,
+        labels and ranks are null where a district is not supported. Where the dataset has a survey of the indicator
+        there are also `n_clusters`, NAME_direct, NAME_direct_error, NAME_predicted, NAME_predicted_lower,
+        NAME_predicted_upper, NAME_synthetic and NAME_gamma; with a population `people` and `people_supported` (the
+        share of them within reach of a supported prediction, 0 to 1); on real data `official` (a sentence or null).
     sites : GeoDataFrame
-        One site a row: `site_id`, `geometry` (Point, EPSG:4326), NAME, NAME_lower, NAME_upper, `n_images`, `surveyed` (bool: a
-        survey cluster, whose value is the out-of-fold prediction), `applicable` (bool: like the training clusters; other
-        sites do not enter districts).
+        One site in each row: `site_id`, `geometry` (Point, EPSG:4326), NAME, NAME_lower, NAME_upper, `n_images`,
+        `surveyed` (bool: a survey cluster, whose value is the out-of-fold prediction), `applicable` (bool: like the
+        training clusters; other sites do not enter districts).
     level : float
         Level of the intervals, for example 0.9.
     support : str
-        When a district is not supported, in words.
+        The conditions under which a district is supported, in words.
     provenance : Provenance
     estimator : {"composite", "spatial", "predicted", "direct"}
-        Whose values the districts have.
+        The kind of the districts' values.
     estimator_about : str
-        How these are made, in sentences; they say why, where a composite was not possible.
+        Sentences that explain how the values are made, and why if a composite was not possible.
     areas : DataFrame or None
-        Estimates of all districts where the survey has clusters or the map has sites, which the composite was fitted to, also
-        those outside the region; `diagnostics` reads them. None without a composite.
+        Estimates of all districts to which the composite was fitted: those with survey clusters or sites, also
+        outside the region. `diagnostics` uses them. None without a composite.
     weights_about : str
         How the predictions in a district are weighted, in a sentence.
     covariates_about : str
         Which rasters were read for the map, in a sentence.
     cells : MapCells or None
-        Predictions at the cells of a grid, where a population raster was given or the model uses covariates.
+        Predictions at the cells of a grid, if a population raster was given or the model uses covariates.
     heading : str
-        Title of the map where it is not made of the indicator and the region.
+        Title of the map, if it is not the indicator and the region.
     passport : Passport or None
-        What is known about the quality of the map, its model and its dataset; `geolive.audit` returns it.
+        The quality checks of the map, its model and its dataset; `geolive.audit` returns them.
 
     See Also
     --------
@@ -174,17 +174,17 @@ class DistrictMap:
         unit: str | None = None,
         higher_is: str | None = None,
     ) -> "DistrictMap":
-        """Return the map with other words for its readers; the values stay as they are.
+        """Return the map with another title or another description of the indicator. The values do not change.
 
         Parameters
         ----------
         title : str, optional
             Title of the map; by default the label and the region.
         label, unit : str, optional
-            What is measured, and in which unit.
+            Description of the indicator, and its unit.
         higher_is : {"better", "worse"}, optional
-            What a higher value means. Ranks count from the end that is worse off; where a higher value is worse, colours become
-            darker with it.
+            Meaning of a higher value. Ranks count from the end that is worse off. If a higher value is worse, higher
+            values have darker colours.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class DistrictMap:
         return replace(self.with_indicator(words), heading=self.heading if title is None else title)
 
     def with_indicator(self, indicator: Indicator) -> "DistrictMap":
-        """Return the map with another description of its indicator; ranks count from the end that it says.
+        """Return the map with another description of its indicator, which also names the end from which ranks count.
 
         Parameters
         ----------
@@ -227,7 +227,7 @@ class DistrictMap:
     def breaks(self) -> np.ndarray:
         """Edges of the legend's classes of district values; the page, the plot and every style use these.
 
-        Districts whose values are equal as people see them are in one class, with two equal edges.
+        Districts whose rounded values are equal are in one class, with two equal edges.
         """
         values = self.districts[self.indicator.name].to_numpy(float)
         seen = class_breaks(values, decimals=self.decimals)
@@ -235,7 +235,7 @@ class DistrictMap:
 
     @property
     def decimals(self) -> int:
-        """Decimals with which people see values, from the intervals of supported districts."""
+        """Number of decimals of displayed values; it follows from the intervals of supported districts."""
         name = self.indicator.name
         ends = self.districts[[f"{name}_lower", f"{name}_upper"]].where(self.districts["supported"].astype(bool))
         return decimals_to_show(ends.to_numpy(float))
@@ -302,9 +302,9 @@ class DistrictMap:
         return plot_districts(self, ax, show=show, names=names, sites=sites, figsize=figsize, size=size)
 
     def explore(self, tiles: str | None = "OpenStreetMap") -> "folium.Map":
-        """Make a `folium.Map` of the districts, to which your own layers can be added.
+        """Make a `folium.Map` of the districts, to which you can add your own layers.
 
-        folium loads its scripts from the network; `to_file("NAME.html")` writes a page that needs none.
+        folium loads its scripts from the network; `to_file("NAME.html")` writes a page that needs no network.
 
         Parameters
         ----------
@@ -331,7 +331,7 @@ class DistrictMap:
     def to_file(
         self, path: str | Path, *, language: str | Path | Language = "en", picture_size: str | None = None
     ) -> list[Path]:
-        """Write the map as the kind of file that the name's ending says; a file of that name is replaced.
+        """Write the map to a file; the ending of the name chooses the format. An older file of this name is replaced.
 
         - `.html`: a page that needs no network
         - `.geojson`: the districts
@@ -351,19 +351,19 @@ class DistrictMap:
         ----------
         path : str or Path
         language : {"en", "hi", "fr"} or Path
-            Language of a page, or the JSON file of another one's words. Other files are in English.
+            Language of a page, or a JSON file with the words of another language. Other files are in English.
         picture_size : {"slide", "column", "page"}, optional
             Size of a picture; by default the region's shape decides.
 
         Returns
         -------
         list of Path
-            The files written: all of them, or none where writing one fails.
+            The written files. If one cannot be written, none is written.
 
         Raises
         ------
         InputError
-            Another ending, the file cannot be written, or there is no such language or size.
+            The ending, the language or the size is not known, or the file cannot be written.
 
         Examples
         --------
@@ -379,12 +379,13 @@ class DistrictMap:
         return write_files(self, [path], language=language, picture_size=picture_size)
 
     def diagnostics(self) -> "AreaDiagnostics":
-        """Check the composite estimates: normality, precision gained, coherence with the survey, and disagreements.
+        """Check the composite estimates: normality, gain in precision, coherence with the survey, and disagreements.
 
         Returns
         -------
         AreaDiagnostics
-            Tables with a district a row, also of surveyed districts outside the region, and the test of Brown et al.
+            Tables with one district in each row, also with surveyed districts outside the region, and the test of
+            Brown et al.
 
         Raises
         ------

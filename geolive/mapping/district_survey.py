@@ -49,14 +49,14 @@ class DistrictSurvey:
 def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFrame) -> DistrictSurvey | None:
     """Find the surveyed places of districts, and estimate each district from them alone.
 
-    Clusters at one position are visits of one place, which enters with the mean of its visits: the visits share what is peculiar
-    to the place, so that two of them say little more about the district than one.
+    Clusters at one position are visits of one place, which enters with the mean of its visits: the visits share what is
+    peculiar to the place, so that two of them say little more about the district than one.
 
     Parameters
     ----------
     dataset : Dataset
     card : ModelCard
-        Of the model that is mapped: its indicator, and whether it learnt the labels.
+        Of the model that is mapped: its indicator, and whether it was trained on labels.
     districts : GeoDataFrame
         `district_id`, `geometry`.
 

@@ -69,7 +69,7 @@ def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     >>> result = gl.predict(dataset, gl.train(dataset, gl.InverseDistance(), "pov"), "bihar", min_sites=1, estimator="direct")
     >>> patna = result.districts.set_index("district").loc["Patna"]
     >>> estimate_sentences(result, patna.to_dict(), 1)[-1]
-    'The value shown is what the survey alone says.'
+    'The value shown is that of the survey alone.'
     """
     columns = estimate_columns(district_map)
     if f"{district_map.indicator.name}_direct" not in columns:

@@ -47,7 +47,7 @@ def write_geopackage(district_map: DistrictMap, path: Path) -> None:
     ----------
     district_map : DistrictMap
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
     """
     path.unlink(missing_ok=True)
     tables = {"districts": district_table(district_map), "sites": site_table(district_map)}
@@ -131,7 +131,8 @@ def failures_named(folder: Path, kind: str) -> Iterator[None]:
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.OperationalError) as error:
         said = " ".join(str(error).split())
         raise InputError(
-            f"{folder}: a {kind} cannot be written ({said}), as where the disk is full; make room there, or choose another "
+            f"{folder}: a {kind} cannot be written ({said}), as where the disk is full; free some space there, or "
+            "choose another "
             "folder, then run the command again"
         ) from error
 

@@ -33,7 +33,7 @@ class MapCovariates:
     rasters : list of str, or dict of str to path
         "NAME=FILE" or "NAME=FILE:BAND"; see `geolive.covariates.sampling.covariates_at`.
     progress : callable, optional
-        Is called with words on what is under way.
+        Called with a short text about the progress.
 
     Attributes
     ----------

@@ -107,7 +107,7 @@ def estimate_map(
     around : GeoDataFrame
         All districts of the boundaries: `district_id`, `district`, `geometry`.
     cross_fit : callable
-        Returns predictions at sites by models that did not learn from the site's district, as `estimate_districts` takes them.
+        Returns predictions at sites by models that were not trained on the site's district, as `estimate_districts` takes them.
     options : EstimateOptions
     over : {"sites", "people"}
         What predicted values are means over.

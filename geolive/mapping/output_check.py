@@ -74,16 +74,16 @@ def check_outputs_free(
 
 def _check_free(path: Path, inputs: list[Path]) -> None:
     if any(path.resolve() == i.resolve() or (path.exists() and i.exists() and path.samefile(i)) for i in inputs):
-        raise InputError(f"{path}: is an input, and would be overwritten; give another name to write to")
+        raise InputError(f"{path}: is an input, and geolive would overwrite it; give another name to write to")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, so no file of that name can be written; give another name")
+        raise InputError(f"{path}: is a folder, so no file of this name can be written; give another name")
     folder = next(f for f in path.absolute().parents if f.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         why = "is not writable" if folder.is_dir() else "is not a folder"
         raise InputError(f"{path}: cannot be written, since {folder} {why}; choose another folder")
     if path.exists() and not _written_by_geolive(path):
         raise InputError(
-            f"{path}: exists and is not as geolive wrote it; move it away, or give another name to write to"
+            f"{path}: exists and was changed, or was not written by geolive; move it away, or give another name to write to"
         )
 
 

@@ -123,7 +123,9 @@ def check_picture(path: str | Path) -> Path:
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: pictures are written as .png; give a name that ends so")
     if path.exists():
-        raise InputError(f"{path}: exists already and nothing is overwritten; choose another name, or remove it first")
+        raise InputError(
+            f"{path}: exists already, and geolive overwrites nothing; choose another name, or remove it first"
+        )
     require_extra("plots")
     return path
 

@@ -126,7 +126,7 @@ def weights_words(people: PeoplePredictions | None, reach_km: float, needs_image
     Examples
     --------
     >>> weights_words(None, 5.0, True)
-    'Sites of a district count alike, since no population raster was given.'
+    'All sites of a district have the same weight, since no population raster was given.'
     """
     if people is None:
         return phrase("about.sites_alike")

@@ -52,7 +52,7 @@ class PopulationCells:
     Parameters
     ----------
     cells : DataFrame
-        One cell a row: `row` and `column` in the grid, `lon` and `lat` (degrees: the mean position of the cell's people),
+        One cell in each row: `row` and `column` in the grid, `lon` and `lat` (degrees: the mean position of the cell's people),
         `people` (in all districts together).
     shares : DataFrame
         One row for each cell and each district that has people of it: `cell` (row number of `cells`), `district_id`, `people`.

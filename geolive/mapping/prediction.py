@@ -75,16 +75,16 @@ def predict(
 ) -> DistrictMap:
     """Map an indicator over the districts of a region, from predictions at its sites and from the survey.
 
-    Sites are the surveyed clusters and the places of images that belong to none. At a cluster that the model was trained on
-    the out-of-fold prediction is shown, never the fitted one. Clusters at one position are visits of one place: they are one
-    site, whose prediction is the mean over the visits.
+    Sites are the surveyed clusters and the places of images that belong to no cluster. A training cluster has its
+    out-of-fold prediction, never the fitted one. Clusters at one position are visits of one place: they are one site,
+    whose prediction is the mean over the visits.
 
     Parameters
     ----------
     dataset : Dataset
         Its clusters and images are the sites of the map.
     trained : TrainedModel
-        As `geolive.train` or `geolive.load_model` gives it; it knows the indicator.
+        A result of `geolive.train` or `geolive.load_model`. It determines the indicator.
     region : str, Path, sequence of four floats or Region, optional
         A state's name, a box of west, south, east and north in degrees, or a polygon file; all of `boundaries` without it.
     boundaries : str, Path or BoundaryFile, optional
@@ -94,36 +94,39 @@ def predict(
     level : float
         Level of the intervals, between 0 and 1.
     min_sites, min_images : int
-        The fewest sites and images for a district to be supported. Images do not count for a model that does not use them.
+        Smallest numbers of sites and of images that support the predicted value of a district. Images do not count
+        for a model that does not use them.
     estimator : {"composite", "spatial", "predicted", "direct"}, optional
-        The value of a district: the estimate that weighs what the survey measured there and what the model predicts by their
-        errors, the same where neighbouring districts inform each other, the mean of the predictions over its sites, or the
-        survey's mean alone. Without it the composite, or the predicted value where the survey is too small for a composite.
+        The value of a district. composite: the survey's mean and the model's predictions, weighed by their errors.
+        spatial: the same with information from neighbouring districts. predicted: the mean of the predictions over
+        its sites. direct: the survey's mean. By default composite, or predicted if the survey is too small for a
+        composite.
     benchmark : {"ratio", "difference", "bell-datta-ghosh"}, optional
-        Move composite estimates so that their mean over people is the survey's own estimate of the region; see
+        Moves the composite estimates so that their mean over people is the survey's own estimate of the region; see
         `geolive.estimation.benchmarking.benchmark`. It needs the people of each district.
     population : str or Path, optional
-        A GeoTIFF with the number of people in each cell. Predictions are then made for its cells and weighted by people; without
-        it the sites of a district count alike.
+        A GeoTIFF with the number of people in each cell. The model then predicts the cells, and people are the
+        weights. Without it all sites of a district have the same weight.
     rasters : list of str, or dict of str to path
-        For a model that uses covariates, where it predicts cells or places of a grid: the rasters that the dataset's covariates
-        came from, "NAME=FILE" or "NAME=FILE:BAND".
+        For a model that uses covariates and predicts cells or places of a grid: the rasters of the dataset's
+        covariates, "NAME=FILE" or "NAME=FILE:BAND".
     min_people_share : float
-        With a population, the smallest share of a district's people (0 to 1) who live within reach of a supported prediction, for
-        the district to be supported.
+        With a population: a district is supported if at least this share of its people (0 to 1) live within reach of
+        a supported prediction.
     reach_km : float
-        With a population and a model that needs images: people farther than this from every site are not within its reach.
+        With a population and a model that needs images: largest distance in km of people from the nearest site;
+        people farther away are out of reach.
     photos : str or Path, optional
-        For a network of single photos: the folder that `img_path` starts from, where it is another now.
+        For a network of single photos: the folder in which the paths of `img_path` begin, if the photos have moved.
     device : str
         For a network of single photos: "auto", "cpu", "cuda" or "mps".
     engine : Engine, optional
-        For a network of single photos: where they are predicted (`geolive.engine.choosing.choose_engine`); by default in this
-        process, with equal results.
+        For a network of single photos: the engine that predicts them (`geolive.engine.choosing.choose_engine`); by
+        default this process, with equal results.
     command : str
-        The command to record in the map's provenance.
+        The command that the map's provenance records.
     progress : callable, optional
-        Is called with words on what is under way.
+        Called with a short text about the progress.
 
     Returns
     -------
@@ -132,12 +135,12 @@ def predict(
     Raises
     ------
     InputError
-        No such region, no site in it, or a parameter out of its range.
+        The region does not exist or has no site, or a parameter is out of its range.
 
     See Also
     --------
     geolive.train : Fit a model, with out-of-fold residuals.
-    geolive.DistrictMap : What `predict` returns: districts, sites and files.
+    geolive.DistrictMap : The result of `predict`: districts, sites and files.
     geolive.audit : Check the quality of a dataset, a model or a map.
 
     Examples
@@ -268,7 +271,7 @@ def _with_sites_beyond(
     places: Places,
     covariates: MapCovariates,
 ) -> tuple[gpd.GeoDataFrame, Places]:
-    """Add the sites of surveyed districts beyond the map, which the composite learns from as it does from those of the map.
+    """Add the sites of surveyed districts beyond the map, which the composite uses as it uses those of the map.
 
     A model that needs images brings the predictions of all sites from its training; this is for a model of positions.
     """
@@ -296,7 +299,7 @@ def _cross_fitted(
     people: PeoplePredictions | None,
     reach_km: float,
 ) -> CrossFitted:
-    """Return predictions at sites, or for people, by models that did not learn from the district's clusters."""
+    """Return predictions at sites, or for people, by models that were not trained on the district's clusters."""
     if people is None:
         return CrossFitted(cross_fitted_sites(dataset, trained, around, sites, places))
     if not trained.card.needs_images:

@@ -130,7 +130,8 @@ def _nothing_in(dataset: Dataset, region: Region, what: str) -> InputError:
     west, south, east, north = bounds_of(table.geometry)
     box = f"{west:.2f},{south:.2f},{east:.2f},{north:.2f}"
     return InputError(
-        f"{dataset.name}: no {what} lies in {region.name}; the dataset covers {box}: map that with region='{box}', or use a "
+        f"{dataset.name}: no {what} lies in {region.name}; the dataset covers {box}: map this box with "
+        f"region='{box}', or use a "
         "dataset of this region",
         parameter="region",
     )

@@ -1,4 +1,4 @@
-"""The sites of a region with predictions that no model made which had learnt from them, and with intervals."""
+"""The sites of a region with out-of-fold predictions and intervals."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ def predict_sites(
     sites : GeoDataFrame
         `site_id`, `n_images`, `surveyed`, `geometry` (points, EPSG:4326).
     places : Places
-        The same sites with what the model sees of them.
+        The same sites with the inputs of the model.
     level : float
         Level of the intervals.
     limits : tuple of float
@@ -55,14 +55,14 @@ def predict_sites(
     Raises
     ------
     InputError
-        The model has learnt from every one of these sites, and has no out-of-fold prediction of any.
+        The model was trained on all of these sites and has no out-of-fold predictions.
     """
     name = trained.card.indicator
     trained_on, value = _values(trained, sites, places)
     if not np.isfinite(value).any():
         remedy = command_line("train", "imagewise", "DATASET", "--folds", 5, "--out", "BUNDLE")
         raise InputError(
-            f"{trained.card.model}: has learnt from every place of this region and has no out-of-fold prediction of any; "
+            f"{trained.card.model}: was trained on every place of this region and has no out-of-fold predictions; "
             f"train it again with folds: {remedy}"
         )
     visits = sites.assign(value=value, applicable=are_applicable(trained, places), trained_on=trained_on)

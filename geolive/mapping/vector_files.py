@@ -21,7 +21,7 @@ def write_geoparquet(district_map: DistrictMap, path: Path) -> None:
     ----------
     district_map : DistrictMap
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def write_flatgeobuf(district_map: DistrictMap, path: Path) -> None:
     ----------
     district_map : DistrictMap
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def write_pmtiles(district_map: DistrictMap, path: Path) -> None:
     ----------
     district_map : DistrictMap
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
 
     Notes
     -----

@@ -39,7 +39,7 @@ def write_workbook(district_map: DistrictMap, path: Path) -> None:
     ----------
     district_map : DistrictMap
     path : Path
-        A file to write anew.
+        A file to write; it replaces an older file.
 
     Examples
     --------

@@ -23,7 +23,7 @@ class AttentionNetwork(nn.Module):
 
     A hidden layer turns each photo into a vector. The vectors of a place are averaged once plainly and once for each head with
     that head's attention as weights; the output is linear in these means. It is also linear in the plain mean of the vertices,
-    so that the hidden layer need not learn a linear relation. Source: deep multiple-instance learning, Ilse, Tomczak & Welling
+    so that the hidden layer need not fit a linear relation. Source: deep multiple-instance learning, Ilse, Tomczak & Welling
     2018, arXiv 1802.04712.
 
     Parameters
@@ -31,7 +31,8 @@ class AttentionNetwork(nn.Module):
     features, outputs, width : int
         Features of a vertex, outputs for a place, and width of the hidden layer.
     heads : int
-        Number of attention heads. With 0 the network only takes plain means ("Deep Sets", Zaheer et al. 2017, arXiv 1703.06114).
+        Number of attention heads. With 0 the network only takes plain means ("Deep Sets", Zaheer et al. 2017, arXiv
+        1703.06114).
     generator : torch.Generator
         Draws the weights.
     covariates : int

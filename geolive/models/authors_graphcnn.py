@@ -34,7 +34,7 @@ class AuthorsGraphCNN(GraphCNN):
     `GraphCNN` is the better model; this one is for comparison with their figures. Its vertices are raw numbers
     (`geolive.graphs.authors_graphs`), its network is theirs with all its flaws (`geolive.graphs.authors_network`), and it takes
     all images of a place in every iteration. Adam (1e-3) minimises cross entropy or squared error, plus 5e-4 ‖W‖² / 2 of each
-    weight matrix. Values are learnt in their own unit, and predictions may leave the range of the training values.
+    weight matrix. Values are not standardised, and predictions may leave the range of the training values.
 
     Their code tests the network after every 50 iterations and reports the best of these figures. Here a validation part that is
     given to `fit` chooses the weights in the same way, by accuracy or by squared error; `last_checkpoint` has the last weights.
@@ -123,11 +123,11 @@ class AuthorsGraphCNN(GraphCNN):
         ------
         InputError
         """
-        raise InputError(f"{self.name} learns one indicator at a time; train it for each")
+        raise InputError(f"{self.name} can be trained on one indicator at a time; train it once for each")
 
     def _prepare(self, places: Places, values: np.ndarray) -> None:
         if values.shape[1] > 1:
-            raise InputError(f"{self.name} learns one indicator at a time; fit it for each")
+            raise InputError(f"{self.name} can be trained on one indicator at a time; fit it once for each")
         edges = parse_edges(self.edges)
         check_k(edges, int(places.n_images.max()), "the place with the most images has {n} of them")
         fit_vertices(places, photo_inputs(self.inputs))  # raises where features are missing or are not numbers

@@ -1,6 +1,6 @@
-"""Models that do not look at images: chance, the mean, and averages over neighbouring clusters.
+"""Models that do not use images: chance, the mean, and averages over neighbouring clusters.
 
-A model that learns from images is worth its images only if it does better than these at the same places and folds.
+A model of images is useful only if it does better than these at the same places and folds.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Random(Model):
 
 
 class Mean(Model):
-    """The mean of the training clusters everywhere; for labels, their share of 1, which is the majority's vote.
+    """The mean of the training clusters at every place; for labels, the share of label 1, so the majority decides.
 
     Parameters
     ----------
@@ -97,10 +97,11 @@ class Mean(Model):
 
 
 class Neighbours(Model):
-    """The average of the training clusters that are nearest by great circle, each counting the same.
+    """The mean of the nearest training clusters by great-circle distance, with equal weights.
 
-    The predictions equal those of scikit-learn's KNeighborsRegressor with the haversine metric on (latitude, longitude) in
-    radians. Clusters at one coordinate count one by one; where the limit falls among them, scikit-learn chooses.
+    The predictions equal those of scikit-learn's KNeighborsRegressor with the haversine metric on (latitude,
+    longitude) in radians. Clusters at one position count one by one; if not all of them are among the nearest,
+    scikit-learn chooses.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ class Neighbours(Model):
     random_state : int
         Not used: the model has nothing random.
     n_neighbors : int
-        Number of clusters that are averaged; all training clusters where there are fewer.
+        Number of clusters in the mean; all training clusters if there are fewer.
 
     See Also
     --------
@@ -153,8 +154,8 @@ class Neighbours(Model):
 class NeighbourImages(Model):
     """The average over the nearest training images of their clusters' values: the authors' neighbours.
 
-    Each image has one vote. Distances run from the place to the images, on the sphere; the authors took 1,000 images and degrees.
-    The model uses where images are, but not what they show.
+    Each image has one vote. Distances run from the place to the images, on the sphere; the authors took 1,000 images
+    and degrees. The model uses where images are, but not what they show.
 
     Parameters
     ----------
@@ -214,10 +215,10 @@ class NeighbourImages(Model):
 
 
 class InverseDistance(Model):
-    """The average of the nearest training places, weighted by a power of the inverse great-circle distance.
+    """The mean of the nearest training places, weighted by a power of the inverse great-circle distance.
 
-    The model first averages the rows at one coordinate to one place, which weighs as many times as it has rows. At a training
-    place the prediction is that place's mean.
+    The model first averages the rows at one position to one place, whose weight is the number of its rows. At a
+    training place the prediction is that place's mean.
 
     Parameters
     ----------
@@ -225,9 +226,9 @@ class InverseDistance(Model):
     random_state : int
         Not used: the model has nothing random.
     n_neighbors : int
-        Number of places that are averaged; all where there are fewer.
+        Number of places in the mean; all training places if there are fewer.
     power : float
-        With 0 all places weigh the same; the higher the power, the more the nearest place decides.
+        With 0 all places have the same weight. With a higher power, the nearest place has more weight.
 
     See Also
     --------

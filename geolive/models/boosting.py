@@ -9,7 +9,7 @@ from geolive.models.interface import check_integer, check_positive
 
 
 class Boosting(ClusterwiseModel):
-    """Gradient-boosted trees on what a place's images show.
+    """Gradient-boosted trees on the object counts of a place's images.
 
     Parameters
     ----------

@@ -24,13 +24,14 @@ _SITE_COLUMNS = ["site_id", "lon", "lat", "fold", "digest", "prediction"]
 
 
 def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
-    """Write a trained model to a new folder, whole or not at all.
+    """Write a trained model to a new folder, completely or not at all.
 
     Parameters
     ----------
     trained : TrainedModel
     folder : str or Path
-        Must not exist, or be empty. An address in object storage (`s3://…`) is written when the local work is done.
+        Must not exist, or must be empty. An address in object storage (`s3://…`) is written when the local work is
+        done.
 
     Returns
     -------
@@ -41,7 +42,7 @@ def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
     Raises
     ------
     InputError
-        The folder is not free, or models of this kind are not kept (baselines are fitted anew each time).
+        The folder is not free, or models of this kind cannot be saved (baselines are fitted each time).
 
     See Also
     --------
@@ -67,7 +68,7 @@ def save_model(trained: TrainedModel, folder: str | Path) -> str | Path:
     check_trained(trained)
     kind = kind_of(trained.model)
     if kind is None or not kind.kept:
-        raise InputError(f"{trained.model.name} is not kept in a bundle; fit it anew each time")
+        raise InputError(f"{trained.model.name} cannot be saved in a bundle; fit it each time")
     with new_folder(folder) as temporary:
         settings = trained.model.save(temporary)
         trained.residuals.to_parquet(temporary / "residuals.parquet", index=False, schema_version="1.1.0")
@@ -127,7 +128,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     for file, expected in facts["checksums"].items():
         path = folder / Path(file).name
         if not path.is_file() or checksum(path) != expected:
-            raise InputError(f"{path}: missing, altered or cut short since training; {again}")
+            raise InputError(f"{path}: is missing, altered or cut short since training; {again}")
     for library, made_with in facts["versions"].items():
         if metadata.version(library) != made_with:
             here = metadata.version(library)

@@ -57,7 +57,7 @@ class ClusterwiseModel(Model):
 
     @property
     def input_words(self) -> str:  # type: ignore[override]
-        """What the model uses, in words."""
+        """The inputs of the model, in words."""
         words = [text for name, text in _WORDS.items() if self.uses(name)]
         words += ["number of images"] * self.needs_images
         return ", ".join([*words, *covariate_words(self)])
@@ -169,7 +169,7 @@ class ClusterwiseModel(Model):
         """
         self.check_fitted()
         if self.only_label_ is not None:
-            raise InputError(f"{self.name} was trained on one label only; it is not kept in a bundle")
+            raise InputError(f"{self.name} was trained on one label only; it cannot be saved in a bundle")
         self._write_estimator(folder)
         names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
         return {**self._settings(), **names, "n_inputs": int(self.n_features_in_), "is_rate": self.is_rate_}
@@ -187,7 +187,7 @@ class ClusterwiseModel(Model):
         Raises
         ------
         InputError
-            The file is damaged or holds something else, or the settings are not as `save` gives them.
+            The file is damaged or holds something else, or the settings are not those of `save`.
         """
         settings = dict(settings)
         with settings_of_bundle(folder, cls):
@@ -238,7 +238,7 @@ class ForestModel(ClusterwiseModel):
 
 
 class Forest(ForestModel):
-    """A random forest on 67 numbers a place: object counts summed over its images, and the number of images.
+    """A random forest on 67 numbers of each place: object counts summed over its images, and the number of images.
 
     Parameters
     ----------
@@ -250,14 +250,14 @@ class Forest(ForestModel):
     inputs : str
         Some of objects (object counts, summed over images), features (means over images) and covariates, separated by commas.
     max_features : int, optional
-        How many of its inputs, drawn at random, each split chooses among; by default all of them for values, and the square root
-        of their number for labels. A third of them takes 0.4 times as long, and is about as accurate unless one or two inputs
-        decide everything.
+        Number of inputs, drawn at random, among which each split chooses. By default all inputs for values, and the
+        square root of their number for labels. With a third of the inputs, fitting takes 0.4 times as long, and the
+        forest is about as accurate, unless one or two inputs decide everything.
 
     Attributes
     ----------
     estimator_ : RandomForestRegressor, RandomForestClassifier or ForestArrays
-        The last in a model that was read from a bundle.
+        The fitted forest. It is a ForestArrays in a model that was read from a bundle.
 
     See Also
     --------

@@ -13,17 +13,17 @@ from geolive.tables import N_CLASSES
 
 
 class CountModel(ClusterwiseModel):
-    """A scikit-learn regressor or classifier of your choice, fitted to what a place's images show or to covariates.
+    """Any scikit-learn regressor or classifier, fitted to the object counts or features of a place's images, or to covariates.
 
-    The task follows from the estimator: a regressor learns values, a classifier labels. It can be trained, evaluated and mapped
-    like every model. `save_model` keeps it where its types can be read back safely: forests, boosted trees, linear models,
-    nearest neighbours, and pipelines of these with scalers.
+    The task follows from the estimator: a regressor is fitted to values, and a classifier to labels. You can train,
+    evaluate and map it like every model. `save_model` saves it if its types can be read safely: forests, boosted
+    trees, linear models, nearest neighbours, and pipelines of these with scalers.
 
     Parameters
     ----------
     estimator : estimator
-        An unfitted scikit-learn regressor, or classifier with `predict_proba`; a pipeline is one, too. It is not changed: clones
-        are fitted.
+        An unfitted scikit-learn regressor, a classifier with `predict_proba`, or a pipeline. It is not changed:
+        clones of it are fitted.
     inputs : str
         Some of objects (object counts summed over a place's images, 66 numbers), features (the mean of the images' features) and
         covariates, separated by commas. The number of images is added where images are used.
@@ -63,7 +63,7 @@ class CountModel(ClusterwiseModel):
 
     @property
     def name(self) -> str:
-        """The estimator's class; of a pipeline, that of its last step."""
+        """The class of the estimator, or of the last step of a pipeline."""
         last = self.estimator.steps[-1][1] if hasattr(self.estimator, "steps") else self.estimator
         return f"clusterwise-{type(last).__name__}" + self._ending
 
@@ -75,17 +75,18 @@ class CountModel(ClusterwiseModel):
     @property
     def about(self) -> str:
         """The estimator's class, in a sentence."""
-        return f"scikit-learn's {self.name.split('-')[1]} on what is known of each place"
+        return f"scikit-learn's {self.name.split('-')[1]} on the inputs of each place"
 
     def check_parameters(self) -> None:
-        """Raise InputError where the estimator is no scikit-learn regressor, or classifier that gives probabilities."""
+        """Raise InputError if the estimator is neither a scikit-learn regressor nor a classifier with probabilities."""
         from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
         estimator = self.estimator
         known = isinstance(estimator, BaseEstimator) and (is_regressor(estimator) or is_classifier(estimator))
         if not known:
             raise InputError(
-                f"estimator={self.estimator!r} is no scikit-learn regressor or classifier; give an unfitted one, for example "
+                f"estimator={self.estimator!r} is not a scikit-learn regressor or classifier; give an unfitted one, "
+                "for example "
                 "ExtraTreesRegressor()"
             )
         if is_classifier(self.estimator) and not hasattr(self.estimator, "predict_proba"):
@@ -185,7 +186,7 @@ class ExtraTrees(ForestModel):
 class RidgeCounts(ClusterwiseModel):
     """Linear regression with a quadratic penalty, on standardised logarithms of object counts, image features and covariates.
 
-    Leave-one-out errors choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
+    Leave-one-out errors choose the penalty. Labels are fitted as numbers, and predictions are clipped to 0 … 1.
 
     Parameters
     ----------

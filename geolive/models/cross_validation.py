@@ -34,7 +34,7 @@ class FittedFold:
 
 
 def fold_pairs(folds: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the row numbers to learn from and to test on, for each fold.
+    """Return the training and test rows of each fold.
 
     Use it wherever something other than a `Model` is fitted fold by fold.
 
@@ -79,7 +79,7 @@ def fit_folds(
         An unfitted model; it is not changed: clones are fitted.
     places : Places
     values : array of float, shape (n,) or (n, m)
-        Measured values, or labels 0 and 1; m columns for a model that learns m indicators together.
+        Measured values, or labels 0 and 1; m columns for a model that is trained on m indicators together.
     folds : array of int, shape (n,), or iterable of (train, test)
         Fold of each row, or the pairs of row numbers that a splitter yields.
     sample_sizes : array of float, shape (n,), optional

@@ -35,24 +35,24 @@ _PLACES = 8192
 class Ensemble(Model):
     """Ridge regressions on five summaries of a place's photos and a random forest, stacked.
 
-    Each predictor predicts training places that it was not fitted to, where whole cells of near places are left out together, and
-    these predictions decide its weight. The predictors are a ridge regression on each summary of the photos
-    (`geolive.models.photo_summaries`), one on covariates where these are used, and a forest on the first summary, the number of
-    photos and the covariates. Where there is nothing to learn, all weights are near 0, and the prediction is the mean of the
-    training values. It needs no torch, and takes about as long as a forest.
+    Each predictor predicts training places to which it was not fitted; whole cells of near places are left out
+    together. These predictions decide its weight. The predictors are a ridge regression on each summary of the photos
+    (`geolive.models.photo_summaries`), one on covariates where these are used, and a forest on the first summary, the
+    number of photos and the covariates. If the inputs do not predict the values, all weights are near 0, and the
+    prediction is the mean of the training values. The model needs no torch, and takes about as long as a forest.
 
     Source: stacking, Wolpert 1992, doi 10.1016/S0893-6080(05)80023-1; non-negative weights, Breiman 1996, doi 10.1007/BF00117832.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-        Labels are learnt as numbers.
+        Labels are fitted as numbers.
     random_state : int
         Seed of the inner folds, of the kinds of photos and of the forest.
     n_estimators : int
-        Number of trees that are fitted without each of three inner folds; the forest has three times as many.
+        Number of trees that are fitted without each of three inner folds. The forest has three times as many trees.
     inputs : str
-        Objects (object counts), features (image features) or both, and maybe covariates, separated by commas.
+        Objects (object counts), features (image features) or both, and optionally covariates, separated by commas.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class Ensemble(Model):
     predictors_ : tuple of str
         Their names.
     left_out_ : array, shape (n,)
-        Predictions of the training places by predictors that were not fitted to them, weighted.
+        Weighted predictions of the training places by predictors that were not fitted to them.
 
     See Also
     --------
@@ -97,7 +97,7 @@ class Ensemble(Model):
 
     @property
     def input_words(self) -> str:  # type: ignore[override]
-        """What the model uses, in words."""
+        """The inputs of the model, in words."""
         words = {"objects": "object counts of each image", "features": "image features of each image"}
         own = [text for name, text in words.items() if self.uses(name)]
         return ", ".join([*own, "positions of images", *covariate_words(self)])
@@ -247,7 +247,7 @@ class Ensemble(Model):
 
     @property
     def importances_(self) -> np.ndarray | None:
-        """How much each input matters, summing to 1, in the order of `aoa_features`; None where nothing was learnt."""
+        """Importance of each input, summing to 1, in the order of `aoa_features`; None where all weights are 0."""
         self.check_fitted()
         return self.importances_of_inputs_
 
@@ -286,7 +286,7 @@ class Ensemble(Model):
         return clone(self)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write what was learnt to `folder`; `load` needs the settings that come back."""
+        """Write the fitted model to `folder`; `load` needs the returned settings."""
         self.check_fitted()
         arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
         arrays |= {f"forest.{name}": getattr(self.forest_, name) for name in FOREST_TYPES}
@@ -301,12 +301,12 @@ class Ensemble(Model):
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "Ensemble":
-        """Read what `save` wrote, with the settings that it gave back.
+        """Read the model that `save` wrote, with the returned settings.
 
         Raises
         ------
         InputError
-            The file is damaged or holds something else, or the settings are not as `save` gives them.
+            The file is damaged or holds something else, or the settings are not those of `save`.
         """
         settings = dict(settings)
         with settings_of_bundle(folder, cls):

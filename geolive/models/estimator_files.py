@@ -39,7 +39,7 @@ def save_estimator(estimator: Any, folder: Path) -> None:
     >>> from sklearn.svm import SVR
     >>> save_estimator(SVR(), Path(tempfile.mkdtemp()))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    geolive.errors.InputError: a model with SVR can be used in Python, but not kept in a bundle, ...
+    geolive.errors.InputError: a model with SVR can be used in Python, but not saved in a bundle, ...
     """
     import skops.io
 
@@ -49,7 +49,8 @@ def save_estimator(estimator: Any, folder: Path) -> None:
         other = sorted(set(skops.io.get_untrusted_types(data=text)) - set(ALLOWED_TYPES))
     if other:
         raise InputError(
-            f"a model with {', '.join(other)} can be used in Python, but not kept in a bundle, since files with it cannot be "
+            f"a model with {', '.join(other)} can be used in Python, but not saved in a bundle, since files with it "
+            "cannot be "
             "read safely; use one of geolive's own models, such as Forest, ExtraTrees, Boosting or RidgeCounts, to keep it"
         )
     (Path(folder) / FILE).write_bytes(_with_equal_names(text))

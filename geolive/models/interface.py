@@ -22,7 +22,7 @@ TASKS = ("regression", "classification")
 
 
 class Model(BaseEstimator):
-    """A model from places to values, in scikit-learn's form.
+    """Base class of models that predict values of places, with the interface of scikit-learn.
 
     A model is a scikit-learn estimator whose samples are places (`geolive.places.Places`), not rows of an array. So
     `sklearn.base.clone`, `get_params`, `set_params`, `copy.copy` and `pickle.dumps` work on it. `train` and `evaluate`
@@ -35,7 +35,7 @@ class Model(BaseEstimator):
     Parameters
     ----------
     task : {"regression", "classification"}
-        Whether the model learns values, or labels 0 and 1, whose prediction is the probability of 1.
+        Whether the model is fitted to values, or to labels 0 and 1; it then predicts the probability of 1.
     random_state : int
         Seed of the random number generator.
 
@@ -48,8 +48,8 @@ class Model(BaseEstimator):
     needs_images : bool
         Whether the model can only predict places with images.
     inputs : str or None
-        What the model uses of places: some of objects (object counts), features (image features) and covariates, separated by
-        commas; None where it uses positions only.
+        Inputs of the model: some of objects (object counts), features (image features) and covariates, separated by
+        commas; None if it uses only positions.
     takes_validation : bool
         Whether `fit` accepts `validation`, places and values that choose the best epoch.
     takes_sample_sizes : bool
@@ -57,9 +57,9 @@ class Model(BaseEstimator):
     takes_progress : bool
         Whether `fit` accepts `progress`, a callable that is called with sentences.
     covariate_names_ : tuple of str
-        Names of the covariates that a fitted model was trained with, in order; only models that use covariates have it.
+        Names of the covariates of a fitted model, in order. Only models that use covariates have this attribute.
     input_words : str
-        What the model uses, in words.
+        The inputs of the model, in words.
 
     See Also
     --------
@@ -109,7 +109,7 @@ class Model(BaseEstimator):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters that results and cards show, as JSON-able facts."""
+        """The parameters that results and cards show, as values that JSON can hold."""
         return {k: v for k, v in self.get_params(deep=False).items() if k not in ("task", "random_state")}
 
     @property
@@ -128,9 +128,9 @@ class Model(BaseEstimator):
         raise NotImplementedError(f"{type(self).__name__}.predict")
 
     def prepared(self, places: Places) -> Places:
-        """Return the places with what the model derives from each of them alone, so that fits of several folds share it.
+        """Return the places with the quantities that the model derives from each place alone, so that all folds share them.
 
-        Predictions are the same without it. A model that derives nothing returns the places themselves.
+        Predictions are the same without this call. A model that derives nothing returns the places themselves.
         """
         return places
 
@@ -172,16 +172,16 @@ class Model(BaseEstimator):
         Raises
         ------
         InputError
-            The model learns one indicator at a time.
+            The model can be trained on one indicator at a time.
         """
-        raise InputError(f"{self.name} learns one indicator at a time; use train in place of train_together")
+        raise InputError(f"{self.name} can be trained on one indicator at a time; use train in place of train_together")
 
     def unbounded(self) -> "Model":
-        """Return the same model without limits on its predictions; a model that has none returns itself."""
+        """Return the same model without limits on its predictions; a model without limits returns itself."""
         return self
 
     def last_checkpoint(self) -> "Model":
-        """Return the same model with the weights of its last epoch, where a validation part chose an earlier one.
+        """Return the same model with the weights of its last epoch, if a validation part chose an earlier epoch.
 
         A model without checkpoints, and one that was fitted without a validation part, returns itself; `column` is kept.
         """
@@ -201,23 +201,23 @@ class Model(BaseEstimator):
 
     @property
     def importances_(self) -> np.ndarray | None:
-        """How much each of the model's inputs matters to it, shape (p,); None where the model does not know."""
+        """Importance of each input of the model, shape (p,); None if the model has no importances."""
         return None
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write what was learnt to `folder`, without pickle; `load` needs the settings that come back.
+        """Write the fitted model to `folder`, without pickle; `load` needs the returned settings.
 
         Raises
         ------
         InputError
-            Models of this kind are not kept.
+            Models of this kind cannot be saved.
         """
-        raise InputError(f"{self.name} is not kept in a bundle; fit it anew each time")
+        raise InputError(f"{self.name} cannot be saved in a bundle; fit it each time")
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "Model":
-        """Read what `save` wrote, with the settings that it gave back."""
-        raise InputError(f"{cls.__name__} is not kept in a bundle; fit it anew each time")
+        """Read the model that `save` wrote, with the returned settings."""
+        raise InputError(f"{cls.__name__} cannot be saved in a bundle; fit it each time")
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

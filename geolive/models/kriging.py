@@ -33,23 +33,24 @@ _ARRAYS |= {"xyz": ("float64", 2), "scale": ("float64", 2)}
 class Kriging(Model):
     """Kriging with an exponential covariance fitted by restricted maximum likelihood.
 
-    The model first averages the rows at one coordinate to one place. The covariance of two places is sill · exp(−d / range);
-    d is the straight-line distance through the Earth, which keeps the covariance valid everywhere; up to 900 km it
-    differs from the great circle by less than 0.1 %. A place's own value adds a nugget (variation that no distance
-    explains) and the known noise of its value: of a rate p(1 − p)/n, and where rows repeat, their pooled variance divided by the
-    number of rows. The mean is unknown, and with covariates it is linear in them (kriging with an external drift, or universal
-    kriging). Predictions smooth: at a training place they are not its value.
+    The model first averages the rows at one coordinate to one place. The covariance of two places is sill · exp(−d /
+    range). d is the straight-line distance through the Earth, which keeps the covariance valid everywhere; up to 900
+    km it differs from the great-circle distance by less than 0.1 %. The variance at a place also contains a nugget
+    (variation that distance does not explain) and the known noise of its value. This noise is p(1 − p)/n for a rate.
+    If rows repeat, it is their pooled variance divided by the number of rows. The mean is unknown, and with
+    covariates it is linear in them (kriging with an external drift, or universal kriging). Predictions are smooth: at
+    a training place the prediction is not equal to the value.
 
     Source: Wackernagel 2003, Multivariate Geostatistics, chapters 11 and 38.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-        Labels are kriged as numbers, and predictions are clipped to 0 … 1.
+        Labels are kriged as numbers, and predictions are clipped to [0, 1].
     random_state : int
         Not used: the model has nothing random.
     n_neighbors : int, optional
-        Number of nearest training places to predict from. By default all, or 64 where there are more than 5,000.
+        Number of nearest training places that a prediction uses. By default all, or 64 if there are more than 5,000.
     inputs : {None, "covariates"}
         Whether the mean is linear in covariates.
 
@@ -58,9 +59,9 @@ class Kriging(Model):
     covariance_ : Covariance
         Sill, range and nugget.
     coefficients_ : array of float, shape (1 + k,)
-        The mean, and the change of it with each covariate, per standard deviation.
+        The mean, and its change for one standard deviation of each covariate.
     is_rate_ : bool
-        Whether the values were rates; predictions are then clipped to 0 … 1.
+        Whether the values were rates; predictions are then clipped to [0, 1].
 
     See Also
     --------
@@ -100,7 +101,7 @@ class Kriging(Model):
 
     @property
     def input_words(self) -> str:  # type: ignore[override]
-        """What the model uses, in words."""
+        """The inputs of the model, in words."""
         return ", ".join(["positions of places", *covariate_words(self)])
 
     @property
@@ -134,7 +135,7 @@ class Kriging(Model):
         sample_sizes : array of float, shape (n,), optional
             For rates: the number of persons that each was measured of.
         noise : array of float, shape (n,), optional
-            Known variances of the values' errors, where the values are no rates.
+            Known variances of the values' errors, if the values are not rates.
 
         Raises
         ------
@@ -238,7 +239,7 @@ class Kriging(Model):
         return ((simple + missing[:, None] * ones) * self.residuals_[index]).sum(axis=1)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write what was learnt to `folder`; `load` needs the settings that come back."""
+        """Write the fitted model to `folder`; `load` needs the returned settings."""
         self.check_fitted()
         covariance = self.covariance_
         arrays = {
@@ -256,12 +257,12 @@ class Kriging(Model):
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> "Kriging":
-        """Read what `save` wrote, with the settings that it gave back.
+        """Read the model that `save` wrote, with the returned settings.
 
         Raises
         ------
         InputError
-            The file is damaged or holds something else, or the settings are not as `save` gives them.
+            The file is damaged or holds something else, or the settings are not those of `save`.
         """
         settings = dict(settings)
         with settings_of_bundle(folder, cls):

@@ -80,5 +80,5 @@ def check_curves(path: str | Path) -> None:
     if Path(path).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError(f"curves={str(path)!r}: must end in .png, .svg or .pdf")
     if Path(path).exists():
-        raise InputError(f"curves={str(path)!r}: exists already and nothing is overwritten; choose another name")
+        raise InputError(f"curves={str(path)!r}: exists already, and geolive overwrites nothing; choose another name")
     require_extra("plots")

@@ -21,7 +21,7 @@ class ImageProbe(Model):
 
     The network that made the features is not trained, while `train imagewise` trains it, too. As in Lee et al.'s image-wise
     learning every image has its cluster's value, but a cluster counts the same however many images it has. Folds within the
-    training places choose the penalty. Labels are learnt as numbers, and predictions are clipped to 0 … 1.
+    training places choose the penalty. Labels are fitted as numbers, and predictions are clipped to 0 … 1.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _WORDS = {
 
 
 class NetworkModel(Model):
-    """A network that looks at the photos of a place; `GraphCNN`, `AttentionPooling` and `StackedNetwork` say which network.
+    """A network of the photos of a place; `GraphCNN`, `AttentionPooling` and `StackedNetwork` say which network.
 
     On CPU one seed gives the same weights, bit for bit, whatever the number of cores and the state of torch's global generator.
     A predicted value is never outside the range of the training values.
@@ -51,8 +51,8 @@ class NetworkModel(Model):
     device : {"auto", "cpu", "cuda"}
         "auto" takes a CUDA device where there is one.
     checkpoints : Path, optional
-        Folder in which each fit keeps its state in a file of its own, so that a fit that was stopped continues when it is called
-        again with the same data and parameters.
+        Folder in which each fit keeps its state in a file of its own, so that a fit that was stopped continues when it
+        is called again with the same data and parameters.
     """
 
     arch = ""

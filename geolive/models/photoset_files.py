@@ -46,12 +46,12 @@ class PhotoSetFiles(NetworkModel):
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read what `save` wrote, with the settings that it gave back.
+        """Read the model that `save` wrote, with the returned settings.
 
         Raises
         ------
         InputError
-            The file is missing, cut short or not of this network, or the settings are not as `save` gives them.
+            The file is missing, cut short or not of this network, or the settings are not those of `save`.
         """
         settings, tensors, path = dict(settings), *read_tensors(folder)
         count, number = settings.pop("indicators", 1), settings.pop("column", None)

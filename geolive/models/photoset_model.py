@@ -1,6 +1,6 @@
 """One network from the photos of a place to its values: training, early stopping, and search of settings.
 
-Each photo is a vertex. One network can learn several indicators at once.
+Each photo is a vertex. One network can be trained on several indicators at once.
 """
 
 import contextlib
@@ -367,7 +367,7 @@ class PhotoSetModel(PhotoSetFiles):
 
 
 def _held_out_rows(places: Places, random_state: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows to learn from, and a fifth of the rows to validate on; near places stay together."""
+    """Return training rows, and a fifth of the rows for validation; near places stay together."""
     folds = inner_folds(places.positions, HELD_OUT_FOLDS, random_state)
     if len(places) < LEAST_PLACES_TO_HOLD_OUT or folds.max() == 0:
         raise InputError(

@@ -111,7 +111,7 @@ def _class_fault(loaded: Any, name: str) -> str:
     from geolive.models.interface import Model
 
     if not isinstance(loaded, type) or not issubclass(loaded, Model):
-        return "it is no class that derives from geolive.Model"
+        return "it is not a class that derives from geolive.Model"
     if loaded.kind != name:
         return f"the class has kind = {loaded.kind!r}, which must be the name of the entry point"
     return ""

@@ -77,7 +77,7 @@ class ResidualKriging(Model):
 
     @property
     def input_words(self) -> str:  # type: ignore[override]
-        """What the model uses, in words."""
+        """The inputs of the model, in words."""
         return f"{self.model.input_words}, positions of places".removeprefix(", ")
 
     @property

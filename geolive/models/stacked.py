@@ -29,18 +29,19 @@ INNER_FOLDS = 3
 class StackedNetwork(NetworkModel):
     """Three networks with attention over a place's images and ridge regressions on summaries of them, stacked.
 
-    The predictors are a ridge regression on each summary of a place's photos (`geolive.models.photo_summaries`; there are five
-    of object counts and four of image features), and the mean of three networks with attention over photos. With covariates
-    there is one more, a ridge regression on these, and the networks use them, too. Each predicts training places that it was not
-    fitted to, where whole cells of near places are left out together, and these predictions decide its weight. Where there is
-    nothing to learn, all weights are near 0, and the prediction is the mean of the training values.
+    The predictors are a ridge regression on each summary of a place's photos (`geolive.models.photo_summaries`; there are
+    five of object counts and four of image features), and the mean of three networks with attention over photos. With
+    covariates there is one more, a ridge regression on these, and the networks use them, too. Each predictor predicts
+    training places to which it was not fitted; whole cells of near places are left out together. These predictions decide
+    its weight. If the inputs do not predict the values, all weights are near 0, and the prediction is the mean of the
+    training values.
 
     Parameters
     ----------
     task : {"regression", "classification"}
-        Labels are learnt as numbers, and predictions are clipped to [0, 1].
+        Labels are fitted as numbers, and predictions are clipped to [0, 1].
     random_state, inputs, epochs, iterations, batch_size, learning_rate, width, patience, search, device, checkpoints
-        Parameters of the networks with attention, see `geolive.models.network_model.NetworkModel`.
+        Parameters of the networks with attention; see `geolive.models.network_model.NetworkModel`.
 
     Attributes
     ----------
@@ -216,7 +217,7 @@ class StackedNetwork(NetworkModel):
         return clone(self).set_params(search=False)
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write weights and scaling to `folder`; `load` needs the settings that come back."""
+        """Write weights and scaling to `folder`; `load` needs the returned settings."""
         self.check_fitted()
         arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
         arrays |= {"targets": self.targets_.table, "weights": self.weights_}
@@ -237,12 +238,12 @@ class StackedNetwork(NetworkModel):
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read what `save` wrote, with the settings that it gave back.
+        """Read the model that `save` wrote, with the returned settings.
 
         Raises
         ------
         InputError
-            The file is missing, cut short or not of this model, or the settings are not as `save` gives them.
+            The file is missing, cut short or not of this model, or the settings are not those of `save`.
         """
         settings, (tensors, path) = dict(settings), read_tensors(folder)
         count, number = settings.pop("indicators", 1), settings.pop("column", None)

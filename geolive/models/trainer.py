@@ -253,7 +253,8 @@ def _write(path, fingerprint, network, optimizer, generator, curve, kept) -> Non
             raise
         reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: the checkpoint cannot be written ({reason}); make room there, then start the same command again: it "
+            f"{path}: the checkpoint cannot be written ({reason}); free some space there, then start the same "
+            "command again: it "
             "continues from the last checkpoint"
         ) from error
 
@@ -267,7 +268,7 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         if about.get("fingerprint") != fingerprint:
-            raise InputError(f"{path}: a checkpoint of other data or settings; remove that folder to start anew")
+            raise InputError(f"{path}: is is a checkpoint of other data or settings; remove that folder to start again")
         if about["sha256"] != _checksum(tensors):
             raise ValueError("its checksum differs")
         network.load_state_dict(_under("network.", tensors))

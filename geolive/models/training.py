@@ -43,32 +43,34 @@ def train(
     prepare: Callable[[Model], object] | None = None,
     n_jobs: int | None = 1,
 ) -> TrainedModel:
-    """Fit a model to a dataset's surveyed clusters, and predict each cluster by models that saw nothing of its district.
+    """Fit a model to a dataset's surveyed clusters, and predict each cluster by a model that was not trained on its district.
 
-    Ten folds keep whole districts together; where clusters have no district, blocks of 100 km. Ten further folds leave out single
-    places: their predictions (`prediction_near`) show the errors among surveyed places, where most sites of a map lie.
+    Ten folds keep whole districts together, or blocks of 100 km if clusters have no district. Ten further folds leave
+    out single places. Their predictions (`prediction_near`) show the errors among surveyed places, where most sites
+    of a map lie.
 
     Parameters
     ----------
     dataset : Dataset
     model : Model
-        An unfitted model; it is not changed: clones are fitted.
+        An unfitted model. It is not changed: clones of it are fitted.
     indicator : str
-        The indicator to learn.
+        The indicator to predict.
     features : str, optional
         Name of the image feature set that the model uses. Clusters are left out where none of their images has these features.
     min_images : int
         Clusters with fewer images (that have these features) are left out, and counted in the card. Where the model needs
         images, sites with fewer images enter no district of a map.
     random_state : int
-        Seed of the folds and of the intervals of metrics; the model has a seed of its own.
+        Seed of the folds and of the intervals of metrics. The model has its own seed.
     progress : callable, optional
-        Called with sentences on what is under way.
+        Called with sentences about the progress.
     prepare : callable, optional
-        Called with each unfitted clone before it is fitted: twenty times for the folds, and last for the model of all clusters.
+        Called with each unfitted clone before it is fitted: twenty times for the folds, and then for the model of all
+        clusters.
     n_jobs : int, optional
-        Number of processes in which folds are fitted, see `geolive.worker_processes.usable_processes`; None: one for each core.
-        The results do not depend on it.
+        Number of processes in which folds are fitted (`geolive.worker_processes.usable_processes`); None means one
+        for each core. The results do not depend on it.
 
     Returns
     -------

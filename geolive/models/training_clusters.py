@@ -77,5 +77,6 @@ def _check_classes(dataset: Dataset, labels: np.ndarray, columns: Sequence[str])
     for column, values in zip(columns, labels.T, strict=True):
         if len(np.unique(values[np.isfinite(values)])) < 2:
             raise InputError(
-                f"{dataset.name}: column {column!r} has one label only, so there is nothing to learn; use task='regression'"
+                f"{dataset.name}: column {column!r} has one label only, so a classifier cannot be trained; use "
+                "task='regression'"
             )

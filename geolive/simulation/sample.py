@@ -185,7 +185,7 @@ def make_sample(
     Returns
     -------
     Dataset
-        A simulated dataset; `simulate` returns the truth of its places and districts, too.
+        A simulated dataset. `simulate` also returns the true values of its places and districts.
 
     See Also
     --------

@@ -150,5 +150,5 @@ def check_raster_name(path: str | Path) -> Path:
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise InputError(f"{path}: a raster is written as GeoTIFF; give a name that ends in .tif")
     if path.exists():
-        raise InputError(f"{path}: exists already, and nothing is overwritten; give another name")
+        raise InputError(f"{path}: exists already, and geolive overwrites nothing; give another name")
     return path

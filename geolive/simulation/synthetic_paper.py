@@ -51,7 +51,7 @@ def write_synthetic_paper(
     seed : int
         Seed of the random numbers; equal seeds give equal files.
     progress : callable, optional
-        Called with words that say what is being done.
+        Called with a short text about the progress.
 
     Returns
     -------
@@ -102,7 +102,9 @@ def _draw_clusters(splits: str | Path, n_clusters: int, seed: int) -> pd.DataFra
     listed["state"] = listed["unique_cluster"].map(state_of_cluster)
     if listed["state"].isna().any():
         unknown = listed.loc[listed["state"].isna(), "unique_cluster"].iloc[0]
-        raise InputError(f"{splits}: {unknown!r} is no Indian cluster id such as ia_50383; list only Indian clusters")
+        raise InputError(
+            f"{splits}: {unknown!r} is not an Indian cluster id such as ia_50383; list only Indian clusters"
+        )
     if not 1 <= n_clusters <= len(listed):
         raise InputError(
             f"n_clusters={n_clusters}: the lists in {splits} hold {len(listed)} clusters; give 1 to {len(listed)}",

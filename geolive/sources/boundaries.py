@@ -179,7 +179,7 @@ def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
     if isinstance(answer, list) and answer:  # some versions of the API answer with a list
         answer = answer[0]
     if not isinstance(answer, dict):
-        raise InputError(f"{address}: no facts: {_NOT_EXPECTED}")
+        raise InputError(f"{address}: has no metadata: {_NOT_EXPECTED}")
     member = "simplifiedGeometryGeoJSON" if simplified else "gjDownloadURL"
     file_address = answer.get(member)
     if not isinstance(file_address, str):
@@ -223,7 +223,7 @@ def _parsed(content: bytes, address: str):
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=refuse)
     except (ValueError, RecursionError):
-        raise InputError(f"{address}: no JSON: {_NOT_EXPECTED}") from None
+        raise InputError(f"{address}: is not JSON: {_NOT_EXPECTED}") from None
 
 
 def _districts(collection, address: str) -> list[dict]:
@@ -247,7 +247,7 @@ def _districts(collection, address: str) -> list[dict]:
     on_globe = np.isfinite(bounds).all(axis=1) & (np.abs(bounds) <= (180.001, 90.001, 180.001, 90.001)).all(axis=1)
     if not (polygons & on_globe).all():
         row = int(np.argmin(polygons & on_globe))
-        raise InputError(f"{address}: feature {row + 1} is no polygon in degrees: {_NOT_EXPECTED}")
+        raise InputError(f"{address}: feature {row + 1} is not a polygon in degrees: {_NOT_EXPECTED}")
     return features
 
 

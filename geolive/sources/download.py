@@ -36,18 +36,20 @@ def check_address(address: str, as_local_as: str | None = None) -> None:
     >>> check_address("https://www.geoboundaries.org/api")
     >>> check_address("file:///etc/passwd")
     Traceback (most recent call last):
-    geolive.errors.InputError: 'file:///etc/passwd': is no https address; nothing else is downloaded
+    geolive.errors.InputError: 'file:///etc/passwd': is not an https address; geolive downloads nothing else
     """
     try:
         parts = urllib.parse.urlsplit(address)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        raise InputError(f"{address[:200]!r}: is no address") from None
+        raise InputError(f"{address[:200]!r}: is not an address") from None
     local = _is_this_machine(host)
     if not host or parts.username or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-        raise InputError(f"{address[:200]!r}: is no https address; nothing else is downloaded")
+        raise InputError(f"{address[:200]!r}: is not an https address; geolive downloads nothing else")
     if local and as_local_as is not None and not _is_this_machine(urllib.parse.urlsplit(as_local_as).hostname or ""):
-        raise InputError(f"{address[:200]!r}: is on this machine, and was named by another; it is not downloaded")
+        raise InputError(
+            f"{address[:200]!r}: is an address on this machine, but another server named it; geolive does not download it"
+        )
 
 
 def download(address: str, most_bytes: int, missing: str, otherwise: str) -> bytes:

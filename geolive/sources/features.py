@@ -77,7 +77,7 @@ def _joined(
         bad = ~np.isfinite(values).all(axis=1)
         if bad.any():
             raise InputError(
-                f"{path}: key {some_keys[bad][0]!r}: a feature is missing or not finite; mend or remove the row"
+                f"{path}: key {some_keys[bad][0]!r}: a feature is missing or not finite; correct or remove the row"
             )
         yield rows, values
 
@@ -115,7 +115,7 @@ def _parsed(path: str | Path, block: bytes, line: int, at: int, width: int) -> t
             keys.append(fields.pop(at))
             values.append(np.array(fields, np.float32))
         except ValueError as error:
-            raise InputError(f"{path}, line {line}: {error}; mend or remove the line") from None
+            raise InputError(f"{path}, line {line}: {error}; correct or remove the line") from None
     return np.array(keys, object), np.array(values, np.float32).reshape(-1, width - 1)
 
 
@@ -157,11 +157,11 @@ def _only_array(path: Path, file):
     name = "features" if "features" in file else next(iter(file), "")
     if name == "" or (name != "features" and len(file) > 1):
         listed = ", ".join(list(file)[:10]) or "nothing"
-        raise InputError(f"{path}: holds {listed}; name its data set 'features'")
+        raise InputError(f"{path}: holds {listed}; name its dataset 'features'")
     inside = isinstance(file.get(name, getlink=True), h5py.HardLink)
     array = file[name] if inside else None
     if not isinstance(array, h5py.Dataset) or array.is_virtual or array.external:
-        raise InputError(f"{path}: {name!r} is no data set of its own; store the numbers in the file itself")
+        raise InputError(f"{path}: {name!r} is not a dataset in this file; store the numbers in the file itself")
     if array.ndim < 2 or any(n != 1 for n in array.shape[2:]):
         raise InputError(f"{path}: {name!r} has the shape {array.shape}; needed is (images, features)")
     return array

@@ -1,10 +1,10 @@
 """Splitters: ways to divide clusters into folds, with the interface of scikit-learn's cross-validators.
 
-Scores from random folds say how well a model fills in between surveyed places; scores from spatial folds say how well it
-does away from them. They are two ends between interpolation and extrapolation, and neither is "the" truth: report both. In
-every splitter but `RowSplit`, rows at one position share a fold, because a place that was trained on is no test.
+Scores from random folds show how well a model fills gaps between surveyed places (interpolation); scores from spatial folds
+show how well it predicts away from them (extrapolation). Report both: the score of a map lies between these two. In every
+splitter but `RowSplit`, rows at one position share a fold, because a training place is no test place.
 
-Positions are apart from features: X is a GeoDataFrame or GeoSeries of points, or the splitter is given `positions`.
+Positions are separate from features: X is a GeoDataFrame or GeoSeries of points, or the splitter is given `positions`.
 """
 
 from geolive.splits.admin import CountrySplit, DistrictSplit, StateSplit

@@ -51,10 +51,10 @@ class AdminSplit(Splitter):
 
 @dataclass(frozen=True, repr=False)
 class DistrictSplit(AdminSplit):
-    """Whole districts to a fold.
+    """Split by districts; a district is never divided between folds.
 
-    Use it where the question is how well a model does in a district without a survey. Do not use it where units differ
-    much in size: a fold is then as hard as its largest unit is wide.
+    Use it to learn how well a model predicts in a district without a survey. Do not use it where units differ much in
+    size: the largest unit then decides how difficult a fold is.
 
     Parameters
     ----------

@@ -100,7 +100,7 @@ class Splitter:
         if not is_points(X):
             made = type(self).__name__
             raise InputError(
-                f"{made} needs the position of each row, and X is no GeoDataFrame or GeoSeries of points; "
+                f"{made} needs the position of each row, and X is not a GeoDataFrame or GeoSeries of points; "
                 f"use {made}(positions=lonlat) with an array of longitudes and latitudes, shape (n, 2)"
             )
         return positions_of(X)

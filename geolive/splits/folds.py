@@ -61,9 +61,9 @@ def describe_folds(splitter, X, groups: np.ndarray | None = None) -> pd.DataFram
     Returns
     -------
     DataFrame
-        One fold a row: `fold` (from 1); `test` and `train`, numbers of rows; `left_out`, the number of rows in neither part,
-        because they are too near to the fold or not in the lists; `nearest_km`, the median distance of a test row to the
-        nearest training row.
+        One fold in each row: `fold` (from 1); `test` and `train`, numbers of rows; `left_out`, the number of rows in
+        neither part, because they are too near to the fold or not in the lists; `nearest_km`, the median distance of a
+        test row to the nearest training row.
 
     Examples
     --------

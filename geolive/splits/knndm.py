@@ -21,17 +21,18 @@ _GRID_POINTS = 2000
 
 @dataclass(frozen=True, repr=False)
 class KnndmSplit(Splitter):
-    """Folds as far from their training places as the places to predict are from the survey (k-fold NNDM).
+    """Split so that distances between folds match the distances from the places to predict to the survey (k-fold NNDM).
 
-    Use it to learn how well a map of given places will do: random folds are too easy where the survey is clustered, and
-    blocks are too hard where it is dense. Do not use it where the places to predict are not known.
+    Use it to learn how accurate a map of given places will be: random folds are too easy where the survey is
+    clustered, and blocks are too difficult where it is dense. Do not use it where the places to predict are not
+    known.
 
     Parameters
     ----------
     n_splits : int, default 5
         Number of folds.
     random_state : int, default 0
-        Seed of the random number generator: for random folds, and where groups are dealt to folds.
+        Seed of the random number generator, which makes random folds and distributes groups over folds.
     targets : array of float, shape (m, 2), GeoSeries or GeoDataFrame, optional
         The places to predict, as longitude and latitude in degrees or as points; by default a grid over the survey's
         convex hull.
@@ -45,13 +46,13 @@ class KnndmSplit(Splitter):
 
     Notes
     -----
-    Average linkage joins the places into q spatial groups, and the groups are merged into folds. Of many q, the splitter takes
-    the one whose nearest-neighbour distances between folds are most like the distances from the places to predict to the
-    survey (by Wasserstein distance). Places at random are among the candidates, so a survey that is not clustered gets random
-    folds.
+    Average linkage joins the places into q spatial groups, and the groups are merged into folds. The splitter tries
+    many q. It takes the q whose nearest-neighbour distances between folds are most similar to the distances from the
+    places to predict to the survey (by Wasserstein distance). Random folds are among the candidates, so a survey that
+    is not clustered gets random folds.
 
-    Source: Linnenbrink et al. 2024, doi 10.5194/gmd-17-5897-2024. Here random folds compete on the same measure, where the
-    paper tests first whether the survey is clustered.
+    Source: Linnenbrink et al. 2024, doi 10.5194/gmd-17-5897-2024. The paper first tests whether the survey is
+    clustered; here random folds are compared by the same measure.
 
     Examples
     --------
@@ -78,11 +79,11 @@ class KnndmSplit(Splitter):
             object.__setattr__(self, "targets", positions_of(self.targets))
 
     def units(self, X=None, groups=None) -> np.ndarray:
-        """Return the number of each row's spatial group; of its place, where random folds fit best."""
+        """Return the number of each row's spatial group, or of its place if random folds fit best."""
         return self._chosen(X)[0]
 
     def distances_km(self, X=None) -> tuple[np.ndarray, np.ndarray]:
-        """Return how far the places to predict are from the survey, and each place from the nearest in another fold.
+        """Return the distances of the places to predict to the survey, and of each place to the nearest in another fold.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ def _name_fault(name: str) -> str:
 
 def _class_fault(loaded: Any, name: str) -> str:
     if not isinstance(loaded, type) or not issubclass(loaded, Splitter):
-        return f"it is no class that derives from {Splitter.__module__}.Splitter"
+        return f"it is not a class that derives from {Splitter.__module__}.Splitter"
     if loaded.name != name:
         return f"the class has name = {loaded.name!r}, which must be the name of the entry point"
     return ""

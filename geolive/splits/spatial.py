@@ -12,11 +12,11 @@ from geolive.wording import count_of
 
 @dataclass(frozen=True, repr=False)
 class RandomSplit(Splitter):
-    """Places at random; rows at one place share a fold.
+    """Split places at random; rows at one place share a fold.
 
-    Use it to learn how well a model fills in between surveyed places. Do not use it alone to say how well a model does
-    where nobody surveyed: test and training places lie side by side, so a model that only remembers the neighbourhood
-    does well (Roberts et al. 2017, doi:10.1111/ecog.02881).
+    Use it to learn how well a model fills gaps between surveyed places. Do not use it alone to learn how well a model
+    predicts away from surveyed places: test and training places lie side by side, so a model that only remembers its
+    neighbourhood has high scores (Roberts et al. 2017, doi:10.1111/ecog.02881).
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ class RowSplit(Splitter):
 
 @dataclass(frozen=True, repr=False)
 class BlockSplit(Splitter):
-    """Square blocks of an equal-area grid (EPSG:6933); places in one block share a fold.
+    """Split by square blocks of an equal-area grid (EPSG:6933); places in one block share a fold.
 
-    Use it to learn how well a model does away from surveyed places. A block should be wider than the reach of spatial
-    correlation; places near a block's edge still have near neighbours in training, unless `BufferedSplit` drops them.
-    Do not use it to judge a map of a densely surveyed country, for which it is too strict (Wadoux et al. 2021,
-    doi:10.1016/j.ecolmodel.2021.109692).
+    Use it to learn how well a model predicts away from surveyed places. A block should be wider than the range of
+    spatial correlation. Places near the edge of a block still have near neighbours in training, unless
+    `BufferedSplit` leaves these out. Do not use it to judge a map of a densely surveyed country, for which it is too
+    strict (Wadoux et al. 2021, doi:10.1016/j.ecolmodel.2021.109692).
 
     Parameters
     ----------

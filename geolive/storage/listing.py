@@ -153,7 +153,7 @@ def _files_of_dataset(
     except (ValueError, TypeError, KeyError):
         sound, names, checksums, left_out = False, [], {}, set()
     if not sound:
-        raise InputError(f"{inside(address, FACTS)}: not as geolive writes it; make the dataset again")
+        raise InputError(f"{inside(address, FACTS)}: is not in geolive's format; make the dataset again")
     listed = [StoredFile(inside(address, name), name, sha256=checksums[name]) for name in names if name not in left_out]
     return [
         *listed,

@@ -114,7 +114,7 @@ def _fetch(file: StoredFile, part: int, unfinished: Path, stopped: threading.Eve
     if checksum(unfinished) != file.sha256:
         os.ftruncate(part, 0)
         raise InputError(
-            f"{file.address}: missing, altered or cut short since the dataset was made; make the dataset again"
+            f"{file.address}: is missing, altered or cut short since the dataset was made; make the dataset again"
         )
 
 

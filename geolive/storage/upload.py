@@ -37,7 +37,7 @@ def check_free(address: str) -> None:
     names = [path.rstrip("/").split("/")[-1] for path in found]
     if names and UNFINISHED not in names:
         raise InputError(
-            f"{address}: exists already and nothing is overwritten; choose another folder, or remove it first",
+            f"{address}: exists already, and geolive overwrites nothing; choose another folder, or remove it first",
             parameter="out",
         )
     check_writable(address)

@@ -163,7 +163,7 @@ def trunk_of_bundle(folder: str | Path) -> Backbone:
     if kind != "imagewise":
         raise InputError(f"{folder}: a model of kind {kind!r} does not use photos; give a model of train imagewise")
     if not file.is_file() or checksum(file) != expected:
-        raise InputError(f"{file}: missing, altered or cut short since training; train again")
+        raise InputError(f"{file}: is missing, altered or cut short since training; train again")
     trunk, _ = build_trunk(arch)
     state = {name.removeprefix(TRUNK): value for name, value in read_state(file).items() if name.startswith(TRUNK)}
     load_trunk(trunk, state, (), str(file))

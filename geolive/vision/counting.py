@@ -64,7 +64,7 @@ def detect_objects(
     engine : Engine, optional
         Where partitions are computed (`geolive.engine.choosing.choose_engine`); by default in this process.
     progress : callable, optional
-        Called with words that say what is being done.
+        Called with a short text about the progress.
 
     Returns
     -------

@@ -108,7 +108,7 @@ class Preprocessing:
         except (KeyError, TypeError, ValueError, OverflowError):
             sound = False
         if not sound:
-            raise InputError(f"{where}: its preprocessing is not as geolive writes it; train again")
+            raise InputError(f"{where}: its preprocessing is not in geolive's format; train again")
         return cls(size, crop, mean, std, card["interpolation"])
 
 

@@ -102,7 +102,7 @@ GOOD = hostile("x").to_json()
 def test_what_is_no_passport_is_refused_in_one_line(tmp_path, passport):
     path = tmp_path / "a.geojson"
     path.write_text(json.dumps({"type": "FeatureCollection", "passport": passport, "features": []}))
-    with pytest.raises(InputError, match="not as geolive writes it") as caught:
+    with pytest.raises(InputError, match="not in geolive's format") as caught:
         gl.audit(path)
     assert "\n" not in str(caught.value)
 

@@ -42,7 +42,7 @@ def test_another_dataset_than_that_of_the_training_is_told(forest, sample):
 def test_the_mean_has_no_skill(sample):
     check = gl.audit(gl.train(sample, gl.Mean(), "pov")).check("skill_regression")
     assert (check.status, check.figure) == ("WARN", 0)
-    assert "not told apart from predicting the mean" in check.says
+    assert "not distinguished from predicting the mean" in check.says
 
 
 def test_coverage_of_intervals_is_measured_on_folds_that_they_were_not_made_from():
@@ -106,8 +106,8 @@ def test_a_classifier_is_judged_by_auc_and_slope(sample):
     ("value", "lower", "upper", "compared", "shown"),
     [
         (-213.4, -588.1, -0.69, "it is worse than predicting the mean everywhere", "−588"),
-        (-0.2, -0.6, 0.1, "it is not told apart from predicting the mean everywhere", "−0.6"),
-        (-3.65e-17, -3.65e-17, -3.65e-17, "it is not told apart from predicting the mean everywhere", "0"),
+        (-0.2, -0.6, 0.1, "it is not distinguished from predicting the mean everywhere", "−0.6"),
+        (-3.65e-17, -3.65e-17, -3.65e-17, "it is not distinguished from predicting the mean everywhere", "0"),
         (0.5512, 0.4809, 0.61, "it is better than predicting the mean everywhere", "0.481"),
     ],
 )

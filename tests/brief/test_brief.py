@@ -105,9 +105,9 @@ def test_districts_that_are_not_told_apart_are_not_called_lowest_or_highest(made
     alike = replace(made, districts=table)
     first, second, third = read_aloud(alike)
     assert first == (
-        "Districts cannot be told apart from the region's mean of asset wealth, so none is called the lowest or the highest."
+        "Districts cannot be distinguished from the region's mean of asset wealth, so none is called the lowest or the highest."
     )
-    assert second == "Of 38 districts with a value, none can be told apart from the region's mean of 0.4."
+    assert second == "Of 38 districts with a value, none can be distinguished from the region's mean of 0.4."
     assert third == "Every district has a value; in the 35 districts without a surveyed place it is predicted only."
     said = coverage_sentences(alike)
     assert "35 of 38 districts have no surveyed place." in said
@@ -212,7 +212,7 @@ def test_a_picture_that_fails_leaves_no_file(brief, tmp_path, monkeypatch):
 def test_nothing_of_the_users_is_overwritten(brief, files, tmp_path):
     for name in ("mine.html", "mine.pdf"):
         (tmp_path / name).write_text("mine")
-        with pytest.raises(InputError, match="is no brief of geolive"):
+        with pytest.raises(InputError, match="is not a brief of geolive"):
             write_brief(brief, tmp_path / name)
         assert (tmp_path / name).read_text() == "mine"
     for path in files.values():

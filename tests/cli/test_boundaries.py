@@ -72,7 +72,7 @@ def test_options_of_boundaries(run, tmp_path, small_folder):
     assert code == 0, said
     out.unlink()
     code, _, said = run(*base, "--layer", "districts", "--region", "bihar")
-    assert (code, said.splitlines()[-1]) == (2, "error: --layer is about a file of districts; add --boundaries FILE")
+    assert (code, said.splitlines()[-1]) == (2, "error: --layer needs a file of districts; add --boundaries FILE")
     code, _, said = run(*base, "--boundaries", DATA / "b_ISO-8859-1.shp")
     assert code == 2  # the dataset lies elsewhere
     assert (

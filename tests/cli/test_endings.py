@@ -48,7 +48,7 @@ def test_a_stopped_command_says_how_to_go_on(small_folder, tmp_path, number, cod
     ended, said = stop(evaluate, number, "Reading")
     assert ended == code, said
     assert said.splitlines()[-1] == (
-        "error: stopped; what is finished is kept: run the same command again to go on from there"
+        "error: stopped; the finished work is kept: run the same command again to continue"
     )
     assert "Traceback" not in said
     predict = ["predict", "--dataset", small_folder, "--region", "bihar", "--out", tmp_path / "map.html"]
@@ -90,7 +90,7 @@ def test_a_stopped_training_on_photos_is_no_success(tmp_path, number, code):
     train = ["train", "imagewise", tmp_path / "survey", *words, "--out", tmp_path / "bundle"]
     ended, said = stop([*train, "--epochs", "500", "--patience", "500"], number, "epoch 1")
     assert ended == code, said
-    assert said.splitlines()[-1].endswith("run the same command again to go on from there")
+    assert said.splitlines()[-1].endswith("run the same command again to continue")
     assert "Traceback" not in said
     assert not (tmp_path / "bundle").exists()
 
@@ -159,7 +159,7 @@ def test_stopped_networks_end_with_the_code_of_the_signal_and_go_on(small_folder
     words = [places.get(word, word) for word in NETWORKS[command]]
     ended, said = stop_at_work(words, number, tmp_path)
     assert ended == code, said
-    assert said.splitlines()[-1].endswith("run the same command again to go on from there")
+    assert said.splitlines()[-1].endswith("run the same command again to continue")
     assert "Traceback" not in said
     assert not places["OUT"].exists()
     assert unfinished(tmp_path)

@@ -51,7 +51,7 @@ def test_a_report_from_a_network_without_photos(run, folders, tmp_path):
 @pytest.mark.parametrize(
     ("bundle", "match"),
     [
-        ("forest", "--gallery: clusterwise-forest-5 looks at no single photo; leave gallery out"),
+        ("forest", "--gallery: clusterwise-forest-5 does not use single photos; leave gallery out"),
         ("network", "its images have no photos"),
         ("kriging", "no such bundle"),
     ],

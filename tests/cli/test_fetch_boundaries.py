@@ -50,7 +50,7 @@ def test_fetched_boundaries_are_drawn(bihar, small_folder, tmp_path):
     assert len(gpd.read_file(tmp_path / "m.geojson")) == 38
     again = run_apart("fetch", "boundaries", "--country", "ind", "--out", file, **environment)
     assert again.returncode == 2
-    assert "exists already and nothing is overwritten" in again.stderr
+    assert "exists already, and geolive overwrites nothing" in again.stderr
 
 
 def test_the_year_of_the_boundaries_is_compared_with_that_of_a_survey(bihar, tmp_path, run, monkeypatch):

@@ -151,7 +151,7 @@ def test_stopped_by_the_user_and_continued(tmp_path, number, code):
         server.before_each = stop
         errors = running.communicate(timeout=60)[1]
         assert running.returncode == code
-        assert "run the same command again to go on" in errors
+        assert "run the same command again to continue" in errors
         assert "Traceback" not in errors
         assert not (tmp_path / "new").exists()
         server.before_each = lambda kind, key: None

@@ -119,7 +119,8 @@ def test_messages_are_in_the_words_of_the_command(run, files, tmp_path):
         tmp_path / "d",
     )
     assert (code, "for lists of objects give --list-column COLUMN" in said) == (2, True)
-    assert "for a row an object read the images without counts and add the objects by ingest objects FILE" in said
+    assert "for a table with one object in each row read the images without counts" in said
+    assert "and add the objects by ingest objects FILE" in said
     assert "ingest objects FILE --dataset DATASET --class-column COLUMN, or name" in said
     assert not (tmp_path / "data").exists()
 

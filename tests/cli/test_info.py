@@ -24,7 +24,7 @@ def test_a_sample_and_its_picture(small_folder, tmp_path):
     assert np.asarray(Image.open(tmp_path / "map.png")).std() > 10
     again = run("info", small_folder, "--map", tmp_path / "map.png")
     assert again.returncode == 2
-    assert "nothing is overwritten" in again.stderr.splitlines()[-1]
+    assert "geolive overwrites nothing" in again.stderr.splitlines()[-1]
     assert again.stdout == ""
 
 

@@ -89,7 +89,7 @@ def test_the_radius(surveyed, tmp_path):
 
 def test_what_cannot_be_read(surveyed, tmp_path):
     refused(run("ingest", "photos", tmp_path / "none", "--out", tmp_path / "x"), "no such folder")
-    refused(run("ingest", "photos", tmp_path, "--out", surveyed), "nothing is overwritten")
+    refused(run("ingest", "photos", tmp_path, "--out", surveyed), "geolive overwrites nothing")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -55,7 +55,7 @@ def test_dhs_files_become_a_dataset(tmp_path):
     assert read_dataset(out).indicators == ["pov", "bmi", "members"]
     wrong = run("ingest", "dhs", files["gps"], "--recode", files["gps"], "--out", tmp_path / "other")
     assert wrong.returncode == 2
-    assert "is no file of Stata or SPSS" in wrong.stderr
+    assert "is not a file of Stata or SPSS" in wrong.stderr
     assert not (tmp_path / "other").exists()
 
 
@@ -130,4 +130,4 @@ def test_households_become_places_with_a_headcount_and_a_gap(tmp_path):
     wrong = run("ingest", "survey", tmp_path / "households.csv", "--lon", "lon", "--lat", "lat", "--value", "spent",
                 "--threshold", "other=1", "--out", tmp_path / "other")  # fmt: skip
     assert wrong.returncode == 2
-    assert "a threshold is given for 'other', which is no indicator; give one of: spent" in wrong.stderr
+    assert "a threshold is given for 'other', which is not an indicator; give one of: spent" in wrong.stderr

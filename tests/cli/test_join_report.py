@@ -102,7 +102,7 @@ def test_a_table_is_compared_with_a_file(run, tmp_path, boundaries, table):
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (["--column", "place"], "--column is about a file of districts"),
+        (["--column", "place"], "--column needs a file of districts"),
         (["--boundaries", "B"], "is a table; name its column of districts with --column"),
         (["--boundaries", "B", "--column", "town"], "no column 'town'"),
         (["--boundaries", "B", "--column", "place", "--join-report", "names.xlsx"], "must be named .csv or .json"),

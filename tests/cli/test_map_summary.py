@@ -113,14 +113,14 @@ def test_where_no_district_is_told_apart_none_is_called_first_or_last(capsys):
     wide = made.districts.assign(pov_lower=made.districts["pov"] - 50, pov_upper=made.districts["pov"] + 50)
     show_map(replace(made, districts=wide), [])
     said = capsys.readouterr().out
-    assert "None of 36 supported districts can be told apart from the region's mean" in said
+    assert "None of 36 supported districts can be distinguished from the region's mean" in said
     assert "First five" not in said
     assert "Tied" not in said
     show_map(replace(made, districts=wide), [], everything=True)
     everything = capsys.readouterr().out
     assert "All of 36 supported districts" in everything
     assert "None of 36" not in everything
-    # one that is told apart is enough for a ranking
+    # one that is distinguished is enough for a ranking
     row = wide.index[wide["supported"]][0]
     wide.loc[row, ["pov", "pov_lower", "pov_upper"]] = np.array([9.0, 8.5, 9.5])
     show_map(replace(made, districts=wide), [])

@@ -62,7 +62,7 @@ def test_a_threshold_maps_a_share(files):
         (["--size", "slide"], "--size slide: is for pictures, and none is written; add --formats png"),
         (["--size", "huge", "--formats", "png"], "--size huge: there is no such size; choose slide, column or page"),
         (["--estimator", "mean"], "--estimator mean: must be one of composite, spatial, predicted, direct"),
-        (["--people-column", "census"], "--people-column is about a file of districts; add --boundaries FILE"),
+        (["--people-column", "census"], "--people-column needs a file of districts; add --boundaries FILE"),
         (["--threshold", "99"], "--threshold 99: all values of 'pov' are below it; give one between"),
         (["--threshold", "0", "--indicator", "pov,bmi"], "--threshold 0: is for one indicator; give one of: pov, bmi"),
     ],

@@ -44,7 +44,7 @@ def test_it_takes_the_options_of_predict():
     [
         (("--out", "brief.docx"), "must end with .html or .pdf"),
         (("--out", "brief.pdf", "--budget", "many"), "--budget many: is neither a number of districts"),
-        (("--out", "brief.pdf", "--indicator", "pov,bmi"), "a brief is about one"),
+        (("--out", "brief.pdf", "--indicator", "pov,bmi"), "a brief shows one indicator"),
         (("--out", "brief.pdf", "--budget", "1"), "too few to choose from"),
     ],
 )

@@ -116,7 +116,7 @@ def test_an_input_is_never_overwritten(folder):
     file = folder / "districts.csv"
     done = run("target", file, "--value", "pov", "--budget", "3", "--out", file)
     assert done.returncode == 2
-    assert "nothing given is overwritten" in done.stderr
+    assert "geolive does not overwrite inputs" in done.stderr
 
 
 def test_ids_keep_the_zeros_in_front(folder):

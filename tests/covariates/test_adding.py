@@ -214,9 +214,9 @@ def test_names_that_are_there_already(dataset, rasters, tmp_path):
     folder = geolive.write_dataset(dataset, tmp_path / "goa")
     tables = compute_covariates(dataset, {"lon": rasters["lon"]})
     place_covariates(folder, tables)
-    with pytest.raises(InputError, match="has a covariate 'lon' already, and nothing is overwritten"):
+    with pytest.raises(InputError, match="has a covariate 'lon' already, and geolive overwrites nothing"):
         place_covariates(folder, tables)
-    with pytest.raises(InputError, match="has a covariate 'lon' already, and nothing is overwritten"):
+    with pytest.raises(InputError, match="has a covariate 'lon' already, and geolive overwrites nothing"):
         geolive.add_covariates(geolive.read_dataset(folder), {"lon": rasters["half"]})
 
 

@@ -95,7 +95,7 @@ def empty_folder(folder):
         (without_crs, r"nowhere\.tif: has no coordinate reference system; assign the one it is in"),
         (without_transform, r"flat\.tif: does not say where its cells are"),
         (of_an_engineer, r"site\.tif: its coordinate reference system has no relation to longitude and latitude"),
-        (metres_called_degrees, r"metres\.tif: reaches from 300000, 1640000 to 420000, 1770000, which are no degrees"),
+        (metres_called_degrees, r"metres\.tif: reaches from 300000, 1640000 to 420000, 1770000, which are not degrees"),
         (
             another_country,
             r"kenya\.tif: does not cover the region: all places lie from 73\..*reaches from 36,-0\.3 to 37\.2,1",
@@ -220,7 +220,7 @@ def test_buffers_that_are_none(dataset, tmp_path, buffer):
 def test_nothing_is_asked_for(dataset):
     with pytest.raises(InputError, match="neither a raster nor a table is given"):
         geolive.add_covariates(dataset)
-    with pytest.raises(InputError, match="columns and boundaries are about a table"):
+    with pytest.raises(InputError, match="columns and boundaries need a table"):
         geolive.add_covariates(dataset, {"v": "v.tif"}, columns=["x"])
 
 
@@ -259,4 +259,4 @@ def test_the_command_tells_what_it_added(dataset, tmp_path):
     assert "half.tif" in run("info", folder).stdout
     again = run("covariates", folder, "--raster", f"half={path}")
     assert again.returncode == 2
-    assert "has a covariate 'half' already, and nothing is overwritten; choose another name" in again.stderr
+    assert "has a covariate 'half' already, and geolive overwrites nothing; choose another name" in again.stderr

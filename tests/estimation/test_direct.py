@@ -136,7 +136,7 @@ def test_intervals_hold_over_repeated_surveys():
         (lambda t: t.drop(columns="y"), {}, "no column 'y'"),
         (lambda t: t.assign(y="a"), {}, "y: is not numeric"),
         (lambda t: t.assign(d=np.arange(len(t))), {}, "no district has two primary sampling units"),
-        (lambda t: t.assign(y=9), {"denominator": "x"}, "is no rate"),
+        (lambda t: t.assign(y=9), {"denominator": "x"}, "is not a rate"),
     ],
 )
 def test_bad_input_is_told_in_one_line(change, options, words):

@@ -184,5 +184,5 @@ def test_sets_of_five_thousand_districts_hold_their_own_ranks():
     best, worst = rank_sets(value, error, freedom=50)
     own = 1 + (value[:, None] < value[None, :]).sum(axis=1)
     assert ((best <= own) & (own <= worst)).all()
-    # the highest values are told apart from the lower half
+    # the highest values are distinguished from the lower half
     assert worst[value > 2.5].max() < 2_500 < best[value < -2.5].min()

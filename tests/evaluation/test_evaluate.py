@@ -252,9 +252,9 @@ def test_results_are_written_and_nothing_is_overwritten(dataset, tmp_path):
     read = pd.read_csv(tmp_path / "report" / "results.csv")
     pd.testing.assert_frame_equal(read, evaluation.results, check_dtype=False)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "report" / "predictions.parquet"), evaluation.predictions)
-    with pytest.raises(InputError, match="nothing is overwritten"):
+    with pytest.raises(InputError, match="geolive overwrites nothing"):
         evaluation.write_report(tmp_path / "report")
-    with pytest.raises(InputError, match="nothing is overwritten"):
+    with pytest.raises(InputError, match="geolive overwrites nothing"):
         evaluate(dataset, BASELINES, split="blocks:100km", out=tmp_path / "report")
 
 

@@ -20,7 +20,7 @@ NAN = float("nan")
 
 
 def task_result(split, figures, gains=None, task="regression", optimistic=False, n_clusters=30):
-    """A task's result with these figures; the best is told apart from the models in `gains` by these differences."""
+    """A task's result with these figures; the best differs significantly from the models in `gains` by these differences."""
     names = list(figures)
     metric = MAIN_METRIC[task]
     results = pd.DataFrame(
@@ -54,7 +54,7 @@ def test_one_model_is_compared_with_nothing():
     assert sentences(alone) == [
         "Only one model was evaluated: mean has an R² of 0.00 [0.00, 0.00] in random folds.",
         "It is the simplest model itself, so it is compared with nothing.",
-        "Only random folds were evaluated: they show how well a model fills in between surveyed places, and not how well it "
+        "Only random folds were evaluated: they show how well a model fills gaps between surveyed places, and not how well it "
         "predicts away from them; add a spatial split, such as blocks:100km.",
     ]
     forest = task_result("blocks:50km", {"forest": (0.4, 0.2, 0.5)})
@@ -63,7 +63,7 @@ def test_one_model_is_compared_with_nothing():
         "No simple model was evaluated, but R² itself compares with the mean of the training clusters: the interval of the best "
         "lies above 0 in spatial folds.",
         "Only spatial folds were evaluated: they show how well a model predicts away from surveyed places, and may understate "
-        "how well it fills in between them; add the split random.",
+        "how well it fills gaps between them; add the split random.",
     ]
 
 
@@ -80,9 +80,9 @@ def test_the_best_is_told_apart_in_random_folds_only_and_falls():
     )
     assert sentences(random, blocks) == [
         "forest has the highest R² of 3 models: 0.50 [0.40, 0.60] in random folds and 0.10 [−0.10, 0.30] in spatial folds "
-        "(blocks:50km); 1 other model is not told apart from the best in each of them.",
-        "The best model is told apart from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) and is not "
-        "told apart from it in spatial folds (difference 0.10 [−0.10, 0.30]).",
+        "(blocks:50km); 1 other model does not differ significantly from the best in each of them.",
+        "The best model differs significantly from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) "
+        "and does not differ significantly from it in spatial folds (difference 0.10 [−0.10, 0.30]).",
         "The R² of forest is 0.50 in random folds and 0.10 in spatial folds: it predicts less well away from "
         "surveyed places than between them.",
     ]
@@ -101,10 +101,10 @@ def test_two_bests_and_no_loss():
     )
     assert sentences(random, blocks) == [
         "forest has the highest R² of 3 models in random folds (0.50 [0.40, 0.60]) and knn in spatial folds (blocks:50km) "
-        "(0.50 [0.30, 0.60]); of the other models, none in random folds and 1 in spatial folds are not told apart "
-        "from the best.",
-        "The best model is told apart from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) and spatial "
-        "folds (difference 0.50 [0.30, 0.60]).",
+        "(0.50 [0.30, 0.60]); of the other models, none in random folds and 1 in spatial folds do not differ "
+        "significantly from the best.",
+        "The best model differs significantly from the simplest one, mean, in random folds (difference 0.50 [0.40, 0.60]) "
+        "and spatial folds (difference 0.50 [0.30, 0.60]).",
         "The R² of forest is 0.50 in random folds and 0.45 in spatial folds: each lies within the interval of the "
         "other, so these folds show no loss away from surveyed places.",
     ]
@@ -123,8 +123,13 @@ def test_all_models_at_chance():
         task_result("random", level, gains, "classification"),
         task_result("blocks:50km", level, gains, "classification"),
     )
-    assert found[1].startswith("The best model is not told apart from the simplest one, majority, in random folds")
-    assert found[2] == "Random and spatial folds agree: in neither is a model told apart from the simplest one."
+    assert found[1].startswith(
+        "The best model does not differ significantly from the simplest one, majority, in random folds"
+    )
+    assert (
+        found[2]
+        == "Random and spatial folds agree: in neither does a model differ significantly from the simplest one."
+    )
 
 
 def test_labels_without_a_simple_model_and_a_list_of_the_dataset():
@@ -169,8 +174,8 @@ def test_no_figures_and_no_intervals():
     figures = {"mean": (0.0, NAN, NAN), "forest": (0.3, NAN, NAN)}
     one_unit = task_result("random", figures, {"mean": (0.3, NAN, NAN)})
     assert sentences(one_unit)[:2] == [
-        "forest has the highest R² of 2 models: 0.30 in random folds; 1 other model is not told apart from the best.",
-        "The best model is not told apart from the simplest one, mean, in random folds (difference 0.30).",
+        "forest has the highest R² of 2 models: 0.30 in random folds; 1 other model does not differ significantly from the best.",
+        "The best model does not differ significantly from the simplest one, mean, in random folds (difference 0.30).",
     ]
 
 

@@ -440,7 +440,7 @@ def test_few_districts_without_a_composite_say_so_in_plain_words(small_sample, t
         trained = train(small_sample.dataset, Neighbours(), "pov")
         drawn = predict(small_sample.dataset, trained, boundaries=path)
         assert drawn.estimator == "predicted"
-        reason = f"{number} surveyed districts do not tell how much districts differ beyond what the model predicts."
+        reason = f"{number} surveyed districts are too few to estimate how much districts differ from the model's predictions."
         assert drawn.estimator_about.endswith(f"A composite estimate was not possible: {reason}")
 
 

@@ -57,7 +57,7 @@ def test_a_map_without_composite_or_a_wrong_name_is_one_line(drawn, tmp_path):
         write_diagnostics(drawn, tmp_path / "checks.pdf")
     mine = tmp_path / "mine.csv"
     mine.write_text("a,b\n")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_diagnostics_free(mine, [])
     with pytest.raises(InputError, match="give the diagnostics another name"):
         check_diagnostics_free(tmp_path / "pov.html", [tmp_path / "pov.html"])

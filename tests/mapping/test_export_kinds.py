@@ -159,7 +159,7 @@ def test_tiles_of_others_are_not_overwritten(made, folder, tmp_path):
     check_outputs_free([folder / "pov.pmtiles"], [])
     for content in (b"", b"PMTiles\x03 and no more", (folder / "pov.pmtiles").read_bytes()[:140], b"another file"):
         (tmp_path / "pov.pmtiles").write_bytes(content)
-        with pytest.raises(InputError, match="not as geolive wrote it"):
+        with pytest.raises(InputError, match="was not written by geolive"):
             check_outputs_free([tmp_path / "pov.pmtiles"], [])
 
 
@@ -214,7 +214,7 @@ def test_equal_maps_give_equal_bytes_and_our_files_are_free(folder, tmp_path, ki
     assert again[0].read_bytes() == (folder / f"pov.{kind}").read_bytes()
     assert check_outputs_free(again[:1], []) == again
     (tmp_path / f"mine.{kind}").write_bytes(b"my own work of many years, made by geolive and me")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / f"mine.{kind}"], [])
 
 
@@ -223,7 +223,7 @@ def test_a_workbook_that_its_user_saved_is_never_overwritten(folder, tmp_path):
     book["Districts"]["C2"] = "my note"
     book.properties.lastModifiedBy = "An officer"
     book.save(tmp_path / "pov.xlsx")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / "pov.xlsx"], [])
 
 

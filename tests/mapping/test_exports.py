@@ -361,7 +361,7 @@ def test_a_geopackage_with_a_layer_of_the_user_is_never_overwritten(made, tmp_pa
     path = made.to_file(tmp_path / "pov.gpkg")[0]
     assert check_outputs_free([path], []) == [path]
     made.sites[["geometry"]].to_file(path, layer="my own", mode="a")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([path], [])
 
 
@@ -377,7 +377,7 @@ def test_the_csv_holds_the_districts_and_no_formula(tmp_path):
     assert (table["pov"] < 0).any(), "a negative number stays a number"
     assert check_outputs_free([path], []) == [path]
     (tmp_path / "mine.csv").write_text("district_id,note\n230,mine\n")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / "mine.csv"], [])
 
 
@@ -440,7 +440,7 @@ def test_a_page_of_geolive_is_free_to_be_written_again(made, tmp_path):
     made.to_file(tmp_path / "pov.html")
     assert check_outputs_free([tmp_path / "pov.html"], [], exports=False) == [tmp_path / "pov.html"]
     (tmp_path / "notes.html").write_text("<p>What I think of geolive</p>")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / "notes.html"], [])
 
 
@@ -455,7 +455,9 @@ def test_outputs_of_geolive_are_free_to_be_written_again(folder):
 )
 def test_a_file_of_someone_else_is_never_overwritten(tmp_path, name):
     (tmp_path / name).write_bytes(b"my own work of many years")
-    with pytest.raises(InputError, match=rf"{name}: exists and is not as geolive wrote it; move it away"):
+    with pytest.raises(
+        InputError, match=rf"{name}: exists and was changed, or was not written by geolive; move it away"
+    ):
         check_outputs_free([tmp_path / "pov.html"], [])
     assert (tmp_path / name).read_bytes() == b"my own work of many years"
 
@@ -465,7 +467,7 @@ def test_someone_elses_raster_is_foreign(tmp_path):
     with rasterio.open(tmp_path / "a.tif", "w", **profile) as raster:
         raster.write(np.zeros((1, 2, 2), np.uint8))
         raster.update_tags(SOFTWARE="mine, not geolive's")
-    with pytest.raises(InputError, match="exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match="exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / "a.tif"], [])
 
 

@@ -36,7 +36,7 @@ def test_the_page_shows_what_the_geojson_holds(main_job):
         assert f"The survey alone says {survey}, from {patna['n_clusters']} places." in panel
         low, middle, high = (decimal_text(patna[f"pov_predicted{end}"], 2) for end in ("_lower", "", "_upper"))
         assert f"The photos alone say {middle} (90 % interval {low} to {high})." in panel
-        assert f"In the value shown the survey counts {round(100 * patna['pov_gamma'])} %." in panel
+        assert f"The survey has a weight of {round(100 * patna['pov_gamma'])} % in the value shown." in panel
         assert seen.page.locator("#geolive-watermark").is_visible()
         items = seen.page.locator(".geolive-legend-item[data-kind=class]")
         ends = [float(item.get_attribute(name)) for item in items.all() for name in ("data-low", "data-high")]

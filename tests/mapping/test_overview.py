@@ -102,7 +102,7 @@ def test_what_cannot_be_drawn(small_sample, tmp_path):
     with pytest.raises(InputError, match="nothing to draw"):
         draw_overview(empty, tmp_path / "map.png")
     (tmp_path / "mine.png").touch()
-    with pytest.raises(InputError, match="nothing is overwritten"):
+    with pytest.raises(InputError, match="geolive overwrites nothing"):
         draw_overview(dataset, tmp_path / "mine.png")
     assert [p.name for p in tmp_path.iterdir()] == ["mine.png"]
 

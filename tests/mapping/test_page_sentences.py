@@ -35,7 +35,7 @@ def test_a_district_in_a_sentence():
 
 def test_a_district_without_a_value_says_why():
     assert said_of(fake_district_map(), "Sheohar") == (
-        "Sheohar has no value, since the places there are too few or too unlike the surveyed ones to be sure."
+        "Sheohar has no value, since its places are too few or too unlike the surveyed places."
     )
 
 
@@ -47,7 +47,7 @@ def test_the_region_in_a_paragraph():
     for count, words in (
         (below, "are surely below it"),
         (above, "are surely above it"),
-        (alike, "cannot be told apart"),
+        (alike, "cannot be distinguished"),
     ):
         assert f"{count} districts {words}" in said
     table = made.districts
@@ -115,5 +115,5 @@ def test_nothing_is_sure_where_all_districts_are_alike():
     table = made.districts
     wide = table.assign(pov_lower=-9.0, pov_upper=9.0, rank_best=1, rank_worst=36).where(table["supported"], table)
     said = region_sentences(replace(made, districts=wide))
-    assert "No district can be told apart from that mean." in said
+    assert "No district can be distinguished from this mean." in said
     assert "surely" not in said.lower()

@@ -144,7 +144,7 @@ def test_the_layer_of_the_mean_says_who_is_told_apart(shown, made):
     assert region_mean(made) == pytest.approx(table["pov"].mean())
     assert (compared == 2).sum() == (table["pov_lower"] > table["pov"].mean()).sum() > 0
     assert (compared == 0).sum() == (table["pov_upper"] < table["pov"].mean()).sum() > 0
-    assert page.is_checked("#geolive-layer-compared"), "most districts are not told apart, so it comes first"
+    assert page.is_checked("#geolive-layer-compared"), "most districts are not distinguished, so it comes first"
     counts = page.locator(".geolive-legend-item[data-kind=class] .geolive-count").all_inner_texts()
     assert [int(text) for text in counts] == [(compared == i).sum() for i in range(3)]
     marks = [text[0] for text in page.locator(".geolive-name").all_inner_texts() if text[0] in "▲▼"]

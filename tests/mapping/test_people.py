@@ -152,7 +152,7 @@ def test_tables_page_and_qgis_have_the_people(survey, region, tmp_path):
 
 def test_without_people_the_page_says_that_sites_count_alike(survey, region):
     drawn = predict(survey, train(survey, Kriging(), "wealth"), region)
-    assert "count alike" in dict(page_data(drawn)["how"])["Weights"]
+    assert "All sites of a district have the same weight" in dict(page_data(drawn)["how"])["Weights"]
     assert "people" not in district_columns(drawn)
 
 

@@ -150,7 +150,7 @@ def test_a_model_without_any_honest_prediction_is_one_line(dataset, trained, reg
     images = dataset.images[in_clusters].reset_index(drop=True)
     alone = replace(dataset, images=images, features={"objects": dataset.features["objects"][in_clusters]})
     with pytest.raises(
-        InputError, match=r"has no out-of-fold prediction of any; .*geolive train imagewise DATASET --folds 5"
+        InputError, match=r"has no out-of-fold predictions; .*geolive train imagewise DATASET --folds 5"
     ):
         predict(alone, untold, region)
 

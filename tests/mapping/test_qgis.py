@@ -172,7 +172,7 @@ def test_pixels_of_the_surface_have_the_colour_of_their_class(made, seen):
 def test_a_style_that_its_user_saved_is_not_overwritten(seen, folder):
     assert check_outputs_free([folder / "pov.geojson"], [])
     assert (folder / "saved.qml").stat().st_size > 10_000
-    with pytest.raises(InputError, match=r"saved\.qml: exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match=r"saved\.qml: exists and was changed, or was not written by geolive"):
         check_outputs_free([folder / "saved.geojson"], [])
 
 

@@ -43,7 +43,7 @@ def test_equal_maps_give_equal_bytes_and_ours_may_be_replaced(made, folder, tmp_
     assert [path.read_bytes() for path in again] == [(folder / path.name).read_bytes() for path in again]
     assert check_outputs_free([tmp_path / "pov.qgz"], []) == again
     (tmp_path / "mine.qgz").write_bytes(b"my own project")
-    with pytest.raises(InputError, match=r"mine\.qgz: exists and is not as geolive wrote it"):
+    with pytest.raises(InputError, match=r"mine\.qgz: exists and was changed, or was not written by geolive"):
         check_outputs_free([tmp_path / "mine.qgz"], [])
 
 
@@ -82,5 +82,5 @@ class TestInQgis:
 
     def test_a_project_that_its_user_saved_is_never_overwritten(self, folder, seen):
         assert seen["written"]
-        with pytest.raises(InputError, match=r"saved\.qgz: exists and is not as geolive wrote it"):
+        with pytest.raises(InputError, match=r"saved\.qgz: exists and was changed, or was not written by geolive"):
             check_outputs_free([folder / "saved.qgz"], [])

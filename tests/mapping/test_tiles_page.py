@@ -88,7 +88,7 @@ def test_the_page_belongs_to_the_archive(real, page_file, tmp_path):
     archive, page = write_files(real, [tmp_path / "pov.pmtiles"])
     assert page.read_bytes() == page_file.read_bytes(), "equal maps give equal bytes"
     page.write_text("a page of somebody else")
-    with pytest.raises(InputError, match="not as geolive wrote it"):
+    with pytest.raises(InputError, match="was not written by geolive"):
         check_outputs_free([archive], [])
     with pytest.raises(InputError, match="give one of them another name"):
         check_outputs_free([tmp_path / "a_tiles.html", tmp_path / "a.pmtiles"], [])

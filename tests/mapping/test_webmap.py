@@ -170,8 +170,8 @@ def test_sentences_say_what_survey_and_photos_say_and_how_much_each_counts(plain
     assert says(made, PATNA) == [
         f"The survey alone says {number['direct']}, give or take {number['direct_error']}, from 1 place.",
         f"The photos alone say {middle} (90 % interval {low} to {high}).",
-        f"In the value shown the survey counts {round(100 * patna.pov_gamma)} %. The rest is what the photos say where the model "
-        f"did not learn from this district, calibrated to the survey: {number['synthetic']}.",
+        f"The survey has a weight of {round(100 * patna.pov_gamma)} % in the value shown. The rest is the prediction from photos "
+        f"by a model that was not trained on this district, calibrated to the survey: {number['synthetic']}.",
     ]
 
 
@@ -186,11 +186,11 @@ def test_sentences_of_a_district_without_survey_or_value():
 
 
 def test_sentences_of_other_estimators_and_of_a_model_without_photos():
-    assert says(fake_district_map(estimator="direct"), PATNA)[2] == "The value shown is what the survey alone says."
-    assert says(fake_district_map(estimator="predicted"), PATNA)[2] == "The value shown is what the photos alone say."
+    assert says(fake_district_map(estimator="direct"), PATNA)[2] == "The value shown is that of the survey alone."
+    assert says(fake_district_map(estimator="predicted"), PATNA)[2] == "The value shown is that of the photos alone."
     without = with_provenance(fake_district_map(estimator="predicted"), uses_images=False)
     assert says(without, PATNA)[1].startswith("The model alone says")
-    assert says(without, PATNA)[2] == "The value shown is what the model alone says."
+    assert says(without, PATNA)[2] == "The value shown is that of the model alone."
 
 
 def test_the_page_says_which_estimator_it_shows():

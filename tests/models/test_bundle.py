@@ -72,7 +72,7 @@ def test_a_classifier_too(small_sample, tmp_path):
 def test_a_bundle_cut_short_or_altered(folder, tmp_path, name):
     copy = shutil.copytree(folder, tmp_path / "copy")
     (copy / name).write_bytes((copy / name).read_bytes()[:-100])
-    with pytest.raises(InputError, match=f"{name}: missing, altered or cut short.*train clusterwise"):
+    with pytest.raises(InputError, match=f"{name}: is missing, altered or cut short.*train clusterwise"):
         load_model(copy)
 
 
@@ -151,7 +151,7 @@ def test_its_readme_shows_text_of_data_as_text(trained, tmp_path):
 
 def test_baselines_are_not_kept(small_sample, tmp_path):
     made = train(small_sample.dataset, Neighbours(), "pov")
-    with pytest.raises(InputError, match="fit it anew"):
+    with pytest.raises(InputError, match="fit it each time"):
         save_model(made, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 

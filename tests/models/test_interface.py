@@ -137,7 +137,7 @@ def test_a_users_own_model_is_described_and_trained(dataset, tmp_path):
     trained = train(dataset, Median(), "pov")
     assert trained.card.model == "Median"
     assert trained.residuals.groupby("fold")["prediction"].nunique().eq(1).all()
-    with pytest.raises(InputError, match="Median is not kept in a bundle"):
+    with pytest.raises(InputError, match="Median cannot be saved in a bundle"):
         save_model(trained, tmp_path / "own")
     assert fit_cached(dataset, Median(), "pov").card == trained.card
 
@@ -146,7 +146,7 @@ def test_a_subclass_of_a_kept_model_is_not_kept_as_that_model(dataset, tmp_path)
     class Other(Forest):
         pass
 
-    with pytest.raises(InputError, match="not kept"):
+    with pytest.raises(InputError, match="cannot be saved"):
         save_model(train(dataset, Other(n_estimators=2), "pov"), tmp_path / "other")
 
 
@@ -195,7 +195,7 @@ def test_a_classifier_learns_labels_and_keeps_to_its_task(dataset):
 def test_estimators_that_maps_cannot_use_are_refused(seen):
     for wrong, match in (
         (SVC(), "CalibratedClassifierCV"),
-        (StandardScaler(), "no scikit-learn regressor or classifier"),
+        (StandardScaler(), "not a scikit-learn regressor or classifier"),
         (Ridge, "give an unfitted one"),
     ):
         with pytest.raises(InputError, match=match):
@@ -205,7 +205,7 @@ def test_estimators_that_maps_cannot_use_are_refused(seen):
 def test_an_estimator_of_types_that_files_cannot_hold_safely_is_used_but_not_kept(dataset, tmp_path):
     trained = train(dataset, CountModel(SVR()), "pov")
     assert np.isfinite(trained.residuals["prediction"]).all()
-    with pytest.raises(InputError, match="SVR can be used in Python, but not kept"):
+    with pytest.raises(InputError, match="SVR can be used in Python, but not saved"):
         save_model(trained, tmp_path / "svr")
     assert list(tmp_path.iterdir()) == []
 

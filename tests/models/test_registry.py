@@ -30,7 +30,7 @@ def test_parameters_stand_in_the_description(name):
 
 def test_covariates_are_named_in_the_description():
     forest = describe(make_model("forest", inputs="objects,covariates"))
-    assert forest == "A random forest of 100 trees on what is known of each place (objects, covariates)."
+    assert forest == "A random forest of 100 trees on the inputs of each place (objects, covariates)."
     kriging = describe(make_model("kriging", inputs="covariates"))
     assert kriging == "Kriging of the surveyed clusters with external drift (covariates); images are not used."
     assert open_language("fr").of(kriging).startswith("Krigeage des grappes")

@@ -55,5 +55,5 @@ def test_sample_writes_it(tmp_path):
     assert geolive.add_covariates(dataset, {"lights": tmp_path / "lights.tif"}).covariates.names == ("lights",)
     again = run("sample", "--region", "goa", "--out", tmp_path / "goa2", "--raster", tmp_path / "lights.tif")
     assert again.returncode == 2
-    assert "exists already, and nothing is overwritten" in again.stderr
+    assert "exists already, and geolive overwrites nothing" in again.stderr
     assert not (tmp_path / "goa2").exists()

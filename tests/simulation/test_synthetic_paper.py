@@ -54,5 +54,5 @@ def test_more_clusters_than_ids_are_an_error(ids, tmp_path):
 
 def test_ids_of_another_country_are_an_error(tmp_path):
     (tmp_path / "train_clusters_ke.txt").write_text("ke_1")
-    with pytest.raises(InputError, match="'ke_1' is no Indian cluster id"):
+    with pytest.raises(InputError, match="'ke_1' is not an Indian cluster id"):
         write_synthetic_paper(tmp_path, 1, tmp_path / "new")

@@ -202,8 +202,8 @@ def test_an_answer_in_a_list(server, fetch):
     [
         ({"/api/KEN/ADM2/": None}, "geoBoundaries has no level 2 of KEN; check country and level"),
         ({"/api/KEN/ADM2/": busy}, "its server says 503"),
-        ({"/api/KEN/ADM2/": b"<html>Welcome</html>"}, "no JSON"),
-        ({"/api/KEN/ADM2/": b"[" * 100_000}, "no JSON"),
+        ({"/api/KEN/ADM2/": b"<html>Welcome</html>"}, "is not JSON"),
+        ({"/api/KEN/ADM2/": b"[" * 100_000}, "is not JSON"),
         ({"/api/KEN/ADM2/": b"[]"}, "not as geoBoundaries answers"),
         ({"/api/KEN/ADM2/": b"{}"}, "names no gjDownloadURL"),
         ({"/api/KEN/ADM2/": endless}, "is larger than 1 MB"),
@@ -212,16 +212,16 @@ def test_an_answer_in_a_list(server, fetch):
         ({"/full.geojson": cut_off_between_chunks}, "was cut off"),
         ({"/full.geojson": redirect("/full.geojson")}, "its server says 302"),
         ({"/full.geojson": redirect("file:///etc/passwd")}, "its server says 302"),
-        ({"/full.geojson": redirect("http://example.org/x")}, "is no https address"),
+        ({"/full.geojson": redirect("http://example.org/x")}, "is not an https address"),
         ({"/full.geojson": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"}, "pointer to a large file"),
         ({"/full.geojson": b'{"type": "FeatureCollection", "features": []}'}, "holds no districts"),
         ({"/full.geojson": json.dumps(DISTRICTS).replace("shapeName", "name").encode()}, "feature 1 has no shapeName"),
         ({"/full.geojson": json.dumps(DISTRICTS).replace("Polygon", "MultiPoint", 1).encode()}, "geometry"),
         (
             {"/full.geojson": json.dumps(DISTRICTS).replace("39.0", "3900.0").encode()},
-            "feature 3 is no polygon in degrees",
+            "feature 3 is not a polygon in degrees",
         ),
-        ({"/full.geojson": json.dumps(DISTRICTS).replace("39.0", "NaN").encode()}, "no JSON"),
+        ({"/full.geojson": json.dumps(DISTRICTS).replace("39.0", "NaN").encode()}, "is not JSON"),
     ],
 )
 def test_answers_that_cannot_be_used(server, fetch, tmp_path, pages, cause):
@@ -237,7 +237,7 @@ def test_answers_that_cannot_be_used(server, fetch, tmp_path, pages, cause):
 )  # fmt: skip
 def test_addresses_that_are_not_asked(server, fetch, address):
     server.answer(gjDownloadURL=address)
-    with pytest.raises(InputError, match=r"is no https address|is no address|names no gjDownloadURL"):
+    with pytest.raises(InputError, match=r"is not an https address|is not an address|names no gjDownloadURL"):
         fetch()
     assert server.asked == ["/api/KEN/ADM2/"]
 

@@ -74,7 +74,7 @@ def test_hdf5_that_points_elsewhere_is_refused(folder, tmp_path):
         file["features"] = np.zeros((4, 2))
     with h5py.File(tmp_path / "net.h5", "w") as file:
         file["features"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/features")
-    with pytest.raises(InputError, match="no data set of its own"):
+    with pytest.raises(InputError, match="not a dataset in this file"):
         add(folder, tmp_path / "net.h5", table=tmp_path / "table" / "data.csv")
 
 

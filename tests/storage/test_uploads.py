@@ -47,7 +47,9 @@ def test_a_dataset_and_a_model_are_written_and_read(s3, goa):
     trained = geolive.train(goa, geolive.Forest(n_estimators=3), "pov")
     where = geolive.save_model(trained, "s3://maps/python/forest")
     assert (geolive.load_model(where).residuals["prediction"] == trained.residuals["prediction"]).all()
-    with pytest.raises(InputError, match=r"s3://maps/python/goa: exists already and nothing is overwritten; choose"):
+    with pytest.raises(
+        InputError, match=r"s3://maps/python/goa: exists already, and geolive overwrites nothing; choose"
+    ):
         geolive.write_dataset(goa, address)
 
 
@@ -269,6 +271,6 @@ def test_of_several_processes_that_train_together_only_the_first_uploads(s3, com
 def test_a_file_that_a_command_does_not_replace_is_left_alone(s3):
     s3.files.pipe("maps/kept/goa.geojson", b"{}")
     outputs = Outputs(["s3://maps/kept/goa.geojson"], "fetch boundaries", "")
-    with pytest.raises(InputError, match=r"s3://maps/kept/goa.geojson: exists already and nothing is overwritten"):
+    with pytest.raises(InputError, match=r"s3://maps/kept/goa.geojson: exists already, and geolive overwrites nothing"):
         outputs.file("s3://maps/kept/goa.geojson", replace=False)
     assert outputs.file("s3://maps/kept/goa.geojson").name == "goa.geojson"

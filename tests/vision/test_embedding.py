@@ -192,7 +192,7 @@ def test_the_trunk_of_a_bundle(tmp_path):
     (tmp_path / "altered" / "model.safetensors").write_bytes(b"")
     for name, words in (
         ("forest", "'clusterwise' does not use photos"),
-        ("odd", "preprocessing is not as geolive writes it"),
+        ("odd", "preprocessing is not in geolive's format"),
         ("altered", "missing, altered or cut short"),
     ):
         with pytest.raises(InputError, match=words):

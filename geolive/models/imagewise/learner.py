@@ -92,7 +92,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class TrainingPhotos:
-    """The photos to learn from, with their targets.
+    """The training photos, with their targets.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ class Learner(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def train_dataloader(self) -> DataLoader:
-        """The batches of this epoch for this process; made anew for each epoch."""
+        """The batches of this epoch for this process; made again for each epoch."""
         rows = self.photos.train[epoch_order(len(self.photos.train), self.settings.random_state, self.current_epoch)]
         rows = rows[: self.steps * self.part * self._parts]
         # photos are dealt to the parts of each step one by one, so that the parts together are the batch of a single process
@@ -411,7 +411,7 @@ def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
     except torch.multiprocessing.ProcessExitedException as error:
         raise InputError(
             f"one of the {learner.settings.devices} processes of the training ended ({error}); make sure that there is memory "
-            "for all, then run the same command again: it goes on from the last whole epoch"
+            "for all, then run the same command again: it continues after the last whole epoch"
         ) from error
     if trainer.interrupted or trainer.received_sigterm:
         raise KeyboardInterrupt

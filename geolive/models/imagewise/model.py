@@ -38,9 +38,9 @@ _BATCHES_A_PART = 16
 
 
 class ImageWise(Model):
-    """A network that looks at each photo of a place; the place's value is the mean over its photos, or what most vote for.
+    """A network that predicts each photo of a place; the prediction of the place is the mean over its photos, or their vote.
 
-    `geolive.models.imagewise.training.train_imagewise` trains it, because it learns from photos rather than from places.
+    `geolive.models.imagewise.training.train_imagewise` trains it, because its samples are photos rather than places.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ class ImageWise(Model):
     network_ : PhotoCNN
     preprocessing_ : Preprocessing
     target_ : tuple of float
-        Mean and standard deviation of the training clusters' values (with a tanh head the middle and half of their range); 0 and
-        1 in classification.
+        Mean and standard deviation of the training clusters' values (with a tanh head the middle and half of their
+        range); 0 and 1 in classification.
     training_ : dict
         How the network was trained, as JSON-able facts.
 
@@ -121,13 +121,13 @@ class ImageWise(Model):
         return getattr(self, "training_", {"arch": self.arch}) | {"pool": self.pool}
 
     def fit(self, places: Places, values: np.ndarray) -> Self:
-        """Raise: the network learns from photos, which places do not have.
+        """Raise: the network is trained on photos, which places do not have.
 
         Raises
         ------
         InputError
         """
-        raise InputError(f"{self.name} learns from photos; train it with train_imagewise(dataset, indicator)")
+        raise InputError(f"{self.name} is trained on photos; train it with train_imagewise(dataset, indicator)")
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values, or probabilities of label 1, shape (n,): photos are pooled by place, see `pool`.
@@ -275,12 +275,12 @@ class ImageWise(Model):
 
     @classmethod
     def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read what `save` wrote, with the settings that it gave back.
+        """Read the model that `save` wrote, with the returned settings.
 
         Raises
         ------
         InputError
-            The file is missing, cut short or not of this network, or the settings are not as `save` gives them.
+            The file is missing, cut short or not of this network, or the settings are not those of `save`.
         """
         path = Path(folder) / FILE
         try:

@@ -1,4 +1,4 @@
-"""Which clusters an image-wise network learns from, and the photos that they have."""
+"""The training clusters of an image-wise network, and their photos."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -25,7 +25,7 @@ class TrainingRun:
     ----------
     name : str
     train, validation, test : array of int
-        The clusters to learn from, to choose the epoch by, and to predict.
+        The clusters for training, for the choice of the epoch, and for prediction.
     """
 
     name: str
@@ -68,7 +68,7 @@ class PhotoClusters:
 def plan_runs(
     table: gpd.GeoDataFrame, split: str, folds: int, random_state: int
 ) -> tuple[list[TrainingRun], np.ndarray]:
-    """Decide which clusters each training learns from; photos follow their cluster.
+    """Choose the clusters of each training; photos follow their cluster.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def plan_runs(
     """
     if folds == 1:
         raise InputError(
-            "folds=1: one fold leaves nothing to learn from; choose folds=0 (a test part) or folds=5", parameter="folds"
+            "folds=1: one fold leaves nothing to train on; choose folds=0 (a test part) or folds=5", parameter="folds"
         )
     if split == "official" and folds:
         raise InputError(
@@ -120,7 +120,7 @@ def plan_runs(
 def _run(
     name: str, learn: np.ndarray, test: np.ndarray, table: gpd.GeoDataFrame, split: str, random_state: int
 ) -> TrainingRun:
-    """Make a run that learns from `learn`, less its validation part."""
+    """Make a run that is trained on `learn` without its validation part."""
     if split == "official":
         listed = table["split"].to_numpy(object)[learn] == "val"
         if listed.any():
@@ -140,7 +140,7 @@ def photos_by_cluster(dataset: Dataset, files: PhotoFiles, table: gpd.GeoDataFra
 def clusters_with_photos(
     dataset: Dataset, files: PhotoFiles, indicator: str, task: str, min_images: int = 0
 ) -> PhotoClusters:
-    """Select the clusters to learn from: those with a value, a photo, and no fewer than `min_images` photos.
+    """Select the training clusters: those with a value, a photo, and no fewer than `min_images` photos.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def train_run(
     folder : Path
         Folder of checkpoints; where it holds some, training continues from them.
     logs : Path, optional
-        Folder for the figures of each epoch.
+        Folder for the scores of each epoch.
     progress : callable, optional
         Called with the epoch and its losses in words.
     pool : {"mean", "vote"}

@@ -104,7 +104,7 @@ def train_imagewise(
         whole districts where all clusters have one, else blocks of 100 km.
     folds : int
         With 0 one network is trained and judged on a test part. Else as many more networks are trained, so that each cluster is
-        predicted by a network that learnt nothing from its fold.
+        predicted by a network that was not trained on its fold.
     min_images : int
         Clusters with fewer photos are left out, and counted in the card.
     photos : str or Path, optional
@@ -122,27 +122,28 @@ def train_imagewise(
         Processes that read pixels, for each device.
     random_state : int
     permute_labels : bool
-        Whether to give clusters each other's values, which shows what chance alone reaches.
+        Whether to permute the values among clusters, which shows the score by chance alone.
     work : str or Path, optional
         Folder of decoded photos and checkpoints. A call with the same arguments continues from them and ends with the same
         weights. The caller removes the folder when the result is saved. Without it a temporary folder is used and removed.
     logs : str or Path, optional
-        Folder for the figures of each epoch, as CSV and for TensorBoard.
+        Folder for the scores of each epoch, as CSV and for TensorBoard.
     bar : bool
         Whether to show a progress bar.
     progress : callable, optional
-        Called with sentences on what is under way.
+        Called with sentences about the progress.
 
     Returns
     -------
     TrainedModel
-        The residuals have one cluster a row. `prediction` is null at clusters that the network has learnt from, or that chose the
-        epoch, and for which no other network was trained; without folds, at all clusters outside the test part.
+        The residuals have one cluster in each row. `prediction` is null at clusters that the network has learnt from,
+        or that chose the epoch, and for which no other network was trained; without folds, at all clusters outside the
+        test part.
 
     Raises
     ------
     InputError
-        A parameter cannot be used, there is nothing to learn from, a library is missing, or `work` holds another training.
+        A parameter cannot be used, there are no training clusters, a library is missing, or `work` holds another training.
 
     Examples
     --------
@@ -250,7 +251,7 @@ def train_from(
     Raises
     ------
     InputError
-        There is nothing to learn from, or `work` holds another training.
+        There are no training clusters, or `work` holds another training.
     """
     known = clusters_with_photos(dataset, files, indicator, settings.task, min_images)
     runs, units = plan_runs(known.table, split, folds, settings.random_state)
@@ -371,7 +372,7 @@ def _check_request(
     if other:
         raise InputError(
             f"{work}: holds a training with another {' and '.join(other)}; repeat that call to finish it, or remove the folder "
-            "to start anew"
+            "to start again"
         )
 
 
@@ -410,7 +411,8 @@ def _facts(
 def _honest(folds: int, judged: int, clusters: int) -> str:
     if folds:
         return (
-            f"Each of {judged} clusters is predicted by one of {folds} networks, which learnt nothing from its fold; the network "
+            f"Each of {judged} clusters is predicted by one of {folds} networks, which was not trained on its fold; "
+            "the network "
             "that is kept was trained on all clusters except its validation part."
         )
     return (

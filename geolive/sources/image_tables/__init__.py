@@ -1,1 +1,1 @@
-"""Tables with a row an image, as other tools write them: positions, object counts, features."""
+"""Tables with one image in each row, as other tools write them: positions, object counts, features."""

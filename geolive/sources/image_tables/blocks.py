@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class ImageTable:
-    """A table with a row an image, which is read in blocks.
+    """A table with one image in each row, which is read in blocks.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def open_image_table(path: str | Path, encoding: str | None = None, layer: str |
             first = next(csv.reader([_first_line(stream)]), [])
         except csv.Error:  # such as a line break of old Macintoshes
             raise InputError(
-                f"{path}: its line of column names is no CSV; save the table as 'CSV UTF-8 (comma-delimited)'"
+                f"{path}: its line of column names is not CSV; save the table as 'CSV UTF-8 (comma-delimited)'"
             ) from None
     header = [name.strip() for name in first]
     if not any(header):

@@ -1,4 +1,4 @@
-"""Count the objects of each image by class, from the columns of a table with a row an image, or a row an object."""
+"""Count the objects of each image by class, from the columns of a table with one image in each row, or a row an object."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class WideCounts:
     others : sequence of str
         Columns with another meaning, such as the key.
     row_an_object : str
-        For the message where no column is a class: what to do with a table that has a row an object.
+        For the message where no column is a class: what to do with a table that has one object in each row.
 
     Attributes
     ----------
@@ -158,7 +158,8 @@ class WideCounts:
         if not self.columns:
             raise InputError(
                 f"{table.path}: none of its columns is a class of the dataset: {listed(names, _MOST_NAMED) or 'none'}; for lists "
-                f"of objects give list_column='COLUMN', for a row an object {row_an_object}, or name the dataset's class of each "
+                f"of objects give list_column='COLUMN', for a table with one object in each row {row_an_object}, or "
+                "name the dataset's class of each "
                 "in classes='FILE.csv'"
             )
 
@@ -187,7 +188,7 @@ class WideCounts:
             cells = numbers_of(columns[name])
             for i in np.flatnonzero(wrong_counts(cells) & ~cells.missing):
                 reasons.setdefault(
-                    int(i), f"column {name!r}: {texts_of(columns[name][i : i + 1])[0].as_py()!r:.40} is no count"
+                    int(i), f"column {name!r}: {texts_of(columns[name][i : i + 1])[0].as_py()!r:.40} is not a count"
                 )
             column = self._classes.column_of(name)
             counts[:, column] += np.where(np.isnan(cells.values), 0, cells.values).astype(np.int64)

@@ -70,7 +70,7 @@ def find_feature_columns(table: ImageTable, name: str, pattern: str) -> FeatureC
     """
     if not is_word(name) or name == "objects":
         raise InputError(
-            f"features={name!r}: is no name of a feature set; use letters, digits, _, - and ., and not objects"
+            f"features={name!r}: is not a name for a feature set; use letters, digits, _, - and ., and not objects"
         )
     columns = [column for column in dict.fromkeys(table.header) if fnmatch.fnmatchcase(column, pattern)]
     if not columns:

@@ -96,8 +96,8 @@ def read_object_counts(
     list_column : str, optional
         Column with the objects of each image, as `geolive.sources.image_tables.object_lists.objects_in` reads them.
     class_column, count_column : str, optional
-        For a table with a row an object, or a row a class of an image: columns of the class, and of the number of objects
-        (without it 1 a row). The rows of an image are added up.
+        For a table with one object in each row, or a row a class of an image: columns of the class, and of the number
+        of objects (without it 1 a row). The rows of an image are added up.
     renamed : dict of str to (str or None), optional
         The dataset's class for a class of the table; None leaves it out.
     numbered : sequence of str, optional
@@ -129,7 +129,9 @@ def read_object_counts(
     ([[2, 1], [1, 0], [0, 0]], {'dodo': 1}, 1, 1)
     """
     if list_column is not None and class_column is not None:
-        raise InputError("list_column: is for a row an image, class_column for a row an object; give one of them")
+        raise InputError(
+            "list_column needs one image in each row, class_column one object in each row; give one of them"
+        )
     if count_column is not None and class_column is None:
         raise InputError(
             f"count_column={count_column!r}: belongs to a column of classes; give class_column='COLUMN', too"
@@ -169,7 +171,7 @@ def read_object_counts(
 def add_object_counts(
     folder: str | Path, path: str | Path, *, name: str = OBJECTS, classes: str | Path | None = None, **columns: Any
 ) -> ObjectCounts:
-    """Read object counts from a table and add them to a dataset folder. Nothing else in it is altered.
+    """Read object counts from a table and add them to a dataset folder. Nothing else in the folder changes.
 
     Parameters
     ----------
@@ -187,7 +189,7 @@ def add_object_counts(
     Returns
     -------
     ObjectCounts
-        `features/NAME.missing.parquet` lists the images whose objects are not counted.
+        The counts. `features/NAME.missing.parquet` lists the images whose objects are not counted.
 
     Raises
     ------
@@ -281,7 +283,7 @@ def _add_rows(
     counts: np.ndarray,
     read: ObjectCounts,
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Add up the rows of a table with a row an object; return which images it has, and the reasons of unusable ones."""
+    """Add up the rows of a table with one object in each row; return which images it has, and the reasons of unusable ones."""
     key, class_column, *of_counts = columns
     seen, reasons = np.zeros(len(counts), bool), dict[int, str]()
     for block in table.blocks(columns):
@@ -298,7 +300,7 @@ def _add_rows(
             for i in np.flatnonzero(wrong_counts(cells) & (bins > -2)):
                 text = texts_of(known.columns[of_counts[0]][i : i + 1])[0].as_py()
                 reasons.setdefault(
-                    int(rows[i]), f"row {known.numbers[i]}, column {of_counts[0]!r}: {text!r:.40} is no count"
+                    int(rows[i]), f"row {known.numbers[i]}, column {of_counts[0]!r}: {text!r:.40} is not a count"
                 )
             n = np.where(wrong_counts(cells), 0, cells.values)
         used = bins >= -1

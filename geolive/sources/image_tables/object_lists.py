@@ -90,7 +90,7 @@ def _pair(one: Any) -> tuple[str, int]:
 
 def _name(name: Any) -> str:
     if isinstance(name, bool) or not isinstance(name, str | int):
-        raise InputError(f"has an object whose class is no name {_shown(name)}")
+        raise InputError(f"has an object whose class is not a name {_shown(name)}")
     return str(name).strip()
 
 
@@ -98,7 +98,7 @@ def _number(number: Any) -> int:
     if number is None or number != number:
         return 0
     if isinstance(number, bool) or not isinstance(number, int | float) or number % 1 or not 0 <= number < MOST_OBJECTS:
-        raise InputError(f"has a number of objects that is no count {_shown(number)}")
+        raise InputError(f"has a number of objects that is not a count {_shown(number)}")
     return int(number)
 
 

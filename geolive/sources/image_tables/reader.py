@@ -70,7 +70,7 @@ def read_images(
     command: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """Read a table with a row an image into a dataset without photos and without a survey.
+    """Read a table with one image in each row into a dataset without photos and without a survey.
 
     Parameters
     ----------
@@ -79,17 +79,17 @@ def read_images(
     key : str
         Column with the images' keys, which are unique.
     lon, lat : str, optional
-        Columns of longitude and latitude, WGS 84, degrees; without them the file's points.
+        Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of the file.
     sequence, captured_at, creator : str, optional
         Columns of sequences, of times (`geolive.sources.capture_times`) and of creators.
     country : str, optional
         A column, or a code of two or three letters for every row.
     counts : bool
-        Read object counts from the columns that are named after classes.
+        Read object counts from the columns that have the name of a class.
     list_column : str, optional
         Column with the objects of each image, as `geolive.sources.image_tables.object_lists.objects_in` reads them.
     classes : str or Path, optional
-        CSV file with the dataset's class for each of the table's (`geolive.object_classes.read_classes`).
+        CSV file with the dataset's class for each of the table's classes (`geolive.object_classes.read_classes`).
     features : mapping of str to str, optional
         Feature sets: name, and the column of lists or the pattern of columns of numbers, such as {"net": "f*"}.
     encoding, layer, crs : str, optional
@@ -102,11 +102,11 @@ def read_images(
     Returns
     -------
     Dataset
-        Images in the order of the table. `rejects` holds `row` (from 1, without the line of column names and empty lines),
-        `reason` and `key` of rows that cannot be used: a repeated key, a position that is missing, out of range or 0, 0, or
-        objects that are no counts. An image without usable features has NaN in their row. `extra["images_table"]` holds
-        what a user should know: `objects_without_class`, `columns_of_one_class`, `columns_not_counted`,
-        `times_not_understood`, `encoding`.
+        Images in the order of the table. `rejects` holds `row` (from 1, without the line of column names and empty
+        lines), `reason` and `key` of rows that cannot be used: a repeated key, a position that is missing, out of
+        range or 0, 0, or objects that are not counts. An image without usable features has NaN in their row.
+        `extra["images_table"]` holds notes for the user: `objects_without_class`, `columns_of_one_class`,
+        `columns_not_counted`, `times_not_understood`, `encoding`.
 
     Raises
     ------

@@ -139,9 +139,7 @@ def find_area(
     if sum(given is not None for given in (region, bbox, clusters, around)) != 1:
         raise InputError("name one area; give region='goa', bbox='W,S,E,N', around='LON,LAT' or clusters='DATASET'")
     if radius_m is not None and around is None:
-        raise InputError(
-            f"radius_m={radius_m:g}: is about a point; name it with around='LON,LAT'", parameter="radius_m"
-        )
+        raise InputError(f"radius_m={radius_m:g}: needs a point; name it with around='LON,LAT'", parameter="radius_m")
     if around is not None:
         return area_of_circle(around, radius_m, boundaries)
     if clusters is not None:
@@ -224,7 +222,7 @@ def area_of_circle(text: str, radius_m: float | None, boundaries: Boundaries | N
         lon = lat = float("nan")
     if bad_positions(np.array([lon]), np.array([lat]))[0]:
         raise InputError(
-            f"around={text!r}: is no position; give longitude,latitude in degrees, for example 85.14,25.6",
+            f"around={text!r}: is not a position; give longitude,latitude in degrees, for example 85.14,25.6",
             parameter="around",
         )
     if radius_m is None or not (np.isfinite(radius_m) and radius_m > 0):

@@ -48,7 +48,7 @@ def images_of_keys(path: str | Path, column: str | None = None, survey: Dataset 
     keys = _keys_of_lines(path) if column is None else _keys_of_column(path, column)
     if not keys:
         raise InputError(
-            f"{path}: holds no keys; give a file with a key on each line, or keys_column='COLUMN' of a table"
+            f"{path}: holds no keys; give a file with one key on each line, or keys_column='COLUMN' of a table"
         )
     digest = hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
     options = ["--keys", str(path), *(("--keys-column", column) if column is not None else ())]
@@ -74,7 +74,8 @@ def _keys_of_lines(path: Path) -> list[str]:
     first = next(iter(keys), "")
     if "," in first:
         raise InputError(
-            f"{path}: is a table, not a key on each line; give keys_column='COLUMN'", parameter="keys_column"
+            f"{path}: is a table, not a file with one key on each line; give keys_column='COLUMN'",
+            parameter="keys_column",
         )
     return [key for key in keys if key]
 

@@ -60,7 +60,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
                 size += len(block)
                 if size > max(ANY_EXPANSION, MOST_EXPANSION * counted.size):
                     raise InputError(
-                        f"{path}: expands more than {MOST_EXPANSION} times, so it is no table; get the file again"
+                        f"{path}: expands more than {MOST_EXPANSION} times, so it is not a table; get the file again"
                     )
                 yield block
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def read_line_blocks(path: str | Path) -> Iterator[bytes]:
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; give a file in it") from None
     except _EndlessLineError as error:
-        raise InputError(f"{path}: has {error}, so it is no table; check the file") from None
+        raise InputError(f"{path}: has {error}, so it is not a table; check the file") from None
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(f"{path}: damaged or cut short ({error}); get the file again") from None
     except OSError as error:

@@ -70,5 +70,5 @@ def _ids(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not a text file in UTF-8; a split list has one cluster id a line") from None
+        raise InputError(f"{path}: is not a text file in UTF-8; a split list has one cluster id on each line") from None
     return [line.strip() for line in text.split("\n") if line.strip()]

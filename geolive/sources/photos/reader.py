@@ -52,25 +52,27 @@ def read_photos(
         Largest time and distance between two successive photos of a sequence. A sequence holds photos of one folder only.
         Photos without a time are taken in the order of their names.
     leave_out_panoramas : bool
-        Leave out equirectangular panoramas. Where they are kept, later steps cut each into four views.
+        Leave out equirectangular panoramas. Otherwise later steps cut each panorama into four views.
     positions : PositionTable, optional
-        Positions, and times, sequences and creators if it has them, in place of those in the photos; `read_positions` reads it.
-        Photos that it lacks, and its rows without a photo, are in `rejects`, whose column `kind` tells them apart. So are
-        photos whose names it has, but without the folders that would tell them apart.
+        A table of positions, and optionally of times, sequences and creators, in place of those in the photos;
+        `read_positions` reads it. `rejects` lists photos that are not in the table, rows without a photo, and photos
+        whose name fits several rows because the table gives no folders. Its column `kind` distinguishes photos from
+        rows.
     progress : callable, optional
         Called with a short text about the progress.
     command : str
-        With `positions`, the command that makes the dataset.
+        With `positions`: the command that makes the dataset.
 
     Returns
     -------
     Dataset
-        Its images are in the natural order of their names (IMG_2 before IMG_10). Their columns are `key` and `img_path` (both
-        hold the path within the folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone` ("UTC", or "unknown" where
-        the time zone of the camera is unknown and `captured_at` is the time of its clock), `compass_angle` (degrees
-        clockwise from north, NaN where unknown) and `is_pano` (whether it is a panorama of the whole sphere). `rejects` holds
-        `row` (number of the photo in that order, from 1), `reason` and `path`. `extra` holds `photos_folder`, the absolute path
-        of the folder, and `other_files`, the number of files that are no photos, by their endings.
+        Its images are in the natural order of their names (IMG_2 before IMG_10). Their columns are `key` and
+        `img_path` (both hold the path within the folder), `sequence_id`, `captured_at` (in UTC), `captured_at_zone`
+        ("UTC", or "unknown" where the time zone of the camera is unknown and `captured_at` is the time of its clock),
+        `compass_angle` (degrees clockwise from north, NaN where unknown) and `is_pano` (whether it is a panorama of
+        the whole sphere). `rejects` holds `row` (number of the photo in that order, from 1), `reason` and `path`.
+        `extra` holds `photos_folder`, the absolute path of the folder, and `other_files`, the number of other files,
+        by their endings.
 
     Raises
     ------

@@ -43,28 +43,29 @@ def read_dhs(
     Parameters
     ----------
     gps : str or Path
-        The geographic file (GE): a Shapefile, CSV or any format of `read_table`, with DHSCLUST, LATNUM, LONGNUM and, where it
-        has them, URBAN_RURA, DHSCC, DHSYEAR, ADM1NAME, SOURCE. Names in either case.
+        The geographic file (GE): a Shapefile, CSV or any format of `read_table`, with DHSCLUST, LATNUM, LONGNUM and
+        optionally URBAN_RURA, DHSCC, DHSYEAR, ADM1NAME, SOURCE. Names may be in upper or lower case.
     recodes : list of Path
-        Household recodes (HR), which give `pov` (hv271 / 100,000), and women's recodes (IR), which give `bmi` (v445 / 100); see
-        `read_recode`. Several files of a kind, for example one for each state, are put together.
+        Household recodes (HR), which give `pov` (hv271 / 100,000), and women's recodes (IR), which give `bmi` (v445 /
+        100); see `read_recode`. Several files of the same kind, for example one for each state, are joined.
     values : dict of str to (str, float or None), optional
-        Further indicators: a column of either kind, and the raw value from which on it holds special codes, if it does. The mean
-        is of raw values.
+        Further indicators: a column of either kind of recode and, if it has special codes, the smallest raw value
+        that is one. The mean is over raw values.
     progress : callable, optional
-        Is called with words on what is under way.
+        Called with a short text about the progress.
     encoding, layer : str, optional
         Encoding of the texts in `gps`, and its layer if it has several; see `read_table`.
 
     Returns
     -------
     Dataset
-        A cluster a row: `unique_cluster` (country and cluster number, as in the paper: "ia_70003"), `country` (DHS code, lower
-        case), `state` (ADM1NAME), `urban`, `year`, the survey's design, and for each indicator NAME, `NAME_n` (values in the
-        mean) and `NAME_se`. The design is `weight` (sum of the households' weights, else of the women's), `n_households` (how
-        many of them), and where the recodes have them `stratum` (hv022, v022) and `psu` (hv021, v021), each with the country
-        before it. `rejects` holds the row of `gps` and the reason for clusters that are not located, or of which the recodes
-        have no value. `extra["dhs"]` counts what was left out.
+        One cluster in each row: `unique_cluster` (country and cluster number, as in the paper: "ia_70003"), `country`
+        (DHS code, lower case), `state` (ADM1NAME), `urban`, `year`, the survey's design, and for each indicator NAME,
+        `NAME_n` (number of values in the mean) and `NAME_se`. The design is `weight` (sum of the households' weights,
+        else of the women's), `n_households` (their number), and if the recodes have them `stratum` (hv022, v022) and
+        `psu` (hv021, v021), each with the country before it. `rejects` holds the row of `gps` and the reason for
+        clusters without a position or without a value in the recodes. `extra["dhs"]` counts the rows that were left
+        out.
 
     Raises
     ------

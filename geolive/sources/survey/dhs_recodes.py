@@ -116,7 +116,7 @@ def read_recode(
         A file of Stata or SPSS; names of columns in either case.
     measures : list of Measure
     progress : callable, optional
-        Is called with words on what is under way.
+        Called with a short text about the progress.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def read_recode(
     path = Path(path)
     if not is_labelled(path):
         raise InputError(
-            f"{path}: is no file of Stata or SPSS; download the recode as 'Stata dataset', unzip it and give its .dta"
+            f"{path}: is not a file of Stata or SPSS; download the recode as 'Stata dataset', unzip it and give its .dta"
         )
     layout: list[_Layout] = []
 
@@ -236,7 +236,8 @@ def _kind(path: Path, header: dict[str, str]) -> Kind:
         if kind.cluster in header:
             return kind
     raise InputError(
-        f"{path}: is no DHS recode of households or women: it has neither column 'hv001' nor 'v001'; give the HR or IR file"
+        f"{path}: is not a DHS recode of households or women: it has neither column 'hv001' nor 'v001'; give the HR "
+        "or IR file"
     )
 
 

@@ -25,8 +25,8 @@ def places_of_households(
     path : Path
         The file, for messages.
     rows : DataFrame
-        A household a row: `place`, `lon`, `lat`, the columns of a clusters table, each indicator with its `NAME_n` where it is a
-        rate, and optionally `weight` (of a household) and `household_size`.
+        One household in each row: `place`, `lon`, `lat`, the columns of a clusters table, each indicator with its
+        `NAME_n` where it is a rate, and optionally `weight` (of a household) and `household_size`.
     values : sequence of str
         The indicators.
     thresholds : mapping of str to float
@@ -35,9 +35,9 @@ def places_of_households(
     Returns
     -------
     DataFrame
-        A place a row, in the order of their first households: `unique_cluster` (the place), `n_households`, `weight` (sum over
-        its households, times their members where sizes are given), the indicators and, for each threshold, NAME_below with
-        NAME_below_n (its households) and NAME_gap where the indicator has a zero.
+        One place in each row, in the order of their first households: `unique_cluster` (the place), `n_households`,
+        `weight` (sum over its households, times their members where sizes are given), the indicators and, for each
+        threshold, NAME_below with NAME_below_n (its households) and NAME_gap where the indicator has a zero.
 
     Raises
     ------

@@ -212,7 +212,7 @@ def _line(path: Path, process: "subprocess.Popen[bytes]", encoding: str | None) 
         if "onvert" in words["error"]:
             named = encoding or "the encoding that the file states"
             raise InputError(
-                f"{path}: its texts are not in {named}; give another encoding, for example encoding='CP1252'",
+                f"{path}: its texts are not encoded in {named}; give another encoding, for example encoding='CP1252'",
                 "encoding",
             )
         raise _unreadable(path, words["error"])

@@ -27,7 +27,7 @@ def check_positions_named(path: Path, lon: str | None, lat: str | None) -> None:
     if lon is None or lat is None:
         if not is_geospatial(path):
             raise InputError(
-                f"{path}: such a file has no positions of its own; name their columns with lon='COLUMN' and lat='COLUMN', "
+                f"{path}: files of this kind have no positions; name their columns with lon='COLUMN' and lat='COLUMN', "
                 "give a .gpkg, .geojson, .shp, .fgb or .parquet file, or a second file with positions='FILE' and on='COLUMN'"
             )
         return
@@ -76,7 +76,7 @@ def checked_thresholds(path: Path, values: dict[str, str], thresholds: Mapping[s
     --------
     >>> checked_thresholds(Path("a.csv"), {"pov": "wealth"}, {"bmi": 18.5})
     Traceback (most recent call last):
-    geolive.errors.InputError: a.csv: a threshold is given for 'bmi', which is no indicator; give one of: pov
+    geolive.errors.InputError: a.csv: a threshold is given for 'bmi', which is not an indicator; give one of: pov
     """
     if not isinstance(thresholds, Mapping):
         raise InputError(f"thresholds={thresholds!r}: must give a number for each indicator", parameter="thresholds")
@@ -88,7 +88,7 @@ def checked_thresholds(path: Path, values: dict[str, str], thresholds: Mapping[s
             )
         if name not in values:
             raise InputError(
-                f"{path}: a threshold is given for {name!r}, which is no indicator; give one of: {', '.join(values)}",
+                f"{path}: a threshold is given for {name!r}, which is not an indicator; give one of: {', '.join(values)}",
                 parameter="thresholds",
             )
         if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not np.isfinite(threshold):
@@ -107,7 +107,7 @@ def check_households(path: Path, id: str | None, households: str | None, size: s
     """
     if size and not households:
         raise InputError(
-            f"{path}: household_size={size!r} is about rows that are households; name the column of their places with "
+            f"{path}: household_size={size!r} needs rows that are households; name the column of their places with "
             "households='COLUMN'",
             parameter="household_size",
         )

@@ -68,21 +68,23 @@ def read_survey(
     Parameters
     ----------
     path : str or Path
-        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata (.dta) or SPSS
-        (.sav, .zsav). Of Stata and SPSS files the labels count: codes labelled "missing", "don't know" and the like are missing,
-        labels say what is urban and rural, and name the units of `group` and `strata`.
+        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata (.dta) or
+        SPSS (.sav, .zsav). The labels of Stata and SPSS files are used: codes with labels such as "missing" and
+        "don't know" are missing, and labels say which codes are urban and rural, and name the units of `group` and
+        `strata`.
     lon, lat : str, optional
         Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file,
         converted from its coordinate reference system; other files need them.
     values : dict of str to str
-        For each indicator the column of its measured values. A row needs a number for one of them at least. A rate is given as
-        "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
+        For each indicator the column of its measured values. A row needs a number for at least one of them. Give a
+        rate as "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
     id : str, optional
         Column of unique names. Without it, rows are numbered in the file's order: "row-0001", as wide as needed.
     group : str, optional
         Column of administrative or other units that share a fold; kept as `district_id`.
     drop_invalid : bool
-        Leave out the rows that cannot be used and list them in `rejects`, instead of raising at the first.
+        Leave out the rows that cannot be used and list them in `rejects`. Without it, the first such row raises an
+        error.
     year, urban : str, optional
         Columns of whole years, and of urban (U, urban, 1, true) and rural (R, rural, 0, false), which may be missing. Kept as
         `year` and `urban`. Without `year`, the column `year` if there is one and all of it are years.
@@ -92,26 +94,29 @@ def read_survey(
     country : str, optional
         A column, or else a code of two or three letters for every row. Without it, the column `country` if there is one.
     missing : sequence of float
-        Values that mean "missing" in the columns of `values`, beside those that are known for variables of DHS, MICS and LSMS
+        Values that mean "missing" in the columns of `values`, in addition to the known codes of DHS, MICS and LSMS
         files (`geolive.sources.survey.missing_codes`).
     encoding : str, optional
-        Encoding of a CSV, GeoJSON, Stata or SPSS file or a shapefile. By default as the file states, else UTF-8, or CP1252 where
-        the file cannot be read so.
+        Encoding of a CSV, GeoJSON, Stata or SPSS file or a Shapefile. By default the encoding that the file states,
+        else UTF-8, or CP1252 if the file is not UTF-8.
     layer : str, optional
         Layer of a file with several layers of points.
     crs : str, optional
-        Coordinate reference system of the geometry, where the file names none or a wrong one, for example "EPSG:32645".
+        Coordinate reference system of the geometry, for example "EPSG:32645", if the file names none or a wrong one.
     households : str, optional
-        Where rows are households, the column that names the place of each; the dataset's clusters are these places.
+        If rows are households, the column with the place of each household. The clusters of the dataset are these
+        places.
     household_size : str, optional
-        With `households`, the column of the number of members: values and shares are then of people, not of households.
+        With `households`, the column with the number of members. Means and shares are then over people, not over
+        households.
     thresholds : dict of str to float, optional
-        For an indicator NAME a threshold, which makes a further indicator NAME_below: the share of households (or people) below
-        it, with households' data, or else whether a place's value is. With households' data whose values have a zero, such as
-        consumption, there is also NAME_gap: the mean shortfall as a share of the threshold.
+        A threshold for an indicator NAME makes a further indicator NAME_below. With data of households it is the
+        share of households (or people) below the threshold; otherwise it says whether the value of a place is below.
+        If the values of households have a zero, such as consumption, there is also NAME_gap: the mean shortfall as a
+        share of the threshold.
     positions : str or Path, optional
-        A second file, with a position for each place, such as the GPS file or the centroids of clusters; `lon`, `lat`, `layer`
-        and `crs` are then about this file. Rows whose place it lacks are left out and counted.
+        A second file with a position for each place, such as the GPS file or the centroids of clusters. `lon`, `lat`,
+        `layer` and `crs` then belong to this file. Rows whose place is not in this file are left out and counted.
     on : str, optional
         With `positions`, the column that both files have, such as "HH1", or "COLUMN=KEY" for a column of the survey and one of
         the file of positions.
@@ -143,8 +148,8 @@ def read_survey(
 
     Notes
     -----
-    The standard error of a rate p of n cases is sqrt(p (1 - p) / n). Where p is 0 or 1, it would be 0; there p is replaced by
-    (x + 1/2) / (n + 1) with x positive cases (the mean of the Jeffreys posterior).
+    The standard error of a rate p of n cases is sqrt(p (1 - p) / n). It would be 0 where p is 0 or 1. There p is
+    replaced by (x + 1/2) / (n + 1) with x positive cases (the mean of the Jeffreys posterior).
 
     Examples
     --------

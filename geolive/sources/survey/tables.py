@@ -242,7 +242,7 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
         raise not_text(path, found.name) from None
     except csv.Error as error:
         raise InputError(
-            f"{path}: the row that begins in line {at + 1} is no CSV ({error}); correct its quotes"
+            f"{path}: the row that begins in line {at + 1} is not CSV ({error}); correct its quotes"
         ) from None
     if header is None:
         raise InputError(f"{path}: is empty; it needs a line of column names and a row for each surveyed place")

@@ -178,7 +178,7 @@ def test_a_bundle_predicts_as_the_model_did(survey, trained, bundle):
     ]
     assert np.isfinite(found[0]).all()
     assert np.array_equal(*found)
-    assert describe(loaded.model).startswith("A network that looks at each photo")
+    assert describe(loaded.model).startswith("A network that predicts each photo")
     readme = (bundle / "README.md").read_text()
     assert "SIMULATED" in readme
     assert "maps leave them out" in " ".join(readme.split())

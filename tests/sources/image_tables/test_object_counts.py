@@ -112,12 +112,12 @@ def test_names_of_mapillary_and_numbers_of_a_list_of_classes(tmp_path):
 
 def test_an_image_with_a_cell_that_is_no_count_is_listed_and_zero(tmp_path):
     for content, options, reason in (
-        ("key,Car,Person\na,1,1\nb,-1,5\nc,1,1\n", {}, "row 2, column 'Car': '-1' is no count"),
-        ("key,Car,Person\na,1,1\nb,4,1.5\nc,1,1\n", {}, "row 2, column 'Person': '1.5' is no count"),
+        ("key,Car,Person\na,1,1\nb,-1,5\nc,1,1\n", {}, "row 2, column 'Car': '-1' is not a count"),
+        ("key,Car,Person\na,1,1\nb,4,1.5\nc,1,1\n", {}, "row 2, column 'Person': '1.5' is not a count"),
         (
             "key,w,n\na,car,1\nb,car,9\nb,car,many\nc,car,1\n",
             {"class_column": "w", "count_column": "n"},
-            "'many' is no count",
+            "'many' is not a count",
         ),
         (
             "key,o\na,['car']\nb,[car\nc,['car']\n",
@@ -127,7 +127,7 @@ def test_an_image_with_a_cell_that_is_no_count_is_listed_and_zero(tmp_path):
         (
             "key,o\na,['car']\nb,{'car': -1}\nc,['car']\n",
             {"list_column": "o"},
-            "a number of objects that is no count '-1'",
+            "a number of objects that is not a count '-1'",
         ),
         ("key,o\na,['car']\nb,[{'x': 1}]\nc,['car']\n", {"list_column": "o"}, "an object without a class"),
     ):
@@ -152,7 +152,7 @@ def test_row_numbers_do_not_move_with_rows_that_are_left_out(tmp_path):
     assert got.broken == [(1, "3 fields where the header has 2")]
     assert got.missing.set_index("key")["reason"].to_dict() == {
         "a": "no row in the table",
-        "b": "row 3, column 'Car': 'x' is no count",
+        "b": "row 3, column 'Car': 'x' is not a count",
     }
 
 
@@ -176,7 +176,11 @@ def test_row_numbers_do_not_move_with_rows_that_are_left_out(tmp_path):
         ("key,Car,Car\na,1,2\n", {}, "column 'Car' occurs 2 times"),
         ("key,w\na,car\n", {"count_column": "w"}, "belongs to a column of classes"),
         ("key,w\na,car\n", {"class_column": "w", "list_column": "w"}, "give one of them"),
-        ("key,Car\na,x\nb,x\nc,y\n", {}, "no image has counts that can be used: row 1, column 'Car': 'x' is no count"),
+        (
+            "key,Car\na,x\nb,x\nc,y\n",
+            {},
+            "no image has counts that can be used: row 1, column 'Car': 'x' is not a count",
+        ),
         (b"\xff\x00\xff\x00,\n", {"encoding": "utf-8"}, "not a text file in utf-8"),
     ],
 )

@@ -54,7 +54,7 @@ def test_rows_columns_and_rejects(tmp_path):
         [4, "column 'id': 'a' occurs already", "a"],
         [5, "column 'y': out of range, −90 to 90 degrees, '95'", "d"],
         [6, "column 'x': not a number 'x'", "e"],
-        [7, "column 'Car': '-4' is no count", "f"],
+        [7, "column 'Car': '-4' is not a count", "f"],
         [8, "column 'id': missing", ""],
         [9, "2 fields where the header has 9", ""],
     ]
@@ -153,9 +153,9 @@ def test_simulated_keys_keep_their_mark(tmp_path):
         ("key,x,y\na,25,1\n", {"counts": True}, "none of its columns is a class of the dataset"),
         ("key,x,y\na,25,1\n", {"features": {"net": "f*"}}, r"no column fits 'f\*', the features 'net'"),
         ("key,x,y,f\na,25,1,z\n", {"features": {"net": "f"}}, "no image has 1 finite number in 'f'"),
-        ("key,x,y,f\na,25,1,1\n", {"features": {"objects": "f"}}, "is no name of a feature set"),
+        ("key,x,y,f\na,25,1,1\n", {"features": {"objects": "f"}}, "is not a name for a feature set"),
         ("key,x,y\na,25,1\n", {"creator": "who"}, "no column 'who'"),
-        ("key,x,y\ra,25,1\r", {}, "its line of column names is no CSV"),
+        ("key,x,y\ra,25,1\r", {}, "its line of column names is not CSV"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path, content, options, words):

@@ -120,10 +120,10 @@ def test_tiles_of_a_circle_cover_it():
     [
         ({"around": "85.14,25.6"}, "radius_m: is missing"),
         ({"around": "85.14,25.6", "radius_m": 0}, "radius_m: 0: must be above 0"),
-        ({"around": "25.6", "radius_m": 5}, "around='25.6': is no position"),
-        ({"around": "185,25.6", "radius_m": 5}, "is no position"),
+        ({"around": "25.6", "radius_m": 5}, "around='25.6': is not a position"),
+        ({"around": "185,25.6", "radius_m": 5}, "is not a position"),
         ({"around": "85.14,25.6", "radius_m": 1e7}, "radius of 10000 km is too large"),
-        ({"radius_m": 5, "bbox": "85,25,86,26"}, "radius_m=5: is about a point"),
+        ({"radius_m": 5, "bbox": "85,25,86,26"}, "radius_m=5: needs a point"),
         ({"around": "85.14,25.6", "radius_m": 5, "region": "goa"}, "name one area"),
     ],
 )
@@ -212,7 +212,7 @@ def test_files_of_keys_that_cannot_be_used(tmp_path):
     (tmp_path / "v3.txt").write_text(V3_KEY)
     for name, column, words in (
         ("empty.txt", None, "holds no keys"),
-        ("table.csv", None, r"is a table, not a key on each line; give keys_column='COLUMN'"),
+        ("table.csv", None, r"is a table, not a file with one key on each line; give keys_column='COLUMN'"),
         ("table.csv", "id", "no column 'id'"),
         ("none.txt", None, "no such file"),
     ):

@@ -352,7 +352,7 @@ def test_nothing_is_overwritten_and_options_do_not_mix(tmp_path, undisturbed):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").touch()
     with FakeMapillary(IMAGES) as server:
-        with pytest.raises(InputError, match="nothing is overwritten"):
+        with pytest.raises(InputError, match="geolive overwrites nothing"):
             fetch_box(server, tmp_path / "mine")
         server.fail("photo", "500", times=99, key=IMAGES[0].id)
         with pytest.raises(InputError, match="could not be fetched"):

@@ -223,7 +223,7 @@ def test_a_small_file_that_expands_is_no_table(tmp_path, monkeypatch):
     ):
         bomb = path.with_name(name)
         bomb.write_bytes(compress(header + b"nonsense\n" * 10**6))
-        with pytest.raises(InputError, match="expands more than 100 times, so it is no table"):
+        with pytest.raises(InputError, match="expands more than 100 times, so it is not a table"):
             read(bomb)
 
 
@@ -279,5 +279,5 @@ def test_lines_too_long_to_hold_are_rejected(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero here")
 def test_a_file_without_an_end_is_refused(tmp_path):
     (tmp_path / "train_clusters_ia.txt").write_text("ia_50001")
-    with pytest.raises(InputError, match="has a line of more than 1 GB, so it is no table"):
+    with pytest.raises(InputError, match="has a line of more than 1 GB, so it is not a table"):
         read_paper("/dev/zero", tmp_path)

@@ -93,11 +93,14 @@ def test_a_survey_of_places_has_shares_of_places(households, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"thresholds": {"other": 1.0}}, "a threshold is given for 'other', which is no indicator; give one of: spent"),
+        (
+            {"thresholds": {"other": 1.0}},
+            "a threshold is given for 'other', which is not an indicator; give one of: spent",
+        ),
         ({"thresholds": {"spent": float("inf")}}, "thresholds: spent=inf: must be a number"),
         (
             {"households": None, "household_size": "members"},
-            "household_size='members' is about rows that are households",
+            "household_size='members' needs rows that are households",
         ),
         ({"id": "cluster"}, "households='cluster' names the places already; leave id out"),
         ({"households": "village"}, "village"),

@@ -146,6 +146,6 @@ def test_files_of_positions_that_do_not_fit_are_refused(tmp_path, households, ch
 def test_a_file_of_positions_needs_the_column_that_joins(households, clusters):
     with pytest.raises(InputError, match="positions and on belong together"):
         read_survey(households, values={"pov": "wscore"}, positions=clusters, **OPTIONS)
-    with pytest.raises(InputError, match="such a file has no positions of its own"):
+    with pytest.raises(InputError, match="files of this kind have no positions"):
         options = OPTIONS | {"lon": None, "lat": None}
         read_survey(households, values={"pov": "wscore"}, positions=clusters, on="HH1=cluster", **options)
