@@ -97,10 +97,10 @@ def not_decoded(path: str | Path, error: UnicodeDecodeError) -> InputError:
     ...     b"\\xe9".decode("utf-8")
     ... except UnicodeDecodeError as error:
     ...     print(not_decoded("a.shp", error))  # doctest: +ELLIPSIS
-    a.shp: its texts are not in utf-8, as the file says or by default; give encoding='CP1252', or the encoding ...
+    a.shp: its texts are not encoded in utf-8, as the file says or by default; give encoding='CP1252', or the encoding ...
     """
     return InputError(
-        f"{path}: its texts are not in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
+        f"{path}: its texts are not encoded in {error.encoding}, as the file says or by default; give encoding='CP1252', or the "
         "encoding that it was written in",
         parameter="encoding",
     )

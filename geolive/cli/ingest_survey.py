@@ -55,7 +55,9 @@ def ingest_survey(
             metavar="COLUMN=VALUE",
         ),
     ] = None,
-    urban: Annotated[str | None, typer.Option(help="Column with U or R, urban or rural, 1 or 0.")] = None,
+    urban: Annotated[
+        str | None, typer.Option(help="Column that says urban or rural: U or R, urban or rural, 1 or 0.")
+    ] = None,
     weight: Annotated[str | None, typer.Option(help="Column with sampling weights.")] = None,
     strata: Annotated[str | None, typer.Option(help="Column with the strata of the sample.")] = None,
     psu: Annotated[str | None, typer.Option(help="Column with the primary sampling units.")] = None,

@@ -34,7 +34,7 @@ def training_options(
     """
     if epochs is not None and iterations is not None:
         raise InputError(
-            f"epochs={epochs}, iterations={iterations}: each says how long to train; give one of them", "iterations"
+            f"epochs={epochs}, iterations={iterations}: both set the length of training; give one of them", "iterations"
         )
     given: dict[str, Any] = {"epochs": epochs, "iterations": iterations, "batch_size": batch_size}
     for name, value in given.items():

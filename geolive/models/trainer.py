@@ -268,7 +268,9 @@ def _read(path, fingerprint, network, optimizer, generator) -> tuple[Curve, dict
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
         if about.get("fingerprint") != fingerprint:
-            raise InputError(f"{path}: is is a checkpoint of other data or settings; remove that folder to start again")
+            raise InputError(
+                f"{path}: is is is a checkpoint of other data or settings; remove that folder to start again"
+            )
         if about["sha256"] != _checksum(tensors):
             raise ValueError("its checksum differs")
         network.load_state_dict(_under("network.", tensors))
