@@ -38,7 +38,7 @@ def main() -> None:
         measure(sys.executable, CLI, "ingest", "survey", str(survey), *columns, "--out", str(data))
         for models in ("neighbours", "kriging", "neighbours,kriging"):
             words = ("evaluate", str(data), "--models", models, "--out", f"{folder}/{models}")
-            seconds, peak = measure(sys.executable, CLI, *words)
+            seconds, _, peak = measure(sys.executable, CLI, *words)
             print(
                 f"evaluate --models {models}, {n:,} clusters, 2 splits of 5 folds: {seconds:.1f} s, {peak:,.0f} MB",
                 flush=True,
