@@ -478,7 +478,7 @@ def test_a_coordinate_that_is_no_number_is_named_and_left_out_on_request(tmp_pat
     squares = [shapely.box(10, 50, 11, 51), shapely.Polygon([(12, 50), (np.nan, 50), (13, 51), (12, 50)])]
     gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=squares, crs=4326).to_parquet(tmp_path / "units.parquet")
     with pytest.raises(
-        InputError, match=r"row 1 \(B\): not a polygon: a coordinate is no number; correct it, or leave such"
+        InputError, match=r"row 1 \(B\): not a polygon: a coordinate is not a number; correct it, or leave such"
     ):
         read_boundaries(tmp_path / "units.parquet")
     found = read_boundaries(tmp_path / "units.parquet", drop_invalid=True)

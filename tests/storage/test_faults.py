@@ -130,5 +130,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_that_is_read_and_goes_on(s3, c
         geolive.read_dataset(address)
     again = command(*words)
     assert again.returncode == 0, again.stderr
-    assert "the command had finished, and its upload was stopped; the upload continues" in " ".join(again.stderr.split())
+    assert "the command had finished, and its upload was stopped; the upload continues" in " ".join(
+        again.stderr.split()
+    )
     assert geolive.read_dataset(address).images.equals(geolive.read_dataset(goa).images)
