@@ -117,17 +117,22 @@ def test_layers_and_overlays(tab):
 def test_zoom_and_home(tab):
     page = tab.page
     room = "document.querySelector('path.geolive-district').getBoundingClientRect().width"
+
+    def wait_until(condition: str) -> None:
+        # while the map moves to another zoom, it takes no further step; the page forbids Playwright's own way to wait
+        for _ in range(200):
+            if page.evaluate(f"{condition} && !document.querySelector('.leaflet-zoom-anim')"):
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError(condition)
+
     before = page.evaluate(room)
-    for button, larger in ((".leaflet-control-zoom-in", True), (".leaflet-control-zoom-out", False)):
+    for button, changed in (("in", ">"), ("out", "<"), ("in", ">")):
         at = page.evaluate(room)
-        tab.press(button)
-        page.wait_for_timeout(500)
-        assert (page.evaluate(room) > at) == larger
-    tab.press(".leaflet-control-zoom-in")
-    page.wait_for_timeout(500)
+        tab.press(f".leaflet-control-zoom-{button}")
+        wait_until(f"{room} {changed} {at}")
     tab.press(".geolive-home")
-    page.wait_for_timeout(300)
-    assert page.evaluate(room) == pytest.approx(before, rel=0.01)
+    wait_until(f"Math.abs({room} / {before} - 1) < 0.01")
     if tab.hand == "keyboard":
         left = "document.querySelector('path.geolive-district').getBoundingClientRect().left"
         at = page.evaluate(left)

@@ -20,7 +20,8 @@ import urllib.request
 from pathlib import Path
 
 LICENCE = "etalab-2.0"
-WAIT_S = 60
+# for a machine that does other work, too
+WAIT_S = 180
 
 
 def python():
