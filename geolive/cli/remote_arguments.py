@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from geolive.errors import InputError
+
 if TYPE_CHECKING:
     from geolive.storage.outputs import Outputs
 
@@ -22,6 +24,8 @@ NOT_REPLACED = {("boundaries", "out"), ("gcn", "curves")}
 ADDING = {"detect", "embed", "covariates", "objects", "features"}
 # photos are read one by one, as they are needed
 PHOTOS = "photos"
+# inputs stay in the cache, where a token must not
+SECRET = "token_file"
 # numbers of processes and devices do not decide a result
 _NOT_DECISIVE = {"workers", "device", "devices", "batch_size", "everything"}
 # NAME=s3://…, as --raster has it
@@ -118,6 +122,12 @@ def _localised(ctx: Any, name: str, value: Any, outputs: Outputs | None) -> Any:
 def _local(ctx: Any, name: str, address: str, outputs: Outputs | None) -> Path:
     from geolive.storage.views import lazy_copy, local_copy
 
+    if name == SECRET:
+        raise InputError(
+            f"token_file={address!r}: must be a file on this computer, since the cache keeps copies of inputs; "
+            "or set MAPILLARY_TOKEN",
+            parameter=name,
+        )
     if name == PHOTOS:
         return lazy_copy(address)
     if not _is_written(ctx, name):

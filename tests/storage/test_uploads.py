@@ -225,6 +225,15 @@ def test_a_bucket_that_does_not_exist_is_found_before_the_work(command):
     assert "Simulating" not in done.stderr
 
 
+def test_a_token_is_not_copied_to_the_cache(s3, command):
+    s3.files.pipe("maps/token.txt", SECRET.encode())
+    words = ("--bbox", "74,15,74.1,15.1", "--token-file", "s3://maps/token.txt", "--out", "s3://maps/with-token")
+    done = command("fetch", "images", *words)
+    assert done.returncode == 2
+    assert "--token-file s3://maps/token.txt: must be a file on this computer" in done.stderr
+    assert not any(SECRET.encode() in path.read_bytes() for path in s3.cache.rglob("*") if path.is_file())
+
+
 def test_photos_in_another_bucket_are_opened_only_if_they_are_named(s3, goa, tmp_path):
     from dataclasses import replace
 
