@@ -81,13 +81,13 @@ def files(*places):
 
 
 def both(work, words, *made):
-    """Run a command in this process and on Ray, each in a folder of its own that begins with a copy of `work`; return the files.
+    """Run a command in this process and on Ray, each in a folder that begins with a copy of `work`; return the files.
 
-    DATA among the words stands for the dataset, and OUT for the folder.
+    DATA among the words stands for the dataset, and OUT for the folder. Its name is the same, since maps record the command.
     """
     written = []
     for engine in ("local", "ray"):
-        folder = work.parent / "runs" / engine
+        folder = work.parent / "run"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(work, folder)
         own = [str(word).replace("DATA", f"{folder}/data").replace("OUT", str(folder)) for word in words]
