@@ -199,12 +199,11 @@ def test_every_command_runs_in_object_storage_and_writes_the_files_of_a_local_ru
     run_all(inputs, local)
     written = [path for path in local.rglob("*") if path.is_file() and path.name != ".lock"]
     expected = {path.relative_to(local).as_posix(): path.read_bytes() for path in written}
-    found, expected = contents(found, "s3://maps/every/in", "s3://maps/every/out"), contents(expected, inputs, local)
-    assert set(found) == set(expected)
+    ours, theirs = (contents(expected, inputs, local), contents(found, "s3://maps/every/in", "s3://maps/every/out"))
+    assert set(theirs) == set(ours)
     different = [
         name
-        for name in expected
-        if found[name] != expected[name]
-        and values(name, found[name], tmp_path) != values(name, expected[name], tmp_path)
+        for name in ours
+        if theirs[name] != ours[name] and values(name, found[name], tmp_path) != values(name, expected[name], tmp_path)
     ]
     assert not different, "\n".join(different)
