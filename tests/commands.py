@@ -37,6 +37,8 @@ READ_AT_START = (
 )
 
 
+# what rasterio sets for the process that imports it
+SET_BY_LIBRARIES = ("GDAL_CURL_CA_BUNDLE", "PROJ_CURL_CA_BUNDLE")
 _at_start = {}
 _lock = threading.Lock()
 
@@ -55,7 +57,7 @@ def run(*words, **environment):
     """Run `python cli.py WORDS` in the root folder, and return its exit code and what it printed."""
     command = [sys.executable, str(ROOT / "cli.py"), *map(str, words)]
     environment = os.environ | environment
-    if _read_at_start(environment) != _read_at_start(_at_start):
+    if not is_as_at_start(environment):
         return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _connected() as server:
         streams = [f"/proc/{os.getpid()}/fd/{stream.fileno()}" for stream in (out, err)]
@@ -70,8 +72,17 @@ def run(*words, **environment):
     return subprocess.CompletedProcess(command, code, *printed)
 
 
+def is_as_at_start(environment):
+    """Whether a command with this environment can be a copy of the server."""
+    return _read_at_start(environment) == _read_at_start(_at_start)
+
+
 def _read_at_start(environment):
-    return {name: value for name, value in environment.items() if name.startswith(READ_AT_START)}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_AT_START) and name not in SET_BY_LIBRARIES
+    }
 
 
 def _connected():
