@@ -123,7 +123,7 @@ def test_a_file_that_a_stranger_replaced_and_listed(with_positions, tmp_path, co
         shutil.copy(folder / "covariates" / "clusters-1.parquet", path)
     else:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=r"images-1\.parquet: missing, altered or cut short"):
+    with pytest.raises(InputError, match=r"images-1\.parquet: is missing, altered or cut short"):
         read_dataset(folder)
     facts = json.loads((folder / "dataset.json").read_text())
     facts["checksums"]["covariates/images-1.parquet"] = checksum(path)

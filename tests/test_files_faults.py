@@ -83,7 +83,7 @@ def test_one_of_two_processes_wins_and_the_other_says_so(tmp_path):
         "            (folder / 'a').write_text(sys.argv[2]); time.sleep(0.001)\n"
         "        print('won', i)\n"
         "    except InputError as error:\n"
-        "        assert 'nothing is overwritten' in str(error), error\n"
+        "        assert 'geolive overwrites nothing' in str(error), error\n"
         "        print('lost', i)\n"
     )
     running = [

@@ -79,7 +79,7 @@ def test_a_command_of_a_batch_script_is_one_process():
     ("environment", "match"),
     [
         ({name: SRUN[name] for name in SRUN if name != "SLURM_LOCALID"}, "SLURM_LOCALID is missing"),
-        (TORCHRUN | {"RANK": "first"}, "is no number"),
+        (TORCHRUN | {"RANK": "first"}, "is not a number"),
     ],
 )
 def test_half_an_environment_is_refused(environment, match):

@@ -128,6 +128,7 @@ def test_tables_of_users_are_read_through_one_door():
         "geolive/tables.py",  # the classes that are installed with geolive
         "geolive/official_statistics.py",  # the statistics that are installed with geolive
         "geolive/sources/paper/blocks.py",  # blocks of some megabytes
+        "geolive/sources/paper/usual_blocks.py",  # the same
         "geolive/sources/image_tables/blocks.py",  # after check_expansion
         "geolive/sources/survey/tables.py",  # after check_expansion
         "geolive/mapping/vector_files.py",  # what geolive wrote itself

@@ -96,9 +96,7 @@ def none_apart_words(drawn: "DistrictMap") -> str:
     if np.isin(compared, (BELOW, ABOVE)).any():
         return ""
     districts = count_of(int(drawn.districts["supported"].sum()), f"supported {_area_noun(drawn)}")
-    return (
-        f"None of {districts} can be told apart from the region's mean, so none is ranked here; --all prints them all."
-    )
+    return f"None of {districts} can be distinguished from the region's mean, so none is ranked here; --all prints them all."
 
 
 def failed_words(drawn: "DistrictMap", written: list[Path]) -> str:
