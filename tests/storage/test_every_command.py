@@ -53,7 +53,7 @@ covariates OUT/goa --raster wealth=OUT/wealth.tif:1
 covariates OUT/walked --table IN/districts.csv --join district_id --boundaries IN/goa.geojson
 partition OUT/goa --by quadkey:9 --out OUT/parts
 info OUT/parts --indicator pov --map OUT/maps/info.png --boundaries IN/goa.geojson --join-report OUT/maps/names.csv
-train clusterwise OUT/parts --indicator pov --inputs objects,covariates --trees 5 --out OUT/forest
+train clusterwise OUT/parts --indicator pov --inputs objects,covariates --trees 5 --estimator forest --out OUT/forest
 train gcn OUT/parts --indicator pov --arch mean-pooling --inputs features --features tiny --epochs 2 {CPU} \
   --curves OUT/maps/curves.png --out OUT/graph
 train imagewise OUT/goa --indicator pov {IMAGEWISE} {CPU} --workers 0 --logs OUT/logs --out OUT/network
