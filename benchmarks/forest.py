@@ -47,6 +47,7 @@ def main() -> None:
         folder, file = Path(name) / "forest", Path(name) / "forest.joblib"
         folder.mkdir()
         save_forest(peer, folder)
+        # the peer's own format is a pickle; this one was written here
         joblib.dump(peer, file)
         own = load_forest(folder, table.shape[1])
         if not np.array_equal(own.predict(table), peer.predict(table)):

@@ -54,13 +54,13 @@ def geo_facts(table: "pa.Table") -> dict[str, Any]:
     >>> import pyarrow as pa
     >>> geo_facts(pa.table({"key": ["a"]}))
     Traceback (most recent call last):
-    geolive.errors.InputError: images: are no GeoParquet file with the column geometry; make the dataset again
+    geolive.errors.InputError: images: not a GeoParquet file with the column geometry; make the dataset again
     """
     try:
         about = json.loads(table.schema.metadata[b"geo"])
         _ = about["columns"]["geometry"]
     except (KeyError, TypeError, ValueError):
-        raise InputError("images: are no GeoParquet file with the column geometry; make the dataset again") from None
+        raise InputError("images: not a GeoParquet file with the column geometry; make the dataset again") from None
     return about
 
 

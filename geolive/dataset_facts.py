@@ -19,7 +19,7 @@ def read_facts(folder: Path) -> dict:
     Raises
     ------
     InputError
-        The folder is no dataset, or the file is not as geolive writes it.
+        The folder is not a dataset, or geolive did not write the file.
 
     Examples
     --------

@@ -184,7 +184,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> gpd.GeoDataF
     Raises
     ------
     InputError
-        The file is no GeoParquet file.
+        The file is not a GeoParquet file.
 
     Examples
     --------

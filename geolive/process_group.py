@@ -76,7 +76,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launched | None:
     Raises
     ------
     InputError
-        A variable is missing or is no number.
+        A variable is missing or is not a number.
 
     Examples
     --------

@@ -168,7 +168,7 @@ class Passport:
         Raises
         ------
         InputError
-            It is no passport.
+            The value is not a passport.
         """
         try:
             if data["format"] != FORMAT or len(data["checks"]) > _MOST_CHECKS or len(data["facts"]) > _MOST_FACTS:

@@ -165,7 +165,7 @@ def _check_address(address: str) -> None:
         return
     if not (host and port.isdecimal()):
         raise InputError(
-            f"address={address!r}: is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT",
+            f"address={address!r}: is not an address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT",
             parameter="address",
         )
     try:

@@ -334,6 +334,6 @@ def _previous_survey(task: EvaluationTask) -> Predicted:
     values = previous_values(task)
     tested = np.stack([task.folds(number) >= 0 for number in range(len(task.partitions))])
     values = np.where(tested, values, np.nan)
-    about = f"The value of an earlier survey within {PREVIOUS_KM:g} km of the place. It is no model."
+    about = f"The value of an earlier survey within {PREVIOUS_KM:g} km of the place. It is not a model."
     facts = {"within_km": PREVIOUS_KM}
     return Predicted("previous-survey", facts, values, out_of_fold=False, uses_images=False, about=about)

@@ -22,11 +22,9 @@ _NEEDS = {
     "years": "surveys of two years or more (read_survey(year='COLUMN'))",
     "countries": "clusters of two countries or more",
 }
+NETWORKS_OF_PHOTOS = ("gcn", "mean-pooling", "attention", "stacked")
 # models whose rows may name their inputs; the second need photos
-_CLUSTERWISE, OF_PHOTOS = (
-    ("forest", "extra-trees", "boosting", "ridge"),
-    ("ensemble", "gcn", "mean-pooling", "attention", "stacked"),
-)
+_CLUSTERWISE, _OF_PHOTOS = ("forest", "extra-trees", "boosting", "ridge"), ("ensemble", *NETWORKS_OF_PHOTOS)
 _WITH_COVARIATES = (
     "kriging-covariates",
     "forest-cov",
@@ -217,11 +215,10 @@ def _find_spec(name: str, known: dict[str, ModelSpec], options: Mapping[str, dic
 
 def _spec_of_inputs(name: str, options: Mapping[str, dict]) -> ModelSpec | None:
     """Make the row of a model with its inputs in its name, for example ridge-cov; None where the name is no such row."""
-    for kind in (*_CLUSTERWISE, *OF_PHOTOS):
+    for kind in (*_CLUSTERWISE, *_OF_PHOTOS):
         inputs = INPUTS_OF_SHORT.get(name.removeprefix(f"{kind}-"))
         if name.startswith(f"{kind}-") and inputs and (kind in _CLUSTERWISE or photo_inputs(inputs)):
-            is_network = kind in OF_PHOTOS and kind != "ensemble"
-            own = options.get("gcn" if kind == "gcn" else "attention", {}) if is_network else {}
+            own = options.get("gcn" if kind == "gcn" else "attention", {}) if kind in NETWORKS_OF_PHOTOS else {}
             return ModelSpec(name, _maker(kind, **{**own, "inputs": inputs}), parse_inputs(inputs))
     return None
 

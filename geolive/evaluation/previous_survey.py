@@ -1,4 +1,4 @@
-"""The row `previous-survey`: the value of each place in its latest earlier survey. It is no model, and needs no folds."""
+"""The row `previous-survey`: the value of each place in its latest earlier survey. It is not a model, and needs no folds."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ from typing import Any
 from geolive.dataset import Dataset
 from geolive.evaluation.comparison import predict_or_resume
 from geolive.evaluation.cross_validation import Predicted, shared_fits
-from geolive.evaluation.model_specs import OF_PHOTOS, ModelSpec
+from geolive.evaluation.model_specs import NETWORKS_OF_PHOTOS, ModelSpec
 from geolive.evaluation.tasks import EvaluationTask
 from geolive.worker_processes import computed_ahead, usable_processes
 
@@ -98,7 +98,7 @@ def _groups(wanted: Sequence[tuple[int, ModelSpec]]) -> list[tuple[int, list[Mod
 
 
 def _is_network(spec: ModelSpec) -> bool:
-    return spec.name.startswith(OF_PHOTOS) and not spec.name.startswith("ensemble")
+    return spec.name.startswith(NETWORKS_OF_PHOTOS)
 
 
 def _compute(

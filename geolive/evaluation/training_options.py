@@ -1,12 +1,12 @@
-"""Which rows `epochs`, `iterations`, `batch_size` and `learning_rate` of an evaluation reach, and what is said of the others."""
+"""Options of training in an evaluation: which rows use `epochs`, `iterations`, `batch_size` and `learning_rate`."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from geolive.errors import InputError
+from geolive.evaluation.model_specs import NETWORKS_OF_PHOTOS
 from geolive.models.interface import check_integer, check_positive
 
-_NETWORKS_OF_PHOTOS = ("gcn", "mean-pooling", "attention", "stacked")
 _ALL = ("epochs", "iterations", "batch_size", "learning_rate")
 # the dense network counts passes only, and the authors' network counts steps only
 _OPTIONS: dict[str, tuple[str, ...]] = {
@@ -25,7 +25,7 @@ def training_options(
     Raises
     ------
     InputError
-        One is no number that can be used, or both `epochs` and `iterations` are given.
+        A value is not a positive number, or both `epochs` and `iterations` are given.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def _kind_of(row: str) -> str | None:
     base = row.partition("+")[0]
     if base == "mlp" or base.startswith("gcn-authors"):
         return "mlp" if base == "mlp" else "gcn-authors"
-    return next((kind if kind == "gcn" else "attention" for kind in _NETWORKS_OF_PHOTOS if base.startswith(kind)), None)
+    return next((kind if kind == "gcn" else "attention" for kind in NETWORKS_OF_PHOTOS if base.startswith(kind)), None)
 
 
 def _options_of(row: str) -> tuple[str, ...]:

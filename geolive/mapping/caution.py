@@ -1,4 +1,4 @@
-"""The sentence that opens a map whose data carry less than a map suggests."""
+"""The warning at the top of a map that rests on too few places, or on a model without skill."""
 
 from geolive.auditing.rules import FAIL
 from geolive.languages import phrase
@@ -9,7 +9,7 @@ _SKILL = ("skill_regression", "skill_classification")
 
 
 def caution(district_map: DistrictMap) -> Phrase:
-    """Say that the survey has too few places, or that the model has no skill at places that it had not seen.
+    """Warn that the survey has too few places, or that the model has no skill at places without training data.
 
     Parameters
     ----------
@@ -18,15 +18,15 @@ def caution(district_map: DistrictMap) -> Phrase:
     Returns
     -------
     Phrase
-        One sentence by the checks of the map's passport that fail; empty where neither does, or the map has no passport.
+        The words for the check of the map's passport that failed; empty if none failed, or the map has no passport.
 
     Examples
     --------
     >>> import geolive as gl
     >>> dataset = gl.make_sample("goa")
     >>> print(caution(gl.predict(dataset, gl.train(dataset, gl.Neighbours(), "pov"), "goa")))
-    The model has learnt from 14 places only, too few to estimate districts: read this map as a sketch, and decide nothing by
-    it.
+    The model was trained on only 14 places. This is too few to estimate districts: use this map as a sketch, and do not base
+    decisions on it.
     """
     checks = () if district_map.passport is None else district_map.passport.checks
     failed = {check.id: check for check in checks if check.status == FAIL}

@@ -178,7 +178,7 @@ def _without_own_district(
     nearest = nearest_km(places.positions, clusters.positions)
     surveyed = assign_districts(residuals.geometry, districts).to_numpy(object)
     own = sites["district_id"].to_numpy(object)
-    # clusters outside all districts are always learnt from
+    # clusters outside all districts are always training clusters
     known = np.flatnonzero(pd.notna(surveyed))
     n_districts = len(set(surveyed[known]))
     if n_districts < 2:

@@ -111,7 +111,7 @@ def check_picture(path: str | Path) -> Path:
     Raises
     ------
     InputError
-        It is no .png, it exists, or matplotlib is not installed.
+        The name does not end in .png, the file exists, or matplotlib is not installed.
 
     Examples
     --------

@@ -144,7 +144,7 @@ def are_applicable(trained: TrainedModel, places: Places) -> np.ndarray:
 
 
 def _area_of(trained: TrainedModel) -> Applicability:
-    """Return the model's area of applicability, which is learnt once."""
+    """Return the model's area of applicability, which is computed once."""
     known = trained.derived.get("applicability")
     if known is None:
         training = np.stack(trained.residuals["predictors"].to_list())

@@ -1,6 +1,7 @@
 """The base class of all networks of photos: their parameters, and the device that they run on."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,8 +10,9 @@ import torch
 
 from geolive.errors import InputError
 from geolive.model_inputs import canonical_inputs, parse_inputs, photo_inputs, short_name
-from geolive.models.covariate_inputs import covariate_words, covariates_as_trained, training_covariates
+from geolive.models.covariate_inputs import checked_names, covariate_words, covariates_as_trained, training_covariates
 from geolive.models.interface import Model, check_choice, check_images, check_integer, check_positive
+from geolive.models.network_weights import read_tensors, write_tensors
 from geolive.models.target_scaler import TargetScaler
 from geolive.places import Places
 
@@ -170,6 +172,51 @@ class NetworkModel(Model):
 
     def _predict_all(self, places: Places) -> np.ndarray:
         """Predict all indicators, shape (n, m)."""
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> dict[str, Any]:
+        """Write weights and scaling to `folder`; `load` needs the returned settings."""
+        self.check_fitted()
+        write_tensors(self.tensors(), folder)
+        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
+        return {"task": self.task, "random_state": self.random_state, **self.params, **names}
+
+    @classmethod
+    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
+        """Read the model that `save` wrote, with the returned settings.
+
+        Raises
+        ------
+        InputError
+            The file is missing, cut short or not of this network, or the settings are not those of `save`.
+        """
+        settings, (tensors, path) = dict(settings), read_tensors(folder)
+        count, number = settings.pop("indicators", 1), settings.pop("column", None)
+        names = settings.pop("covariate_names", ())
+        try:
+            model = cls(**settings)
+            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
+            model.set_tensors(tensors, path, outputs=int(count))
+        except InputError:
+            raise
+        except (TypeError, AttributeError, ValueError, KeyError, IndexError):
+            raise InputError(
+                f"{path}: does not fit the settings of a {cls.arch}: {json.dumps(settings)}; train it again"
+            ) from None
+        return model if number is None else model.column(int(number))
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return weights and scaling by name."""
+        raise NotImplementedError
+
+    def set_tensors(self, tensors: dict[str, torch.Tensor], path: Path, outputs: int) -> None:
+        """Take weights and scaling from tensors; `path` is the file that errors name.
+
+        Raises
+        ------
+        InputError
+            They are not the tensors of a network with these parameters.
+        """
         raise NotImplementedError
 
     def column(self, number: int) -> Self:

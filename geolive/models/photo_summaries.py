@@ -19,7 +19,7 @@ from geolive.tables import N_CLASSES
 PRIOR_PHOTOS = 5.0
 KINDS_OF_PHOTOS = 4
 MOST_FOR_KINDS = 5000
-# photos that spreads of columns are learnt from
+# number of photos from which spreads of columns are computed
 _MOST_FOR_SCALE = 32_768
 LEAST_RATE = 1e-4
 _LEAST_SHARE = 1e-3

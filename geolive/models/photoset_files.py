@@ -1,8 +1,6 @@
-"""Weights and scaling of a network of photos in a file of plain tensors."""
+"""Weights and scaling of a network of photos as plain tensors, which bundles keep."""
 
-import json
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,14 +9,13 @@ from torch import nn
 from geolive.errors import InputError
 from geolive.graphs.node_features import VertexScaling
 from geolive.model_inputs import photo_inputs
-from geolive.models.covariate_inputs import checked_names
 from geolive.models.network_model import NetworkModel, torch_device
-from geolive.models.network_weights import check_tensors, read_tensors, write_tensors
+from geolive.models.network_weights import check_tensors
 from geolive.models.target_scaler import TargetScaler
 
 
 class PhotoSetFiles(NetworkModel):
-    """A network of photos that can be saved and loaded; `geolive.models.photoset_model` trains it.
+    """A network of photos and its tensors by name; `geolive.models.photoset_model` trains it.
 
     Attributes
     ----------
@@ -36,35 +33,6 @@ class PhotoSetFiles(NetworkModel):
     def _new_network(self, features: int, outputs: int, generator: torch.Generator) -> nn.Module:
         """Make a network with random weights."""
         raise NotImplementedError
-
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write weights and scaling to `folder`; `load` needs the settings that come back."""
-        self.check_fitted()
-        write_tensors(self.tensors(), folder)
-        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
-        return {"task": self.task, "random_state": self.random_state, **self.params, **names}
-
-    @classmethod
-    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read the model that `save` wrote, with the returned settings.
-
-        Raises
-        ------
-        InputError
-            The file is missing, cut short or not of this network, or the settings are not those of `save`.
-        """
-        settings, tensors, path = dict(settings), *read_tensors(folder)
-        count, number = settings.pop("indicators", 1), settings.pop("column", None)
-        names = settings.pop("covariate_names", ())
-        try:
-            model = cls(**settings)
-            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
-            model.set_tensors(tensors, path, outputs=int(count))
-        except InputError:
-            raise
-        except (TypeError, AttributeError, ValueError):
-            raise InputError(f"{path}: not settings of a {cls.arch}: {json.dumps(settings)}; train it again") from None
-        return model if number is None else model.column(int(number))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return weights and scaling by name."""

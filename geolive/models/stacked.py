@@ -9,12 +9,12 @@ from sklearn.base import clone
 
 from geolive.errors import InputError
 from geolive.models.attention import AttentionPooling
-from geolive.models.covariate_inputs import checked_names, covariate_scale, covariates_as_trained, training_covariates
+from geolive.models.covariate_inputs import covariate_scale, covariates_as_trained, training_covariates
 from geolive.models.cross_validation import fit_folds
 from geolive.models.inner_folds import inner_folds
 from geolive.models.interface import Model, check_images
 from geolive.models.network_model import NetworkModel
-from geolive.models.network_weights import check_finite, read_tensors, write_tensors
+from geolive.models.network_weights import check_finite
 from geolive.models.photo_summaries import PhotoSummaries, fit_summaries, view_names
 from geolive.models.photo_sums import with_sums
 from geolive.models.photoset_model import Progress, Validation
@@ -216,9 +216,8 @@ class StackedNetwork(NetworkModel):
         """Return an unfitted model with these parameters, without a search."""
         return clone(self).set_params(search=False)
 
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write weights and scaling to `folder`; `load` needs the returned settings."""
-        self.check_fitted()
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return summaries, scaling, regressions and networks by name."""
         arrays = {f"summaries.{name}": array for name, array in self.summaries_.arrays().items()}
         arrays |= {"targets": self.targets_.table, "weights": self.weights_}
         if self.uses("covariates"):
@@ -228,40 +227,21 @@ class StackedNetwork(NetworkModel):
                 own = f"lines.{column}.{name}"
                 arrays |= {f"{own}.centre": regression.centre, f"{own}.weights": regression.weights}
                 arrays[f"{own}.mean"] = np.array([regression.mean])
+        # what the search of each network found
+        arrays["searched"] = np.array([[network.learning_rate_, network.width_] for network in self.networks_], float)
         tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
         for number, network in enumerate(self.networks_):
             tensors |= {f"members.{number}.{name}": tensor for name, tensor in network.tensors().items()}
-        write_tensors(tensors, folder)
-        searched = [{"learning_rate": n.learning_rate_, "width": n.width_} for n in self.networks_]
-        names = {"covariate_names": list(self.covariate_names_)} if self.uses("covariates") else {}
-        return {"task": self.task, "random_state": self.random_state, **self.params, **names, "networks": searched}
+        return tensors
 
-    @classmethod
-    def load(cls, folder: Path, settings: dict[str, Any]) -> Self:
-        """Read the model that `save` wrote, with the returned settings.
+    def set_tensors(self, tensors: dict[str, torch.Tensor], path: Path, outputs: int) -> None:
+        """Take what `tensors` returns; `path` is the file that errors name.
 
         Raises
         ------
         InputError
-            The file is missing, cut short or not of this model, or the settings are not those of `save`.
+            They are not the tensors of a stacked network with these parameters.
         """
-        settings, (tensors, path) = dict(settings), read_tensors(folder)
-        count, number = settings.pop("indicators", 1), settings.pop("column", None)
-        names = settings.pop("covariate_names", ())
-        try:
-            networks = [dict(own) for own in settings.pop("networks")]
-            model = cls(**settings)
-            model.covariate_names_ = checked_names(names) if model.uses("covariates") else ()
-            model._set_tensors(tensors, path, int(count), networks)
-        except InputError:
-            raise
-        except (TypeError, AttributeError, ValueError, KeyError, IndexError):
-            raise InputError(f"{path}: not what train wrote, or not its settings; train it again") from None
-        return model if number is None else model.column(int(number))
-
-    def _set_tensors(
-        self, tensors: dict[str, torch.Tensor], path: Path, outputs: int, networks: list[dict[str, Any]]
-    ) -> None:
         self.check_parameters()
         check_finite(tensors, path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items() if not name.startswith("members.")}
@@ -281,8 +261,9 @@ class StackedNetwork(NetworkModel):
         if self.weights_.shape != (outputs, len(self._views) + 1) or self.targets_.table.shape != (outputs, 4):
             raise InputError(f"{path}: not the tensors of a {self.name} network; train it again")
         self.networks_ = []
-        for number, searched in enumerate(networks):
-            network, own = self._new_network(number).set_params(**searched), f"members.{number}."
+        for number, (learning_rate, width) in enumerate(arrays["searched"].tolist()):
+            network, own = self._new_network(number), f"members.{number}."
+            network.set_params(learning_rate=learning_rate, width=int(width))
             network.covariate_names_ = self.covariate_names_
             network.set_tensors(
                 {name.removeprefix(own): tensor for name, tensor in tensors.items() if name.startswith(own)}, path, outputs

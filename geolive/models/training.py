@@ -112,8 +112,9 @@ def train_together(
 ) -> dict[str, TrainedModel]:
     """Train one model on several indicators at once, for example a network of photos.
 
-    All clusters with a value of any indicator are learnt from. The folds, and so the kinds of residuals and intervals, are those
-    of `train`. All indicators together cost about as much as one alone, since the model is fitted as often.
+    All clusters with a value of any indicator are training clusters. The folds, and so the kinds of residuals and
+    intervals, are those of `train`. All indicators together cost about as much as one alone, since the model is fitted
+    as often.
 
     Parameters
     ----------

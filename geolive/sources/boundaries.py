@@ -218,7 +218,7 @@ def _fetch(country: str, level: int, simplified: bool, api: str) -> dict:
 
 def _parsed(content: bytes, address: str):
     def refuse(constant: str):
-        raise ValueError(f"{constant} is no number of JSON")
+        raise ValueError(f"{constant} is not a number of JSON")
 
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=refuse)

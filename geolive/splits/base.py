@@ -134,14 +134,14 @@ def parse_km(size: float | str, what: str, example: str) -> float:
     ----------
     size : float or str
     what : str
-        What it is, for the message where it is no number.
+        Name of the value in the message.
     example : str
         An example of it, for the message.
 
     Raises
     ------
     InputError
-        It is no number.
+        The value is not a number.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def parse_split(text: str, random_state: int = 0, n_splits: int | None = None) -
     Raises
     ------
     InputError
-        There is no such split, the package that adds it is broken, or the block size is no number in range.
+        There is no such split, the package that adds it is broken, or the block size is not a number in range.
 
     Examples
     --------

@@ -149,7 +149,7 @@ def limit_cache() -> None:
     Raises
     ------
     InputError
-        `GEOLIVE_STORAGE_GB` is no number.
+        `GEOLIVE_STORAGE_GB` is not a number.
     """
     text = os.environ.get(_LIMIT) or str(_DEFAULT_GB)
     try:

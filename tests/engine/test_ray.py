@@ -109,7 +109,7 @@ def test_workers_that_cannot_start_end_the_work(engine, monkeypatch):
         ),
         ("ray://127.0.0.1:9", "no Ray cluster answers there"),
         ("head.invalid:6379", "no Ray cluster answers there"),
-        ("head", "is no address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT"),
+        ("head", "is not an address of a Ray cluster; give auto, HOST:PORT or ray://HOST:PORT"),
     ],
 )
 def test_an_address_without_a_cluster_is_refused_at_once(address, said):

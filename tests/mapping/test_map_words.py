@@ -84,8 +84,8 @@ def test_a_map_of_few_places_opens_with_one_sentence_on_page_and_terminal(capsys
         measured("training_size", "model", 10.0, "few"), measured("skill_regression", "model", -0.5, "none")
     )
     sentence = (
-        "The model has learnt from 10 places only, too few to estimate districts: read this map as a sketch, and decide nothing "
-        "by it."
+        "The model was trained on only 10 places. This is too few to estimate districts: use this map as a sketch, and do not "
+        "base decisions on it."
     )
     page = page_bytes(few).decode()
     assert sentence in page[: page.index("geolive-unit")] or sentence in page.split("<main", 1)[0]

@@ -43,11 +43,11 @@ class EpochFiles(Checkpoint):
         self._lowest = state_dict["lowest"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the epoch, and name it the best where it is."""
+        """Write the epoch, and keep it as the best one if its loss is the lowest so far."""
         loss = float(trainer.callback_metrics["val_loss"])
         is_best = self._lowest is None or loss < self._lowest
         if is_best:
-            # a network that gave no number is better than none, and worse than any other
+            # an epoch whose loss is not a number is worse than any other
             self._lowest = loss if loss == loss else float("inf")
         last = self.folder / LAST
         written = last.with_name(last.name + ".part")

@@ -136,7 +136,7 @@ def train_imagewise(
     Returns
     -------
     TrainedModel
-        The residuals have one cluster in each row. `prediction` is null at clusters that the network has learnt from,
+        The residuals have one cluster in each row. `prediction` is null at clusters that the network was trained on,
         or that chose the epoch, and for which no other network was trained; without folds, at all clusters outside the
         test part.
 

@@ -70,7 +70,7 @@ def check_value_names(names: list[str]) -> None:
 
 
 def checked_thresholds(path: Path, values: dict[str, str], thresholds: Mapping[str, float]) -> dict[str, float]:
-    """Return the thresholds, or raise InputError where one is no number or of no indicator.
+    """Return the thresholds, or raise InputError if one is not a number or names no indicator.
 
     Examples
     --------

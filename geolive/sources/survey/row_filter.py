@@ -21,7 +21,7 @@ def wanted_values(path: Path, where: Where | None) -> dict[str, list[str]]:
     Raises
     ------
     InputError
-        It is no mapping, or a column has no value.
+        `where` is not a mapping, or a column has no value.
 
     Examples
     --------
