@@ -8,7 +8,8 @@ with a table of all quantities: median, spread, number of rounds and limit. Belo
 --inputs is a folder for the stand-in of the paper's table, which is simulated there once (1.5 GB; --quick takes a small one).
 --ids is the folder of the paper's split lists, which the stand-in follows; without it, its benchmarks are left out.
 --photos is a folder of JPEG files; without it, the benchmarks of pixels are left out, and the report says so.
---table writes the machine and the first table to a file of their own: docs/measured.md, with which docs/performance.md begins.
+--docs is the folder of what docs/performance.md includes: docs/measured. There, a benchmark replaces its own earlier results and
+leaves those of the others, so that a run with --only brings the page up to date.
 The machine should have nothing else to do: the report names its load.
 """
 
@@ -27,13 +28,13 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.measured import ROWS, Measured
+from benchmarks.results import Results, replace_file, table_of
 
 ROOT = Path(__file__).parent.parent
 LIBRARIES = (
     "numpy scipy pandas pyarrow geopandas shapely scikit-learn torch polars libpysal pykrige gstools pillow simplejpeg"
 )
 LONGEST_SECONDS = 900
-HEADER = ["what", "median", "lowest to highest", "rounds", "wanted", "kept"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ class Benchmark:
             f"benchmarks.{self.module}",
             *(word.format(**inputs) for word in arguments.split()),
         ]
+
+    def name(self) -> str:
+        """Return the module and those arguments that name no input, such as "graph_network --threads 2"."""
+        words = [word for word in self.arguments.split() if "{" not in word and word != "--ids"]
+        return " ".join([self.module, *words])
 
     def needs(self, name: str) -> bool:
         """Return whether an argument stands for an input of this name."""
@@ -92,9 +98,7 @@ def main() -> None:
     """Run what is asked for, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument(
-        "--table", type=Path, help="also write the machine and the table of all quantities to this file"
-    )
+    parser.add_argument("--docs", type=Path, help="folder of the results that docs/performance.md includes")
     parser.add_argument("--only", default="", help="names of modules, separated by commas")
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--inputs", type=Path)
@@ -111,14 +115,14 @@ def main() -> None:
         inputs |= {"ids": str(given.ids.resolve())} if given.ids else {}
         if given.ids and any(each.needs("standin") or each.needs("dataset") for each in chosen):
             inputs |= standin(given.inputs or Path(scratch), given.ids, given.quick)
-        report = Report(given.out, given.table, given.quick)
+        report = Report(given.out, given.docs, given.quick)
         for each in chosen:
             if each.needs("photos") and not given.photos:
-                report.leave_out(each.module, "it needs photos; name a folder of JPEG files with --photos")
+                report.leave_out(each.name(), "it needs photos; name a folder of JPEG files with --photos")
             elif not given.ids and any(each.needs(name) for name in ("standin", "dataset", "ids")):
-                report.leave_out(each.module, "it needs split lists; name their folder with --ids")
+                report.leave_out(each.name(), "it needs split lists; name their folder with --ids")
             else:
-                report.run(each.module, each.command(inputs, given.quick))
+                report.run(each.name(), each.command(inputs, given.quick))
     if report.failed:
         raise SystemExit(f"failed: {', '.join(report.failed)}; {given.out} says how")
 
@@ -126,10 +130,11 @@ def main() -> None:
 class Report:
     """The report, written anew after every benchmark, so that one that is interrupted keeps what it has."""
 
-    def __init__(self, out: Path, table: Path | None, quick: bool) -> None:
-        self.out, self.table = out, table
+    def __init__(self, out: Path, docs: Path | None, quick: bool) -> None:
+        self.out, self.docs = out, docs
         self.failed: list[str] = []
-        self._opening = [*machine(), *(["**Small inputs (--quick): these figures say nothing.**", ""] if quick else [])]
+        self._machine = list(machine())
+        self._opening = ["**Small inputs (--quick): these figures say nothing.**", ""] if quick else []
         self._rows: list[Measured] = []
         self._sections: list[str] = []
 
@@ -137,15 +142,19 @@ class Report:
         """Run a benchmark; add its rows, and a section of what it printed."""
         print(f"== {' '.join(command[2:])}", flush=True)
         started, used = time.perf_counter(), sum(os.times()[2:4])
-        with tempfile.NamedTemporaryFile("r", encoding="utf-8") as rows:
-            printed, failure = _run(command, os.environ | {ROWS: rows.name})
-            self._rows += [Measured(**json.loads(line)) for line in rows]
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8") as lines:
+            printed, failure = _run(command, os.environ | {ROWS: lines.name})
+            rows = [Measured(**json.loads(line)) for line in lines]
         took, worked = time.perf_counter() - started, sum(os.times()[2:4]) - used
         print(printed, flush=True)
         if failure:
             self.failed.append(name)
             printed += f"\n\nFAILED {failure}"
+        elif self.docs is not None:
+            order = [each.name() for each in BENCHMARKS]
+            Results(self.docs, order).replace(name, self._machine, rows, printed)
         shown = " ".join(["python", *(word.replace(str(Path.home()), "~") for word in command[1:])])
+        self._rows += rows
         self._sections += [
             f"## {name}",
             "",
@@ -167,11 +176,8 @@ class Report:
         self._write()
 
     def _write(self) -> None:
-        cells = [HEADER, ["---"] * len(HEADER), *(row.cells() for row in self._rows)]
-        table = [*self._opening, *(f"| {' | '.join(each)} |" for each in cells), ""]
-        _replace(self.out, ["# Measured", "", *table, *self._sections])
-        if self.table is not None:
-            _replace(self.table, table)
+        table = table_of(self._rows)
+        replace_file(self.out, ["# Measured", "", *self._machine, "", *self._opening, *table, "", *self._sections])
 
 
 def _run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
@@ -198,12 +204,6 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[str, str]:
     return printed.strip(), f"{failure}\n{errors[-2000:].strip()}" if failure else ""
 
 
-def _replace(path: Path, lines: list[str]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text("\n".join(lines), encoding="utf-8")
-    part.replace(path)
-
-
 def machine() -> Iterator[str]:
     """Yield the lines that tell on what the figures were measured."""
     processor = next(
@@ -217,7 +217,6 @@ def machine() -> Iterator[str]:
         f"{platform.release()}, Python {platform.python_version()}; load of the machine at the start: {load:.1f}."
     )
     yield f"Versions: {', '.join(_versions())}."
-    yield ""
 
 
 def standin(folder: Path, ids: Path, quick: bool) -> dict[str, str]:

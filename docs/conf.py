@@ -21,8 +21,8 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-# measured.md is a part of the page on performance
-exclude_patterns = ["_build", "_templates", "examples", "measured.md"]
+# parts of the page on performance
+exclude_patterns = ["_build", "_templates", "examples", "measured"]
 
 # tutorials run from the beginning each time, in a folder of their own, with a cache of their own
 nb_execution_mode = "force"
