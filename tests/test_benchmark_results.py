@@ -9,7 +9,9 @@ TABLE = "| step | s |\n|---|---|\n| read | {} |"
 
 def test_results_of_one_benchmark_replace_its_own_and_leave_the_others(tmp_path):
     results = Results(tmp_path, ["first", "second --threads 2"])
-    results.replace("second --threads 2", MACHINE, [Measured("two", [3.0, 1.0, 2.0], "s", at_most=2.5)], TABLE.format(8))
+    results.replace(
+        "second --threads 2", MACHINE, [Measured("two", [3.0, 1.0, 2.0], "s", at_most=2.5)], TABLE.format(8)
+    )
     results.replace("first", MACHINE, [Measured("one", [5.0], "s", at_most=4)], "only words")
     results.replace("second --threads 2", MACHINE, [Measured("two", [7.0], "s")], f"words\n{TABLE.format(9)}\nwords")
     assert (tmp_path / "table.md").read_text().splitlines() == [
