@@ -67,7 +67,7 @@ def _simulate(folder: Path, sites: int, images: int) -> None:
     from geolive.regions import find_region
     from geolive.simulation.sample import simulate, write_sample
 
-    _timed("find India's districts, cleaned before or now", lambda: find_region("india"))
+    _timed("find India's districts", lambda: find_region("india"))
     sample = _timed("simulate", lambda: simulate("india", n_sites=sites, most_images=images))
     _timed("write the dataset", lambda: write_sample(sample, folder / "india"))
 
