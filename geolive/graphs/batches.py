@@ -183,11 +183,24 @@ def subsample_images(places: Places, fewest: int, most: int, generator: torch.Ge
     >>> thinned.n_images.tolist(), len(images)
     ([5], 5)
     """
+    images = draw_images(places, fewest, most, generator)
+    return places.keep_images(images), images
+
+
+def draw_images(places: Places, fewest: int, most: int, generator: torch.Generator) -> np.ndarray:
+    """Draw some of the images of each place, as `subsample_images` does; gives their row numbers, ascending.
+
+    Examples
+    --------
+    >>> where = np.zeros((100, 2))
+    >>> places = Places(np.array(["a"]), where[:1], np.array([0, 100]), where, np.ones((100, 66), np.uint16))
+    >>> len(draw_images(places, 5, 5, torch.Generator().manual_seed(0)))
+    5
+    """
     sizes = places.n_images
     share = torch.rand(len(places), generator=generator, dtype=torch.float64).numpy()
     kept = np.minimum(sizes, (fewest * ((most + 1) / fewest) ** share).astype(np.int64))
-    images = _lowest(torch.rand(int(places.offsets[-1]), generator=generator).numpy(), places.offsets, kept)
-    return places.keep_images(images), images
+    return _lowest(torch.rand(int(places.offsets[-1]), generator=generator).numpy(), places.offsets, kept)
 
 
 def _lowest(chance: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> np.ndarray:

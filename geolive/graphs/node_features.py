@@ -135,7 +135,7 @@ class ComputedVertices(Vertices):
 
     def read(self, images: np.ndarray) -> np.ndarray:
         """Return the vertices of these images, float32, shape (images, f)."""
-        return self.array[self.rows[images]]
+        return self.array.take(self.rows[images], axis=0)
 
     def keep_images(self, images: np.ndarray, places: Places) -> "ComputedVertices":
         """Return the vertices of some images only, which are those of `places`."""

@@ -2,20 +2,22 @@
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from geolive.collectives import rank_and_size
+from geolive.collectives import rank_and_size, sum_of_all
+from geolive.graphs.batches import draw_images
 from geolive.graphs.node_features import Vertices
-from geolive.models.photo_pooling import PhotoBatch, pooled_photos
-from geolive.models.photoset_model import PhotoSetModel
+from geolive.models.photo_pooling import PhotoBatch, PooledPhotos
+from geolive.models.photoset_model import FEWEST_SEEN, MOST_SEEN, PhotoSetModel
 from geolive.places import Places
 
 HEADS = 4
+Loss = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 class AttentionNetwork(nn.Module):
@@ -24,7 +26,7 @@ class AttentionNetwork(nn.Module):
     A hidden layer turns each photo into a vector. The vectors of a place are averaged once plainly and once for each head with
     that head's attention as weights; the output is linear in these means. It is also linear in the plain mean of the vertices,
     so that the hidden layer need not fit a linear relation. Source: deep multiple-instance learning, Ilse, Tomczak & Welling
-    2018, arXiv 1802.04712.
+    2018, arXiv 1802.04712. Its gradients are written out, without automatic differentiation.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class AttentionNetwork(nn.Module):
         self.answer = nn.Parameter(torch.zeros(pooled, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
+    @torch.no_grad()
     def forward(self, batch: PhotoBatch, covariates: torch.Tensor | None = None) -> torch.Tensor:
         """Compute the outputs of places that have images.
 
@@ -70,16 +73,66 @@ class AttentionNetwork(nn.Module):
         -------
         tensor of float32, shape (b, outputs)
         """
-        means = pooled_photos(batch, self.hidden, self.hidden_bias, self.gate)
-        plain = torch.segment_reduce(batch.vertices, "mean", lengths=batch.sizes)
-        width = self.hidden.shape[1]
-        # the order of the rows of `answer`: means of the hidden layer and of vertices, then those by attention
-        pooled = [means[:, :width], plain, means[:, width:]]
+        columns = self._columns(batch, self._pooled(batch), covariates, self._of_covariates(covariates))
+        return torch.addmm(self.bias, columns, self.answer)
+
+    @torch.no_grad()
+    def set_gradients(self, batch: PhotoBatch, covariates: torch.Tensor | None, loss: Loss) -> torch.Tensor:
+        """Set the gradients of a loss, and return the loss.
+
+        Parameters
+        ----------
+        batch, covariates
+            As for `forward`.
+        loss : callable
+            Takes the outputs; gives the loss and its gradient for each output.
+        """
+        pooled, of_covariates = self._pooled(batch), self._of_covariates(covariates)
+        columns = self._columns(batch, pooled, covariates, of_covariates)
+        found, of_outputs = loss(torch.addmm(self.bias, columns, self.answer))
+        self.answer.grad, self.bias.grad = columns.T @ of_outputs, of_outputs.sum(0)
+        of_columns, width, gate = of_outputs @ self.answer.T, self.hidden.shape[1], self.gate
+        heads = 0 if gate is None else gate.shape[1]
+        by_attention = width + len(self.hidden)
+        of_means = torch.cat([of_columns[:, :width], of_columns[:, by_attention : by_attention + heads * width]], 1)
+        of_means = of_means.view(len(columns), 1 + heads, width).transpose(0, 1)
+        self.hidden.grad, self.hidden_bias.grad, of_gate = pooled.gradients(batch, gate, of_means)
+        if gate is not None:
+            gate.grad = of_gate
         if self.of_place is not None:
             assert covariates is not None
+            assert of_covariates is not None
             assert self.of_place_bias is not None
-            pooled += [covariates, torch.relu(torch.addmm(self.of_place_bias, covariates, self.of_place))]
-        return torch.addmm(self.bias, torch.cat(pooled, 1), self.answer)
+            of_hidden = torch.where(of_covariates > 0, of_columns[:, -width:], 0)
+            self.of_place.grad, self.of_place_bias.grad = covariates.T @ of_hidden, of_hidden.sum(0)
+        return found
+
+    def _pooled(self, batch: PhotoBatch) -> PooledPhotos:
+        return PooledPhotos.of(batch, self.hidden, self.hidden_bias, self.gate)
+
+    def _of_covariates(self, covariates: torch.Tensor | None) -> torch.Tensor | None:
+        """Compute the hidden layer of the covariates; None for a network without them."""
+        if self.of_place is None:
+            return None
+        assert covariates is not None
+        assert self.of_place_bias is not None
+        return torch.relu(torch.addmm(self.of_place_bias, covariates, self.of_place))
+
+    def _columns(
+        self,
+        batch: PhotoBatch,
+        pooled: PooledPhotos,
+        covariates: torch.Tensor | None,
+        of_covariates: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return what the outputs are linear in, in the order of the rows of `answer`.
+
+        First come the means of the hidden layer and of the vertices, then those by attention, then covariates.
+        """
+        columns = [pooled.means[0], batch.mean_vertices(), *pooled.means[1:]]
+        if covariates is not None and of_covariates is not None:
+            columns += [covariates, of_covariates]
+        return torch.cat(columns, 1)
 
 
 class AttentionPooling(PhotoSetModel):
@@ -104,6 +157,7 @@ class AttentionPooling(PhotoSetModel):
     kind = arch = "attention"
     heads = HEADS
     decay = True
+    network_: AttentionNetwork
 
     def __init__(
         self,
@@ -143,18 +197,48 @@ class AttentionPooling(PhotoSetModel):
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
     ) -> Iterator[list[PhotoBatch]]:
-        sizes, device = places.n_images, self._device
-        if generator is None:
-            order = np.argsort(sizes, kind="stable")
-        else:
-            order = torch.randperm(len(places), generator=generator).numpy()
+        return self._photo_batches(places.offsets, vertices, batch_size, generator)
+
+    def _drawn_batches(
+        self, places: Places, vertices: Vertices, generator: torch.Generator
+    ) -> Iterator[list[PhotoBatch]]:
+        images = draw_images(places, FEWEST_SEEN, MOST_SEEN, generator)
+        seen = vertices.keep_images(images, places)
+        return self._photo_batches(np.searchsorted(images, places.offsets), seen, self.batch_size, generator)
+
+    def _photo_batches(
+        self, offsets: np.ndarray, vertices: Vertices, batch_size: int, generator: torch.Generator | None
+    ) -> Iterator[list[PhotoBatch]]:
+        """Yield batches of places whose images begin at `offsets`: in random order, or those of like size together."""
+        sizes, device = np.diff(offsets), self._device
+        order = np.argsort(sizes, kind="stable")
+        if generator is not None:
+            order = torch.randperm(len(sizes), generator=generator).numpy()
         rank, size = (0, 1) if generator is None else rank_and_size()
         for batch in np.array_split(order, -(-len(order) // batch_size)):
             rows = batch[rank::size]
             of_rows = sizes[rows]
             first = np.cumsum(of_rows) - of_rows
-            images = np.arange(of_rows.sum()) + np.repeat(places.offsets[rows] - first, of_rows)
+            images = np.arange(of_rows.sum()) + np.repeat(offsets[rows] - first, of_rows)
             yield [PhotoBatch.of(rows, torch.from_numpy(vertices.read(images)).to(device), of_rows)]
+
+    def _set_gradients(
+        self, blocks: list[PhotoBatch], covariates: torch.Tensor | None, targets: torch.Tensor
+    ) -> torch.Tensor:
+        (batch,) = blocks
+        return self.network_.set_gradients(batch, covariates, lambda outputs: self._loss_and_gradient(outputs, targets))
+
+    def _loss_and_gradient(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return this process's part of the mean loss over the known values of a batch, and its gradient for each output."""
+        known = targets.isfinite()
+        number = known.sum()
+        number = (number if rank_and_size()[1] == 1 else sum_of_all(number.float()[None])[0]).clamp_min(1)
+        if self.task == "classification":
+            wanted = torch.where(known, targets, 0)
+            losses = nn.functional.binary_cross_entropy_with_logits(outputs, wanted, known.float(), reduction="sum")
+            return losses / number, torch.where(known, torch.sigmoid(outputs) - wanted, 0) / number
+        apart = torch.where(known, outputs - targets, 0)
+        return apart.square().sum() / number, 2 / number * apart
 
     def _forward(self, blocks: list[PhotoBatch], covariates: torch.Tensor | None) -> torch.Tensor:
         (batch,) = blocks

@@ -276,15 +276,11 @@ class PhotoSetModel(PhotoSetFiles):
         """Train for one pass over the places, or the first steps of one; gives the mean loss."""
         losses: list[float] = []
         counts: list[int] = []
-        seen, images = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
-        of_seen = vertices.keep_images(images, seen)
-        covariates, precision = self._covariates(places), self._precision()
-        for blocks in islice(self._batches(seen, of_seen, self.batch_size, generator), steps):
+        covariates = self._covariates(places)
+        for blocks in islice(self._drawn_batches(places, vertices, generator), steps):
             rows = np.concatenate([block.rows for block in blocks])
-            with precision:
-                outputs = self._forward(blocks, None if covariates is None else covariates[rows])
-            loss = self._shared_loss(outputs.float(), targets[torch.from_numpy(rows).to(targets.device)])
-            loss.backward()
+            of_places = None if covariates is None else covariates[rows]
+            loss = self._set_gradients(blocks, of_places, targets[torch.from_numpy(rows).to(targets.device)])
             add_gradients(self.network_.parameters())
             optimizer.descend()
             losses.append(loss.item())
@@ -293,6 +289,19 @@ class PhotoSetModel(PhotoSetFiles):
             of_all = sum_of_all(torch.tensor([losses, counts], dtype=torch.float64, device=self._device))
             losses, counts = of_all.tolist()
         return sum(loss * n for loss, n in zip(losses, counts, strict=True)) / sum(counts)
+
+    def _drawn_batches(self, places: Places, vertices: Vertices, generator: torch.Generator) -> Iterator[list]:
+        """Yield the batches of an epoch, in which each place has some of its images."""
+        seen, images = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
+        return self._batches(seen, vertices.keep_images(images, seen), self.batch_size, generator)
+
+    def _set_gradients(self, blocks: list, covariates: torch.Tensor | None, targets: torch.Tensor) -> torch.Tensor:
+        """Set the gradients of this process's part of the mean loss over a batch, and return that part."""
+        with self._precision():
+            outputs = self._forward(blocks, covariates)
+        loss = self._shared_loss(outputs.float(), targets)
+        loss.backward()
+        return loss
 
     def _shared_loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Return this process's part of the mean loss over the known values of a batch; the parts add up to it."""

@@ -19,7 +19,7 @@ from geolive.model_inputs import short_name
 from geolive.models.attention import AttentionNetwork, AttentionPooling, MeanPooling
 from geolive.models.graphcnn import GraphCNN
 from geolive.models.inner_folds import inner_folds
-from geolive.models.photo_pooling import PhotoBatch, pooled_photos
+from geolive.models.photo_pooling import PhotoBatch
 from geolive.models.photo_summaries import view_names
 from geolive.models.ridge import combine, fit_ridge
 from geolive.models.stacked import StackedNetwork
@@ -115,31 +115,42 @@ def test_the_order_of_photos_and_the_other_places_have_no_influence():
     assert (network(PhotoBatch.of(rows[:1], x + 1, np.array([9]))) - plain).abs().max() > 0.1
 
 
-def test_the_gradient_of_the_pooled_photos_is_that_of_automatic_differentiation():
+@pytest.mark.parametrize("heads", [0, 2])
+@pytest.mark.parametrize("n_covariates", [0, 3])
+def test_the_gradients_are_those_of_automatic_differentiation(heads, n_covariates):
     generator = torch.Generator().manual_seed(0)
+    network = AttentionNetwork(6, 2, 4, heads, generator, n_covariates).double()
+    for parameter in network.parameters():
+        parameter.data.normal_(generator=generator)
     sizes, place = np.array([3, 1, 5]), torch.tensor([0] * 3 + [1] + [2] * 5)
-    x, weights, bias, gate = (torch.randn(shape, generator=generator) for shape in ((9, 6), (6, 4), (4,), (4, 2)))
-    weigh = torch.randn(3, 12, generator=generator)
+    x, weigh, covariates = (
+        torch.randn(shape, generator=generator).double() for shape in ((9, 6), (3, 2), (3, n_covariates))
+    )
 
-    def literal(weights, bias, gate):
-        hidden = torch.relu(x @ weights + bias)
-        of_places = []
-        for own in (hidden[place == number] for number in range(3)):
-            shares = torch.softmax(own @ gate, 0)
-            of_places.append(torch.cat([own.mean(0), *(shares.T @ own)]))
-        return torch.stack(of_places)
+    def literal(network):
+        hidden, of_places = torch.relu(x @ network.hidden + network.hidden_bias), []
+        for number in range(3):
+            own = hidden[place == number]
+            found = [own.mean(0), x[place == number].mean(0)]
+            if heads:
+                found += list(torch.softmax(own @ network.gate, 0).T @ own)
+            if n_covariates:
+                of_place = covariates[number]
+                found += [of_place, torch.relu(of_place @ network.of_place + network.of_place_bias)]
+            of_places.append(torch.cat(found))
+        return torch.stack(of_places) @ network.answer + network.bias
 
-    def ours(*given):
-        return pooled_photos(PhotoBatch.of(np.arange(3), x, sizes), *given)
-
-    found = []
-    for pool in (literal, ours):
-        given = [tensor.clone().requires_grad_() for tensor in (weights, bias, gate)]
-        pooled = pool(*given)
-        (pooled * weigh).sum().backward()
-        found.append([pooled.detach(), *(tensor.grad for tensor in given)])
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+    batch, given = PhotoBatch.of(np.arange(3), x, sizes), covariates if n_covariates else None
+    outputs = literal(network)
+    torch.testing.assert_close(network(batch, given), outputs.detach())
+    (outputs.square() * weigh).sum().backward()
+    wanted = {name: parameter.grad for name, parameter in network.named_parameters()}
+    loss = network.set_gradients(batch, given, lambda out: ((out.square() * weigh).sum(), 2 * out * weigh))
+    torch.testing.assert_close(loss, (outputs.square() * weigh).sum().detach())
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, wanted[name], msg=name)
+        assert parameter.grad.abs().max() > 0
+        assert parameter.grad.stride() == parameter.stride()  # the optimiser takes numbers as they lie in memory
 
 
 @pytest.mark.parametrize("kind", ALL)
