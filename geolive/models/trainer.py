@@ -22,6 +22,7 @@ from torch import nn
 from geolive.collectives import all_agree, from_first, rank_and_size
 from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
+from geolive.models.adam import FusedAdam
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -106,7 +107,7 @@ class Schedule:
 
 def fit_network(
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | FusedAdam,
     generator: torch.Generator,
     schedule: Schedule,
     run_epoch: Callable[[int], float],
@@ -121,7 +122,7 @@ def fit_network(
     Parameters
     ----------
     network : Module
-    optimizer : Optimizer
+    optimizer : Optimizer or FusedAdam
         Adam or one of its kind, over the network's parameters.
     generator : torch.Generator
         The only source of randomness in `run_epoch`.

@@ -206,9 +206,11 @@ def test_fused_adam_gives_the_bits_of_torch_and_goes_on_from_a_state():
         torch.nn.init.ones_(layer.weight), torch.nn.init.zeros_(layer.bias)
         groups = [{"params": [layer.weight], "weight_decay": 0.1}, {"params": [layer.bias]}]
         adam = FusedAdam(groups, lr=0.1) if own else torch.optim.Adam(groups, lr=0.1, fused=True)
-        for step in range(6):
+        for step in range(8):
             adam.param_groups[0]["lr"] = 0.1 / (step + 1)
             layer(x).square().mean().backward()
+            if step in (2, 5):  # a parameter without a gradient takes no step
+                layer.bias.grad = None
             if own:
                 adam.descend()
             else:
@@ -217,5 +219,15 @@ def test_fused_adam_gives_the_bits_of_torch_and_goes_on_from_a_state():
             if step == 3:
                 adam.load_state_dict(adam.state_dict())
         found.append(torch.cat([layer.weight.flatten(), layer.bias]).detach())
+        assert [state["step"].item() for state in adam.state_dict()["state"].values()] == [8, 6]
     assert torch.equal(*found)
     assert not torch.equal(found[0], torch.tensor([1.0, 1.0, 1.0, 0.0]))
+
+
+@pytest.mark.parametrize("kind", [AttentionPooling, GraphCNN])
+def test_training_makes_no_optimiser_of_torch(survey, monkeypatch, kind):
+    def refuse(*given, **options):
+        raise AssertionError("it imports torch's compiler, which takes longer than a small network takes to train")
+
+    monkeypatch.setattr(torch.optim.Optimizer, "__init__", refuse)
+    kind(epochs=1).fit(*survey)
