@@ -6,6 +6,7 @@ import numpy as np
 
 from geolive.models.clusterwise import ClusterwiseModel
 from geolive.models.interface import check_integer, check_positive
+from geolive.processors import one_library_thread
 
 
 class Boosting(ClusterwiseModel):
@@ -86,10 +87,8 @@ class Boosting(ClusterwiseModel):
         )
 
     def _fit_estimator(self, table: np.ndarray, values: np.ndarray, weights: dict[str, np.ndarray]) -> None:
-        from threadpoolctl import threadpool_limits
-
         # on a busy machine its threads wait for each other longer than they work
-        with threadpool_limits(1, user_api="openmp"):
+        with one_library_thread("openmp"):
             self.estimator_.fit(table, values, **weights)
 
 

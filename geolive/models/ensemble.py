@@ -18,6 +18,7 @@ from geolive.models.photo_summaries import PhotoSummaries, fit_summaries, summar
 from geolive.models.photo_sums import with_sums
 from geolive.models.ridge import Ridge, combine, fit_ridge
 from geolive.places import Places
+from geolive.processors import one_library_thread
 from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
 from geolive.worker_processes import is_worker_process
@@ -137,8 +138,6 @@ class Ensemble(Model):
         InputError
             A parameter has no such value, a place has no images, or its image features or a covariate are missing.
         """
-        from threadpoolctl import threadpool_limits
-
         self.check_parameters()
         places, values = self.prepared(places), np.asarray(values, float)
         self.covariate_names_: tuple[str, ...] = ()
@@ -147,7 +146,7 @@ class Ensemble(Model):
             self.covariate_names_ = places.covariate_names
         rows = None if sample_sizes is None else rate_weights(values, np.asarray(sample_sizes, float))
         # small matrices gain nothing from threads, which wait for each other on a busy machine
-        with threadpool_limits(1):
+        with one_library_thread():
             self._fit(places, values, rows)
         return self
 
@@ -226,14 +225,12 @@ class Ensemble(Model):
 
     def predict(self, places: Places) -> np.ndarray:
         """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
-        from threadpoolctl import threadpool_limits
-
         self.check_fitted()
         check_images(places, self.name)
         starts = range(0, len(places), _PLACES)
         whole = len(places) <= _PLACES
         parts = (places if whole else places.take(np.arange(at, min(at + _PLACES, len(places)))) for at in starts)
-        with threadpool_limits(1, user_api="blas"):
+        with one_library_thread("blas"):
             return np.concatenate([np.empty(0), *(self._predict(part) for part in parts)])
 
     def _predict(self, places: Places) -> np.ndarray:

@@ -20,6 +20,7 @@ from geolive.models.covariate_inputs import (
 from geolive.models.interface import Model, check_integer, settings_of_bundle
 from geolive.models.spatial_covariance import Covariance, fit_covariance
 from geolive.places import Places
+from geolive.processors import one_library_thread
 from geolive.rates import binomial_variance
 
 # of more training places only the nearest ones predict a place
@@ -183,7 +184,6 @@ class Kriging(Model):
 
     def _fit(self, means: np.ndarray, trend: np.ndarray, noise: np.ndarray, start: Covariance | None = None) -> None:
         from scipy.linalg import cho_factor, cho_solve
-        from threadpoolctl import threadpool_limits
 
         self.covariance_ = covariance = fit_covariance(self.xyz_, means, trend, noise, start)
         # a trace of the sill keeps the equations solvable where places almost coincide
@@ -192,7 +192,7 @@ class Kriging(Model):
         if self.n_used_ >= len(means) and covariance.sill > 0:
             matrix = covariance.between(_km(self.xyz_, self.xyz_))
             matrix[np.diag_indices_from(matrix)] = covariance.sill + self.noise_
-            with threadpool_limits(1, user_api="blas"):
+            with one_library_thread("blas"):
                 factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
                 weighed = cho_solve(factor, trend, check_finite=False)
                 self.coefficients_ = np.linalg.lstsq(trend.T @ weighed, weighed.T @ means, rcond=None)[0]

@@ -13,6 +13,7 @@ from geolive.errors import InputError
 from geolive.model_inputs import parse_inputs, photo_inputs
 from geolive.models.photo_sums import PhotoSums, blocks_of_photos, photo_numbers, sum_by_place, with_sums
 from geolive.places import Places
+from geolive.processors import one_library_thread
 from geolive.tables import N_CLASSES
 
 # how many photos of the average place are added to each place's own
@@ -244,7 +245,6 @@ def _shrunk(sums: np.ndarray, mean: np.ndarray, n: np.ndarray) -> np.ndarray:
 def _fit_kinds(places: Places, parts: tuple[str, ...], random_state: int) -> KindsOfPhotos:
     """Find typical photos by k-means on the standardised numbers of photos."""
     from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
 
     n = len(places.image_positions)
     numbers = _numbers(places, parts, np.arange(0, n, max(1, n // _MOST_FOR_SCALE)))
@@ -257,7 +257,7 @@ def _fit_kinds(places: Places, parts: tuple[str, ...], random_state: int) -> Kin
     # photos that differ have different sums of this kind, but for chance
     distinct = len(np.unique(standardised @ np.sqrt(np.arange(2, standardised.shape[1] + 2, dtype=np.float32))))
     # sums on several threads would depend on their number
-    with threadpool_limits(1):
+    with one_library_thread():
         fitted = KMeans(min(KINDS_OF_PHOTOS, distinct), n_init=2, random_state=random_state).fit(standardised)
     centres = fitted.cluster_centers_.astype(float)
     # |z - centre|² = |z|² - 2 z · centre + |centre|² with z = (x - mean) · factor, without what all kinds have in common

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geolive.processors import one_library_thread
+
 # places whose likelihood is computed at once; more are cut into blocks of near places, which share parameters
 MOST_IN_BLOCK = 600
 BLOCK = 300
@@ -69,8 +71,6 @@ def fit_covariance(
     >>> bool(2.5 < found.sill < 6), bool(10 < found.range_km < 40), bool(0.5 < found.nugget < 1.6)
     (True, True, True)
     """
-    from threadpoolctl import threadpool_limits
-
     residuals = values - trend @ np.linalg.lstsq(trend, values, rcond=None)[0]
     spread = residuals.std()
     if not spread > 1e-12 * max(np.abs(values).max(), 1e-300) or len(values) <= trend.shape[1] + 1:
@@ -82,7 +82,7 @@ def fit_covariance(
         total = (start.sill + start.nugget) / spread**2
         starts = [np.array([np.log(start.range_km), np.log(start.sill / start.nugget), np.log(total)])]
     # small matrices gain nothing from threads, which wait for each other on a busy machine
-    with threadpool_limits(1, user_api="blas"):
+    with one_library_thread("blas"):
         best = _minimum(likelihood, [one[: 3 if noise.any() else 2] for one in starts], extent)
         variance, share = likelihood.variance(best) * spread**2, 1 / (1 + np.exp(best[1]))
     return Covariance(float(variance * (1 - share)), float(np.exp(best[0])), float(variance * share))

@@ -109,6 +109,9 @@ class StackedNetwork(NetworkModel):
 
     def prepared(self, places: Places) -> Places:
         """Return places with the sums over their photos, which fits of several folds share."""
+        # imported here, so that processes that fit folds need not each import it
+        import sklearn.cluster  # noqa: F401
+
         check_images(places, self.name)
         return with_sums(places, self.inputs)
 

@@ -23,6 +23,7 @@ from geolive.collectives import all_agree, from_first, rank_and_size
 from geolive.errors import InputError, RestartWarning
 from geolive.files import replacing
 from geolive.models.adam import FusedAdam
+from geolive.processors import one_library_thread
 
 CHECKPOINT_SECONDS = 5.0
 
@@ -210,12 +211,10 @@ def one_thread() -> Iterator[None]:
     Small networks and matrices gain little from more threads, or lose: on a busy machine the threads of OpenBLAS wait for each
     other at every step of an eigendecomposition. Sums would depend on the number of threads, too.
     """
-    from threadpoolctl import threadpool_limits
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with one_library_thread("blas"):
             yield
     finally:
         torch.set_num_threads(before)
