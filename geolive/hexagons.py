@@ -67,6 +67,17 @@ def are_hexagons(district_ids: pd.Series) -> bool:
     return bool(len(district_ids)) and bool(district_ids.astype(str).str.match(r"hex[\d.]+km_").all())
 
 
+def area_noun(districts: pd.DataFrame) -> str:
+    """Return what messages call the areas of a map.
+
+    Examples
+    --------
+    >>> area_noun(pd.DataFrame({"district_id": ["hex50km_5_68_5"]})), area_noun(pd.DataFrame({"district_id": ["230"]}))
+    ('hexagon', 'district')
+    """
+    return "hexagon" if are_hexagons(districts["district_id"]) else "district"
+
+
 def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, name: str = "the survey") -> Region:
     """Return the equal-area hexagons around points as the districts of a region.
 
@@ -87,7 +98,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
     Returns
     -------
     Region
-        Its districts are hexagons with the same area, named by column and row.
+        Its districts are hexagons with the same area, named by column and row: `H83/-3` in every language.
 
     Raises
     ------
@@ -104,7 +115,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
     >>> from geolive.tables import points
     >>> region = hexagon_region(points([36.8, 36.9], [-1.3, -1.2]), 50.0, rings=0)
     >>> region.districts["district"].tolist()
-    ['Hexagon 83/-3']
+    ['H83/-3']
     """
     if not len(points):
         raise InputError(
@@ -123,7 +134,7 @@ def hexagon_region(points: gpd.GeoSeries, width_km: float, *, rings: int = 1, na
     districts = gpd.GeoDataFrame(
         {
             "district_id": [f"hex{width_km:g}km_{parallel:g}_{q}_{r}" for q, r in cells],
-            "district": [f"Hexagon {q}/{r}" for q, r in cells],
+            "district": [f"H{q}/{r}" for q, r in cells],
             "state": "",
         },
         geometry=polygonal_parts(_cut([shapely.Polygon(ring) for ring in corners])),

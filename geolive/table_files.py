@@ -1,7 +1,10 @@
 """Read CSV and Parquet files that users give, with limits on what a small or damaged file may take of the memory."""
 
+import csv
+import itertools
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,16 +19,64 @@ LONGEST_LINE = 1 << 20
 # tables are compressed to a tenth or so; a small file that becomes a hundred times as large is none
 MOST_EXPANSION, ANY_EXPANSION = 100, 1 << 30
 _NUMBER_BYTES, _TEXT_BYTES = 8, 16
+# what spreadsheet programs write between cells; with a decimal comma it is the semicolon
+_DELIMITERS = (",", ";", "\t")
+# numbers as 0,5 or 1.234,5, and as 1.234 where the comma is the decimal sign
+WITH_DECIMAL_COMMA = r"^[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]+(?:[eE][+-]?[0-9]+)?$"
+WITH_GROUPS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
+_LINES_LOOKED_AT = 1000
+
+
+def delimiter_of(header: str) -> str:
+    """Return what separates the cells of a CSV file, by its line of column names: a comma, a semicolon or a tab.
+
+    Examples
+    --------
+    >>> delimiter_of("name,lon,lat"), delimiter_of("name;lon;lat"), delimiter_of('"a;b;c;d",e')
+    (',', ';', ',')
+    """
+    bare = re.sub(r'"[^"]*"', "", header)
+    return max(_DELIMITERS, key=bare.count)
+
+
+def has_decimal_comma(delimiter: str, cells: Iterable[str]) -> bool:
+    """Return whether a CSV file writes 0,5 for a half, as spreadsheet programs do in many countries.
+
+    Parameters
+    ----------
+    delimiter : str
+        As `delimiter_of` returns it. A file with commas between its cells has no decimal commas.
+    cells : iterable of str
+
+    Examples
+    --------
+    >>> has_decimal_comma(";", ["Cotonou", "2,43"]), has_decimal_comma(";", ["Cotonou", "2.43"])
+    (True, False)
+    """
+    return delimiter != "," and any(re.match(WITH_DECIMAL_COMMA, cell) for cell in cells)
+
+
+def with_decimal_point(cell: str) -> str:
+    """Return a cell of a file with decimal commas, its number written with a decimal point; other texts do not change.
+
+    Examples
+    --------
+    >>> [with_decimal_point(cell) for cell in ["0,5", "1.234,5", "1.234", "Porto-Novo, 1"]]
+    ['0.5', '1234.5', '1234', 'Porto-Novo, 1']
+    """
+    if re.match(WITH_DECIMAL_COMMA, cell) or re.match(WITH_GROUPS, cell):
+        return cell.replace(".", "").replace(",", ".")
+    return cell
 
 
 def read_csv(path: str | Path, **options: Any) -> "pd.DataFrame":
-    """Read a plain CSV file with pandas.
+    """Read a plain CSV file with pandas; cells may be separated by commas, or by semicolons or tabs with decimal commas.
 
     Parameters
     ----------
     path : str or Path
     **options
-        As for `pandas.read_csv`.
+        As for `pandas.read_csv`. With `header=None` commas separate the cells.
 
     Raises
     ------
@@ -47,10 +98,25 @@ def read_csv(path: str | Path, **options: Any) -> "pd.DataFrame":
     if not Path(path).is_file():
         raise InputError(f"{path}: there is no such file")
     with Path(path).open(encoding="utf-8", newline="") as file:
-        for _ in bounded_lines(path, file):
+        lines = bounded_lines(path, file)
+        first = list(itertools.islice(lines, _LINES_LOOKED_AT))
+        for _ in lines:
             pass
+    if "header" not in options:
+        options = _separators(first) | options
     # a name that ends with .gz or .zip would otherwise be expanded without a limit
     return pd.read_csv(path, compression=None, **options)
+
+
+def _separators(lines: list[str]) -> dict[str, str]:
+    """Return the options of pandas for the delimiter and the decimal sign of a CSV file, by its first lines."""
+    delimiter = delimiter_of(next((line for line in lines if line.strip()), ""))
+    if delimiter == ",":
+        return {}
+    cells = itertools.chain.from_iterable(csv.reader(lines[1:], delimiter=delimiter))
+    if has_decimal_comma(delimiter, (cell.strip() for cell in cells)):
+        return {"sep": delimiter, "decimal": ",", "thousands": "."}
+    return {"sep": delimiter}
 
 
 def bounded_lines(path: str | Path, file: TextIO) -> Iterator[str]:

@@ -113,6 +113,13 @@ def test_an_endless_line_is_refused_before_it_takes_memory(tmp_path, read):
         read(path)
 
 
+@pytest.mark.parametrize("text", ["id;y;v\n01;1.234,5;2\n02;-0,5;3\n", "id\ty\tv\n01\t1234.5\t2\n02\t-0.5\t3\n"])
+def test_semicolons_tabs_and_decimal_commas(tmp_path, text):
+    (tmp_path / "areas.csv").write_text(text)
+    read = read_area_table(tmp_path / "areas.csv", "id")
+    assert read.to_dict("list") == {"id": ["01", "02"], "y": [1234.5, -0.5], "v": [2, 3]}
+
+
 def test_compressed_tables_are_not_expanded_by_their_names(tmp_path):
     path = tmp_path / "areas.csv.gz"
     path.write_bytes(gzip.compress(b"area,pov\n1,2\n"))

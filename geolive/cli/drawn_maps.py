@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from geolive.cli.predict_inputs import bundle_of, region_and_dataset, shares_below, trained_model
+from geolive.cli.predict_inputs import bundle_of, default_indicator, region_and_dataset, shares_below, trained_model
 
 if TYPE_CHECKING:
     from geolive.indicators import Indicator
@@ -83,6 +83,7 @@ def draw_maps(
     from geolive.console import step
     from geolive.covariates.raster_names import as_rasters
     from geolive.engine.choosing import choose_engine
+    from geolive.hexagons import area_noun
     from geolive.mapping.population_cells import check_population
     from geolive.mapping.prediction import predict as predict_districts
     from geolive.wording import count_of
@@ -96,12 +97,12 @@ def draw_maps(
     if population is not None:
         check_population(population, area.districts)
     if threshold is not None:
-        data, names = shares_below(data, model, [name or "pov" for name in names], threshold)
+        data, names = shares_below(data, model, [name or default_indicator(data) for name in names], threshold)
     maps = []
     with chosen:
         for name in names:
             trained = trained_model(data, bundle_of(model, name, names), name or None, inputs, seed)
-            with step(f"Predicting {count_of(len(area.districts), 'district')}") as progress:
+            with step(f"Predicting {count_of(len(area.districts), area_noun(area.districts))}") as progress:
                 drawn = predict_districts(
                     data, trained, area, boundaries=file, level=level, min_sites=min_sites, min_images=min_images,
                     estimator=estimator, benchmark=benchmark, population=population, rasters=raster or [],

@@ -145,5 +145,6 @@ def _show_areas(table, level: float) -> None:
         [str(area), *("–" if value != value else significant(value, 4) for value in row)]
         for area, *row in shown[["area", *columns]].itertuples(index=False)
     ]
-    title = f"First {len(shown)} of {len(table):,} areas, {percent_text(level)} intervals"
+    which = "All" if len(shown) == len(table) else f"First {len(shown)} of"
+    title = f"{which} {len(table):,} areas, {percent_text(level)} intervals"
     show_table(title, ["area", *columns], rows)

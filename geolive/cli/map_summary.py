@@ -10,7 +10,7 @@ from geolive.auditing.rules import FAIL
 from geolive.command_line import command_line
 from geolive.console import say, show_table
 from geolive.estimation.ranks import stepdown_words
-from geolive.hexagons import are_hexagons
+from geolive.hexagons import area_noun
 from geolive.mapping.caution import caution
 from geolive.mapping.map_words import map_language
 from geolive.mapping.region_mean import ABOVE, BELOW, compare_with_mean
@@ -69,10 +69,10 @@ def show_map(drawn: "DistrictMap", written: list[Path], *, everything: bool = Fa
 def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> None:
     """Print the ends of the ranking, or all of it, and what its ties mean."""
     name = drawn.indicator.name
-    ends = {"First five": ranked.head(5), "Last five": ranked.tail(5)} if several else {"All": ranked}
+    ends = {"First five of": ranked.head(5), "Last five of": ranked.tail(5)} if several else {"All": ranked}
     columns = [
         "rank",
-        _area_noun(drawn),
+        area_noun(drawn.districts),
         drawn.indicator.unit,
         f"{percent_text(drawn.level)} interval",
         *(_count_words(count, drawn)[0] for count in _counts(drawn)),
@@ -81,11 +81,11 @@ def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> 
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
         show_table(
-            f"{title} of {count_of(len(ranked), f'supported {_area_noun(drawn)}')}; rank 1 is {drawn.indicator.first_words}",
+            f"{title} {count_of(len(ranked), f'supported {area_noun(drawn.districts)}')}; rank 1 is {drawn.indicator.first_words}",
             columns,
             rows,
         )
-    say(f"Tied: not distinguishable from other {_area_noun(drawn)}s, so any rank in the range is possible.")
+    say(f"Tied: not distinguishable from other {area_noun(drawn.districts)}s, so any rank in the range is possible.")
     if note := stepdown_words(len(ranked)):
         say(note)
 
@@ -95,7 +95,7 @@ def none_apart_words(drawn: "DistrictMap") -> str:
     compared = compare_with_mean(drawn)
     if np.isin(compared, (BELOW, ABOVE)).any():
         return ""
-    districts = count_of(int(drawn.districts["supported"].sum()), f"supported {_area_noun(drawn)}")
+    districts = count_of(int(drawn.districts["supported"].sum()), f"supported {area_noun(drawn.districts)}")
     return f"None of {districts} can be distinguished from the region's mean, so none is ranked here; --all prints them all."
 
 
@@ -132,7 +132,7 @@ def not_supported_words(drawn: "DistrictMap") -> str:
     ]
     more = len(missing) - len(names)
     named = ", ".join(names) + (f" and {more:,} more" if more else "")
-    of_all = f"{len(missing):,} of {count_of(len(drawn.districts), _area_noun(drawn))}"
+    of_all = f"{len(missing):,} of {count_of(len(drawn.districts), area_noun(drawn.districts))}"
     return f"Not supported: {of_all}, with {map_language(drawn).of(drawn.support)}: {named}"
 
 
@@ -142,10 +142,6 @@ def _shown_name(district: pd.Series, drawn: "DistrictMap") -> str:
     name, state = " ".join(str(district["district"]).splitlines()), district["state"]
     several = (drawn.districts["district"] == district["district"]).sum() > 1
     return f"{name} ({state})" if several and isinstance(state, str) and state else name
-
-
-def _area_noun(drawn: "DistrictMap") -> str:
-    return "hexagon" if are_hexagons(drawn.districts["district_id"]) else "district"
 
 
 def _count_words(count: str, drawn: "DistrictMap") -> tuple[str, str]:

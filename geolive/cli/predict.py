@@ -41,7 +41,7 @@ def predict(
         str | None,
         typer.Option(
             help="pov, pop, bmi, or another indicator of the dataset; several joined by commas, or all, in one page; by "
-            "default pov, or the indicator of the bundle.",
+            "default the indicator of the bundle, the only one of the dataset, or pov.",
         ),
     ] = None,
     model: Annotated[

@@ -47,7 +47,7 @@ def region_and_dataset(
     from geolive.regions import find_region
 
     if boundaries is not None and parse_hexagons(str(boundaries)) is not None:
-        dataset = _dataset_around_hexagons(folder)
+        dataset = _dataset_around_hexagons(region, folder)
         area = map_region(dataset, region, boundaries)
         check_covers(dataset, area)
         return area, boundaries, dataset
@@ -128,7 +128,7 @@ def indicator_words(file: Path | None, words: dict[str, str | None]) -> dict[str
 
 
 def named_indicators(words: str | None, dataset: Path | None, of_one: dict[str, object]) -> list[str]:
-    """Return the indicators to map; an empty name stands for the default or the bundle's own."""
+    """Return the indicators to map; an empty name stands for the bundle's own, or that of `default_indicator`."""
     from geolive.dataset_facts import read_facts
 
     if words != "all":
@@ -145,6 +145,18 @@ def named_indicators(words: str | None, dataset: Path | None, of_one: dict[str, 
             f"{given}={of_one[given]}: is of one indicator, and {len(names)} are mapped; {remedy}", parameter=given
         )
     return names
+
+
+def default_indicator(dataset: "Dataset") -> str:
+    """Return the indicator that is mapped where none is named: the dataset's only one, or pov.
+
+    Examples
+    --------
+    >>> import geolive as gl
+    >>> default_indicator(gl.make_sample("goa"))
+    'pov'
+    """
+    return dataset.indicators[0] if len(dataset.indicators) == 1 else "pov"
 
 
 def is_fitted_now(model: str) -> bool:
@@ -167,16 +179,20 @@ def bundle_of(model: str | None, name: str, names: list[str]) -> str | None:
     return str(Path(model) / name)
 
 
-def _dataset_around_hexagons(folder: Path | None) -> "Dataset":
+def _dataset_around_hexagons(region: str | None, folder: Path | None) -> "Dataset":
     from geolive.console import step
     from geolive.dataset_folder import read_dataset
+    from geolive.regions import find_region
 
-    if folder is None:
+    if folder is not None:
+        with step(f"Reading {folder}"):
+            return read_dataset(folder)
+    if region is None:
         raise InputError(
-            "boundaries: hexagons lie around the places of a dataset; add --dataset DIR", parameter="boundaries"
+            "boundaries: hexagons lie around the places of a dataset; add --dataset DIR, or --region bihar for a sample",
+            parameter="boundaries",
         )
-    with step(f"Reading {folder}"):
-        return read_dataset(folder)
+    return _dataset_of(find_region(region), None)
 
 
 def _dataset_of(area: "Region", folder: Path | None) -> "Dataset":
@@ -226,7 +242,7 @@ def trained_model(
     from geolive.models.cache import fit_cached
     from geolive.models.registry import DEFAULT_MODEL, DEFAULT_WITHOUT_PHOTOS, make_model
 
-    wanted = indicator or "pov"
+    wanted = indicator or default_indicator(dataset)
     if model is None:
         model = DEFAULT_MODEL if inputs is None or photo_inputs(inputs) else DEFAULT_WITHOUT_PHOTOS
     if is_fitted_now(model):

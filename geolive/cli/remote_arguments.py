@@ -1,4 +1,4 @@
-"""Addresses of object storage among a command's arguments: local copies before it runs, uploads after it has ended well."""
+"""The commands' arguments: none is given twice by mistake, and addresses of object storage become local copies."""
 
 from __future__ import annotations
 
@@ -33,7 +33,16 @@ _NAMED = re.compile(r"(?P<name>[^=:/]+=)?(?P<address>(?:s3|gs):/{1,2}[^/].*?)(?P
 
 
 class StorageCommand(TyperCommand):
-    """A command whose arguments may be addresses of object storage."""
+    """A command whose arguments may be addresses of object storage, and whose help fills the width of the terminal."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # typer's boxes leave a third of 80 columns to the help of an option
+        super().__init__(*args, **options | {"rich_markup_mode": None})
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; an option that takes one value is an error where it is given twice."""
+        _check_given_once(self.make_parser(ctx).parse_args(list(args))[2])
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command on local files that stand for the addresses among its arguments."""
@@ -69,6 +78,18 @@ class StorageGroup(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Any:
         """Register a command."""
         return super().command(name, **{"cls": StorageCommand} | options)
+
+
+def _check_given_once(given: list[Any]) -> None:
+    """Raise where an option is given twice that takes one value: the last would win without a word."""
+    for number, parameter in enumerate(given):
+        if parameter.param_type_name != "option" or parameter.multiple or parameter not in given[:number]:
+            continue
+        name = parameter.opts[0]
+        joined = "joined by commas" in (parameter.help or "")
+        raise InputError(
+            f"{name}: is given twice; " + (f"join its values by commas: {name} A,B" if joined else "give it once")
+        )
 
 
 def _as_local_paths(params: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ def report(
     from geolive.brief.writing import make_brief
     from geolive.console import say, step
     from geolive.estimation.targeting import Budget
+    from geolive.hexagons import area_noun
     from geolive.wording import count_of
 
     amount = None if budget is None else Budget.parse(budget)
@@ -63,6 +64,6 @@ def report(
         for path in out:
             write_brief(brief, path)
     mark = "SIMULATED: " if drawn.provenance.simulated else ""
-    say(f"{mark}{drawn.title}, {count_of(len(drawn.districts), 'district')}")
+    say(f"{mark}{drawn.title}, {count_of(len(drawn.districts), area_noun(drawn.districts))}")
     say(f"Written: {', '.join(map(str, out))}")
     say_open(out[0])

@@ -127,6 +127,13 @@ def _nothing_in(dataset: Dataset, region: Region, what: str) -> InputError:
     table = dataset.clusters if len(dataset.clusters) else dataset.images
     if not len(table):
         return InputError(f"{dataset.name}: no {what} lies in {region.name}; the dataset is empty", parameter="region")
+    lon, lat = lonlat(table.geometry).T
+    if shapely.contains_xy(region.area, lat, lon).any():
+        return InputError(
+            f"{dataset.name}: no {what} lies in {region.name}, but some would if longitude and latitude were exchanged; read "
+            "the dataset again with the two columns exchanged",
+            parameter="region",
+        )
     west, south, east, north = bounds_of(table.geometry)
     box = f"{west:.2f},{south:.2f},{east:.2f},{north:.2f}"
     return InputError(

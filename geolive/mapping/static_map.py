@@ -8,6 +8,7 @@ import shapely
 
 from geolive.antimeridian import running_bounds, running_longitudes, side_by_side
 from geolive.errors import InputError
+from geolive.hexagons import area_noun
 from geolive.indicators import (
     NOT_SUPPORTED_COLOUR,
     WIDTH_COLOURS,
@@ -21,6 +22,7 @@ from geolive.map_plots import GREY, INK, draw_scale_bar, mark_simulated, one_lin
 from geolive.mapping.district_map import DistrictMap
 from geolive.mapping.estimate_words import other_sites_words
 from geolive.mapping.map_insets import find_insets
+from geolive.mapping.map_words import map_language
 from geolive.mapping.picture_sizes import PictureSize, picture_size
 from geolive.mapping.region_mean import NOT_DISTINGUISHED, compare_with_mean
 from geolive.mapping.shapes import largest_circle
@@ -275,7 +277,7 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
         color=GREY,
         va="bottom",
     )
-    head = f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n(number of districts)"
+    head = f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n(number of {area_noun(district_map.districts)}s)"
     legend = axes.legend(
         handles=handles, title=head, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, alignment="left",
         fontsize=8.5, title_fontsize=8.5, handlelength=1.6, handleheight=1.0, labelspacing=0.5, borderaxespad=0,
@@ -287,11 +289,11 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
 
 def _notes(district_map: DistrictMap, width: int) -> str:
     """Return how the map was made, in lines of so many characters."""
-    made, level = district_map.provenance, percent_text(district_map.level)
+    made, level, language = district_map.provenance, percent_text(district_map.level), map_language(district_map)
     lines = [
-        district_map.estimator_about,
+        language.of(district_map.estimator_about),
         f"Model: {made.model}; out of fold at surveyed clusters{_score(made.metrics)}.",
-        f"Not supported: {district_map.support}." if not district_map.districts["supported"].all() else "",
+        f"Not supported: {language.of(district_map.support)}." if not district_map.districts["supported"].all() else "",
         f"Intervals of {level} and ranks are in the table and on the page. Boundaries: {made.boundaries}.",
         f"geolive {made.version}, {made.made.isoformat()}.",
     ]
@@ -311,7 +313,7 @@ def _write_words_at(
     figure.text(*size.title, head, fontsize=13 * letters, fontweight="bold", va="top")
     high = (head.count("\n") + 1) * 13 * letters * 1.45 / 72 / size.inches[1]
     figure.text(size.title[0], size.title[1] - high, below, fontsize=8.5 * letters, color=GREY, va="top")
-    words = f"{textwrap.fill(one_line(title[0]), 42)}\n{textwrap.fill(one_line(title[1]), 46)} (number of districts)"
+    words = f"{textwrap.fill(one_line(title[0]), 42)}\n{textwrap.fill(one_line(title[1]), 46)} (number of {area_noun(district_map.districts)}s)"
     legend = figure.legend(
         handles=handles, title=words, loc="upper left", bbox_to_anchor=size.legend, frameon=False, alignment="left",
         fontsize=8.5 * letters, title_fontsize=8.5 * letters, handlelength=1.6, handleheight=1.0, labelspacing=0.5,

@@ -33,7 +33,7 @@ def test_all_districts_on_request_and_what_to_do_next(capsys, tmp_path):
     names = made.districts.loc[made.districts["supported"], "district"]
     assert sum(name in few for name in names) < 20
     assert all(name.split()[0] in everything for name in names)
-    assert "All of 36 supported districts" in everything
+    assert "All 36 supported districts" in everything
     assert "Next: open " in few
     assert "pov.geojson into QGIS" in few.replace("\n", " ").replace("  ", " ")
     assert "Next:" not in everything
@@ -118,7 +118,7 @@ def test_where_no_district_is_told_apart_none_is_called_first_or_last(capsys):
     assert "Tied" not in said
     show_map(replace(made, districts=wide), [], everything=True)
     everything = capsys.readouterr().out
-    assert "All of 36 supported districts" in everything
+    assert "All 36 supported districts" in everything
     assert "None of 36" not in everything
     # one that is distinguished is enough for a ranking
     row = wide.index[wide["supported"]][0]

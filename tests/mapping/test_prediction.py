@@ -14,6 +14,7 @@ from geolive.models.clusterwise import Forest
 from geolive.models.registry import make_model
 from geolive.models.training import train
 from geolive.regions import find_region
+from geolive.tables import points
 
 
 def forest(task="regression"):
@@ -142,6 +143,10 @@ def test_a_dataset_of_another_region(dataset, trained):
         check_covers(dataset, goa)
     with pytest.raises(InputError, match="no image lies in Goa"):
         predict(dataset, trained, goa)
+    (x, y), nothing = goa.area.representative_point().coords[0], dataset.images.iloc[:0]
+    exchanged = dataset.clusters.set_geometry(points([y] * len(dataset.clusters), [x] * len(dataset.clusters)))
+    with pytest.raises(InputError, match="some would if longitude and latitude were exchanged"):
+        check_covers(replace(dataset, clusters=exchanged, images=nothing, features={}), goa)
 
 
 def test_a_model_without_any_honest_prediction_is_one_line(dataset, trained, region):

@@ -68,6 +68,15 @@ def test_title_unit_and_limits():
     assert 1 / axes.get_aspect() == pytest.approx(np.cos(np.radians((south + north) / 2)))
 
 
+def test_a_picture_of_hexagons_calls_them_so():
+    made = fake_district_map()
+    ids = [f"hex25km_5_{i}_0" for i in range(len(made.districts))]
+    axes = replace(made, districts=made.districts.assign(district_id=ids)).plot()
+    words = " ".join([axes.get_legend().get_title().get_text(), *(text.get_text() for text in axes.texts)])
+    assert "(number of hexagons)" in words
+    assert "district" not in words
+
+
 def test_simulated_stands_across_the_map_while_it_is():
     simulated, real = fake_district_map().plot(), fake_district_map(simulated=False).plot()
     assert (len(simulated.patches), len(real.patches)) == (1, 0)

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import csv
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,12 @@ import pyarrow as pa
 from geolive.errors import InputError
 from geolive.sources.paper.lines import LONGEST_LINE, read_line_blocks
 from geolive.sources.survey.tables import is_geospatial, read_table, require
-from geolive.table_files import check_expansion
+from geolive.table_files import WITH_DECIMAL_COMMA, WITH_GROUPS, check_expansion, delimiter_of, has_decimal_comma
 from geolive.text_encodings import encoding_of_text, not_text
 
 ROWS_AT_ONCE = 1 << 16
 _BLOCK_BYTES = 4 << 20
+_ROWS_LOOKED_AT = 1000
 _COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 
@@ -60,6 +62,10 @@ class ImageTable:
         Whether the encoding is a guess.
     layer : str, optional
         Layer of a file of points with several.
+    delimiter : str
+        What separates the cells of a CSV file: a comma, a semicolon or a tab.
+    decimal_comma : bool
+        Whether a CSV file writes 0,5 for a half.
 
     Examples
     --------
@@ -76,6 +82,8 @@ class ImageTable:
     encoding: str | None = None
     guessed: bool = False
     layer: str | None = None
+    delimiter: str = ","
+    decimal_comma: bool = False
 
     def blocks(self, names: Sequence[str]) -> Iterator[Block]:
         """Read the named columns, in blocks of rows.
@@ -144,18 +152,38 @@ def open_image_table(path: str | Path, encoding: str | None = None, layer: str |
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file and its permissions") from None
     table = ImageTable(path, [], found.name, found.guessed)
     with _Utf8Lines(table) as stream:
+        line = _first_line(stream)
+        delimiter = delimiter_of(line)
         try:
-            first = next(csv.reader([_first_line(stream)]), [])
+            first = next(csv.reader([line], delimiter=delimiter), [])
         except csv.Error:  # such as a line break of old Macintoshes
             raise InputError(
                 f"{path}: its line of column names is not CSV; save the table as 'CSV UTF-8 (comma-delimited)'"
             ) from None
+        decimal_comma = has_decimal_comma(delimiter, _cells_at_the_beginning(stream, delimiter))
     header = [name.strip() for name in first]
     if not any(header):
         raise InputError(f"{path}: is empty; it needs a line of column names and a row for each image")
     if any("\0" in name for name in header):
         raise not_text(path, found.name)
-    return ImageTable(path, header, found.name, found.guessed)
+    return ImageTable(path, header, found.name, found.guessed, None, delimiter, decimal_comma)
+
+
+def _cells_at_the_beginning(stream: "_Utf8Lines", delimiter: str) -> Iterator[str]:
+    """Yield the cells of the first rows below the column names."""
+    lines = (stream.readline(LONGEST_LINE + 1).decode(errors="replace") for _ in range(_ROWS_LOOKED_AT))
+    with contextlib.suppress(csv.Error):  # what is wrong with a row is said when it is read
+        for row in csv.reader(itertools.takewhile(bool, lines), delimiter=delimiter):
+            yield from (cell.strip() for cell in row)
+
+
+def _with_decimal_points(column: pa.Array) -> pa.Array:
+    """Write the numbers of a column of texts with decimal points in place of decimal commas."""
+    import pyarrow.compute as pc
+
+    bare = pc.utf8_trim_whitespace(column)
+    numbers = pc.or_(pc.match_substring_regex(bare, WITH_DECIMAL_COMMA), pc.match_substring_regex(bare, WITH_GROUPS))
+    return pc.if_else(numbers, pc.replace_substring(pc.replace_substring(bare, ".", ""), ",", "."), column)
 
 
 def _is_parquet(path: Path) -> bool:
@@ -212,7 +240,9 @@ def _csv_blocks(table: ImageTable, chosen: list[str]) -> Iterator[Block]:
             batches = arrow_csv.open_csv(
                 pa.PythonFile(stream, "r"),
                 arrow_csv.ReadOptions(column_names=numbers, block_size=_BLOCK_BYTES, use_threads=False),
-                arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=note_broken),
+                arrow_csv.ParseOptions(
+                    delimiter=table.delimiter, newlines_in_values=True, invalid_row_handler=note_broken
+                ),
                 arrow_csv.ConvertOptions(
                     include_columns=list(place.values()),
                     column_types=dict.fromkeys(place.values(), pa.string()),
@@ -228,6 +258,8 @@ def _csv_blocks(table: ImageTable, chosen: list[str]) -> Iterator[Block]:
             rows = _numbers_without(done + 1, len(batch), {number for number, _ in broken})
             done = int(rows[-1]) if len(rows) else done
             columns = {name: batch.column(batch.schema.get_field_index(place[name])) for name in chosen}
+            if table.decimal_comma:
+                columns = {name: _with_decimal_points(column) for name, column in columns.items()}
             yield Block(rows, columns, broken[told:])
             told = len(broken)
         if told < len(broken):

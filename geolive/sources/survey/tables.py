@@ -2,7 +2,9 @@
 
 import csv
 import difflib
+import itertools
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +17,14 @@ from geolive.errors import InputError
 from geolive.gdal_files import check_beginning, vector_encoding, vector_source
 from geolive.sources.survey.labelled_files import Chooser, Header, code_text, is_labelled, read_labelled
 from geolive.sources.survey.value_labels import means_missing
-from geolive.table_files import bounded_lines, check_expansion, read_geoparquet
+from geolive.table_files import (
+    bounded_lines,
+    check_expansion,
+    delimiter_of,
+    has_decimal_comma,
+    read_geoparquet,
+    with_decimal_point,
+)
 from geolive.tables import CRS
 from geolive.text_encodings import Encoding, encoding_of_text, not_decoded, not_text
 from geolive.user_files import opening
@@ -106,8 +115,8 @@ def read_table(
     Parameters
     ----------
     path : str or Path
-        The suffix says which format it is; what is not geospatial, nor a .dta, .sav or .zsav file, is read as CSV
-        (comma-separated, with a header).
+        The suffix says which format it is; what is not geospatial, nor a .dta, .sav or .zsav file, is read as CSV with a
+        header. Commas separate the cells, or semicolons or tabs; with the latter two, numbers may have decimal commas.
     choose : callable
         Takes the file's column names and returns those wanted, or raises InputError (see `require`).
     with_positions : bool
@@ -172,7 +181,7 @@ def require(path: str | Path, header: list[str], names: list[str]) -> list[str]:
             listed = ", ".join(shown(column) + _title(titles.get(column)) for column in alike[:20])
             listed += ", …" if len(alike) > 20 else ""
             is_text = not is_geospatial(path) and not is_labelled(path)
-            one = "; separate columns with commas" if len(alike) == 1 and is_text else ""
+            one = "; separate columns with commas, semicolons or tabs" if len(alike) == 1 and is_text else ""
             raise InputError(f"{path}: no column {name!r}; its columns are: {listed or 'none'}{one}")
         if header.count(name) > 1:
             raise InputError(f"{path}: column {name!r} occurs {header.count(name)} times; rename all but one")
@@ -221,8 +230,11 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
         found = Encoding("UTF-8") if encoding is None and not path.is_file() else encoding_of_text(path, encoding)
         name = "utf-8-sig" if found.name == "UTF-8" else found.name
         with path.open(encoding=name, newline="") as file:
+            text = bounded_lines(path, file)
+            begin = list(_through_header(text))
+            delimiter = delimiter_of(begin[-1] if begin else "")
             # the csv module, for it knows the line of each row even after blank lines and quoted line breaks
-            reader = csv.reader(bounded_lines(path, file), strict=True)
+            reader = csv.reader(itertools.chain(begin, text), strict=True, delimiter=delimiter)
             for row in reader:
                 line, at = at + 1, reader.line_num
                 row = [text.strip() for text in row]
@@ -249,8 +261,18 @@ def _read_csv(path: Path, choose: Chooser, encoding: str | None) -> SurveyTable:
     if not rows:
         raise InputError(f"{path}: has column names but no rows; it needs a row for each surveyed place")
     by_column = [list(column) for column in zip(*rows, strict=True)]
+    if has_decimal_comma(delimiter, itertools.chain.from_iterable(by_column[:-1])):
+        by_column[:-1] = [[with_decimal_point(cell) for cell in column] for column in by_column[:-1]]
     by_name = dict(zip(chosen, by_column[:-1], strict=True))
     return SurveyTable(path, "line", lines, by_name, reasons=by_column[-1], encoding=found)
+
+
+def _through_header(lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines up to the first that is not blank."""
+    for line in lines:
+        yield line
+        if line.strip():
+            return
 
 
 def _n_fields(actual: int, expected: int) -> str:

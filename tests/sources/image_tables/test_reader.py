@@ -164,6 +164,15 @@ def test_tables_that_cannot_be_used(tmp_path, content, options, words):
         read_images(tmp_path / "images.csv", **{"lon": "x", "lat": "y"} | options)
 
 
+def test_semicolons_and_decimal_commas_of_spreadsheet_programs(tmp_path):
+    path = tmp_path / "images.csv"
+    path.write_text("ID;Länge;Breite;Car;f0\na;2,43;6,37;1.204;0,5\n\nb;2,5;6,5;0;1\n", encoding="utf-8-sig")
+    got = read_images(path, "ID", "Länge", "Breite", counts=True, features={"net": "f?"})
+    assert lonlat(got.images.geometry).tolist() == [[2.43, 6.37], [2.5, 6.5]]
+    assert got.features["objects"][:, CAR].tolist() == [1204, 0]
+    assert got.features["net"].tolist() == [[0.5], [1]]
+
+
 degrees = st.sampled_from(
     ["85.1", "25.5", "0", "0.0001", "-0.0", "", "NA", "inf", "nan", "1e3", "12,5", "abc", "-179.9", "89", "95"]
 )

@@ -143,10 +143,22 @@ def test_swapped_coordinates(tmp_path):
     assert survey(tmp_path, one_of_many, lon="x", lat="y", drop_invalid=True).rejects["row"].tolist() == [22]
 
 
+def test_semicolons_and_decimal_commas_of_spreadsheet_programs(tmp_path):
+    plain = "name,lon,lat,wealth\nA,85.25,25.5,1234.5\nB,85.5,25.75,-0.7\nC,85.75,26,2000\n"
+    expected = survey(tmp_path, plain)
+    in_excel = 'name;lon;lat;wealth\nA;85,25;25,5;1.234,5\n"B";85,5;25,75;-0,7\nC;85,75;26;2.000\n'
+    for text in (in_excel, in_excel.replace(";", "\t"), plain.replace(",", ";"), "\n\n" + in_excel):
+        read = survey(tmp_path, text)
+        assert read.clusters["wealth"].tolist() == [1234.5, -0.7, 2000] == expected.clusters["wealth"].tolist()
+        assert read.clusters.geometry.geom_equals(expected.clusters.geometry).all()
+    # signs that no one file uses together are not guessed
+    assert "not a number '0,5'" in error(tmp_path, plain.replace("-0.7", '"0,5"'))
+
+
 def test_columns_that_are_not_there(tmp_path):
     assert "no column 'weath'; its columns are: 'wealth', " in error(tmp_path, GOOD, values={"w": "weath"})
     assert "no column 'zone'" in error(tmp_path, GOOD, group="zone")
-    assert "separate columns with commas" in error(tmp_path, GOOD.replace(",", ";"))
+    assert "separate columns with commas, semicolons or tabs" in error(tmp_path, GOOD.replace(",", "|"))
     assert "'lon' occurs 2 times" in error(tmp_path, "lon,lon,lat,wealth\n1,1,2,3\n")
     hostile = 'lon,"a\nb\x1b[31m",' + ",".join(f"c{i}" for i in range(500)) + "\n1,2\n"
     assert len(error(tmp_path, hostile)) < 1000
