@@ -78,13 +78,10 @@ def _show_ranking(drawn: "DistrictMap", ranked: pd.DataFrame, several: bool) -> 
         *(_count_words(count, drawn)[0] for count in _counts(drawn)),
     ]
     decimals = decimals_to_show(ranked[[f"{name}_lower", f"{name}_upper"]].to_numpy(float))
+    supported = count_of(len(ranked), f"supported {area_noun(drawn.districts)}")
     for title, part in ends.items():
         rows = [_district_row(district, drawn, decimals) for _, district in part.iterrows()]
-        show_table(
-            f"{title} {count_of(len(ranked), f'supported {area_noun(drawn.districts)}')}; rank 1 is {drawn.indicator.first_words}",
-            columns,
-            rows,
-        )
+        show_table(f"{title} {supported}; rank 1 is {drawn.indicator.first_words}", columns, rows)
     say(f"Tied: not distinguishable from other {area_noun(drawn.districts)}s, so any rank in the range is possible.")
     if note := stepdown_words(len(ranked)):
         say(note)

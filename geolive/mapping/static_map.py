@@ -277,7 +277,9 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
         color=GREY,
         va="bottom",
     )
-    head = f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n(number of {area_noun(district_map.districts)}s)"
+    head = (
+        f"{textwrap.fill(one_line(title[0]), 32)}\n{textwrap.fill(one_line(title[1]), 38)}\n({_counted(district_map)})"
+    )
     legend = axes.legend(
         handles=handles, title=head, loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, alignment="left",
         fontsize=8.5, title_fontsize=8.5, handlelength=1.6, handleheight=1.0, labelspacing=0.5, borderaxespad=0,
@@ -285,6 +287,10 @@ def _write_words(axes: "Axes", district_map: DistrictMap, handles: list, title: 
     legend.get_title().set_linespacing(1.3)
     words = _notes(district_map, 100)
     axes.text(0, -0.015, words, transform=axes.transAxes, fontsize=6.5, color=GREY, va="top", linespacing=1.35)
+
+
+def _counted(district_map: DistrictMap) -> str:
+    return f"number of {area_noun(district_map.districts)}s"
 
 
 def _notes(district_map: DistrictMap, width: int) -> str:
@@ -313,7 +319,9 @@ def _write_words_at(
     figure.text(*size.title, head, fontsize=13 * letters, fontweight="bold", va="top")
     high = (head.count("\n") + 1) * 13 * letters * 1.45 / 72 / size.inches[1]
     figure.text(size.title[0], size.title[1] - high, below, fontsize=8.5 * letters, color=GREY, va="top")
-    words = f"{textwrap.fill(one_line(title[0]), 42)}\n{textwrap.fill(one_line(title[1]), 46)} (number of {area_noun(district_map.districts)}s)"
+    words = (
+        f"{textwrap.fill(one_line(title[0]), 42)}\n{textwrap.fill(one_line(title[1]), 46)} ({_counted(district_map)})"
+    )
     legend = figure.legend(
         handles=handles, title=words, loc="upper left", bbox_to_anchor=size.legend, frameon=False, alignment="left",
         fontsize=8.5 * letters, title_fontsize=8.5 * letters, handlelength=1.6, handleheight=1.0, labelspacing=0.5,
