@@ -231,14 +231,16 @@ class AttentionPooling(PhotoSetModel):
     def _loss_and_gradient(self, outputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return this process's part of the mean loss over the known values of a batch, and its gradient for each output."""
         known = targets.isfinite()
-        number = known.sum()
-        number = (number if rank_and_size()[1] == 1 else sum_of_all(number.float()[None])[0]).clamp_min(1)
+        own = known.sum()
+        number = max(1.0, (own if rank_and_size()[1] == 1 else sum_of_all(own.float()[None])).item())
         if self.task == "classification":
             wanted = torch.where(known, targets, 0)
             losses = nn.functional.binary_cross_entropy_with_logits(outputs, wanted, known.float(), reduction="sum")
             return losses / number, torch.where(known, torch.sigmoid(outputs) - wanted, 0) / number
-        apart = torch.where(known, outputs - targets, 0)
-        return apart.square().sum() / number, 2 / number * apart
+        apart = outputs - targets
+        if own.item() < known.numel():
+            apart = torch.where(known, apart, 0)
+        return apart.square().sum() / number, apart * (2 / number)
 
     def _forward(self, blocks: list[PhotoBatch], covariates: torch.Tensor | None) -> torch.Tensor:
         (batch,) = blocks

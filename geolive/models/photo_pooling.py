@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+_relu_backward = torch.ops.aten.threshold_backward.default
+
 
 @dataclass(frozen=True)
 class PhotoBatch:
@@ -21,6 +23,8 @@ class PhotoBatch:
     rows : array of int64, shape (b,)
         Row numbers of the places.
     vertices : tensor of float32, shape (images, features)
+    images : tensor of int64, shape (images,)
+        Numbers of the images, from 0.
     first : tensor of int64, shape (b,)
         Number of the first image of each place.
     place : tensor of int64, shape (images,)
@@ -35,6 +39,7 @@ class PhotoBatch:
 
     rows: np.ndarray
     vertices: torch.Tensor
+    images: torch.Tensor
     first: torch.Tensor
     place: torch.Tensor
     slots: torch.Tensor
@@ -54,16 +59,16 @@ class PhotoBatch:
         sizes, device = np.asarray(sizes, np.int64), vertices.device
         largest, first = int(sizes.max(initial=1)), np.cumsum(sizes) - sizes
         place = np.repeat(np.arange(len(sizes)), sizes)
-        slots = np.arange(len(place)) + (np.arange(len(sizes)) * largest - first)[place]
+        images = np.arange(len(place))
+        slots = images + (np.arange(len(sizes)) * largest - first)[place]
         shares = torch.from_numpy((1 / sizes)[place]).to(device, vertices.dtype)
-        index = {"first": first, "place": place, "slots": slots}
+        index = {"images": images, "first": first, "place": place, "slots": slots}
         tensors = {name: torch.from_numpy(array).to(device) for name, array in index.items()}
         return cls(rows, vertices, largest=largest, shares=shares, **tensors)
 
     def mean_vertices(self) -> torch.Tensor:
         """Return the mean of the vertices of each place, shape (b, features)."""
-        images = torch.arange(len(self.shares), device=self.shares.device)
-        return _weighted_sums(self.vertices, images, self.first, self.shares)
+        return _weighted_sums(self.vertices, self.images, self.first, self.shares)
 
 
 @dataclass(frozen=True)
@@ -110,9 +115,9 @@ class PooledPhotos:
         if gate is not None:
             shares = torch.cat([shares, _softmax_by_place(gate.T @ hidden.T, batch)])
         n, images = shares.shape
-        every = torch.arange(n * images, device=hidden.device).view(n, images)
-        first = (batch.first + every[:, :1]).flatten()
-        sums = _weighted_sums(hidden, (every - every[:, :1]).flatten(), first, shares.flatten())
+        # the photos of all places once for each mean, one mean after the other
+        first = torch.arange(0, n * images, images, device=hidden.device)[:, None] + batch.first
+        sums = _weighted_sums(hidden, batch.images.repeat(n), first.flatten(), shares.flatten())
         return cls(hidden, shares, sums.view(n, -1, hidden.shape[1]))
 
     def gradients(
@@ -130,12 +135,12 @@ class PooledPhotos:
         if gate is not None:
             # the derivative of the softmax over the photos of a place
             of_place = (self.means[1:] * of_means[1:]).sum(2)
-            of_photos = (of_means[1:].index_select(1, batch.place) * self.hidden).sum(2)
-            of_scores = (of_photos - of_place.index_select(1, batch.place)) * self.shares[1:]
+            of_photos = of_means[1:].index_select(1, batch.place).mul_(self.hidden).sum(2)
+            of_scores = of_photos.sub_(of_place.index_select(1, batch.place)).mul_(self.shares[1:])
             of_hidden.addmm_(of_scores.T, gate.T)
             # the optimiser takes the numbers of a gradient as they lie in memory
             of_gate = (of_scores @ self.hidden).T.contiguous()
-        of_hidden = torch.ops.aten.threshold_backward(of_hidden, self.hidden, 0)
+        of_hidden = _relu_backward(of_hidden, self.hidden, 0)
         return batch.vertices.T @ of_hidden, of_hidden.sum(0), of_gate
 
 
