@@ -146,17 +146,28 @@ def batches_in_blocks(
     >>> [tuple(block.vertices.shape) for block in blocks]
     [(2, 10, 66), (2, 141, 66)]
     """
-    _check(places, edges)
-    keys = seed_keys(seed, places.ids.astype(str).tolist())
-    source = _Source(places, features, edges, d_max_km, keys, device, make_adjacency)
+    source = BatchSource.of(places, features, edges, d_max_km, seed, device, make_adjacency)
     sizes = places.n_images
-    order = np.argsort(sizes, kind="stable")
-    if generator is not None:
-        order = torch.randperm(len(places), generator=generator).numpy()
-    for rows in np.array_split(order, -(-len(order) // batch_size)):
+    for rows in rows_of_batches(places, batch_size, generator):
         rows = rows[np.argsort(sizes[rows], kind="stable")] if n_blocks > 1 else rows
         rows = rows[share[0] :: share[1]]
-        yield [source.batch(block) for block in np.split(rows, _cuts(sizes[rows], n_blocks))]
+        yield [source.batch(block) for block in np.split(rows, cuts_of_sizes(sizes[rows], n_blocks))]
+
+
+def rows_of_batches(places: Places, batch_size: int, generator: torch.Generator | None) -> list[np.ndarray]:
+    """Return the rows of the places of each batch: drawn by the generator, or without one by ascending size.
+
+    Examples
+    --------
+    >>> where = np.zeros((3, 2))
+    >>> places = Places(np.array(["a", "b"]), where[:2], np.array([0, 2, 3]), where, np.ones((3, 66), np.uint16))
+    >>> [rows.tolist() for rows in rows_of_batches(places, 1, None)]
+    [[1], [0]]
+    """
+    order = np.argsort(places.n_images, kind="stable")
+    if generator is not None:
+        order = torch.randperm(len(places), generator=generator).numpy()
+    return np.array_split(order, -(-len(order) // batch_size))
 
 
 def subsample_images(places: Places, fewest: int, most: int, generator: torch.Generator) -> tuple[Places, np.ndarray]:
@@ -244,31 +255,63 @@ def largest_distance_km(places: Places) -> float:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """Everything that batches are made from."""
+class BatchSource:
+    """Everything that batches are made from; the parameters are those of `batches_in_blocks`."""
 
     places: Places
     features: np.ndarray | Vertices
     edges: EdgeSpec
     d_max_km: float
     keys: np.ndarray
-    device: str | torch.device
-    make_adjacency: MakeAdjacency
+    device: str | torch.device = "cpu"
+    make_adjacency: MakeAdjacency = adjacency
+
+    @classmethod
+    def of(
+        cls,
+        places: Places,
+        features: np.ndarray | Vertices,
+        edges: EdgeSpec,
+        d_max_km: float,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        make_adjacency: MakeAdjacency = adjacency,
+    ) -> "BatchSource":
+        """Check the places and the edges, and make the keys of random edges.
+
+        Raises
+        ------
+        InputError
+            As for `batches`.
+        """
+        _check(places, edges)
+        keys = seed_keys(seed, places.ids.astype(str).tolist())
+        return cls(places, features, edges, d_max_km, keys, device, make_adjacency)
 
     def batch(self, rows: np.ndarray) -> Batch:
-        sizes, starts = self.places.n_images[rows], self.places.offsets[rows]
-        images = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        mask = np.arange(sizes.max()) < sizes[:, None]
-        if isinstance(self.features, Vertices):
-            features = self.features.read(images)
-        else:
-            features = np.asarray(self.features[images], np.float32)
-        vertices = self._padded(features, mask)
-        points = self._points(rows, images, sizes, mask)
-        weights = self.make_adjacency(self.edges, points, self.d_max_km)
-        return Batch(rows, vertices, weights, points.mask.float())
+        """Make one block of these places."""
+        images, points = self.images(rows), self._points(rows)
+        vertices = self._padded(self.vertices(images), points.mask.cpu().numpy())
+        return Batch(rows, vertices, self.make_adjacency(self.edges, points, self.d_max_km), points.mask.float())
 
-    def _points(self, rows: np.ndarray, images: np.ndarray, sizes: np.ndarray, mask: np.ndarray) -> GraphPoints:
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """Return the row numbers of the images of these places."""
+        sizes, starts = self.places.n_images[rows], self.places.offsets[rows]
+        return np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
+
+    def vertices(self, images: np.ndarray) -> np.ndarray:
+        """Return the vertices of images, float32, shape (images, f)."""
+        if isinstance(self.features, Vertices):
+            return self.features.read(images)
+        return np.asarray(self.features[images], np.float32)
+
+    def adjacency(self, rows: np.ndarray) -> torch.Tensor:
+        """Make the edges of these places as one block, shape (b, n, L, n)."""
+        return self.make_adjacency(self.edges, self._points(rows), self.d_max_km)
+
+    def _points(self, rows: np.ndarray) -> GraphPoints:
+        sizes, images = self.places.n_images[rows], self.images(rows)
+        mask = np.arange(sizes.max()) < sizes[:, None]
         where, kinds = self.places.image_positions[images], self.edges.kinds
         valid = torch.from_numpy(mask).to(self.device)
         keys = torch.from_numpy(self.keys[rows]).to(self.device)
@@ -303,8 +346,25 @@ def _check(places: Places, edges: EdgeSpec) -> None:
         )
 
 
-def _cuts(sizes: np.ndarray, n_blocks: int) -> np.ndarray:
-    """Find where to cut ascending sizes into blocks so that the sum of the squares of the padded sizes is smallest."""
+def cuts_of_sizes(sizes: np.ndarray, n_blocks: int) -> np.ndarray:
+    """Find where to cut ascending sizes into blocks so that the sum of the squares of the padded sizes is smallest.
+
+    Parameters
+    ----------
+    sizes : array of int, shape (n,)
+    n_blocks : int
+        Largest number of blocks.
+
+    Returns
+    -------
+    array of int64
+        The first row of each block but the first.
+
+    Examples
+    --------
+    >>> cuts_of_sizes(np.array([1, 2, 300]), 4).tolist()
+    [2]
+    """
     if n_blocks == 1 or sizes[0] == sizes[-1]:
         return np.zeros(0, np.int64)
     n = len(sizes)

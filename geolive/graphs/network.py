@@ -220,18 +220,19 @@ class GraphNetwork(nn.Module):
 
     def forward(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute the outputs for each graph, shape (b, outputs)."""
-        return self._answer(self.embed(vertices, adjacency, mask))
+        return self.answer(self.embed(vertices, adjacency, mask))
 
     def forward_blocks(self, blocks: "Sequence[Batch]", covariates: torch.Tensor | None = None) -> torch.Tensor:
         """Compute the outputs for a batch of `batches_in_blocks`, in the order of its blocks, shape (b, outputs)."""
         pooled = self._embed([(block.vertices, block.adjacency, block.mask) for block in blocks])
-        return self._answer(pooled, covariates)
+        return self.answer(pooled, covariates)
 
     def embed(self, vertices: torch.Tensor, adjacency: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compute the 8 vertices of each graph after both poolings, shape (b, 8, 32)."""
         return self._embed([(vertices, adjacency, mask)])
 
-    def _answer(self, pooled: torch.Tensor, covariates: torch.Tensor | None = None) -> torch.Tensor:
+    def answer(self, pooled: torch.Tensor, covariates: torch.Tensor | None = None) -> torch.Tensor:
+        """Compute the outputs from the 8 vertices of each graph and the covariates of its place, shape (b, outputs)."""
         of_place = pooled.flatten(1) if covariates is None else torch.cat([pooled.flatten(1), covariates], 1)
         return self.output(torch.relu(self.dense(of_place)))
 

@@ -11,8 +11,10 @@ from torch import nn
 from geolive.collectives import rank_and_size
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km
 from geolive.graphs.edges import check_k, parse_edges
+from geolive.graphs.gradients import training_outputs
 from geolive.graphs.network import GraphNetwork
 from geolive.graphs.node_features import Vertices
+from geolive.graphs.packed import PackedBatch, packed_batches
 from geolive.models.photoset_model import PhotoSetModel
 from geolive.places import Places
 
@@ -110,11 +112,23 @@ class GraphCNN(PhotoSetModel):
 
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
-    ) -> Iterator[list[Batch]]:
+    ) -> Iterator[list[Batch]] | Iterator[list[PackedBatch]]:
+        edges = parse_edges(self.edges)
+        if generator is not None and self._device.type == "cpu" and rank_and_size()[1] == 1:
+            batches = packed_batches(
+                places,
+                vertices,
+                edges,
+                self.d_max_km_,
+                batch_size=batch_size,
+                seed=self.random_state,
+                generator=generator,
+            )
+            return ([batch] for batch in batches)
         return batches_in_blocks(
             places,
             vertices,
-            parse_edges(self.edges),
+            edges,
             self.d_max_km_,
             batch_size=batch_size,
             seed=self.random_state,
@@ -123,9 +137,11 @@ class GraphCNN(PhotoSetModel):
             share=(0, 1) if generator is None else rank_and_size(),
         )
 
-    def _forward(self, blocks: list[Batch], covariates: torch.Tensor | None) -> torch.Tensor:
+    def _forward(self, blocks: list, covariates: torch.Tensor | None) -> torch.Tensor:
         network = self.network_
         assert isinstance(network, GraphNetwork)
+        if isinstance(blocks[0], PackedBatch):
+            return training_outputs(network, blocks[0], covariates)
         return network.forward_blocks(blocks, covariates)
 
     def _scales(self) -> dict[str, np.ndarray]:
