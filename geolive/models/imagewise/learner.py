@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from geolive.collectives import all_agree, rank_and_size
 from geolive.errors import InputError
 from geolive.models.imagewise.batch_norm import share_batch_norm
-from geolive.models.imagewise.checkpoints import BEST, LAST, EpochFiles, has_ended, remove_damaged
+from geolive.models.imagewise.checkpoints import BEST, LAST, CheckpointWriter, EpochFiles, has_ended, remove_damaged
 from geolive.models.imagewise.photo_cache import DecodedPhotos, augment, epoch_order, uniforms
 from geolive.process_group import launched
 from geolive.vision.devices import Device
@@ -437,9 +437,10 @@ def _remembered_stop(learner: Learner) -> Iterator[None]:
 
 
 def _trainer(learner: Learner, settings: TrainingSettings, folder: Path, logs: Path | None) -> pl.Trainer:
+    writer = CheckpointWriter()
     callbacks: list[Callback] = [
         EarlyStopping("val_loss", patience=settings.patience, check_on_train_epoch_end=True),
-        EpochFiles(folder),
+        EpochFiles(folder, writer),
     ]
     callbacks += [RichProgressBar(leave=False)] if settings.bar else []
     cuda = settings.device.name == "cuda"
@@ -452,7 +453,7 @@ def _trainer(learner: Learner, settings: TrainingSettings, folder: Path, logs: P
         devices=settings.devices,
         num_nodes=settings.nodes,
         strategy=DDPStrategy(start_method=method, process_group_backend=backend) if settings.processes > 1 else "auto",
-        plugins=[TorchElasticEnvironment()] if started else None,
+        plugins=[writer, *([TorchElasticEnvironment()] if started else [])],
         precision=PRECISION[settings.device.precision],
         max_epochs=settings.epochs,
         accumulate_grad_batches=settings.accumulate,
