@@ -119,7 +119,7 @@ def train_imagewise_command(
     ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Train a network on photos, one by one. If it is stopped, the same command continues from the last whole epoch."""
+    """Train a network on photos, one by one. If it is stopped, the same command continues after the last epoch that it wrote."""
     import shutil
     import sys
 

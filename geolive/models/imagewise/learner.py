@@ -411,7 +411,7 @@ def _fit(trainer: pl.Trainer, learner: Learner, begun: Path | None) -> None:
     except torch.multiprocessing.ProcessExitedException as error:
         raise InputError(
             f"one of the {learner.settings.devices} processes of the training ended ({error}); make sure that there is memory "
-            "for all, then run the same command again: it continues after the last whole epoch"
+            "for all, then run the same command again: it continues after the last epoch that it wrote"
         ) from error
     if trainer.interrupted or trainer.received_sigterm:
         raise KeyboardInterrupt
