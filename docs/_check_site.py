@@ -75,7 +75,9 @@ def faults_in_browser(site: Path) -> list[str]:
                 page = context.new_page()
                 page.goto((site / f"{name}.html").resolve().as_uri())
                 page.add_script_tag(content=script.read_text(encoding="utf-8"))
-                for rule in page.evaluate(f"axe.run({{runOnly: {TAGS}}})")["violations"]:
+                for rule in page.evaluate(
+                    f"axe.run({{runOnly: {TAGS}, resultTypes: ['violations']}}).then(r => r.violations)"
+                ):
                     if rule["impact"] in ("serious", "critical"):
                         nodes = "; ".join(node["html"][:100] for node in rule["nodes"][:3])
                         faults.append(f"{name}, {width} {scheme}: {rule['id']}, {len(rule['nodes'])} times: {nodes}")

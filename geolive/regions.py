@@ -6,6 +6,7 @@ states belong to neither and are left out.
 """
 
 import contextlib
+import functools
 import importlib.util
 import os
 from collections.abc import Iterable, Sequence
@@ -305,7 +306,13 @@ def _india_file() -> Path:
 
 def _india_states() -> dict[str, str]:
     """Return the names of India's states as shown, each with the source's spelling."""
-    rows = pyogrio.read_dataframe(_india_file(), columns=["STATE_UT"], read_geometry=False)
+    return _states_of(_india_file())
+
+
+# each region is looked for among them, several times in a command
+@functools.cache
+def _states_of(path: Path) -> dict[str, str]:
+    rows = pyogrio.read_dataframe(path, columns=["STATE_UT"], read_geometry=False)
     return {title_case(name): name for name in sorted(rows["STATE_UT"].dropna().unique())}
 
 

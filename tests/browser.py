@@ -19,6 +19,11 @@ needs_browser = [
     ),
 ]
 
+AXE = importlib.util.find_spec("axe_playwright_python")
+needs_axe = pytest.mark.skipif(AXE is None, reason="axe-core is missing (pip install axe-playwright-python)")
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+TAGS = (*WCAG, "best-practice")
+
 
 @contextlib.contextmanager
 def browser() -> Iterator:
@@ -57,3 +62,16 @@ def opened(running, path: Path, width: int = 1400, height: int = 900, **options)
     page.goto(path.resolve().as_uri())
     yield SimpleNamespace(page=page, errors=errors, requests=requests)
     context.close()
+
+
+def axe_violations(page, tags: tuple[str, ...] = TAGS) -> list[tuple[str, str, list[str]]]:
+    """What axe-core finds on a page: rule, impact, and the first elements.
+
+    A page whose policy lets no other script run must be opened with `bypass_csp`. Elements without a fault stay in the browser:
+    it would take longer to describe them than to check them.
+    """
+    script = Path(AXE.submodule_search_locations[0]) / "axe.min.js"
+    page.add_script_tag(content=script.read_text(encoding="utf-8"))
+    options = {"runOnly": list(tags), "resultTypes": ["violations"]}
+    found = page.evaluate("options => axe.run(options).then(result => result.violations)", options)
+    return [(rule["id"], rule["impact"], [node["html"][:160] for node in rule["nodes"][:3]]) for rule in found]

@@ -1,12 +1,10 @@
 """A brief on a region: the same contents as a page and as a PDF, honest and escaped."""
 
 import html
-import importlib.util
 import re
 import shutil
 import subprocess
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +16,7 @@ from geolive.brief.sentences import coverage_sentences, read_aloud
 from geolive.brief.writing import make_brief
 from geolive.errors import InputError
 from geolive.estimation.targeting import Budget
-from tests.browser import browser, needs_browser, opened
+from tests.browser import axe_violations, browser, needs_axe, needs_browser, opened
 from tests.mapping import districtmaps
 from tests.mapping.districtmaps import EVIL, SCRIPT
 
@@ -224,19 +222,12 @@ def test_nothing_of_the_users_is_overwritten(brief, files, tmp_path):
 class TestBrowser:
     pytestmark = needs_browser
 
-    @pytest.mark.skipif(
-        importlib.util.find_spec("axe_playwright_python") is None,
-        reason="axe-core is missing (pip install axe-playwright-python)",
-    )
+    @needs_axe
     def test_axe_finds_nothing_and_nothing_is_loaded(self, files):
-        script = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
         with browser() as running:
             for width in (320, 1280):
                 with opened(running, files["html"], width, bypass_csp=True) as tab:
-                    tab.page.add_script_tag(content=script.read_text(encoding="utf-8"))
-                    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-                    found = tab.page.evaluate(f"axe.run({{runOnly: {tags}}})")["violations"]
-                    assert [(rule["id"], [node["html"][:120] for node in rule["nodes"][:2]]) for rule in found] == []
+                    assert axe_violations(tab.page) == []
                     assert tab.errors == tab.requests == []
                     assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -1,6 +1,5 @@
 """`audit` as a user runs it."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from geolive.auditing.rules import RULES
-from tests.browser import browser, needs_browser, opened
+from tests.browser import axe_violations, browser, needs_axe, needs_browser, opened
 from tests.commands import run
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "passport.md"
@@ -80,18 +79,12 @@ def test_the_documentation_states_the_thresholds_of_the_code():
 class TestBrowser:
     pytestmark = needs_browser
 
-    @pytest.mark.skipif(
-        importlib.util.find_spec("axe_playwright_python") is None,
-        reason="axe-core is missing (pip install axe-playwright-python)",
-    )
+    @needs_axe
     def test_axe_finds_nothing_on_the_page(self, folder):
         run("audit", folder / "goa", "--out", folder / "axe.html")
-        script = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
         with browser() as running:
             for width in (320, 1280):
                 # the page's policy lets no script run, so axe comes from outside it
                 with opened(running, folder / "axe.html", width, bypass_csp=True) as page:
-                    page.page.add_script_tag(content=script.read_text())
-                    found = page.page.evaluate("axe.run()")["violations"]
-                    assert [rule["id"] for rule in found] == []
+                    assert axe_violations(page.page) == []
                     assert page.requests == []

@@ -1,15 +1,13 @@
 """`evaluate` as a user meets it: tables, report, going on after a stop, exit codes."""
 
-import importlib.util
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.browser import browser, needs_browser, opened
+from tests.browser import axe_violations, browser, needs_axe, needs_browser, opened
 from tests.commands import run
 from tests.panels import panel_table
 
@@ -104,21 +102,14 @@ class TestInABrowser:
             assert size * 9 >= 9
             assert page.get_by_role("heading", name="Splits", level=2).is_visible()
 
-    @pytest.mark.skipif(
-        importlib.util.find_spec("axe_playwright_python") is None,
-        reason="axe-core is missing (pip install axe-playwright-python)",
-    )
+    @needs_axe
     @pytest.mark.parametrize("width", [1280, 390])
     def test_axe_finds_nothing(self, chromium, report, width):
-        package = importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]
         with opened(chromium, report[0] / "report.html", width=width, bypass_csp=True) as seen:
             page = seen.page
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             page.focus("tbody a.named >> nth=1")
-            page.add_script_tag(content=(Path(package) / "axe.min.js").read_text(encoding="utf-8"))
-            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-            found = page.evaluate(f"axe.run({{runOnly: {tags}}})")
-            assert [(v["id"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found["violations"]] == []
+            assert axe_violations(page) == []
 
     def test_names_are_explained_by_mouse_and_by_keyboard(self, chromium, report):
         with opened(chromium, report[0] / "report.html", width=390) as seen:

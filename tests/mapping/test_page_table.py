@@ -1,7 +1,6 @@
 """The page's table, links, files and access, driven in a real browser without a network."""
 
 import csv
-import importlib.util
 import io
 import json
 import re
@@ -15,7 +14,7 @@ from PIL import Image
 from geolive.mapping.export_table import district_columns
 from geolive.mapping.exports import write_files
 from geolive.mapping.region_mean import compare_with_mean, region_mean
-from tests.browser import browser, needs_browser, opened
+from tests.browser import axe_violations, browser, needs_axe, needs_browser, opened
 from tests.mapping.districtmaps import EVIL, fake_district_map
 
 pytestmark = needs_browser
@@ -285,10 +284,7 @@ def test_the_keyboard_skips_the_districts(shown):
     assert page.evaluate("document.activeElement.id") == "geolive-search"
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("axe_playwright_python") is None,
-    reason="axe-core is missing (pip install axe-playwright-python)",
-)
+@needs_axe
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [
@@ -299,17 +295,12 @@ def test_the_keyboard_skips_the_districts(shown):
     ],
 )
 def test_axe_finds_nothing(chromium, page_file, scheme, width):
-    script = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
     # the page's own policy lets no other script run
     with opened(chromium, page_file, width, 900, color_scheme=scheme, bypass_csp=True) as tab:
         tab.page.click("#geolive-all summary")
         tab.page.click("#geolive-how summary")
         tab.page.focus(f"[data-district-id='{PATNA}']")
-        tab.page.add_script_tag(content=script.read_text(encoding="utf-8"))
-        tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = tab.page.evaluate(f"axe.run({{runOnly: {tags}}})")
-        told = [(v["id"], v["impact"], [node["html"][:160] for node in v["nodes"][:3]]) for v in found["violations"]]
-        assert told == []
+        assert axe_violations(tab.page) == []
 
 
 def test_brown_is_the_side_that_is_worse_off():

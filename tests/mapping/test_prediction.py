@@ -18,7 +18,7 @@ from geolive.tables import points
 
 
 def forest(task="regression"):
-    return Forest(task, n_estimators=20)
+    return Forest(task, n_estimators=5)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,9 @@
 """The page of vector tiles: districts drawn by MapLibre from one file; not what the tiles hold (test_export_kinds.py)."""
 
 import html
-import importlib.util
 import io
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,12 +16,11 @@ from geolive.indicators import NOT_SUPPORTED_COLOUR
 from geolive.mapping.exports import write_files
 from geolive.mapping.output_check import check_outputs_free
 from geolive.mapping.page_data import page_data
-from tests.browser import browser, needs_browser, opened
+from tests.browser import WCAG, axe_violations, browser, needs_axe, needs_browser, opened
 from tests.mapping.districtmaps import EVIL, SCRIPT, bihar_polygons, fake_district_map
 
 # the map begins right of the side panel and its line; MapLibre leaves a margin around the region
-MAP_LEFT, WIDTH, HEIGHT, MARGIN = 341, 1400, 900, 24
-AXE = importlib.util.find_spec("axe_playwright_python")
+MAP_LEFT, WIDTH, HEIGHT, MARGIN = 341, 1000, 600, 24
 
 
 def pixel_of(lon: float, lat: float) -> tuple[float, float]:
@@ -155,7 +152,7 @@ class TestInTheBrowser:
             wait_until_drawn(tab)
             tab.page.select_option("#geolive-layer", "value")
             tab.page.mouse.move(*place)
-            for _ in range(10):
+            for _ in range(11):
                 tab.page.mouse.wheel(0, -500)
                 tab.page.wait_for_timeout(250)
             tab.page.wait_for_timeout(1500)
@@ -178,15 +175,11 @@ class TestInTheBrowser:
             assert mark.bounding_box()["width"] > 500
             assert tab.errors == []
 
-    @pytest.mark.skipif(AXE is None, reason="axe-core is missing (pip install axe-playwright-python)")
+    @needs_axe
     @pytest.mark.parametrize("width", [320, 1400])
     def test_axe_finds_nothing(self, chromium, page_file, width):
-        script = Path(AXE.submodule_search_locations[0]) / "axe.min.js"
         with opened(chromium, page_file, width, bypass_csp=True) as tab:
             wait_until_drawn(tab)
             tab.page.select_option("#geolive-district", label="Patna")
-            tab.page.add_script_tag(content=script.read_text(encoding="utf-8"))
-            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-            found = tab.page.evaluate(f"axe.run({{runOnly: {tags}}})")["violations"]
-            assert [(rule["id"], [node["html"][:160] for node in rule["nodes"][:2]]) for rule in found] == []
+            assert axe_violations(tab.page, WCAG) == []
             assert tab.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -37,7 +37,7 @@ def r2(model, places, values):
     [
         (Boosting(), 0.8),
         (Boosting(max_depth=6), 0.8),
-        (AuthorsBoosting(max_depth=5), 0.8),
+        (AuthorsBoosting(max_depth=5, n_estimators=60), 0.8),
         (ExtraTrees(n_estimators=30), 0.8),
         (RidgeCounts(), 0.7),
         (DenseNetwork(epochs=25), 0.4),

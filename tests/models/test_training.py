@@ -13,7 +13,7 @@ from geolive.simulation.sample import make_sample
 
 
 def forest(task="regression", seed=0):
-    return Forest(task, random_state=seed, n_estimators=30)
+    return Forest(task, random_state=seed, n_estimators=8)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_the_number_of_processes_changes_nothing(dataset, trained):
 
 
 def test_a_trained_model_shows_itself_in_short_and_escapes_what_it_shows(trained):
-    assert repr(trained).startswith("<TrainedModel clusterwise-forest-30: pov, r2 0.")
+    assert repr(trained).startswith("<TrainedModel clusterwise-forest-8: pov, r2 0.")
     card = replace(trained.card, trained_on="<script>", model="<b>")
     page = replace(trained, card=card)._repr_html_()
     assert "<script>" not in page

@@ -193,7 +193,7 @@ pieces = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 6), pieces | st.just("")), min_size=1, max_size=4))
 def test_a_damaged_line_gives_the_same_both_ways(edits):
     damaged = GOOD
@@ -209,7 +209,7 @@ numbers = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(st.sampled_from([*NAMES]) | st.integers(-1, 300), max_size=4),
     st.lists(numbers, max_size=4),
