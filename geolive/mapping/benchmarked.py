@@ -53,7 +53,7 @@ def benchmark_districts(
     --------
     >>> import geolive as gl
     >>> from geolive.mapping.district_survey import survey_districts
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> trained = gl.train(dataset, gl.Forest(n_estimators=5), "pov")
     >>> drawn = gl.predict(dataset, trained, "bihar")
     >>> survey = survey_districts(dataset, trained.card, drawn.districts)

@@ -57,7 +57,7 @@ def direct_table(survey: DistrictSurvey, districts: gpd.GeoDataFrame) -> Distric
     --------
     >>> import geolive as gl
     >>> from geolive.mapping.district_survey import survey_districts
-    >>> dataset, region = gl.make_sample("bihar", n_clusters=80, n_sites=60), gl.find_region("bihar")
+    >>> dataset, region = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5), gl.find_region("bihar")
     >>> survey = survey_districts(dataset, gl.train(dataset, gl.Neighbours(), "pov").card, region.districts)
     >>> direct_table(survey, region.districts).table.columns.tolist()
     ['district', 'n_clusters', 'direct', 'direct_error']

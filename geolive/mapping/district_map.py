@@ -395,7 +395,7 @@ class DistrictMap:
         Examples
         --------
         >>> import geolive as gl
-        >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+        >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
         >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
         >>> result.diagnostics().disagreements.columns.tolist()
         ['direct', 'synthetic', 'estimate', 'gamma', 'z']

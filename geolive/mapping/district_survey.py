@@ -79,7 +79,7 @@ def survey_districts(dataset: Dataset, card: ModelCard, districts: gpd.GeoDataFr
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> card = gl.train(dataset, gl.Neighbours(), "pov").card
     >>> survey = survey_districts(dataset, card, gl.find_region("bihar").districts)
     >>> len(survey.places), survey.direct.columns[:3].tolist()

@@ -273,7 +273,7 @@ def with_estimates(
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar", min_sites=1)
     >>> table = result.districts.dropna(subset=["pov_direct", "pov_gamma"])
     >>> table["pov_gamma"].between(0, 1).all().item()

@@ -25,7 +25,7 @@ def estimate_columns(district_map: DistrictMap) -> dict[str, str]:
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
     >>> estimate_columns(result)["pov_direct_error"]
     'Standard error of the direct estimate, asset-wealth index'
@@ -65,7 +65,7 @@ def estimate_sentences(district_map: DistrictMap, district: Mapping[Hashable, An
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.InverseDistance(), "pov"), "bihar", min_sites=1, estimator="direct")
     >>> patna = result.districts.set_index("district").loc["Patna"]
     >>> estimate_sentences(result, patna.to_dict(), 1)[-1]

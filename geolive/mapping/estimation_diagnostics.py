@@ -53,7 +53,7 @@ def write_diagnostics(district_map: DistrictMap, path: str | Path) -> Path:
     --------
     >>> import tempfile
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
     >>> path = write_diagnostics(result, Path(tempfile.mkdtemp()) / "diagnostics.csv")
     >>> pd.read_csv(path).columns[:4].tolist()

@@ -124,7 +124,7 @@ def estimate_map(
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> trained = gl.train(dataset, gl.Forest(n_estimators=5), "pov")
     >>> gl.predict(dataset, trained, "bihar").estimator
     'composite'

@@ -281,7 +281,7 @@ def estimate_tips(district_map: DistrictMap, number: Callable[[str], str]) -> li
     Examples
     --------
     >>> import geolive as gl
-    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60)
+    >>> dataset = gl.make_sample("bihar", n_clusters=80, n_sites=60, most_images=5)
     >>> result = gl.predict(dataset, gl.train(dataset, gl.Forest(n_estimators=5), "pov"), "bihar")
     >>> estimate_tips(result, str)[1][:13]
     'Photos alone:'
