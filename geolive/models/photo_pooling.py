@@ -1,8 +1,8 @@
 """Means over the photos of each place, plain and by attention, of what a hidden layer makes of a photo: with their gradients.
 
-A step of such a network takes a fifth of a millisecond. Automatic differentiation and padding to the largest place would take
-several times as long. So the gradients are written out here, and the photos of all places stand one after the other: all sums
-over places are those of `torch.embedding_bag`.
+The products and sums of a step of such a network take a fifth of a millisecond. Automatic differentiation and padding to the
+largest place would take several times as long. So the gradients are written out here, and the photos of all places stand one
+after the other: all sums over places are those of `torch.embedding_bag`.
 """
 
 from dataclasses import dataclass
