@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -77,8 +78,9 @@ def write_dataset(
             write_dataset(dataset, local, extra_files)
         return address_of(folder)
     folder = Path(local_path(folder))
-    with new_folder(folder) as temporary:
-        write_table(dataset.images, temporary / IMAGES)
+    with new_folder(folder) as temporary, ThreadPoolExecutor(1) as pool:
+        # the largest table, while the others and the features are written
+        images = pool.submit(write_table, dataset.images, temporary / IMAGES)
         write_table(dataset.clusters, temporary / "clusters.parquet")
         dataset.rejects.astype({"row": "int64", "reason": "str"}).to_parquet(temporary / "rejects.parquet", index=False)
         for name, array in dataset.features.items():
@@ -94,6 +96,7 @@ def write_dataset(
         for name, table in (extra_files or {}).items():
             (temporary / name).parent.mkdir(exist_ok=True)
             write_table(table, temporary / name)
+        images.result()
         (temporary / FACTS).write_text(
             json.dumps(_facts(dataset, temporary), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

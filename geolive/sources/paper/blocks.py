@@ -8,7 +8,7 @@ used. Both ways give the same rows.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -113,7 +113,9 @@ def _parsed_ahead(reader: RowReader, blocks: Iterable[bytes]) -> Iterator[tuple[
         try:
             for block in blocks:
                 names = dict(reader.class_names)
-                waiting.append((block, pool.submit(parse_usual_block, reader.header, names, block)))
+                waiting.append(
+                    (block, pool.submit(parse_usual_block, reader.header, reader.cluster_columns, names, block))
+                )
                 if len(waiting) > threads:
                     before, parsed = waiting.popleft()
                     yield before, parsed.result()
@@ -167,36 +169,31 @@ def read_usual_block(reader: RowReader, block: bytes, number: int) -> Rows | Non
     number : int
         Number of the first line of the block.
     """
-    parsed = parse_usual_block(reader.header, reader.class_names, block)
+    parsed = parse_usual_block(reader.header, reader.cluster_columns, reader.class_names, block)
     return None if parsed is None else _usual_rows(reader, parsed, number)
 
 
 def _usual_rows(reader: RowReader, parsed: UsualBlock, number: int) -> Rows:
     """Number the rows of a block and their clusters."""
-    n = len(parsed.objects)
-    cluster, reasons = _clusters(reader, parsed.fields)
-    img_path = parsed.fields["img_path"] if "img_path" in parsed.fields else pa.array([""] * n)
-    lines = number + np.arange(n)
+    cluster, reasons = _clusters(reader, parsed)
+    lines = number + np.arange(len(cluster))
     good = cluster >= 0
-    columns = [lines, parsed.fields["key"], parsed.lon, parsed.lat, cluster, img_path]
+    columns = [lines, parsed.key, parsed.lon, parsed.lat, cluster, parsed.img_path]
     table = pa.table(columns, names=_SCHEMA.names).cast(_SCHEMA)
+    if good.all():
+        return Rows(table, parsed.objects, [])
     rejects = [(int(lines[i]), reasons[int(cluster[i])]) for i in np.flatnonzero(~good)]
-    return Rows(table if good.all() else table.filter(pa.array(good)), parsed.objects[good], rejects)
+    return Rows(table.filter(pa.array(good)), parsed.objects[good], rejects)
 
 
-def _clusters(reader: RowReader, fields: dict[str, Any]) -> tuple[np.ndarray, dict[int, str]]:
+def _clusters(reader: RowReader, parsed: UsualBlock) -> tuple[np.ndarray, dict[int, str]]:
     """Number of each row's cluster; a negative number is the reason why the row cannot be used."""
-    import pyarrow.compute as pc
-
-    names = reader.cluster_columns
-    # no field of a line holds a line break
-    texts = pc.binary_join_element_wise(*(fields[name] for name in names), "\n").dictionary_encode()
     numbers: list[int] = []
     reasons: dict[int, str] = {}
-    for text in texts.dictionary.to_pylist():
+    for texts in parsed.clusters:
         try:
-            numbers.append(reader.cluster_number(tuple(text.split("\n"))))
+            numbers.append(reader.cluster_number(texts))
         except BadRow as reason:
             numbers.append(-1 - len(reasons))
             reasons[numbers[-1]] = str(reason)
-    return np.array(numbers, np.int64)[texts.indices.to_numpy()], reasons
+    return np.array(numbers, np.int64)[parsed.cluster], reasons

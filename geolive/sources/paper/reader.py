@@ -142,7 +142,7 @@ def _consistent_rows(table: PaperTable) -> tuple[pd.DataFrame, pd.DataFrame]:
     more = pd.DataFrame(late, columns=["row", "reason"]).astype({"row": "int64", "reason": "str"})
     rejects = pd.concat([table.rejects, more]).sort_values(["row", "reason"], ignore_index=True)
     keep = ~(repeated | differs)
-    return rows[keep].reset_index(drop=True), rejects
+    return rows if keep.all() else rows[keep].reset_index(drop=True), rejects
 
 
 def _check_rejects(path: str | Path, rejects: pd.DataFrame, n_kept: int, strict: bool) -> None:
@@ -161,7 +161,8 @@ def _check_rejects(path: str | Path, rejects: pd.DataFrame, n_kept: int, strict:
 
 def _images(table: PaperTable, kept: pd.DataFrame) -> gpd.GeoDataFrame:
     version = kept["cluster"].to_numpy()
-    columns = {"key": table.rows["key"].take(kept["image"]).reset_index(drop=True)}
+    key = table.rows["key"]
+    columns = {"key": key if len(kept) == len(key) else key.take(kept["image"]).reset_index(drop=True)}
     for name in ("country", "unique_cluster"):
         facts = pd.Series([getattr(cluster, name) for cluster in table.clusters], dtype="str")
         columns[name] = facts.take(version).reset_index(drop=True)

@@ -13,16 +13,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from geolive.sources.paper.byte_sets import count_digits
 from geolive.sources.paper.lines import LONGEST_LINE
-from geolive.sources.paper.list_texts import NameTexts, Texts, class_indexes, confidence_items, cut_texts
+from geolive.sources.paper.list_texts import (
+    NameTexts,
+    Texts,
+    class_indexes,
+    confidence_offsets,
+    cut_items,
+    cut_texts,
+    runs_of,
+    texts_of,
+)
 from geolive.sources.paper.rows import LISTS
 from geolive.tables import N_CLASSES, VOID, bad_positions, not_located
 
 # CSV has more forms of a degree; a block with one of those is read line by line
 _DEGREES = r"^-?[0-9]{1,3}(?:\.[0-9]{1,20})?$"
-_NEWLINE, _COMMA, _QUOTE, _OPEN, _CLOSE = (ord(sign) for sign in '\n,"[]')
-# arrays of a few hundred kB stay in the cache, and memory is not asked of the system for each anew
-_BYTES_AT_ONCE, _LINES_AT_ONCE = 1 << 18, 512
+_NEWLINE, _QUOTE, _OPEN, _CLOSE, _DOT, _MINUS = (ord(sign) for sign in '\n"[].-')
+# arrays of a few hundred kB stay in the cache; calls for lists of fewer lines would take longer than their work
+_BYTES_AT_ONCE, _LINES_AT_ONCE = 1 << 17, 2048
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -31,17 +41,24 @@ class UsualBlock(NamedTuple):
 
     Parameters
     ----------
-    fields : dict of str to arrow Array
-        The columns as texts, without the lists.
+    key, img_path : arrow Array
+        Texts; `img_path` is empty where there is none.
     lon, lat : array of float, shape (rows,)
         Degrees.
+    clusters : list of tuple of str
+        All different texts about clusters, in the order of their first rows.
+    cluster : array of int, shape (rows,)
+        Row of `clusters`.
     objects : array of uint16, shape (rows, 66)
         Object counts.
     """
 
-    fields: dict[str, Any]
+    key: Any
+    img_path: Any
     lon: np.ndarray
     lat: np.ndarray
+    clusters: list[tuple[str, ...]]
+    cluster: np.ndarray
     objects: np.ndarray
 
 
@@ -61,12 +78,15 @@ class _Lists(NamedTuple):
     quoted: np.ndarray
 
 
-def parse_usual_block(header: Sequence[str], class_names: Mapping[int, str], block: bytes) -> UsualBlock | None:
+def parse_usual_block(
+    header: Sequence[str], cluster_columns: Sequence[str], class_names: Mapping[int, str], block: bytes
+) -> UsualBlock | None:
     """Parse a block of whole lines; return None where a line is not usual, or a class has no name yet.
 
     Parameters
     ----------
-    header : sequence of str
+    header, cluster_columns : sequence of str
+        The columns, and those that describe the cluster.
     class_names : mapping of int to str
         The names that classes have.
     block : bytes
@@ -75,10 +95,10 @@ def parse_usual_block(header: Sequence[str], class_names: Mapping[int, str], blo
     --------
     >>> header = "key,unique_cluster,ilon,ilat,features,features_name,confidence,pov".split(",")
     >>> line = b'a,ia_50001,85.1,25.6,"[2, 2]","[""Wall"", ""Wall""]","[0.9, 0.8]",-0.5\\n'
-    >>> parsed = parse_usual_block(header, {2: "Wall"}, line)
-    >>> parsed.fields["key"].to_pylist(), parsed.lon.tolist(), int(parsed.objects[0, 2])
-    (['a'], [85.1], 2)
-    >>> parse_usual_block(header, {}, line) is None
+    >>> parsed = parse_usual_block(header, ["unique_cluster", "pov"], {2: "Wall"}, line)
+    >>> parsed.key.to_pylist(), parsed.lon.tolist(), parsed.clusters, int(parsed.objects[0, 2])
+    (['a'], [85.1], [('ia_50001', '-0.5')], 2)
+    >>> parse_usual_block(header, ["pov"], {}, line) is None
     True
     """
     import pyarrow.compute as pc
@@ -94,46 +114,77 @@ def parse_usual_block(header: Sequence[str], class_names: Mapping[int, str], blo
     key, *degrees = (fields[name] for name in ("key", "ilon", "ilat"))
     if pc.any(pc.equal(key, "")).as_py():
         return None
-    if not all(pc.all(pc.match_substring_regex(column, _DEGREES)).as_py() for column in degrees):
+    if not all(_are_degrees(column) for column in degrees):
         return None
     lon, lat = (pc.cast(column, pa.float64()).to_numpy() for column in degrees)
     if bad_positions(lon, lat).any() or not_located(lon, lat).any():
         return None
     objects = _objects(header, class_names, block, lists)
-    return None if objects is None else UsualBlock(fields, lon, lat, objects)
+    if objects is None:
+        return None
+    # no field of a line holds a line break
+    of_cluster = pc.binary_join_element_wise(*(fields[name] for name in cluster_columns), "\n").dictionary_encode()
+    clusters = [tuple(text.split("\n")) for text in of_cluster.dictionary.to_pylist()]
+    img_path = fields["img_path"] if "img_path" in fields else pa.array([""] * len(key))
+    return UsualBlock(key, img_path, lon, lat, clusters, of_cluster.indices.to_numpy(), objects)
 
 
 def _find_lists(block: bytes) -> _Lists | None:
-    """Find the lists, if each line has three pairs of brackets, each of which is a whole field."""
+    """Find the lists, if brackets come in pairs, and the pairs in threes; `_other_fields` finds whether these are fields."""
     content = np.frombuffer(block, np.uint8)
-    ends, start, stop = (_positions(content, sign) for sign in (_NEWLINE, _OPEN, _CLOSE))
-    if not len(start) == len(stop) == len(LISTS) * len(ends):
+    bracket = _brackets(content)
+    n = len(LISTS)
+    if not len(bracket) or len(bracket) % (2 * n):
         return None
-    begins = np.concatenate([[-1], ends[:-1]])
-    if (np.diff(ends, prepend=-1) > LONGEST_LINE).any():
+    start, stop = bracket[::2], bracket[1::2]
+    if (content[start] != _OPEN).any() or (content[stop] != _CLOSE).any():
         return None
-    start, stop = start.reshape(-1, len(LISTS)), stop.reshape(-1, len(LISTS)) + 1
-    # between the brackets of two lists are a comma and perhaps quotes
-    if (start[:, 0] < begins).any() or (stop[:, -1] > ends).any() or (stop[:, :-1] >= start[:, 1:]).any():
+    start, stop = start.reshape(-1, n), stop.reshape(-1, n) + 1
+    if (stop - start).max() > csv.field_size_limit():
         return None
-    if (start >= stop).any() or (stop - start).max() > csv.field_size_limit():
+    # a line ends before the next line's first list
+    ends = np.concatenate([[0], start[:, 0], [len(block)]])
+    if (ends[2:] - ends[:-2]).max() > LONGEST_LINE:
         return None
-    # what stands before the first byte of a block is as the end of a line
+    # the last byte of a block is a line break
     quoted = (start > 0) & (content[start - 1] == _QUOTE)
-    before, after = start - quoted - 1, stop + quoted
-    if (before < -1).any() or (after >= len(content)).any():
+    if (quoted & (content[stop] != _QUOTE)).any():
         return None
-    if not ((before == -1) | np.isin(content[before], (_COMMA, _NEWLINE))).all():
-        return None
-    if not (np.where(quoted, content[stop] == _QUOTE, True) & np.isin(content[after], (_COMMA, _NEWLINE))).all():
+    # at least a comma or the end of a line stands between two lists
+    if ((stop + quoted).ravel()[:-1] >= (start - quoted).ravel()[1:]).any():
         return None
     return _Lists(start, stop, quoted)
 
 
-def _positions(content: np.ndarray, sign: int) -> np.ndarray:
-    """Return where a byte is."""
-    parts = range(0, len(content), _BYTES_AT_ONCE)
-    return np.concatenate([np.flatnonzero(content[i : i + _BYTES_AT_ONCE] == sign) + i for i in parts])
+def _brackets(content: np.ndarray) -> np.ndarray:
+    """Return where opening and closing square brackets are."""
+    bits, found = np.empty((2, min(len(content), _BYTES_AT_ONCE)), np.uint8)
+    parts = []
+    for i in range(0, len(content), _BYTES_AT_ONCE):
+        piece = content[i : i + _BYTES_AT_ONCE]
+        # with these two bits set, both brackets are the same byte, as are only Y and _
+        np.bitwise_or(piece, _OPEN ^ _CLOSE, out=bits[: len(piece)])
+        same = np.equal(bits[: len(piece)], _OPEN | _CLOSE, out=found[: len(piece)].view(bool))
+        parts.append(np.flatnonzero(same) + i)
+    positions = np.concatenate(parts)
+    sign = content[positions]
+    return positions[(sign == _OPEN) | (sign == _CLOSE)]
+
+
+def _are_degrees(texts: Any) -> bool:
+    """Whether texts are plain decimals, as numbers of degrees are."""
+    import pyarrow.compute as pc
+
+    content, offsets = texts_of(texts)
+    begin, end = offsets[:-1], offsets[1:]
+    dot = np.flatnonzero(content == _DOT)
+    if len(dot) == len(texts) and (begin < dot).all() and (dot < end - 1).all():
+        # each has a point, with digits before and after it, and perhaps a minus before these
+        minus = content[begin] == _MINUS
+        before, behind = dot - begin - minus, end - dot - 1
+        if before.min() > 0 and before.max() <= 3 and behind.max() <= 20:
+            return count_digits(content) + len(dot) + int(np.count_nonzero(minus)) == len(content)
+    return pc.all(pc.match_substring_regex(texts, _DEGREES)).as_py()
 
 
 def _other_fields(header: Sequence[str], block: bytes, lists: _Lists) -> dict[str, Any] | None:
@@ -142,22 +193,27 @@ def _other_fields(header: Sequence[str], block: bytes, lists: _Lists) -> dict[st
     from pyarrow import csv as arrow_csv
 
     rest = _without_lists(block, lists)
+    content = np.frombuffer(rest, np.uint8)
+    # without the last line break
+    ends = np.flatnonzero(content == _NEWLINE)
+    if len(ends) != len(lists.start) - 1 or np.diff(ends, prepend=-1, append=len(rest)).max() > csv.field_size_limit():
+        return None
     numbers = [str(i) for i in range(len(header))]  # the header may have a name twice
+    # texts of which only some bytes are ASCII must be proved to be UTF-8
+    kind = pa.binary() if content.max(initial=0) < 128 else pa.string()
     try:
         table = arrow_csv.read_csv(
             pa.BufferReader(rest),
             arrow_csv.ReadOptions(column_names=numbers, block_size=len(rest) + 1, use_threads=False),
             arrow_csv.ParseOptions(ignore_empty_lines=False),
-            arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbers, pa.string()), strings_can_be_null=False),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(numbers, kind), strings_can_be_null=False),
         )
     except pa.ArrowInvalid:
         return None
-    columns = [column.combine_chunks() for column in table.columns]
+    columns = [column.combine_chunks().view(pa.string()) for column in table.columns]
     if len(table) != len(lists.start):
         return None
     if not all(pc.all(pc.equal(columns[header.index(name)], "[")).as_py() for name in LISTS):
-        return None
-    if max(pc.max(pc.binary_length(column)).as_py() for column in columns) > csv.field_size_limit():
         return None
     if b'"' in rest and not _written_alike(columns, rest):
         return None
@@ -193,32 +249,41 @@ def _quote_needed(texts: Any) -> Any:
 def _objects(header: Sequence[str], class_names: Mapping[int, str], block: bytes, lists: _Lists) -> np.ndarray | None:
     """Return the object counts, shape (lines, 66); None if one of the lists is not usual."""
     order = np.argsort(np.argsort([header.index(name) for name in LISTS]))
-    texts, whole = _name_texts(tuple(class_names.items())), pa.py_buffer(block)
-    counts = np.empty((len(lists.start), N_CLASSES), np.uint16)
-    for i in range(0, len(counts), _LINES_AT_ONCE):
-        some = _Lists(*(array[i : i + _LINES_AT_ONCE, order] for array in lists))
-        found = _count(texts, whole, some)
+    start, stop, quoted = (array[:, order] for array in lists)
+    filled = stop - start > 2
+    if (filled != filled[:, :1]).any():
+        return None
+    names, whole = _name_texts(tuple(class_names.items())), pa.py_buffer(block)
+    counts = np.zeros((len(start), N_CLASSES), np.uint16)
+    rows = np.flatnonzero(filled[:, 0])
+    for i in range(0, len(rows), _LINES_AT_ONCE):
+        some = rows[i : i + _LINES_AT_ONCE]
+        found = _count(names, whole, _Lists(start[some], stop[some], quoted[some]))
         if found is None:
             return None
-        counts[i : i + _LINES_AT_ONCE] = found
+        counts[some] = found
     return counts
 
 
-def _count(texts: NameTexts, block: pa.Buffer, lists: _Lists) -> np.ndarray | None:
-    """Count the objects of some lines, whose lists are in the order of `LISTS`."""
-    indexes, names, confidences = (cut_texts(block, lists.start[:, i] + 1, lists.stop[:, i] - 1) for i in range(3))
-    parsed, found = class_indexes(indexes), confidence_items(confidences)
-    if parsed is None or found is None or not np.array_equal(parsed[1].offsets, found.offsets):
+def _count(names: NameTexts, block: pa.Buffer, lists: _Lists) -> np.ndarray | None:
+    """Count the objects of some lines, whose lists are in the order of `LISTS` and not empty."""
+    indexes, confidences = (cut_items(block, lists.start[:, i], lists.stop[:, i]) for i in (0, 2))
+    offsets = confidence_offsets(confidences)
+    number = None if offsets is None else class_indexes(indexes, offsets)
+    if offsets is None or number is None:
         return None
-    number, items = parsed
-    n_items = np.diff(items.offsets)
     # a list needs quotes for a comma, and names for their own quotes
-    if (~lists.quoted & np.stack([n_items > 1, n_items > 0, n_items > 1], axis=1)).any():
+    several = np.diff(offsets) > 1
+    if not (lists.quoted[:, 1].all() and lists.quoted[several].all()):
         return None
-    if not texts.know(number) or not _equal(texts.of(number, items.offsets), names):
+    runs = runs_of(number, offsets)
+    if not names.know(runs.item) or not _equal(
+        names.of(runs), cut_texts(block, lists.start[:, 1] + 1, lists.stop[:, 1])
+    ):
         return None
-    cell = np.repeat(np.arange(len(n_items)) * N_CLASSES, n_items) + np.minimum(number, VOID)
-    return np.bincount(cell, minlength=len(n_items) * N_CLASSES).reshape(-1, N_CLASSES)
+    n = len(offsets) - 1
+    cell = np.repeat(np.arange(0, n * N_CLASSES, N_CLASSES), np.diff(runs.offsets)) + np.minimum(runs.item, VOID)
+    return np.bincount(cell, runs.length, n * N_CLASSES).reshape(-1, N_CLASSES)
 
 
 @lru_cache(maxsize=4)
@@ -227,4 +292,6 @@ def _name_texts(names: tuple[tuple[int, str], ...]) -> NameTexts:
 
 
 def _equal(one: Texts, other: Texts) -> bool:
-    return np.array_equal(one.offsets, other.offsets) and np.array_equal(one.content, other.content)
+    if not np.array_equal(one.offsets, other.offsets):
+        return False
+    return pa.py_buffer(one.content).equals(pa.py_buffer(other.content))

@@ -128,6 +128,18 @@ def test_a_broken_line_is_rejected(broken):
     assert isinstance(only(broken), str)
 
 
+@pytest.mark.parametrize("between", ['"', '""', '","', ',"', '",', ""])
+def test_what_stands_between_two_lists(between):
+    assert GOOD.count(']","[') == 2
+    both(GOOD.replace(']","[', f"]{between}["))
+
+
+def test_many_objects_of_one_class():
+    for n in (63, 64, 65, 128, 129, 300):
+        rows, _ = both(line(objects=(2,) * n + (10,) + (2,) * n))
+        assert rows[1][7] == {2: 2 * n, 10: 1}
+
+
 def test_a_line_of_any_length_is_rejected():
     assert only(line(key="k" * 200_000)) == "line: quotes do not match, or a field is too long"
     assert only(line(key="k" * 2_000_000)) == "line: too long"
