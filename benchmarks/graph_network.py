@@ -12,12 +12,12 @@ batches; its figures are with batches made beforehand, too, in float32 and, wher
 making them. `as train gcn trains`: each pass over the graphs shows 2 to 64 images of a place, drawn anew, with batches made as
 they come. All figures are graphs a second of processor time. The operations of matrix products in both are counted, too: their
 ratio is the most that float32 allows at one speed of products. With several threads, only our time with them is compared with
-that of one.
+that of one, and so is the time of as many processes, one thread in each, which is how geolive fits folds.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,9 +32,13 @@ from benchmarks.measured import in_turns, ratios, record
 from geolive.dataset_folder import read_dataset
 from geolive.graphs.batches import Batch, batches_in_blocks, largest_distance_km, subsample_images
 from geolive.graphs.edges import parse_edges
+from geolive.graphs.gradients import training_outputs
 from geolive.graphs.network import GraphNetwork
+from geolive.graphs.packed import PackedBatch, packed_batches
+from geolive.models.adam import FusedAdam
 from geolive.models.photoset_model import FEWEST_SEEN, MOST_SEEN
 from geolive.places import Places
+from geolive.worker_processes import computed_ahead
 
 FEATURES, PADDED, LITERAL_BATCH = 577, 200, 256
 TRAIN_BATCH, PREDICT_BATCH = 32, 16
@@ -124,15 +128,15 @@ def _of(places: Places, features: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([features[places.offsets[row] : places.offsets[row + 1]] for row in rows])
 
 
-def step(network: nn.Module, optimizer: torch.optim.Optimizer, outputs: torch.Tensor, wanted: torch.Tensor) -> None:
-    loss = nn.functional.mse_loss(outputs[:, 0], wanted)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+def step(optimizer: FusedAdam, outputs: torch.Tensor, wanted: torch.Tensor) -> None:
+    """Take a step of our network."""
+    nn.functional.mse_loss(outputs[:, 0], wanted).backward()
+    optimizer.descend()
 
 
-def adam(network: nn.Module) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), lr=1e-3, fused=isinstance(network, GraphNetwork))
+def adam(network: nn.Module) -> FusedAdam:
+    """Return the optimiser of `train gcn`, without decay of weights, as the literal formulation has none."""
+    return FusedAdam([{"params": list(network.parameters())}], lr=1e-3)
 
 
 def graphs_per_second(passes: list[Callable[[], int]], rounds: int) -> list[list[float]]:
@@ -155,7 +159,7 @@ def has_bfloat16() -> bool:
 
 def speed(folder: str, n: int, rounds: int, threads: int) -> None:
     """Print graphs a second of processor time of both, in training and in prediction, and record the ratios."""
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     places, features, values = graphs_of(folder, n, 0)
     values, d_max_km = torch.from_numpy(values).float(), largest_distance_km(places)
     print(f"{n} graphs of {places.n_images.mean():.0f} vertices on average, {FEATURES} features, {threads} thread(s)")
@@ -164,24 +168,36 @@ def speed(folder: str, n: int, rounds: int, threads: int) -> None:
         literal_batch(places, features, rows, d_max_km)
         for rows in np.split(np.arange(n), range(LITERAL_BATCH, n, LITERAL_BATCH))
     ]
-    by_literal, by_ours = adam(literal), adam(ours)
+    by_literal, by_ours = torch.optim.Adam(literal.parameters(), lr=1e-3), adam(ours)
 
-    def blocks(train: bool, batch_size: int):
-        generator = torch.Generator().manual_seed(0) if train else None
-        settings = {"batch_size": batch_size, "generator": generator, "n_blocks": 4 if train else 1}
+    def seeded() -> torch.Generator:
+        return torch.Generator().manual_seed(0)
+
+    def packed() -> Iterator[PackedBatch]:
+        return packed_batches(places, features, EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=seeded())
+
+    def blocks(train: bool, batch_size: int) -> Iterator[list[Batch]]:
+        settings = {"batch_size": batch_size, "generator": seeded() if train else None, "n_blocks": 4 if train else 1}
         return batches_in_blocks(places, features, EDGES, d_max_km, **settings)
 
     def train_literal() -> int:
         for batch in padded:
-            step(literal, by_literal, literal(batch.vertices, batch.adjacency, batch.mask), values[batch.rows])
+            outputs = literal(batch.vertices, batch.adjacency, batch.mask)
+            by_literal.zero_grad()
+            nn.functional.mse_loss(outputs[:, 0], values[batch.rows]).backward()
+            by_literal.step()
         return n
 
-    def train_ours(source: Callable, half: bool = False) -> int:
+    def train_ours(source: Callable) -> int:
         for batch in source():
-            rows = np.concatenate([block.rows for block in batch])
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            step(by_ours, training_outputs(ours, batch), values[batch.rows])
+        return n
+
+    def train_half() -> int:
+        for batch in made_half:
+            with torch.autocast("cpu", torch.bfloat16):
                 outputs = ours.forward_blocks(batch)
-            step(ours, by_ours, outputs.float(), values[rows])
+            step(by_ours, outputs.float(), values[np.concatenate([block.rows for block in batch])])
         return n
 
     def predict(network: Callable, source: Callable, half: bool = False) -> int:
@@ -190,16 +206,17 @@ def speed(folder: str, n: int, rounds: int, threads: int) -> None:
                 network(batch)
         return n
 
-    made, ready = list(blocks(True, TRAIN_BATCH)), list(blocks(False, PREDICT_BATCH))
+    made, ready = list(packed()), list(blocks(False, PREDICT_BATCH))
     halves = (False, True) if has_bfloat16() else (False,)
+    made_half = list(blocks(True, TRAIN_BATCH)) if has_bfloat16() else []
     names = {False: "float32", True: "bfloat16"}
     training = {"literal, torch": train_literal}
-    training |= {f"all images, {names[half]}": partial(train_ours, lambda: made, half) for half in halves}
+    training["all images, float32"] = lambda: train_ours(lambda: made)
+    if has_bfloat16():
+        training["all images, bfloat16"] = train_half
     training |= {
-        "all images, float32, with making batches": lambda: train_ours(lambda: blocks(True, TRAIN_BATCH)),
-        "as train gcn trains": lambda: train_ours(
-            lambda: drawn_batches(places, features, d_max_km, torch.Generator().manual_seed(0))
-        ),
+        "all images, float32, with making batches": lambda: train_ours(packed),
+        "as train gcn trains": lambda: train_ours(lambda: drawn_batches(places, features, d_max_km, seeded())),
     }
     prediction = {"literal, torch": lambda: predict(lambda b: literal(b.vertices, b.adjacency, b.mask), lambda: padded)}
     prediction |= {
@@ -209,7 +226,9 @@ def speed(folder: str, n: int, rounds: int, threads: int) -> None:
         ours.forward_blocks, lambda: blocks(False, PREDICT_BATCH)
     )
     if threads > 1:
-        _report_threads("training", partial(train_ours, lambda: made), rounds, threads)
+        # before threads start, which the processes would share
+        _report_processes(lambda: train_ours(lambda: made), rounds, threads)
+        _report_threads("training", lambda: train_ours(lambda: made), rounds, threads)
         ours.eval()
         _report_threads("prediction", partial(predict, ours.forward_blocks, lambda: ready), rounds, threads)
         return
@@ -218,6 +237,19 @@ def speed(folder: str, n: int, rounds: int, threads: int) -> None:
     _report("training", training, rounds, 2.0)
     literal.eval(), ours.eval()
     _report("prediction", prediction, rounds, 2.5)
+
+
+def _report_processes(once: Callable[[], int], rounds: int, n: int) -> None:
+    """Record how many times as many graphs several processes do in a time as one; geolive fits folds so, a thread in each."""
+
+    def rate(n_jobs: int) -> float:
+        before = time.perf_counter()
+        with computed_ahead([once] * n, n_jobs) as ahead:
+            graphs = sum(ahead.result(number) for number in range(n))
+        return graphs / (time.perf_counter() - before)
+
+    one, several = in_turns(rounds, partial(rate, 1), partial(rate, n))
+    record(f"graph network, training of {n} folds, {n} processes against one, time", ratios(several, one), at_least=1.0)
 
 
 def _report_threads(name: str, once: Callable[[], int], rounds: int, threads: int) -> None:
@@ -229,7 +261,7 @@ def _report_threads(name: str, once: Callable[[], int], rounds: int, threads: in
         return once() / (time.perf_counter() - before)
 
     one, several = in_turns(rounds, partial(rate, 1), partial(rate, threads))
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     record(f"graph network, {name}, {threads} threads against one, time", ratios(several, one), at_least=1.0)
 
 
@@ -280,10 +312,12 @@ def _operations(once: Callable[[], int]) -> int:
     return counter.get_total_flops()
 
 
-def drawn_batches(places: Places, features: np.ndarray, d_max_km: float, generator: torch.Generator):
+def drawn_batches(
+    places: Places, features: np.ndarray, d_max_km: float, generator: torch.Generator
+) -> Iterator[PackedBatch]:
     """Batches of a pass in which each place shows some of its images only."""
     seen, images = subsample_images(places, FEWEST_SEEN, MOST_SEEN, generator)
-    return batches_in_blocks(seen, features[images], EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=generator)
+    return packed_batches(seen, features[images], EDGES, d_max_km, batch_size=TRAIN_BATCH, generator=generator)
 
 
 def learn(folder: str, n: int, seeds: int, epochs: int) -> None:
@@ -298,13 +332,13 @@ def learn(folder: str, n: int, seeds: int, epochs: int) -> None:
 
         def literal_batches(epoch: int, places=places, features=features, train=train, d_max_km=d_max_km):
             for rows in np.array_split(np.random.default_rng(epoch).permutation(train), -(-n // LITERAL_BATCH)):
-                yield [literal_batch(places, features, rows, d_max_km)], rows
+                yield literal_batch(places, features, rows, d_max_km), rows
 
         def ours(source, train=train):
-            return ((blocks, train[np.concatenate([block.rows for block in blocks])]) for blocks in source)
+            return ((batch, train[batch.rows]) for batch in source)
 
         def all_images(_, given=(mine, of_mine, EDGES, d_max_km), generator=generator):
-            return ours(batches_in_blocks(*given, batch_size=TRAIN_BATCH, generator=generator))
+            return ours(packed_batches(*given, batch_size=TRAIN_BATCH, generator=generator))
 
         def some_images(_, given=(mine, of_mine, d_max_km), generator=generator):
             return ours(drawn_batches(*given, generator))
@@ -319,13 +353,13 @@ def learn(folder: str, n: int, seeds: int, epochs: int) -> None:
             optimizer = adam(network)
             for epoch in range(1, epochs + 1):
                 network.train()
-                for blocks, rows in source(epoch):
+                for batch, rows in source(epoch):
                     outputs = (
-                        network.forward_blocks(blocks)
+                        training_outputs(network, batch)
                         if isinstance(network, GraphNetwork)
-                        else network(blocks[0].vertices, blocks[0].adjacency, blocks[0].mask)
+                        else network(batch.vertices, batch.adjacency, batch.mask)
                     )
-                    step(network, optimizer, outputs, wanted[rows])
+                    step(optimizer, outputs, wanted[rows])
                 if epoch % 5 == 0:
                     found[name].append(r2(network, places, features, test, values, d_max_km))
         for i, figures in enumerate(zip(*found.values(), strict=True)):
