@@ -14,6 +14,30 @@ Array = NDArray[np.floating]
 Values: TypeAlias = pd.Series | NDArray[np.float64] | Sequence[float]
 
 
+def as_covariates(covariates: "pd.DataFrame | NDArray[np.float64]") -> pd.DataFrame:
+    """Return a table of covariates; the columns of an array are named x1, x2, …
+
+    Raises
+    ------
+    InputError
+        It is neither a DataFrame nor an array with two dimensions.
+
+    Examples
+    --------
+    >>> as_covariates(np.eye(2)).columns.tolist()
+    ['x1', 'x2']
+    """
+    if isinstance(covariates, pd.DataFrame):
+        return covariates
+    array = np.asarray(covariates)
+    if array.ndim != 2:
+        raise InputError(
+            f"covariates: has {array.ndim} dimensions; give a DataFrame, or an array of shape (areas, covariates)",
+            parameter="covariates",
+        )
+    return pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
+
+
 def check_direct(index: pd.Index, direct: Values, variance: Values) -> tuple[Array, Array]:
     """Return direct estimates and sampling variances as arrays; areas without a direct estimate have NaN in both.
 

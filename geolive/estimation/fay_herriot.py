@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from geolive.errors import InputError
 from geolive.estimation.area_bootstrap import pivot_quantiles
-from geolive.estimation.area_checks import Values, check_choice, check_direct, check_level
+from geolive.estimation.area_checks import Values, as_covariates, check_choice, check_direct, check_level
 from geolive.estimation.area_model import estimate_from_fit, fit_area_model
 from geolive.estimation.area_variance import ADJUSTED, METHODS, AreaData, log_likelihood, weighted_fit
 from geolive.estimation.design_matrix import DesignMatrix, check_rank
@@ -124,13 +124,14 @@ class FayHerriot(BaseEstimator):
         self.n_bootstrap = n_bootstrap
         self.random_state = random_state
 
-    def fit(self, covariates: pd.DataFrame, direct: Values, variance: Values) -> Self:
+    def fit(self, covariates: pd.DataFrame | Array, direct: Values, variance: Values) -> Self:
         """Estimate the variance of the area effects and the coefficients.
 
         Parameters
         ----------
-        covariates : DataFrame of n areas
-            Numeric columns; text columns become dummies. It may have no column where there is an intercept.
+        covariates : DataFrame of n areas, or array of shape (n, covariates)
+            Numeric columns; text columns become dummies. It may have no column where there is an intercept. The columns of an
+            array are named x1, x2, …
         direct : Series or array of length n
             Direct estimates; areas with NaN are ignored.
         variance : Series or array of length n
@@ -147,6 +148,7 @@ class FayHerriot(BaseEstimator):
             A parameter or a value cannot be used, covariates are collinear or too many, or the estimation does not converge.
         """
         self._check_parameters()
+        covariates = as_covariates(covariates)
         y, d = check_direct(covariates.index, direct, variance)
         surveyed = ~np.isnan(y)
         self.design_ = DesignMatrix.learn(covariates[surveyed], self.fit_intercept)
@@ -162,7 +164,7 @@ class FayHerriot(BaseEstimator):
         return self
 
     def predict(
-        self, covariates: pd.DataFrame, direct: Values | None = None, variance: Values | None = None
+        self, covariates: pd.DataFrame | Array, direct: Values | None = None, variance: Values | None = None
     ) -> pd.DataFrame:
         """Estimate areas: those of the fit, or others of the same model.
 
@@ -187,6 +189,7 @@ class FayHerriot(BaseEstimator):
             A value cannot be used, or a covariate is missing.
         """
         check_is_fitted(self, "sigma2_u_")
+        covariates = as_covariates(covariates)
         n = len(covariates)
         if (direct is None) != (variance is None):
             raise InputError("direct and variance: give both, or neither")

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from geolive.errors import InputError
-from geolive.estimation.area_checks import Values, check_choice, check_direct, check_level
+from geolive.estimation.area_checks import Values, as_covariates, check_choice, check_direct, check_level
 from geolive.estimation.design_matrix import DesignMatrix, check_rank
 from geolive.estimation.proximity import check_proximity
 
@@ -86,12 +86,14 @@ class SpatialFayHerriot(BaseEstimator):
         self.fit_intercept = fit_intercept
         self.level = level
 
-    def fit(self, covariates: pd.DataFrame, direct: Values, variance: Values, proximity: pd.DataFrame | Array) -> Self:
+    def fit(
+        self, covariates: pd.DataFrame | Array, direct: Values, variance: Values, proximity: pd.DataFrame | Array
+    ) -> Self:
         """Estimate variance, autoregression and coefficients, and from them all areas.
 
         Parameters
         ----------
-        covariates : DataFrame of n areas
+        covariates : DataFrame of n areas, or array of shape (n, covariates)
         direct : Series or array of length n
             Direct estimates; NaN for areas that the survey did not visit.
         variance : Series or array of length n
@@ -111,6 +113,7 @@ class SpatialFayHerriot(BaseEstimator):
         """
         check_choice("method", self.method, ["reml", "ml"])
         check_level(self.level)
+        covariates = as_covariates(covariates)
         y, d = check_direct(covariates.index, direct, variance)
         weights = check_proximity(proximity, covariates.index)
         surveyed = ~np.isnan(y)

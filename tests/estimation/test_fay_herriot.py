@@ -22,6 +22,18 @@ def random_areas(seed: int, m: int = 30, sigma2_u: float = 1.0) -> tuple[pd.Data
     return covariates, truth + rng.normal(size=m) * np.sqrt(variance), variance
 
 
+def test_arrays_are_taken_as_tables_are():
+    covariates, direct, variance = random_areas(0)
+    expected = FayHerriot().fit(covariates, direct, variance)
+    model = FayHerriot().fit(covariates.to_numpy(), direct.to_numpy(), variance.to_numpy())
+    assert model.sigma2_u_ == expected.sigma2_u_
+    assert model.feature_names_in_.tolist() == ["x1", "x2"]
+    estimates = model.predict(covariates.to_numpy(), direct, variance)
+    np.testing.assert_array_equal(estimates, expected.predict(covariates, direct, variance))
+    with pytest.raises(InputError, match="has 1 dimensions; give a DataFrame, or an array of shape"):
+        FayHerriot().fit(np.ones(30), direct, variance)
+
+
 @pytest.mark.parametrize("method", ["ML", "REML", "AMPL", "AMRL", "AMPL_YL"])
 def test_eusilc(method):
     table, expected = read_oracle("eusilc15.csv"), read_oracle(f"eusilc15_expected_{method}.csv")

@@ -14,6 +14,7 @@ from geolive.errors import InputError
 from geolive.labels import add_labels
 from geolive.shares_below import FACT, fact, with_share_below
 from geolive.sources.survey import columns
+from geolive.sources.survey.data_frames import name_of_frame, read_frame
 from geolive.sources.survey.households import places_of_households, places_that_vary
 from geolive.sources.survey.joined_positions import PositionFile, joined_positions, position_file
 from geolive.sources.survey.measures import Measure, measure_of, measured_values
@@ -38,7 +39,7 @@ _OPTIONAL = ("year", "weight", "stratum", "psu")
 
 
 def read_survey(
-    path: str | Path,
+    path: str | Path | pd.DataFrame,
     lon: str | None = None,
     lat: str | None = None,
     values: Mapping[str, str] | None = None,
@@ -67,14 +68,14 @@ def read_survey(
 
     Parameters
     ----------
-    path : str or Path
-        CSV (comma-separated, with a header), GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata (.dta) or
-        SPSS (.sav, .zsav). The labels of Stata and SPSS files are used: codes with labels such as "missing" and
+    path : str, Path, DataFrame or GeoDataFrame
+        CSV, GeoPackage, GeoJSON, Shapefile, FlatGeobuf, GeoParquet, Stata (.dta) or SPSS (.sav, .zsav), or the table itself.
+        The labels of Stata and SPSS files are used: codes with labels such as "missing" and
         "don't know" are missing, and labels say which codes are urban and rural, and name the units of `group` and
         `strata`.
     lon, lat : str, optional
-        Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file,
-        converted from its coordinate reference system; other files need them.
+        Columns of longitude and latitude, WGS 84, degrees. Without them, positions are the points of a geospatial file or of
+        a GeoDataFrame, converted from its coordinate reference system; other tables need them.
     values : dict of str to str
         For each indicator the column of its measured values. A row needs a number for at least one of them. Give a
         rate as "NUMERATOR/DENOMINATOR", for example {"stunted": "cases/children"}.
@@ -164,14 +165,21 @@ def read_survey(
     >>> survey.rejects
        row                           reason
     0    4  column 'y': missing coordinate
+
+    A table in memory is read in the same way:
+
+    >>> read_survey(pd.read_csv(path).dropna(), "x", "y", {"pov": "wealth"})
+    <Dataset: 0 images, 2 clusters with pov>
     """
     if not isinstance(values or {}, Mapping):
         raise InputError(
             f"values={values!r}: must name the column of each indicator; give values={{'NAME': 'COLUMN'}}", "values"
         )
-    path, values = local_input(path), dict(values or {})
+    frame = path if isinstance(path, pd.DataFrame) else None
+    path, values = name_of_frame(path) if isinstance(path, pd.DataFrame) else local_input(path), dict(values or {})
     file = position_file(path, positions, on, lon, lat, layer, crs)
-    check_positions_named(path if file is None else file.path, lon, lat)
+    if not isinstance(frame, gpd.GeoDataFrame) or file is not None or lon is not None or lat is not None:
+        check_positions_named(path if file is None else file.path, lon, lat)
     check_names(path, values)
     thresholds = checked_thresholds(path, values, thresholds or {})
     check_households(path, id, households, household_size)
@@ -185,14 +193,17 @@ def read_survey(
         return _chosen(path, header, [*asked, *(column for one in measures for column in one.columns)], country)
 
     own = file is None
-    table = read_table(
-        path,
-        choose,
-        with_positions=own and lon is None,
-        encoding=encoding,
-        layer=layer if own else None,
-        crs=crs if own else None,
-    )
+    if frame is not None:
+        table = read_frame(frame, choose, own and lon is None, crs if own else None)
+    else:
+        table = read_table(
+            path,
+            choose,
+            with_positions=own and lon is None,
+            encoding=encoding,
+            layer=layer if own else None,
+            crs=crs if own else None,
+        )
     n_rows, table = len(table), rows_where(table, wanted)
     year = year or (YEAR if columns.has_years(table, YEAR) else None)
     measured, counts = measured_values(table, measures, missing)
@@ -230,13 +241,15 @@ def read_survey(
     made = [fact(f"{name}_{end}", name, line, units) for name, line in thresholds.items() for end in ("below", "gap")]
     facts = {name: about for one in made for name, about in one.items() if name in names}
     extra = ({"survey": counts} if counts else {}) | ({FACT: facts} if facts else {})
+    command = recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds, wanted)
     dataset = Dataset(
         no_images(),
         clusters,
         {},
         names,
         source=as_unicode(path.name),
-        command=recorded_command(path, lon, lat, values, drop_invalid, options, missing, thresholds, wanted),
+        # no command reads a table that is in memory
+        command=command if frame is None else f"geolive.read_survey({path})",
         simulated=False,
         thresholds=labels,
         rejects=pd.DataFrame(rejects, columns=["row", "reason"]),

@@ -290,7 +290,7 @@ def _read_geospatial(
             else:
                 found = vector_encoding(path) if encoding is None else None
                 table, geometry = _read_ogr(path, choose, with_positions, encoding, layer)
-        texts = {name: [_as_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
+        texts = {name: [as_text(cell) for cell in table.column(name).to_pylist()] for name in table.column_names}
     except InputError:
         raise
     except UnicodeDecodeError as error:
@@ -301,7 +301,7 @@ def _read_geospatial(
     if len(table) == 0:
         raise InputError(f"{path}: has no rows; it needs a row for each surveyed place")
     reasons: list[str | None] = [None] * len(table)
-    positions = None if geometry is None else _positions(path, geometry, reasons, crs)
+    positions = None if geometry is None else positions_of_points(path, geometry, reasons, crs)
     return SurveyTable(path, "row", list(range(1, len(table) + 1)), texts, reasons, positions, found)
 
 
@@ -364,13 +364,42 @@ def _read_parquet(path: Path, choose: Chooser, with_positions: bool):
     return pyarrow.parquet.read_table(path, columns=chosen).select(chosen), geometry
 
 
-def _as_text(cell: object) -> str:
+def as_text(cell: object) -> str:
+    """Return a cell as text, empty where it is missing.
+
+    Examples
+    --------
+    >>> as_text(0.5), as_text(" a "), as_text(float("nan"))
+    ('0.5', 'a', '')
+    """
     if cell is None or cell != cell:  # null or NaN
         return ""
     return (cell if isinstance(cell, str) else repr(cell) if isinstance(cell, float) else str(cell)).strip()
 
 
-def _positions(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None], crs: str | None) -> np.ndarray:
+def positions_of_points(path: Path, geometry: gpd.GeoSeries, reasons: list[str | None], crs: str | None) -> np.ndarray:
+    """Return the longitudes and latitudes of points, NaN where a row has none, with the reason in `reasons`.
+
+    Parameters
+    ----------
+    path : Path
+        Names the table in errors.
+    geometry : GeoSeries of points
+    reasons : list of str or None
+        What is wrong with each row so far.
+    crs : str or None
+        Coordinate reference system in place of the one that `geometry` names.
+
+    Raises
+    ------
+    InputError
+        There is no coordinate reference system, or a geometry is not a point.
+
+    Examples
+    --------
+    >>> positions_of_points(Path("a.gpkg"), gpd.GeoSeries.from_wkt(["POINT (85 25)"], crs=4326), [None], None)
+    array([[85., 25.]])
+    """
     if crs is not None:
         geometry = geometry.set_crs(checked_crs(crs), allow_override=True)
     if geometry.crs is None:

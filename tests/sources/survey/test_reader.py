@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +41,31 @@ def test_a_survey_becomes_a_dataset(tmp_path):
     assert clusters.geometry.x.tolist() == [85.1, 84.0, 84.5]
     assert (read.thresholds, read.source, read.simulated) == ({"pov": 0.5}, "survey.csv", False)
     assert "--value pov=wealth --id id --group region" in read.command
+
+
+def test_a_table_in_memory_is_read_as_its_file_is(tmp_path):
+    expected = survey(tmp_path, GOOD, id="id", group="region")
+    frame = pd.read_csv(tmp_path / "survey.csv").set_index("country", drop=False)
+    points = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["lon"], frame["lat"]), crs=4326)
+    options = {"values": {"wealth": "wealth"}, "id": "id", "group": "region"}
+    for table, named in ((frame, {"lon": "lon", "lat": "lat"}), (points, {}), (points.to_crs(32645), {})):
+        before = table.copy()
+        read = read_survey(table, **named, **options)
+        pd.testing.assert_frame_equal(table, before)
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(read.clusters.drop(columns="geometry")),
+            pd.DataFrame(expected.clusters.drop(columns="geometry")),
+        )
+        assert read.clusters.geometry.geom_equals_exact(expected.clusters.geometry, 1e-9).all()
+        assert read.command == f"geolive.read_survey({type(table).__name__})" != expected.command
+    for table, named, words in (
+        (frame, {}, "DataFrame: .* name their columns with lon='COLUMN' and lat='COLUMN'"),
+        (frame.assign(wealth="?"), {"lon": "lon", "lat": "lat"}, "DataFrame: row 1, column 'wealth': not a number"),
+        (points.set_crs(None, allow_override=True), {}, "GeoDataFrame: names no coordinate reference system"),
+        (frame.iloc[:0], {"lon": "lon", "lat": "lat"}, "DataFrame: has no rows"),
+    ):
+        with pytest.raises(InputError, match=words):
+            read_survey(table, **named, **options)
 
 
 def test_rows_are_numbered_as_wide_as_needed(tmp_path):
