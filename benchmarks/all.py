@@ -134,7 +134,8 @@ class Report:
         self.out, self.docs = out, docs
         self.failed: list[str] = []
         self._machine = list(machine())
-        self._opening = ["**Small inputs (--quick): these figures say nothing.**", ""] if quick else []
+        self._opening = [f"Load of the machine at the start: {os.getloadavg()[0]:.1f}.", ""]
+        self._opening += ["**Small inputs (--quick): these figures say nothing.**", ""] if quick else []
         self._rows: list[Measured] = []
         self._sections: list[str] = []
 
@@ -211,10 +212,9 @@ def machine() -> Iterator[str]:
         platform.processor(),
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[0]
     yield (
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {processor}, {memory:.0f} GiB, {platform.system()} "
-        f"{platform.release()}, Python {platform.python_version()}; load of the machine at the start: {load:.1f}."
+        f"{platform.release()}, Python {platform.python_version()}."
     )
     yield f"Versions: {', '.join(_versions())}."
 
