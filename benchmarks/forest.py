@@ -60,7 +60,7 @@ def main() -> None:
         record(f"forest of arrays, prediction of {given.sites:,} sites against scikit-learn", ratios(*seconds))
         python = sys.executable
         commands = [ARRAYS.format(folder=str(folder), inputs=table.shape[1]), SKLEARN.format(file=str(file))]
-        reading = in_turns(ROUNDS, *(lambda code=code: of_command(python, "-c", code)[0] for code in commands))
+        reading = in_turns(ROUNDS, *(lambda code=code: of_command(python, "-c", code).processor for code in commands))
         record("forest of arrays, read in a new process, against scikit-learn's by joblib", ratios(*reading))
 
 

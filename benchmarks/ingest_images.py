@@ -58,7 +58,7 @@ def main() -> None:
                 "--out",
                 f"{folder}/{name}-data",
             ]
-            seconds, memory = of_command(*command)
+            _, seconds, memory = of_command(*command)
             kind = name.split(".")[1]
             print(f"{name}: {rows:,} rows, {size:.0f} MB")
             record(

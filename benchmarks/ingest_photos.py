@@ -89,7 +89,7 @@ def main() -> None:
         record("read_photos / Pillow's EXIF of each photo", ratios(own, peer))
         record("read_photos / opening each file and reading 4 kB", ratios(own, least))
         out = str(Path(temporary) / "data")
-        seconds, memory = of_command(sys.executable, CLI, "ingest", "photos", str(folder), "--out", out)
+        _, seconds, memory = of_command(sys.executable, CLI, "ingest", "photos", str(folder), "--out", out)
         record("ingest photos, the whole command: photos a second of the processor", n / seconds, "photos/s")
         record("ingest photos: peak memory", memory, "MB")
 

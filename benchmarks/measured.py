@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 # all.py names the file of rows here
 ROWS = "GEOLIVE_BENCHMARK_ROWS"
@@ -88,13 +90,24 @@ def record(
             rows.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
 
 
-def of_command(*command: str) -> tuple[float, float]:
-    """Run a command; return its processor time in seconds and its peak memory in MB, as the system counts them."""
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+class Used(NamedTuple):
+    """What a command and the processes that it waited for used: seconds, and MB of the one with the most memory."""
+
+    elapsed: float
+    processor: float
+    memory: float
+
+
+def of_command(*command: str) -> Used:
+    """Run a command, and measure it from its start to its end."""
+    started = time.perf_counter()
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert running.stderr is not None
+    said = running.stderr.read()
     _, status, used = os.wait4(running.pid, 0)
     if status:
-        raise SystemExit(f"failed: {' '.join(command)}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+        raise SystemExit(f"failed: {' '.join(command)}\n{said.decode(errors='replace')[-2000:]}")
+    return Used(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def in_turns(rounds: int, *ways: Callable[[], float]) -> list[list[float]]:

@@ -21,7 +21,10 @@ def target(
     budget: Annotated[str, typer.Option(help="A number of districts (10) or a share of the people (25%).")],
     out: Annotated[Path, typer.Option(help="A .csv file to write, with one row for each district.", metavar="FILE")],
     value: Annotated[
-        str | None, typer.Option(help="Column with the estimates; by default estimate.", metavar="COLUMN")
+        str | None,
+        typer.Option(
+            help="Column with the estimates; by default estimate, or the indicator of a map.", metavar="COLUMN"
+        ),
     ] = None,
     highest: Annotated[
         bool | None,

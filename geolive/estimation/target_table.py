@@ -55,7 +55,8 @@ def read_target_table(
     file : str or Path
         CSV, Parquet, GeoJSON, GeoPackage, Shapefile or FlatGeobuf, a row for each district.
     value : str, optional
-        Column with the estimates; without it `estimate`, or the only one that has VALUE_lower and VALUE_upper beside it.
+        Column with the estimates; without it `estimate`, or the indicator of a map, which has VALUE_lower and VALUE_upper
+        beside it.
     mse : str, optional
         Column with mean squared errors; without it VALUE_mse or `mse`, else the interval (VALUE_lower, VALUE_upper, or
         lower, upper) is taken as a normal one of the given level.
@@ -189,9 +190,11 @@ def read_table(file: str | Path, id: str | None = None) -> pd.DataFrame:
 def _value_column(table: pd.DataFrame, file: str | Path) -> str:
     if "estimate" in table:
         return "estimate"
-    candidates = [c for c in table if f"{c}_lower" in table and f"{c}_upper" in table]
-    if len(candidates) == 1:
-        return str(candidates[0])
+    candidates = [str(c) for c in table if f"{c}_lower" in table and f"{c}_upper" in table]
+    # a map has the indicator, and beside it what the model alone predicts: pov and pov_predicted
+    own = [c for c in candidates if all(other == c or other.startswith(f"{c}_") for other in candidates)]
+    if own:
+        return own[0]
     numeric = [str(c) for c in table if pd.api.types.is_numeric_dtype(table[c]) and table[c].dtype != bool]
     raise InputError(f"{file}: no column 'estimate'; name one with value=COLUMN, of: {', '.join(numeric)}", "value")
 

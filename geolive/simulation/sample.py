@@ -28,7 +28,7 @@ from geolive.simulation.simulated_photos import Photos, draw_loadings, draw_phot
 from geolive.tables import CRS, points
 
 # increased whenever the same seed gives other data, so that a cached sample is made again
-SAMPLE_VERSION = 1
+SAMPLE_VERSION = 2
 BIHAR_CLUSTERS, BIHAR_SITES = 172, 600
 CLUSTERS_PER_DISTRICT, SITES_PER_DISTRICT = 4.5, 16
 DARK_DISTRICTS = 3

@@ -129,3 +129,11 @@ def test_ids_keep_the_zeros_in_front(folder):
     assert done.returncode == 0, done.stderr
     assert "chooses the lowest values of estimate: 01." in " ".join(done.stdout.split())
     assert pd.read_csv(folder / "codes_out.csv", dtype=str)["area"].tolist() == ["01", "02", "10"]
+
+
+def test_the_indicator_of_a_map_is_the_value_although_its_prediction_has_an_interval_too(folder):
+    text = "district_id,pov_predicted,pov_predicted_lower,pov_predicted_upper,pov,pov_lower,pov_upper\n"
+    (folder / "map.csv").write_text(text + "a,9,8,10,1,0.5,1.5\nb,0,-1,1,2,1.5,2.5\n")
+    done = run("target", folder / "map.csv", "--budget", "1", "--lowest", "--out", folder / "target.csv")
+    assert done.returncode == 0, done.stderr
+    assert "chooses the lowest values of pov: a." in " ".join(done.stdout.split())

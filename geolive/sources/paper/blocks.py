@@ -6,7 +6,7 @@ used. Both ways give the same rows.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from geolive.processors import available_processors
+from geolive.sources.paper.lines import LineBlock
 from geolive.sources.paper.rows import BadRow, RowReader
 from geolive.sources.paper.usual_blocks import UsualBlock, parse_usual_block
 from geolive.tables import N_CLASSES, VOID
@@ -55,13 +56,14 @@ class Rows(NamedTuple):
     rejects: list[tuple[int, str]]
 
 
-def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iterator[Rows]:
+def read_blocks(reader: RowReader, blocks: Iterable[LineBlock], number: int) -> Iterator[Rows]:
     """Read blocks of whole lines, in their order.
 
     Parameters
     ----------
     reader : RowReader
-    blocks : iterable of bytes
+    blocks : iterable of callable
+        See `geolive.sources.paper.lines.find_line_blocks`. Threads read and parse them.
     number : int
         Number of the first line of the first block.
 
@@ -72,14 +74,15 @@ def read_blocks(reader: RowReader, blocks: Iterable[bytes], number: int) -> Iter
     Examples
     --------
     >>> header = "key,unique_cluster,ilon,ilat,features,features_name,confidence,pov,pov_label,pop,pop_label,bmi,bmi_label"
-    >>> [rows.rejects for rows in read_blocks(RowReader(header.split(",")), [b"nonsense\\n"], 2)]
+    >>> [rows.rejects for rows in read_blocks(RowReader(header.split(",")), [lambda: b"nonsense\\n"], 2)]
     [[(2, 'line: wrong number of fields')]]
     """
-    for block, parsed in _parsed_ahead(reader, blocks):
+    for read, parsed in _parsed_ahead(reader, blocks):
         if parsed is not None:
             yield _usual_rows(reader, parsed, number)
             number += len(parsed.objects)
             continue
+        block = read()
         yield from _read_in_halves(reader, block, number)
         number += block.count(b"\n")
 
@@ -105,17 +108,15 @@ def _read_in_halves(reader: RowReader, block: bytes, number: int) -> Iterator[Ro
     yield from _read_in_halves(reader, block[middle:], number + block.count(b"\n", 0, middle))
 
 
-def _parsed_ahead(reader: RowReader, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, UsualBlock | None]]:
-    """Parse blocks ahead, in threads; each with the names of classes that are known then."""
+def _parsed_ahead(reader: RowReader, blocks: Iterable[LineBlock]) -> Iterator[tuple[LineBlock, UsualBlock | None]]:
+    """Read and parse blocks ahead, in threads; each with the names of classes that are known then."""
     threads = min(available_processors(), _MOST_THREADS)
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[tuple[bytes, Future]] = deque()
+        waiting: deque[tuple[LineBlock, Future]] = deque()
         try:
             for block in blocks:
                 names = dict(reader.class_names)
-                waiting.append(
-                    (block, pool.submit(parse_usual_block, reader.header, reader.cluster_columns, names, block))
-                )
+                waiting.append((block, pool.submit(_parse, reader.header, reader.cluster_columns, names, block)))
                 if len(waiting) > threads:
                     before, parsed = waiting.popleft()
                     yield before, parsed.result()
@@ -125,6 +126,12 @@ def _parsed_ahead(reader: RowReader, blocks: Iterable[bytes]) -> Iterator[tuple[
         finally:
             for _, parsed in waiting:
                 parsed.cancel()
+
+
+def _parse(
+    header: Sequence[str], cluster_columns: Sequence[str], class_names: Mapping[int, str], read: LineBlock
+) -> UsualBlock | None:
+    return parse_usual_block(header, cluster_columns, class_names, read())
 
 
 def read_line_by_line(reader: RowReader, block: bytes, number: int) -> Rows:

@@ -5,6 +5,7 @@ import itertools
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from geolive.errors import InputError
 from geolive.sources.paper.blocks import read_blocks
-from geolive.sources.paper.lines import read_line_blocks
+from geolive.sources.paper.lines import find_line_blocks
 from geolive.sources.paper.rows import OPTIONAL, REQUIRED, Cluster, RowReader
 from geolive.sources.survey.tables import require
 from geolive.tables import VOID
@@ -84,10 +85,10 @@ def read_table(path: str | Path, progress: Callable[[str], None] | None = None) 
        row                        reason
     0    3  line: wrong number of fields
     """
-    blocks = read_line_blocks(path)
-    first, _, rest = next(blocks, b"").partition(b"\n")
+    blocks = find_line_blocks(path)
+    first, _, rest = next(blocks, bytes)().partition(b"\n")
     reader, parts, rejects, n_rows = RowReader(_header(path, first)), [], _Rejects(), 0
-    for rows in read_blocks(reader, itertools.chain([rest], blocks), 2):
+    for rows in read_blocks(reader, itertools.chain([partial(bytes, rest)], blocks), 2):
         parts.append(rows)
         n_rows += len(rows.objects)
         rejects.add(rows.rejects)

@@ -32,7 +32,7 @@ def both(block, header=HEADER, good=GOOD):
     first = good.encode() + b"\n"
     block = block.encode(errors="surrogateescape") if isinstance(block, str) else block
     scanned, book = RowReader(header), RowReader(header)
-    found = outcome(scanned, read_blocks(scanned, [first, block], 2))
+    found = outcome(scanned, read_blocks(scanned, [lambda: first, lambda: block], 2))
     assert found == outcome(book, (read_line_by_line(book, part, n) for part, n in ((first, 2), (block, 3))))
     return found
 
