@@ -1,7 +1,7 @@
 """Places (clusters or sites) as models see them: their positions, and what their images hold."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import geopandas as gpd
@@ -146,6 +146,14 @@ class Places:
         chosen = replace(self, ids=self.ids[rows], positions=self.positions[rows], covariates=covariates)
         return chosen._with_images(offsets, images)
 
+    def parts(self, most: int) -> Iterator["Places"]:
+        """Yield the places in their order, at most so many at a time, so that what is computed from them takes little memory."""
+        if len(self) <= most:
+            yield self
+            return
+        for first in range(0, len(self), most):
+            yield self.take(np.arange(first, min(first + most, len(self))))
+
     def keep_images(self, images: np.ndarray) -> "Places":
         """Return the same places with some of their images only, given by ascending row numbers."""
         offsets = np.searchsorted(images, self.offsets)
@@ -208,7 +216,8 @@ class Places:
         array of float, shape (n, 67)
             Source: Lee et al. 2021, "Cluster-wise learning"; the paper has 65 bins, here void has its own.
         """
-        n_images, total = self.n_images, np.zeros((len(self), N_CLASSES))
+        n_images, table = self.n_images, np.zeros((len(self), N_CLASSES + 1))
+        table[:, N_CLASSES] = n_images
         # reduceat would give a place without images the counts of the next one
         some = np.flatnonzero(n_images)
         starts, ends = self.offsets[some], self.offsets[some + 1]
@@ -216,8 +225,9 @@ class Places:
         for at in range(0, len(some), _PLACES_AT_ONCE):
             chosen = slice(at, at + _PLACES_AT_ONCE)
             first, last = starts[at], ends[chosen][-1]
-            total[some[chosen]] = np.add.reduceat(self.objects[first:last].astype(np.float64), starts[chosen] - first)
-        return np.column_stack([total, n_images])
+            total = np.add.reduceat(self.objects[first:last].astype(np.float64), starts[chosen] - first)
+            table[some[chosen], :N_CLASSES] = total
+        return table
 
 
 def _joined(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:

@@ -39,6 +39,9 @@ def test_counts_are_sums_over_images_and_their_number():
     assert taken.ids.tolist() == ["c", "a"]
     assert taken.counts().tolist() == places.counts()[[2, 0]].tolist()
     assert taken.image_positions.tolist() == places.image_positions[[3, 4, 0, 1, 2]].tolist()
+    assert [part.ids.tolist() for part in places.parts(2)] == [["a", "b"], ["c"]]
+    assert np.array_equal(np.concatenate([part.counts() for part in places.parts(2)]), places.counts())
+    assert [part is places for part in places.parts(3)] == [True]
     both = places.joined(taken)
     assert both.counts().tolist() == np.concatenate([places.counts(), taken.counts()]).tolist()
 

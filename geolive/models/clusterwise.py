@@ -23,6 +23,8 @@ from geolive.places import Places
 from geolive.rates import rate_weights
 from geolive.tables import N_CLASSES
 
+# predicted at once: a row of numbers for each place, and the copies that estimators make of them
+_PLACES = 1 << 16
 _WORDS = {
     "features": "mean of the image features over a place's images",
     "objects": "object counts summed over a place's images (66)",
@@ -106,6 +108,9 @@ class ClusterwiseModel(Model):
     def predict(self, places: Places) -> np.ndarray:
         """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
         self.check_fitted()
+        return np.concatenate([self._predict(part) for part in places.parts(_PLACES)])
+
+    def _predict(self, places: Places) -> np.ndarray:
         table = self.table(places)
         known = np.isfinite(table).all(axis=1)
         predicted = np.full(len(table), np.nan)

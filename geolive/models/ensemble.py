@@ -227,11 +227,8 @@ class Ensemble(Model):
         """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
         self.check_fitted()
         check_images(places, self.name)
-        starts = range(0, len(places), _PLACES)
-        whole = len(places) <= _PLACES
-        parts = (places if whole else places.take(np.arange(at, min(at + _PLACES, len(places)))) for at in starts)
         with one_library_thread("blas"):
-            return np.concatenate([np.empty(0), *(self._predict(part) for part in parts)])
+            return np.concatenate([self._predict(part) for part in places.parts(_PLACES)])
 
     def _predict(self, places: Places) -> np.ndarray:
         views = self._views(places)

@@ -3,6 +3,7 @@ import pytest
 from sklearn.neighbors import KNeighborsRegressor
 
 from geolive.errors import InputError
+from geolive.models import clusterwise
 from geolive.models.baselines import Mean, NeighbourImages
 from geolive.models.boosting import AuthorsBoosting, Boosting
 from geolive.models.count_models import ExtraTrees, NearestCounts, RidgeCounts
@@ -54,6 +55,15 @@ def test_k_nearest_counts_are_scikit_learns(world):
     expected = KNeighborsRegressor(3).fit(places.counts()[50:], signal[50:]).predict(places.counts()[:50])
     rest, first = places.take(np.arange(50, 200)), places.take(np.arange(50))
     assert np.array_equal(NearestCounts().fit(rest, signal[50:]).predict(first), expected)
+
+
+def test_many_places_are_predicted_in_parts(world, monkeypatch):
+    places, signal, _ = world
+    model = NearestCounts().fit(places, signal)
+    whole, none = model.predict(places), model.predict(places.take(np.arange(0)))
+    monkeypatch.setattr(clusterwise, "_PLACES", 30)
+    assert np.array_equal(model.predict(places), whole)
+    assert none.shape == (0,)
 
 
 @pytest.mark.parametrize("make", [NearestCounts, Boosting, AuthorsBoosting, ExtraTrees, RidgeCounts])
