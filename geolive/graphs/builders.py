@@ -344,17 +344,20 @@ def symmetric_edges(source: np.ndarray, target: np.ndarray, n: int, weight: np.n
     >>> symmetric_edges(np.array([0]), np.array([1]), 2).matrix(2).toarray().tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
+    from scipy.sparse import coo_array
+
     loops = np.arange(n)
-    both = np.concatenate([target * n + source, source * n + target, loops * (n + 1)])
+    source, target = np.concatenate([source, target, loops]), np.concatenate([target, source, loops])
     if weight is None:
-        both.sort()
-        both = both[np.concatenate([[True], both[1:] != both[:-1]])] if n else both
-        weight = np.ones(len(both), np.float32)
-    else:
-        both, where = np.unique(both, return_index=True)
-        weight = np.concatenate([weight, weight, np.ones(n, np.float32)])[where]
-    target = both // max(n, 1)
-    return Edges(both - target * n, target, weight)
+        # a matrix is sorted by row and column in half the time of a sort of pairs
+        joined = coo_array((np.ones(len(source), bool), (target, source)), shape=(n, n)).tocsr()
+        joined.sum_duplicates()
+        source, target = joined.indices.astype(np.int64), np.repeat(loops, np.diff(joined.indptr))
+        return Edges(source, target, np.ones(len(source), np.float32))
+    pair, where = np.unique(target * n + source, return_index=True)
+    weight = np.concatenate([weight, weight, np.ones(n, np.float32)])[where]
+    target = pair // max(n, 1)
+    return Edges(pair - target * n, target, weight)
 
 
 def check_pairs(pairs: int, what: str) -> None:
