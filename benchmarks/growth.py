@@ -5,8 +5,8 @@
 Each number of rows is a process of its own, which runs one step after the other; the peak of memory starts anew before each step
 (Linux). Rows are images, clusters, rows of a survey or units of a map. *A row more* is what each row costs between one size and
 the next, so that imports and other fixed costs do not count. *Growth* divides the last of these by the one before: 1 is linear,
-and n log n is 1.2 to 1.3 for ten times the rows. All times are of the processor. A step that takes less than 0.2 s for the most
-rows has no growth: its times are too short to compare.
+and n log n is 1.2 to 1.3 for ten times the rows. All times are of the processor. A step of less than a second for the most
+rows, or in which fixed costs prevail, has no growth: its times are of one run, whose noise is larger.
 """
 
 import argparse
@@ -28,7 +28,9 @@ SIZES = (1_000, 10_000, 100_000, 1_000_000)
 UNITS = (500, 2_000, 8_000, 32_000)
 # what the time of a row may grow by, beyond log n: the noise of one run
 SLACK = 1.4
-SHORTEST = 0.2
+SHORTEST = 1.0
+# of the time before the last, which more rows must have added: less is lost in the noise of the fixed costs
+LEAST_SHARE = 0.2
 # of a simulated place without a survey, before any limit
 IMAGES_PER_PLACE = 95
 
@@ -66,7 +68,7 @@ def print_table(found: dict[str, list[tuple[int, float, float]]]) -> None:
         rows, seconds, memory = (np.array(column, float) for column in zip(*sizes, strict=True))
         more = np.diff(seconds) / np.diff(rows)
         growth = ""
-        if len(rows) > 2 and seconds[-1] >= SHORTEST and more[-2] > 0:
+        if len(rows) > 2 and seconds[-1] >= SHORTEST and seconds[-2] - seconds[-3] >= LEAST_SHARE * seconds[-2]:
             ratio = more[-1] / more[-2]
             beyond[name] = ratio / (math.log(rows[-1]) / math.log(rows[-2]))
             growth = f"{ratio:.2f}" + (" **more than n log n**" if beyond[name] > SLACK else "")

@@ -227,6 +227,8 @@ class Ensemble(Model):
         """Predict values of places, or probabilities of label 1, shape (n,); NaN where a place lacks a covariate."""
         self.check_fitted()
         check_images(places, self.name)
+        if not len(places):
+            return np.empty(0)
         with one_library_thread("blas"):
             return np.concatenate([self._predict(part) for part in places.parts(_PLACES)])
 

@@ -20,11 +20,11 @@ from tests.sources.panoramax.server import FakePanoramax
 
 IMAGES = fake_images(60, spread=0.03)
 BOX = "85.0,25.5,85.3,25.7"
-FAST = ["--tries", "3", "--delay", "0.01", "--timeout", "2", "--rate", "10000"]
+FAST = ["--tries", "3", "--delay", "0.01", "--rate", "10000"]
 
 
-def fetch(server, *words, **environment):
-    return run("fetch", "images", *words, *FAST, **(server.environment | environment))
+def fetch(server, *words, timeout=2, **environment):
+    return run("fetch", "images", *words, *FAST, "--timeout", str(timeout), **(server.environment | environment))
 
 
 def assert_silent_about_the_token(folder, *done):
@@ -141,7 +141,7 @@ def test_a_token_file_and_a_failing_server(tmp_path):
 def test_stopped_by_the_user_and_continued(tmp_path, number, code):
     words = ["--bbox", BOX, "--out", tmp_path / "new"]
     with FakeMapillary(IMAGES) as server:
-        command = [sys.executable, str(ROOT / "cli.py"), "fetch", "images", *map(str, words), *FAST]
+        command = [sys.executable, str(ROOT / "cli.py"), "fetch", "images", *map(str, words), *FAST, "--timeout", "2"]
         running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | server.environment)
 
         def stop(kind, key):
@@ -179,7 +179,7 @@ def test_refused_token_no_coverage_and_outage_are_told_apart(tmp_path):
     for fault in ("503", "stall", "html"):
         with FakeMapillary(IMAGES) as server:
             server.fail("tile", fault, times=99)
-            outages.append(fetch(server, *words, "--timeout", "0.3"))
+            outages.append(fetch(server, *words, timeout=0.3))
     refused(bad, "Mapillary refused the token")
     refused(bad, "make one at mapillary.com/dashboard/developers")
     refused(nothing, "Mapillary has no image there")
@@ -246,7 +246,7 @@ def test_options_of_a_file_of_districts(tmp_path):
 
 
 def fetch_from_panoramax(server, *words):
-    return run("fetch", "images", "--source", "panoramax", "--api", server.api, *words, *FAST)
+    return run("fetch", "images", "--source", "panoramax", "--api", server.api, *words, *FAST, "--timeout", "2")
 
 
 def test_from_panoramax(tmp_path):
