@@ -52,7 +52,11 @@ def main() -> None:
         times.append(seconds)
     n_sites = len(dataset.sites)
     record(f"predict for one region of {n_sites:,} sites: processor time", times, "s")
-    record("predict for one region: processor time for each site of the survey", [1000 * seconds / n_sites for seconds in times], "ms")
+    record(
+        "predict for one region: processor time for each site of the survey",
+        [1000 * seconds / n_sites for seconds in times],
+        "ms",
+    )
     record("predict for all regions: peak memory", _peak(), "MB", at_most=2000)
     record("predict for all regions: peak memory for each site of the survey", 1000 * _peak() / n_sites, "kB")
     if not chosen:
