@@ -24,6 +24,7 @@ _DELIMITERS = (",", ";", "\t")
 # numbers as 0,5 or 1.234,5, and as 1.234 where the comma is the decimal sign
 WITH_DECIMAL_COMMA = r"^[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+),[0-9]+(?:[eE][+-]?[0-9]+)?$"
 WITH_GROUPS = r"^[+-]?[0-9]{1,3}(?:\.[0-9]{3})+$"
+WITH_DECIMAL_POINT = r"^[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?$"
 _LINES_LOOKED_AT = 1000
 
 
@@ -47,13 +48,21 @@ def has_decimal_comma(delimiter: str, cells: Iterable[str]) -> bool:
     delimiter : str
         As `delimiter_of` returns it. A file with commas between its cells has no decimal commas.
     cells : iterable of str
+        One number such as 0.5, which cannot be a group of thousands, shows that the file has decimal points.
 
     Examples
     --------
     >>> has_decimal_comma(";", ["Cotonou", "2,43"]), has_decimal_comma(";", ["Cotonou", "2.43"])
     (True, False)
+    >>> has_decimal_comma(";", ["2,43", "85.1"])
+    False
     """
-    return delimiter != "," and any(re.match(WITH_DECIMAL_COMMA, cell) for cell in cells)
+    found = False
+    for cell in cells if delimiter != "," else ():
+        if re.match(WITH_DECIMAL_POINT, cell) and not re.match(WITH_GROUPS, cell):
+            return False
+        found = found or re.match(WITH_DECIMAL_COMMA, cell) is not None
+    return found
 
 
 def with_decimal_point(cell: str) -> str:

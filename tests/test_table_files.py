@@ -150,3 +150,11 @@ def test_tables_of_users_are_read_through_one_door():
         if any(opens.search(line) for line in lines):
             found.add(path.relative_to(ROOT).as_posix())
     assert found - allowed == set()
+
+
+def test_one_comma_in_a_text_does_not_turn_decimal_points_into_thousands(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("name;rain;heat\n12,5;1.234;20.5\nb;2.345;21.25\n")
+    table = read_csv(path)
+    assert table["rain"].tolist() == [1.234, 2.345]
+    assert table["name"].tolist() == ["12,5", "b"]

@@ -113,29 +113,12 @@ class GraphCNN(PhotoSetModel):
     def _batches(
         self, places: Places, vertices: Vertices, batch_size: int, generator: torch.Generator | None
     ) -> Iterator[list[Batch]] | Iterator[list[PackedBatch]]:
-        edges = parse_edges(self.edges)
+        made_from = places, vertices, parse_edges(self.edges), self.d_max_km_
+        drawn: dict[str, Any] = {"batch_size": batch_size, "seed": self.random_state, "generator": generator}
         if generator is not None and self._device.type == "cpu" and rank_and_size()[1] == 1:
-            batches = packed_batches(
-                places,
-                vertices,
-                edges,
-                self.d_max_km_,
-                batch_size=batch_size,
-                seed=self.random_state,
-                generator=generator,
-            )
-            return ([batch] for batch in batches)
-        return batches_in_blocks(
-            places,
-            vertices,
-            edges,
-            self.d_max_km_,
-            batch_size=batch_size,
-            seed=self.random_state,
-            generator=generator,
-            device=self._device,
-            share=(0, 1) if generator is None else rank_and_size(),
-        )
+            return ([batch] for batch in packed_batches(*made_from, **drawn))
+        share = (0, 1) if generator is None else rank_and_size()
+        return batches_in_blocks(*made_from, **drawn, device=self._device, share=share)
 
     def _forward(self, blocks: list, covariates: torch.Tensor | None) -> torch.Tensor:
         network = self.network_
